@@ -1,0 +1,1 @@
+"""The action server: executes actions in worker processes and streams their output."""

@@ -1,0 +1,1 @@
+"""The broker: routes messages, judges who is alive, checks roles. Makes no choice."""

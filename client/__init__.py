@@ -1,0 +1,1 @@
+"""The client library for supervisors and the `shotline` command."""

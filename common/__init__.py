@@ -1,0 +1,1 @@
+"""Words and plumbing that every daemon shares: actions, messages, configuration, sockets."""

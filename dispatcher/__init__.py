@@ -1,0 +1,1 @@
+"""The dispatcher: decides what runs when. Owns tables, runs, queues and the journal."""

@@ -1,0 +1,1 @@
+"""The monitor: shows servers and actions in browsers and passes operators' commands on."""

@@ -1,0 +1,1 @@
+"""Where actions are declared, pulses are created and tasks are described."""

@@ -1,7 +1,7 @@
 """What every source of actions provides: the `Tree` protocol and the `ActionNode` record.
 
-Three adapters implement it: `experiment` (YAML file), `mdsplus` (native), `mdsip` (through mdsthin).
-Calls may block or crash; the dispatcher makes them in a worker process only (DESIGN D1).
+Three adapters implement it: `experiment` (YAML file), `mdsplus` (native), `mdsip` (through
+mdsthin). Calls may block or crash; the dispatcher makes them in a worker process only (DESIGN D1).
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,63 @@
+# Everything here needs Python >= 3.11 and make; the rest is installed into .venv.
+#
+#   make demo     set up, then run a whole shot of the demo experiment
+#   make test     everything that checks the project
+#   make check    only what runs in seconds: format, lint, types, architecture, style
+#   make bench    the performance suite, beside its baselines
+#   make install  the virtual environment; again only when its description changes
+#   make clean    forget what can be made again; make distclean: also .venv and the demo's data
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo "$$python"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+CODE := action_server broker client common dispatcher monitor trees
+FAST_TESTS := $(wildcard tests/unit tests/simulation)
+REAL_TESTS := $(wildcard tests/integration)
+BROWSER_TESTS := $(wildcard tests/browser)
+
+.PHONY: demo test check bench install clean distclean
+.DEFAULT_GOAL := demo
+
+demo: install
+	$(BIN)/shotline demo
+
+test: check
+	$(PYTEST) -n 2 $(FAST_TESTS)
+ifneq ($(REAL_TESTS),)
+	$(PYTEST) $(REAL_TESTS)
+endif
+ifneq ($(BROWSER_TESTS),)
+	$(PYTEST) $(BROWSER_TESTS)
+endif
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(addprefix src/shotline/,$(CODE))
+	$(BIN)/lint-imports
+	$(PYTEST) -q tests/unit/test_style.py
+
+bench: install
+	$(BIN)/python -m bench
+
+install: $(STAMP)
+
+$(STAMP): setup.cfg pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Shotline needs Python 3.11 or newer:" \
+		"install it, or say which one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "The virtual" \
+		"environment could not be made; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,mdsip,dev]'
+	@touch $@
+
+clean:
+	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	find $(CODE) tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV) var

@@ -1,0 +1,122 @@
+"""The project's own rules that no linter knows; the linters' part is in pyproject.toml.
+
+Boolean traps, unused code, docstrings of public names and the like are ruff's business, import
+rules are import-linter's.
+"""
+
+import ast
+import configparser
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "src" / "shotline"
+CODE_FOLDERS = tuple(sorted(path.parent.name for path in ROOT.glob("*/__init__.py")))
+WRITTEN_FOLDERS = (*CODE_FOLDERS, "bench", "docs", "etc", "tests")
+TEXT_SUFFIXES = {".cfg", ".css", ".html", ".js", ".md", ".py", ".service", ".sh", ".toml", ".yaml"}
+MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home/\w+|opt/(?:pypi|wheels))(?:/|\b)")
+TICKET = re.compile(r"\bissues?[ /]#?\d", re.IGNORECASE)
+# What a pure module has no use for, besides what its import-linter contract forbids.
+IMPURE_MODULES = {"datetime", "glob", "importlib", "io", "logging", "os", "pathlib", "shutil"}
+IMPURE_MODULES |= {"sys", "tempfile", "uuid"}
+IMPURE_CALLS = {"breakpoint", "exec", "eval", "input", "open", "print"}
+
+
+def sources(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def pure_modules() -> list[Path]:
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter", encoding="utf-8")
+    names = contracts["importlinter:contract:pure"]["source_modules"].split()
+    return [ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py") for name in names]
+
+
+def written_files() -> Iterator[Path]:
+    yield from (path for path in ROOT.iterdir() if path.is_file())
+    yield ROOT / ".ci" / "run"
+    for folder in WRITTEN_FOLDERS:
+        yield from (path for path in (ROOT / folder).rglob("*") if path.suffix in TEXT_SUFFIXES)
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("path", sources(*CODE_FOLDERS, "bench", "tests"), ids=named)
+def test_a_module_says_what_lives_in_it(path: Path) -> None:
+    if path.stat().st_size:
+        assert ast.get_docstring(parse(path)), f"{named(path)} begins with no docstring"
+
+
+@pytest.mark.parametrize("path", sources(*CODE_FOLDERS), ids=named)
+def test_code_is_imported_under_the_projects_name(path: Path) -> None:
+    """Plain `common` or `broker` would collide with other people's modules."""
+    assert not set(imported(parse(path))) & set(CODE_FOLDERS)
+
+
+def test_every_code_folder_is_a_subpackage() -> None:
+    for folder in (*CODE_FOLDERS, "etc"):
+        link = PACKAGE / folder
+        assert link.is_symlink(), f"make it: ln -s ../../{folder} src/shotline/{folder}"
+        assert str(link.readlink()) == f"../../{folder}"
+    extra = {path.name for path in PACKAGE.iterdir() if path.is_symlink()}
+    assert extra == {*CODE_FOLDERS, "etc"}
+
+
+@pytest.mark.parametrize("path", pure_modules(), ids=named)
+def test_a_pure_module_reads_and_writes_nothing(path: Path) -> None:
+    tree = parse(path)
+    assert not set(imported(tree)) & IMPURE_MODULES
+    calls = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not calls & IMPURE_CALLS
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=named)
+def test_a_test_waits_for_events_and_never_sleeps(path: Path) -> None:
+    tree = parse(path)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in ("time", "asyncio"):
+            assert "sleep" not in {alias.name for alias in node.names}, f"line {node.lineno}"
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "sleep"
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id in ("time", "asyncio")
+        ):
+            yields = (
+                node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0
+            )
+            assert yields, f"{named(path)} line {node.lineno}: wait for an event with a deadline"
+
+
+def test_nothing_written_depends_on_one_machine() -> None:
+    for path in written_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(text.splitlines(), start=1):
+            assert not MACHINE_PATH.search(line), f"{named(path)}:{number} names a machine's path"
+            assert not TICKET.search(line), f"{named(path)}:{number} names a ticket"

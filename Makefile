@@ -3,6 +3,7 @@
 #   make demo     set up, then run a whole shot of the demo experiment
 #   make test     everything that checks the project
 #   make check    only what runs in seconds: format, lint, types, architecture, style
+#   make format   lay out the code and mend what the linter can mend
 #   make bench    the performance suite, beside its baselines
 #   make install  the virtual environment; again only when its description changes
 #   make clean    forget what can be made again; make distclean: also .venv and the demo's data
@@ -19,7 +20,8 @@ FAST_TESTS := $(wildcard tests/unit tests/simulation)
 REAL_TESTS := $(wildcard tests/integration)
 BROWSER_TESTS := $(wildcard tests/browser)
 
-.PHONY: demo test check bench install clean distclean
+.PHONY: demo test check check-format check-lint check-types check-architecture check-style format \
+	bench install clean distclean
 .DEFAULT_GOAL := demo
 
 demo: install
@@ -34,12 +36,27 @@ ifneq ($(BROWSER_TESTS),)
 	$(PYTEST) $(BROWSER_TESTS)
 endif
 
-check: install
+# `make -k check` goes on after the first that fails.
+check: check-format check-lint check-types check-architecture check-style
+
+check-format: install
 	$(BIN)/ruff format --check .
+
+check-lint: install
 	$(BIN)/ruff check .
+
+check-types: install
 	$(BIN)/mypy $(addprefix src/shotline/,$(CODE))
-	$(BIN)/lint-imports
+
+check-architecture: install
+	$(BIN)/lint-imports --no-logo
+
+check-style: install
 	$(PYTEST) -q tests/unit/test_style.py
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 bench: install
 	$(BIN)/python -m bench

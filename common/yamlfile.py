@@ -1,0 +1,289 @@
+"""YAML files in which every problem has a line: configuration and experiment files stand on this.
+
+`load_yaml` reads one file into plain data and remembers on which line each part stands;
+`LocatedDocument.validate` checks it against a pydantic model and lists all problems at once. What a
+file means is its model's business, not ours. Nothing is ever constructed but text, numbers,
+booleans, null, lists and mappings.
+
+The scalars are those of YAML 1.2: only `true` and `false` are booleans, so that `on: false` and
+`NO` mean what they say; dates stay text. Anchors and aliases are refused, mappings have text keys,
+and size, nesting and number of entries are bounded (DESIGN I7, I8).
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+import yaml
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from shotline.common.errors import ConfigError
+
+SIZE_MAX: Final = 16 * 1024 * 1024
+DEPTH_MAX: Final = 32
+ENTRIES_MAX: Final = 1_000_000
+
+Location = tuple[str | int, ...]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_STANDARD_TAG: Final = "tag:yaml.org,2002:"
+_INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+_WORDS: Final[Mapping[str, bool | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_PLAIN_WORDS: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a known key",
+}
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong in a file; `line` counts from 1."""
+
+    file: Path
+    line: int | None
+    where: str  # dotted, as `actions[3].task`; "" for the file as a whole
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line is not None else str(self.file)
+        return (
+            f"{place}: {self.where}: {self.message}" if self.where else f"{place}: {self.message}"
+        )
+
+
+class FileProblems(ConfigError):
+    """A file is wrong; `problems` lists everything that is, in the order of the lines."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.line or 0))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass(frozen=True)
+class LocatedDocument:
+    """A file's plain data, the line of each of its parts, and what was wrong with its form."""
+
+    path: Path
+    data: JsonValue
+    lines: Mapping[Location, int] = field(repr=False)
+    problems: tuple[Problem, ...] = ()
+
+    def line_of(self, location: Sequence[str | int]) -> int | None:
+        """Return the line of the part at a pydantic `loc`, or of its nearest known parent.
+
+        Steps that the file does not have (a missing key, the tag of a union) are passed over.
+        """
+        return self.lines.get(self._known(location))
+
+    def problem(self, location: Sequence[str | int], message: str) -> Problem:
+        """Return a problem with the part at `location`."""
+        return Problem(self.path, self.line_of(location), dotted(location), message)
+
+    def problems_of(self, error: ValidationError) -> list[Problem]:
+        """Return every error that pydantic found, with its line."""
+        return [self._problem_of(tuple(one["loc"]), one) for one in error.errors()]
+
+    def validate(self, model: type[ModelT]) -> ModelT:
+        """Return the data as a record of `model`. Raise FileProblems with all that is wrong."""
+        try:
+            record = model.model_validate(self.data)
+        except ValidationError as error:
+            raise FileProblems([*self.problems, *self.problems_of(error)]) from None
+        if self.problems:
+            raise FileProblems(self.problems)
+        return record
+
+    def _problem_of(self, location: Location, error: Mapping[str, object]) -> Problem:
+        known = self._known(location)
+        # The tag of a union is no part of the file; a missing key is worth naming.
+        missing = error["type"] == "missing"
+        where = dotted((*known, location[-1]) if missing else known)
+        message = _PLAIN_WORDS.get(str(error["type"])) or str(error["msg"])
+        return Problem(self.path, self.lines.get(known), where, message)
+
+    def _known(self, location: Sequence[str | int]) -> Location:
+        known: Location = ()
+        for step in location:
+            if (*known, step) in self.lines:
+                known = (*known, step)
+        return known
+
+
+def dotted(location: Sequence[str | int]) -> str:
+    """Return a location as people write it: `actions[3].task`."""
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def load_yaml(path: Path) -> LocatedDocument:
+    """Read a YAML file. Raise FileProblems when it cannot be read or is not YAML."""
+    return parse_yaml(read_bounded(path), path)
+
+
+def read_bounded(path: Path) -> bytes:
+    """Return a file's bytes. Raise FileProblems when it cannot be read or is too large."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(SIZE_MAX + 1)
+    except OSError as error:
+        raise _failure(path, None, f"cannot be read: {error.strerror or error}") from None
+    if len(content) > SIZE_MAX:
+        raise _failure(path, None, f"is larger than {SIZE_MAX} bytes")
+    return content
+
+
+def parse_yaml(content: bytes, path: Path) -> LocatedDocument:
+    """Return the YAML document in `content`; `path` is what problems name as its file."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _failure(path, line, "is not UTF-8 text") from None
+    builder = _Builder(path)
+    try:
+        for event in _events(text):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        message = " ".join(filter(None, (error.context, error.problem)))
+        raise _failure(path, mark.line + 1 if mark else None, f"is not YAML: {message}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise _failure(path, line, f"is not YAML: {error.reason}") from None
+    except yaml.YAMLError as error:
+        raise _failure(path, None, f"is not YAML: {error}") from None
+    return LocatedDocument(path, builder.data, builder.lines, tuple(builder.problems))
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    # Events instead of nodes: one pass, and depth is bounded before anything recurses.
+    events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
+    return events
+
+
+def _failure(path: Path, line: int | None, message: str) -> FileProblems:
+    return FileProblems([Problem(path, line, "", message)])
+
+
+@dataclass
+class _Open:
+    """A list or mapping whose end has not come yet."""
+
+    location: Location
+    value: list[JsonValue] | dict[str, JsonValue]
+    key: str | None = None  # of a mapping: its value comes next
+    repeated: bool = False  # the value that comes next belongs to a repeated key
+
+
+class _Builder:
+    """Builds plain data from YAML events and writes down where each part stands."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.data: JsonValue = None
+        self.lines: dict[Location, int] = {}
+        self.problems: list[Problem] = []
+        self._open: list[_Open] = []
+        self._documents = 0
+
+    def take(self, event: yaml.Event) -> None:
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise _failure(self.path, line, "holds more than one YAML document")
+        elif isinstance(event, yaml.AliasEvent):
+            raise _failure(self.path, line, "uses an alias (*); write the value out instead")
+        elif isinstance(event, yaml.ScalarEvent):
+            self._scalar(event, line)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._check_tag(event.tag, ("seq", "map"), line)
+            self._begin({} if isinstance(event, yaml.MappingStartEvent) else [], line)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._open.pop()
+
+    def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
+        parent = self._open[-1] if self._open else None
+        if parent is not None and isinstance(parent.value, dict) and parent.key is None:
+            self._key(parent, event.value, line)
+        else:
+            self._add(self._scalar_value(event, line), line)
+
+    def _key(self, parent: _Open, key: str, line: int) -> None:
+        parent.key = key
+        parent.repeated = key in parent.value
+        if parent.repeated:
+            first = self.lines[(*parent.location, key)]
+            where = dotted((*parent.location, key))
+            message = f"is given a second time (first on line {first})"
+            self.problems.append(Problem(self.path, line, where, message))
+        else:
+            self.lines[(*parent.location, key)] = line
+
+    def _begin(self, value: list[JsonValue] | dict[str, JsonValue], line: int) -> None:
+        if len(self._open) >= DEPTH_MAX:
+            raise _failure(self.path, line, f"is nested deeper than {DEPTH_MAX} levels")
+        parent = self._open[-1] if self._open else None
+        if parent is not None and isinstance(parent.value, dict) and parent.key is None:
+            raise _failure(self.path, line, "has a list or mapping as a key; keys must be text")
+        location = self._add(value, line)
+        self._open.append(_Open(location, value))
+
+    def _add(self, value: JsonValue, line: int) -> Location:
+        if len(self.lines) >= ENTRIES_MAX:
+            raise _failure(self.path, line, f"has more than {ENTRIES_MAX} entries")
+        if not self._open:
+            self.data = value
+            self.lines[()] = line
+            return ()
+        parent = self._open[-1]
+        if isinstance(parent.value, list):
+            location: Location = (*parent.location, len(parent.value))
+            parent.value.append(value)
+            self.lines[location] = line
+            return location
+        assert parent.key is not None
+        location = (*parent.location, parent.key)
+        if parent.repeated:
+            # Kept apart under a name that no file can have, so that the first value stays.
+            location = (*location, -1)
+            self.lines.setdefault(location, line)
+        else:
+            parent.value[parent.key] = value
+        parent.key = None
+        return location
+
+    def _scalar_value(self, event: yaml.ScalarEvent, line: int) -> JsonValue:
+        text: str = event.value
+        self._check_tag(event.tag, ("str",), line)
+        untagged = event.tag is None or event.tag == "!"
+        return _plain_value(text) if untagged and event.implicit[0] else text
+
+    def _check_tag(self, tag: str | None, allowed: tuple[str, ...], line: int) -> None:
+        if tag in (None, "!", *(_STANDARD_TAG + name for name in allowed)):
+            return
+        shown = str(tag).replace(_STANDARD_TAG, "!!")
+        self.problems.append(
+            Problem(self.path, line, "", f"uses the tag {shown}; tags are refused")
+        )
+
+
+def _plain_value(text: str) -> JsonValue:
+    """Return what an unquoted scalar stands for."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        number = float(text)
+        return number if abs(number) < float("inf") else text
+    return text

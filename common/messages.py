@@ -1,0 +1,487 @@
+"""The wire messages, one class each: who sends it to whom, and when, stands in its docstring.
+
+`docs/protocol.md` is checked against these classes. Encoding is `codec`'s; sockets are
+`transport`'s. A message's `KIND` is its name on the wire.
+
+Wall clock times (`…_at`) are for display. `clock_s` fields are the broker's monotonic clock, the
+one time base that all peers share (each knows its offset from the Pong of its last Ping).
+"""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from shotline.common.actions import AttemptId, Status
+from shotline.common.model import Model
+
+PROTOCOL: int = 1
+
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Text = Annotated[str, Field(max_length=65_536)]
+
+
+class Message(Model):
+    """The base of all wire messages: types are checked strictly, nothing is converted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    KIND: ClassVar[str]
+
+
+class Hello(Message):
+    """Client, monitor → broker: first message of a connection."""
+
+    KIND: ClassVar[str] = "hello"
+    name: Name
+    protocol: int = PROTOCOL
+    version: str = ""
+
+
+class Welcome(Message):
+    """Broker → client, monitor: answer to Hello."""
+
+    KIND: ClassVar[str] = "welcome"
+    broker: Name  # this life of the broker
+    clock_s: float
+    events: str  # address of the event feed as the broker binds it
+    term: int | None = None  # of the dispatcher that is there
+    role: str = "operator"
+
+
+class Ping(Message):
+    """Client, monitor, dispatcher → broker: heartbeat; the broker answers with Pong."""
+
+    KIND: ClassVar[str] = "ping"
+    sent_s: float  # sender's monotonic clock, sent back unchanged
+    term: int | None = None  # dispatcher only
+
+
+class Pong(Message):
+    """Broker → whoever sent Ping or ServerBeat."""
+
+    KIND: ClassVar[str] = "pong"
+    sent_s: float
+    broker: Name
+    clock_s: float
+    term: int | None = None  # of the dispatcher that is there, None without one
+
+
+class Problem(Message):
+    """Broker, dispatcher, server → the sender of something that is not allowed (I7)."""
+
+    KIND: ClassVar[str] = "problem"
+    text: Text
+
+
+class HeldAs(StrEnum):
+    """How a server holds an attempt."""
+
+    QUEUED = "queued"  # taken, not started
+    RUNNING = "running"
+    FINISHED = "finished"  # ended, not yet answered by the dispatcher
+
+
+class Held(Message):
+    """An attempt that a server holds (part of Register)."""
+
+    KIND: ClassVar[str] = "held"
+    attempt: AttemptId
+    held_as: Annotated[HeldAs, Field(strict=False)]
+    started_at: float | None = None
+
+
+class Register(Message):
+    """Server → broker → dispatcher: at start, and whenever something may have been lost.
+
+    It opens a new epoch: dispatches of any other are dropped by the server. What it does not hold
+    it will never start; that is the proof of I1. After it the server sends again every result and
+    all output that the dispatcher has not answered.
+    """
+
+    KIND: ClassVar[str] = "register"
+    server_class: Name
+    server_id: Name
+    incarnation: Name
+    epoch: int
+    slots: int
+    host: str = ""
+    pid: int = 0
+    version: str = ""
+    protocol: int = PROTOCOL
+    started_at: float = 0.0
+    term: int = 0  # highest term that it has seen
+    holding: tuple[Held, ...] = ()
+    url: str | None = None  # mdsip server that its tasks run on, where it has one of its own
+    ended_leftovers: bool = False  # the previous incarnation's processes are proven gone
+
+    @property
+    def server(self) -> str:
+        """The server's name, CLASS:ID."""
+        return f"{self.server_class}:{self.server_id}"
+
+
+class Registered(Message):
+    """Broker → server: accepted."""
+
+    KIND: ClassVar[str] = "registered"
+    broker: Name
+    clock_s: float
+    epoch: int
+
+
+class RegistrationRefused(Message):
+    """Broker → server: not accepted; `fatal` means that asking again will not help."""
+
+    KIND: ClassVar[str] = "registration_refused"
+    text: Text
+    fatal: bool
+
+
+class Probe(Message):
+    """Broker → server: another process asks for your name; any answer keeps it yours."""
+
+    KIND: ClassVar[str] = "probe"
+
+
+class ProbeAnswer(Message):
+    """Server → broker: I am alive."""
+
+    KIND: ClassVar[str] = "probe_answer"
+
+
+class RegisterAnew(Message):
+    """Broker, dispatcher → server: register again, in a new epoch."""
+
+    KIND: ClassVar[str] = "register_anew"
+    why: Text
+
+
+class ServerBeat(Message):
+    """Server → broker → dispatcher: heartbeat."""
+
+    KIND: ClassVar[str] = "server_beat"
+    sent_s: float
+    epoch: int
+    last_number: int  # of the last dispatch received in this epoch
+    busy: int
+    stuck: int = 0
+    unanswered: int = 0  # results that wait for the dispatcher
+    full: bool = False  # at its limit of unanswered results: takes no work
+    round_trip_s: float | None = None  # of the beat before
+
+
+class Goodbye(Message):
+    """Server, client → broker: ends in order."""
+
+    KIND: ClassVar[str] = "goodbye"
+    why: Text = ""
+
+
+class Claim(Message):
+    """Dispatcher → broker: I dispatch, in this term (DESIGN §5)."""
+
+    KIND: ClassVar[str] = "claim"
+    term: int
+    name: Name
+    host: str = ""
+    pid: int = 0
+
+
+class ClaimAccepted(Message):
+    """Broker → dispatcher: all servers are asked to register anew; their Registers follow."""
+
+    KIND: ClassVar[str] = "claim_accepted"
+    term: int
+    broker: Name
+    clock_s: float
+
+
+class ClaimRefused(Message):
+    """Broker → dispatcher: a term as high as `highest` was seen; `live` when it is in use."""
+
+    KIND: ClassVar[str] = "claim_refused"
+    highest: int
+    live: bool = False
+
+
+class SupersededNotice(Message):
+    """Broker → dispatcher: a higher term has claimed; end."""
+
+    KIND: ClassVar[str] = "superseded"
+    term: int
+
+
+class LivenessState(StrEnum):
+    """What the broker thinks of a server."""
+
+    ALIVE = "alive"
+    SUSPECT = "suspect"  # connection broken or a beat missed: no new work
+    LOST = "lost"
+
+
+class Liveness(Message):
+    """Broker → dispatcher: its judgement of a server has changed."""
+
+    KIND: ClassVar[str] = "liveness"
+    server: Name
+    incarnation: Name
+    state: Annotated[LivenessState, Field(strict=False)]
+    why: Text
+
+
+class Undeliverable(Message):
+    """Broker → dispatcher: these frames for `target` could not be delivered and never will be."""
+
+    KIND: ClassVar[str] = "undeliverable"
+    target: bytes
+    why: Text
+    frames: tuple[bytes, ...]  # kind, body, kind, body … as they came
+
+
+class Dispatch(Message):
+    """Dispatcher → server: run this action. Numbered from 1 within the server's epoch."""
+
+    KIND: ClassVar[str] = "dispatch"
+    term: int
+    epoch: int
+    number: int
+    attempt: AttemptId
+    task: Annotated[bytes, Field(max_length=1_048_576)]  # JSON of a trees.tree.Task
+    timeout_s: float | None = None
+    folder: str | None = None  # the pulse's folder, for tasks that write files
+
+
+class AbortAttempt(Message):
+    """Dispatcher → server: end this attempt; remembered when it has not come yet (D9)."""
+
+    KIND: ClassVar[str] = "abort_attempt"
+    term: int
+    attempt: AttemptId
+    reason: Text
+
+
+class Verdict(StrEnum):
+    """What the dispatcher did with a result."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    UNKNOWN = "unknown"
+
+
+class Answered(Message):
+    """Dispatcher → server: this result is journalled; forget it (I2)."""
+
+    KIND: ClassVar[str] = "answered"
+    attempt: AttemptId
+    verdict: Annotated[Verdict, Field(strict=False)]
+
+
+class OutputStored(Message):
+    """Dispatcher → server: output up to and without line `through` is journalled."""
+
+    KIND: ClassVar[str] = "output_stored"
+    attempt: AttemptId
+    through: int
+
+
+class ServerOrder(StrEnum):
+    """What a server process is told to do as a whole (D17)."""
+
+    RESTART = "restart"  # end what runs, start again as a new incarnation
+    QUIT = "quit"  # end what runs, then end
+
+
+class CommandServer(Message):
+    """Dispatcher → server: restart or quit. Running attempts are ended and reported as aborted."""
+
+    KIND: ClassVar[str] = "command_server"
+    term: int
+    order: Annotated[ServerOrder, Field(strict=False)]
+    reason: Text
+
+
+class Started(Message):
+    """Server → dispatcher: the attempt runs since `started_at` (left out for very short tasks)."""
+
+    KIND: ClassVar[str] = "started"
+    attempt: AttemptId
+    started_at: float
+    pid: int = 0
+
+
+class Progress(Message):
+    """Server → dispatcher → observers: a running task's own report. Not journalled."""
+
+    KIND: ClassVar[str] = "progress"
+    attempt: AttemptId
+    fraction: Annotated[float, Field(ge=0, le=1)]
+    text: Annotated[str, Field(max_length=512)] = ""
+
+
+class Output(Message):
+    """Server → dispatcher: output lines, numbered from 0 in the attempt.
+
+    Each line: wall time, stream (1 standard output, 2 standard error, 0 a note of ours), bytes
+    without the line end.
+    """
+
+    KIND: ClassVar[str] = "output"
+    attempt: AttemptId
+    first: int
+    lines: tuple[tuple[float, int, bytes], ...]
+
+
+class EndedBy(StrEnum):
+    """Why an attempt ended, as its server saw it."""
+
+    RESULT = "result"
+    TIMEOUT = "timeout"
+    WORKER_DIED = "worker_died"
+    ABORT = "abort"
+    CONNECTION_LOST = "connection_lost"  # the mdsip server behind the worker went away
+
+
+class Finished(Message):
+    """Server → dispatcher: the attempt has ended; sent again until Answered (I2).
+
+    All its output was sent before. `lines` is how many lines there were.
+    """
+
+    KIND: ClassVar[str] = "finished"
+    attempt: AttemptId
+    ended_by: Annotated[EndedBy, Field(strict=False)]
+    status: Annotated[Status, Field(strict=False)] | None = None
+    code: int | None = None
+    reason: Text = ""
+    started_at: float | None = None  # None: it never started
+    ended_at: float
+    duration_s: float | None = None
+    outcome_unknown: bool = False
+    lines: int = 0
+
+
+class Returned(Message):
+    """Server → dispatcher: taken back unstarted, and never will be started here (I1)."""
+
+    KIND: ClassVar[str] = "returned"
+    attempt: AttemptId
+    why: Text
+
+
+class LogLine(Message):
+    """Server, broker → dispatcher → observers: a line of a daemon's own log."""
+
+    KIND: ClassVar[str] = "log_line"
+    source: Name
+    level: Literal["debug", "info", "warning", "error", "critical"]
+    text: Text
+    at: float
+
+
+class Event(Message):
+    """Dispatcher → broker → observers, on the feed's topic = channel.
+
+    Numbered from 1 per channel and term, without gaps (I6). Channels: `shot/TREE/SHOT` (records:
+    the JSON array of journal records), `output/TREE/SHOT/PATH` (one OutputEvent), `servers`, `log`,
+    `feed` (one FeedBeat a second).
+    """
+
+    KIND: ClassVar[str] = "event"
+    channel: Name
+    term: int
+    seq: int
+    at: float
+    payload: bytes  # JSON
+
+
+class Outcome(StrEnum):
+    """How a command ended; each has its exit code."""
+
+    OK = "ok"  # 0
+    ACCEPTED = "accepted"  # not final: the run has begun; the final reply follows
+    USAGE = "usage"  # 1: the arguments are wrong
+    REFUSED = "refused"  # 2: it may not be done now; the message says why
+    NOBODY = "nobody"  # 3: no dispatcher or broker
+    ERROR = "error"  # 4: a fault of ours
+    FAILED = "failed"  # 5: carried out, but an action failed, or the run was aborted or is HELD
+
+
+EXIT_CODES: dict[Outcome, int] = {
+    Outcome.OK: 0,
+    Outcome.ACCEPTED: 0,
+    Outcome.USAGE: 1,
+    Outcome.REFUSED: 2,
+    Outcome.NOBODY: 3,
+    Outcome.ERROR: 4,
+    Outcome.FAILED: 5,
+}
+
+
+class Request(Message):
+    """Client → broker → dispatcher: a command. `id` makes a repeat harmless (D15).
+
+    `deadline_s` is on the broker's clock; after it the command is refused as expired.
+    `command` is the JSON of one of `shotline.common.commands`.
+    """
+
+    KIND: ClassVar[str] = "request"
+    id: Annotated[str, Field(min_length=8, max_length=64)]
+    verb: Name  # the command's own verb, so that roles are checked without decoding it
+    deadline_s: float
+    user: str = ""  # who asks, for the log
+    command: Annotated[bytes, Field(max_length=65_536)]
+
+
+class Reply(Message):
+    """Dispatcher, broker → client: what was done, or why not.
+
+    `result` is the JSON of the command's result (`shotline.common.views`), empty without one.
+    """
+
+    KIND: ClassVar[str] = "reply"
+    id: str
+    outcome: Annotated[Outcome, Field(strict=False)]
+    message: Text
+    notices: tuple[str, ...] = ()
+    result: bytes = b""
+
+
+MESSAGES: dict[str, type[Message]] = {
+    cls.KIND: cls
+    for cls in (
+        Hello,
+        Welcome,
+        Ping,
+        Pong,
+        Problem,
+        Register,
+        Registered,
+        RegistrationRefused,
+        Probe,
+        ProbeAnswer,
+        RegisterAnew,
+        ServerBeat,
+        Goodbye,
+        Claim,
+        ClaimAccepted,
+        ClaimRefused,
+        SupersededNotice,
+        Liveness,
+        Undeliverable,
+        Dispatch,
+        AbortAttempt,
+        Answered,
+        OutputStored,
+        CommandServer,
+        Started,
+        Progress,
+        Output,
+        Finished,
+        Returned,
+        LogLine,
+        Event,
+        Request,
+        Reply,
+    )
+}

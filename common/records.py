@@ -1,0 +1,337 @@
+"""The journal's records: everything that ever happened to a shot, one class each.
+
+A shot's state is the fold of its records; the dispatcher decides by making records and applying
+them, and recovers by applying the stored ones. The same JSON bytes go to the journal, to Redis'
+projections and to observers, so what is shown is what is stored (DESIGN I4, I6).
+
+Times are wall clock seconds since 1970 and only for display; durations are measured where the
+action ran (DESIGN §5, Time).
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import Field, TypeAdapter
+
+from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.model import Model
+from shotline.trees.options import DispatchOptions
+from shotline.trees.tree import ActionNode, Phase
+
+
+class ShotKey(NamedTuple):
+    """A shot's name, shown as `TEST/42`."""
+
+    tree: str
+    shot: int
+
+    def __str__(self) -> str:
+        return f"{self.tree}/{self.shot}"
+
+
+class PulseCreated(Model):
+    """The pulse was made from the model, or made again."""
+
+    type: Literal["pulse_created"] = "pulse_created"
+    time: float
+    replaced: bool = False
+
+
+class TableBuilt(Model):
+    """All nodes were read and classified; `reset` clears what was known of the actions."""
+
+    type: Literal["table_built"] = "table_built"
+    time: float
+    actions: tuple[ActionNode, ...]
+    phases: tuple[Phase, ...] = ()
+    options: DispatchOptions
+    reset: bool = False
+
+
+class NodeRead(Model):
+    """One node was read again, for a redispatch (D10)."""
+
+    type: Literal["node_read"] = "node_read"
+    time: float
+    node: ActionNode
+
+
+class RunKind(StrEnum):
+    """What was asked for."""
+
+    PHASE = "phase"
+    SEQUENCE = "sequence"  # a range of sequence numbers
+    SINGLE = "single"  # a redispatch outside of an open run
+
+
+class RunOpened(Model):
+    """A run began. `paths` are its actions in the table's order; it resets them (D11, D12)."""
+
+    type: Literal["run_opened"] = "run_opened"
+    time: float
+    run: int
+    kind: RunKind
+    phase: str
+    first: int | None = None
+    last: int | None = None
+    paths: tuple[str, ...] = ()
+    command: str = ""  # the command's id
+
+
+class Transition(Model):
+    """An action changed. The record holds the action's whole live state after the change.
+
+    It is also the value stored under the action's path in the shot's hash. `attempt` 0 means never
+    tried. A pending action has no cause; a cause means settled (D7).
+    """
+
+    type: Literal["transition"] = "transition"
+    time: float
+    path: str
+    state: ActionState
+    run: int | None = None
+    attempt: int = 0
+    status: Status | None = None
+    cause: Cause | None = None
+    reason: str = ""
+    code: int | None = None  # the MDSplus status or the exit code, where there is one
+    outcome_unknown: bool = False  # it may have run, or may still be running
+    aborting: bool = False
+    server: str | None = None
+    incarnation: str | None = None
+    epoch: int | None = None
+    dispatched_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    duration_s: float | None = None
+
+
+class RunOutcome(StrEnum):
+    """How a run ended."""
+
+    COMPLETED = "completed"
+    ABORTED = "aborted"
+
+
+class Counts(Model):
+    """Actions by what is shown of them (D7)."""
+
+    pending: int = 0
+    in_progress: int = 0
+    success: int = 0
+    failed: int = 0  # red: Failure, ABORTED; and unreadable while on
+    server_off: int = 0
+    not_dispatched: int = 0  # settled without having been dispatched
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return (
+            self.pending
+            + self.in_progress
+            + self.success
+            + self.failed
+            + self.server_off
+            + self.not_dispatched
+        )
+
+
+class RunEnded(Model):
+    """The run is over; journalled exactly once, after its last action has settled (I5)."""
+
+    type: Literal["run_ended"] = "run_ended"
+    time: float
+    run: int
+    outcome: RunOutcome
+    counts: Counts
+    duration_s: float | None = None
+    reason: str = ""
+
+
+class RunHeld(Model):
+    """The run starts nothing more until `resume` or `abort`."""
+
+    type: Literal["run_held"] = "run_held"
+    time: float
+    run: int
+    reason: str
+
+
+class RunResumed(Model):
+    """An operator let the run go on."""
+
+    type: Literal["run_resumed"] = "run_resumed"
+    time: float
+    run: int
+
+
+class RunAborting(Model):
+    """An abort of the run was accepted: what runs is being ended, nothing more starts."""
+
+    type: Literal["run_aborting"] = "run_aborting"
+    time: float
+    run: int
+    reason: str
+
+
+class Mark(Model):
+    """The dispatcher was alive with an open run at this time (DESIGN §5, restart)."""
+
+    type: Literal["mark"] = "mark"
+    time: float
+
+
+class LateResult(Model):
+    """A result of an attempt that is not the current one, or whose action was settled already."""
+
+    type: Literal["late_result"] = "late_result"
+    time: float
+    path: str
+    attempt: int
+    server: str
+    status: Status | None = None
+    reason: str = ""
+    code: int | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    duration_s: float | None = None
+
+
+class EventOutcome(StrEnum):
+    """What became of a completion event (D13)."""
+
+    INTENDED = "intended"  # journalled before it is raised
+    RAISED = "raised"
+    FAILED = "failed"
+    PERHAPS_NOT_RAISED = "perhaps_not_raised"  # a dispatcher ended in between
+
+
+class EventRaised(Model):
+    """A completion event was, or is about to be, raised."""
+
+    type: Literal["event_raised"] = "event_raised"
+    time: float
+    path: str
+    attempt: int
+    event: str
+    outcome: EventOutcome
+    reason: str = ""
+
+
+class CheckReset(Model):
+    """`check --reset`: the failures of essential actions so far were seen."""
+
+    type: Literal["check_reset"] = "check_reset"
+    time: float
+
+
+class CommandDone(Model):
+    """A command's final reply, kept with its effect so that a repeat gets the same (D15)."""
+
+    type: Literal["command_done"] = "command_done"
+    time: float
+    command: str
+    reply: str  # the reply as JSON
+
+
+class UnknownResult(Model):
+    """A result of an attempt that no journal knows; kept so that nothing is lost (I2)."""
+
+    type: Literal["unknown_result"] = "unknown_result"
+    time: float
+    tree: str
+    shot: int
+    path: str
+    attempt: int
+    server: str
+    status: Status | None = None
+    reason: str = ""
+
+
+class ServerSeen(Model):
+    """What is known of a server, for people: the value under its name in the servers' hash."""
+
+    type: Literal["server_seen"] = "server_seen"
+    time: float
+    server: str
+    liveness: str
+    host: str = ""
+    pid: int = 0
+    slots: int = 0
+    incarnation: str = ""
+    epoch: int = 0
+    reason: str = ""
+
+
+ShotRecord = (
+    PulseCreated
+    | TableBuilt
+    | NodeRead
+    | RunOpened
+    | Transition
+    | RunEnded
+    | RunHeld
+    | RunResumed
+    | RunAborting
+    | Mark
+    | LateResult
+    | EventRaised
+    | CheckReset
+)
+GlobalRecord = CommandDone | UnknownResult | ServerSeen
+Record = ShotRecord | GlobalRecord
+
+_ADAPTER: Final[TypeAdapter[tuple[Record, ...]]] = TypeAdapter(
+    tuple[Annotated[Record, Field(discriminator="type")], ...]
+)
+_ONE: Final[TypeAdapter[Record]] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
+
+
+def encode_record(record: Record) -> bytes:
+    """Return a record as JSON; fields at their default are left out, `type` is not."""
+    whole = isinstance(record, TableBuilt | NodeRead)  # their unions are told apart by defaults
+    body = record.__pydantic_serializer__.to_json(record, exclude_defaults=not whole)
+    if whole:
+        return body
+    head = b'{"type":"%s"' % record.type.encode()
+    return head + (b"," + body[1:] if len(body) > 2 else b"}")
+
+
+def decode_record(data: bytes | str) -> Record:
+    """Return the record of one JSON object. Raise ValueError when it is none of ours."""
+    return _ONE.validate_json(data)
+
+
+def encode_records(records: Sequence[Record]) -> bytes:
+    """Return records as a JSON array."""
+    return b"[" + b",".join(map(encode_record, records)) + b"]"
+
+
+def decode_records(data: bytes | str) -> tuple[Record, ...]:
+    """Return the records of a JSON array. Raise ValueError when one is none of ours."""
+    return _ADAPTER.validate_json(data)
+
+
+class Commit(NamedTuple):
+    """What is journalled together, all or nothing (I4): records of shots and of the whole system.
+
+    The id in the journal is `term-number`; numbers of a term rise by one.
+    """
+
+    term: int
+    number: int
+    shots: dict[ShotKey, tuple[ShotRecord, ...]]
+    system: tuple[GlobalRecord, ...] = ()
+    outputs: tuple["StoredOutput", ...] = ()
+
+
+class StoredOutput(NamedTuple):
+    """Lines of one attempt's output on their way to the journal; `first` numbers the first line."""
+
+    tree: str
+    shot: int
+    path: str
+    attempt: int
+    first: int
+    lines: tuple[tuple[float, int, bytes], ...]  # wall time, stream (1 or 2, 0: our note), text

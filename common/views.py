@@ -1,0 +1,247 @@
+"""What commands answer with: views of shots, runs, actions and servers for people and programs.
+
+They are computed by the dispatcher from its state and shown by the CLI, the client library and the
+monitor. `…_at` is wall clock for display.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from shotline.common.model import Model
+from shotline.common.records import Counts, Record, RunKind, RunOutcome, Transition
+
+
+class ActionView(Model):
+    """One action as it stands: what the tree declares, and what has become of it."""
+
+    path: str
+    name: str
+    server_class: str
+    phase: str
+    when: str = ""  # as written
+    number: int | None = None  # sequence number
+    references: tuple[str, ...] = ()  # paths that its condition refers to
+    on: bool = True
+    asynchronous: bool = False
+    essential: bool = False
+    timeout_s: float | None = None
+    completion_event: str | None = None
+    unreadable: str | None = None
+    text: str = ""
+    last: Transition  # its live state
+    failed: bool = False  # counts as failed (exit codes, check, reports)
+    waits_for: str = ""  # why an unsettled action does not go on, in words
+    progress: float | None = None  # 0 to 1
+    progress_text: str = ""
+
+
+class RunView(Model):
+    """One run of a shot."""
+
+    tree: str
+    shot: int
+    run: int
+    kind: RunKind
+    phase: str
+    first: int | None = None
+    last: int | None = None
+    state: Literal["open", "aborting", "held", "ended"]
+    outcome: RunOutcome | None = None
+    reason: str = ""
+    opened_at: float
+    ended_at: float | None = None
+    duration_s: float | None = None
+    counts: Counts
+
+
+class ShotView(Model):
+    """One shot in short."""
+
+    tree: str
+    shot: int
+    built_at: float | None = None
+    phases: tuple[str, ...] = ()
+    actions: int = 0
+    counts: Counts = Counts()
+    runs: tuple[RunView, ...] = ()
+    essential_failures: tuple[str, ...] = ()
+    current: bool = False  # the current pulse (D16)
+
+
+class ServerView(Model):
+    """One action server."""
+
+    server: str
+    server_class: str
+    server_id: str
+    liveness: Literal["alive", "suspect", "lost", "absent"]
+    draining: bool = False
+    why: str = ""
+    host: str = ""
+    pid: int = 0
+    version: str = ""
+    slots: int = 0
+    stuck: int = 0
+    busy: tuple[str, ...] = ()  # paths of what it has, running or sent
+    unanswered: int = 0
+    incarnation: str = ""
+    epoch: int = 0
+    started_at: float | None = None
+    last_seen_at: float | None = None
+    round_trip_s: float | None = None
+    url: str | None = None
+
+
+class RunReport(Model):
+    """Answer to do_phase, do_sequence, dispatch and wait: the run and each of its actions."""
+
+    kind: Literal["run_report"] = "run_report"
+    run: RunView
+    actions: tuple[ActionView, ...] = ()
+
+
+class StatusResult(Model):
+    """Answer to `status`."""
+
+    kind: Literal["status"] = "status"
+    term: int
+    dispatcher: str
+    started_at: float
+    broker: str = ""
+    journal: Literal["ok", "degraded", "stopped"]
+    journal_text: str = ""
+    recovering: bool = False
+    current: tuple[str, int] | None = None
+    shots: tuple[ShotView, ...] = ()
+    servers: tuple[ServerView, ...] = ()
+
+
+class ServersResult(Model):
+    """Answer to `servers`."""
+
+    kind: Literal["servers"] = "servers"
+    servers: tuple[ServerView, ...]
+
+
+class ActionsResult(Model):
+    """Answer to `actions`, `build_tables` and `print_pending`."""
+
+    kind: Literal["actions"] = "actions"
+    shots: tuple[ShotView, ...]
+    actions: tuple[ActionView, ...]  # of one shot, in the table's order; pending: of all shots
+
+
+class StoryResult(Model):
+    """Answer to `show`: the action and all records about it, oldest first."""
+
+    kind: Literal["story"] = "story"
+    action: ActionView
+    records: tuple[Annotated[Record, Field(discriminator="type")], ...]
+
+
+class OutputLine(Model):
+    """One line of an action's output; bytes that are not UTF-8 are shown as \\xNN."""
+
+    number: int
+    at: float
+    stream: Literal[0, 1, 2]  # 1 standard output, 2 standard error, 0 a note of Shotline's
+    text: str
+
+
+class LogsResult(Model):
+    """Answer to `logs`: lines of one attempt. `more` when the limit cut it."""
+
+    kind: Literal["logs"] = "logs"
+    path: str
+    attempt: int
+    attempts: tuple[int, ...] = ()
+    lines: tuple[OutputLine, ...]
+    more: bool = False
+
+
+class CheckResult(Model):
+    """Answer to `check`: essential actions that failed since the last reset."""
+
+    kind: Literal["check"] = "check"
+    failures: tuple[ActionView, ...]
+
+
+class ShotsResult(Model):
+    """Answer to `shots`."""
+
+    kind: Literal["shots"] = "shots"
+    shots: tuple[ShotView, ...]
+
+
+class SnapshotResult(Model):
+    """Answer to `snapshot`: the channel's state up to and with event `seq` of `term`."""
+
+    kind: Literal["snapshot"] = "snapshot"
+    channel: str
+    term: int
+    seq: int
+    shot: ShotView | None = None
+    actions: tuple[ActionView, ...] = ()
+    servers: tuple[ServerView, ...] = ()
+    logs: LogsResult | None = None
+
+
+AnyResult = (
+    RunReport
+    | StatusResult
+    | ServersResult
+    | ActionsResult
+    | StoryResult
+    | LogsResult
+    | CheckResult
+    | ShotsResult
+    | SnapshotResult
+)
+
+_ADAPTER: Final[TypeAdapter[AnyResult]] = TypeAdapter(
+    Annotated[AnyResult, Field(discriminator="kind")]
+)
+
+
+def encode_result(result: AnyResult) -> bytes:
+    """Return a result as JSON."""
+    return result.__pydantic_serializer__.to_json(result)
+
+
+def decode_result(data: bytes | str) -> AnyResult:
+    """Return the result of a JSON object. Raise pydantic's ValidationError when it is none."""
+    return _ADAPTER.validate_json(data)
+
+
+class ShotEvent(Model):
+    """Payload on `shot/TREE/SHOT`: journal records, or a running action's progress."""
+
+    records: tuple[Annotated[Record, Field(discriminator="type")], ...] = ()
+    progress: tuple[tuple[str, float, str], ...] = ()  # path, fraction, text
+
+
+class OutputEvent(Model):
+    """Payload on `output/TREE/SHOT/PATH`: lines as they were stored."""
+
+    attempt: int
+    lines: tuple[OutputLine, ...]
+
+
+class ServersEvent(Model):
+    """Payload on `servers`: those that changed."""
+
+    servers: tuple[ServerView, ...]
+
+
+class LogEvent(Model):
+    """Payload on `log`: lines of the daemons' logs."""
+
+    lines: tuple[tuple[float, str, str, str], ...]  # time, level, source, text
+
+
+class FeedBeat(Model):
+    """Payload on `feed`, once a second: the last number of each channel in use (I6)."""
+
+    last: dict[str, int]
+    journal: Literal["ok", "degraded", "stopped"]

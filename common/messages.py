@@ -320,16 +320,16 @@ class Progress(Message):
 
 
 class Output(Message):
-    """Server → dispatcher: output lines, numbered from 0 in the attempt.
+    """Server → dispatcher: output. `first` is the number, from 0 in the attempt, of its first line.
 
-    Each line: wall time, stream (1 standard output, 2 standard error, 0 a note of ours), bytes
-    without the line end.
+    Each piece: wall time, stream (1 standard output, 2 standard error, 0 a note of ours), and the
+    bytes of one or more whole lines that came together, joined by line feeds, without the last one.
     """
 
     KIND: ClassVar[str] = "output"
     attempt: AttemptId
     first: int
-    lines: tuple[tuple[float, int, bytes], ...]
+    pieces: tuple[tuple[float, int, bytes], ...]
 
 
 class EndedBy(StrEnum):

@@ -327,11 +327,15 @@ class Commit(NamedTuple):
 
 
 class StoredOutput(NamedTuple):
-    """Lines of one attempt's output on their way to the journal; `first` numbers the first line."""
+    """Output of one attempt on its way to the journal; `first` numbers the first line.
+
+    A piece: wall time, stream (1 or 2, 0: our note), and one or more whole lines that came
+    together, joined by line feeds. One piece is one element of the stored list.
+    """
 
     tree: str
     shot: int
     path: str
     attempt: int
     first: int
-    lines: tuple[tuple[float, int, bytes], ...]  # wall time, stream (1 or 2, 0: our note), text
+    pieces: tuple[tuple[float, int, bytes], ...]

@@ -222,10 +222,15 @@ class ShotEvent(Model):
 
 
 class OutputEvent(Model):
-    """Payload on `output/TREE/SHOT/PATH`: lines as they were stored."""
+    """Payload on `output/TREE/SHOT/PATH`: what was stored; `first` numbers the first line.
+
+    Each piece: time, stream, and one or more lines joined by line feeds. Bytes that are not UTF-8
+    stand as \\xNN.
+    """
 
     attempt: int
-    lines: tuple[OutputLine, ...]
+    first: int
+    pieces: tuple[tuple[float, int, str], ...]
 
 
 class ServersEvent(Model):

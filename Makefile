@@ -4,6 +4,7 @@
 #   make test     everything that checks the project
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
+#   make schema   write etc/config.schema.json anew
 #   make bench    the performance suite, beside its baselines
 #   make install  the virtual environment; again only when its description changes
 #   make clean    forget what can be made again; make distclean: also .venv and the demo's data
@@ -21,7 +22,7 @@ REAL_TESTS := $(wildcard tests/integration)
 BROWSER_TESTS := $(wildcard tests/browser)
 
 .PHONY: demo test check check-format check-lint check-types check-architecture check-style format \
-	bench install clean distclean
+	schema bench install clean distclean
 .DEFAULT_GOAL := demo
 
 demo: install
@@ -57,6 +58,10 @@ check-style: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+schema: install
+	$(BIN)/python -c 'from shotline.common.config import config_schema; print(config_schema(), end="")' \
+		> etc/config.schema.json
 
 bench: install
 	$(BIN)/python -m bench

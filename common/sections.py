@@ -1,0 +1,360 @@
+"""The configuration's sections: every key, its unit, its default and its limits.
+
+How a file, the environment and options become one `Config`, and what is checked between sections,
+is `config`'s business. Every key is described here, shown in `etc/config.yaml`, and part of
+`etc/config.schema.json`; tests hold the three together.
+"""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, ConfigDict, Field, field_validator
+
+from shotline.common.model import Model
+from shotline.trees.options import DispatchOptions
+from shotline.trees.source import Source
+
+_HOST_AND_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):([0-9]{1,5})", re.ASCII)
+
+
+def _endpoint(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme == "ipc" and rest:
+        return text
+    found = _HOST_AND_PORT.fullmatch(rest) if separator and scheme == "tcp" else None
+    if found is None or not 0 < int(found[2]) < 65536:
+        raise ValueError("must be tcp://HOST:PORT with a port from 1 to 65535, or ipc://FILE")
+    return text
+
+
+Seconds = Annotated[float, Field(gt=0, le=86400 * 365, strict=True)]
+SecondsOrZero = Annotated[float, Field(ge=0, le=86400 * 365, strict=True)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
+Bytes = Annotated[int, Field(ge=1, le=2**53, strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+MdsipUrl = Annotated[str, Field(min_length=1, max_length=1024)]
+ServerClass = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
+ServerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=32)]
+TreeName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether nobody outside this machine can reach a socket bound to `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Section(Model):
+    """A part of the configuration. Unknown keys are refused, every key is described."""
+
+    model_config = ConfigDict(populate_by_name=True, coerce_numbers_to_str=True)
+
+
+class BrokerSection(Section):
+    """Where the broker is, and when it calls a peer lost."""
+
+    clients: Endpoint = Field(
+        "tcp://127.0.0.1:5570",
+        description="Address for the dispatcher, the monitor, supervisors and the command line.",
+    )
+    servers: Endpoint = Field("tcp://127.0.0.1:5571", description="Address for the action servers.")
+    events: Endpoint = Field(
+        "tcp://127.0.0.1:5572",
+        description="Address at which observers subscribe to what happens.",
+    )
+    bind: str | None = Field(
+        None,
+        description="Network interface or IP address that the broker binds to with the ports of "
+        "the three addresses; null: the hosts in the addresses themselves.",
+    )
+    heartbeat_s: Seconds = Field(1.0, description="Every peer says this often that it is alive.")
+    suspect_beats: Count = Field(
+        2, description="After so many missed heartbeats a peer is suspect and gets no new work."
+    )
+    server_lost_s: Seconds = Field(
+        10.0, description="A server that was silent for this long is lost; its actions too."
+    )
+    probe_s: Seconds = Field(
+        1.0,
+        description="Time for a server to answer when another one registers under its name; "
+        "one that stays silent is replaced.",
+    )
+    high_water_mark: Count = Field(
+        100_000, description="Messages that may wait in a socket for one peer."
+    )
+    message_bytes_max: Bytes = Field(
+        16 * 1024 * 1024, description="Larger messages are refused, and their sender cut off."
+    )
+    clients_max: Count = Field(
+        1000, description="Clients that may be connected at a time; further ones are refused."
+    )
+    servers_max: Count = Field(
+        1000, description="Action servers that may be registered; further ones are refused."
+    )
+
+    def bound_hosts(self) -> dict[str, str]:
+        """Return the host that each TCP address is bound to, by key."""
+        hosts = {}
+        for key, endpoint in self.endpoints().items():
+            if endpoint.startswith("tcp://"):
+                hosts[key] = self.bind or endpoint.removeprefix("tcp://").rpartition(":")[0]
+                if ":" in hosts[key] and not hosts[key].startswith("["):
+                    hosts[key] = f"[{hosts[key]}]"
+        return hosts
+
+    def bound_endpoints(self) -> dict[str, str]:
+        """Return the address that the broker binds each of its sockets to, by key."""
+        hosts = self.bound_hosts()
+        return {
+            key: f"tcp://{hosts[key]}:{endpoint.rpartition(':')[2]}" if key in hosts else endpoint
+            for key, endpoint in self.endpoints().items()
+        }
+
+    def endpoints(self) -> dict[str, str]:
+        """Return the three addresses to connect to, by key."""
+        return {"clients": self.clients, "servers": self.servers, "events": self.events}
+
+
+class RedisSection(Section):
+    """The Redis server in which the dispatcher keeps action state and logs."""
+
+    url: str | None = Field(
+        None,
+        description="redis://HOST:PORT/DB, rediss:// with TLS, or unix://FILE; null: `shotline up` "
+        "starts a server of its own on 127.0.0.1.",
+    )
+    password_file: Path | None = Field(
+        None, description="File that holds the password and nothing else, readable by its owner."
+    )
+    port: Port = Field(5573, description="Port of the server of our own.")
+    folder: Path = Field(
+        Path("redis"), description="Folder of our own server's data, inside `data_folder`."
+    )
+    append_fsync: Literal["everysec", "always", "any"] = Field(
+        "everysec",
+        description="The least durable append-only setting that is in order; the dispatcher warns "
+        "at its start when the server's is less. any: no warning.",
+    )
+    timeout_s: Seconds = Field(
+        5.0, description="A Redis server that does not answer for this long counts as away."
+    )
+    retry_s: Seconds = Field(1.0, description="While Redis is away, it is tried again this often.")
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return url
+
+    @property
+    def address(self) -> str:
+        """The url to connect to, also when the server is our own."""
+        return self.url or f"redis://127.0.0.1:{self.port}/0"
+
+
+class JournalSection(Section):
+    """What the dispatcher writes down, for how long, and where while Redis is away."""
+
+    spill_file: Path = Field(
+        Path("journal.spill"),
+        description="File that takes commits while Redis is away, inside `data_folder`.",
+    )
+    spill_bytes_max: Bytes = Field(
+        256 * 1024 * 1024, description="At this size nothing new starts; running work goes on."
+    )
+    keep_shots: Count = Field(
+        100, description="Shots kept per experiment; older ones that are not open are removed."
+    )
+    output_bytes_max: Bytes = Field(
+        10 * 1024 * 1024,
+        description="Output stored per attempt; a note stands where the rest was cut.",
+    )
+
+
+class DispatcherSection(Section):
+    """When the dispatcher gives up waiting, and how much it remembers."""
+
+    server_grace_s: SecondsOrZero = Field(
+        5.0,
+        description="A class without a server for this long makes its ready actions SERVER_OFF.",
+    )
+    recovery_s: SecondsOrZero = Field(
+        3.0, description="After a start, servers' reports are collected this long; nothing starts."
+    )
+    resume_within_s: SecondsOrZero = Field(
+        60.0,
+        description="After a restart, an open run goes on by itself when it was active less than "
+        "this ago (wall clock); otherwise it is HELD until somebody resumes it.",
+    )
+    delivery_s: Seconds = Field(
+        2.0,
+        description="A dispatch that did not arrive in this time makes its server register anew.",
+    )
+    command_lifetime_s: Seconds = Field(
+        10.0, description="A command older than this is refused instead of carried out late."
+    )
+    tree_timeout_s: Seconds = Field(
+        30.0, description="Time for reading a tree, creating a pulse or raising an event."
+    )
+    url_wait_s: Seconds = Field(
+        60.0,
+        description="An action that waited this long for a busy mdsip url becomes SERVER_OFF.",
+    )
+    commands_remembered_max: Count = Field(
+        10_000, description="Answered commands whose repetition gets the same answer."
+    )
+    shots_loaded_max: Count = Field(
+        20, description="Shots held in memory; closed ones beyond it are read again when needed."
+    )
+
+
+class ActionServerSection(Section):
+    """How an action server runs tasks and how much of their output it takes."""
+
+    slots: Annotated[int, Field(ge=0, le=1024, strict=True)] = Field(
+        1, description="Actions that run at a time, each in a process; 0: as many as CPUs."
+    )
+    kill_grace_s: SecondsOrZero = Field(
+        0.5, description="Time between TERM and KILL when a task is ended."
+    )
+    kill_wait_s: Seconds = Field(
+        5.0,
+        description="What is not gone this long after KILL settles with its outcome unknown; "
+        "its slot stays taken and is shown STUCK.",
+    )
+    on_return: Literal["finish", "end"] = Field(
+        "finish",
+        description="What a server that was counted as lost does with what it still runs: "
+        "finish: it runs on and its results are late. end: it is ended first.",
+    )
+    task_timeout_s: Seconds | None = Field(
+        None, description="Time limit of actions that have none of their own; null: no limit."
+    )
+    results_max: Count = Field(
+        1000, description="Results not yet stored; at this number the server takes no work."
+    )
+    output_lines_max: Count = Field(
+        1_000_000, description="Lines of output per attempt; a note stands where the rest was cut."
+    )
+    output_bytes_max: Bytes = Field(
+        64 * 1024 * 1024, description="Bytes of output per attempt, cut in the same way."
+    )
+    output_line_bytes_max: Annotated[int, Field(ge=80, le=2**24, strict=True)] = Field(
+        64 * 1024, description="A longer line is split."
+    )
+    output_hold_s: SecondsOrZero = Field(
+        0.005, description="Output is gathered this long before it is sent."
+    )
+    fold_s: SecondsOrZero = Field(
+        0.005, description="The start of an action that ends within this time is sent with its end."
+    )
+    state_folder: Path = Field(
+        Path("servers"),
+        description="Folder of the files that tell a new server what an old one left running, "
+        "inside `data_folder`.",
+    )
+    mdsip_url: MdsipUrl | None = Field(
+        None,
+        description="Url of the mdsip server that runs this server's MDSplus tasks; null: the one "
+        "that the experiment's tables are read from.",
+    )
+
+
+class ExperimentSection(Section):
+    """Where an experiment's actions are declared, and how they are dispatched."""
+
+    source: Source = Field(description="Where its tree is found.")
+    options: DispatchOptions | None = Field(
+        None,
+        description="How its actions are dispatched; null: as its experiment file says, "
+        "else the defaults.",
+    )
+
+
+class MonitorSection(Section):
+    """The page and the HTTP interface."""
+
+    address: str = Field("127.0.0.1", description="Address that the monitor binds to.")
+    port: Port = Field(5580, description="Port of the page, the HTTP interface and WebSockets.")
+    viewers_max: Count = Field(
+        500, description="Pages that may be open at a time; further ones are refused."
+    )
+    viewer_queue_bytes_max: Bytes = Field(
+        4 * 1024 * 1024,
+        description="What may wait for one slow page before it is cut off and starts afresh.",
+    )
+
+
+class UpServer(Section):
+    """One action server that `shotline up` starts."""
+
+    server_class: ServerClass = Field(alias="class", description="Server class (MDSplus ident).")
+    id: ServerId = Field("1", description="What tells servers of one class apart.")
+    slots: Annotated[int, Field(ge=0, le=1024, strict=True)] | None = Field(
+        None, description="Actions that run at a time; null: as in `action_server`."
+    )
+    mdsip_url: MdsipUrl | None = Field(
+        None, description="This server's own mdsip server; null: as in `action_server`."
+    )
+
+
+class UpSection(Section):
+    """What `shotline up` runs on this machine, in the order of their start."""
+
+    daemons: tuple[Literal["broker", "dispatcher", "monitor"], ...] = Field(
+        ("broker", "dispatcher"),
+        description="Daemons; with the dispatcher also Redis, where `redis.url` is null.",
+    )
+    servers: tuple[UpServer, ...] = Field((), description="Action servers.")
+    start_s: Seconds = Field(30.0, description="Time for each of them to become ready.")
+    stop_s: Seconds = Field(10.0, description="Time for each of them to end before it is killed.")
+
+
+class LoggingSection(Section):
+    """Where daemons log."""
+
+    file: str | None = Field(
+        None,
+        description="File name, inside `data_folder`; {program} becomes the daemon's name. "
+        "null: standard error, which systemd keeps in the journal.",
+    )
+    level: Literal["debug", "info", "warning", "error", "critical"] = Field(
+        "info", description="The least severe level that is logged."
+    )
+    max_size: Bytes = Field(
+        1024 * 1024, alias="max-size", description="Bytes after which a file is rotated."
+    )
+    rotations: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(
+        3, description="Old files that are kept."
+    )
+
+    @field_validator("file")
+    @classmethod
+    def _one_file_per_daemon(cls, file: str | None) -> str | None:
+        if file is not None and "{program}" not in file:
+            raise ValueError("must contain {program}: several daemons cannot rotate one file")
+        return file
+
+    def file_of(self, program: str) -> Path | None:
+        """Return a daemon's log file; None for standard error."""
+        return None if self.file is None else Path(self.file.replace("{program}", program))
+
+
+class SecuritySection(Section):
+    """Who may connect."""
+
+    insecure: Switch = Field(
+        False,
+        description="true: sockets may be bound beyond this machine although anyone who reaches "
+        "them may then command the experiment.",
+    )

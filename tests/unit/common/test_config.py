@@ -1,0 +1,291 @@
+"""The configuration: what counts, all problems at once with their lines, and the example file."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+from shotline.common.config import (
+    Config,
+    FileProblems,
+    check_config,
+    config_schema,
+    find_config,
+    load_config,
+    packaged,
+)
+from shotline.common.errors import ConfigError
+from shotline.common.sections import BrokerSection, is_loopback
+from shotline.common.yamlfile import load_yaml
+from shotline.trees.source import FileSource
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "etc" / "config.yaml"
+NOBODY: dict[str, str] = {}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config.yaml"
+
+
+def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Yield a model and all that its fields consist of."""
+    yield model
+    pending = [field.annotation for field in model.model_fields.values()]
+    while pending:
+        annotation = pending.pop()
+        pending.extend(get_args(annotation))
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from models(annotation)
+
+
+def problems_of(file: Path, environment: dict[str, str] | None = None) -> list[str]:
+    return [str(problem) for problem in check_config(file, environment or NOBODY)]
+
+
+# The example file
+
+
+def test_every_key_stands_in_the_example() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for model in models(Config):
+        for name, field in model.model_fields.items():
+            key = field.alias or name
+            assert re.search(rf"(?:^|[\s{{,])(?:# +)?{re.escape(key)}:", text, re.M), (
+                f"{model.__name__}.{key} is not in etc/config.yaml"
+            )
+
+
+def test_every_key_of_the_example_is_commented() -> None:
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    explained = False
+    for line in lines:
+        if line.strip().startswith("#"):
+            explained = True
+        elif not line.startswith(" ") and line.endswith(":"):
+            explained = False  # a section's name explains none of its keys
+        elif line.strip():
+            assert explained, f"etc/config.yaml: no comment above {line.strip()!r}"
+
+
+def test_every_key_is_described() -> None:
+    for model in models(Config):
+        for name, field in model.model_fields.items():
+            if name != "kind":
+                assert field.description, f"{model.__name__}.{name}"
+
+
+def test_the_examples_values_are_the_defaults() -> None:
+    example = Config.model_validate(load_yaml(EXAMPLE).data)
+    default = Config()
+    for name in Config.model_fields:
+        if name not in ("experiments", "up"):
+            assert getattr(example, name) == getattr(default, name)
+    assert example.up.model_copy(update={"servers": ()}) == default.up
+    assert example.experiments["DEMO"].options is None
+
+
+def test_the_example_is_right() -> None:
+    assert problems_of(EXAMPLE) == []
+
+
+def test_the_installed_example_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_config(environment=NOBODY) == packaged("config.yaml")
+    assert load_config(environment=NOBODY).data_folder == tmp_path / "var"
+
+
+def test_the_schema_is_that_of_the_models() -> None:
+    stored = (ROOT / "etc" / "config.schema.json").read_text(encoding="utf-8")
+    assert stored == config_schema(), "write it anew: make schema"
+    assert json.loads(stored)["additionalProperties"] is False
+
+
+# Which file, and what counts
+
+
+def test_the_option_names_the_file_before_the_environment_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environment = {"SHOTLINE_CONFIG": "named.yaml"}
+    assert find_config(Path("option.yaml"), environment) == Path("option.yaml")
+    assert find_config(None, environment) == Path("named.yaml")
+    local = tmp_path / "etc" / "config.yaml"
+    local.parent.mkdir()
+    local.touch()
+    assert find_config(None, NOBODY).absolute() == local
+
+
+def test_option_before_environment_before_file_before_default(file: Path) -> None:
+    file.write_text("broker: {heartbeat_s: 2, probe_s: 2, suspect_beats: 3}\n")
+    environment = {"SHOTLINE_BROKER__HEARTBEAT_S": "1.5", "SHOTLINE_BROKER__PROBE_S": "1.5"}
+    broker = load_config(file, {"broker.heartbeat_s": 1.25}, environment).broker
+    assert (broker.heartbeat_s, broker.probe_s, broker.suspect_beats) == (1.25, 1.5, 3)
+    assert broker.server_lost_s == BrokerSection().server_lost_s
+
+
+def test_the_environment_sets_lists_maps_and_nothing(file: Path) -> None:
+    file.write_text("redis: {url: 'redis://there:6379'}\n")
+    environment = {
+        "SHOTLINE_REDIS__URL": "null",
+        "SHOTLINE_UP__SERVERS": "[{class: GAS, id: 2}]",
+        "SHOTLINE_LOGGING__MAX_SIZE": "77",
+        "SHOTLINE_EXPERIMENTS__TEST__SOURCE": "{kind: mdsip, url: 'there:8000'}",
+        "SHOTLINE_DATA_FOLDER": str(file.parent / "data"),
+        "SHOTLINE_CONFIG": "ignored here",
+        "SHOTLINE_SHOT": "a task's variable is none of ours",
+        "HOME": "neither",
+    }
+    config = load_config(file, None, environment)
+    assert config.redis.url is None
+    assert config.redis.address == "redis://127.0.0.1:5573/0"
+    assert [(one.server_class, one.id) for one in config.up.servers] == [("GAS", "2")]
+    assert config.logging.max_size == 77
+    assert config.experiments["TEST"].source.kind == "mdsip"
+    assert config.data_folder == file.parent / "data"
+
+
+def test_an_empty_file_or_section_has_the_defaults(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    file.write_text("")
+    empty = load_config(file, None, NOBODY)
+    file.write_text("broker:\n  # heartbeat_s: 2\n")
+    assert load_config(file, None, NOBODY) == empty == Config().resolved(file.parent)
+
+
+def test_what_is_written_is_data_and_what_is_read_stands_beside_the_file(file: Path) -> None:
+    data = file.parent / "data"
+    file.write_text(
+        f"data_folder: {data}\n"
+        "redis: {password_file: secret}\n"
+        "logging: {file: 'log/{program}.log'}\n"
+        "experiments: {DEMO: {source: {kind: file, file: demo.yaml}}}\n"
+    )
+    config = load_config(file, None, NOBODY)
+    assert config.journal.spill_file == data / "journal.spill"
+    assert config.redis.folder == data / "redis"
+    assert config.action_server.state_folder == data / "servers"
+    assert config.redis.password_file == file.parent / "secret"
+    assert config.logging.file_of("shotline-broker") == data / "log" / "shotline-broker.log"
+    source = config.experiments["DEMO"].source
+    assert source == FileSource(file=str(file.parent / "demo.yaml"), pulses=str(data / "pulses"))
+
+
+# What is wrong
+
+
+def test_all_problems_come_at_once_with_their_lines(file: Path) -> None:
+    file.write_text(
+        "broker:\n"
+        "  heartbeat_s: 0\n"
+        "  hartbeat_s: 1\n"
+        "  clients: 127.0.0.1:5570\n"
+        "up:\n"
+        "  servers:\n"
+        "    - {class: GAS, slots: true}\n"
+        "    - {id: 2}\n"
+        "speed: 9\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, None, NOBODY)
+    assert isinstance(caught.value, FileProblems)
+    found = {(problem.line, problem.where) for problem in caught.value.problems}
+    assert found == {
+        (2, "broker.heartbeat_s"),
+        (3, "broker.hartbeat_s"),
+        (4, "broker.clients"),
+        (7, "up.servers[0].slots"),
+        (8, "up.servers[1].class"),
+        (9, "speed"),
+    }
+    assert f"{file}:3: broker.hartbeat_s: is not a known key" in str(caught.value)
+
+
+def test_a_problem_of_environment_or_option_names_it(file: Path) -> None:
+    file.write_text("broker: {heartbeat_s: 1}\n")
+    environment = {
+        "SHOTLINE_BROKER__HEARTBEAT_S": "soon",
+        "SHOTLINE_BROKR__CLIENTS": "tcp://127.0.0.1:1",
+        "SHOTLINE_UP__SERVERS": "[",
+    }
+    with pytest.raises(FileProblems) as caught:
+        load_config(file, {"redis.url": "http://there"}, environment)
+    found = {(str(one.file), one.line, one.where) for one in caught.value.problems}
+    assert found == {
+        ("environment", None, "SHOTLINE_BROKER__HEARTBEAT_S"),
+        ("environment", None, "SHOTLINE_BROKR__CLIENTS"),
+        ("environment", None, "SHOTLINE_UP__SERVERS"),
+        ("option", None, "redis.url"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("broker: {heartbeat_s: 5, server_lost_s: 10}", "broker.server_lost_s"),
+        ("broker: {events: 'tcp://127.0.0.1:5570'}", "broker.events"),
+        ("broker: {bind: 0.0.0.0}", "broker.bind"),
+        ("broker: {servers: 'tcp://10.0.0.1:5571'}", "broker.servers"),
+        ("broker: {clients: 'tcp://127.0.0.1:70000'}", "broker.clients"),
+        ("monitor: {address: '::'}", "monitor.address"),
+        ("up: {servers: [{class: A, id: 1}, {class: A, id: 1}]}", "up.servers[1]"),
+        ("experiments: {demo: {source: {kind: mdsplus}}}", "experiments.demo"),
+        ("experiments: {DEMO: {source: {kind: nothing}}}", "experiments.DEMO.source"),
+        (
+            "experiments: {DEMO: {source: {kind: file, file: missing}}}",
+            "experiments.DEMO.source.file",
+        ),
+        ("redis: {password_file: missing}", "redis.password_file"),
+        ("logging: {file: all.log}", "logging.file"),
+        ("logging: {level: loud}", "logging.level"),
+        ("security: {insecure: 1}", "security.insecure"),
+        ("- broker", ""),
+    ],
+)
+def test_what_cannot_work_is_refused(file: Path, text: str, where: str) -> None:
+    file.write_text(text + "\n")
+    found = check_config(file, NOBODY)
+    assert where in {problem.where for problem in found}
+    assert {problem.line for problem in found} == {1}
+
+
+def test_a_file_that_is_not_there_is_a_problem(file: Path) -> None:
+    assert problems_of(file) == [f"{file}: cannot be read: No such file or directory"]
+
+
+def test_insecure_must_be_said_in_so_many_words(file: Path) -> None:
+    open_to_all = "broker: {bind: '*'}\nmonitor: {address: 0.0.0.0}\n"
+    file.write_text(open_to_all)
+    refused = problems_of(file)
+    assert len(refused) == 4
+    assert all("insecure: true" in problem for problem in refused)
+    file.write_text(open_to_all + "security: {insecure: true}\n")
+    assert problems_of(file) == []
+
+
+def test_loopback_is_what_only_this_machine_reaches() -> None:
+    assert all(map(is_loopback, ("127.0.0.1", "127.8.0.1", "localhost", "::1", "[::1]")))
+    assert not any(map(is_loopback, ("0.0.0.0", "*", "::", "10.1.2.3", "eth0", "a.example")))
+
+
+def test_the_broker_binds_elsewhere_than_others_connect_to() -> None:
+    broker = BrokerSection(
+        clients="tcp://control.example:1", servers="tcp://control.example:2", events="ipc://x"
+    )
+    assert broker.bound_endpoints()["clients"] == "tcp://control.example:1"
+    everywhere = broker.model_copy(update={"bind": "::"})
+    assert everywhere.bound_endpoints() == {
+        "clients": "tcp://[::]:1",
+        "servers": "tcp://[::]:2",
+        "events": "ipc://x",
+    }

@@ -197,19 +197,19 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.DocumentStartEvent):
-            self._documents += 1
-            if self._documents > 1:
-                raise _failure(self.path, line, "holds more than one YAML document")
-        elif isinstance(event, yaml.AliasEvent):
-            raise _failure(self.path, line, "uses an alias (*); write the value out instead")
-        elif isinstance(event, yaml.ScalarEvent):
+        if isinstance(event, yaml.ScalarEvent):  # most of them are
             self._scalar(event, line)
         elif isinstance(event, yaml.CollectionStartEvent):
             self._check_tag(event.tag, ("seq", "map"), line)
             self._begin({} if isinstance(event, yaml.MappingStartEvent) else [], line)
         elif isinstance(event, yaml.CollectionEndEvent):
             self._open.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            raise _failure(self.path, line, "uses an alias (*); write the value out instead")
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise _failure(self.path, line, "holds more than one YAML document")
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         parent = self._open[-1] if self._open else None
@@ -269,7 +269,7 @@ class _Builder:
         return _plain_value(text) if untagged and event.implicit[0] else text
 
     def _check_tag(self, tag: str | None, allowed: tuple[str, ...], line: int) -> None:
-        if tag in (None, "!", *(_STANDARD_TAG + name for name in allowed)):
+        if tag is None or tag in ("!", *(_STANDARD_TAG + name for name in allowed)):
             return
         shown = str(tag).replace(_STANDARD_TAG, "!!")
         self.problems.append(

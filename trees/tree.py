@@ -113,6 +113,7 @@ class ActionNode(Model):
     parent_on: bool = True
     unreadable: str | None = None
     text: str = ""  # the whole record, decompiled
+    folder: str | None = None  # of the pulse, where tasks may write files; None: the tree has none
 
 
 class Phase(Model):
@@ -122,12 +123,24 @@ class Phase(Model):
     number: int
 
 
+class Outcome(Model):
+    """How a task ended: `code` is an MDSplus status or an exit code, where there is one."""
+
+    ok: bool
+    code: int | None = None
+    text: str = ""  # in words, for the operator
+
+
 class TreeError(Exception):
     """A tree could not be read, created or written; the message says what to do next."""
 
 
 class PulseExists(TreeError):
     """The pulse exists already; `create_pulse` needs --replace to make it again."""
+
+
+class ConnectionLost(TreeError):
+    """The connection to the tree's server broke; whether the request was carried out is unknown."""
 
 
 class Tree(Protocol):

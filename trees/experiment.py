@@ -1,0 +1,167 @@
+"""The experiment file as a tree: pulses are folders, each with the file as it was when it was made.
+
+    <pulses>/<TREE>/<SHOT>/experiment.yaml   the experiment file, as of `create_pulse`
+    <pulses>/<TREE>/<SHOT>/events.log        one line for each completion event
+    <pulses>/<TREE>/<SHOT>/…                 whatever the tasks write
+
+What a file may say is `experiment_file`'s.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from shotline.common.yamlfile import FileProblems, read_bounded
+from shotline.trees.experiment_file import Experiment, read_experiment
+from shotline.trees.options import DispatchOptions
+from shotline.trees.tree import ActionNode, Phase, PulseExists, TreeError
+
+MODEL_SHOT: Final = -1
+_COPY: Final = "experiment.yaml"
+
+
+class FileTree:
+    """An experiment file and its pulses; implements `Tree`.
+
+    `on_event` is called with each event and its shot, after it was written to the shot's log.
+    """
+
+    def __init__(
+        self,
+        tree: str,
+        file: Path,
+        pulses: Path | None = None,
+        *,
+        on_event: Callable[[str, int], None] | None = None,
+    ) -> None:
+        self.tree = tree.upper()
+        self._file = file.expanduser().absolute()
+        self._pulses = (pulses or self._file.parent / "pulses").expanduser().absolute()
+        self._on_event = on_event
+        self._last_read: tuple[bytes, Path | None, Experiment] | None = None
+
+    def actions(self, shot: int) -> Sequence[ActionNode]:
+        """Return the actions of the shot as its file declared them when it was made."""
+        return self._read(shot).actions
+
+    def action(self, shot: int, path: str) -> ActionNode:
+        """Return the action with this full or short path."""
+        wanted = path.upper()
+        for node in self._read(shot).actions:
+            if wanted in (node.path, node.name):
+                return node
+        raise TreeError(f"{self.tree}/{shot} has no action {path}")
+
+    def phases(self, shot: int) -> Sequence[Phase]:
+        """Return the phases in the order of their numbers."""
+        return self._read(shot).phases
+
+    def options(self, shot: int) -> DispatchOptions:
+        """Return how the file wants its actions dispatched."""
+        return self._read(shot).options
+
+    def warnings(self, shot: int) -> Sequence[str]:
+        """Return what is worth a look in the shot's file, each with its line."""
+        return self._read(shot).warnings
+
+    def folder(self, shot: int) -> Path:
+        """Return the folder of a pulse, existing or not."""
+        return self._pulses / self.tree / str(shot)
+
+    def create_pulse(self, shot: int, *, replace: bool) -> None:
+        """Make the pulse's folder with a copy of the experiment file in it.
+
+        With `replace` an existing pulse is deleted with all that its tasks wrote.
+        """
+        if shot < 1:
+            raise TreeError(f"{shot} is not a shot number; pulses have numbers from 1")
+        folder = self.folder(shot)
+        if folder.exists() and not replace:
+            raise PulseExists(
+                f"{self.tree}/{shot} exists already ({folder}); --replace deletes it first"
+            )
+        content = self._content(self._file)
+        self._parsed(content, self._file, None)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            # Made aside and renamed: nobody ever sees half a pulse.
+            made = Path(tempfile.mkdtemp(prefix=f".{shot}.", dir=folder.parent))
+            try:
+                made.chmod(0o755)
+                (made / _COPY).write_bytes(content)
+                _put_in_place(made, folder)
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
+        except OSError as error:
+            raise TreeError(
+                f"cannot make {folder}: {error.strerror or error}; the folder of pulses must be "
+                "writable for the dispatcher"
+            ) from None
+
+    def raise_event(self, event: str, shot: int) -> None:
+        """Write the event to the log in the shot's folder, then tell `on_event`."""
+        log = self.folder(shot) / "events.log"
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = f"{now} {self.tree}/{shot} {event!r}\n".encode()
+        try:
+            # One write to a file opened for appending: lines of two writers never mix.
+            descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                os.write(descriptor, line)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise TreeError(
+                f"cannot write event {event} to {log}: {error.strerror or error}"
+            ) from None
+        if self._on_event is not None:
+            self._on_event(event, shot)
+
+    def close(self) -> None:
+        """Forget what was read."""
+        self._last_read = None
+
+    def _read(self, shot: int) -> Experiment:
+        if shot == MODEL_SHOT:
+            return self._parsed(self._content(self._file), self._file, None)
+        folder = self.folder(shot)
+        copy = folder / _COPY
+        if not copy.exists():
+            raise TreeError(
+                f"{self.tree}/{shot} does not exist (no {copy}); create the pulse first: "
+                f"shotline create-pulse {self.tree} {shot}"
+            )
+        return self._parsed(self._content(copy), copy, folder)
+
+    def _content(self, path: Path) -> bytes:
+        try:
+            return read_bounded(path)
+        except FileProblems as problems:
+            raise TreeError(str(problems)) from problems
+
+    def _parsed(self, content: bytes, path: Path, folder: Path | None) -> Experiment:
+        digest = hashlib.sha256(content).digest()
+        last = self._last_read
+        if last is not None and last[:2] == (digest, folder):
+            return last[2]
+        experiment = read_experiment(content, path, folder)
+        if experiment.tree != self.tree:
+            raise TreeError(f"{path} is the experiment {experiment.tree}, not {self.tree}")
+        self._last_read = (digest, folder, experiment)
+        return experiment
+
+
+def _put_in_place(made: Path, folder: Path) -> None:
+    """Rename a finished pulse to its place; what was there is deleted after that."""
+    if not folder.exists():
+        made.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+    folder.rename(old / "pulse")
+    made.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

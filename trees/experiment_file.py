@@ -1,0 +1,339 @@
+"""The experiment file's format: what it may say, and the actions that it declares.
+
+`read_experiment` turns a file's bytes into `ActionNode`s without touching anything else; pulses and
+events are `experiment`'s. The format is described for people in docs/experiment-file.md.
+
+What is wrong with the form of a file is refused, all of it at once, with lines. A condition that
+cannot be understood refuses nothing: its action is declared, unreadable, with the reason (D1).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, cast
+
+from pydantic import BeforeValidator, Discriminator, Field, JsonValue, StringConstraints, Tag
+from pydantic_core import to_json
+
+from shotline.common.model import Model
+from shotline.common.yamlfile import FileProblems, LocatedDocument, Problem, parse_yaml
+from shotline.trees.condition import Reference, references
+from shotline.trees.condition_text import ConditionError, parse_when, resolve
+from shotline.trees.options import DispatchOptions
+from shotline.trees.tree import (
+    ActionNode,
+    ConditionWhen,
+    DispatchType,
+    Phase,
+    PythonTask,
+    SequenceWhen,
+    ShellTask,
+    SleepTask,
+    TreeError,
+    UnusableWhen,
+    When,
+)
+
+_NAME: Final = r"[A-Za-z][A-Za-z0-9_]{0,62}"
+_PATH: Final = re.compile(
+    rf"(?:\\(?P<tree>{_NAME})::TOP:)?(?P<short>{_NAME}(?::{_NAME}){{0,15}})", re.ASCII
+)
+
+TreeName = Annotated[str, StringConstraints(pattern=rf"^{_NAME}$")]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.\-]{0,63}$")]
+
+
+def _when_text(value: object) -> object:
+    # True is an int to Python; to the writer of the file it is a mistake.
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+WhenText = Annotated[
+    str, BeforeValidator(_when_text), StringConstraints(min_length=1, max_length=16_384)
+]
+
+
+class PythonEntry(Model):
+    """Call a Python function in a worker process of the action server."""
+
+    python: str = Field(pattern=r"^[\w.]+:[\w.]+$", description="`module:function`.")
+    arguments: dict[str, JsonValue] = Field({}, description="Keyword arguments of the call.")
+
+
+class ShellEntry(Model):
+    """Run a program with an argument list; no shell interprets it."""
+
+    shell: tuple[str, ...] = Field(min_length=1, description="Program and arguments.")
+    environment: dict[str, str] = Field({}, description="Added to the server's environment.")
+    directory: str | None = Field(
+        None, description="Where it runs. Default: the folder of the pulse."
+    )
+
+
+class SleepEntry(Model):
+    """Do nothing for a while."""
+
+    sleep: float = Field(ge=0, description="Seconds.")
+
+
+def _task_kind(value: object) -> str | None:
+    if isinstance(value, Mapping):
+        for kind in ("python", "shell", "sleep"):
+            if kind in value:
+                return f"{kind} task"
+    return None
+
+
+TaskEntry = Annotated[
+    Annotated[PythonEntry, Tag("python task")]
+    | Annotated[ShellEntry, Tag("shell task")]
+    | Annotated[SleepEntry, Tag("sleep task")],
+    Discriminator(
+        _task_kind,
+        custom_error_type="task_kind",
+        custom_error_message="must have one of the keys python, shell, sleep",
+    ),
+]
+
+
+class ActionEntry(Model):
+    """One action of the file."""
+
+    path: str = Field(description="Its place: `MAGNETS:CHARGE` or `\\TREE::TOP:MAGNETS:CHARGE`.")
+    server_class: Word = Field(description="The class of action servers that run it.")
+    phase: Word = Field(description="One of `phases`; case-sensitive.")
+    when: WhenText = Field(description="A sequence number, or a condition over other actions.")
+    task: TaskEntry
+    timeout_s: float | None = Field(None, gt=0, description="Time limit in seconds.")
+    completion_event: str | None = Field(None, min_length=1, max_length=64)
+    on: bool = True
+    essential: bool = False
+    asynchronous: bool = Field(False, description="Shown, never dispatched.")
+
+
+class ExperimentEntry(Model):
+    """The whole file."""
+
+    experiment: TreeName = Field(description="Name of the tree; upper-cased.")
+    title: str = ""
+    phases: dict[Word, int] = Field(min_length=1, description="Name and number of each phase.")
+    dispatch: DispatchOptions = DispatchOptions()
+    off: tuple[str, ...] = Field((), description="Nodes switched off with all that is below them.")
+    actions: tuple[ActionEntry, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a file declares. `warnings` are worth a look and stop nothing; each names its line."""
+
+    tree: str
+    title: str
+    phases: tuple[Phase, ...]
+    options: DispatchOptions
+    actions: tuple[ActionNode, ...]
+    warnings: tuple[str, ...]
+
+
+def read_experiment(content: bytes, path: Path, folder: Path | None = None) -> Experiment:
+    """Return what the file declares. Raise TreeError with all its problems, each with its line.
+
+    `path` is the file's name in messages; `folder` is the pulse's, None for the model.
+    """
+    try:
+        document = parse_yaml(content, path)
+        entry = document.validate(ExperimentEntry)
+        return _Reader(document, entry, folder).experiment()
+    except FileProblems as problems:
+        raise TreeError(str(problems)) from problems
+
+
+class _Reader:
+    """Turns the entries of one file into nodes; collects problems and warnings on the way."""
+
+    def __init__(
+        self, document: LocatedDocument, entry: ExperimentEntry, folder: Path | None
+    ) -> None:
+        self._document = document
+        self._entry = entry
+        self._folder = str(folder) if folder is not None else None
+        self._tree = entry.experiment.upper()
+        self._problems: list[Problem] = []
+        self._warnings: list[str] = []
+        self._written: dict[str, str] = {}  # short path in upper case: as the file writes it
+        self._by_suffix: dict[str, list[str]] = defaultdict(list)
+
+    def experiment(self) -> Experiment:
+        shorts = [self._declare(number) for number in range(len(self._entry.actions))]
+        off = self._switched_off(shorts)
+        self._check_phases()
+        if self._problems:
+            raise FileProblems(self._problems)
+        raw = cast("list[JsonValue]", cast("dict[str, JsonValue]", self._document.data)["actions"])
+        nodes = tuple(
+            self._node(number, short, off, to_json(raw[number]).decode())
+            for number, short in enumerate(shorts)
+        )
+        phases = tuple(
+            Phase(name=name, number=number)
+            for name, number in sorted(self._entry.phases.items(), key=lambda phase: phase[1])
+        )
+        return Experiment(
+            tree=self._tree,
+            title=self._entry.title,
+            phases=phases,
+            options=self._entry.dispatch,
+            actions=nodes,
+            warnings=tuple(self._warnings),
+        )
+
+    def _declare(self, number: int) -> str:
+        """Return the short path of an action, upper-cased, and make it known to conditions."""
+        location = ("actions", number, "path")
+        written = self._entry.actions[number].path
+        short = self._short(written, location)
+        if short in self._written:
+            self._problem(location, f"{short} is declared a second time")
+        elif short:
+            self._written[short] = written
+            names = short.split(":")
+            for first in range(len(names)):
+                self._by_suffix[":".join(names[first:])].append(short)
+        return short
+
+    def _short(self, written: str, location: Sequence[str | int]) -> str:
+        match = _PATH.fullmatch(written)
+        if match is None:
+            self._problem(location, f"`{written}` is not a path such as MAGNETS:CHARGE")
+            return ""
+        if (match["tree"] or self._tree).upper() != self._tree:
+            self._problem(location, f"`{written}` is not in the tree {self._tree}")
+        return match["short"].upper()
+
+    def _switched_off(self, shorts: Sequence[str]) -> set[str]:
+        """Return the short paths that are off by themselves: in `off`, or with `on: false`."""
+        off = {
+            short for short, entry in zip(shorts, self._entry.actions, strict=True) if not entry.on
+        }
+        known = {parent for short in shorts for parent in (short, *_parents(short))}
+        for number, written in enumerate(self._entry.off):
+            short = self._short(written, ("off", number))
+            if short and short not in known:
+                self._problem(("off", number), f"{short} is no action and no parent of one")
+            off.add(short)
+        return off
+
+    def _check_phases(self) -> None:
+        by_upper = {name.upper(): name for name in self._entry.phases}
+        for number, entry in enumerate(self._entry.actions):
+            if entry.phase in self._entry.phases:
+                continue
+            near = by_upper.get(entry.phase.upper())
+            message = (
+                f"`{entry.phase}` differs from the phase `{near}` by case only; phases are "
+                "case-sensitive"
+                if near
+                else f"`{entry.phase}` is not one of the phases {', '.join(self._entry.phases)}"
+            )
+            self._problem(("actions", number, "phase"), message)
+
+    def _node(self, number: int, short: str, off: set[str], text: str) -> ActionNode:
+        entry = self._entry.actions[number]
+        when = self._when(number, entry.when)
+        unusable = when.why if isinstance(when, UnusableWhen) else None
+        parent_on = not any(parent in off for parent in _parents(short))
+        asynchronous = entry.asynchronous
+        return ActionNode(
+            path=self._full(short),
+            name=short,
+            nid=number,
+            server_class=entry.server_class,
+            phase=entry.phase,
+            dispatch_type=(
+                DispatchType.ASYNCHRONOUS
+                if asynchronous
+                else DispatchType.CONDITIONAL
+                if isinstance(when, ConditionWhen)
+                else DispatchType.SEQUENTIAL
+            ),
+            when=when,
+            completion_event=entry.completion_event,
+            task=_task(entry.task),
+            timeout_s=entry.timeout_s,
+            essential=entry.essential,
+            on=short not in off and parent_on,
+            node_on=short not in off,
+            parent_on=parent_on,
+            unreadable=f"`when`: {unusable}" if unusable and not asynchronous else None,
+            text=text,
+            folder=self._folder,
+        )
+
+    def _when(self, number: int, text: str) -> When:
+        try:
+            parsed = parse_when(text)
+        except ConditionError as error:
+            return UnusableWhen(text=text, why=str(error))
+        if isinstance(parsed, int):
+            return SequenceWhen(number=parsed, text=text)
+        for reference in references(parsed):
+            candidates = self._candidates(reference.path)
+            if len(candidates) > 1:
+                why = f"`{reference.path}` may be any of {', '.join(candidates)}"
+                return UnusableWhen(text=text, why=why)
+            self._warn_of(number, reference.path, candidates)
+        return ConditionWhen(expression=resolve(parsed, self._found), text=text)
+
+    def _candidates(self, written: str) -> list[str]:
+        """Return the actions that a name in a condition may mean, best match only."""
+        short = self._relative(written)
+        return [short] if short in self._written else self._by_suffix.get(short, [])
+
+    def _relative(self, written: str) -> str:
+        return self._without_top(written).upper()
+
+    def _without_top(self, written: str) -> str:
+        top = f"\\{self._tree}::TOP"
+        inner = written[len(top) :] if written.upper().startswith(top) else written
+        return inner.replace(".", ":").strip(":")
+
+    def _found(self, written: str) -> Reference:
+        candidates = self._candidates(written)
+        if candidates:
+            return Reference(path=self._full(candidates[0]))
+        return Reference(path=self._full(self._relative(written)), missing=True)
+
+    def _warn_of(self, number: int, written: str, candidates: Sequence[str]) -> None:
+        line = self._document.line_of(("actions", number, "when"))
+        place = f"{self._document.path}:{line}: {self._written_path(number)}"
+        if not candidates:
+            self._warnings.append(f"{place}: `{written}` is no action; it will never be true")
+        elif not self._written[candidates[0]].endswith(self._without_top(written)):
+            declared = self._written[candidates[0]]
+            self._warnings.append(f"{place}: `{written}` and `{declared}` differ by case only")
+
+    def _written_path(self, number: int) -> str:
+        return self._entry.actions[number].path
+
+    def _full(self, short: str) -> str:
+        # A name with a tree in it is not ours to complete: it stays what it is, and missing.
+        return short if short.startswith("\\") else f"\\{self._tree}::TOP:{short}"
+
+    def _problem(self, location: Sequence[str | int], message: str) -> None:
+        self._problems.append(self._document.problem(location, message))
+
+
+def _parents(short: str) -> list[str]:
+    names = short.split(":")
+    return [":".join(names[:length]) for length in range(1, len(names))]
+
+
+def _task(entry: PythonEntry | ShellEntry | SleepEntry) -> PythonTask | ShellTask | SleepTask:
+    if isinstance(entry, PythonEntry):
+        return PythonTask(callable=entry.python, arguments=entry.arguments)
+    if isinstance(entry, ShellEntry):
+        return ShellTask(
+            arguments=entry.shell, environment=entry.environment, directory=entry.directory
+        )
+    return SleepTask(seconds=entry.sleep)

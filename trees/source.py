@@ -1,0 +1,48 @@
+"""Where an experiment's tree is found: the `source` part of its configuration.
+
+What each means is done by the adapter of the same name; `open_tree` makes it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shotline.common.model import Model
+
+
+class FileSource(Model):
+    """An experiment file (docs/experiment-file.md)."""
+
+    kind: Literal["file"] = "file"
+    file: str = Field(description="The experiment file.", min_length=1)
+    pulses: str | None = Field(
+        None,
+        description="Folder that holds TREE/SHOT of each pulse. Default: `pulses` beside the "
+        "experiment file.",
+    )
+
+
+class MdsipSource(Model):
+    """An MDSplus tree on an mdsip server, read and executed through mdsthin."""
+
+    kind: Literal["mdsip"] = "mdsip"
+    url: str = Field(
+        description="host:port of the mdsip server, or a tcp://, tcp6://, ssh:// or sshp:// url.",
+        min_length=1,
+    )
+    connect_timeout_s: float = Field(10.0, gt=0, description="Time limit of making a connection.")
+    read_timeout_s: float = Field(
+        60.0, gt=0, description="Time limit of each answer while reading tables or making pulses."
+    )
+    keep_alive_s: int = Field(
+        15, ge=1, description="A silent connection is tested this often, and lost after 4 of them."
+    )
+
+
+class MdsplusSource(Model):
+    """An MDSplus tree, through the MDSplus installation of this machine."""
+
+    kind: Literal["mdsplus"] = "mdsplus"
+
+
+Source = Annotated[FileSource | MdsipSource | MdsplusSource, Field(discriminator="kind")]

@@ -1,0 +1,269 @@
+"""What every daemon needs besides its sockets: the run loop, signals, systemd, logging, profiling.
+
+What a daemon does is its own `server` module's business; configuration is `config`'s.
+"""
+
+import cProfile
+import logging
+import logging.handlers
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from math import ceil
+from typing import Final
+
+import zmq
+
+from shotline.common.config import LoggingSection
+from shotline.common.errors import ConfigError, RemoteError
+from shotline.common.machine import Instant
+
+log = logging.getLogger(__name__)
+
+Source = zmq.Socket[bytes] | int
+EXIT_FAULT: Final = 70  # EX_SOFTWARE: a fault of ours; systemd starts the daemon again
+PROFILE_VARIABLE: Final = "SHOTLINE_PROFILE"
+_IDLE_MS: Final = 60_000
+_JOURNAL_LEVELS: Final = {
+    logging.DEBUG: 7,
+    logging.INFO: 6,
+    logging.WARNING: 4,
+    logging.ERROR: 3,
+    logging.CRITICAL: 2,
+}
+
+
+class Service:
+    """The run loop of a daemon: one wake-up, the callbacks of what is ready, one flush.
+
+    A callback drains its source (bounded) and returns. What it raises is logged with its story: a
+    RemoteError is the peer's fault, and the daemon goes on; anything else is ours, and `run` ends
+    with EXIT_FAULT. SIGTERM and SIGINT call `on_stop`'s function, by default `stop()`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._poller = zmq.Poller()
+        self._callbacks: dict[Source, Callable[[], None]] = {}
+        self._code: int | None = None
+        self._wake: Callable[[], float | None] = lambda: None
+        self._tick: Callable[[], None] | None = None
+        self._flush: Callable[[], None] | None = None
+        self._signals: dict[int, Callable[[], None]] = {
+            signal.SIGTERM: self.stop,
+            signal.SIGINT: self.stop,
+        }
+        self._arrived: list[int] = []
+        self._systemd = _Systemd()
+
+    def watch(self, source: Source, callback: Callable[[], None], events: int = zmq.POLLIN) -> None:
+        """Call `callback` whenever the socket or descriptor is ready; again replaces it.
+
+        A pipe whose other end was closed is ready once: read it to its end. A callback that does
+        not unwatch it then does not see it again.
+        """
+        self._callbacks[source] = callback
+        self._poller.register(source, events)
+
+    def unwatch(self, source: Source) -> None:
+        """Watch it no longer; one that is not watched is no error."""
+        if self._callbacks.pop(source, None) is not None:
+            self._poller.unregister(source)
+
+    def set_wake(self, wake: Callable[[], float | None]) -> None:
+        """Set what tells the next deadline (monotonic seconds, None: none); see `on_tick`."""
+        self._wake = wake
+
+    def on_tick(self, callback: Callable[[], None]) -> None:
+        """Set what is called in a wake-up in which the deadline is due, after the sources."""
+        self._tick = callback
+
+    def after_each(self, callback: Callable[[], None]) -> None:
+        """Set what is called once at the end of every wake-up: send what was gathered."""
+        self._flush = callback
+
+    def on_stop(self, callback: Callable[[], None]) -> None:
+        """Set what SIGTERM and SIGINT do; it calls `stop` when the daemon may end."""
+        self.on_signal(signal.SIGTERM, callback)
+        self.on_signal(signal.SIGINT, callback)
+
+    def on_signal(self, number: int, callback: Callable[[], None]) -> None:
+        """Set, before `run`, what a signal does. It is called from the run loop, as all else."""
+        self._signals[number] = callback
+
+    def instant(self) -> Instant:
+        """Return now."""
+        return Instant(time.monotonic(), time.time())
+
+    def stop(self, code: int = 0) -> None:
+        """End `run` with this exit code after the current wake-up."""
+        if self._code is None:
+            self._code = code
+
+    def ready(self, status: str) -> None:
+        """Tell systemd that the daemon serves, and a line for `systemctl status`."""
+        self._systemd.send(f"READY=1\nSTATUS={status}")
+
+    def status(self, status: str) -> None:
+        """Tell systemd the line for `systemctl status`."""
+        self._systemd.send(f"STATUS={status}")
+
+    def run(self) -> int:
+        """Serve until `stop`. Return the exit code."""
+        profile = os.environ.get(PROFILE_VARIABLE)
+        if not profile:
+            return self._run()
+        profiler = cProfile.Profile()
+        try:
+            return profiler.runcall(self._run)
+        finally:
+            # Several daemons may inherit the same variable.
+            file = profile.replace("{program}", self.name).replace("{pid}", str(os.getpid()))
+            profiler.dump_stats(file)
+
+    def _run(self) -> int:
+        before = {number: signal.getsignal(number) for number in self._signals}
+        reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        # A signal alone would not end poll(): pyzmq goes on waiting for the rest of the time.
+        old_wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        self.watch(reading, lambda: self._take_signals(reading))
+        for number in self._signals:
+            signal.signal(number, lambda got, _frame: self._arrived.append(got))
+        try:
+            while self._code is None:
+                self._once()
+        except Exception:
+            log.critical("%s ends because of a fault of its own", self.name, exc_info=True)
+            self._code = EXIT_FAULT
+        finally:
+            self._systemd.send("STOPPING=1")
+            self.unwatch(reading)
+            signal.set_wakeup_fd(old_wakeup)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(reading)
+            os.close(writing)
+        return self._code
+
+    def _once(self) -> None:
+        for source, events in self._poller.poll(self._timeout_ms()):
+            callback = self._callbacks.get(source)
+            if callback is None:  # an earlier callback of this wake-up has unwatched it
+                continue
+            self._call(callback)
+            ended = events & zmq.POLLERR and not events & (zmq.POLLIN | zmq.POLLOUT)
+            if ended and self._callbacks.get(source) is callback:
+                self.unwatch(source)
+        if self._tick is not None:
+            deadline = self._wake()
+            if deadline is not None and deadline <= time.monotonic():
+                self._call(self._tick)
+        if self._flush is not None:
+            self._call(self._flush)
+        self._systemd.keep_alive()
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        try:
+            callback()
+        except RemoteError:
+            log.warning("a peer sent what is not allowed; it was ignored", exc_info=True)
+
+    def _timeout_ms(self) -> int:
+        if self._code is not None:
+            return 0
+        timeout = _IDLE_MS
+        now = time.monotonic()
+        for deadline in (self._wake(), self._systemd.due):
+            if deadline is not None:
+                # Rounded up: 0.4 ms would be polled as 0, again and again.
+                timeout = min(timeout, max(0, ceil((deadline - now) * 1000)))
+        return timeout
+
+    def _take_signals(self, descriptor: int) -> None:
+        os.read(descriptor, 4096)
+        arrived, self._arrived = self._arrived, []
+        for number in dict.fromkeys(arrived):
+            self._signals[number]()
+
+
+class _Systemd:
+    """The few words that systemd understands (sd_notify), where it started us."""
+
+    def __init__(self) -> None:
+        address = os.environ.get("NOTIFY_SOCKET", "")
+        self._socket: socket.socket | None = None
+        if address:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+            self._address = "\0" + address[1:] if address.startswith("@") else address
+        watchdog = os.environ.get("WATCHDOG_USEC", "")
+        ours = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self._interval_s = int(watchdog) / 2e6 if watchdog.isdigit() and ours else None
+        self.due = time.monotonic() if self._interval_s is not None and self._socket else None
+
+    def send(self, text: str) -> None:
+        if self._socket is not None:
+            try:
+                self._socket.sendto(text.encode(), self._address)
+            except OSError as error:
+                log.debug("systemd was not told: %s", error)
+
+    def keep_alive(self) -> None:
+        if self.due is not None and self._interval_s is not None:
+            now = time.monotonic()
+            if now >= self.due:
+                self.send("WATCHDOG=1")
+                self.due = now + self._interval_s
+
+
+def configure_logging(program: str, settings: LoggingSection) -> None:
+    """Let all loggers write where the configuration says: a rotated file, or standard error.
+
+    Lines for the journal carry its own level mark and no time, which it adds. Raise ConfigError
+    when the file cannot be written; logging then goes to standard error.
+    """
+    path = settings.file_of(program)
+    plain = logging.Formatter(
+        "{asctime}.{msecs:03.0f} {levelname:<8} {name}: {message}", "%Y-%m-%d %H:%M:%S", "{"
+    )
+    root = logging.getLogger()
+    root.setLevel(settings.level.upper())
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    stream = logging.StreamHandler(sys.stderr)
+    stream.setFormatter(_JournalFormatter() if _stderr_is_the_journal() else plain)
+    if path is None:
+        root.addHandler(stream)
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = logging.handlers.RotatingFileHandler(
+            path, maxBytes=settings.max_size, backupCount=settings.rotations, encoding="utf-8"
+        )
+    except OSError as error:
+        root.addHandler(stream)
+        raise ConfigError(f"cannot write the log file {path}: {error.strerror}") from error
+    file.setFormatter(plain)
+    root.addHandler(file)
+
+
+class _JournalFormatter(logging.Formatter):
+    """One line of the journal for each line of the record, each with its level's mark."""
+
+    def __init__(self) -> None:
+        super().__init__("{name}: {message}", style="{")
+
+    def format(self, record: logging.LogRecord) -> str:
+        mark = f"<{_JOURNAL_LEVELS.get(record.levelno, 5)}>"
+        return "\n".join(mark + line for line in super().format(record).splitlines())
+
+
+def _stderr_is_the_journal() -> bool:
+    try:
+        status = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

@@ -1,0 +1,286 @@
+"""ZeroMQ sockets as all daemons use them: bounded, heartbeating, and never blocking.
+
+Here are the options of every socket, CURVE, sending and draining. What the frames mean is
+`codec`'s business, who may send what the broker's.
+
+A peer that is gone is noticed in two ways: libzmq's own heartbeats close a dead connection (so that
+sending to it is refused instead of queued), and the messages' heartbeats tell whether the process
+behind a living connection still works; those are the machines' business.
+"""
+
+import errno
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import TracebackType
+from typing import Final, Self
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+DRAIN_MAX: Final = 1000
+_RECONNECT_MS: Final = 50
+_RECONNECT_MAX_MS: Final = 1000
+_HANDSHAKE_MS: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a socket (I8). `heartbeat_timeout_s`: a silent connection is closed then."""
+
+    high_water_mark: int = 100_000
+    message_bytes_max: int = 16 * 1024 * 1024
+    heartbeat_s: float = 1.0
+    heartbeat_timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class CurveServer:
+    """The key pair of a socket that binds; both as libzmq's 40 printable characters."""
+
+    public: bytes
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CurveClient:
+    """The key pair of a socket that connects, and the public key of the one that it connects to."""
+
+    public: bytes
+    secret: bytes
+    server: bytes
+
+
+class Delivery(Enum):
+    """What became of a message to one peer of a Router."""
+
+    SENT = auto()
+    UNREACHABLE = auto()  # nobody is connected under this routing id
+    FULL = auto()  # as much as is allowed already waits for it
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+class _Endpoint:
+    """What all sockets share: options, draining, closing."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        kind: int,
+        limits: Limits,
+        curve: CurveServer | CurveClient | None,
+    ) -> None:
+        socket = self.socket = context.socket(kind)
+        socket.linger = 0
+        socket.sndhwm = socket.rcvhwm = limits.high_water_mark
+        socket.setsockopt(zmq.MAXMSGSIZE, limits.message_bytes_max)
+        socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+        socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 30)
+        socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 10)
+        socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 3)
+        socket.setsockopt(zmq.HEARTBEAT_IVL, round(limits.heartbeat_s * 1000))
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, round(limits.heartbeat_timeout_s * 1000))
+        socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+        socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
+        if curve is not None:
+            socket.curve_publickey = curve.public
+            socket.curve_secretkey = curve.secret
+            if isinstance(curve, CurveServer):
+                socket.curve_server = 1
+            else:
+                socket.curve_serverkey = curve.server
+
+    def bind(self, address: str) -> str:
+        """Bind and return the actual address: a port of 0 or `*` is chosen by the system.
+
+        Raise OSError in words when the address is taken or not this machine's.
+        """
+        try:
+            self.socket.bind(address)
+        except zmq.ZMQError as error:
+            self.close()
+            raise OSError(error.errno, f"cannot bind to {address}: {error.strerror}") from error
+        bound = self.socket.getsockopt(zmq.LAST_ENDPOINT)
+        return bound.rstrip(b"\0").decode() if isinstance(bound, bytes) else address
+
+    def close(self) -> None:
+        """Close the socket; what was not sent yet is dropped."""
+        self.socket.close(0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _drain(self, limit: int) -> list[list[bytes]]:
+        receive = self.socket.recv_multipart
+        messages: list[list[bytes]] = []
+        try:
+            while len(messages) < limit:
+                messages.append(receive(zmq.NOBLOCK))
+        except zmq.Again:
+            pass
+        return messages
+
+
+class Dealer(_Endpoint):
+    """A socket that connects to a Router of the broker under an identity of its own.
+
+    It sends only over a connection that stands: without one, `send` returns False and nothing is
+    queued (D15). libzmq reconnects by itself; `connection` tells when it has.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        address: str,
+        identity: bytes,
+        limits: Limits = DEFAULT_LIMITS,
+        curve: CurveClient | None = None,
+    ) -> None:
+        super().__init__(context, zmq.DEALER, limits, curve)
+        self.address = address
+        self.identity = identity
+        self.socket.setsockopt(zmq.ROUTING_ID, identity)
+        self.socket.setsockopt(zmq.IMMEDIATE, 1)
+        # Readable when the connection was made or lost; drain it with `connection`.
+        self.connection_socket = self.socket.get_monitor_socket(
+            zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+        )
+        self.socket.connect(address)
+
+    def send(self, frames: Sequence[bytes]) -> bool:
+        """Send one multipart. Return False when there is no connection, or too much waits.
+
+        True is no proof of arrival: the connection may break before the frames have left.
+        """
+        send, last = self.socket.send, len(frames) - 1
+        at = 0
+        try:
+            while at < last:
+                send(frames[at], zmq.NOBLOCK | zmq.SNDMORE)
+                at += 1
+            send(frames[last], zmq.NOBLOCK)
+        except zmq.Again:
+            # A connection that broke between two frames: libzmq drops all frames up to the
+            # message's last one, which it must see, or it would drop the next message, too.
+            if 0 < at < last:
+                for frame in frames[at + 1 : last]:
+                    send(frame, zmq.NOBLOCK | zmq.SNDMORE)
+                send(frames[last], zmq.NOBLOCK)
+            return False
+        return True
+
+    def receive_all(self, limit: int = DRAIN_MAX) -> list[list[bytes]]:
+        """Return what has arrived, at most `limit` messages."""
+        return self._drain(limit)
+
+    def connection(self) -> list[bool]:
+        """Return what happened to the connection since the last call: True made, False lost."""
+        changes = []
+        while self.connection_socket.poll(0):
+            event = recv_monitor_message(self.connection_socket)["event"]
+            changes.append(event == zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        return changes
+
+    def close(self) -> None:
+        """Close the socket; what was not sent yet is dropped."""
+        if not self.socket.closed:
+            self.socket.disable_monitor()
+            self.connection_socket.close(0)
+        super().close()
+
+
+class Router(_Endpoint):
+    """A socket that binds, knows its peers by routing id, and says what it cannot send.
+
+    A peer that connects under a routing id in use takes it over: after a broken connection the
+    same process comes back before libzmq has noticed the break. That different processes do not
+    take each other's is the incarnation's and the broker's business.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        address: str,
+        limits: Limits = DEFAULT_LIMITS,
+        curve: CurveServer | None = None,
+    ) -> None:
+        super().__init__(context, zmq.ROUTER, limits, curve)
+        self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        self.address = self.bind(address)
+
+    def send(self, peer: bytes, frames: Sequence[bytes]) -> Delivery:
+        """Send one multipart to a peer. What is not SENT never left: that is proof (I1)."""
+        try:
+            self.socket.send_multipart((peer, *frames), zmq.NOBLOCK)
+        except zmq.Again:
+            return Delivery.FULL
+        except zmq.ZMQError as error:
+            if error.errno == errno.EHOSTUNREACH:
+                return Delivery.UNREACHABLE
+            raise
+        return Delivery.SENT
+
+    def receive_all(self, limit: int = DRAIN_MAX) -> list[tuple[bytes, list[bytes]]]:
+        """Return what has arrived with its senders' routing ids, at most `limit` messages."""
+        return [(frames[0], frames[1:]) for frames in self._drain(limit)]
+
+
+class Publisher(_Endpoint):
+    """A socket that binds and sends to whoever has subscribed; a slow subscriber misses messages.
+
+    What it missed shows in the events' numbers (I6).
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        address: str,
+        limits: Limits = DEFAULT_LIMITS,
+        curve: CurveServer | None = None,
+    ) -> None:
+        super().__init__(context, zmq.PUB, limits, curve)
+        self.address = self.bind(address)
+
+    def send(self, topic: bytes, body: bytes) -> None:
+        """Send one message to all subscribers of a prefix of `topic`."""
+        self.socket.send(topic, zmq.NOBLOCK | zmq.SNDMORE)
+        self.socket.send(body, zmq.NOBLOCK)
+
+
+class Subscriber(_Endpoint):
+    """A socket that connects to a Publisher."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        address: str,
+        limits: Limits = DEFAULT_LIMITS,
+        curve: CurveClient | None = None,
+    ) -> None:
+        super().__init__(context, zmq.SUB, limits, curve)
+        self.address = address
+        self.socket.connect(address)
+
+    def subscribe(self, topic: bytes) -> None:
+        """Ask for all topics that begin with `topic`. It counts once the publisher has heard it."""
+        self.socket.setsockopt(zmq.SUBSCRIBE, topic)
+
+    def unsubscribe(self, topic: bytes) -> None:
+        """Take one `subscribe` back."""
+        self.socket.setsockopt(zmq.UNSUBSCRIBE, topic)
+
+    def receive_all(self, limit: int = DRAIN_MAX) -> list[list[bytes]]:
+        """Return what has arrived, at most `limit` messages of topic and body."""
+        return self._drain(limit)

@@ -1,0 +1,177 @@
+"""The run loop in a real process: signals, faults, closed pipes, systemd's socket, logs."""
+
+import logging
+import os
+import pstats
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shotline.common.config import LoggingSection
+from shotline.common.errors import ConfigError
+from shotline.common.service import EXIT_FAULT, configure_logging
+
+DEADLINE_S = 30
+PREAMBLE = """
+import os, sys, time
+from shotline.common.config import LoggingSection
+from shotline.common.errors import MalformedMessage
+from shotline.common.service import Service, configure_logging
+configure_logging("test", LoggingSection())
+service = Service("test")
+"""
+
+
+def start(
+    body: str, environment: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL
+) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", PREAMBLE + body + "\nsys.exit(service.run())"],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | (environment or {}),
+    )
+
+
+def first_line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+READY = """
+service.set_wake(lambda: 0.0)
+said = []
+def tick():
+    if not said:
+        said.append(1)
+        print("runs", flush=True)
+    service.set_wake(lambda: None)
+service.on_tick(tick)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_an_idle_daemon_in_order(number: signal.Signals) -> None:
+    process = start(READY)
+    assert first_line(process) == "runs"
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_a_fault_of_ours_ends_the_daemon_with_its_traceback() -> None:
+    process = start("service.set_wake(lambda: 0.0)\nservice.on_tick(lambda: 1 / 0)")
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == EXIT_FAULT
+    assert "CRITICAL" in errors
+    assert "ZeroDivisionError" in errors
+
+
+def test_a_peers_fault_is_logged_and_the_daemon_goes_on() -> None:
+    process = start(
+        """
+def tick():
+    service.on_tick(service.stop)
+    raise MalformedMessage("three frames")
+service.set_wake(lambda: 0.0)
+service.on_tick(tick)
+"""
+    )
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
+    assert "MalformedMessage: three frames" in errors
+
+
+def test_a_closed_pipe_does_not_spin() -> None:
+    """Its callback ignores the end of file; the loop must not see it for ever."""
+    process = start(
+        """
+calls = []
+service.watch(0, lambda: calls.append(os.read(0, 100)))
+deadline = []
+def tick():
+    print(len(calls), flush=True)
+    service.stop()
+def flush():
+    if b"" in calls and not deadline:
+        deadline.append(time.monotonic() + 0.2)
+service.set_wake(lambda: deadline[0] if deadline else None)
+service.on_tick(tick)
+service.after_each(flush)
+""",
+        stdin=subprocess.PIPE,
+    )
+    output, _ = process.communicate("some", timeout=DEADLINE_S)
+    assert process.returncode == 0
+    assert int(output) <= 3
+
+
+def test_systemd_hears_ready_watchdog_and_stopping(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(DEADLINE_S)
+        process = start(
+            "service.ready('serving')",
+            {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "100000"},
+        )
+        assert systemd.recv(1000) == b"READY=1\nSTATUS=serving"
+        assert [systemd.recv(1000) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+        process.terminate()
+        said = systemd.recv(1000)
+        while said == b"WATCHDOG=1":
+            said = systemd.recv(1000)
+        assert said == b"STOPPING=1"
+        assert process.wait(DEADLINE_S) == 0
+        process.communicate()
+
+
+def test_a_profile_is_written_at_the_end(tmp_path: Path) -> None:
+    process = start(
+        "service.set_wake(lambda: 0.0)\nservice.on_tick(service.stop)",
+        {"SHOTLINE_PROFILE": str(tmp_path / "{program}.prof")},
+    )
+    process.communicate(timeout=DEADLINE_S)
+    assert pstats.Stats(str(tmp_path / "test.prof")).total_calls > 0  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def _logging_restored() -> object:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers = []
+    yield
+    for handler in root.handlers:
+        handler.close()
+    root.handlers = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.usefixtures("_logging_restored")
+def test_a_log_file_is_rotated(tmp_path: Path) -> None:
+    settings = LoggingSection(file=str(tmp_path / "{program}.log"), max_size=500, rotations=2)
+    configure_logging("broker", settings)
+    for number in range(50):
+        logging.getLogger("shotline").info("line %d of the log", number)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "broker.log",
+        "broker.log.1",
+        "broker.log.2",
+    ]
+    assert "line 49 of the log" in (tmp_path / "broker.log").read_text()
+
+
+@pytest.mark.usefixtures("_logging_restored")
+def test_a_log_file_that_cannot_be_written_is_an_error_and_logging_stays_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plain").write_text("")
+    with pytest.raises(ConfigError, match="cannot write the log file"):
+        configure_logging("broker", LoggingSection(file=str(tmp_path / "plain" / "{program}.log")))
+    logging.getLogger("shotline").warning("still here")
+    assert "still here" in capsys.readouterr().err

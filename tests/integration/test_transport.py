@@ -1,0 +1,146 @@
+"""Sockets that never block, say what they cannot send, and bind where they say."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import zmq
+
+from shotline.common.transport import Dealer, Delivery, Limits, Publisher, Router, Subscriber
+
+DEADLINE_S = 20
+LOOPBACK = "tcp://127.0.0.1:*"
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    context = zmq.Context()
+    yield context
+    context.destroy(linger=0)
+
+
+def until(done: Callable[[], bool], *sockets: zmq.Socket[bytes]) -> None:
+    """Wait for activity on the sockets until `done`."""
+    poller = zmq.Poller()
+    for socket in sockets:
+        poller.register(socket, zmq.POLLIN)
+    deadline = time.monotonic() + DEADLINE_S
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        poller.poll(20)
+
+
+def connected(dealer: Dealer) -> None:
+    until(lambda: True in dealer.connection(), dealer.connection_socket)
+
+
+def received(router: Router) -> list[tuple[bytes, list[bytes]]]:
+    got: list[tuple[bytes, list[bytes]]] = []
+
+    def some() -> bool:
+        got.extend(router.receive_all())
+        return bool(got)
+
+    until(some, router.socket)
+    return got
+
+
+def test_a_dealer_sends_only_over_a_connection(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with Router(context, LOOPBACK) as router:
+        address = router.address
+    dealer = Dealer(context, address, b"me")
+    assert not dealer.send([b"kind", b"lost"])
+    with Router(context, address) as router:
+        connected(dealer)
+        assert dealer.send([b"kind", b"body", b"kind", b""])
+        assert received(router) == [(b"me", [b"kind", b"body", b"kind", b""])]
+        assert router.send(b"me", [b"hello"]) is Delivery.SENT
+        until(lambda: dealer.receive_all() == [[b"hello"]], dealer.socket)
+    until(lambda: False in dealer.connection(), dealer.connection_socket)
+    until(lambda: not dealer.send([b"kind", b"lost"]), dealer.socket)
+    dealer.close()
+
+
+def test_a_router_says_whom_it_cannot_reach(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with Router(context, LOOPBACK) as router:
+        assert router.send(b"nobody", [b"kind", b"body"]) is Delivery.UNREACHABLE
+
+
+def test_a_router_says_when_too_much_waits(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    limits = Limits(high_water_mark=10)
+    with (
+        Router(context, LOOPBACK, limits) as router,
+        Dealer(context, router.address, b"slow", limits) as dealer,
+    ):
+        connected(dealer)
+        dealer.send([b"here"])
+        received(router)
+        body = bytes(100_000)
+        sent = 0
+        while router.send(b"slow", [body]) is Delivery.SENT:
+            sent += 1
+            assert sent < 10_000
+        got = 0
+
+        def all_arrived() -> bool:
+            nonlocal got
+            got += len(dealer.receive_all())
+            return got == sent
+
+        until(all_arrived, dealer.socket)
+
+
+def test_a_peer_that_comes_back_takes_its_routing_id_over(
+    context: zmq.Context[zmq.Socket[bytes]],
+) -> None:
+    with Router(context, LOOPBACK) as router, Dealer(context, router.address, b"me") as old:
+        connected(old)
+        old.send([b"first"])
+        received(router)
+        with Dealer(context, router.address, b"me") as new:
+            connected(new)
+            new.send([b"second"])
+            assert received(router) == [(b"me", [b"second"])]
+            router.send(b"me", [b"answer"])
+            until(lambda: new.receive_all() == [[b"answer"]], new.socket)
+
+
+def test_a_message_above_the_limit_cuts_its_sender_off(
+    context: zmq.Context[zmq.Socket[bytes]],
+) -> None:
+    with Router(context, LOOPBACK, Limits(message_bytes_max=1000)) as router:
+        with Dealer(context, router.address, b"big") as big:
+            connected(big)
+            big.send([bytes(1001)])
+            until(lambda: False in big.connection(), big.connection_socket)
+        with Dealer(context, router.address, b"small") as small:
+            connected(small)
+            small.send([bytes(1000)])
+            assert received(router) == [(b"small", [bytes(1000)])]
+
+
+def test_an_address_in_use_is_named(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with (
+        Router(context, LOOPBACK) as router,
+        pytest.raises(OSError, match=rf"cannot bind to {router.address}: Address already in use"),
+    ):
+        Router(context, router.address)
+
+
+def test_subscribers_get_their_topics(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with (
+        Publisher(context, LOOPBACK) as publisher,
+        Subscriber(context, publisher.address) as subscriber,
+    ):
+        subscriber.subscribe(b"shot/")
+        got: list[list[bytes]] = []
+
+        def some() -> bool:
+            publisher.send(b"log", b"not for us")
+            publisher.send(b"shot/TEST/1", b"event")
+            got.extend(subscriber.receive_all())
+            return bool(got)
+
+        until(some, subscriber.socket)
+        assert got[0] == [b"shot/TEST/1", b"event"]
+        assert all(frames[0] == b"shot/TEST/1" for frames in got)

@@ -139,6 +139,9 @@ class Config(Section):
             )
         endpoints = broker.endpoints()
         for key, endpoint in endpoints.items():
+            if endpoint.startswith("tcp://") and endpoint.rpartition(":")[2].strip("0") == "":
+                yield ("broker", key), "must name a port, or nobody can find it"
+                continue
             first = next(other for other, known in endpoints.items() if known == endpoint)
             if first != key:
                 yield ("broker", key), f"is the same address as broker.{first}"
@@ -208,14 +211,15 @@ def load_config(
 ) -> Config:
     """Read the configuration that counts here; `path` as in `find_config`.
 
-    `overrides` are options of the command line by dotted key (`broker.heartbeat_s`). Raise
-    FileProblems, a ConfigError, with everything that is wrong.
+    `overrides` are options of the command line by dotted key (`broker.heartbeat_s`); text that
+    stands for a number, a boolean or null counts as that. Raise FileProblems, a ConfigError, with
+    everything that is wrong.
     """
     environment = os.environ if environment is None else environment
     merged = _Merged.read(find_config(path, environment))
     merged.take_environment(environment)
     for key, value in (overrides or {}).items():
-        merged.set(tuple(key.split(".")), value, _Origin(_OPTION, key))
+        merged.set(tuple(key.split(".")), _option_value(value), _Origin(_OPTION, key))
     return merged.validated()
 
 
@@ -326,6 +330,16 @@ class _Merged:
             if steps[: len(location)] == location and location not in self.document.lines:
                 return origin
         return None
+
+
+def _option_value(value: JsonValue) -> JsonValue:
+    if not isinstance(value, str):
+        return value
+    try:
+        meant = parse_yaml(value.encode(), _OPTION).data
+    except FileProblems:
+        return value
+    return value if isinstance(meant, list | dict) else meant
 
 
 def _steps_of(variable: str) -> tuple[str, ...] | None:

@@ -14,7 +14,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "shotline"
-CODE_FOLDERS = tuple(sorted(path.parent.name for path in ROOT.glob("*/__init__.py")))
+CODE_FOLDERS = tuple(
+    sorted({path.parent.name for path in ROOT.glob("*/__init__.py")} - {"bench", "tests"})
+)
 WRITTEN_FOLDERS = (*CODE_FOLDERS, "bench", "docs", "etc", "tests")
 TEXT_SUFFIXES = {".cfg", ".css", ".html", ".js", ".md", ".py", ".service", ".sh", ".toml", ".yaml"}
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home/\w+|opt/(?:pypi|wheels))(?:/|\b)")

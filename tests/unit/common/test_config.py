@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from shotline.common.config import (
     Config,
@@ -127,7 +127,9 @@ def test_the_option_names_the_file_before_the_environment_does(
 def test_option_before_environment_before_file_before_default(file: Path) -> None:
     file.write_text("broker: {heartbeat_s: 2, probe_s: 2, suspect_beats: 3}\n")
     environment = {"SHOTLINE_BROKER__HEARTBEAT_S": "1.5", "SHOTLINE_BROKER__PROBE_S": "1.5"}
-    broker = load_config(file, {"broker.heartbeat_s": 1.25}, environment).broker
+    overrides: dict[str, JsonValue] = {"broker.heartbeat_s": "1.25", "broker.servers_max": 7}
+    broker = load_config(file, overrides, environment).broker
+    assert broker.servers_max == 7
     assert (broker.heartbeat_s, broker.probe_s, broker.suspect_beats) == (1.25, 1.5, 3)
     assert broker.server_lost_s == BrokerSection().server_lost_s
 
@@ -237,6 +239,7 @@ def test_a_problem_of_environment_or_option_names_it(file: Path) -> None:
         ("broker: {bind: 0.0.0.0}", "broker.bind"),
         ("broker: {servers: 'tcp://10.0.0.1:5571'}", "broker.servers"),
         ("broker: {clients: 'tcp://127.0.0.1:70000'}", "broker.clients"),
+        ("broker: {clients: 'tcp://127.0.0.1:0'}", "broker.clients"),
         ("monitor: {address: '::'}", "monitor.address"),
         ("up: {servers: [{class: A, id: 1}, {class: A, id: 1}]}", "up.servers[1]"),
         ("experiments: {demo: {source: {kind: mdsplus}}}", "experiments.demo"),

@@ -1,0 +1,121 @@
+"""The wheel: built from the source distribution, installed and used where there is no checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE_FOLDERS = sorted(path.name for path in (ROOT / "src" / "shotline").iterdir() if path.is_dir())
+SHIPPED = {".py", ".yaml", ".json", ".sh", ".service", ".html", ".css", ".js", ".svg"}
+DEADLINE_S = 600  # building and installing fetch packages
+
+IMPORT_ALL = """
+import importlib, pkgutil, shotline
+needs_an_extra = {"shotline.trees.mdsip", "shotline.trees.mdsplus"}
+for module in pkgutil.walk_packages(shotline.__path__, "shotline."):
+    if module.name not in needs_an_extra:
+        importlib.import_module(module.name)
+print(shotline.__file__)
+"""
+FIND_DATA = """
+from pathlib import Path
+from shotline.common.config import check_config, find_config, load_config
+assert check_config() == [], check_config()
+print(find_config())
+print(load_config().experiments["DEMO"].source.file)
+"""
+
+
+def run(*command: str | Path, folder: Path) -> str:
+    """Run a program with nothing of the checkout in its environment; return what it printed."""
+    left_out = {"PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME"}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in left_out and not name.startswith("SHOTLINE_")
+    }
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel as a release does: from the source distribution, of a copy of the sources."""
+    folder = tmp_path_factory.mktemp("build")
+    source = folder / "source"
+    source.mkdir()
+    junk = shutil.ignore_patterns("__pycache__", "*.egg-info", "node_modules")
+    for name in [*CODE_FOLDERS, "src"]:
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=junk)
+    for file in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source / file)
+    run(sys.executable, "-m", "build", "--outdir", folder / "dist", source, folder=folder)
+    (built,) = (folder / "dist").glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of programs of a clean environment with the wheel in it."""
+    folder = tmp_path_factory.mktemp("clean")
+    run(sys.executable, "-m", "venv", folder / "venv", folder=folder)
+    programs = folder / "venv" / "bin"
+    run(programs / "python", "-m", "pip", "install", "--quiet", wheel, folder=folder)
+    return programs
+
+
+def test_the_wheel_holds_all_code_and_data_as_real_files(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+        linked = [info.filename for info in archive.infolist() if info.external_attr >> 28 == 0o12]
+    wanted = {
+        f"shotline/{path.relative_to(ROOT)}"
+        for folder in CODE_FOLDERS
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in SHIPPED and "__pycache__" not in path.parts
+    }
+    assert wanted - packed == set(), "name them in package_data of setup.cfg"
+    assert {"shotline/__init__.py", "shotline/py.typed", "shotline/etc/config.yaml"} <= packed
+    assert linked == []
+
+
+def test_nothing_collides_with_other_peoples_packages(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.partition("/")[0] for name in archive.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"shotline"}
+
+
+def test_every_module_can_be_imported(installed: Path, tmp_path: Path) -> None:
+    where = run(installed / "python", "-c", IMPORT_ALL, folder=tmp_path).splitlines()[-1]
+    assert Path(where).is_relative_to(installed.parent)
+
+
+def test_the_demo_and_its_configuration_come_along(installed: Path, tmp_path: Path) -> None:
+    config, experiment = run(installed / "python", "-c", FIND_DATA, folder=tmp_path).splitlines()
+    for file in (config, experiment):
+        assert Path(file).is_relative_to(installed.parent)
+        assert Path(file).is_file()
+
+
+def test_the_command_works(installed: Path, tmp_path: Path) -> None:
+    assert "create-pulse" in run(installed / "shotline", "--help", folder=tmp_path)
+    run(installed / "shotline", "check-config", folder=tmp_path)
+
+
+@pytest.mark.parametrize("program", ["broker", "dispatcher", "action-server"])
+def test_every_daemon_says_how_it_is_started(program: str, installed: Path, tmp_path: Path) -> None:
+    assert "usage" in run(installed / f"shotline-{program}", "--help", folder=tmp_path).lower()

@@ -1,0 +1,175 @@
+"""Waiting for a wire in an asyncio event loop: its descriptors wake the loop, nothing polls."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Self
+
+import zmq
+
+from shotline.client.calls import Call, T
+from shotline.client.errors import Closed, NoBroker
+from shotline.client.feed import Update
+from shotline.client.session import Patience
+from shotline.client.wire import Stream, Wire, timed_out
+
+
+class AsyncConnection:
+    """A wire that an event loop drives. Made inside the running loop that it belongs to."""
+
+    def __init__(self, address: str, patience: Patience | None = None) -> None:
+        self.wire = Wire(address, patience)
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._watched: dict[zmq.Socket[bytes], int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._woken = False
+        self._read()
+
+    async def ask(self, call: Call[T], timeout_s: float | None) -> T:
+        """Carry out a call. Raise the SupervisorError of its reply, or of its absence."""
+        if self.wire.closed:
+            raise Closed
+        self._read()
+        id_ = self.wire.begin(call)
+        self._after_sending()
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        try:
+            while (reply := self.wire.final(id_)) is None:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise timed_out(call, timeout_s or 0.0)
+                await self.change(deadline)
+        except BaseException:
+            if not self.wire.closed:
+                self.wire.forget(id_)
+            raise
+        return call.outcome(reply)
+
+    async def connect(self, timeout_s: float) -> None:
+        """Return once the broker has answered. Raise NoBroker."""
+        deadline = time.monotonic() + timeout_s
+        await self.until(lambda: self.wire.session.in_contact, deadline)
+        if not self.wire.session.in_contact:
+            raise NoBroker(
+                f"no broker answers at {self.wire.address}; start it, or give its address by "
+                "the argument `broker` or SHOTLINE_BROKER"
+            )
+
+    async def until(self, done: Callable[[], bool], deadline: float | None) -> None:
+        """Go on until something is done, or the deadline has passed."""
+        while not done() and (deadline is None or time.monotonic() < deadline):
+            await self.change(deadline)
+
+    async def change(self, deadline: float | None) -> None:
+        """Wait until something has happened, until the deadline at the latest."""
+        if self.wire.closed:
+            raise Closed
+        try:
+            async with asyncio.timeout_at(
+                None
+                if deadline is None
+                else self._loop.time() + max(0.0, deadline - time.monotonic())
+            ):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    def listen(self, channels: tuple[str, ...], taps: tuple[str, ...]) -> Stream:
+        """Subscribe, then ask for snapshots."""
+        stream = self.wire.listen(channels, taps)
+        self._after_sending()
+        return stream
+
+    def close(self) -> None:
+        """Say goodbye and close the sockets; who still waits gets Closed."""
+        if self.wire.closed:
+            return
+        for descriptor in self._watched.values():
+            self._loop.remove_reader(descriptor)
+        self._watched.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        self.wire.close()
+        self._announce()
+
+    def _read(self) -> None:
+        self._woken = False
+        if self.wire.closed:
+            return
+        self.wire.read()
+        self._watch()
+        due = self.wire.wake_at()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._read)
+        self._announce()
+        # A descriptor of zmq's tells only of changes: what is still there must be asked for.
+        if any(int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN for socket in self.wire.sockets):
+            self._after_sending()
+
+    def _after_sending(self) -> None:
+        """Read once more soon: sending may have taken the news from the descriptor."""
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon(self._read)
+
+    def _announce(self) -> None:
+        # Wakes all that wait now; who waits afterwards waits for the next change.
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _watch(self) -> None:
+        sockets = self.wire.sockets
+        for socket in [one for one in self._watched if one not in sockets]:
+            self._loop.remove_reader(self._watched.pop(socket))
+        for socket in sockets:
+            if socket not in self._watched:
+                descriptor = socket.get(zmq.FD)
+                assert isinstance(descriptor, int)
+                self._watched[socket] = descriptor
+                self._loop.add_reader(descriptor, self._read)
+
+
+class AsyncEventStream:
+    """What happens on some channels, as `Whole`, `News` and `FeedStopped` (DESIGN I6)."""
+
+    def __init__(
+        self, connection: AsyncConnection, channels: tuple[str, ...], taps: tuple[str, ...] = ()
+    ) -> None:
+        self._connection = connection
+        self._stream = connection.listen(channels, taps)
+
+    async def get(self, timeout_s: float | None = None) -> Update | None:
+        """Return the next update, None when there was none in time.
+
+        Raise Refused when the channel is of nothing that is known.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        stream = self._stream
+        await self._connection.until(lambda: bool(stream.updates or stream.error), deadline)
+        if stream.error is not None:
+            raise stream.error
+        return stream.updates.popleft() if stream.updates else None
+
+    async def __aiter__(self) -> AsyncIterator[Update]:
+        while (update := await self.get()) is not None:
+            yield update
+
+    def close(self) -> None:
+        """Listen no longer."""
+        if not self._connection.wire.closed:
+            self._connection.wire.unlisten(self._stream)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,124 @@
+"""Waiting for a wire, in the caller's own thread: no event loop, no hidden threads."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+import zmq
+
+from shotline.client.calls import Call, T
+from shotline.client.errors import Closed, NoBroker
+from shotline.client.feed import Update
+from shotline.client.session import Patience
+from shotline.client.wire import Stream, Wire, timed_out
+
+POLL_MAX_S = 3600.0
+
+
+class Connection:
+    """A wire that is waited for. One thread uses it at a time."""
+
+    def __init__(self, address: str, patience: Patience | None = None) -> None:
+        self.wire = Wire(address, patience)
+        self._poller = zmq.Poller()
+        self._polled: list[zmq.Socket[bytes]] = []
+
+    def ask(self, call: Call[T], timeout_s: float | None) -> T:
+        """Carry out a call. Raise the SupervisorError of its reply, or of its absence."""
+        if self.wire.closed:
+            raise Closed
+        self.wire.read()  # what came while nobody looked
+        id_ = self.wire.begin(call)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        try:
+            while (reply := self.wire.final(id_)) is None:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise timed_out(call, timeout_s or 0.0)
+                self.step(deadline)
+        except BaseException:
+            self.wire.forget(id_)
+            raise
+        return call.outcome(reply)
+
+    def connect(self, timeout_s: float) -> None:
+        """Return once the broker has answered. Raise NoBroker."""
+        deadline = time.monotonic() + timeout_s
+        self.until(lambda: self.wire.session.in_contact, deadline)
+        if not self.wire.session.in_contact:
+            raise NoBroker(
+                f"no broker answers at {self.wire.address}; start it (`shotline up`, or "
+                "shotline-broker), or give its address by --broker or SHOTLINE_BROKER"
+            )
+
+    def until(self, done: Callable[[], bool], deadline: float | None) -> None:
+        """Go on until something is done, or the deadline has passed."""
+        while not done() and (deadline is None or time.monotonic() < deadline):
+            self.step(deadline)
+
+    def step(self, deadline: float | None) -> None:
+        """Wait for the next thing that happens, until the deadline at the latest, and take it."""
+        if self.wire.closed:
+            raise Closed
+        sockets = self.wire.sockets
+        if sockets != self._polled:
+            for socket in self._polled:
+                self._poller.unregister(socket)
+            for socket in sockets:
+                self._poller.register(socket, zmq.POLLIN)
+            self._polled = sockets
+        now = time.monotonic()
+        due = [at for at in (deadline, self.wire.wake_at()) if at is not None]
+        wait_s = max(0.0, min(min(due, default=now + POLL_MAX_S) - now, POLL_MAX_S))
+        self._poller.poll(math.ceil(wait_s * 1000))
+        self.wire.read()
+
+    def close(self) -> None:
+        """Say goodbye and close the sockets."""
+        self.wire.close()
+
+
+class EventStream:
+    """What happens on some channels, as `Whole`, `News` and `FeedStopped` (DESIGN I6).
+
+    Iterate over it, or `get` with a timeout. Commands may be sent between two items.
+    """
+
+    def __init__(
+        self, connection: Connection, channels: tuple[str, ...], taps: tuple[str, ...] = ()
+    ) -> None:
+        self._connection = connection
+        self._stream: Stream = connection.wire.listen(channels, taps)
+
+    def get(self, timeout_s: float | None = None) -> Update | None:
+        """Return the next update, None when there was none in time.
+
+        Raise Refused when the channel is of nothing that is known.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        stream = self._stream
+        self._connection.until(lambda: bool(stream.updates or stream.error), deadline)
+        if stream.error is not None:
+            raise stream.error
+        return stream.updates.popleft() if stream.updates else None
+
+    def __iter__(self) -> Iterator[Update]:
+        while (update := self.get()) is not None:
+            yield update
+
+    def close(self) -> None:
+        """Listen no longer."""
+        if not self._connection.wire.closed:
+            self._connection.wire.unlisten(self._stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

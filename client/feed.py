@@ -1,0 +1,174 @@
+"""What an observer of one channel makes of events, beats and snapshots (DESIGN I6). Pure.
+
+Subscribe first, then take a snapshot, drop what is not newer; a gap asks for a new snapshot, and a
+feed that has stopped is said so. Subscribing and asking are the shell's.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import ValidationError
+
+from shotline.common.errors import MalformedMessage
+from shotline.common.messages import Event
+from shotline.common.views import (
+    FeedBeat,
+    LogEvent,
+    OutputEvent,
+    ServersEvent,
+    ShotEvent,
+    SnapshotResult,
+)
+
+FEED: Final = "feed"
+BUFFERED_MAX: Final = 10_000
+SILENT_S: Final = 5.0
+ASK_AGAIN_S: Final = 2.0
+
+Payload = ShotEvent | OutputEvent | ServersEvent | LogEvent
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One event of the channel, in order and without gaps."""
+
+    channel: str
+    at: float
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The channel's whole state: the first item, and again after something was missed."""
+
+    channel: str
+    snapshot: SnapshotResult
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStopped:
+    """Nothing has come for `silent_s`; what is shown may be old until a Whole follows."""
+
+    channel: str
+    silent_s: float
+
+
+Update = News | Whole | FeedStopped
+
+
+def channel_of_shot(tree: str, shot: int) -> str:
+    """Return the channel of a shot's records."""
+    return f"shot/{tree.upper()}/{shot}"
+
+
+def channel_of_output(tree: str, shot: int, path: str) -> str:
+    """Return the channel of an action's output."""
+    return f"output/{tree.upper()}/{shot}/{path}"
+
+
+def payload_of(event: Event) -> Payload:
+    """Return what an event carries. Raise MalformedMessage when it is none of ours."""
+    kinds: dict[str, type[Payload]] = {
+        "shot": ShotEvent,
+        "output": OutputEvent,
+        "servers": ServersEvent,
+        "log": LogEvent,
+    }
+    kind = kinds.get(event.channel.split("/", 1)[0])
+    if kind is None:
+        raise MalformedMessage(f"an event of an unknown channel {event.channel[:80]!r}")
+    try:
+        return kind.model_validate_json(event.payload)
+    except ValidationError as error:
+        raise MalformedMessage(f"{event.channel}: {error.errors()[0]['msg']}") from error
+
+
+@dataclass(slots=True)
+class Observer:
+    """One channel as its observer has it. `now` is monotonic seconds."""
+
+    channel: str
+    started_at: float
+    term: int = -1
+    seq: int = -1
+    has_snapshot: bool = False
+    stopped: bool = False
+    _asked_at: float | None = None
+    _heard_at: float | None = None
+    _waiting: list[Event] = field(default_factory=list)
+
+    def wants_snapshot(self, now: float) -> bool:
+        """Return whether to ask for one now; asking is then counted as done."""
+        if self.has_snapshot:
+            return False
+        if self._asked_at is not None and now < self._asked_at + ASK_AGAIN_S:
+            return False
+        self._asked_at = now
+        return True
+
+    def wake_at(self) -> float:
+        """Return when `tick` is due."""
+        silent_at = (self._heard_at or self.started_at) + SILENT_S
+        if self.has_snapshot or self._asked_at is None:
+            return silent_at
+        return min(silent_at, self._asked_at + ASK_AGAIN_S)
+
+    def tick(self, now: float) -> list[Update]:
+        """Say once when the feed has been silent for too long."""
+        silent_s = now - (self._heard_at or self.started_at)
+        if self.stopped or silent_s < SILENT_S:
+            return []
+        self.stopped = True
+        self._forget()
+        return [FeedStopped(self.channel, silent_s)]
+
+    def snapshot(self, now: float, snapshot: SnapshotResult) -> list[Update]:
+        """Take the channel's state, and what came after it was made."""
+        self._asked_at = None
+        if (snapshot.term, snapshot.seq) < (self.term, self.seq) and self.has_snapshot:
+            return []
+        self.term, self.seq, self.has_snapshot = snapshot.term, snapshot.seq, True
+        updates: list[Update] = [Whole(self.channel, snapshot)]
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            updates += self._take(event)
+        if not self.has_snapshot:
+            self._asked_at = now  # a gap already: not at once again, or nothing else gets through
+        return updates
+
+    def event(self, now: float, event: Event) -> list[Update]:
+        """Take an event of the channel's."""
+        self._hear(now)
+        return self._take(event)
+
+    def beat(self, now: float, event: Event) -> None:
+        """Take a beat of the feed: it shows what was lost at the end (I6)."""
+        self._hear(now)
+        if not self.has_snapshot or event.term < self.term:
+            return
+        last = FeedBeat.model_validate_json(event.payload).last.get(self.channel)
+        if event.term > self.term or (last is not None and last > self.seq):
+            self._forget()
+
+    def _take(self, event: Event) -> list[Update]:
+        if not self.has_snapshot:
+            if len(self._waiting) < BUFFERED_MAX:  # more is a gap, which shows by its number
+                self._waiting.append(event)
+            return []
+        if (event.term, event.seq) <= (self.term, self.seq):
+            return []
+        if event.term != self.term or event.seq != self.seq + 1:
+            self._forget()
+            self._waiting.append(event)
+            return []
+        self.seq = event.seq
+        return [News(self.channel, event.at, payload_of(event))]
+
+    def _hear(self, now: float) -> None:
+        self._heard_at = now
+        self.stopped = False
+
+    def _forget(self) -> None:
+        self.has_snapshot = False
+        self._asked_at = None
+        self._waiting.clear()

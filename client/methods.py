@@ -1,0 +1,101 @@
+"""The commands as methods, for a blocking and for an asynchronous supervisor.
+
+Both are made of the functions in `verbs`; how a call reaches the dispatcher is the subclasses'.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from shotline.client import verbs
+from shotline.client.calls import Call
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _blocking(verb: Callable[P, Call[T]]) -> "Callable[Concatenate[Commands, P], T]":
+    @wraps(verb)
+    def method(self: "Commands", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.ask(verb(*args, **kwargs))
+
+    return method
+
+
+def _awaiting(
+    verb: Callable[P, Call[T]],
+) -> "Callable[Concatenate[AsyncCommands, P], Coroutine[None, None, T]]":
+    @wraps(verb)
+    async def method(self: "AsyncCommands", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.ask(verb(*args, **kwargs))
+
+    return method
+
+
+class Commands(ABC):
+    """All commands; each returns when it was carried out, or raises a SupervisorError."""
+
+    @abstractmethod
+    def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
+        """Carry out a call; `timeout_s` None means the default of its kind."""
+
+    create_pulse = _blocking(verbs.create_pulse)
+    build_tables = _blocking(verbs.build_tables)
+    do_phase = _blocking(verbs.do_phase)
+    do_sequence = _blocking(verbs.do_sequence)
+    dispatch = _blocking(verbs.dispatch)
+    abort = _blocking(verbs.abort)
+    abort_pending = _blocking(verbs.abort_pending)
+    hold = _blocking(verbs.hold)
+    resume = _blocking(verbs.resume)
+    wait = _blocking(verbs.wait)
+    server_restart = _blocking(verbs.server_restart)
+    server_abort = _blocking(verbs.server_abort)
+    server_stop = _blocking(verbs.server_stop)
+    server_quit = _blocking(verbs.server_quit)
+    clear_url = _blocking(verbs.clear_url)
+    status = _blocking(verbs.status)
+    servers = _blocking(verbs.servers)
+    actions = _blocking(verbs.actions)
+    pending = _blocking(verbs.pending)
+    show = _blocking(verbs.show)
+    logs = _blocking(verbs.logs)
+    check = _blocking(verbs.check)
+    snapshot = _blocking(verbs.snapshot)
+    shots = _blocking(verbs.shots)
+    quit = _blocking(verbs.quit_dispatcher)
+
+
+class AsyncCommands(ABC):
+    """All commands as coroutines."""
+
+    @abstractmethod
+    def ask(self, call: Call[T], timeout_s: float | None = None) -> Awaitable[T]:
+        """Carry out a call; `timeout_s` None means the default of its kind."""
+
+    create_pulse = _awaiting(verbs.create_pulse)
+    build_tables = _awaiting(verbs.build_tables)
+    do_phase = _awaiting(verbs.do_phase)
+    do_sequence = _awaiting(verbs.do_sequence)
+    dispatch = _awaiting(verbs.dispatch)
+    abort = _awaiting(verbs.abort)
+    abort_pending = _awaiting(verbs.abort_pending)
+    hold = _awaiting(verbs.hold)
+    resume = _awaiting(verbs.resume)
+    wait = _awaiting(verbs.wait)
+    server_restart = _awaiting(verbs.server_restart)
+    server_abort = _awaiting(verbs.server_abort)
+    server_stop = _awaiting(verbs.server_stop)
+    server_quit = _awaiting(verbs.server_quit)
+    clear_url = _awaiting(verbs.clear_url)
+    status = _awaiting(verbs.status)
+    servers = _awaiting(verbs.servers)
+    actions = _awaiting(verbs.actions)
+    pending = _awaiting(verbs.pending)
+    show = _awaiting(verbs.show)
+    logs = _awaiting(verbs.logs)
+    check = _awaiting(verbs.check)
+    snapshot = _awaiting(verbs.snapshot)
+    shots = _awaiting(verbs.shots)
+    quit = _awaiting(verbs.quit_dispatcher)

@@ -1,0 +1,165 @@
+"""The library for supervisors: `Supervisor` (blocking) and `AsyncSupervisor`.
+
+    with Supervisor() as shotline:
+        shotline.create_pulse("TEST", 42)
+        shotline.build_tables("TEST", 42)
+        for phase in ("INIT", "PULSE", "STORE"):
+            report = shotline.do_phase(phase)
+            print(phase, "ok" if report.ok else [action.path for action in report.failed])
+
+Every command returns what was done or raises a SupervisorError; nothing hangs (DESIGN D15).
+"""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from shotline.client.async_connection import AsyncConnection, AsyncEventStream
+from shotline.client.calls import Call
+from shotline.client.connection import Connection, EventStream
+from shotline.client.feed import channel_of_shot
+from shotline.client.methods import AsyncCommands, Commands
+from shotline.client.session import Patience
+from shotline.common.config import load_config
+
+T = TypeVar("T")
+
+BROKER_VARIABLE = "SHOTLINE_BROKER"
+TIMEOUT_S = 60.0
+
+
+def broker_address(broker: str | None = None, config: Path | None = None) -> str:
+    """Return the broker's address: the argument, else SHOTLINE_BROKER, else the configuration's.
+
+    Raise FileProblems, a ConfigError, when the configuration is wrong.
+    """
+    found = broker or os.environ.get(BROKER_VARIABLE) or load_config(config).broker.clients
+    return found if "://" in found else f"tcp://{found}"
+
+
+class Supervisor(Commands):
+    """Drives shots, blocking. One thread uses it; make one per thread, they are cheap.
+
+    `timeout_s` is for commands that answer when they are done; commands that wait for a run
+    (`do_phase`, `do_sequence`, `dispatch`, `wait`) take as long as their run, and end when broker
+    or dispatcher stay away for `patience.absence_s`.
+    """
+
+    def __init__(
+        self,
+        broker: str | None = None,
+        *,
+        config: Path | None = None,
+        timeout_s: float = TIMEOUT_S,
+        wait_timeout_s: float | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.address = broker_address(broker, config)
+        self.timeout_s = timeout_s
+        self.wait_timeout_s = wait_timeout_s
+        self._patience = patience or Patience()
+        self._connection = Connection(self.address, self._patience)
+
+    def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
+        """Carry out a call of `verbs`, at most for `timeout_s`."""
+        if timeout_s is None:
+            timeout_s = self.wait_timeout_s if call.long else self.timeout_s
+        return self._connection.ask(call, timeout_s)
+
+    def connect(self) -> None:
+        """Return once the broker has answered. Raise NoBroker."""
+        self._connection.connect(self._patience.connect_s)
+
+    def events(self, *channels: str, taps: tuple[str, ...] = ()) -> EventStream:
+        """Return what happens on channels (`shot/TREE/SHOT`, `output/…`, `servers`, `log`).
+
+        Each begins with its whole state. `taps` are beginnings of channel names that are heard
+        without a state and without a promise that nothing is missed.
+        """
+        self.connect()
+        return EventStream(self._connection, channels, taps)
+
+    def watch(self, tree: str, shot: int) -> EventStream:
+        """Return what happens to a shot, and its actions' output as it comes."""
+        tree = tree.upper()
+        return self.events(channel_of_shot(tree, shot), taps=(f"output/{tree}/{shot}/",))
+
+    def close(self) -> None:
+        """Close the connection. What was asked for goes on."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncSupervisor(AsyncCommands):
+    """Drives shots from an asyncio program; see `Supervisor`. Any number of tasks may share one.
+
+    Use it as an asynchronous context manager, or call `connect` first.
+    """
+
+    def __init__(
+        self,
+        broker: str | None = None,
+        *,
+        config: Path | None = None,
+        timeout_s: float = TIMEOUT_S,
+        wait_timeout_s: float | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.address = broker_address(broker, config)
+        self.timeout_s = timeout_s
+        self.wait_timeout_s = wait_timeout_s
+        self._patience = patience or Patience()
+        self._made: AsyncConnection | None = None
+
+    async def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
+        """Carry out a call of `verbs`, at most for `timeout_s`."""
+        if timeout_s is None:
+            timeout_s = self.wait_timeout_s if call.long else self.timeout_s
+        return await self._connection.ask(call, timeout_s)
+
+    async def connect(self) -> None:
+        """Return once the broker has answered. Raise NoBroker."""
+        await self._connection.connect(self._patience.connect_s)
+
+    async def events(self, *channels: str, taps: tuple[str, ...] = ()) -> AsyncEventStream:
+        """Return what happens on channels; see `Supervisor.events`."""
+        await self.connect()
+        return AsyncEventStream(self._connection, channels, taps)
+
+    async def watch(self, tree: str, shot: int) -> AsyncEventStream:
+        """Return what happens to a shot, and its actions' output as it comes."""
+        tree = tree.upper()
+        return await self.events(channel_of_shot(tree, shot), taps=(f"output/{tree}/{shot}/",))
+
+    def close(self) -> None:
+        """Close the connection. What was asked for goes on; calls under way raise Closed."""
+        if self._made is not None:
+            self._made.close()
+
+    @property
+    def _connection(self) -> AsyncConnection:
+        if self._made is None:
+            self._made = AsyncConnection(self.address, self._patience)
+        return self._made
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,216 @@
+"""One function per command: its arguments, checked, made into a `Call`.
+
+The supervisors' methods are made of these, so their names, arguments and docstrings are the
+library's. Tree and shot left out mean the current pulse (DESIGN D16).
+"""
+
+from shotline.client.calls import Call, answer, make, on_shot, reading, result, run
+from shotline.client.report import Answer, Report
+from shotline.common import commands as c
+from shotline.common import views as v
+
+
+def create_pulse(tree: str, shot: int, *, replace: bool = False) -> Call[Answer]:
+    """Make the pulse of a shot from its model; `replace` one that exists (D14)."""
+    return answer(make(c.CreatePulse, tree=tree, shot=shot, replace=replace))
+
+
+def build_tables(
+    tree: str | None = None, shot: int | None = None, *, reset: bool = False
+) -> Call[v.ActionsResult]:
+    """Read and classify all actions of a shot; `reset` forgets their states (D1, D14)."""
+    return result(make(c.BuildTables, **on_shot(tree, shot), reset=reset), v.ActionsResult)
+
+
+def do_phase(
+    phase: str,
+    tree: str | None = None,
+    shot: int | None = None,
+    *,
+    wait: bool = True,
+    even_if_running: bool = False,
+    check: bool = False,
+) -> Call[Report]:
+    """Run the actions of a phase and wait for the end of this run (D2 to D5).
+
+    A run that was aborted or is HELD raises RunAborted or RunHeld. Failed actions are in the
+    report; with `check` they raise ActionFailed, which carries it. `wait=False` returns as soon as
+    the run is open. `even_if_running` as in D11.
+    """
+    command = make(
+        c.DoPhase,
+        **on_shot(tree, shot),
+        phase=phase,
+        wait=wait,
+        even_if_running=even_if_running,
+    )
+    return run(command, waits=wait, check=check)
+
+
+def do_sequence(
+    phase: str,
+    first: int,
+    last: int,
+    tree: str | None = None,
+    shot: int | None = None,
+    *,
+    wait: bool = True,
+    even_if_running: bool = False,
+    check: bool = False,
+) -> Call[Report]:
+    """Run the actions of a range of sequence numbers of a phase (D12); see `do_phase`."""
+    command = make(
+        c.DoSequence,
+        **on_shot(tree, shot),
+        phase=phase,
+        first=first,
+        last=last,
+        wait=wait,
+        even_if_running=even_if_running,
+    )
+    return run(command, waits=wait, check=check)
+
+
+def dispatch(
+    path: str,
+    tree: str | None = None,
+    shot: int | None = None,
+    *,
+    wait: bool = True,
+    even_if_off: bool = False,
+    even_if_running: bool = False,
+    check: bool = False,
+) -> Call[Report]:
+    """Run one action again (D10); see `do_phase`."""
+    command = make(
+        c.DispatchAction,
+        **on_shot(tree, shot),
+        path=path,
+        wait=wait,
+        even_if_off=even_if_off,
+        even_if_running=even_if_running,
+    )
+    return run(command, waits=wait, check=check)
+
+
+def abort(
+    tree: str | None = None, shot: int | None = None, path: str | None = None
+) -> Call[Answer]:
+    """Abort the open run of a shot, or one action of it, or all open runs (D9)."""
+    return answer(make(c.Abort, **on_shot(tree, shot), path=path))
+
+
+def abort_pending(tree: str | None = None, shot: int | None = None) -> Call[Answer]:
+    """Remove what was not sent yet; what runs goes on (D9)."""
+    return answer(make(c.AbortPending, **on_shot(tree, shot)))
+
+
+def hold(tree: str | None = None, shot: int | None = None) -> Call[Answer]:
+    """Start nothing more of the open run until `resume`."""
+    return answer(make(c.Hold, **on_shot(tree, shot)))
+
+
+def resume(tree: str | None = None, shot: int | None = None) -> Call[Answer]:
+    """Let a HELD run go on."""
+    return answer(make(c.Resume, **on_shot(tree, shot)))
+
+
+def wait(
+    tree: str | None = None,
+    shot: int | None = None,
+    run_number: int | None = None,
+    *,
+    check: bool = False,
+) -> Call[Report]:
+    """Wait for the end of the open run, or of the numbered one; see `do_phase`."""
+    return run(make(c.Wait, **on_shot(tree, shot), run=run_number), waits=True, check=check)
+
+
+def server_restart(server: str) -> Call[Answer]:
+    """End what a server runs and start it anew (D17). `server` is CLASS or CLASS:ID."""
+    return answer(make(c.ServerRestart, server=server))
+
+
+def server_abort(server: str, path: str | None = None) -> Call[Answer]:
+    """Abort the actions of a class or server, or the one at `path` (D17)."""
+    return answer(make(c.ServerAbort, server=server, path=path))
+
+
+def server_stop(server: str) -> Call[Answer]:
+    """End a server when its work is done (D17)."""
+    return answer(make(c.ServerStop, server=server))
+
+
+def server_quit(server: str) -> Call[Answer]:
+    """End a server at once; its running actions become ABORTED (D17)."""
+    return answer(make(c.ServerQuit, server=server))
+
+
+def clear_url(url: str) -> Call[Answer]:
+    """Forget that an mdsip url may still be busy."""
+    return answer(make(c.ClearUrl, url=url))
+
+
+def status() -> Call[v.StatusResult]:
+    """Return the state of everything, in short."""
+    return result(make(c.Status), v.StatusResult)
+
+
+def servers() -> Call[v.ServersResult]:
+    """Return all action servers."""
+    return result(make(c.Servers), v.ServersResult)
+
+
+def actions(
+    tree: str | None = None, shot: int | None = None, *, phase: str | None = None
+) -> Call[v.ActionsResult]:
+    """Return all actions of a shot, or of one phase of it, as they stand."""
+    return result(make(c.Actions, **on_shot(tree, shot), phase=phase), v.ActionsResult)
+
+
+def pending() -> Call[v.ActionsResult]:
+    """Return what is ready, sent or running, and what everything else waits for."""
+    return result(make(c.PrintPending), v.ActionsResult)
+
+
+def show(path: str, tree: str | None = None, shot: int | None = None) -> Call[v.StoryResult]:
+    """Return one action's story: every transition with time and cause."""
+    return result(make(c.Show, **on_shot(tree, shot), path=path), v.StoryResult)
+
+
+def logs(
+    path: str,
+    tree: str | None = None,
+    shot: int | None = None,
+    *,
+    attempt: int | None = None,
+    since: int = 0,
+    limit: int = 10_000,
+) -> Call[v.LogsResult]:
+    """Return the stored output of an attempt (the last one without `attempt`)."""
+    command = make(
+        c.Logs, **on_shot(tree, shot), path=path, attempt=attempt, since=since, limit=limit
+    )
+    return result(command, v.LogsResult)
+
+
+def check(
+    tree: str | None = None, shot: int | None = None, *, reset: bool = False
+) -> Call[v.CheckResult]:
+    """Return the essential actions that failed since the last `reset` (D3)."""
+    return reading(make(c.Check, **on_shot(tree, shot), reset=reset), v.CheckResult)
+
+
+def snapshot(channel: str) -> Call[v.SnapshotResult]:
+    """Return the state of a channel with the number of its last event (I6)."""
+    return result(make(c.Snapshot, channel=channel), v.SnapshotResult)
+
+
+def shots(tree: str | None = None) -> Call[v.ShotsResult]:
+    """Return the shots that are known."""
+    return result(make(c.Shots, tree=tree), v.ShotsResult)
+
+
+def quit_dispatcher() -> Call[Answer]:
+    """End the dispatcher. Running actions go on in their servers."""
+    return answer(make(c.Quit))

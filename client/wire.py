@@ -1,0 +1,306 @@
+"""A client's sockets: turns what arrives into the session's events and sends what it asks for.
+
+It never waits; who waits for it, blocking or in an event loop, is in `connection` and
+`async_connection`. Not thread-safe: one thread uses one wire.
+"""
+
+import getpass
+import logging
+import os
+import secrets
+import socket
+import time
+from collections import deque
+from urllib.parse import urlsplit
+
+import zmq
+
+import shotline
+from shotline.client import verbs
+from shotline.client.calls import Call, T
+from shotline.client.errors import NoBroker, NoDispatcher, SupervisorError, TimedOut
+from shotline.client.feed import FEED, News, Observer, Update, payload_of
+from shotline.client.session import (
+    Answered,
+    Ask,
+    Connected,
+    Disconnected,
+    Effect,
+    Forget,
+    GaveUp,
+    Open,
+    Patience,
+    Received,
+    Send,
+    Session,
+    Unsent,
+    Welcomed,
+)
+from shotline.client.session import Event as SessionEvent
+from shotline.common.codec import decode, decode_one, encode
+from shotline.common.commands import encode_command
+from shotline.common.errors import MalformedMessage
+from shotline.common.machine import Tick
+from shotline.common.messages import Event, Goodbye, Outcome, Reply, Welcome
+from shotline.common.transport import Dealer, Subscriber
+from shotline.common.views import SnapshotResult
+
+log = logging.getLogger(__name__)
+
+UPDATES_MAX = 100_000
+
+
+class Stream:
+    """Updates of some channels, waiting to be taken; `taps` are prefixes heard without snapshot."""
+
+    def __init__(self, channels: tuple[str, ...], taps: tuple[str, ...], now: float) -> None:
+        self.observers = {channel: Observer(channel, now) for channel in channels}
+        self.taps = taps
+        self.updates: deque[Update] = deque(maxlen=UPDATES_MAX)
+        self.error: SupervisorError | None = None
+
+
+class Wire:
+    """One connection to the broker, and the feed of events when somebody listens."""
+
+    def __init__(self, address: str, patience: Patience | None = None) -> None:
+        identity = f"client/{secrets.token_hex(8)}"
+        self.address = address
+        self.user = who()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
+        self.dealer = Dealer(self._context, address, identity.encode())
+        self.subscriber: Subscriber | None = None
+        self.session = Session(identity, shotline.__version__, patience or Patience())
+        self.malformed = 0
+        self._finals: dict[str, Reply | GaveUp] = {}
+        self._streams: list[Stream] = []
+        self._snapshots: dict[str, tuple[Stream, str, Call[SnapshotResult]]] = {}
+        self._closed = False
+        self._apply(Open())
+
+    @property
+    def sockets(self) -> list[zmq.Socket[bytes]]:
+        """What to wait on."""
+        found = [self.dealer.socket, self.dealer.connection_socket]
+        if self.subscriber is not None:
+            found.append(self.subscriber.socket)
+        return found
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def begin(self, call: Call[T]) -> str:
+        """Send a call, or keep it until there is contact; return its id for `final`."""
+        id_ = secrets.token_hex(12)
+        self._apply(Ask(id_, call.command.verb, encode_command(call.command), self.user))
+        return id_
+
+    def final(self, id_: str) -> Reply | None:
+        """Return the final reply once it is there. Raise Nobody's errors when none will come."""
+        final = self._finals.pop(id_, None)
+        if isinstance(final, GaveUp):
+            raise self._gave_up(final)
+        return final
+
+    def forget(self, id_: str) -> None:
+        """Wait for it no longer."""
+        self._finals.pop(id_, None)
+        self._apply(Forget(id_))
+
+    def listen(self, channels: tuple[str, ...], taps: tuple[str, ...] = ()) -> Stream:
+        """Subscribe, then ask for snapshots (I6). Call it when there has been contact."""
+        stream = Stream(channels, taps, time.monotonic())
+        self._streams.append(stream)
+        welcome = self.session.welcome
+        if welcome is not None and not self._open_feed(welcome):
+            self._subscribe(stream)
+        self._ask_snapshots()
+        return stream
+
+    def unlisten(self, stream: Stream) -> None:
+        """End a stream."""
+        if stream not in self._streams:
+            return
+        self._streams.remove(stream)
+        for id_ in [id_ for id_, (its, _, _) in self._snapshots.items() if its is stream]:
+            del self._snapshots[id_]
+            self.forget(id_)
+        if self.subscriber is not None and not self.subscriber.socket.closed:
+            for topic in (*stream.observers, *stream.taps, FEED):
+                self.subscriber.unsubscribe(topic.encode())
+
+    def read(self) -> None:
+        """Take all that has arrived, then what is due."""
+        for made in self.dealer.connection():
+            self._apply(Connected() if made else Disconnected())
+        for frames in self.dealer.receive_all():
+            try:
+                messages = decode(frames)
+            except MalformedMessage as error:
+                self.malformed += 1
+                log.warning("the broker at %s sent what is no message: %s", self.address, error)
+                continue
+            for message in messages:
+                self._apply(Received(message))
+        if self.subscriber is not None:
+            for frames in self.subscriber.receive_all():
+                self._heard(frames)
+        now = time.monotonic()
+        due = self.session.wake_at()
+        if due is not None and now >= due:
+            self._apply(Tick())
+        if self._streams:
+            self._tick_streams(now)
+
+    def wake_at(self) -> float | None:
+        """Return when `read` is due although nothing has arrived."""
+        due = [one.wake_at() for one in self._observers() if not one.stopped]
+        if (session := self.session.wake_at()) is not None:
+            due.append(session)
+        return min(due, default=None)
+
+    def close(self) -> None:
+        """Say goodbye and close the sockets."""
+        if self._closed:
+            return
+        self._closed = True
+        self.dealer.send(encode([Goodbye()]))
+        self.dealer.close()
+        if self.subscriber is not None:
+            self.subscriber.close()
+
+    def _observers(self) -> list[Observer]:
+        return [one for stream in self._streams for one in stream.observers.values()]
+
+    def _apply(self, event: SessionEvent) -> None:
+        pending: deque[SessionEvent] = deque([event])
+        while pending:
+            effects = self.session.handle(time.monotonic(), pending.popleft())
+            messages = [effect.message for effect in effects if isinstance(effect, Send)]
+            if messages and not self.dealer.send(encode(messages)):
+                pending.append(Unsent())
+            for effect in effects:
+                self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Answered(id_, reply):
+                if reply.outcome is not Outcome.ACCEPTED:
+                    self._settle(id_, reply)
+            case GaveUp(id_):
+                self._settle(id_, effect)
+            case Welcomed(welcome):
+                if self._streams:
+                    self._open_feed(welcome)
+            case Send():
+                pass
+
+    def _settle(self, id_: str, final: Reply | GaveUp) -> None:
+        asked = self._snapshots.pop(id_, None)
+        if asked is None:
+            self._finals[id_] = final
+            return
+        stream, channel, call = asked
+        if isinstance(final, GaveUp):
+            return  # the observer asks again, and says that the feed has stopped
+        try:
+            snapshot = call.outcome(final)
+        except NoDispatcher:
+            return
+        except SupervisorError as error:
+            stream.error = error
+        else:
+            stream.updates += stream.observers[channel].snapshot(time.monotonic(), snapshot)
+
+    def _open_feed(self, welcome: Welcome) -> bool:
+        """Connect to the feed and subscribe for all streams, unless that was done."""
+        address = reachable(welcome.events, self.address)
+        if self.subscriber is not None:
+            if self.subscriber.address == address:
+                return False
+            self.subscriber.close()
+        self.subscriber = Subscriber(self._context, address)
+        for stream in self._streams:
+            self._subscribe(stream)
+        return True
+
+    def _subscribe(self, stream: Stream) -> None:
+        assert self.subscriber is not None
+        for topic in (*stream.observers, *stream.taps, FEED):
+            self.subscriber.subscribe(topic.encode())
+
+    def _heard(self, frames: list[bytes]) -> None:
+        now = time.monotonic()
+        try:
+            event = decode_one(b"event", frames[-1])
+            assert isinstance(event, Event)
+            for stream in self._streams:
+                if event.channel == FEED:
+                    for observer in stream.observers.values():
+                        observer.beat(now, event)
+                elif (found := stream.observers.get(event.channel)) is not None:
+                    stream.updates += found.event(now, event)
+                elif event.channel.startswith(stream.taps):
+                    stream.updates.append(News(event.channel, event.at, payload_of(event)))
+        except (MalformedMessage, ValueError) as error:
+            self.malformed += 1
+            log.warning("the feed of %s carried what is no event: %s", self.address, error)
+
+    def _tick_streams(self, now: float) -> None:
+        for stream in self._streams:
+            for observer in stream.observers.values():
+                stream.updates += observer.tick(now)
+        self._ask_snapshots()
+
+    def _ask_snapshots(self) -> None:
+        now = time.monotonic()
+        for stream in self._streams:
+            for channel, observer in stream.observers.items():
+                if observer.wants_snapshot(now):
+                    call = verbs.snapshot(channel)
+                    self._snapshots[self.begin(call)] = (stream, channel, call)
+
+    def _gave_up(self, final: GaveUp) -> SupervisorError:
+        if not final.broker_there:
+            if final.reached:
+                return NoBroker(
+                    f"the broker at {self.address} went away before it answered; "
+                    "whether the command was carried out is not known: see `shotline status`"
+                )
+            return NoBroker(
+                f"no broker answers at {self.address}; start it (`shotline up`, or "
+                "shotline-broker), or give its address by --broker or SHOTLINE_BROKER"
+            )
+        return NoDispatcher(
+            "the dispatcher went away before it answered and has not come back; "
+            "whether the command was carried out is not known: see `shotline status`"
+        )
+
+
+def timed_out(call: Call[T], timeout_s: float) -> TimedOut:
+    """Return the error for a call that was not answered in time."""
+    verb = call.command.verb.replace("_", "-")
+    return TimedOut(
+        f"no answer to {verb} in {timeout_s:g} s; it may have been carried out or still be under "
+        "way: see `shotline status`"
+    )
+
+
+def who() -> str:
+    """Return the user and machine that commands are logged with."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no entry for this user id
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"[:128]
+
+
+def reachable(events: str, broker: str) -> str:
+    """Return the address of the event feed as seen from here: on the host that we reached."""
+    bound, reached = urlsplit(events), urlsplit(broker)
+    if bound.scheme != "tcp" or reached.scheme != "tcp":
+        return events
+    host = reached.netloc.rpartition(":")[0]
+    return f"tcp://{host}:{bound.netloc.rpartition(':')[2]}"

@@ -100,7 +100,7 @@ class Config(Section):
         What the daemons write is inside `data_folder`, what they read is beside the configuration
         file, whose folder is `beside`.
         """
-        data = self.data_folder.absolute()
+        data = self.data_folder.expanduser().absolute()
         password = self.redis.password_file
         log = self.logging.file
         return self.model_copy(

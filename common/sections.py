@@ -253,6 +253,16 @@ class ActionServerSection(Section):
     output_line_bytes_max: Annotated[int, Field(ge=80, le=2**24, strict=True)] = Field(
         64 * 1024, description="A longer line is split."
     )
+    output_window_bytes: Bytes = Field(
+        4 * 1024 * 1024,
+        description="Output of one attempt that is not stored yet; beyond it the task's pipe is "
+        "not read, and the task waits when it is full.",
+    )
+    held_bytes_max: Bytes = Field(
+        256 * 1024 * 1024,
+        description="Output of all attempts that is not stored yet; beyond it the server takes no "
+        "work.",
+    )
     output_hold_s: SecondsOrZero = Field(
         0.005, description="Output is gathered this long before it is sent."
     )

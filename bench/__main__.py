@@ -1,0 +1,202 @@
+"""`make bench`: all workloads on both baselines and on Shotline, in turns, and how they compare.
+
+A round starts everything anew. Within a round each workload runs on one stack after the other, so
+that what else the machine does hits all alike; a ratio is taken within its round, and the median of
+the rounds is shown, with the lowest and the highest.
+"""
+
+import argparse
+import json
+import pstats
+import statistics
+import tempfile
+from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.baseline import Baseline
+from bench.shotline_run import Shotline
+from bench.workloads import GOALS, Figure, Sizes, Stack, Workload, measure, median
+from shotline.common.redis_server import RedisServer
+
+B1: Final = "B1"
+B2: Final = "B2"
+SHOTLINE: Final = "Shotline"
+MEMORY_SHOTS: Final = 6
+PROFILE_LINES: Final = 40
+
+
+@dataclass
+class Outcome:
+    """All that was measured."""
+
+    sizes: Sizes
+    figures: dict[Workload, dict[str, list[Figure]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    table_s: list[float] = field(default_factory=list)
+    memory_per_action_bytes: list[float] = field(default_factory=list)
+
+    def ratios(self, workload: Workload) -> list[float]:
+        """Return Shotline's ratio to the second baseline in each round."""
+        stacks = self.figures[workload]
+        return [
+            ours.value / theirs.value
+            for ours, theirs in zip(stacks[SHOTLINE], stacks[B2], strict=True)
+        ]
+
+
+def run_round(outcome: Outcome, workloads: list[Workload], *, shotline: bool) -> None:
+    """Start all stacks, run the workloads on them in turns, end them."""
+    sizes = outcome.sizes
+    with ExitStack() as running:
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="shotline-bench-")))
+        stacks: dict[str, Stack] = {
+            B1: running.enter_context(Baseline(sizes)),
+            B2: running.enter_context(Baseline(sizes, _redis(running, folder / "b2"))),
+        }
+        ours: Shotline | None = None
+        if shotline:
+            ours = Shotline(sizes, _redis(running, folder / "redis"), folder)
+            stacks[SHOTLINE] = running.enter_context(ours)
+        for workload in workloads:
+            figures = measure(list(stacks.values()), workload, sizes)
+            for name, figure in zip(stacks, figures, strict=True):
+                outcome.figures[workload][name].append(figure)
+                print(f"  {workload} {name:8} {_text(workload, figure)}", flush=True)
+        if ours is not None and Workload.W2 in workloads:
+            _measure_memory(outcome, ours)
+
+
+def _measure_memory(outcome: Outcome, shotline: Shotline) -> None:
+    """Measure what settled actions leave in the dispatcher once their shots are closed."""
+    sizes_bytes = []
+    for _ in range(MEMORY_SHOTS):
+        shotline.prepare(Workload.W2)
+        if shotline.table_s is not None:
+            outcome.table_s.append(shotline.table_s)
+        shotline.run(Workload.W2)
+        sizes_bytes.append(shotline.dispatcher_bytes())
+    # The first shots fill what may be held; from then on nothing may grow.
+    steady = sizes_bytes[MEMORY_SHOTS // 2 :]
+    settled = outcome.sizes.independent * (len(steady) - 1)
+    outcome.memory_per_action_bytes.append((steady[-1] - steady[0]) / settled)
+
+
+def show(outcome: Outcome, console: Console) -> None:
+    """Print the table of results."""
+    table = Table(title="Medians over all rounds; ratios within a round, lowest to highest")
+    for heading in ("workload", "", B1, B2, SHOTLINE, "ratio to B2", "target", ""):
+        table.add_column(heading, justify="left" if heading == "workload" else "right")
+    for workload, stacks in outcome.figures.items():
+        goal = GOALS[workload]
+        cells = [_text(workload, median(stacks[name])) for name in (B1, B2) if name in stacks]
+        if SHOTLINE in stacks:
+            ratios = outcome.ratios(workload)
+            ratio = statistics.median(ratios)
+            cells += [
+                _text(workload, median(stacks[SHOTLINE])),
+                f"{ratio:.2f} ({min(ratios):.2f}–{max(ratios):.2f})",
+                goal.text,
+                "met" if goal.is_met(ratio) else "NOT MET",
+            ]
+        table.add_row(workload.value, goal.title, *cells)
+    console.print(table)
+    if outcome.table_s:
+        console.print(
+            f"Table of {outcome.sizes.independent} actions: built in "
+            f"{statistics.median(outcome.table_s):.2f} s (target: 1 s)"
+        )
+    if outcome.memory_per_action_bytes:
+        console.print(
+            "Dispatcher memory that a settled action of a closed shot leaves: "
+            f"{statistics.median(outcome.memory_per_action_bytes):.0f} bytes (target: none)"
+        )
+
+
+def save(outcome: Outcome, file: Path) -> None:
+    """Write everything that was measured as JSON."""
+    content = {
+        "sizes": asdict(outcome.sizes),
+        "workloads": {
+            workload: {
+                "title": GOALS[workload].title,
+                "unit": GOALS[workload].unit,
+                "target": GOALS[workload].text,
+                "rounds": {name: [asdict(one) for one in got] for name, got in stacks.items()},
+                "ratios": outcome.ratios(workload) if SHOTLINE in stacks else [],
+            }
+            for workload, stacks in outcome.figures.items()
+        },
+        "table_s": outcome.table_s,
+        "memory_per_action_bytes": outcome.memory_per_action_bytes,
+    }
+    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def profile(workload: Workload, sizes: Sizes, file: Path) -> None:
+    """Run one workload on Shotline alone, with the dispatcher under cProfile, and show the top."""
+    with ExitStack() as running:
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="shotline-bench-")))
+        address = _redis(running, folder / "redis")
+        shotline = running.enter_context(Shotline(sizes, address, folder, file))
+        (figure,) = measure([shotline], workload, sizes)
+    print(f"{workload} under the profiler: {_text(workload, figure)}")
+    pstats.Stats(str(file)).sort_stats("tottime").print_stats(PROFILE_LINES)
+    print(f"all of it: {file}")
+
+
+def _redis(running: ExitStack, folder: Path) -> str:
+    return running.enter_context(RedisServer(folder)).url
+
+
+def _text(workload: Workload, figure: Figure) -> str:
+    value = f"{figure.value:,.0f}" if figure.value >= 100 else f"{figure.value:.3f}"
+    p99 = "" if figure.p99 is None else f" (p99 {figure.p99:.2f})"
+    return f"{value} {GOALS[workload].unit}{p99}"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--only", type=Workload, nargs="+", choices=list(Workload), default=list(Workload)
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="do less, or more, of everything")
+    parser.add_argument("--baselines-only", action="store_true")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        metavar="FILE",
+        help="run each workload of --only once on Shotline, the dispatcher under cProfile; "
+        "{workload} in FILE becomes its name",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the suite, or profile."""
+    options = _options()
+    sizes = Sizes().scaled(options.scale)
+    if options.profile is not None:
+        for workload in options.only:
+            named = str(options.profile.absolute()).replace("{workload}", workload)
+            profile(workload, sizes, Path(named))
+        return
+    outcome = Outcome(sizes)
+    for number in range(options.rounds):
+        print(f"round {number + 1} of {options.rounds}", flush=True)
+        run_round(outcome, options.only, shotline=not options.baselines_only)
+    show(outcome, Console())
+    if options.json is not None:
+        save(outcome, options.json)
+
+
+if __name__ == "__main__":
+    main()

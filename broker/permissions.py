@@ -1,0 +1,64 @@
+"""Who may send what: roles, messages, commands (DESIGN §8). Pure.
+
+Which role a peer has is decided by its key; without keys everybody has every role.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from shotline.common.commands import READING
+
+
+class Role(StrEnum):
+    """What a peer is to us."""
+
+    SERVER = "server"
+    DISPATCHER = "dispatcher"
+    MONITOR = "monitor"  # passes operators' commands on; who they are is the page's business
+    OPERATOR = "operator"
+    VIEWER = "viewer"  # sees everything, changes nothing
+
+
+Roles = frozenset[Role]
+EVERYBODY: Final[Roles] = frozenset(Role)
+
+_SERVERS: Final = frozenset({Role.SERVER})
+_DISPATCHERS: Final = frozenset({Role.DISPATCHER})
+_CLIENTS: Final = frozenset({Role.MONITOR, Role.OPERATOR, Role.VIEWER})
+_COMMANDERS: Final = frozenset({Role.MONITOR, Role.OPERATOR})
+
+MAY_SEND: Final[dict[bytes, Roles]] = {
+    b"hello": _CLIENTS,
+    b"request": _CLIENTS,
+    b"ping": _CLIENTS | _DISPATCHERS,
+    b"goodbye": _CLIENTS | _DISPATCHERS | _SERVERS,
+    b"claim": _DISPATCHERS,
+    b"register": _SERVERS,
+    b"probe_answer": _SERVERS,
+    b"server_beat": _SERVERS,
+    b"started": _SERVERS,
+    b"progress": _SERVERS,
+    b"output": _SERVERS,
+    b"finished": _SERVERS,
+    b"returned": _SERVERS,
+    b"log_line": _SERVERS,
+    b"problem": _SERVERS,
+}
+
+
+def may_send(roles: Roles, kind: bytes) -> bool:
+    """Return whether a peer of these roles may send a message of this kind to the broker."""
+    return not roles.isdisjoint(MAY_SEND.get(kind, frozenset()))
+
+
+def may_command(roles: Roles, verb: str) -> bool:
+    """Return whether a peer of these roles may give this command (`verb` of `Request`)."""
+    return not roles.isdisjoint(_CLIENTS if verb in READING else _COMMANDERS)
+
+
+def shown_role(roles: Roles) -> str:
+    """Return the one word that tells a client what it may do."""
+    for role in (Role.OPERATOR, Role.MONITOR, Role.VIEWER):
+        if role in roles:
+            return role.value
+    return ", ".join(sorted(roles)) or "none"

@@ -1,0 +1,296 @@
+"""The servers: registration, probing of a name in use, liveness, introduction. Pure.
+
+A server is *introduced* once the accepted dispatcher has its Register; what it sends before is
+dropped, because after the Register it sends everything unanswered again (I2). So the first that a
+dispatcher ever gets of a server is its Register.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from shotline.broker.outbox import Level, Outbox
+from shotline.common.errors import MalformedMessage
+from shotline.common.liveness import Judgement, Watch
+from shotline.common.machine import Instant
+from shotline.common.messages import (
+    PROTOCOL,
+    Liveness,
+    LivenessState,
+    Probe,
+    Register,
+    RegisterAnew,
+    Registered,
+    RegistrationRefused,
+)
+
+PROBES_MAX: Final = 3
+ASK_S: Final = 1.0  # between two requests to register anew
+_NAME: Final = re.compile(r"[\w.-]+")
+
+
+@dataclass(slots=True)
+class Server:
+    """A registered server."""
+
+    peer: bytes  # its routing id, CLASS:ID/INCARNATION
+    name: str
+    incarnation: str
+    epoch: int
+    where: str
+    introduced: bool = False
+    asked_at: float | None = None  # when it was asked to register anew
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A process that asks for the name of a live server, while that one is probed."""
+
+    peer: bytes
+    register: Register
+    body: bytes
+    probed_at: float
+    deadline: float
+    probes: int = 1
+    dropped: bool = False  # it sent more than its Register meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRules:
+    """What the registry needs of the configuration."""
+
+    suspect_s: float
+    server_lost_s: float
+    probe_s: float
+    servers_max: int
+
+
+class Registry:
+    """Knows every server by name and by routing id, and judges whether it is alive."""
+
+    def __init__(self, rules: RegistryRules, broker: str, outbox: Outbox) -> None:
+        self._rules = rules
+        self._broker = broker
+        self._outbox = outbox
+        self._watch: Watch[bytes] = Watch(rules.suspect_s, rules.server_lost_s)
+        self._by_name: dict[str, Server] = {}
+        self._candidates: dict[str, Candidate] = {}
+        self._strangers: dict[bytes, float] = {}  # when each was asked to register
+        self.by_peer: dict[bytes, Server] = {}
+        self.highest_term = 0  # that any server has reported
+
+    def register(self, now: Instant, peer: bytes, register: Register, body: bytes) -> None:
+        """Accept a registration, refuse it in words, or probe who has the name.
+
+        Raise MalformedMessage when the routing id is not the name and incarnation.
+        """
+        if not all(_NAME.fullmatch(part) for part in _parts(register)):
+            raise MalformedMessage(
+                "register: class, id and incarnation consist of letters, digits, '_', '.' and '-'"
+            )
+        if peer != f"{register.server}/{register.incarnation}".encode():
+            raise MalformedMessage(f"register: the routing id of {register.server} is {peer!r}")
+        if register.protocol != PROTOCOL:
+            self._refuse(
+                now,
+                peer,
+                f"{register.server} speaks protocol {register.protocol}, this broker {PROTOCOL}; "
+                "install the same version of Shotline on both machines",
+            )
+            return
+        current = self._by_name.get(register.server)
+        if current is None or current.peer == peer:
+            if current is None and len(self._by_name) >= self._rules.servers_max:
+                text = f"{self._rules.servers_max} servers are registered, the limit servers_max"
+                self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=False))
+                return
+            self._accept(now, peer, register, body)
+        else:
+            self._probe(now, current, peer, register, body)
+
+    def hear(self, now: Instant, server: Server) -> None:
+        """Take note that a server lives."""
+        judgement = self._watch.hear(now.mono, server.peer)
+        if judgement is not None:
+            self._tell(now, server, judgement.state, judgement.why)
+
+    def beat(self, now: Instant, server: Server, epoch: int) -> None:
+        """Ask for a new registration where a heartbeat shows that one got lost."""
+        if epoch != server.epoch:
+            self._ask_anew(now, server, "your last registration did not arrive")
+        elif not server.introduced and self._outbox.dispatcher is not None:
+            self._ask_anew(now, server, "the dispatcher does not know you yet")
+
+    def probe_answer(self, now: Instant, server: Server) -> None:
+        """Refuse the process that asked for this live server's name."""
+        candidate = self._candidates.pop(server.name, None)
+        if candidate is not None:
+            self._refuse_in_use(now, server, candidate)
+
+    def goodbye(self, now: Instant, peer: bytes, why: str) -> None:
+        """Forget a server at once; it ends in order."""
+        self._strangers.pop(peer, None)
+        for name, candidate in list(self._candidates.items()):
+            if candidate.peer == peer:
+                del self._candidates[name]
+        server = self.by_peer.get(peer)
+        if server is not None:
+            self._lose(now, server, f"said goodbye: {why}" if why else "said goodbye")
+
+    def stranger(self, now: Instant, peer: bytes) -> None:
+        """Ask whoever sends without being registered to register; once a second is enough."""
+        for candidate in self._candidates.values():
+            if candidate.peer == peer:
+                candidate.dropped = True
+                return
+        asked_at = self._strangers.get(peer)
+        if asked_at is not None and now.mono < asked_at + ASK_S:
+            return
+        if len(self._strangers) >= self._rules.servers_max:
+            self._strangers.clear()
+        self._strangers[peer] = now.mono
+        self._outbox.to_server(peer, RegisterAnew(why="this broker does not know you"))
+
+    def doubt(self, now: Instant, peer: bytes) -> None:
+        """Call a server suspect: its connection is broken."""
+        server = self.by_peer.get(peer)
+        judgement = self._watch.doubt(peer, "its connection is broken")
+        if server is not None and judgement is not None:
+            self._tell(now, server, judgement.state, judgement.why)
+
+    def introduce_all(self, now: Instant, why: str) -> None:
+        """Ask every server to register anew, for a dispatcher that knows none of them."""
+        for server in self.by_peer.values():
+            server.introduced = False
+            server.asked_at = None
+            self._ask_anew(now, server, why)
+        for peer in self._watch.suspects():
+            self._tell(now, self.by_peer[peer], LivenessState.SUSPECT, "it was suspect before")
+
+    def restart(self, now: Instant) -> None:
+        """Restart all deadlines: for a while it was the broker that did not listen."""
+        self._watch.restart(now.mono)
+        for candidate in self._candidates.values():
+            candidate.deadline = now.mono + self._rules.probe_s
+
+    def expire(self, now: Instant) -> None:
+        """Judge the silent ones."""
+        for judgement in self._watch.expire(now.mono):
+            self._judge(now, judgement)
+        for name, candidate in list(self._candidates.items()):
+            if candidate.deadline <= now.mono:
+                self._probe_is_over(now, self._by_name[name], candidate)
+
+    def wake_at(self) -> Iterator[float]:
+        """Yield the next deadlines."""
+        if (at := self._watch.wake_at()) is not None:
+            yield at
+        yield from (candidate.deadline for candidate in self._candidates.values())
+
+    def check(self) -> None:
+        """Assert what must hold after every event."""
+        assert {server.peer for server in self._by_name.values()} == set(self.by_peer)
+        assert all(peer in self._watch for peer in self.by_peer)
+        assert len(self._watch) == len(self.by_peer) <= self._rules.servers_max
+        assert set(self._candidates) <= set(self._by_name)
+        assert len(self._strangers) <= self._rules.servers_max
+
+    def _accept(self, now: Instant, peer: bytes, register: Register, body: bytes) -> None:
+        known = self.by_peer.get(peer)
+        if known is None:
+            known = Server(
+                peer=peer,
+                name=register.server,
+                incarnation=register.incarnation,
+                epoch=register.epoch,
+                where=f"process {register.pid} on {register.host[:256]!r}",
+            )
+            self._by_name[known.name] = self.by_peer[peer] = known
+            self._outbox.log(now.wall, "info", f"{known.name} registered: {known.where}")
+        known.epoch = register.epoch
+        known.asked_at = None
+        known.introduced = self._outbox.dispatcher is not None
+        self._strangers.pop(peer, None)
+        self.highest_term = max(self.highest_term, register.term)
+        self._outbox.to_server(
+            peer, Registered(broker=self._broker, clock_s=now.mono, epoch=register.epoch)
+        )
+        self._outbox.forward_to_dispatcher(peer, [b"register", body])
+        self.hear(now, known)
+
+    def _probe(
+        self, now: Instant, current: Server, peer: bytes, register: Register, body: bytes
+    ) -> None:
+        waiting = self._candidates.get(current.name)
+        if waiting is None:
+            self._candidates[current.name] = Candidate(
+                peer, register, body, now.mono, now.mono + self._rules.probe_s
+            )
+            self._outbox.to_server(current.peer, Probe())
+        elif waiting.peer == peer:
+            waiting.register, waiting.body = register, body
+        else:
+            text = f"yet another process is asking for the name {current.name}; try again"
+            self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=False))
+
+    def _probe_is_over(self, now: Instant, current: Server, candidate: Candidate) -> None:
+        heard = self._watch.heard_at(current.peer)
+        if heard is None or heard <= candidate.probed_at:
+            self._lose(now, current, "a new incarnation registered")
+        elif candidate.probes < PROBES_MAX:
+            # It lives, or what it sent last was still on its way when it died.
+            candidate.probes += 1
+            candidate.probed_at = now.mono
+            candidate.deadline = now.mono + self._rules.probe_s
+            self._outbox.to_server(current.peer, Probe())
+        else:
+            del self._candidates[current.name]
+            self._refuse_in_use(now, current, candidate)
+
+    def _refuse_in_use(self, now: Instant, server: Server, candidate: Candidate) -> None:
+        self._refuse(
+            now,
+            candidate.peer,
+            f"{server.name} is in use by {server.where}, which is alive; "
+            "stop that one first, or start this one with another ID",
+        )
+
+    def _refuse(self, now: Instant, peer: bytes, text: str) -> None:
+        self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=True))
+        self._outbox.log(now.wall, "warning", f"registration refused: {text}")
+
+    def _judge(self, now: Instant, judgement: Judgement[bytes]) -> None:
+        server = self.by_peer[judgement.peer]
+        if judgement.state is LivenessState.LOST:
+            self._lose(now, server, judgement.why)
+        else:
+            self._tell(now, server, judgement.state, judgement.why)
+
+    def _lose(self, now: Instant, server: Server, why: str) -> None:
+        del self._by_name[server.name]
+        del self.by_peer[server.peer]
+        self._watch.forget(server.peer)
+        self._tell(now, server, LivenessState.LOST, why)
+        candidate = self._candidates.pop(server.name, None)
+        if candidate is not None:
+            self._accept(now, candidate.peer, candidate.register, candidate.body)
+            if candidate.dropped:
+                server = self.by_peer[candidate.peer]
+                self._ask_anew(now, server, "what you sent while your name was checked was dropped")
+
+    def _tell(self, now: Instant, server: Server, state: LivenessState, why: str) -> None:
+        self._outbox.to_dispatcher(
+            Liveness(server=server.name, incarnation=server.incarnation, state=state, why=why)
+        )
+        level: Level = "info" if state is LivenessState.ALIVE else "warning"
+        self._outbox.log(now.wall, level, f"{server.name} is {state.value}: {why}")
+
+    def _ask_anew(self, now: Instant, server: Server, why: str) -> None:
+        if server.asked_at is None or now.mono >= server.asked_at + ASK_S:
+            server.asked_at = now.mono
+            self._outbox.to_server(server.peer, RegisterAnew(why=why))
+
+
+def _parts(register: Register) -> tuple[str, str, str]:
+    return register.server_class, register.server_id, register.incarnation

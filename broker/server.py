@@ -1,0 +1,128 @@
+"""The broker's shell: sockets in, machine, sockets out. What is decided is `routing`'s."""
+
+import logging
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import zmq
+
+from shotline.broker.outbox import Effect, Level, Log, Publish, ToClient, ToServer
+from shotline.broker.routing import (
+    Broker,
+    FromClients,
+    FromServers,
+    Rules,
+    UnsentToClient,
+    UnsentToServer,
+)
+from shotline.common.config import BrokerSection
+from shotline.common.machine import Instant, Tick
+from shotline.common.service import Service
+from shotline.common.transport import Delivery, Limits, Publisher, Router
+
+log = logging.getLogger(__name__)
+
+_LEVELS: Final[dict[Level, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+class BrokerServer:
+    """Three sockets around one machine. Raise OSError in words when an address cannot be bound."""
+
+    def __init__(self, settings: BrokerSection, service: Service) -> None:
+        limits = Limits(
+            high_water_mark=settings.high_water_mark,
+            message_bytes_max=settings.message_bytes_max,
+            heartbeat_s=settings.heartbeat_s,
+            # A dead connection is closed before its server is lost, a stalled one is not at once.
+            heartbeat_timeout_s=max(
+                settings.suspect_beats * settings.heartbeat_s, settings.server_lost_s / 2
+            ),
+        )
+        addresses = settings.bound_endpoints()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        try:
+            self._clients = Router(self._context, addresses["clients"], limits)
+            self._servers = Router(self._context, addresses["servers"], limits)
+            self._events = Publisher(self._context, addresses["events"], limits)
+        except OSError:
+            self._context.destroy(linger=0)
+            raise
+        self._machine = Broker(
+            secrets.token_hex(4),
+            self._clients.address,
+            self._events.address,
+            Rules(
+                heartbeat_s=settings.heartbeat_s,
+                suspect_beats=settings.suspect_beats,
+                server_lost_s=settings.server_lost_s,
+                probe_s=settings.probe_s,
+                clients_max=settings.clients_max,
+                servers_max=settings.servers_max,
+            ),
+        )
+        self._service = service
+        self._status = ""
+
+    def run(self) -> int:
+        """Serve until a signal. Return the exit code."""
+        service = self._service
+        service.watch(self._clients.socket, self._read_clients)
+        service.watch(self._servers.socket, self._read_servers)
+        service.set_wake(self._machine.wake_at)
+        service.on_tick(self._tick)
+        log.info(
+            "broker %s serves clients at %s, servers at %s, events at %s",
+            self._machine.name,
+            self._clients.address,
+            self._servers.address,
+            self._events.address,
+        )
+        service.ready(self._machine.summary())
+        try:
+            return service.run()
+        finally:
+            log.info("broker %s ends: %s", self._machine.name, self._machine.summary())
+            self._context.destroy(linger=0)
+
+    def _read_clients(self) -> None:
+        now = self._service.instant()
+        self._carry_out(now, self._machine.handle(now, FromClients(self._clients.receive_all())))
+
+    def _read_servers(self) -> None:
+        now = self._service.instant()
+        self._carry_out(now, self._machine.handle(now, FromServers(self._servers.receive_all())))
+
+    def _tick(self) -> None:
+        now = self._service.instant()
+        self._carry_out(now, self._machine.handle(now, Tick()))
+        status = self._machine.summary()
+        if status != self._status:
+            self._status = status
+            self._service.status(status)
+
+    def _carry_out(self, now: Instant, effects: Sequence[Effect]) -> None:
+        remaining = deque(effects)
+        while remaining:
+            effect = remaining.popleft()
+            match effect:
+                case ToClient(peer, frames):
+                    sent = self._clients.send(peer, frames)
+                    if sent is not Delivery.SENT:
+                        unsent = UnsentToClient(peer, frames, sent is Delivery.FULL)
+                        remaining.extend(self._machine.handle(now, unsent))
+                case ToServer(peer, frames, returnable):
+                    sent = self._servers.send(peer, frames)
+                    if sent is not Delivery.SENT:
+                        back = UnsentToServer(peer, frames, returnable, sent is Delivery.FULL)
+                        remaining.extend(self._machine.handle(now, back))
+                case Publish(topic, body):
+                    self._events.send(topic, body)
+                case Log(level, text):
+                    log.log(_LEVELS[level], "%s", text)

@@ -12,7 +12,7 @@ from shotline.client.calls import Call, T
 from shotline.client.errors import Closed, NoBroker
 from shotline.client.feed import Update
 from shotline.client.session import Patience
-from shotline.client.wire import Stream, Wire, timed_out
+from shotline.client.wire import Stream, Wire
 
 POLL_MAX_S = 3600.0
 
@@ -35,7 +35,7 @@ class Connection:
         try:
             while (reply := self.wire.final(id_)) is None:
                 if deadline is not None and time.monotonic() >= deadline:
-                    raise timed_out(call, timeout_s or 0.0)
+                    raise self.wire.late(id_, call, timeout_s or 0.0)
                 self.step(deadline)
         except BaseException:
             self.wire.forget(id_)

@@ -178,6 +178,11 @@ class Session:
         """The ids of requests without a final reply."""
         return tuple(self._outstanding)
 
+    def was_sent(self, id_: str) -> bool:
+        """Return whether an unanswered request has left."""
+        one = self._outstanding.get(id_)
+        return one is not None and one.sends > 0
+
     def _greet(self, now: float) -> list[Effect]:
         self._hello_at = now + self.patience.hello_s
         return [Send(Hello(name=self.name, version=self.version))]

@@ -262,6 +262,18 @@ class Wire:
                     call = verbs.snapshot(channel)
                     self._snapshots[self.begin(call)] = (stream, channel, call)
 
+    def late(self, id_: str, call: Call[T], timeout_s: float) -> SupervisorError:
+        """Return the error for a call that was not answered in time."""
+        if not self.session.in_contact:
+            return self._gave_up(
+                GaveUp(id_, broker_there=False, reached=self.session.was_sent(id_))
+            )
+        verb = call.command.verb.replace("_", "-")
+        return TimedOut(
+            f"no answer to {verb} in {timeout_s:g} s; it may have been carried out or still be "
+            "under way: see `shotline status`"
+        )
+
     def _gave_up(self, final: GaveUp) -> SupervisorError:
         if not final.broker_there:
             if final.reached:
@@ -277,15 +289,6 @@ class Wire:
             "the dispatcher went away before it answered and has not come back; "
             "whether the command was carried out is not known: see `shotline status`"
         )
-
-
-def timed_out(call: Call[T], timeout_s: float) -> TimedOut:
-    """Return the error for a call that was not answered in time."""
-    verb = call.command.verb.replace("_", "-")
-    return TimedOut(
-        f"no answer to {verb} in {timeout_s:g} s; it may have been carried out or still be under "
-        "way: see `shotline status`"
-    )
 
 
 def who() -> str:

@@ -1,0 +1,109 @@
+"""The `shotline` command: its group, its exit codes, and what an operator sees of errors.
+
+The commands are in `cli_shot`, `cli_server`, `cli_show`, `cli_live` and `cli_system`. Exit codes:
+0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an action failed or
+the run was aborted or is HELD.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from shotline.client import cli_server, cli_shot, cli_show
+from shotline.client.cli_base import (
+    Options,
+    ShotlineGroup,
+    common_options,
+    options_of,
+    plain_lines,
+    show_error,
+    swallow_broken_pipe,
+)
+from shotline.client.errors import SupervisorError
+from shotline.common.errors import ConfigError, LocalError
+from shotline.common.messages import EXIT_CODES, Outcome
+
+INTERRUPTED = 130
+TRACEBACK_VARIABLE = "SHOTLINE_TRACEBACK"
+
+
+@click.group(
+    cls=ShotlineGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@common_options
+def shotline() -> None:
+    """Run the actions of a fusion pulse, and see how they stand.
+
+    Without TREE and SHOT a command means the current pulse. TREE SHOT may be written TREE/SHOT.
+    Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an
+    action failed or the run was aborted or is HELD.
+    """
+
+
+for _module in (cli_shot, cli_server, cli_show):
+    for _command in _module.COMMANDS:
+        shotline.add_command(_command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out a command line and return its exit code."""
+    try:
+        with shotline.make_context("shotline", list(arguments), obj=Options()) as ctx:
+            return _invoke(ctx)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return EXIT_CODES[Outcome.USAGE]
+    except click.Abort:
+        return INTERRUPTED
+
+
+def _invoke(ctx: click.Context) -> int:
+    try:
+        shotline.invoke(ctx)
+    except SupervisorError as error:
+        return show_error(error, as_object=options_of(ctx).json)
+    except ConfigError as error:
+        return _say(error, Outcome.USAGE)
+    except LocalError as error:
+        return _say(error, Outcome.REFUSED)
+    return 0
+
+
+def _say(error: Exception, outcome: Outcome) -> int:
+    click.echo(f"shotline: {plain_lines(str(error))}", err=True)
+    return EXIT_CODES[outcome]
+
+
+def main() -> None:
+    """Be the `shotline` program."""
+    try:
+        code = run_completion_or(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = swallow_broken_pipe()
+    except Exception as error:  # noqa: BLE001  # an operator gets words, whatever it was
+        if os.environ.get(TRACEBACK_VARIABLE):
+            traceback.print_exc()
+        words = f"a fault of ours: {type(error).__name__}: {error}"
+        code = _say(RuntimeError(f"{words} ({TRACEBACK_VARIABLE}=1 says where)"), Outcome.ERROR)
+    sys.exit(code)
+
+
+def run_completion_or(arguments: Sequence[str]) -> int:
+    """Answer the shell's completion when it asks, else carry out the command line."""
+    if os.environ.get("_SHOTLINE_COMPLETE"):
+        shotline.main(args=list(arguments), prog_name="shotline", standalone_mode=False)
+        return 0
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""What all commands of `shotline` share: options, positional words, asking, and exit codes."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+
+from shotline.client.calls import Call
+from shotline.client.errors import SupervisorError
+from shotline.client.supervisor import TIMEOUT_S, Supervisor
+from shotline.client.text import plain
+from shotline.common.messages import EXIT_CODES, Outcome, Reply
+from shotline.common.views import AnyResult
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+WIDE: Final = 240  # of what is not a terminal: files and pipes are not cut at 80 columns
+_SHOT_NAME: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*)/([-−]?\d+)")
+_NEGATIVE: Final = re.compile(r"-\d+")
+_MINUS: Final = "−"  # stands for the sign of a negative word while click looks for options
+
+
+@dataclass
+class Options:
+    """The options that every command has; given before the command's name or after it."""
+
+    broker: str | None = None
+    config: Path | None = None
+    timeout_s: float | None = None
+    json: bool = False
+
+    def supervisor(self) -> Supervisor:
+        """Return a connection to the broker that counts here."""
+        return Supervisor(
+            self.broker,
+            config=self.config,
+            timeout_s=TIMEOUT_S if self.timeout_s is None else self.timeout_s,
+            wait_timeout_s=self.timeout_s,
+        )
+
+
+class ShotlineCommand(click.Command):
+    """A command: negative numbers are words, an example stands at the end of its help."""
+
+    def __init__(self, *args: object, example: str = "", **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own arguments
+        self.example = example
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the sign of negative numbers from being taken for an option's."""
+        words = [_MINUS + word[1:] if _NEGATIVE.fullmatch(word) else word for word in args]
+        return super().parse_args(ctx, words)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the examples."""
+        if self.example:
+            with formatter.section("Example"):
+                for line in self.example.splitlines():
+                    formatter.write(f"  {line.strip()}\n")
+
+
+class ShotlineGroup(click.Group):
+    """The commands, also in the spelling with underscores."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name in either spelling."""
+        return super().get_command(ctx, cmd_name.replace("_", "-"))
+
+
+def common_options(function: Callable[P, T]) -> Callable[P, T]:
+    """Add the options that every command has; they go to the `Options` of the context."""
+
+    def note(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
+        if value is not None and value is not False:
+            setattr(options_of(ctx), str(parameter.name), value)
+
+    added = (
+        click.option(
+            "--broker",
+            metavar="ADDRESS",
+            expose_value=False,
+            callback=note,
+            help="The broker, tcp://HOST:PORT.",
+        ),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path, dir_okay=False),
+            expose_value=False,
+            callback=note,
+            help="The configuration file.",
+        ),
+        click.option(
+            "--timeout",
+            "timeout_s",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            expose_value=False,
+            callback=note,
+            help="Give up after this time.",
+        ),
+        click.option(
+            "--json",
+            is_flag=True,
+            expose_value=False,
+            callback=note,
+            help="Write one JSON object.",
+        ),
+    )
+    for option in reversed(added):
+        function = option(function)
+    return function
+
+
+def command(
+    name: str, *, example: str, hidden: bool = False
+) -> Callable[[Callable[P, None]], ShotlineCommand]:
+    """Make a function a command with the common options."""
+
+    def decorate(function: Callable[P, None]) -> ShotlineCommand:
+        made = click.command(name, cls=ShotlineCommand, example=example, hidden=hidden)(
+            common_options(function)
+        )
+        assert isinstance(made, ShotlineCommand)
+        return made
+
+    return decorate
+
+
+def options_of(ctx: click.Context | None = None) -> Options:
+    """Return the options of this invocation."""
+    return (ctx or click.get_current_context()).ensure_object(Options)
+
+
+def words(metavar: str, *, required: bool = False) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Add positional words; `TREE/SHOT` counts as the two words TREE SHOT."""
+
+    def split(_: click.Context, __: click.Parameter, value: Sequence[str]) -> tuple[str, ...]:
+        found: list[str] = []
+        for word in value:
+            shot = _SHOT_NAME.fullmatch(word)
+            parts = list(shot.groups()) if shot is not None else [word]
+            found += [part.replace(_MINUS, "-", 1) if _is_signed(part) else part for part in parts]
+        return tuple(found)
+
+    return click.argument("given", nargs=-1, metavar=metavar, required=required, callback=split)
+
+
+def _is_signed(word: str) -> bool:
+    return word.startswith(_MINUS) and word[1:].isdecimal()
+
+
+def wrong(message: str) -> NoReturn:
+    """End with a usage error."""
+    raise click.UsageError(message, click.get_current_context(silent=True))
+
+
+def shot_number(word: str) -> int:
+    """Return a shot number. End with a usage error when it is none."""
+    if not re.fullmatch(r"-?\d+", word, re.ASCII):
+        wrong(f"the shot must be a whole number, not {plain(word)!r}")
+    return int(word)
+
+
+def whole_number(word: str, what: str) -> int:
+    """Return an integer. End with a usage error when it is none."""
+    if not re.fullmatch(r"-?\d+", word, re.ASCII):
+        wrong(f"{what} must be a whole number, not {plain(word)!r}")
+    return int(word)
+
+
+def optional_shot(given: Sequence[str]) -> tuple[str | None, int | None]:
+    """Return [TREE SHOT]."""
+    if not given:
+        return None, None
+    if len(given) != 2:
+        wrong("give both TREE and SHOT, or neither for the current pulse")
+    return given[0], shot_number(given[1])
+
+
+def shot_and(given: Sequence[str], *rest: str) -> tuple[str | None, int | None, list[str]]:
+    """Return [TREE SHOT] and the words that follow it, which are all required."""
+    if len(given) not in (len(rest), len(rest) + 2):
+        wrong(f"give [TREE SHOT] {' '.join(rest)}, got {len(given)} words")
+    before = len(given) - len(rest)
+    tree, shot = optional_shot(given[:before])
+    return tree, shot, list(given[before:])
+
+
+def path_and_shot(given: Sequence[str]) -> tuple[str, str | None, int | None]:
+    """Return PATH [TREE SHOT]; TREE SHOT PATH is accepted, too."""
+    if len(given) == 1:
+        return given[0], None, None
+    if len(given) != 3:
+        wrong("give PATH [TREE SHOT]")
+    if given[2].lstrip("-").isdecimal():
+        return given[0], given[1], shot_number(given[2])
+    return given[2], given[0], shot_number(given[1])
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that shows text as it is: no markup, and not cut off a terminal."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(
+        stderr=stderr,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=False,
+        width=None if stream.isatty() else WIDE,
+    )
+
+
+@dataclass(frozen=True)
+class Told:
+    """A reply as it came, with what it carries."""
+
+    reply: Reply
+    result: AnyResult | None
+
+
+def ask(call: Call[T], supervisor: Supervisor | None = None) -> Told:
+    """Send a command and return its reply, whatever its outcome. Raise SupervisorError."""
+    told = Call(call.command, Told, call.long)
+    if supervisor is not None:
+        return supervisor.ask(told)
+    with options_of().supervisor() as own:
+        return own.ask(told)
+
+
+def send(call: Call[T], show: Callable[[Console, AnyResult], None] | None = None) -> None:
+    """Send a command, show its reply, and end with the exit code of its outcome."""
+    finish(ask(call), show)
+
+
+def finish(told: Told, show: Callable[[Console, AnyResult], None] | None = None) -> None:
+    """Show a reply, and end with the exit code of its outcome."""
+    reply, result = told.reply, told.result
+    code = EXIT_CODES[reply.outcome]
+    if options_of().json:
+        click.echo(json.dumps(as_json(reply.outcome, reply.message, reply.notices, reply.result)))
+    else:
+        out = console()
+        if result is not None and show is not None:
+            show(out, result)
+        for notice in reply.notices:
+            click.echo(f"note: {plain(notice)}", err=True)
+        if reply.message:
+            bad = code not in (0, 5)
+            click.echo(f"{'shotline: ' if bad else ''}{plain_lines(reply.message)}", err=bad)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def as_json(
+    outcome: Outcome, message: str, notices: Sequence[str] = (), result: bytes = b""
+) -> dict[str, object]:
+    """Return what `--json` writes."""
+    return {
+        "outcome": outcome.value,
+        "exit_code": EXIT_CODES[outcome],
+        "message": message,
+        "notices": list(notices),
+        "result": json.loads(result) if result else None,
+    }
+
+
+def plain_lines(text: str) -> str:
+    """Return text whose lines are kept and whose control characters are shown."""
+    return "\n".join(plain(line) for line in text.split("\n"))
+
+
+def show_error(error: SupervisorError, *, as_object: bool) -> int:
+    """Write an error for the operator and return its exit code."""
+    if as_object:
+        click.echo(json.dumps(as_json(error.outcome, str(error), error.notices)))
+    else:
+        click.echo(f"shotline: {plain_lines(str(error))}", err=True)
+        for notice in error.notices:
+            click.echo(f"note: {plain(notice)}", err=True)
+    return error.exit_code
+
+
+def swallow_broken_pipe() -> int:
+    """Whoever read our output has had enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

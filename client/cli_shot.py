@@ -1,0 +1,157 @@
+"""The commands of `shotline` that make and run shots."""
+
+import click
+
+from shotline.client import verbs
+from shotline.client.cli_base import (
+    command,
+    optional_shot,
+    path_and_shot,
+    send,
+    shot_and,
+    shot_number,
+    whole_number,
+    words,
+    wrong,
+)
+from shotline.client.render import show_actions, show_report
+
+EVEN_IF_RUNNING = click.option(
+    "--even-if-running",
+    is_flag=True,
+    help="Also where an attempt's outcome is unknown: it may still be running.",
+)
+WAIT = click.option(
+    "--wait", is_flag=True, help="Return at the run's end; exit code 5 when an action failed."
+)
+
+
+@command("create-pulse", example="shotline create-pulse TEST 42")
+@words("TREE SHOT", required=True)
+@click.option("--replace", is_flag=True, help="Make it again where it exists.")
+def create_pulse(given: tuple[str, ...], replace: bool) -> None:  # noqa: FBT001
+    """Make the pulse of a shot from its model; it becomes the current pulse."""
+    if len(given) != 2:
+        wrong("give TREE SHOT")
+    send(verbs.create_pulse(given[0], shot_number(given[1]), replace=replace))
+
+
+@command("build-tables", example="shotline build-tables TEST 42")
+@words("[TREE SHOT]")
+@click.option("--reset", is_flag=True, help="Forget the states of its actions.")
+def build_tables(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
+    """Read and classify all actions of a shot."""
+    send(verbs.build_tables(*optional_shot(given), reset=reset), show_actions)
+
+
+@command(
+    "do-phase", example="shotline do-phase INIT --wait\nshotline do-phase TEST 42 PULSE --wait"
+)
+@words("[TREE SHOT] PHASE", required=True)
+@WAIT
+@EVEN_IF_RUNNING
+def do_phase(given: tuple[str, ...], wait: bool, even_if_running: bool) -> None:  # noqa: FBT001
+    """Run the actions of a phase."""
+    tree, shot, (phase,) = shot_and(given, "PHASE")
+    send(verbs.do_phase(phase, tree, shot, wait=wait, even_if_running=even_if_running), show_report)
+
+
+@command("do-sequence", example="shotline do-sequence TEST 42 STORE 10 20 --wait")
+@words("[TREE SHOT] PHASE FIRST LAST", required=True)
+@WAIT
+@EVEN_IF_RUNNING
+def do_sequence(
+    given: tuple[str, ...],
+    wait: bool,  # noqa: FBT001
+    even_if_running: bool,  # noqa: FBT001
+) -> None:
+    """Run the actions of a phase from sequence number FIRST to LAST, and what depends on them."""
+    tree, shot, (phase, first, last) = shot_and(given, "PHASE", "FIRST", "LAST")
+    call = verbs.do_sequence(
+        phase,
+        whole_number(first, "FIRST"),
+        whole_number(last, "LAST"),
+        tree,
+        shot,
+        wait=wait,
+        even_if_running=even_if_running,
+    )
+    send(call, show_report)
+
+
+@command("dispatch", example="shotline dispatch \\\\TEST::TOP.MAGNETS:CHARGE TEST 42 --wait")
+@words("PATH [TREE SHOT]", required=True)
+@WAIT
+@EVEN_IF_RUNNING
+@click.option("--even-if-off", is_flag=True, help="Also when the node is switched off.")
+def dispatch(
+    given: tuple[str, ...],
+    wait: bool,  # noqa: FBT001
+    even_if_running: bool,  # noqa: FBT001
+    even_if_off: bool,  # noqa: FBT001
+) -> None:
+    """Run one action again."""
+    path, tree, shot = path_and_shot(given)
+    call = verbs.dispatch(
+        path,
+        tree,
+        shot,
+        wait=wait,
+        even_if_off=even_if_off,
+        even_if_running=even_if_running,
+    )
+    send(call, show_report)
+
+
+@command("abort", example="shotline abort\nshotline abort TEST 42 \\\\TEST::TOP.GAS:PUFF")
+@words("[TREE SHOT [PATH]]")
+def abort(given: tuple[str, ...]) -> None:
+    """Abort the open run of a shot, one action of it, or all open runs."""
+    if len(given) == 3:
+        tree, shot, (path,) = shot_and(given, "PATH")
+        send(verbs.abort(tree, shot, path))
+    else:
+        send(verbs.abort(*optional_shot(given)))
+
+
+@command("abort-pending", example="shotline abort-pending TEST 42")
+@words("[TREE SHOT]")
+def abort_pending(given: tuple[str, ...]) -> None:
+    """Remove what was not sent yet; what runs goes on."""
+    send(verbs.abort_pending(*optional_shot(given)))
+
+
+@command("hold", example="shotline hold TEST 42")
+@words("[TREE SHOT]")
+def hold(given: tuple[str, ...]) -> None:
+    """Start nothing more of the open run until `resume`."""
+    send(verbs.hold(*optional_shot(given)))
+
+
+@command("resume", example="shotline resume TEST 42")
+@words("[TREE SHOT]")
+def resume(given: tuple[str, ...]) -> None:
+    """Let a HELD run go on."""
+    send(verbs.resume(*optional_shot(given)))
+
+
+@command("wait", example="shotline wait TEST 42")
+@words("[TREE SHOT]")
+@click.option("--run", "run_number", type=click.IntRange(min=1), help="A run by its number.")
+def wait(given: tuple[str, ...], run_number: int | None) -> None:
+    """Wait for the end of the open run; exit code 5 when an action failed."""
+    send(verbs.wait(*optional_shot(given), run_number=run_number), show_report)
+
+
+COMMANDS: tuple[click.Command, ...] = (
+    create_pulse,
+    build_tables,
+    do_phase,
+    do_sequence,
+    dispatch,
+    abort,
+    abort_pending,
+    hold,
+    resume,
+    wait,
+)

@@ -1,0 +1,98 @@
+"""The commands of `shotline` that show how things stand."""
+
+import click
+
+from shotline.client import verbs
+from shotline.client.cli_base import command, optional_shot, path_and_shot, send, words, wrong
+from shotline.client.render import (
+    show_actions,
+    show_check,
+    show_logs,
+    show_shots,
+    show_snapshot,
+    show_status,
+    show_story,
+)
+
+
+@command("status", example="shotline status --json")
+def status() -> None:
+    """Show the state of everything, in short."""
+    send(verbs.status(), show_status)
+
+
+@command("shots", example="shotline shots TEST")
+@words("[TREE]")
+def shots(given: tuple[str, ...]) -> None:
+    """Show the shots that are known."""
+    if len(given) > 1:
+        wrong("give at most one TREE")
+    send(verbs.shots(given[0] if given else None), show_shots)
+
+
+@command("actions", example="shotline actions TEST 42 --phase INIT")
+@words("[TREE SHOT]")
+@click.option("--phase", help="Only the actions of one phase.")
+def actions(given: tuple[str, ...], phase: str | None) -> None:
+    """Show all actions of a shot, as they stand."""
+    send(verbs.actions(*optional_shot(given), phase=phase), show_actions)
+
+
+@command("print-pending", example="shotline print-pending")
+def print_pending() -> None:
+    """Show what is ready, sent or running, and what everything else waits for."""
+    send(verbs.pending(), show_actions)
+
+
+@command("show", example="shotline show \\\\TEST::TOP.GAS:PUFF TEST 42")
+@words("PATH [TREE SHOT]", required=True)
+def show(given: tuple[str, ...]) -> None:
+    """Show one action's story: every transition with time and cause."""
+    send(verbs.show(*path_and_shot(given)), show_story)
+
+
+@command("logs", example="shotline logs \\\\TEST::TOP.GAS:PUFF TEST 42")
+@words("PATH [TREE SHOT]", required=True)
+@click.option("--attempt", type=click.IntRange(min=1), help="An attempt by its number.")
+@click.option("--since", type=click.IntRange(min=0), default=0, help="From this line on.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=10_000, help="So many lines.")
+def logs(given: tuple[str, ...], attempt: int | None, since: int, limit: int) -> None:
+    """Show the stored output of an action."""
+    path, tree, shot = path_and_shot(given)
+    send(verbs.logs(path, tree, shot, attempt=attempt, since=since, limit=limit), show_logs)
+
+
+@command("show-log", example="shotline show-log TEST 42 \\\\TEST::TOP.GAS:PUFF", hidden=True)
+@words("TREE SHOT PATH", required=True)
+def show_log(given: tuple[str, ...]) -> None:
+    """Show the stored output of an action (`logs` in the spelling of other dispatchers)."""
+    send(verbs.logs(*path_and_shot(given)), show_logs)
+
+
+@command("check", example="shotline check TEST 42\nshotline check --reset")
+@words("[TREE SHOT]")
+@click.option("--reset", is_flag=True, help="The failures so far were seen; forget them.")
+def check(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
+    """Tell whether an essential action has failed; exit code 5 when one has."""
+    send(verbs.check(*optional_shot(given), reset=reset), show_check)
+
+
+@command("snapshot", example="shotline snapshot servers --json", hidden=True)
+@words("CHANNEL", required=True)
+def snapshot(given: tuple[str, ...]) -> None:
+    """Show the state of a channel of the event feed."""
+    channel = "/".join(given)
+    send(verbs.snapshot(channel), show_snapshot)
+
+
+COMMANDS: tuple[click.Command, ...] = (
+    status,
+    shots,
+    actions,
+    print_pending,
+    show,
+    logs,
+    show_log,
+    check,
+    snapshot,
+)

@@ -1,0 +1,263 @@
+"""Results as tables for the terminal. What the words and colours are is `text`'s business."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from shotline.client.text import (
+    ASCII_SYMBOLS,
+    STYLES,
+    SYMBOLS,
+    clock,
+    colour,
+    counts_words,
+    date,
+    details,
+    duration,
+    moment,
+    plain,
+    run_words,
+    shot_name,
+    state_words,
+    taken,
+)
+from shotline.common.actions import Colour
+from shotline.common.records import EventRaised, LateResult, NodeRead, Record, Transition
+from shotline.common.views import (
+    ActionsResult,
+    ActionView,
+    AnyResult,
+    CheckResult,
+    LogsResult,
+    OutputLine,
+    RunReport,
+    ServersResult,
+    ServerView,
+    ShotsResult,
+    ShotView,
+    SnapshotResult,
+    StatusResult,
+    StoryResult,
+)
+
+_LIVENESS: Final = {
+    "alive": Colour.GREEN,
+    "suspect": Colour.ORANGE,
+    "lost": Colour.RED,
+    "absent": Colour.GREY_OUTLINED,
+}
+_JOURNAL: Final = {"ok": Colour.GREEN, "degraded": Colour.ORANGE, "stopped": Colour.RED}
+_STREAMS: Final = {0: "dim italic", 1: "", 2: "dark_orange"}
+
+
+def symbol(out: Console, shown: Colour) -> Text:
+    """Return a colour's symbol, in characters that the terminal can show."""
+    symbols = SYMBOLS if (out.encoding or "").lower().startswith("utf") else ASCII_SYMBOLS
+    return Text(symbols[shown], style=STYLES[shown])
+
+
+def table(*headers: str, rows: Iterable[Sequence[Text | str]]) -> Table:
+    """Return a table without lines; the last column takes what is left."""
+    made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+    for header in headers:
+        made.add_column(header, no_wrap=header != headers[-1], overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    return made
+
+
+def action_rows(
+    out: Console, actions: Iterable[ActionView], now: float
+) -> Iterable[Sequence[Text | str]]:
+    """Yield one row per action, coloured by its state (D7)."""
+    for action in actions:
+        shown = colour(action.last)
+        yield (
+            symbol(out, shown),
+            plain(action.name or action.path),
+            plain(action.server_class),
+            plain(action.phase),
+            plain(action.when),
+            Text(state_words(action.last), style=STYLES[shown]),
+            taken(action.last, now),
+            details(action),
+        )
+
+
+def show_actions(out: Console, result: AnyResult) -> None:
+    """Show `actions`, `build_tables` and `print_pending`."""
+    assert isinstance(result, ActionsResult)
+    for shot in result.shots:
+        out.print(Text(f"{shot_name(shot)}  {counts_words(shot.counts)}", style="bold"))
+    _print_actions(out, result.actions)
+
+
+def show_report(out: Console, result: AnyResult) -> None:
+    """Show a run's report."""
+    assert isinstance(result, RunReport)
+    out.print(Text(f"{shot_name(result.run)}  {run_words(result.run)}", style="bold"))
+    _print_actions(out, result.actions)
+
+
+def _print_actions(out: Console, actions: Sequence[ActionView]) -> None:
+    if actions:
+        headers = ("", "ACTION", "CLASS", "PHASE", "WHEN", "STATE", "TIME", "DETAILS")
+        out.print(table(*headers, rows=action_rows(out, actions, time.time())))
+
+
+def show_servers(out: Console, result: AnyResult) -> None:
+    """Show `servers`."""
+    assert isinstance(result, ServersResult)
+    _print_servers(out, result.servers)
+
+
+def _print_servers(out: Console, servers: Sequence[ServerView]) -> None:
+    if not servers:
+        out.print("no action servers are known")
+        return
+    rows = (
+        (
+            symbol(out, _LIVENESS[server.liveness]),
+            plain(server.server),
+            Text(_liveness(server), style=STYLES[_LIVENESS[server.liveness]]),
+            f"{len(server.busy)}/{server.slots}" + (f", {server.stuck} STUCK" * bool(server.stuck)),
+            plain(f"{server.host}:{server.pid}" if server.host else ""),
+            plain(server.why or ", ".join(server.busy)),
+        )
+        for server in servers
+    )
+    out.print(table("", "SERVER", "STATE", "BUSY", "HOST:PID", "DETAILS", rows=rows))
+
+
+def _liveness(server: ServerView) -> str:
+    return f"{server.liveness}, draining" if server.draining else server.liveness
+
+
+def show_status(out: Console, result: AnyResult) -> None:
+    """Show `status`."""
+    assert isinstance(result, StatusResult)
+    state = "recovering: nothing starts yet" if result.recovering else "ready"
+    out.print(
+        f"dispatcher  {plain(result.dispatcher)}  term {result.term}  "
+        f"since {date(result.started_at)}  {state}"
+    )
+    style = STYLES[_JOURNAL[result.journal]]
+    journal = "ok" if result.journal == "ok" else result.journal.upper()
+    out.print(Text.assemble("journal     ", (journal, style), f"  {plain(result.journal_text)}"))
+    if result.current is not None:
+        out.print(f"pulse       {plain(result.current[0])}/{result.current[1]} is the current one")
+    out.print()
+    _print_servers(out, result.servers)
+    out.print()
+    _print_shots(out, result.shots)
+
+
+def show_shots(out: Console, result: AnyResult) -> None:
+    """Show `shots`."""
+    assert isinstance(result, ShotsResult)
+    _print_shots(out, result.shots)
+
+
+def _print_shots(out: Console, shots: Sequence[ShotView]) -> None:
+    if not shots:
+        out.print("no shots are known; begin with `shotline create-pulse TREE SHOT`")
+    for shot in shots:
+        built = f"built {date(shot.built_at)}" if shot.built_at else "no tables built"
+        mark = "  (current)" if shot.current else ""
+        out.print(
+            Text(
+                f"{shot_name(shot)}{mark}  {built}  {shot.actions} actions: "
+                f"{counts_words(shot.counts)}",
+                style="bold",
+            )
+        )
+        for run in shot.runs:
+            out.print(Text(f"  {run_words(run)}"))
+        for path in shot.essential_failures:
+            failed = symbol(out, Colour.RED)
+            out.print(Text.assemble("  ", failed, f" essential action failed: {plain(path)}"))
+
+
+def show_story(out: Console, result: AnyResult) -> None:
+    """Show `show`: the action, and everything that happened to it."""
+    assert isinstance(result, StoryResult)
+    action = result.action
+    _print_actions(out, (action,))
+    facts = (
+        ("path", action.path),
+        ("condition on", ", ".join(action.references)),
+        ("time limit", duration(action.timeout_s) if action.timeout_s else ""),
+        ("raises", action.completion_event or ""),
+        ("essential", "yes" if action.essential else ""),
+        ("switched", "" if action.on else "off"),
+        ("unreadable", action.unreadable or ""),
+    )
+    for name, value in facts:
+        if value:
+            out.print(Text(f"  {name}: {plain(value)}"))
+    out.print()
+    rows = ((moment(record.time), *_told(record)) for record in result.records)
+    out.print(table("WHEN", "WHAT", "HOW", rows=rows))
+
+
+def _told(record: Record) -> tuple[str, str]:
+    """Return a record in two columns of words."""
+    match record:
+        case Transition():
+            where = f" on {record.server}" if record.server else ""
+            attempt = f" attempt {record.attempt}" if record.attempt else ""
+            took = f" after {duration(record.duration_s)}" if record.duration_s is not None else ""
+            reason = f": {record.reason}" if record.reason else ""
+            return state_words(record), plain(f"{attempt}{where}{took}{reason}".strip(" :"))
+        case LateResult():
+            status = record.status.value if record.status else "no status"
+            words = f"attempt {record.attempt} on {record.server}: {status} {record.reason}"
+            return "late result", plain(words)
+        case EventRaised():
+            return "completion event", plain(f"{record.event} {record.outcome.value}")
+        case NodeRead():
+            return "node read again", plain(record.node.unreadable or "")
+        case _:
+            rest = record.model_dump(exclude={"type", "time", "paths", "actions", "options"})
+            words = ", ".join(f"{name} {value}" for name, value in rest.items() if value)
+            return record.type.replace("_", " "), plain(words)[:200]
+
+
+def show_logs(out: Console, result: AnyResult) -> None:
+    """Show `logs`."""
+    assert isinstance(result, LogsResult)
+    for line in result.lines:
+        show_line(out, line)
+    if result.more:
+        following = result.lines[-1].number + 1 if result.lines else 0
+        out.print(Text(f"(more: --since {following})", style="dim"))
+
+
+def show_line(out: Console, line: OutputLine, who: str = "") -> None:
+    """Show one line of output with its time; standard error and notes look different."""
+    mark = {0: "note", 1: "   |", 2: "err|"}[line.stream]
+    prefix = f"{clock(line.at)} {plain(who)} {mark} " if who else f"{clock(line.at)} {mark} "
+    out.print(
+        Text.assemble((prefix, "dim"), (plain(line.text), _STREAMS[line.stream])), soft_wrap=True
+    )
+
+
+def show_check(out: Console, result: AnyResult) -> None:
+    """Show `check`."""
+    assert isinstance(result, CheckResult)
+    _print_actions(out, result.failures)
+
+
+def show_snapshot(out: Console, result: AnyResult) -> None:
+    """Show a channel's state."""
+    assert isinstance(result, SnapshotResult)
+    out.print(f"{plain(result.channel)}  term {result.term}  event {result.seq}")
+    _print_actions(out, result.actions)
+    if result.servers:
+        _print_servers(out, result.servers)
+    if result.logs is not None:
+        show_logs(out, result.logs)

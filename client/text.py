@@ -1,0 +1,169 @@
+"""How states, times and texts are written for people: words, symbols, colours. Pure.
+
+Text from trees and tasks is shown as text: control characters become visible (DESIGN §8). Nobody
+depends on colour alone: a symbol and a word go with each (D7).
+"""
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Final
+
+from shotline.common.actions import ActionState, Cause, Colour, colour_of
+from shotline.common.records import Counts, Transition
+from shotline.common.views import ActionView, RunView, ShotView
+
+SYMBOLS: Final[dict[Colour, str]] = {
+    Colour.BLUE: "·",
+    Colour.ORANGE: "▶",
+    Colour.GREEN: "✓",
+    Colour.RED: "✗",
+    Colour.GREY: "■",
+    Colour.GREY_OUTLINED: "□",
+}
+ASCII_SYMBOLS: Final[dict[Colour, str]] = {
+    Colour.BLUE: ".",
+    Colour.ORANGE: ">",
+    Colour.GREEN: "+",
+    Colour.RED: "x",
+    Colour.GREY: "#",
+    Colour.GREY_OUTLINED: "o",
+}
+STYLES: Final[dict[Colour, str]] = {
+    Colour.BLUE: "bright_blue",
+    Colour.ORANGE: "dark_orange",
+    Colour.GREEN: "green",
+    Colour.RED: "bold red",
+    Colour.GREY: "black on grey62",
+    Colour.GREY_OUTLINED: "grey62",
+}
+_CAUSES: Final[dict[Cause, str]] = {
+    Cause.OFF: "off",
+    Cause.ASYNCHRONOUS: "asynchronous",
+    Cause.UNREADABLE: "unreadable",
+    Cause.BAD_NUMBER: "number <= 0",
+    Cause.CONDITION_FALSE: "condition false",
+    Cause.CANNOT_HAPPEN: "cannot happen",
+    Cause.ABORTED_BEFORE_SENT: "aborted before it was sent",
+    Cause.TIMEOUT: "timeout",
+    Cause.WORKER_DIED: "worker died",
+    Cause.OPERATOR: "by an operator",
+    Cause.SERVER_LOST: "server lost",
+}
+_HIDDEN: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, direction, surrogate, line separators
+
+
+def plain(text: str) -> str:
+    """Return text on one line that a terminal shows and never obeys."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        _visible(character) if unicodedata.category(character) in _HIDDEN else character
+        for character in text.expandtabs(4)
+    )
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def colour(last: Transition) -> Colour:
+    """Return the colour of an action's state (D7)."""
+    return colour_of(last.state, last.status, last.cause)
+
+
+def state_words(last: Transition) -> str:
+    """Return an action's state in words: what the colour means, and the cause that matters."""
+    words = last.status.value if last.status is not None else last.state.value
+    if last.cause is not None and last.cause in _CAUSES:
+        words += f", {_CAUSES[last.cause]}"
+    if last.aborting:
+        words += ", aborting"
+    if last.outcome_unknown:
+        words += ", outcome unknown"
+    return words
+
+
+def details(action: ActionView, now: float | None = None) -> str:
+    """Return why an action is as it is: its reason, its progress, or what it waits for."""
+    last = action.last
+    if last.state is ActionState.DOING and action.progress is not None:
+        return f"{action.progress:.0%} {plain(action.progress_text)}".rstrip()
+    if last.reason:
+        return plain(last.reason)
+    if action.waits_for:
+        return plain(action.waits_for)
+    if last.state is ActionState.DOING and now is None and last.server:
+        return f"on {plain(last.server)}"
+    return plain(action.unreadable or "")
+
+
+def taken(last: Transition, now: float) -> str:
+    """Return how long an action took, or has taken so far."""
+    if last.duration_s is not None:
+        return duration(last.duration_s)
+    if last.state is ActionState.DOING and last.started_at is not None:
+        return duration(max(0.0, now - last.started_at))
+    return ""
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in seconds, minutes and hours as people say it."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02} h"
+
+
+def clock(at: float | None) -> str:
+    """Return a wall clock time of today's style, in local time, to the millisecond."""
+    if at is None:
+        return ""
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def date(at: float | None) -> str:
+    """Return date and time, in local time."""
+    if at is None:
+        return ""
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def moment(at: float) -> str:
+    """Return date and time to the millisecond, in local time."""
+    return f"{date(at)}{clock(at)[-4:]}"
+
+
+def counts_words(counts: Counts) -> str:
+    """Return counts in words, leaving out what there is none of."""
+    parts = (
+        (counts.success, "success"),
+        (counts.failed, "failed"),
+        (counts.server_off, "server off"),
+        (counts.in_progress, "in progress"),
+        (counts.pending, "pending"),
+        (counts.not_dispatched, "not dispatched"),
+    )
+    return ", ".join(f"{number} {word}" for number, word in parts if number) or "no actions"
+
+
+def run_words(run: RunView) -> str:
+    """Return a run in one line."""
+    what = run.phase or run.kind.value
+    if run.first is not None and run.last is not None:
+        what += f" {run.first}-{run.last}"
+    how = run.outcome.value if run.outcome is not None else run.state.upper()
+    line = f"run {run.run}  {plain(what)}  {how}  {counts_words(run.counts)}"
+    if run.duration_s is not None:
+        line += f"  {duration(run.duration_s)}"
+    return line + (f"  {plain(run.reason)}" if run.reason else "")
+
+
+def shot_name(shot: ShotView | RunView) -> str:
+    """Return a shot's name."""
+    return f"{shot.tree}/{shot.shot}"

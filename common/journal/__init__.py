@@ -98,8 +98,13 @@ class ShotRead:
 
 
 class StoredLine(NamedTuple):
-    """One line of output as it was given: wall time, stream (1, 2; 0: our note), its bytes."""
+    """One line of output as it was given: its number, wall time, stream, and its bytes.
 
+    Stream 1 is standard output, 2 standard error, 0 a note of ours. Where numbers are missing,
+    Redis has lost the lines.
+    """
+
+    number: int
     time: float
     stream: int
     text: bytes
@@ -107,17 +112,16 @@ class StoredLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OutputRead:
-    """Answer to `read_output`: lines from number `since` on; `total` lines are stored."""
+    """Answer to `read_output`: lines from the asked number on; they were numbered to `total`."""
 
     request: int
-    since: int
     lines: tuple[StoredLine, ...]
     total: int
 
     @property
     def more(self) -> bool:
         """Whether lines follow that the limit cut."""
-        return self.since + len(self.lines) < self.total
+        return bool(self.lines) and self.lines[-1].number + 1 < self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +216,8 @@ class Journal(Protocol):
     def claim_term(self, above: int) -> int:
         """Claim and return a term higher than `above` and the present one. Blocks.
 
-        From then on commits of lower terms are refused. Only while no commit is in flight; the next
-        commit's number is 1 again.
+        From then on commits of lower terms are refused. Only between `load` and the first `write`.
+        Raise JournalError when Redis is not reachable.
         """
 
     def fileno(self) -> int:

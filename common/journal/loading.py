@@ -1,0 +1,198 @@
+"""The dispatcher's start: the spill file is written to Redis, a term claimed, open shots read.
+
+Everything here blocks; nothing of it runs while shots do.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from redis.exceptions import ResponseError
+
+from shotline.common.errors import JournalError
+from shotline.common.journal import Loaded, LoadedShot, StoredShot, layout
+from shotline.common.journal.commit import EncodedCommit, unpack_commit
+from shotline.common.journal.layout import CommitId, ShotKeys
+from shotline.common.journal.link import (
+    Connection,
+    ask,
+    ask_script,
+    entries,
+    items,
+    last_commit,
+    pairs,
+    text,
+    texts,
+)
+from shotline.common.journal.projection import COMMIT_SCRIPT, claim_arguments, commit_arguments
+from shotline.common.journal.spill import SpillFile
+from shotline.common.records import CommandDone, ShotKey, ShotRecord, decode_records
+
+_PAGE = 200
+
+
+class Claim(NamedTuple):
+    """A claimed term, and the last commit before it."""
+
+    term: int
+    after: CommitId
+
+
+def claim(connection: Connection, above: int, claimed_by: str) -> Claim:
+    """Claim a term above `above` and all that Redis knows. Raise redis-py's errors."""
+    while True:
+        last = last_commit(connection)
+        term = max(above, last.term) + 1
+        answer = items(ask_script(connection, COMMIT_SCRIPT, claim_arguments(term, claimed_by)))
+        # Another dispatcher may have claimed the same term between our look and our claim.
+        if answer[0] == b"written":
+            return Claim(term, last)
+
+
+def write_spilled(connection: Connection, spill: SpillFile) -> tuple[int, list[str]]:
+    """Write the spill file's commits to Redis and empty it; return their highest term and warnings.
+
+    Commits of a dispatcher that was superseded meanwhile change nothing: they are set aside.
+    """
+    highest, count = 0, 0
+    for _, data in spill.frames():
+        commit = unpack_commit(data)
+        highest = max(highest, commit.term)
+        if not write_again(connection, commit):
+            aside = spill.set_aside()
+            return highest, [
+                f"the spill file held commits of term {commit.term}, which another dispatcher has "
+                f"superseded: what was not in Redis yet was kept in {aside} and is not used"
+            ]
+        count += 1
+    if not count:
+        return 0, []
+    spill.clear()
+    return highest, [f"{count} commits of the spill file were written to Redis"]
+
+
+def write_again(connection: Connection, commit: EncodedCommit) -> bool:
+    """Write a commit unless Redis has it; return False when its term is superseded."""
+    answer = items(ask_script(connection, COMMIT_SCRIPT, commit_arguments(commit)))
+    return answer[0] == b"written" or CommitId.parse(text(answer[1])).term <= commit.term
+
+
+def highest_journal_term(connection: Connection) -> int:
+    """Return the highest term in the stored shots' journals, should `commits` have been removed."""
+    highest = 0
+    for name in texts(ask(connection, "ZRANGE", layout.SHOTS, 0, -1)):
+        journal = ShotKeys.of(layout.shot_name(name)).journal
+        for entry, _ in entries(ask(connection, "XREVRANGE", journal, "+", "-", "COUNT", 1)):
+            highest = max(highest, CommitId.parse(entry).term)
+    return highest
+
+
+def read_everything(
+    connection: Connection, term: int, commands_max: int, warnings: list[str]
+) -> Loaded:
+    """Read what the dispatcher holds in memory. Raise JournalError, or redis-py's errors."""
+    opened = frozenset(map(layout.shot_name, texts(ask(connection, "SMEMBERS", layout.OPEN))))
+    newest = {
+        tree.decode(): int(shot) for tree, shot in pairs(ask(connection, "HGETALL", layout.NEWEST))
+    }
+    name = ask(connection, "GET", layout.CURRENT)
+    current = layout.shot_name(text(name)) if name is not None else None
+    stored = tuple(
+        StoredShot(layout.shot_name(shot), float(time))
+        for shot, time in pairs(ask(connection, "ZRANGE", layout.SHOTS, 0, -1, "WITHSCORES"))
+    )
+    wanted = {ShotKey(*shot) for shot in newest.items()} | opened
+    if current is not None:
+        wanted.add(current)
+    return Loaded(
+        term=term,
+        shots={shot: _read_shot(connection, shot) for shot in sorted(wanted)},
+        open=opened,
+        newest=newest,
+        current=current,
+        stored=stored,
+        commands=_read_commands(connection, commands_max),
+        warnings=tuple(warnings),
+    )
+
+
+def _read_shot(connection: Connection, shot: ShotKey) -> LoadedShot:
+    keys = ShotKeys.of(shot)
+    records: list[ShotRecord] = []
+    start = "-"
+    while True:
+        page = entries(ask(connection, "XRANGE", keys.journal, start, "+", "COUNT", _PAGE))
+        records += layout.parse_journal(shot, page)
+        if len(page) < _PAGE:
+            break
+        start = "(" + page[-1][0].decode()
+    return LoadedShot(
+        layout.readable_history(records),
+        layout.parse_outputs(pairs(ask(connection, "HGETALL", keys.outputs))),
+    )
+
+
+def _read_commands(connection: Connection, commands_max: int) -> tuple[CommandDone, ...]:
+    found: list[CommandDone] = []
+    for body in _system_bodies(connection):
+        try:
+            records = decode_records(body)
+        except ValueError as error:
+            raise JournalError(
+                f"an entry of {layout.COMMITS} is not one of this version's: {error}"
+            ) from error
+        found += [record for record in reversed(records) if isinstance(record, CommandDone)]
+        if len(found) >= commands_max:
+            break
+    return tuple(reversed(found[:commands_max]))
+
+
+def _system_bodies(connection: Connection) -> Iterator[bytes]:
+    end = "+"
+    while True:
+        page = entries(ask(connection, "XREVRANGE", layout.COMMITS, end, "-", "COUNT", _PAGE))
+        for entry in page:
+            body = layout.field_of(entry, layout.SYSTEM)
+            if body is not None:
+                yield body
+        if len(page) < _PAGE:
+            return
+        end = "(" + page[-1][0].decode()
+
+
+def warnings_about(connection: Connection, least: str) -> list[str]:
+    """Return what is wrong with Redis's settings, and what that means, in words.
+
+    `least` is the least durable append-only setting that is in order: everysec, always or any.
+    """
+    try:
+        policy = _setting(connection, "maxmemory-policy")
+        append, sync = _setting(connection, "appendonly"), _setting(connection, "appendfsync")
+    except ResponseError as error:
+        return [
+            f"Redis does not tell its settings ({error}): make sure that maxmemory-policy is "
+            "noeviction and appendonly is yes"
+        ]
+    warnings = []
+    if policy != "noeviction":
+        warnings.append(
+            f"Redis may remove shots when its memory is full: maxmemory-policy is {policy}; "
+            "set it to noeviction"
+        )
+    if least == "any":
+        return warnings
+    if append != "yes":
+        warnings.append(
+            "Redis forgets what it was told since its last snapshot when it ends: appendonly is "
+            f"{append}; set it to yes"
+        )
+    elif sync == "no" or (least == "always" and sync != "always"):
+        loss = "many seconds" if sync == "no" else "up to two seconds"
+        warnings.append(
+            f"A crash of Redis's machine may lose {loss} of the journal: appendfsync is {sync}; "
+            f"set it to {least}"
+        )
+    return warnings
+
+
+def _setting(connection: Connection, name: str) -> str:
+    return dict(pairs(ask(connection, "CONFIG", "GET", name)))[name.encode()].decode()

@@ -1,0 +1,225 @@
+"""What a commit writes to Redis: the one script, and the commands that it carries out. Pure.
+
+The script's first writing command is the XADD to `shotline:commits` under the commit's own id.
+Redis refuses an id that is not above the last one, so a repeated or a stale commit, and every
+commit of a superseded dispatcher, changes nothing (DESIGN §5, Journal).
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from shotline.common.journal import layout
+from shotline.common.journal.commit import EncodedCommit, EncodedRecords
+from shotline.common.journal.layout import ShotKeys
+from shotline.common.records import (
+    NodeRead,
+    PulseCreated,
+    RunAborting,
+    RunEnded,
+    RunHeld,
+    RunOpened,
+    RunResumed,
+    ServerSeen,
+    ShotKey,
+    StoredOutput,
+    TableBuilt,
+    Transition,
+)
+
+Argument = bytes | str | int | float
+Command = tuple[Argument, ...]
+
+COMMITS_KEPT: Final = 100_000
+"""Commits in `shotline:commits`, about; older ones are trimmed, but never a shot's journal."""
+
+ARGUMENTS_MAX: Final = 4000
+"""Arguments of one command inside the script: Lua's stack takes less than 8,000."""
+
+# What is wrong after the first write cannot be taken back, so that the types of the journals are
+# looked at before. Arguments: fence, id, commits kept, number of journals, the journals' keys,
+# number of the fence entry's fields and values, these, and then each command's length and words.
+COMMIT_SCRIPT: Final = b"""
+local fence, id, kept, at = ARGV[1], ARGV[2], ARGV[3], 5 + tonumber(ARGV[4])
+for n = 5, at - 1 do
+  local kind = redis.call('TYPE', ARGV[n]).ok
+  if kind ~= 'stream' and kind ~= 'none' then
+    return redis.error_reply('WRONGTYPE the key ' .. ARGV[n] .. ' is a ' .. kind)
+  end
+end
+local fields = tonumber(ARGV[at])
+local added = redis.pcall('XADD', fence, 'MAXLEN', '~', kept, id, unpack(ARGV, at + 1, at + fields))
+if added.err then
+  if not string.find(added.err, 'equal or smaller') then return added end
+  local about = redis.call('XINFO', 'STREAM', fence)
+  for n = 1, #about, 2 do
+    if about[n] == 'last-generated-id' then return {'present', about[n + 1]} end
+  end
+end
+at = at + fields + 1
+local trouble = ''
+while at <= #ARGV do
+  local last = at + tonumber(ARGV[at])
+  local reply = redis.pcall(unpack(ARGV, at + 1, last))
+  if type(reply) == 'table' and reply.err and trouble == '' then
+    trouble = ARGV[at + 1] .. ' ' .. ARGV[at + 2] .. ': ' .. reply.err
+  end
+  at = last + 1
+end
+return {'written', trouble}
+"""
+
+# Arguments: list, number of the first line wanted, of lines, and of bytes at most. Pieces are found
+# by the number that each begins with. Returns the pieces that hold the wanted lines.
+OUTPUT_SCRIPT: Final = b"""
+local list, since, lines, bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local function first_line(piece) return tonumber(string.match(piece, '^%d+')) or 0 end
+local low, high = 0, redis.call('LLEN', list)
+while low < high do
+  local middle = math.floor((low + high) / 2)
+  if first_line(redis.call('LINDEX', list, middle)) > since then
+    high = middle
+  else
+    low = middle + 1
+  end
+end
+local at, size, found = math.max(low - 1, 0), 0, {}
+while size < bytes do
+  local some = redis.call('LRANGE', list, at, at + 15)
+  for _, piece in ipairs(some) do
+    if first_line(piece) >= since + lines then return found end
+    found[#found + 1] = piece
+    size = size + #piece
+  end
+  if #some < 16 then return found end
+  at = at + 16
+end
+return found
+"""
+
+# Arguments: fence, term, shot's name, its tree, its number, the shot's base, and the keys of the
+# open, newest, current and stored shots.
+FORGET_SCRIPT: Final = b"""
+local fence, term, name, tree, shot, base = unpack(ARGV, 1, 6)
+local open, newest, current, shots = unpack(ARGV, 7, 10)
+local last = redis.call('XREVRANGE', fence, '+', '-', 'COUNT', 1)[1]
+if last and tonumber(string.match(last[1], '^%d+')) > tonumber(term) then return 0 end
+if redis.call('SISMEMBER', open, name) == 1 or redis.call('HGET', newest, tree) == shot
+    or redis.call('GET', current) == name then
+  return 0
+end
+for _, attempt in ipairs(redis.call('HKEYS', base .. 'outputs')) do
+  redis.call('UNLINK', base .. 'output:' .. attempt)
+end
+for _, part in ipairs({'journal', 'actions', 'nodes', 'runs', 'outputs'}) do
+  redis.call('UNLINK', base .. part)
+end
+redis.call('ZREM', shots, name)
+return 1
+"""
+
+_RUN_RECORDS: Final = (RunOpened, RunEnded, RunHeld, RunResumed, RunAborting)
+
+
+def claim_arguments(term: int, claimed_by: str) -> list[Argument]:
+    """Return the script's arguments that claim a term: an entry of its own, `term-0`."""
+    return [layout.COMMITS, f"{term}-0", COMMITS_KEPT, 0, 2, "claimed_by", claimed_by]
+
+
+def forget_arguments(term: int, shot: ShotKey) -> list[Argument]:
+    """Return the arguments of the script that removes a shot for good."""
+    base = ShotKeys.of(shot).base
+    known = (layout.OPEN, layout.NEWEST, layout.CURRENT, layout.SHOTS)
+    return [layout.COMMITS, term, str(shot), shot.tree, shot.shot, base, *known]
+
+
+def commit_arguments(commit: EncodedCommit) -> list[Argument]:
+    """Return the script's arguments for a commit."""
+    fields: list[Argument] = ["shots", " ".join(map(str, commit.shots))]
+    if commit.system.parts:
+        fields += (layout.SYSTEM, commit.system.body)
+    arguments: list[Argument] = [layout.COMMITS, commit.id, COMMITS_KEPT, len(commit.shots)]
+    arguments += [ShotKeys.of(shot).journal for shot in commit.shots]
+    arguments.append(len(fields))
+    arguments += fields
+    for command in commands(commit):
+        arguments.append(len(command))
+        arguments += command
+    return arguments
+
+
+def commands(commit: EncodedCommit) -> Iterator[Command]:
+    """Yield what follows the fence entry, as plain Redis commands."""
+    for shot, encoded in commit.shots.items():
+        keys = ShotKeys.of(shot)
+        yield ("XADD", keys.journal, commit.id, layout.RECORDS, encoded.body)
+        yield from _project(shot, keys, encoded)
+    servers: dict[str, bytes] = {}
+    for record, body in zip(commit.system.records, commit.system.parts, strict=True):
+        if isinstance(record, ServerSeen):
+            servers[record.server] = body
+    yield from _hset(layout.SERVERS, servers)
+    for output in commit.outputs:
+        yield from _output(output)
+
+
+def _project(shot: ShotKey, keys: ShotKeys, encoded: EncodedRecords) -> Iterator[Command]:
+    """Yield what the shot's records change in the hashes for people."""
+    actions: dict[str, bytes] = {}
+    runs: dict[str, bytes] = {}
+    for record, body in zip(encoded.records, encoded.parts, strict=True):
+        if isinstance(record, Transition):
+            actions[record.path] = body
+        elif isinstance(record, _RUN_RECORDS):
+            runs[f"{record.run} {record.type}"] = body
+            if isinstance(record, RunOpened):
+                # Its actions begin anew; what was settled before belongs to an older run.
+                yield from _hset(keys.actions, actions)
+                actions.clear()
+                yield from _chunks(("HDEL", keys.actions), record.paths)
+                yield ("SADD", layout.OPEN, str(shot))
+                yield ("ZADD", layout.SHOTS, record.time, str(shot))
+            elif isinstance(record, RunEnded):
+                yield ("SREM", layout.OPEN, str(shot))
+        elif isinstance(record, TableBuilt):
+            if record.reset:
+                actions.clear()
+                yield ("DEL", keys.actions)
+            yield ("DEL", keys.nodes)
+            nodes = {
+                node.path: node.__pydantic_serializer__.to_json(node) for node in record.actions
+            }
+            yield from _hset(keys.nodes, nodes)
+            yield ("HSET", layout.NEWEST, shot.tree, shot.shot)
+            yield ("ZADD", layout.SHOTS, record.time, str(shot))
+        elif isinstance(record, PulseCreated):
+            yield ("SET", layout.CURRENT, str(shot))
+            yield ("ZADD", layout.SHOTS, record.time, str(shot))
+        elif isinstance(record, NodeRead):
+            node = record.node
+            yield ("HSET", keys.nodes, node.path, node.__pydantic_serializer__.to_json(node))
+    yield from _hset(keys.actions, actions)
+    yield from _hset(keys.runs, runs)
+
+
+def _hset(key: str, values: dict[str, bytes]) -> Iterator[Command]:
+    words: list[Argument] = []
+    for name, value in values.items():
+        words += (name, value)
+    yield from _chunks(("HSET", key), tuple(words))
+
+
+def _chunks(head: Command, words: tuple[Argument, ...]) -> Iterator[Command]:
+    for start in range(0, len(words), ARGUMENTS_MAX):
+        yield head + words[start : start + ARGUMENTS_MAX]
+
+
+def _output(output: StoredOutput) -> Iterator[Command]:
+    shot = ShotKey(output.tree, output.shot)
+    keys = ShotKeys.of(shot)
+    pieces, lines = layout.format_pieces(output.first, output.pieces)
+    if not pieces:
+        return
+    yield from _chunks(("RPUSH", keys.output(output.path, output.attempt)), tuple(pieces))
+    yield ("HSET", keys.outputs, layout.attempt_name(output.path, output.attempt), lines)
+    # Output of an attempt that no journal knows is listed too, so that it can be forgotten.
+    yield ("ZADD", layout.SHOTS, "NX", layout.displayable(output.pieces[0][0]), str(shot))

@@ -1,0 +1,572 @@
+"""The journal in Redis and, while that is away, in the spill file: the shell (DESIGN I4, I9).
+
+One commit is pending at a time. It goes to Redis; when Redis is away, to the spill file; when
+neither takes it, it waits and both are tried again. When Redis is back it first gets what it has
+lost, then what the spill file holds, then the pending commit. The disk and the connecting are in
+threads of their own; everything else is in the dispatcher's loop and never blocks.
+"""
+
+import contextlib
+import os
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+import hiredis
+from redis.exceptions import AuthenticationError, AuthorizationError
+
+from shotline.common.errors import JournalError
+from shotline.common.journal import (
+    HistoryLost,
+    JournalEvent,
+    JournalState,
+    Loaded,
+    ReadFailed,
+    StateChanged,
+    SupersededByTerm,
+    Where,
+    Written,
+    loading,
+    queries,
+)
+from shotline.common.journal.commit import EncodedCommit, pack_commit, unpack_commit
+from shotline.common.journal.layout import NO_COMMIT, CommitId
+from shotline.common.journal.link import (
+    REDIS_ERRORS,
+    Connection,
+    Link,
+    Reply,
+    connect,
+    connection_pool,
+    items,
+    last_commit,
+    pack_script,
+    text,
+)
+from shotline.common.journal.projection import COMMIT_SCRIPT, claim_arguments, commit_arguments
+from shotline.common.journal.recent import Kept, RecentCommits
+from shotline.common.journal.spill import SpillFile
+from shotline.common.journal.worker import Failed, Worker
+from shotline.common.records import ShotKey
+from shotline.common.sections import JournalSection, RedisSection
+
+KEEP_S: Final = 10.0
+"""Commits of this long are kept in memory: with `everysec` a crash of Redis loses about two."""
+
+KEEP_BYTES_MAX: Final = 32 * 1024 * 1024
+
+_FIRST_RETRY_S: Final = 0.1
+_BACKLOG_BYTES: Final = 1 << 20  # more than this and a new commit goes to the file, too
+
+
+class _At(Enum):
+    """Where the pending commit is."""
+
+    NOWHERE = auto()
+    DISK = auto()  # handed to the disk's thread
+    REDIS = auto()  # sent, not answered yet
+
+
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """A new connection, and the last commit that Redis has."""
+
+    connection: Connection
+    last: CommitId
+
+
+class _Sent(NamedTuple):
+    """The commit that Redis is asked to take: pending, from the file, or known and lost."""
+
+    id: CommitId
+    request: bytes
+    kept: Kept | None = None  # it is written again
+    spill_end: int | None = None  # it came from the file and ends there
+
+
+class RedisJournal:
+    """The `Journal` of the dispatcher; see there for how it is used."""
+
+    def __init__(
+        self,
+        redis: RedisSection,
+        journal: JournalSection,
+        *,
+        commands_max: int = 10_000,
+        keep_s: float = KEEP_S,
+        keep_bytes_max: int = KEEP_BYTES_MAX,
+    ) -> None:
+        self._redis = redis
+        self._settings = journal
+        self._commands_max = commands_max
+        self._claimed_by = f"{socket.gethostname()} pid {os.getpid()}"
+        self._pool = connection_pool(redis.address, redis.password_file, redis.timeout_s)
+        self._spill: SpillFile | None = None
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._woken = socket.socketpair()
+        for end in (self._wake, self._woken):
+            end.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._disk: Worker[Callable[[], None]] = Worker(
+            "journal-disk", self._notify, (OSError, JournalError)
+        )
+        self._connector: Worker[_Connected] = Worker(
+            "journal-connect", self._notify, (*REDIS_ERRORS, JournalError)
+        )
+        self._link: Link | None = None
+        self._connecting = False
+        self._retry_at = 0.0
+        self._term = 0
+        self._before = NO_COMMIT  # the last commit before our claim
+        self._acknowledged = NO_COMMIT  # the last one that Redis has told us to have
+        self._recent = RecentCommits(keep_s, keep_bytes_max)
+        self._again: deque[_Sent] = deque()  # what Redis has lost, to be written again
+        self._replayed = 0  # bytes of the spill file that Redis has
+        self._sent: _Sent | None = None
+        self._pending: EncodedCommit | None = None
+        self._pending_at = _At.NOWHERE
+        self._disk_busy = False
+        self._disk_retry_at = 0.0
+        self._disk_trouble = ""
+        self._redis_trouble = ""
+        self._now = 0.0
+        self._requests: deque[tuple[int, queries.Query]] = deque()
+        self._events: list[JournalEvent] = []
+        self._state = JournalState.OK
+        self._text = ""
+        self._superseded = False
+
+    # Start
+
+    def load(self, deadline_s: float) -> Loaded:
+        """See `Journal.load`."""
+        spill = self._spill = SpillFile(self._settings.spill_file, self._settings.spill_bytes_max)
+        connection = self._connect_until(time.monotonic() + deadline_s)
+        try:
+            warnings = loading.warnings_about(connection, self._redis.append_fsync)
+            spilled, notes = loading.write_spilled(connection, spill)
+            above = max(spilled, loading.highest_journal_term(connection))
+            self._claim(connection, above)
+            loaded = loading.read_everything(
+                connection, self._term, self._commands_max, warnings + notes
+            )
+        except REDIS_ERRORS as error:
+            connection.disconnect()
+            raise JournalError(f"{self._name} failed while it was read: {error}") from error
+        self._take_link(connection)
+        return loaded
+
+    def claim_term(self, above: int) -> int:
+        """See `Journal.claim_term`."""
+        if self._pending is not None or self._acknowledged.number or self._spill_file.size:
+            raise JournalError("a term is claimed before the first commit only")
+        try:
+            connection = connect(self._pool)
+        except REDIS_ERRORS as error:
+            raise JournalError(f"{self._name} cannot be reached: {error}") from error
+        try:
+            self._claim(connection, max(above, self._term))
+        except REDIS_ERRORS as error:
+            raise JournalError(f"{self._name} did not take the term: {error}") from error
+        finally:
+            connection.disconnect()
+        return self._term
+
+    def _claim(self, connection: Connection, above: int) -> None:
+        self._term, self._before = loading.claim(connection, above, self._claimed_by)
+        self._acknowledged = CommitId(self._term, 0)
+
+    def _connect_until(self, deadline: float) -> Connection:
+        while True:
+            try:
+                return connect(self._pool)
+            except (AuthenticationError, AuthorizationError) as error:
+                raise JournalError(f"{self._name} refuses the password: {error}") from error
+            except REDIS_ERRORS as error:
+                if time.monotonic() + self._redis.retry_s >= deadline:
+                    raise JournalError(
+                        f"{self._name} cannot be reached: {error}; start it, or correct redis.url"
+                    ) from error
+            time.sleep(self._redis.retry_s)
+
+    # What the dispatcher calls
+
+    def fileno(self) -> int:
+        """See `Journal.fileno`."""
+        return self._selector.fileno()
+
+    def wake_at(self) -> float | None:
+        """See `Journal.wake_at`."""
+        if self._events or self._requests:
+            return 0.0
+        if self._superseded:
+            return None
+        times = []
+        if self._link is None:
+            if not self._connecting:
+                times.append(self._retry_at)
+        else:
+            silent_since = self._link.silent_since()
+            if silent_since is not None:
+                times.append(silent_since + self._redis.timeout_s)
+        if self._pending is not None and self._pending_at is _At.NOWHERE and self._disk_trouble:
+            times.append(self._disk_retry_at)
+        return min(times, default=None)
+
+    def write(self, now: float, commit: EncodedCommit) -> None:
+        """See `Journal.write`."""
+        if self._pending is not None:
+            raise JournalError("one commit is in flight at a time")
+        self._now = now
+        self._pending, self._pending_at = commit, _At.NOWHERE
+        self._advance(now)
+        self._watch_link()
+
+    def poll(self, now: float) -> list[JournalEvent]:
+        """See `Journal.poll`."""
+        self._now = now
+        for key, mask in self._selector.select(0):
+            if key.fileobj is self._woken:
+                self._drain_wake()
+            elif self._link is not None:
+                if mask & selectors.EVENT_WRITE:
+                    self._link.flush(now)
+                if mask & selectors.EVENT_READ:
+                    self._link.receive(now)
+        self._take_disk_results(now)
+        self._take_connections(now)
+        self._check_link(now)
+        self._advance(now)
+        self._send_requests(now)
+        self._watch_link()
+        events, self._events = self._events, []
+        return events
+
+    def read_shot(self, request: int, shot: ShotKey) -> None:
+        """See `Journal.read_shot`."""
+        self._requests.append((request, queries.read_shot(shot)))
+
+    def read_output(
+        self, request: int, shot: ShotKey, path: str, attempt: int, since: int, limit: int
+    ) -> None:
+        """See `Journal.read_output`."""
+        query = queries.read_output(shot, path, attempt, since, limit)
+        self._requests.append((request, query))
+
+    def attempts_with_output(self, request: int, shot: ShotKey, path: str) -> None:
+        """See `Journal.attempts_with_output`."""
+        self._requests.append((request, queries.attempts_with_output(shot, path)))
+
+    def forget(self, request: int, shots: tuple[ShotKey, ...]) -> None:
+        """See `Journal.forget`."""
+        self._requests.append((request, queries.forget(self._term, shots)))
+
+    def close(self) -> None:
+        """See `Journal.close`."""
+        if self._link is not None:
+            self._drop_link()
+        if self._connector.close():
+            result = self._connector.take()
+            if isinstance(result, _Connected):
+                result.connection.disconnect()
+        # A thread that is still at the disk keeps the file; the process's end closes it.
+        if self._disk.close() and self._spill is not None:
+            self._spill.close()
+        self._selector.close()
+        self._wake.close()
+        self._woken.close()
+
+    # What is done next
+
+    def _advance(self, now: float) -> None:
+        """Do the one next thing that can be done for the pending commit and the backlog."""
+        if self._superseded:
+            return
+        if self._link is None:
+            if not self._connecting and now >= self._retry_at:
+                self._connecting = True
+                self._connector.call(self._connect)
+            self._spill_pending(now)
+            return
+        if self._sent is None:
+            self._send_next(now)
+        if self._spill_file.size - self._replayed > _BACKLOG_BYTES:
+            self._spill_pending(now)
+
+    def _send_next(self, now: float) -> None:
+        spill = self._spill_file
+        if self._again:
+            self._send_commit(now, self._again.popleft())
+        elif self._replayed < spill.size:
+            for end, data in spill.frames(self._replayed):
+                self._send_commit(now, _request(unpack_commit(data))._replace(spill_end=end))
+                break
+            else:
+                self._drop_link()
+                self._trouble(now, f"the spill file {spill.path} cannot be read back")
+        elif self._replayed and not self._disk_busy:
+            self._clear_spill()
+        elif not spill.size and not self._disk_busy:
+            if self._pending is not None:
+                self._pending_at = _At.REDIS
+                self._send_commit(now, _request(self._pending))
+            if self._state is not JournalState.OK:
+                self._redis_trouble = self._disk_trouble = ""
+                self._change(JournalState.OK, f"{self._name} has everything again")
+
+    def _send_commit(self, now: float, sent: _Sent) -> None:
+        self._sent = sent
+        assert self._link is not None
+        self._link.send_script(now, sent.request, lambda reply: self._answered(sent, reply))
+
+    # Redis's answers
+
+    def _answered(self, sent: _Sent, reply: Reply) -> None:
+        self._sent = None
+        try:
+            answer = items(reply)
+            if answer[0] == b"present":
+                last = CommitId.parse(text(answer[1]))
+                if last.term > sent.id.term:
+                    self._supersede(last.term)
+                    return
+            self._taken(sent, b"" if answer[0] == b"present" else text(answer[1]))
+        except (JournalError, hiredis.HiredisError) as error:
+            # Only the pending commit goes elsewhere; everything else is where it was.
+            if self._link is not None and not self._link.broken:
+                self._link.broken = f"it refused a commit ({error})"
+
+    def _taken(self, sent: _Sent, refused: bytes) -> None:
+        self._acknowledged = max(self._acknowledged, sent.id)
+        if sent.kept is not None:
+            sent.kept.at = self._now
+        elif sent.id.number:
+            self._recent.add(self._now, sent.id, sent.request)
+        if sent.spill_end is not None:
+            self._replayed = sent.spill_end
+            self._change(
+                JournalState.DEGRADED, f"{self._name} is back; the spill file is written to it"
+            )
+        elif sent.kept is None and sent.id.number:
+            self._written(Where.REDIS)
+        if refused:
+            problem = refused.decode(errors="replace")
+            self._change(
+                self._state,
+                f"{self._name} refused a part of a commit ({problem}); the shot's journal is "
+                "complete, but what people read there may be wrong until that key is removed",
+            )
+
+    def _written(self, where: Where) -> None:
+        commit = self._pending
+        assert commit is not None
+        self._pending, self._pending_at = None, _At.NOWHERE
+        self._events.append(Written(commit.term, commit.number, where))
+
+    def _supersede(self, term: int) -> None:
+        if not self._superseded:
+            self._superseded = True
+            self._events.append(SupersededByTerm(term))
+
+    # The connection
+
+    def _connect(self) -> _Connected:
+        connection = connect(self._pool)
+        try:
+            return _Connected(connection, last_commit(connection))
+        except BaseException:
+            connection.disconnect()
+            raise
+
+    def _take_connections(self, now: float) -> None:
+        result = self._connector.take()
+        if result is None:
+            return
+        self._connecting = False
+        if isinstance(result, Failed):
+            self._trouble(now, str(result.error))
+            return
+        self._take_link(result.connection)
+        self._compare(result.last)
+
+    def _take_link(self, connection: Connection) -> None:
+        self._link = Link(connection)
+        self._selector.register(self._link, selectors.EVENT_READ)
+
+    def _watch_link(self) -> None:
+        link = self._link
+        if link is None:
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.wants_to_write else 0)
+        if self._selector.get_key(link).events != wanted:
+            self._selector.modify(link, wanted)
+
+    def _compare(self, last: CommitId) -> None:
+        """Find what Redis has lost of what it had confirmed, and write it again."""
+        self._again.clear()
+        if last.term > self._term:
+            self._supersede(last.term)
+            return
+        if last >= self._acknowledged:
+            return
+        if last.term < self._term:
+            claim = pack_script(COMMIT_SCRIPT, claim_arguments(self._term, self._claimed_by))
+            self._again.append(_Sent(CommitId(self._term, 0), claim))
+        first = CommitId(self._term, last.number + 1 if last.term == self._term else 1)
+        kept = self._recent.since(first)
+        begins = kept[0].id if kept else CommitId(self._term, self._acknowledged.number + 1)
+        if begins > first or (last.term < self._term and last < self._before):
+            self._events.append(HistoryLost(str(last)))
+        self._again.extend(_Sent(one.id, one.request, kept=one) for one in kept)
+
+    def _check_link(self, now: float) -> None:
+        link = self._link
+        if link is None:
+            return
+        silent_since = link.silent_since()
+        if silent_since is not None and now - silent_since >= self._redis.timeout_s:
+            link.broken = link.broken or f"it has not answered for {self._redis.timeout_s:g} s"
+        if link.broken:
+            self._drop_link()
+            self._trouble(now, link.broken)
+
+    def _drop_link(self) -> None:
+        link = self._link
+        assert link is not None
+        self._selector.unregister(link)
+        self._link = None
+        link.lose()
+        self._sent = None
+        if self._pending_at is _At.REDIS:
+            self._pending_at = _At.NOWHERE
+
+    def _trouble(self, now: float, why: str) -> None:
+        # The first attempt to connect again is soon: most often Redis was only restarted.
+        retry_s = self._redis.retry_s
+        if not self._redis_trouble:
+            retry_s = min(_FIRST_RETRY_S, retry_s)
+        self._retry_at = now + retry_s
+        self._redis_trouble = why
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say how things stand while Redis is away."""
+        if self._link is not None or not self._redis_trouble:
+            return
+        away = f"{self._name} is away: {self._redis_trouble}"
+        if self._disk_trouble:
+            self._change(
+                JournalState.STOPPED,
+                f"{away}; and {self._disk_trouble}: nothing new starts until one of them is back",
+            )
+        else:
+            path = self._spill_file.path
+            self._change(JournalState.DEGRADED, f"{away}; commits go to the spill file {path}")
+
+    def _change(self, state: JournalState, words: str) -> None:
+        if (state, words) != (self._state, self._text):
+            self._state, self._text = state, words
+            self._events.append(StateChanged(state, words))
+
+    @property
+    def _name(self) -> str:
+        # Without what the url may hold besides: its password.
+        parts = urlsplit(self._redis.address)
+        return f"Redis at {parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    # The disk
+
+    @property
+    def _spill_file(self) -> SpillFile:
+        if self._spill is None:
+            raise JournalError("the journal is used before it was loaded")
+        return self._spill
+
+    def _spill_pending(self, now: float) -> None:
+        commit, spill = self._pending, self._spill_file
+        if commit is None or self._pending_at is not _At.NOWHERE or self._disk_busy:
+            return
+        if self._disk_trouble and now < self._disk_retry_at:
+            return
+
+        def append() -> Callable[[], None]:
+            spill.append(pack_commit(commit))
+            return self._spilled
+
+        self._pending_at = _At.DISK
+        self._disk_busy = True
+        self._disk.call(append)
+
+    def _clear_spill(self) -> None:
+        spill = self._spill_file
+
+        def clear() -> Callable[[], None]:
+            spill.clear()
+            return self._cleared
+
+        self._disk_busy = True
+        self._disk.call(clear)
+
+    def _spilled(self) -> None:
+        self._disk_trouble = ""
+        self._written(Where.SPILL)
+        self._tell()
+
+    def _cleared(self) -> None:
+        self._replayed = 0
+
+    def _take_disk_results(self, now: float) -> None:
+        result = self._disk.take()
+        if result is None:
+            return
+        self._disk_busy = False
+        if not isinstance(result, Failed):
+            result()
+        elif self._pending_at is _At.DISK:
+            self._pending_at = _At.NOWHERE
+            self._disk_retry_at = now + self._redis.retry_s
+            self._disk_trouble = _disk_words(result.error, self._spill_file)
+            self._tell()
+        else:
+            # Redis has all that the file holds. Should it stay there, it is written once more at
+            # the next start and changes nothing.
+            self._cleared()
+
+    # Requests
+
+    def _send_requests(self, now: float) -> None:
+        while self._requests:
+            request, query = self._requests.popleft()
+            if self._link is None:
+                self._events.append(ReadFailed(request, f"{self._name} is away; ask again later"))
+            else:
+                query(queries.Exchange(request, self._link, now, self._events.append))
+
+    # Waking the loop
+
+    def _notify(self) -> None:
+        # The loop is awake already when the pair is full, and gone when it is closed.
+        with contextlib.suppress(OSError):
+            self._wake.send(b"\0")
+
+    def _drain_wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass
+
+
+def _request(commit: EncodedCommit) -> _Sent:
+    request = pack_script(COMMIT_SCRIPT, commit_arguments(commit))
+    return _Sent(CommitId(commit.term, commit.number), request)
+
+
+def _disk_words(error: Exception, spill: SpillFile) -> str:
+    if isinstance(error, OSError):
+        return f"the spill file {spill.path} cannot be written ({error.strerror})"
+    return str(error)

@@ -1,0 +1,673 @@
+"""The journal with a real Redis: what is there after crashes, stalls, full disks and restarts."""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import redis
+
+from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.errors import JournalError
+from shotline.common.journal import (
+    AttemptsRead,
+    Forgotten,
+    HistoryLost,
+    JournalEvent,
+    JournalState,
+    Loaded,
+    OutputRead,
+    ReadFailed,
+    ShotRead,
+    StateChanged,
+    StoredLine,
+    SupersededByTerm,
+    Where,
+    Written,
+    encode_commit,
+)
+from shotline.common.journal.redis_journal import RedisJournal
+from shotline.common.records import (
+    CommandDone,
+    Commit,
+    Counts,
+    GlobalRecord,
+    Mark,
+    PulseCreated,
+    RunEnded,
+    RunKind,
+    RunOpened,
+    RunOutcome,
+    ServerSeen,
+    ShotKey,
+    ShotRecord,
+    StoredOutput,
+    TableBuilt,
+    Transition,
+    decode_record,
+    decode_records,
+)
+from shotline.common.redis_server import RedisServer
+from shotline.common.sections import JournalSection, RedisSection
+from shotline.trees.options import DispatchOptions
+from shotline.trees.tree import ActionNode
+
+DEADLINE_S = 30.0
+SHOT = ShotKey("TEST", 42)
+E = TypeVar("E", bound=JournalEvent)
+
+
+class Dispatcher:
+    """Stands in for the dispatcher's loop: polls the journal and remembers what it told."""
+
+    def __init__(self, server: RedisServer, folder: Path, **options: int | float) -> None:
+        timeout_s = float(options.pop("timeout_s", 10.0))
+        spill_bytes_max = int(options.pop("spill_bytes_max", 1 << 24))
+        self.spill_file = folder / "journal.spill"
+        self.journal = RedisJournal(
+            RedisSection(url=server.url, timeout_s=timeout_s, retry_s=0.05),
+            JournalSection(spill_file=self.spill_file, spill_bytes_max=spill_bytes_max),
+            **options,  # type: ignore[arg-type]
+        )
+        self.loaded: Loaded = self.journal.load(DEADLINE_S)
+        self.term = self.loaded.term
+        self.number = 0
+        self.events: list[JournalEvent] = []
+        self.texts: list[str] = []
+
+    def begin(
+        self,
+        *records: ShotRecord,
+        shot: ShotKey = SHOT,
+        system: tuple[GlobalRecord, ...] = (),
+        outputs: tuple[StoredOutput, ...] = (),
+    ) -> None:
+        """Begin to write the next commit."""
+        self.number += 1
+        shots = {shot: records} if records else {}
+        commit = Commit(self.term, self.number, shots, system, outputs)
+        self.journal.write(time.monotonic(), encode_commit(commit))
+
+    def commit(
+        self,
+        *records: ShotRecord,
+        shot: ShotKey = SHOT,
+        system: tuple[GlobalRecord, ...] = (),
+        outputs: tuple[StoredOutput, ...] = (),
+    ) -> Where:
+        """Write the next commit and return where it is safe."""
+        self.begin(*records, shot=shot, system=system, outputs=outputs)
+        return self.written().where
+
+    def written(self) -> Written:
+        """Wait for the commit in flight."""
+        return self.wait(Written, lambda event: event.number == self.number)
+
+    def state(self, state: JournalState) -> StateChanged:
+        """Wait until the journal says that it is in a state."""
+        return self.wait(StateChanged, lambda event: event.state is state)
+
+    def wait(self, kind: type[E], wanted: Callable[[E], bool] = lambda _: True) -> E:
+        """Return the first event of a kind, which is then forgotten with all before it."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            for index, event in enumerate(self.events):
+                if isinstance(event, kind) and wanted(event):
+                    del self.events[: index + 1]
+                    return event
+            now = time.monotonic()
+            assert now < deadline, f"no {kind.__name__} among {self.events}"
+            wake_at = self.journal.wake_at()
+            until = deadline if wake_at is None else min(wake_at, deadline)
+            select.select([self.journal], [], [], max(0.0, until - now))
+            self.poll()
+
+    def poll(self) -> None:
+        """Let the journal do what it can."""
+        new = self.journal.poll(time.monotonic())
+        self.texts += [event.text for event in new if isinstance(event, StateChanged)]
+        self.events += new
+
+    @property
+    def text(self) -> str:
+        """What the journal has said about its state, all of it."""
+        return "; ".join(self.texts)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A running Redis server of its own."""
+    with RedisServer(tmp_path / "redis") as running:
+        yield running
+
+
+@pytest.fixture
+def start(server: RedisServer, tmp_path: Path) -> Iterator[Callable[..., Dispatcher]]:
+    """Start dispatchers; they end with the test."""
+    started: list[Dispatcher] = []
+
+    def start_one(folder: str = "data", **options: int | float) -> Dispatcher:
+        dispatcher = Dispatcher(server, tmp_path / folder, **options)
+        started.append(dispatcher)
+        return dispatcher
+
+    yield start_one
+    for dispatcher in started:
+        dispatcher.journal.close()
+
+
+@pytest.fixture
+def people(server: RedisServer) -> Iterator[redis.Redis]:
+    """What somebody with redis-cli sees."""
+    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+        yield client
+
+
+def done(path: str, attempt: int = 1, reason: str = "") -> Transition:
+    return Transition(
+        time=1732285635.5,
+        path=path,
+        state=ActionState.DONE,
+        status=Status.SUCCESS,
+        cause=Cause.RESULT,
+        attempt=attempt,
+        reason=reason,
+    )
+
+
+def table(*paths: str) -> TableBuilt:
+    nodes = tuple(ActionNode(path=path, name=path) for path in paths)
+    return TableBuilt(time=1732285000.0, actions=nodes, options=DispatchOptions())
+
+
+def opened(run: int, *paths: str) -> RunOpened:
+    return RunOpened(time=1732285600.0, run=run, kind=RunKind.PHASE, phase="PULSE", paths=paths)
+
+
+def ended(run: int) -> RunEnded:
+    return RunEnded(
+        time=1732285700.0, run=run, outcome=RunOutcome.COMPLETED, counts=Counts(success=1)
+    )
+
+
+def stored(people: redis.Redis, shot: ShotKey = SHOT) -> list[ShotRecord]:
+    """All records of a shot, as Redis has them."""
+    entries = people.xrange(f"shotline:{shot.tree}:{shot.shot}:journal")
+    return [record for _, fields in entries for record in decode_records(fields["records"])]  # type: ignore[misc]
+
+
+def test_a_commit_can_be_read_with_redis_cli(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    records = (PulseCreated(time=1.0), table("A", "B"), opened(1, "A"), done("A"), ended(1))
+    seen = ServerSeen(time=5.0, server="SRV:1", liveness="alive")
+    reply = CommandDone(time=6.0, command="c1", reply="{}")
+    output = StoredOutput("TEST", 42, "A", 1, 0, ((1732285635.25, 1, b"one\ntwo"),))
+    where = dispatcher.commit(*records, system=(seen, reply), outputs=(output,))
+    assert where is Where.REDIS
+
+    assert stored(people) == list(records)
+    assert decode_record(people.hget("shotline:TEST:42:actions", "A")) == records[3]
+    node = people.hget("shotline:TEST:42:nodes", "B")
+    assert ActionNode.model_validate_json(node) == records[1].actions[1]  # type: ignore[union-attr]
+    runs = people.hgetall("shotline:TEST:42:runs")
+    assert {name: decode_record(text) for name, text in runs.items()} == {
+        "1 run_opened": records[2],
+        "1 run_ended": records[4],
+    }
+    assert people.lrange("shotline:TEST:42:output:A#1", 0, -1) == [
+        "0 2024-11-22T14:27:15.2500000Z out one\ntwo"
+    ]
+    assert people.hgetall("shotline:TEST:42:outputs") == {"A#1": "2"}
+    assert decode_record(people.hget("shotline:servers", "SRV:1")) == seen
+    assert people.zrange("shotline:shots", 0, -1) == ["TEST/42"]
+    assert people.smembers("shotline:open") == set()
+    assert people.hgetall("shotline:newest") == {"TEST": "42"}
+    assert people.get("shotline:current") == "TEST/42"
+    (_, claim), (commit_id, fields) = people.xrange("shotline:commits")
+    assert "claimed_by" in claim
+    assert commit_id == f"{dispatcher.term}-1"
+    assert fields["shots"] == "TEST/42"
+    assert decode_records(fields["system"]) == (seen, reply)
+
+
+def test_a_run_resets_its_own_actions_and_is_open(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    dispatcher.commit(table("A", "B"), opened(1, "A", "B"), done("A"), done("B"), ended(1))
+    dispatcher.commit(opened(2, "A"))
+    assert people.hkeys("shotline:TEST:42:actions") == ["B"]
+    assert people.smembers("shotline:open") == {"TEST/42"}
+
+
+def test_the_next_dispatcher_reads_what_the_last_one_wrote(
+    start: Callable[..., Dispatcher],
+) -> None:
+    first = start()
+    records = (PulseCreated(time=1.0), table("A"), opened(1, "A"), done("A"))
+    output = StoredOutput("TEST", 42, "A#B", 7, 0, ((5.0, 1, b"one\ntwo"),))
+    first.commit(*records, outputs=(output,))
+    first.commit(table("A"), shot=ShotKey("TEST", 43))
+    first.commit(table("A"), shot=ShotKey("OTHER", 7))
+    for number in range(5):
+        done_command = CommandDone(time=6.0, command=f"c{number}", reply="{}")
+        first.commit(system=(done_command,))
+    first.journal.close()
+
+    loaded = start(commands_max=3).loaded
+    assert loaded.term == first.term + 1
+    assert set(loaded.shots) == {SHOT, ShotKey("TEST", 43), ShotKey("OTHER", 7)}
+    assert loaded.shots[SHOT].records == records
+    assert loaded.shots[SHOT].output_lines == {("A#B", 7): 2}
+    assert loaded.open == {SHOT}
+    assert loaded.newest == {"TEST": 43, "OTHER": 7}
+    assert loaded.current == SHOT
+    assert {shot.key for shot in loaded.stored} == set(loaded.shots)
+    assert [command.command for command in loaded.commands] == ["c2", "c3", "c4"]
+    assert loaded.warnings == ()
+
+
+def test_closed_shots_that_are_not_the_newest_are_not_loaded(
+    start: Callable[..., Dispatcher],
+) -> None:
+    first = start()
+    first.commit(table("A"), opened(1, "A"), done("A"), ended(1))
+    first.commit(table("A"), shot=ShotKey("TEST", 43))
+    first.journal.close()
+    loaded = start().loaded
+    assert set(loaded.shots) == {ShotKey("TEST", 43)}
+    assert {shot.key for shot in loaded.stored} == {SHOT, ShotKey("TEST", 43)}
+
+
+def everything(people: redis.Redis) -> dict[str, bytes | None]:
+    return {key: people.dump(key) for key in people.scan_iter("shotline:*")}
+
+
+def test_a_repeated_commit_changes_nothing_and_counts_as_written(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    output = StoredOutput("TEST", 42, "A", 1, 0, ((5.0, 1, b"one"),))
+    dispatcher.commit(table("A"), done("A"), outputs=(output,))
+    before = everything(people)
+    dispatcher.number -= 1
+    assert dispatcher.commit(done("A", reason="again"), outputs=(output,)) is Where.REDIS
+    assert everything(people) == before
+
+
+def test_a_superseded_dispatcher_changes_nothing_and_learns_of_it(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    old = start("old")
+    old.commit(table("A"))
+    new = start("new")
+    before = everything(people)
+    old.begin(done("A"))
+    assert old.wait(SupersededByTerm).term == new.term
+    assert everything(people) == before
+    assert not [event for event in old.events if isinstance(event, Written)]
+
+
+def test_a_term_can_be_claimed_above_what_the_servers_know(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    dispatcher.term = dispatcher.journal.claim_term(100)
+    assert dispatcher.term == 101
+    assert dispatcher.commit(table("A")) is Where.REDIS
+    assert people.xrevrange("shotline:commits", count=1)[0][0] == "101-1"
+    with pytest.raises(JournalError, match="before the first commit"):
+        dispatcher.journal.claim_term(200)
+
+
+def test_the_term_is_above_the_journals_when_the_list_of_commits_was_removed(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    first = start()
+    first.term = first.journal.claim_term(50)
+    first.commit(table("A"))
+    first.journal.close()
+    people.delete("shotline:commits")
+    assert start().term == 52
+
+
+def test_nothing_is_lost_or_doubled_when_redis_is_killed_in_between(
+    start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis
+) -> None:
+    dispatcher = start()
+    dispatcher.commit(table("A"))
+    paths = [f"A{number}" for number in range(400)]
+    places = []
+    for number, path in enumerate(paths):
+        output = StoredOutput("TEST", 42, "A", 1, number, ((5.0, 1, path.encode()),))
+        dispatcher.begin(done(path), outputs=(output,))
+        if number in (100, 200, 300):
+            server.kill()
+        if number in (150, 250, 350):
+            server.start()
+        places.append(dispatcher.written().where)
+    dispatcher.state(JournalState.OK)
+    assert Where.SPILL in places
+    assert [r.path for r in stored(people) if isinstance(r, Transition)] == paths
+    assert set(people.hkeys("shotline:TEST:42:actions")) == set(paths)
+    lines = people.lrange("shotline:TEST:42:output:A#1", 0, -1)
+    assert [line.split()[-1] for line in lines] == paths
+    assert dispatcher.spill_file.stat().st_size == 0
+
+
+def test_what_redis_has_lost_is_written_again(
+    start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis
+) -> None:
+    """A crash of the machine forgets what was not synced yet; a rewound copy does the same."""
+    dispatcher = start()
+    dispatcher.commit(table("A"))
+    people.config_set("appendonly", "no")  # from here on Redis forgets what it is told
+    for number in range(10):
+        dispatcher.commit(done(f"A{number}"))
+    server.kill()
+    dispatcher.state(JournalState.DEGRADED)
+    assert dispatcher.commit(done("A10")) is Where.SPILL
+    server.start()
+    dispatcher.state(JournalState.OK)
+    assert not [event for event in dispatcher.events if isinstance(event, HistoryLost)]
+    paths = [record.path for record in stored(people) if isinstance(record, Transition)]
+    assert paths == [f"A{number}" for number in range(11)]
+
+
+def test_an_emptied_redis_gets_what_is_kept_and_the_dispatcher_hears_of_it(
+    start: Callable[..., Dispatcher], people: redis.Redis, server: RedisServer
+) -> None:
+    dispatcher = start(keep_bytes_max=1)
+    dispatcher.commit(table("A"), done("A"))
+    people.flushall()
+    server.restart()
+    assert dispatcher.wait(HistoryLost).after == "0-0"
+    dispatcher.state(JournalState.OK)
+    dispatcher.commit(done("A", reason="no table is there"))
+    snapshot = (table("A"), done("A", reason="as it stands"))
+    assert dispatcher.commit(*snapshot) is Where.REDIS
+    assert people.xrange("shotline:commits")[0][0] == f"{dispatcher.term}-0"  # still its term
+    dispatcher.journal.close()
+    assert start().loaded.shots[SHOT].records == snapshot
+
+
+def test_an_emptied_redis_gets_everything_when_everything_is_kept(
+    start: Callable[..., Dispatcher], people: redis.Redis, server: RedisServer
+) -> None:
+    dispatcher = start()
+    records = (table("A"), done("A"))
+    dispatcher.commit(*records)
+    people.flushall()
+    server.restart()
+    dispatcher.state(JournalState.OK)
+    assert stored(people) == list(records)
+    assert not [event for event in dispatcher.events if isinstance(event, HistoryLost)]
+
+
+def test_a_stopped_redis_never_blocks_and_gets_each_commit_once(
+    start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis
+) -> None:
+    dispatcher = start(timeout_s=0.5)
+    dispatcher.commit(table("A"))
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        big = "x" * 20_000_000  # more than the socket takes
+        assert dispatcher.commit(done("A0", reason=big)) is Where.SPILL
+        assert "has not answered for 0.5 s" in dispatcher.text
+        for number in range(1, 5):
+            assert dispatcher.commit(done(f"A{number}")) is Where.SPILL
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    dispatcher.state(JournalState.OK)
+    assert dispatcher.commit(done("A5")) is Where.REDIS
+    paths = [record.path for record in stored(people) if isinstance(record, Transition)]
+    assert paths == [f"A{number}" for number in range(6)]
+
+
+def test_with_the_spill_file_full_nothing_is_written_until_redis_is_back(
+    start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis
+) -> None:
+    dispatcher = start(spill_bytes_max=2000)
+    dispatcher.commit(table("A"))
+    server.kill()
+    dispatcher.state(JournalState.DEGRADED)
+    assert dispatcher.commit(done("A0", reason="x" * 1000)) is Where.SPILL
+    dispatcher.begin(done("A1", reason="x" * 1000))
+    stopped = dispatcher.state(JournalState.STOPPED)
+    assert "is full" in stopped.text
+    assert not [event for event in dispatcher.events if isinstance(event, Written)]
+    server.start()
+    assert dispatcher.written().where is Where.REDIS
+    dispatcher.state(JournalState.OK)
+    paths = [record.path for record in stored(people) if isinstance(record, Transition)]
+    assert paths == ["A0", "A1"]
+
+
+def test_a_read_only_redis_degrades_the_journal_until_it_takes_commits_again(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    dispatcher.commit(table("A"))
+    people.replicaof("127.0.0.1", "1")
+    assert dispatcher.commit(done("A0")) is Where.SPILL
+    people.replicaof("NO", "ONE")
+    dispatcher.state(JournalState.OK)
+    assert [r.path for r in stored(people) if isinstance(r, Transition)] == ["A0"]
+
+
+def test_a_redis_without_memory_degrades_the_journal_in_its_own_words(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    people.config_set("maxmemory", "1")
+    dispatcher.begin(table("A"))
+    assert "OOM" in dispatcher.state(JournalState.DEGRADED).text
+    assert dispatcher.written().where is Where.SPILL
+    people.config_set("maxmemory", "0")
+    dispatcher.state(JournalState.OK)
+    assert len(stored(people)) == 1
+
+
+def test_a_key_of_the_wrong_type_loses_nothing(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    people.set("shotline:TEST:42:journal", "mine")
+    assert dispatcher.commit(table("A")) is Where.SPILL
+    people.delete("shotline:TEST:42:journal")
+    dispatcher.state(JournalState.OK)
+    people.set("shotline:TEST:42:actions", "mine")
+    assert dispatcher.commit(done("A")) is Where.REDIS
+    assert "shotline:TEST:42:actions" in dispatcher.text
+    assert len(stored(people)) == 2
+
+
+def test_scripts_that_somebody_flushed_are_loaded_again(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    people.script_flush()
+    assert dispatcher.commit(table("A")) is Where.REDIS
+    people.script_flush()
+    dispatcher.journal.forget(1, (SHOT,))
+    assert dispatcher.wait(Forgotten).shots == ()
+
+
+def test_a_crash_of_dispatcher_and_redis_keeps_what_was_spilled(
+    start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis
+) -> None:
+    first = start()
+    first.commit(table("A"), opened(1, "A"))
+    server.kill()
+    first.state(JournalState.DEGRADED)
+    output = StoredOutput("TEST", 42, "A", 1, 0, ((5.0, 1, b"\xff\x00"),))
+    assert first.commit(done("A"), outputs=(output,)) is Where.SPILL
+    first.journal.close()
+    with first.spill_file.open("ab") as torn:
+        torn.write(b"\x00\x00\x00")
+    server.start()
+    second = start()
+    assert second.loaded.shots[SHOT].records == (table("A"), opened(1, "A"), done("A"))
+    assert second.loaded.shots[SHOT].output_lines == {("A", 1): 1}
+    assert second.term == first.term + 1
+    assert any("1 commits of the spill file" in text for text in second.loaded.warnings)
+    assert second.spill_file.stat().st_size == 0
+
+
+def test_spilled_commits_of_a_superseded_dispatcher_are_set_aside(
+    start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis
+) -> None:
+    first = start("first")
+    first.commit(table("A"))
+    server.kill()
+    first.state(JournalState.DEGRADED)
+    first.commit(done("A"))
+    first.journal.close()
+    server.start()
+    other = start("other")
+    before = stored(people)
+    third = start("first")
+    assert third.term == other.term + 1
+    assert stored(people) == before
+    assert any("superseded" in text for text in third.loaded.warnings)
+    aside = third.spill_file.with_name("journal.spill.set-aside-1")
+    assert b"transition" in aside.read_bytes()
+
+
+def test_two_dispatchers_do_not_share_a_spill_file(start: Callable[..., Dispatcher]) -> None:
+    start()
+    with pytest.raises(JournalError, match="another dispatcher uses the spill file"):
+        start()
+
+
+def test_without_redis_the_start_says_what_to_do(server: RedisServer, tmp_path: Path) -> None:
+    server.stop()
+    journal = RedisJournal(
+        RedisSection(url=server.url, retry_s=0.01), JournalSection(spill_file=tmp_path / "spill")
+    )
+    with pytest.raises(JournalError, match=r"Redis at 127\.0\.0\.1:\d+/0 cannot be reached"):
+        journal.load(0.05)
+    journal.close()
+
+
+def test_settings_that_lose_data_are_named(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    people.config_set("maxmemory-policy", "allkeys-lru")
+    people.config_set("appendonly", "no")
+    policy, append = start().loaded.warnings
+    assert "maxmemory-policy is allkeys-lru" in policy
+    assert "appendonly is no" in append
+
+
+def test_a_table_of_ten_thousand_actions(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    paths = [f"\\TEST::TOP.GROUP{number // 100}:ACTION_{number}" for number in range(10_000)]
+    built = table(*paths)
+    transitions = [done(path) for path in paths]
+    assert dispatcher.commit(built, opened(1, *paths), *transitions) is Where.REDIS
+    assert people.hlen("shotline:TEST:42:nodes") == 10_000
+    assert people.hlen("shotline:TEST:42:actions") == 10_000
+    dispatcher.journal.read_shot(5, SHOT)
+    read = dispatcher.wait(ShotRead)
+    assert read.records == (built, opened(1, *paths), *transitions)
+
+
+def test_output_comes_back_byte_by_byte(start: Callable[..., Dispatcher]) -> None:
+    dispatcher = start()
+    every_byte = bytes(byte for byte in range(256) if byte != 10)
+    pieces = (
+        (1732285635.1234567, 1, every_byte),
+        (1732285635.9999999, 2, b"\n\nthree lines, two of them empty"),
+        (1732285636.0, 0, b""),
+    )
+    lines = [
+        StoredLine(0, pieces[0][0], 1, every_byte),
+        StoredLine(1, pieces[1][0], 2, b""),
+        StoredLine(2, pieces[1][0], 2, b""),
+        StoredLine(3, pieces[1][0], 2, b"three lines, two of them empty"),
+        StoredLine(4, pieces[2][0], 0, b""),
+    ]
+    path = "\\TEST::TOP:A#1"
+    dispatcher.commit(outputs=(StoredOutput("TEST", 42, path, 2, 0, pieces),))
+    dispatcher.journal.read_output(1, SHOT, path, 2, 0, 100)
+    assert dispatcher.wait(OutputRead) == OutputRead(1, tuple(lines), 5)
+    dispatcher.journal.read_output(2, SHOT, path, 2, 2, 2)
+    read = dispatcher.wait(OutputRead)
+    assert read == OutputRead(2, tuple(lines[2:4]), 5)
+    assert read.more
+    dispatcher.journal.read_output(3, SHOT, path, 1, 0, 100)
+    assert dispatcher.wait(OutputRead) == OutputRead(3, (), 0)
+    dispatcher.journal.attempts_with_output(4, SHOT, path)
+    assert dispatcher.wait(AttemptsRead) == AttemptsRead(4, {2: 5})
+
+
+def test_long_output_is_read_in_pages(start: Callable[..., Dispatcher]) -> None:
+    dispatcher = start()
+    first = 0
+    for _ in range(3):
+        pieces = tuple((5.0, 1, b"%d\n%d" % (n, n)) for n in range(10_000))
+        dispatcher.commit(outputs=(StoredOutput("TEST", 42, "A", 1, first, pieces),))
+        first += 20_000
+    dispatcher.journal.read_output(1, SHOT, "A", 1, 123, 50_001)
+    lines = dispatcher.wait(OutputRead).lines
+    assert [line.number for line in lines] == list(range(123, 50_124))
+    assert all(line.text == b"%d" % (line.number % 20_000 // 2) for line in lines)
+
+
+def test_forgotten_shots_are_gone_and_open_ones_are_kept(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    output = StoredOutput("TEST", 1, "A", 1, 0, ((5.0, 1, b"one"),))
+    old, held, newest, current = (ShotKey("TEST", shot) for shot in (1, 2, 3, 4))
+    dispatcher.commit(table("A"), opened(1, "A"), ended(1), shot=old, outputs=(output,))
+    dispatcher.commit(table("A"), opened(1, "A"), shot=held)
+    dispatcher.commit(table("A"), shot=newest)
+    dispatcher.commit(PulseCreated(time=5.0), shot=current)
+    dispatcher.journal.forget(1, (old, held, newest, current))
+    assert dispatcher.wait(Forgotten).shots == (old,)
+    assert not list(people.scan_iter("shotline:TEST:1:*"))
+    assert people.zscore("shotline:shots", "TEST/1") is None
+    assert len(stored(people, held)) == 2
+    dispatcher.journal.read_shot(2, old)
+    assert dispatcher.wait(ShotRead).records == ()
+
+
+def test_requests_are_answered_while_redis_is_away(
+    start: Callable[..., Dispatcher], server: RedisServer
+) -> None:
+    dispatcher = start()
+    server.kill()
+    dispatcher.state(JournalState.DEGRADED)
+    dispatcher.journal.read_shot(1, SHOT)
+    assert "is away" in dispatcher.wait(ReadFailed).text
+
+
+def test_requests_under_way_are_answered_when_the_connection_breaks(
+    start: Callable[..., Dispatcher], server: RedisServer
+) -> None:
+    dispatcher = start()
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGSTOP)
+    dispatcher.journal.read_shot(1, SHOT)
+    dispatcher.poll()
+    server.kill()
+    assert dispatcher.wait(ReadFailed).request == 1
+
+
+def test_marks_are_records_like_others(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    dispatcher.commit(Mark(time=7.0))
+    assert stored(people) == [Mark(time=7.0)]

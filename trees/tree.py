@@ -6,12 +6,13 @@ mdsthin). Calls may block or crash; the dispatcher makes them in a worker proces
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
 from pydantic import Field, JsonValue
 
 from shotline.common.model import Model
 from shotline.trees.condition import Expression
+from shotline.trees.options import DispatchOptions
 
 
 class DispatchType(StrEnum):
@@ -163,3 +164,19 @@ class Tree(Protocol):
 
     def close(self) -> None:
         """Close files and connections."""
+
+
+@runtime_checkable
+class DeclaresOptions(Protocol):
+    """A tree that says itself how it is dispatched; the configuration's word goes before it."""
+
+    def options(self, shot: int) -> DispatchOptions:
+        """Return the options of a shot."""
+
+
+@runtime_checkable
+class WritesStatus(Protocol):
+    """A tree whose nodes keep a status (MDSplus NCI status)."""
+
+    def write_status(self, shot: int, path: str, code: int) -> None:
+        """Write an action's status to its node, as the C dispatcher does."""

@@ -1,0 +1,306 @@
+"""An mdsip server through mdsthin, on recorded answers of a real one."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support import mdsip
+from tests.support.mdsip.replay import ReplayServer
+
+from shotline.common.actions import AttemptId
+from shotline.trees.condition import references
+from shotline.trees.mdsip import MdsipConnection, MdsplusFailure
+from shotline.trees.mdsip_execute import MdsipExecutor
+from shotline.trees.mdsip_tree import MdsipTree
+from shotline.trees.open_tree import open_tree
+from shotline.trees.source import MdsipSource
+from shotline.trees.tree import (
+    ActionNode,
+    ConditionWhen,
+    ConnectionLost,
+    MdsplusTask,
+    Phase,
+    PulseExists,
+    SequenceWhen,
+    TreeError,
+    UnusableWhen,
+)
+
+EXPECTED: list[dict[str, Any]] = json.loads(
+    (Path(mdsip.__file__).parent / "actions.json").read_text(encoding="utf-8")
+)["actions"]
+PHASE_NAMES = {40: "STORE"}  # the site's name of a phase that a node gives by number
+
+
+@pytest.fixture
+def server() -> Iterator[ReplayServer]:
+    with ReplayServer() as running:
+        yield running
+
+
+@pytest.fixture
+def tree(server: ReplayServer) -> Iterator[MdsipTree]:
+    tree = MdsipTree("test", MdsipSource(url=server.url, read_timeout_s=20))
+    yield tree
+    tree.close()
+
+
+def attempt(name: str, shot: int = 1) -> AttemptId:
+    return AttemptId("TEST", shot, f"\\TEST::TOP:{name}", 1)
+
+
+TASK = MdsplusTask(nid=0, task_kind="unknown", text="")
+
+
+# ------------------------------------------------------------------ reading
+
+
+def as_recorded(node: ActionNode) -> dict[str, Any]:
+    """Return a node in the form of actions.json."""
+    task = node.task
+    assert isinstance(task, MdsplusTask)
+    when: dict[str, Any] = {"kind": node.when.kind, "text": node.when.text}
+    if isinstance(node.when, SequenceWhen):
+        when["number"] = node.when.number
+    elif isinstance(node.when, ConditionWhen):
+        when["references"] = [one.path for one in references(node.when.expression)]
+    elif isinstance(node.when, UnusableWhen):
+        when["kind"] = "invalid"
+    return {
+        "nid": node.nid,
+        "path": node.path,
+        "minpath": node.name,
+        "server_class": node.server_class,
+        "phase": node.phase,
+        "dispatch_type": node.dispatch_type.value,
+        "when": when,
+        "completion_event": node.completion_event,
+        "task_kind": task.task_kind,
+        "task_timeout": node.timeout_s,
+        "task_text": task.text,
+        "on": node.on,
+        "node_on": node.node_on,
+        "parent_on": node.parent_on,
+        "essential": node.essential,
+        "text": node.text,
+    }
+
+
+def test_every_field_of_every_action_is_as_native_mdsplus_reads_it(
+    server: ReplayServer, tree: MdsipTree
+) -> None:
+    nodes = tree.actions(1)
+    expected = [
+        {key: value for key, value in one.items() if key != "dispatch_type_code"}
+        | {"phase": PHASE_NAMES.get(one["phase"], one["phase"])}
+        for one in EXPECTED
+    ]
+    assert [as_recorded(node) for node in nodes] == expected
+    assert [node.name for node in nodes if node.unreadable] == []
+    assert server.unrecorded == []
+
+
+def test_reading_evaluates_no_task(server: ReplayServer, tree: MdsipTree) -> None:
+    tree.actions(1)
+    tree.action(1, "FAIL")
+    assert server.asked("do_task") == []
+    assert server.asked("task_of") == []
+
+
+def test_a_method_with_further_arguments_keeps_its_time_limit(tree: MdsipTree) -> None:
+    assert tree.action(1, "\\TEST::TOP:TIMEOUT").timeout_s == 1.0
+
+
+def test_one_node_that_is_not_there(tree: MdsipTree) -> None:
+    with pytest.raises(TreeError, match="TEST/1 has no action NOSUCH"):
+        tree.action(1, "NOSUCH")
+
+
+def test_phases_are_the_sites(tree: MdsipTree) -> None:
+    phases = tree.phases(1)
+    assert Phase(name="STORE", number=40) in phases
+    assert [phase.number for phase in phases] == sorted(phase.number for phase in phases)
+    assert (phases[0].name, phases[-1].name) == ("OFF", "FINISH_SHOT")
+
+
+def test_a_shot_that_does_not_exist(tree: MdsipTree) -> None:
+    with pytest.raises(MdsplusFailure, match=r"cannot open TEST/99 .*%TREE-E-FOPENR"):
+        tree.actions(99)
+
+
+def test_another_client_that_opens_another_tree_meanwhile(
+    server: ReplayServer, tree: MdsipTree
+) -> None:
+    """Its nodes would be read as ours; the check at the end finds it and all is read again."""
+    server.hold = "phase_name_lookup"
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.extend(node.name for node in tree.actions(1)))
+    reader.start()
+    assert server.held.wait(20)
+    server.trees.append("TEST/7")
+    server.release.set()
+    reader.join(20)
+    assert len(read) == len(EXPECTED)
+    assert len(server.asked("TreeOpen")) == 2
+
+
+def test_trees_do_not_pile_up_on_the_server(server: ReplayServer, tree: MdsipTree) -> None:
+    tree.actions(1)
+    tree.actions(7)
+    assert server.trees == ["TEST/7"]
+
+
+# ------------------------------------------------------------------ pulses and events
+
+
+def test_create_pulse(server: ReplayServer, tree: MdsipTree) -> None:
+    tree.create_pulse(7, replace=True)
+    assert server.asked("tcl(")[0][0] == 'tcl("create pulse 7",_o)'
+    assert server.trees == []
+    assert server.unrecorded == []
+
+
+def test_a_pulse_that_exists(server: ReplayServer, tree: MdsipTree) -> None:
+    with pytest.raises(PulseExists, match="TEST/1 exists already"):
+        tree.create_pulse(1, replace=False)
+    assert server.asked("tcl(") == []
+
+
+@pytest.mark.parametrize("shot", [0, -1])
+def test_the_model_is_no_pulse(server: ReplayServer, tree: MdsipTree, shot: int) -> None:
+    with pytest.raises(TreeError, match="not a shot number"):
+        tree.create_pulse(shot, replace=True)
+    assert server.requests == []
+
+
+def test_events_carry_the_shot(server: ReplayServer, tree: MdsipTree) -> None:
+    tree.raise_event("INIT_A_DONE", 258)
+    assert server.requests == [("setevent($,$)", "INIT_A_DONE", b"\x02\x01\x00\x00")]
+
+
+# ------------------------------------------------------------------ executing
+
+
+@pytest.mark.parametrize(
+    ("name", "ok", "code", "text"),
+    [
+        ("INIT_A", True, 1, "%SS-S-SUCCESS, Success"),
+        ("INIT_C", True, 65545, "%MDSPLUS-S-SUCCESS, Success"),
+        ("STORE_B", True, 265389633, "%TREE-S-SUCCESS, Operation successful"),
+        # These are raised.
+        ("BADTYPE", False, 265519210, "%TDI-E-INVDTYDSC, Storage data type is not valid"),
+        ("FAIL", False, 265519154, "%TDI-E-ABORT, Program requested abort"),
+        # These come back as values.
+        ("PROGRAM", False, 65554, "%MDSPLUS-E-ERROR, Error"),
+        ("FAIL_PY", False, 662480186, "%PY-E-UNHANDLED_EXCEPTION, Python device raised an"),
+    ],
+)
+def test_both_channels_by_which_a_task_ends(
+    server: ReplayServer, name: str, *, ok: bool, code: int, text: str
+) -> None:
+    executor = MdsipExecutor(server.url)
+    outcome = executor.execute(TASK, attempt(name))
+    executor.close()
+    assert (outcome.ok, outcome.code) == (ok, code)
+    assert text in outcome.text
+
+
+def test_the_status_of_a_facility_without_a_name_is_asked_of_the_server(
+    server: ReplayServer,
+) -> None:
+    connection = MdsipConnection(
+        server.url, connect_timeout_s=20, answer_timeout_s=20, keep_alive_s=15
+    )
+    assert connection.status_text(65554) == "%MDSPLUS-E-ERROR, Error"
+    assert connection.status_text(123456) == "MDSplus status 123456"
+    connection.close()
+
+
+def test_the_tree_is_opened_again_when_the_shot_changes(server: ReplayServer) -> None:
+    executor = MdsipExecutor(server.url)
+    for shot in (1, 1, 7):
+        assert executor.execute(TASK, attempt("INIT_D", shot)).ok
+    executor.close()
+    assert server.trees == ["TEST/7"]
+    assert server.unrecorded == []
+
+
+def test_no_server_is_a_failure_that_says_it_never_started(server: ReplayServer) -> None:
+    server.stop()
+    outcome = MdsipExecutor(server.url).execute(TASK, attempt("INIT_A"))
+    assert not outcome.ok
+    assert outcome.text.startswith("was not started: cannot connect to the mdsip server at")
+
+
+def test_a_server_that_refuses_us() -> None:
+    with ReplayServer(refuse_login=True) as server:
+        outcome = MdsipExecutor(server.url).execute(TASK, attempt("INIT_A"))
+    assert not outcome.ok
+    assert "Failed to login" in outcome.text
+
+
+@pytest.mark.parametrize("fault", ["drop_at", "truncate_at"])
+def test_a_line_that_breaks_in_mid_action_leaves_the_outcome_unknown(fault: str) -> None:
+    """The second request is the task; nobody runs it a second time."""
+    with ReplayServer(**{fault: 2}) as server:  # type: ignore[arg-type]
+        executor = MdsipExecutor(server.url)
+        with pytest.raises(ConnectionLost, match="was lost"):
+            executor.execute(TASK, attempt("INIT_A"))
+        assert len(server.asked("do_task")) == 1
+        assert executor.execute(TASK, attempt("INIT_C")).ok
+        executor.close()
+        assert server.logins == 2
+
+
+def test_a_server_that_dies_in_mid_action(server: ReplayServer) -> None:
+    server.hold = "do_task"
+    executor = MdsipExecutor(server.url)
+    seen: list[str] = []
+
+    def execute() -> None:
+        try:
+            executor.execute(TASK, attempt("SLEEP"))
+        except ConnectionLost as error:
+            seen.append(str(error))
+
+    running = threading.Thread(target=execute)
+    running.start()
+    assert server.held.wait(20)
+    server.stop()
+    running.join(20)
+    assert len(seen) == 1
+    server.release.set()
+    server.start()
+    assert executor.execute(TASK, attempt("INIT_A")).ok
+    executor.close()
+
+
+def test_a_connection_that_broke_while_it_was_idle_is_made_again(server: ReplayServer) -> None:
+    executor = MdsipExecutor(server.url)
+    assert executor.execute(TASK, attempt("INIT_A")).ok
+    server.stop()
+    server.start()
+    assert executor.execute(TASK, attempt("INIT_B")).ok
+    executor.close()
+    assert len(server.asked("do_task")) == 2
+
+
+def test_a_server_that_does_not_answer_while_a_table_is_read() -> None:
+    with ReplayServer(hold="PARENT_STATE") as server:
+        tree = MdsipTree("TEST", MdsipSource(url=server.url, read_timeout_s=0.2))
+        with pytest.raises(ConnectionLost, match="timed out"):
+            tree.actions(1)
+        server.release.set()
+        # The late answer must not be taken for the next one.
+        assert MdsipTree("TEST", MdsipSource(url=server.url)).action(1, "FAIL").essential
+        assert len(tree.actions(1)) == len(EXPECTED)
+        tree.close()
+
+
+def test_open_tree_makes_the_adapter(server: ReplayServer) -> None:
+    tree = open_tree("test", MdsipSource(url=server.url))
+    assert len(tree.actions(1)) == len(EXPECTED)
+    tree.close()

@@ -1,0 +1,275 @@
+"""What MDSplus records mean: all forms of `when`, phases, tasks, and what has no meaning."""
+
+import pytest
+
+from shotline.trees import mdsplus_records as records
+from shotline.trees.condition import And, Expression, Not, Or, Reference
+from shotline.trees.mdsplus_records import NodeFacts, action_node, when_of
+from shotline.trees.mdsplus_terms import (
+    ACTION,
+    CONDITION,
+    DEPENDENCY,
+    DISPATCH,
+    FUNCTION,
+    METHOD,
+    PROCEDURE,
+    PROGRAM,
+    ROUTINE,
+    NodeRef,
+    Nothing,
+    Number,
+    Other,
+    PathRef,
+    Record,
+    Term,
+    Text,
+)
+from shotline.trees.tree import (
+    ActionNode,
+    ConditionWhen,
+    DispatchType,
+    MdsplusTask,
+    SequenceWhen,
+    UnusableWhen,
+)
+
+A, B, C = (Reference(path=f"\\T::TOP:{name}") for name in "ABC")
+MISSING = Reference(path="\\T::TOP:GONE", missing=True)
+NUMBER_NODE, TEXT_NODE, ARRAY_NODE = 90, 91, 92
+
+
+class Lookup:
+    """A tree of three actions and three other nodes."""
+
+    def action_path(self, nid: int) -> str | None:
+        return {1: A.path, 2: B.path, 3: C.path}.get(nid)
+
+    def node_path(self, nid: int) -> str:
+        return f"\\T::TOP:NODE{nid}"
+
+    def node_value(self, nid: int) -> int | float | str | None:
+        values: dict[int, int | float | str] = {NUMBER_NODE: 20, TEXT_NODE: "SRV_N"}
+        return values.get(nid)
+
+    def full_path(self, path: str) -> str:
+        return f"\\T::TOP:{path}"
+
+    def phase_name(self, number: int) -> str | None:
+        return {40: "STORE"}.get(number)
+
+
+LOOKUP = Lookup()
+FACTS = NodeFacts(
+    nid=7, path="\\T::TOP:X", name="X", on=True, node_on=True, parent_on=True, essential=True
+)
+a, b, c, gone = NodeRef(1), NodeRef(2), NodeRef(3), PathRef("GONE")
+
+
+def call(code: int, *parts: Term) -> Record:
+    return Record(FUNCTION, code, parts)
+
+
+def dependency(code: int, *parts: Term) -> Record:
+    return Record(DEPENDENCY, code, parts)
+
+
+def condition(code: int, *parts: Term) -> Record:
+    return Record(CONDITION, code, parts)
+
+
+@pytest.mark.parametrize(
+    ("term", "expected"),
+    [
+        (a, A),
+        (gone, MISSING),
+        (call(records.AND, a, b), And(operands=(A, B))),
+        (call(records.OR, a, b), Or(operands=(A, B))),
+        (call(records.NOT, a), Not(operand=A)),
+        (call(records.AND, call(records.AND, a, b), c), And(operands=(A, B, C))),
+        (
+            call(records.AND, call(records.OR, a, b), call(records.NOT, gone)),
+            And(operands=(Or(operands=(A, B)), Not(operand=MISSING))),
+        ),
+        (call(records.AND_NOT, a, b), And(operands=(A, Not(operand=B)))),
+        (call(records.OR_NOT, a, b), Or(operands=(A, Not(operand=B)))),
+        (call(records.NAND, a, b), Not(operand=And(operands=(A, B)))),
+        (call(records.NOR, a, b), Not(operand=Or(operands=(A, B)))),
+        (dependency(records.DEPENDENCY_AND, a, b), And(operands=(A, B))),
+        (dependency(records.DEPENDENCY_OR, a, b), Or(operands=(A, B))),
+        (dependency(records.DEPENDENCY_OF, a), A),
+        (condition(records.NEGATE_CONDITION, a), Not(operand=A)),
+        (condition(records.IGNORE_UNDEFINED, a), A),
+        (condition(records.IGNORE_STATUS, a), Or(operands=(A, Not(operand=A)))),
+        (
+            dependency(records.DEPENDENCY_AND, a, condition(records.IGNORE_UNDEFINED, gone), b),
+            And(operands=(A, B)),
+        ),
+    ],
+)
+def test_conditions(term: Term, expected: Expression) -> None:
+    assert when_of(term, "text", LOOKUP) == ConditionWhen(expression=expected, text="text")
+
+
+@pytest.mark.parametrize(
+    ("term", "number"),
+    [
+        (Number(10), 10),
+        (Number(10.0), 10),
+        (call(records.ADD, Number(5), Number(5)), 10),
+        (call(records.SUBTRACT, Number(5), call(records.UNARY_MINUS, Number(5))), 10),
+        (call(records.MULTIPLY, Number(2.5), Number(4)), 10),
+        (call(records.DIVIDE, Number(20), Number(2)), 10),
+        (call(records.UNARY_PLUS, Number(0)), 0),
+        (Number(-3), -3),
+        (NodeRef(NUMBER_NODE), 20),
+        (call(records.ADD, NodeRef(NUMBER_NODE), Number(1)), 21),
+    ],
+)
+def test_numbers(term: Term, number: int) -> None:
+    assert when_of(term, "text", LOOKUP) == SequenceWhen(number=number, text="text")
+
+
+@pytest.mark.parametrize(
+    ("term", "why"),
+    [
+        (Nothing(), "is missing"),
+        (Text("SOME_EVENT"), "is a text, not a condition"),
+        (Number(2.5), "is not a whole number (2.5)"),
+        (Number(float("nan")), "is not a whole number (nan)"),
+        (Number(2**40), "is a number beyond 2147483647"),
+        (call(records.DIVIDE, Number(1), Number(0)), "cannot be evaluated (division by zero)"),
+        (call(records.DIVIDE, Number(1), Number(2)), "is not a whole number (0.5)"),
+        (call(records.AND, a, Number(1)), "has a number where an action is expected"),
+        (call(records.ADD, a, Number(1)), "uses a function that has no meaning in a condition"),
+        (call(156, a, b), "uses a function that has no meaning in a condition"),
+        (call(records.NOT), "has an operator with the wrong number of operands"),
+        (call(records.AND), "has an operator without operands"),
+        (
+            dependency(records.DEPENDENCY_OF, a, b),
+            "is a dependency OF, which has no meaning as a condition over actions",
+        ),
+        (dependency(99, a), "is a dependency of the unknown kind 99"),
+        (condition(99, a), "is a condition of the unknown kind 99"),
+        (
+            condition(records.IGNORE_UNDEFINED, gone),
+            "has nothing left once undefined actions are ignored",
+        ),
+        (NodeRef(ARRAY_NODE), "refers to \\T::TOP:NODE92, which is no action"),
+        (call(records.AND, a, NodeRef(5)), "refers to \\T::TOP:NODE5, which is no action"),
+        (Other(4), "is not a condition over actions"),
+    ],
+)
+def test_what_has_no_meaning_says_why(term: Term, why: str) -> None:
+    assert when_of(term, "text", LOOKUP) == UnusableWhen(text="text", why=why)
+
+
+ONE, TEN, NOTHING = Number(1), Number(10), Nothing()
+SRV_A, INIT = Text("SRV_A"), Text("INIT")
+
+
+def node(
+    task: Term = ONE,
+    *,
+    code: int = 2,
+    server_class: Term = SRV_A,
+    phase: Term = INIT,
+    when: Term = TEN,
+    event: Term = NOTHING,
+    text: str = "",
+) -> ActionNode:
+    dispatch = Record(DISPATCH, code, (server_class, phase, when, event))
+    record = Record(ACTION, 0, (dispatch, task, Nothing(), Nothing(), Nothing()))
+    return action_node(FACTS, record, text, LOOKUP, "host:8000")
+
+
+def test_an_action_with_everything() -> None:
+    text = 'Build_Action(Build_Dispatch(2, "SRV_A", 40, 5+5, "E"), Build_Method(3D0, "go", X), *)'
+    method = Record(METHOD, 0, (Number(3.0), Text("go"), a, Number(5)))
+    when = call(records.ADD, Number(5), Number(5))
+    assert node(method, phase=Number(40), when=when, event=Text("E "), text=text) == ActionNode(
+        path="\\T::TOP:X",
+        name="X",
+        nid=7,
+        server_class="SRV_A",
+        phase="STORE",
+        dispatch_type=DispatchType.SEQUENTIAL,
+        when=SequenceWhen(number=10, text="5+5"),
+        completion_event="E",
+        task=MdsplusTask(
+            nid=7, task_kind="method", text='Build_Method(3D0, "go", X)', url="host:8000"
+        ),
+        timeout_s=3.0,
+        essential=True,
+        text=text,
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "timeout_s"),
+    [
+        (Number(1), "expression", None),
+        (call(98, Number(1)), "expression", None),
+        (Record(METHOD, 0, (Nothing(), Text("m"), a)), "method", None),
+        (Record(PROGRAM, 0, (Number(10.0), Text("ls"))), "program", 10.0),
+        (Record(ROUTINE, 0, (Number(2), Text("l"), Text("r"))), "routine", 2.0),
+        (Record(PROCEDURE, 0, (Number(0), Text("l"), Text("p"))), "procedure", None),
+        (Record(PROGRAM, 0, (NodeRef(NUMBER_NODE), Text("ls"))), "program", 20.0),
+    ],
+)
+def test_tasks_and_their_time_limits(task: Term, kind: str, timeout_s: float | None) -> None:
+    read = node(task)
+    assert isinstance(read.task, MdsplusTask)
+    assert (read.task.task_kind, read.timeout_s, read.unreadable) == (kind, timeout_s, None)
+
+
+def test_server_class_in_a_node() -> None:
+    assert node(server_class=NodeRef(TEXT_NODE)).server_class == "SRV_N"
+
+
+@pytest.mark.parametrize(
+    ("read", "why"),
+    [
+        (node(Nothing()), "it has no task"),
+        (node(server_class=Nothing()), "it names no server class"),
+        (node(server_class=Text("  ")), "it names no server class"),
+        (
+            node(server_class=PathRef("S")),
+            "server class: refers to the missing node S; it names no server class",
+        ),
+        (node(phase=Nothing()), "phase: is missing"),
+        (node(phase=Number(77)), "phase: 77 is not in the site's phase table"),
+        (node(event=Number(1)), "completion event: is not a text"),
+        (
+            node(
+                when=Text("X"),
+                text='Build_Action(Build_Dispatch(2, "A", "P", "X", *), 1, *, *, *)',
+            ),
+            '`when` is a text, not a condition: "X"',
+        ),
+        (
+            node(Record(METHOD, 0, (Text("3"), Text("m"), a))),
+            "the time limit of its task is not a number of seconds",
+        ),
+        (action_node(FACTS, Number(3), "3", LOOKUP), "the node holds no action record"),
+        (
+            action_node(FACTS, Record(ACTION, 0, ()), "", LOOKUP),
+            "the action has no dispatch part",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_shown_with_its_reason(read: ActionNode, why: str) -> None:
+    assert read.unreadable == why
+    assert (read.path, read.nid, read.essential) == (FACTS.path, FACTS.nid, FACTS.essential)
+
+
+def test_an_asynchronous_action_waits_for_an_event_and_is_readable() -> None:
+    read = node(code=1, when=Text("SOME_EVENT"))
+    assert read.dispatch_type is DispatchType.ASYNCHRONOUS
+    assert read.unreadable is None
+
+
+def test_the_opcodes_are_those_of_mdsplus() -> None:
+    functions = pytest.importorskip("mdsthin.internals.opcbuiltins", reason="mdsthin is missing")
+    names = ("AND", "AND_NOT", "NAND", "NOR", "NOT", "OR", "OR_NOT", "ADD", "SUBTRACT")
+    for name in (*names, "MULTIPLY", "DIVIDE", "UNARY_MINUS", "UNARY_PLUS"):
+        assert functions.OPCODE_MAP[name] == getattr(records, name)

@@ -1,0 +1,183 @@
+"""A connection to an mdsip server, through mdsthin: the only file that imports it.
+
+mdsthin's descriptors, exceptions and sockets stay inside; out come plain values and our errors.
+What is asked for is `mdsip_tree`'s and `mdsip_execute`'s.
+"""
+
+import re
+import socket
+import threading
+from contextlib import suppress
+from typing import Final, cast
+
+import mdsthin
+from mdsthin.exceptions import EXCEPTION_MAP, MdsException
+
+from shotline.trees.tree import ConnectionLost, TreeError
+
+_UNKNOWN_STATUS: Final = re.compile(r"Unknown status: (-?\d+)")
+
+Scalar = int | float | str | bytes
+
+
+class MdsplusFailure(TreeError):
+    """MDSplus answered with a failure; `status` is its number, 0 when there is none."""
+
+    def __init__(self, status: int, text: str) -> None:
+        self.status = status
+        super().__init__(text)
+
+
+class MdsipConnection:
+    """One connection, made when it is first needed and made again after it was lost.
+
+    Not for use by several threads at once. `answer_timeout_s` None waits as long as it takes; a
+    dead host is noticed by keep-alive all the same.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        connect_timeout_s: float,
+        answer_timeout_s: float | None,
+        keep_alive_s: int,
+    ) -> None:
+        self.url = url
+        self._connect_timeout_s = connect_timeout_s
+        self._answer_timeout_s = answer_timeout_s
+        self._keep_alive_s = keep_alive_s
+        self._connection: mdsthin.Connection | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection that was not seen to break."""
+        return self._connection is not None
+
+    def connect(self) -> None:
+        """Make the connection if there is none. Raise TreeError: nothing was asked yet."""
+        if self._connection is not None:
+            return
+        try:
+            connection = mdsthin.Connection(self.url, timeout=self._connect_timeout_s)
+        except (OSError, MdsException, ValueError) as error:
+            raise TreeError(
+                f"cannot connect to the mdsip server at {self.url}: {_in_words(error)}"
+            ) from None
+        _set_up_socket(connection, self._answer_timeout_s, self._keep_alive_s)
+        self._connection = connection
+
+    def ask(self, expression: str, *arguments: Scalar) -> list[Scalar] | Scalar | None:
+        """Return the value of a TDI expression: a scalar, a list, or None for no value.
+
+        Raise MdsplusFailure when MDSplus refuses it; ConnectionLost when no answer came, so that
+        nobody knows whether it was carried out.
+        """
+        self.connect()
+        try:
+            answer = cast("mdsthin.Connection", self._connection).get(
+                expression, *map(_argument, arguments)
+            )
+            return _plain(answer.data() if answer is not None else None)
+        except MdsException as error:
+            raise _failure_of(error) from None
+        except OSError as error:
+            self.close()
+            raise ConnectionLost(
+                f"the connection to the mdsip server at {self.url} was lost ({_in_words(error)})"
+            ) from None
+        except Exception as error:  # mdsthin raises anything for bytes that it does not know
+            self.close()
+            raise ConnectionLost(
+                f"the mdsip server at {self.url} gave an answer that cannot be read ({error!r})"
+            ) from error
+
+    def number(self, expression: str, *arguments: Scalar) -> int:
+        """Return the value of an expression as a whole number."""
+        answer = self.ask(expression, *arguments)
+        if isinstance(answer, int | float):
+            return int(answer)
+        raise TreeError(f"{self.url} answered {answer!r} to {expression}, not a number")
+
+    def text(self, expression: str, *arguments: Scalar) -> str:
+        """Return the value of an expression as text, "" when it has none."""
+        answer = self.ask(expression, *arguments)
+        return answer.rstrip() if isinstance(answer, str) else ""
+
+    def several(self, expression: str) -> list[Scalar]:
+        """Return the value of an expression as a list, also when it is only one."""
+        answer = self.ask(expression)
+        if answer is None:
+            return []
+        return answer if isinstance(answer, list) else [answer]
+
+    def open_tree(self, tree: str, shot: int) -> None:
+        """Make (tree, shot) the server's current tree."""
+        status = self.number("TreeOpen($,$)", tree, shot)
+        if not status & 1:
+            raise MdsplusFailure(
+                status, f"cannot open {tree}/{shot} at {self.url}: {self.status_text(status)}"
+            )
+
+    def close_tree(self, tree: str, shot: int) -> None:
+        """Close (tree, shot) on the server; closing what is not open is no error."""
+        self.ask("TreeClose($,$)", tree, shot)
+
+    def status_text(self, status: int) -> str:
+        """Return a status as `%TDI-E-INVDTYDSC, …`: from mdsthin's list, else the server's."""
+        known = EXCEPTION_MAP.get(status)
+        if known is not None:
+            return str(known())
+        with suppress(TreeError):
+            told = self.text("getmsg($)", status)
+            if told.startswith("%"):
+                return told
+        return f"MDSplus status {status}"
+
+    def content(self, expression: str) -> bytes:
+        """Return the value of an expression that yields bytes, such as SerializeOut."""
+        return bytes(int(byte) & 0xFF for byte in self.several(expression))
+
+    def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(OSError):
+                connection.disconnect()
+
+
+def _set_up_socket(
+    connection: mdsthin.Connection, answer_timeout_s: float | None, keep_alive_s: int
+) -> None:
+    """Set time limit and keep-alive; mdsthin has one limit for everything and no keep-alive."""
+    carrier = connection._socket
+    if not isinstance(carrier, socket.socket):
+        # Over ssh, mdsthin ends the program that carries the connection after this time.
+        carrier._timeout = answer_timeout_s or threading.TIMEOUT_MAX
+        return
+    carrier.settimeout(answer_timeout_s)
+    carrier.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, keep_alive_s)
+    carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, keep_alive_s)
+    carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+
+def _argument(value: Scalar) -> object:
+    return mdsthin.UInt8Array(value) if isinstance(value, bytes) else value
+
+
+def _plain(value: object) -> list[Scalar] | Scalar | None:
+    """Return what mdsthin gives, much of it numpy's, as plain values."""
+    if value is None or type(value) in (int, float, str, bytes):
+        return cast("Scalar | None", value)
+    return cast("list[Scalar] | Scalar", cast("memoryview", value).tolist())
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _failure_of(error: MdsException) -> MdsplusFailure:
+    unknown = _UNKNOWN_STATUS.match(str(error))
+    status = int(unknown[1]) if unknown else getattr(error, "status", 0)
+    return MdsplusFailure(status, str(error))

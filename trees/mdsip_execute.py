@@ -1,0 +1,75 @@
+"""Executing tasks on an mdsip server: one connection, one task at a time.
+
+The open trees of an mdsip server are common to all its connections, so the tree is opened right
+before each task. Keeping two shots from using one server at the same time is not done here.
+"""
+
+from contextlib import suppress
+
+from shotline.common.actions import AttemptId
+from shotline.trees.mdsip import MdsipConnection, MdsplusFailure
+from shotline.trees.tree import ConnectionLost, MdsplusTask, Outcome, TreeError
+
+
+class MdsipExecutor:
+    """Runs tasks on one mdsip server, one after the other, over a connection of its own."""
+
+    def __init__(
+        self, url: str, *, connect_timeout_s: float = 10.0, keep_alive_s: int = 15
+    ) -> None:
+        self._connection = MdsipConnection(
+            url,
+            connect_timeout_s=connect_timeout_s,
+            answer_timeout_s=None,
+            keep_alive_s=keep_alive_s,
+        )
+        self._open: tuple[str, int] | None = None
+
+    @property
+    def note(self) -> str:
+        """What the output of an action that ran here begins with."""
+        url = self._connection.url
+        return f"this action runs on the mdsip server at {url}; its output is in that server's log"
+
+    def execute(self, task: MdsplusTask, attempt: AttemptId) -> Outcome:
+        """Run the task and wait for its end, however long that takes.
+
+        Raise ConnectionLost when no answer came: the outcome is unknown. What goes wrong before the
+        task was asked for is a failure of the action.
+        """
+        del task  # its text is for people; the server reads the record itself
+        try:
+            self._open_tree(attempt.tree, attempt.shot)
+        except (TreeError, ConnectionLost) as error:
+            self.close()
+            code = error.status if isinstance(error, MdsplusFailure) else None
+            return Outcome(ok=False, code=code, text=f"was not started: {error}")
+        try:
+            # By path, not by number: a wrong number would run another action.
+            status = self._connection.number("do_task(build_path($))", attempt.path)
+        except MdsplusFailure as error:
+            return Outcome(ok=False, code=error.status or None, text=str(error))
+        except ConnectionLost:
+            raise
+        except TreeError as error:
+            return Outcome(ok=False, text=str(error))
+        ok = bool(status & 1)
+        return Outcome(ok=ok, code=status, text=self._connection.status_text(status))
+
+    def close(self) -> None:
+        """Close the connection; what runs on the server goes on."""
+        self._open = None
+        self._connection.close()
+
+    def _open_tree(self, tree: str, shot: int) -> None:
+        wanted = (tree, shot)
+        if self._connection.connected and self._open is not None and self._open != wanted:
+            with suppress(MdsplusFailure):
+                self._connection.close_tree(*self._open)
+        self._open = None
+        try:
+            self._connection.open_tree(tree, shot)
+        except ConnectionLost:
+            # It broke while it was idle; nothing was asked of it but to open a tree.
+            self._connection.open_tree(tree, shot)
+        self._open = wanted

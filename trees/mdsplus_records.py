@@ -1,0 +1,387 @@
+"""What MDSplus action records mean: from terms to `ActionNode`s, for both MDSplus adapters. Pure.
+
+All spellings of `when` are understood that have a meaning as a condition (DESIGN D4); any other
+makes its action unreadable, with the decompiled text. Tasks are described, never evaluated.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from shotline.trees.condition import And, Expression, Not, Or, Reference
+from shotline.trees.mdsplus_terms import (
+    ACTION,
+    CONDITION,
+    DEPENDENCY,
+    DISPATCH,
+    FUNCTION,
+    METHOD,
+    PROCEDURE,
+    PROGRAM,
+    ROUTINE,
+    NodeRef,
+    Nothing,
+    Number,
+    PathRef,
+    Record,
+    Term,
+    Text,
+)
+from shotline.trees.mdsplus_text import split_action_text
+from shotline.trees.tree import (
+    ActionNode,
+    ConditionWhen,
+    DispatchType,
+    MdsplusTask,
+    SequenceWhen,
+    UnusableWhen,
+    When,
+)
+
+NUMBER_MAX: Final = 2**31 - 1
+
+# Opcodes of TDI functions that have a meaning in a `when`.
+AND: Final = 45
+AND_NOT: Final = 46
+NAND: Final = 249
+NOR: Final = 256
+NOT: Final = 258
+OR: Final = 267
+OR_NOT: Final = 268
+ADD: Final = 38
+SUBTRACT: Final = 336
+MULTIPLY: Final = 247
+DIVIDE: Final = 129
+UNARY_MINUS: Final = 350
+UNARY_PLUS: Final = 351
+
+# What a Dependency and a Condition are.
+DEPENDENCY_AND: Final = 10
+DEPENDENCY_OR: Final = 11
+DEPENDENCY_OF: Final = 12
+NEGATE_CONDITION: Final = 7
+IGNORE_UNDEFINED: Final = 8
+IGNORE_STATUS: Final = 9
+
+_DISPATCH_TYPES: Final = {
+    0: DispatchType.NONE,
+    1: DispatchType.ASYNCHRONOUS,
+    2: DispatchType.SEQUENTIAL,
+    3: DispatchType.CONDITIONAL,
+}
+TaskKind = Literal["expression", "method", "program", "routine", "procedure", "unknown"]
+_TASK_KINDS: Final[dict[int, TaskKind]] = {
+    METHOD: "method",
+    PROGRAM: "program",
+    ROUTINE: "routine",
+    PROCEDURE: "procedure",
+}
+
+_ARITHMETIC: Final[dict[int, Callable[[float, float], float]]] = {
+    ADD: lambda left, right: left + right,
+    SUBTRACT: lambda left, right: left - right,
+    MULTIPLY: lambda left, right: left * right,
+    DIVIDE: lambda left, right: left / right,
+}
+
+
+class NodeLookup(Protocol):
+    """What a reader of the tree knows beyond the record at hand."""
+
+    def action_path(self, nid: int) -> str | None:
+        """Return the full path of an action node, None when the node is no action."""
+
+    def node_path(self, nid: int) -> str:
+        """Return the full path of any node."""
+
+    def node_value(self, nid: int) -> int | float | str | None:
+        """Return the value of a node that holds a number or a text, else None."""
+
+    def full_path(self, path: str) -> str:
+        """Return a path as written in a record as a full path, whether or not it exists."""
+
+    def phase_name(self, number: int) -> str | None:
+        """Return the site's name of a phase, None when it has none."""
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """What the tree says of a node, besides its record."""
+
+    nid: int
+    path: str
+    name: str
+    on: bool
+    node_on: bool
+    parent_on: bool
+    essential: bool
+
+
+class Unusable(ValueError):
+    """A part of a record has no meaning where it stands; the message says why."""
+
+
+def action_node(
+    facts: NodeFacts, record: Term, text: str, lookup: NodeLookup, url: str | None = None
+) -> ActionNode:
+    """Return the action that a record declares; `text` is the record decompiled.
+
+    `url` is the mdsip server that its task runs on, None where MDSplus itself runs it.
+    """
+    if not isinstance(record, Record) or record.dtype != ACTION:
+        return unreadable_node(facts, text, "the node holds no action record")
+    dispatch = record.part(0)
+    if not isinstance(dispatch, Record) or dispatch.dtype != DISPATCH:
+        return unreadable_node(facts, text, "the action has no dispatch part")
+    when_text, task_text = split_action_text(text)
+    problems: list[str] = []
+
+    def attempt(what: str, read: Callable[[Term], str | None], term: Term) -> str | None:
+        try:
+            return read(term)
+        except Unusable as error:
+            problems.append(f"{what}: {error}")
+            return None
+
+    server_class = attempt("server class", lambda term: _text_of(term, lookup), dispatch.part(0))
+    phase = attempt("phase", lambda term: _phase_of(term, lookup), dispatch.part(1))
+    event = attempt("completion event", lambda term: _text_of(term, lookup), dispatch.part(3))
+    kind = _DISPATCH_TYPES.get(dispatch.code, DispatchType.NONE)
+    when = when_of(dispatch.part(2), when_text, lookup)
+    if isinstance(when, UnusableWhen) and kind is not DispatchType.ASYNCHRONOUS:
+        problems.append(f"`when` {when.why}: {when.text}")
+    if not server_class:
+        problems.append("it names no server class")
+    task_term = record.part(1)
+    task = None
+    if isinstance(task_term, Nothing):
+        problems.append("it has no task")
+    else:
+        kind_of_task = _kind_of_task(task_term)
+        task = MdsplusTask(nid=facts.nid, task_kind=kind_of_task, text=task_text, url=url)
+    timeout_s = _timeout_of(task_term, lookup, problems)
+    return ActionNode(
+        path=facts.path,
+        name=facts.name,
+        nid=facts.nid,
+        server_class=server_class or "",
+        phase=phase or "",
+        dispatch_type=kind,
+        when=when,
+        completion_event=event or None,
+        task=task,
+        timeout_s=timeout_s,
+        essential=facts.essential,
+        on=facts.on,
+        node_on=facts.node_on,
+        parent_on=facts.parent_on,
+        unreadable="; ".join(problems) or None,
+        text=text,
+    )
+
+
+def unreadable_node(facts: NodeFacts, text: str, why: str) -> ActionNode:
+    """Return a node of which nothing but its place in the tree is known (D1)."""
+    return ActionNode(
+        path=facts.path,
+        name=facts.name,
+        nid=facts.nid,
+        dispatch_type=DispatchType.NONE,
+        when=UnusableWhen(text="", why="could not be read"),
+        essential=facts.essential,
+        on=facts.on,
+        node_on=facts.node_on,
+        parent_on=facts.parent_on,
+        unreadable=why,
+        text=text,
+    )
+
+
+def when_of(term: Term, text: str, lookup: NodeLookup) -> When:
+    """Return what a `when` says: a sequence number, a condition, or why it is neither."""
+    try:
+        if isinstance(term, Nothing):
+            raise Unusable("is missing")
+        number = _number_of(term, lookup)
+        if number is not None:
+            return SequenceWhen(number=_whole(number), text=text)
+        return ConditionWhen(expression=_condition_of(term, lookup), text=text)
+    except Unusable as error:
+        return UnusableWhen(text=text, why=str(error))
+
+
+def _condition_of(term: Term, lookup: NodeLookup) -> Expression:
+    condition = _ignorable_condition_of(term, lookup)
+    if condition is None:
+        raise Unusable("has nothing left once undefined actions are ignored")
+    return condition
+
+
+def _ignorable_condition_of(term: Term, lookup: NodeLookup) -> Expression | None:
+    """Return the condition, None for an undefined action that is to be ignored."""
+    if isinstance(term, NodeRef):
+        path = lookup.action_path(term.nid)
+        if path is None:
+            raise Unusable(f"refers to {lookup.node_path(term.nid)}, which is no action")
+        return Reference(path=path)
+    if isinstance(term, PathRef):
+        return Reference(path=lookup.full_path(term.path), missing=True)
+    if isinstance(term, Text):
+        raise Unusable("is a text, not a condition")
+    if isinstance(term, Number):
+        raise Unusable("has a number where an action is expected")
+    if isinstance(term, Record):
+        if term.dtype == FUNCTION:
+            return _function_of(term, lookup)
+        if term.dtype == DEPENDENCY:
+            return _dependency_of(term, lookup)
+        if term.dtype == CONDITION:
+            return _modified_of(term, lookup)
+    raise Unusable("is not a condition over actions")
+
+
+def _function_of(term: Record, lookup: NodeLookup) -> Expression | None:
+    if term.code == NOT:
+        return Not(operand=_condition_of(_only(term), lookup))
+    if term.code in (AND, OR):
+        return _joined(And if term.code == AND else Or, term.parts, lookup)
+    if term.code in (NAND, NOR):
+        joined = _joined(And if term.code == NAND else Or, term.parts, lookup)
+        return joined and Not(operand=joined)
+    if term.code in (AND_NOT, OR_NOT):
+        if len(term.parts) != 2:
+            raise Unusable("has an operator with the wrong number of operands")
+        left = _condition_of(term.parts[0], lookup)
+        right = Not(operand=_condition_of(term.parts[1], lookup))
+        kind = And if term.code == AND_NOT else Or
+        return kind(operands=(left, right))
+    raise Unusable("uses a function that has no meaning in a condition")
+
+
+def _dependency_of(term: Record, lookup: NodeLookup) -> Expression | None:
+    if term.code in (DEPENDENCY_AND, DEPENDENCY_OR):
+        return _joined(And if term.code == DEPENDENCY_AND else Or, term.parts, lookup)
+    given = [part for part in term.parts if not isinstance(part, Nothing)]
+    if term.code == DEPENDENCY_OF and len(given) == 1:
+        return _condition_of(given[0], lookup)
+    if term.code == DEPENDENCY_OF:
+        raise Unusable("is a dependency OF, which has no meaning as a condition over actions")
+    raise Unusable(f"is a dependency of the unknown kind {term.code}")
+
+
+def _modified_of(term: Record, lookup: NodeLookup) -> Expression | None:
+    inner = _only(term)
+    if term.code == NEGATE_CONDITION:
+        return Not(operand=_condition_of(inner, lookup))
+    if term.code == IGNORE_UNDEFINED:
+        return None if isinstance(inner, PathRef) else _condition_of(inner, lookup)
+    if term.code == IGNORE_STATUS:
+        # True as soon as it is decided, whichever way; never stays never.
+        condition = _condition_of(inner, lookup)
+        return Or(operands=(condition, Not(operand=condition)))
+    raise Unusable(f"is a condition of the unknown kind {term.code}")
+
+
+def _joined(
+    kind: type[And] | type[Or], parts: Sequence[Term], lookup: NodeLookup
+) -> Expression | None:
+    """Join the operands; those of an inner `and` in an `and` become its own."""
+    operands: list[Expression] = []
+    for part in parts:
+        condition = _ignorable_condition_of(part, lookup)
+        if isinstance(condition, kind):
+            operands.extend(condition.operands)
+        elif condition is not None:
+            operands.append(condition)
+    if not parts:
+        raise Unusable("has an operator without operands")
+    if not operands:
+        return None
+    return operands[0] if len(operands) == 1 else kind(operands=tuple(operands))
+
+
+def _only(term: Record) -> Term:
+    if len(term.parts) != 1:
+        raise Unusable("has an operator with the wrong number of operands")
+    return term.parts[0]
+
+
+def _number_of(term: Term, lookup: NodeLookup) -> int | float | None:
+    """Return the value of a purely numeric expression; None when it is something else."""
+    if isinstance(term, Number):
+        return term.value
+    if isinstance(term, NodeRef) and lookup.action_path(term.nid) is None:
+        value = lookup.node_value(term.nid)
+        return value if isinstance(value, int | float) else None
+    if not isinstance(term, Record) or term.dtype != FUNCTION:
+        return None
+    values = [_number_of(part, lookup) for part in term.parts]
+    given = [value for value in values if value is not None]
+    if len(given) < len(values) or not values:
+        return None
+    if term.code in (UNARY_MINUS, UNARY_PLUS) and len(given) == 1:
+        return -given[0] if term.code == UNARY_MINUS else given[0]
+    if term.code in _ARITHMETIC and len(given) == 2:
+        try:
+            return _ARITHMETIC[term.code](given[0], given[1])
+        except ArithmeticError as error:
+            raise Unusable(f"cannot be evaluated ({error})") from None
+    return None
+
+
+def _whole(number: int | float) -> int:
+    if not math.isfinite(number) or number != int(number):
+        raise Unusable(f"is not a whole number ({number})")
+    if abs(number) > NUMBER_MAX:
+        raise Unusable(f"is a number beyond {NUMBER_MAX}")
+    return int(number)
+
+
+def _text_of(term: Term, lookup: NodeLookup) -> str | None:
+    if isinstance(term, Nothing):
+        return None
+    if isinstance(term, Text):
+        return term.value.strip()
+    if isinstance(term, NodeRef):
+        value = lookup.node_value(term.nid)
+        if isinstance(value, str):
+            return value.strip()
+        raise Unusable(f"refers to {lookup.node_path(term.nid)}, which holds no text")
+    if isinstance(term, PathRef):
+        raise Unusable(f"refers to the missing node {term.path}")
+    raise Unusable("is not a text")
+
+
+def _phase_of(term: Term, lookup: NodeLookup) -> str:
+    number = _number_of(term, lookup)
+    if number is None:
+        text = _text_of(term, lookup)
+        if not text:
+            raise Unusable("is missing")
+        return text
+    name = lookup.phase_name(_whole(number))
+    if name is None:
+        raise Unusable(f"{number} is not in the site's phase table")
+    return name
+
+
+def _kind_of_task(task: Term) -> TaskKind:
+    return _TASK_KINDS.get(task.dtype, "expression") if isinstance(task, Record) else "expression"
+
+
+def _timeout_of(task: Term, lookup: NodeLookup, problems: list[str]) -> float | None:
+    """Return the seconds of a task's time limit; missing and 0 mean none, as in MDSplus."""
+    if not isinstance(task, Record) or task.dtype not in _TASK_KINDS:
+        return None
+    limit = task.part(0)
+    if isinstance(limit, Nothing):
+        return None
+    try:
+        number = _number_of(limit, lookup)
+    except Unusable:
+        number = None
+    if number is None or not math.isfinite(number) or number < 0:
+        problems.append("the time limit of its task is not a number of seconds")
+        return None
+    return float(number) or None

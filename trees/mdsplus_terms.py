@@ -1,0 +1,147 @@
+"""MDSplus records as plain terms, decoded from the bytes of `SerializeOut`. Pure.
+
+Native MDSplus and an mdsip server serialize a record in the same way, so one decoder serves both
+and they cannot disagree. What a term means is `mdsplus_records`'s. Nothing is evaluated here.
+
+A serialized descriptor begins with length (2 bytes), data type, class and offset of the data (4).
+A record (class R) goes on with the number of its parts and the offset of each part, 0 for one that
+is missing; all offsets count from the record's own first byte. All numbers are little-endian.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+DEPTH_MAX: Final = 200  # records inside each other; `A && B && C …` nests as deep as it is long
+TERMS_MAX: Final = 100_000
+
+# Data types of records.
+FUNCTION: Final = 199
+ACTION: Final = 202
+DISPATCH: Final = 203
+PROGRAM: Final = 204
+ROUTINE: Final = 205
+PROCEDURE: Final = 206
+METHOD: Final = 207
+DEPENDENCY: Final = 208
+CONDITION: Final = 209
+
+_CLASS_S: Final = 1
+_CLASS_R: Final = 194
+_TEXT: Final = 14
+_NID: Final = 192
+_PATH: Final = 193
+_NUMBERS: Final = {2: "B", 3: "H", 4: "I", 5: "Q", 6: "b", 7: "h", 8: "i", 9: "q", 52: "f", 53: "d"}
+_HEADER: Final = struct.Struct("<HBBI")
+
+
+class UndecodableRecord(ValueError):
+    """The bytes are not a serialized MDSplus record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A part that is missing; MDSplus writes it as `*`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number; floats stay floats."""
+
+    value: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Quoted text."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRef:
+    """A node that exists, by its number in the tree."""
+
+    nid: int
+
+
+@dataclass(frozen=True, slots=True)
+class PathRef:
+    """A node by its path: the tree had no such node when the record was written."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of parts. `code` is a function's opcode, or what a dispatch or dependency is."""
+
+    dtype: int
+    code: int
+    parts: tuple["Term", ...]
+
+    def part(self, index: int) -> "Term":
+        """Return a part, Nothing when the record is shorter."""
+        return self.parts[index] if index < len(self.parts) else Nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Something that is none of these, such as an array."""
+
+    dtype: int
+
+
+Term = Nothing | Number | Text | NodeRef | PathRef | Record | Other
+
+
+def decode_term(content: bytes) -> Term:
+    """Return the term that the bytes hold. Raise UndecodableRecord when they hold none."""
+    try:
+        return _Decoder(content).term(0, 0)
+    except (struct.error, IndexError) as error:
+        raise UndecodableRecord(f"the record ends too early or points outside: {error}") from None
+
+
+class _Decoder:
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._count = 0
+
+    def term(self, start: int, depth: int) -> Term:
+        self._count += 1
+        if depth > DEPTH_MAX or self._count > TERMS_MAX:
+            raise UndecodableRecord(f"the record is nested deeper than {DEPTH_MAX} or too large")
+        length, dtype, descriptor_class, offset = _HEADER.unpack_from(self._content, start)
+        if descriptor_class == _CLASS_R:
+            return self._record(start, length, dtype, offset, depth)
+        if descriptor_class != _CLASS_S:
+            return Other(dtype)
+        return self._scalar(dtype, start + (offset or _HEADER.size), length)
+
+    def _record(self, start: int, length: int, dtype: int, offset: int, depth: int) -> Record:
+        count = self._content[start + 8]
+        offsets = struct.unpack_from(f"<{count}I", self._content, start + 12)
+        code = 0
+        if length in (1, 2):
+            (code,) = struct.unpack_from(
+                "<B" if length == 1 else "<H", self._content, start + offset
+            )
+        parts = tuple(
+            self.term(start + where, depth + 1) if where else Nothing() for where in offsets
+        )
+        return Record(dtype, code, parts)
+
+    def _scalar(self, dtype: int, where: int, length: int) -> Term:
+        if dtype in _NUMBERS:
+            (number,) = struct.unpack_from("<" + _NUMBERS[dtype], self._content, where)
+            return Number(number)
+        if dtype == _NID:
+            return NodeRef(struct.unpack_from("<I", self._content, where)[0])
+        if dtype in (_TEXT, _PATH):
+            content = self._content[where : where + length]
+            if len(content) < length:
+                raise UndecodableRecord("the record ends in the middle of a text")
+            text = content.decode("utf-8", "replace")
+            return Text(text.rstrip()) if dtype == _TEXT else PathRef(text.strip())
+        return Nothing() if dtype == 0 else Other(dtype)

@@ -1,0 +1,49 @@
+"""Makes the adapter for a source; each is imported only when an experiment is configured for it."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+from shotline.trees.experiment import FileTree
+from shotline.trees.options import DispatchOptions
+from shotline.trees.source import FileSource, MdsipSource, Source
+from shotline.trees.tree import Tree, TreeError
+
+
+def open_tree(
+    tree: str, source: Source, *, on_event: Callable[[str, int], None] | None = None
+) -> Tree:
+    """Return the tree of a source. Raise TreeError when what it needs is not installed.
+
+    `on_event` is told of the completion events of an experiment file, which have no other way out.
+    """
+    if isinstance(source, FileSource):
+        pulses = Path(source.pulses) if source.pulses is not None else None
+        return FileTree(tree, Path(source.file), pulses, on_event=on_event)
+    if isinstance(source, MdsipSource):
+        return _mdsip_tree(tree, source)
+    raise TreeError(
+        f"{tree.upper()} is configured for MDSplus on this machine, which this version cannot read "
+        "yet; use an mdsip server (kind: mdsip)"
+    )
+
+
+def declared_options(tree: Tree, shot: int) -> DispatchOptions | None:
+    """Return how the tree itself wants to be dispatched; None leaves it to the configuration."""
+    return tree.options(shot) if isinstance(tree, FileTree) else None
+
+
+def declared_warnings(tree: Tree, shot: int) -> tuple[str, ...]:
+    """Return what the tree's source holds that is worth a look, and stops nothing."""
+    return tuple(tree.warnings(shot)) if isinstance(tree, FileTree) else ()
+
+
+def _mdsip_tree(tree: str, source: MdsipSource) -> Tree:
+    if importlib.util.find_spec("mdsthin") is None:
+        raise TreeError(
+            f"{tree.upper()} is on an mdsip server, which needs mdsthin: "
+            "pip install 'shotline[mdsip]'"
+        )
+    from shotline.trees.mdsip_tree import MdsipTree
+
+    return MdsipTree(tree, source)

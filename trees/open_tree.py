@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shotline.trees.experiment import FileTree
-from shotline.trees.options import DispatchOptions
 from shotline.trees.source import FileSource, MdsipSource, Source
 from shotline.trees.tree import Tree, TreeError
 
@@ -26,16 +25,6 @@ def open_tree(
         f"{tree.upper()} is configured for MDSplus on this machine, which this version cannot read "
         "yet; use an mdsip server (kind: mdsip)"
     )
-
-
-def declared_options(tree: Tree, shot: int) -> DispatchOptions | None:
-    """Return how the tree itself wants to be dispatched; None leaves it to the configuration."""
-    return tree.options(shot) if isinstance(tree, FileTree) else None
-
-
-def declared_warnings(tree: Tree, shot: int) -> tuple[str, ...]:
-    """Return what the tree's source holds that is worth a look, and stops nothing."""
-    return tuple(tree.warnings(shot)) if isinstance(tree, FileTree) else ()
 
 
 def _mdsip_tree(tree: str, source: MdsipSource) -> Tree:

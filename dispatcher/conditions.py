@@ -100,6 +100,10 @@ class Network:
             users = self._users.get(reference.path, [])
             self._users[reference.path] = [gate for gate in users if gate.owner != owner]
 
+    def follows(self, path: str) -> bool:
+        """Return whether a condition refers to this path."""
+        return path in self._truth
+
     def value(self, owner: str) -> Truth:
         """Return the present value of the condition of `owner`."""
         return self._roots[owner].value

@@ -121,6 +121,15 @@ class Sequencer:
         """Set up the numbers; a redispatched action counts while its number is not over."""
         numbered = [self._numbered(path) for path in self._members if self._has_turn(path)]
         regular = [member for member in numbered if member.path not in self._exempt]
+        counted = regular if len(regular) == len(numbered) else self._counted(numbered, regular)
+        turns = Turns(counted, self._options)
+        for member in counted:
+            if member.path not in self._open:
+                turns.settled(member.path)
+        return turns
+
+    def _counted(self, numbered: list[Numbered], regular: list[Numbered]) -> list[Numbered]:
+        """Leave out redispatched actions of other phases and of numbers that are over."""
         phases = {self._table.node(member.path).phase for member in regular}
         reached: dict[str, int] = {}  # lane → the highest number that has begun
         for member in regular:
@@ -128,7 +137,7 @@ class Sequencer:
             if live.state is not ActionState.NOT_DISPATCHED:
                 lane = self._lane(member)
                 reached[lane] = max(reached.get(lane, 0), member.number)
-        counted = [
+        return [
             member
             for member in numbered
             if member.path not in self._exempt
@@ -137,11 +146,6 @@ class Sequencer:
                 and member.number >= reached.get(self._lane(member), 0)
             )
         ]
-        turns = Turns(counted, self._options)
-        for member in counted:
-            if member.path not in self._open:
-                turns.settled(member.path)
-        return turns
 
     def _lane(self, member: Numbered) -> str:
         return "" if self._options.barrier == "global" else member.server_class
@@ -351,7 +355,8 @@ class Sequencer:
             self._network.add(path, when.expression, self._truth)
 
     def _tell_dependents(self, path: str) -> None:
-        self._due.extend(self._network.tell(path, self._truth(path)))
+        if self._network.follows(path):
+            self._due.extend(self._network.tell(path, self._truth(path)))
 
     # Questions.
 

@@ -166,6 +166,15 @@ class RunResumed(Model):
     run: int
 
 
+class Redispatched(Model):
+    """Somebody asked for one action again: its next attempt is exempt from sequences (D10)."""
+
+    type: Literal["redispatched"] = "redispatched"
+    time: float
+    run: int
+    path: str
+
+
 class RunAborting(Model):
     """An abort of the run was accepted: what runs is being ended, nothing more starts."""
 
@@ -274,6 +283,7 @@ ShotRecord = (
     | RunHeld
     | RunResumed
     | RunAborting
+    | Redispatched
     | Mark
     | LateResult
     | EventRaised

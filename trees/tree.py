@@ -173,6 +173,9 @@ class DeclaresOptions(Protocol):
     def options(self, shot: int) -> DispatchOptions:
         """Return the options of a shot."""
 
+    def warnings(self, shot: int) -> Sequence[str]:
+        """Return what is worth a look in the shot's declaration, and stops nothing."""
+
 
 @runtime_checkable
 class WritesStatus(Protocol):

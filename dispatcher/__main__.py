@@ -1,0 +1,47 @@
+"""`shotline-dispatcher`: options, configuration, logging; then the server."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from shotline import __version__
+from shotline.common.config import load_config
+from shotline.common.errors import ConfigError, JournalError
+from shotline.common.service import Service, configure_logging
+from shotline.dispatcher.server import DispatcherServer
+
+EPILOG = """\b
+Example:
+  shotline-dispatcher --config etc/config.yaml
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("redis", required=False)
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Configuration file.")
+@click.option("--broker", metavar="ADDRESS", help="The broker's address for clients.")
+@click.option("--log-level", metavar="LEVEL", help="debug, info, warning, error or critical.")
+@click.version_option(__version__)
+def main(redis: str | None, config: Path | None, broker: str | None, log_level: str | None) -> None:
+    """Run Shotline's dispatcher: it decides what runs when.
+
+    REDIS is the url or the host of the Redis server that keeps its journal. The dispatcher may be
+    killed and restarted at any moment: it goes on where the journal ends.
+    """
+    if redis is not None and "://" not in redis:
+        redis = f"redis://{redis}:6379/0" if ":" not in redis else f"redis://{redis}/0"
+    options = {"redis.url": redis, "broker.clients": broker, "logging.level": log_level}
+    given = {key: value for key, value in options.items() if value is not None}
+    try:
+        settings = load_config(config, given)
+        configure_logging("dispatcher", settings.logging)
+        server = DispatcherServer(settings, Service("dispatcher"))
+        code = server.run()
+    except (ConfigError, JournalError, OSError) as error:
+        sys.exit(f"shotline-dispatcher: {error}")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

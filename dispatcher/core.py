@@ -1,0 +1,159 @@
+"""What the parts of the dispatcher's machine share: its knowledge, and the two ways out.
+
+`put` makes a record true and journals it; `after` lets an effect leave behind what was recorded;
+`at_once` is only for what rests on nothing recorded (heartbeats, claims). Pure.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shotline.common.journal import EncodedCommit
+from shotline.common.machine import Instant
+from shotline.common.messages import Message
+from shotline.common.records import GlobalRecord, ShotKey, ShotRecord
+from shotline.common.views import ServersEvent
+from shotline.dispatcher.effects import Effect, JournalState, Say, ToPeer
+from shotline.dispatcher.feed import SERVERS, Feed
+from shotline.dispatcher.fleet import Fleet, Server
+from shotline.dispatcher.ledger import Ledger
+from shotline.dispatcher.shots import Run, Shot
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the configuration tells the machine; times in seconds."""
+
+    name: str  # of this dispatcher process, for people
+    host: str = ""
+    pid: int = 0
+    experiments: frozenset[str] = frozenset()
+    heartbeat_s: float = 1.0
+    missed_beats: int = 3  # after so many the broker counts as away
+    server_grace_s: float = 5.0
+    server_lost_s: float = 10.0
+    recovery_s: float = 3.0
+    resume_within_s: float = 60.0
+    delivery_s: float = 2.0
+    task_timeout_s: float | None = None
+    end_on_return: bool = False
+    commands_remembered_max: int = 10_000
+    shots_loaded_max: int = 20
+    keep_shots: int = 100
+    servers_event_s: float = 0.1
+    feed_window_s: float = 30.0
+
+
+@dataclass(slots=True)
+class Core:
+    """The dispatcher's knowledge."""
+
+    settings: Settings
+    term: int
+    instant: Instant
+    fleet: Fleet = field(default_factory=Fleet)
+    shots: dict[ShotKey, Shot] = field(default_factory=dict)
+    stored: dict[ShotKey, float] = field(default_factory=dict)  # all stored shots, last use
+    newest: dict[str, int] = field(default_factory=dict)  # tree → newest built shot
+    current: ShotKey | None = None
+    incarnations: set[str] = field(default_factory=set)  # of servers, ever seen
+    journal_state: JournalState = "ok"
+    journal_text: str = ""
+    recovering: bool = True
+    started_at: float = 0.0
+    feed: Feed = field(init=False)
+    ledger: Ledger = field(init=False)
+    servers_due: float | None = None
+    _leaving: list[Effect] = field(default_factory=list)
+    _dirty: dict[str, None] = field(default_factory=dict)
+    _job: int = 0
+
+    def __post_init__(self) -> None:
+        self.feed = Feed(self.term)
+        self.ledger = Ledger(self.term, self._tell)
+        self.started_at = self.instant.wall
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds of the event that is being handled."""
+        return self.instant.mono
+
+    @property
+    def wall(self) -> float:
+        """Wall clock of the event that is being handled; only for display."""
+        return self.instant.wall
+
+    # Ways out
+
+    def put(self, shot: Shot, record: ShotRecord) -> None:
+        """Make a record true and journal it."""
+        shot.apply(record)
+        self.ledger.record(shot.key, record)
+
+    def put_system(self, record: GlobalRecord) -> None:
+        """Journal a record that belongs to no shot."""
+        self.ledger.record_system(record)
+
+    def after(self, effect: Effect) -> None:
+        """Let an effect leave behind all that was recorded so far (I4)."""
+        self.ledger.after(effect)
+
+    def send(self, target: bytes, *messages: Message) -> None:
+        """Send messages behind all that was recorded so far."""
+        self.ledger.after(ToPeer(target, messages))
+
+    def at_once(self, effect: Effect) -> None:
+        """Let an effect leave that rests on nothing recorded."""
+        self._leaving.append(effect)
+
+    def say(self, level: Literal["info", "warning", "error"], text: str) -> None:
+        """Write a line to the dispatcher's log."""
+        self._leaving.append(Say(level, text))
+
+    def take_effects(self) -> list[Effect]:
+        """Return what leaves at once, and forget it."""
+        effects, self._leaving = self._leaving, []
+        return effects
+
+    def next_job(self) -> int:
+        """Return a new number for a tree job or a query."""
+        self._job += 1
+        return self._job
+
+    # Telling observers
+
+    def _tell(self, commit: EncodedCommit) -> list[Effect]:
+        return [self.feed.records(key, self.wall, told) for key, told in commit.shots.items()]
+
+    def server_changed(self, server: Server) -> None:
+        """Let observers know of a server's change, gathered for a moment."""
+        self._dirty[server.name] = None
+        if self.servers_due is None:
+            self.servers_due = self.now + self.settings.servers_event_s
+
+    def publish_servers(self) -> None:
+        """Publish the servers that changed."""
+        self.servers_due = None
+        views = tuple(
+            self.fleet.view(self.fleet.servers[name])
+            for name in self._dirty
+            if name in self.fleet.servers
+        )
+        self._dirty.clear()
+        payload = ServersEvent(servers=views).model_dump_json().encode()
+        self.after(self.feed.publish(SERVERS, self.wall, payload))
+
+    # Questions
+
+    def open_runs(self) -> Iterator[tuple[Shot, Run]]:
+        """Yield the shots that have an open run, and the run."""
+        for shot in self.shots.values():
+            if shot.open_run is not None:
+                yield shot, shot.open_run
+
+    def is_open(self, key: ShotKey) -> bool:
+        """Whether nothing of a shot may be forgotten (DESIGN §5, Journal)."""
+        shot = self.shots.get(key)
+        return (shot is not None and shot.open_run is not None) or self.newest.get(
+            key.tree
+        ) == key.shot

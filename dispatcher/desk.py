@@ -1,0 +1,176 @@
+"""The desk where commands arrive: each is answered once, a repeat gets the same answer (D15).
+
+What the commands do is in `commands`; here is who asked, what was answered, and who still waits.
+Pure.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from shotline.common.codec import describe
+from shotline.common.commands import READING, AnyCommand, decode_command
+from shotline.common.messages import Outcome, Reply, Request
+from shotline.common.records import CommandDone, ShotKey
+from shotline.common.views import AnyResult, encode_result
+from shotline.dispatcher.core import Core
+from shotline.dispatcher.shots import Run, Shot
+
+_REPLY_BYTES_KEPT_MAX = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command's handler says."""
+
+    outcome: Outcome
+    message: str
+    result: AnyResult | None = None
+    notices: tuple[str, ...] = ()
+
+
+class Refused(Exception):
+    """The command may not be carried out now; the text says why and what to do."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """A command that waits for its final answer."""
+
+    id: str
+    verb: str
+    client: bytes
+    accepted: Answer | None = None
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether its answer need not be kept."""
+        return self.verb in READING
+
+
+Handler = Callable[[Asked, AnyCommand], Answer | None]
+
+
+class Desk:
+    """Takes requests, remembers answers, tells those who wait for a run."""
+
+    def __init__(self, core: Core, handler: Handler) -> None:
+        self._core = core
+        self._handler = handler
+        self._pending: dict[str, Asked] = {}
+        self._done: OrderedDict[str, Reply] = OrderedDict()
+        self._waiting: dict[tuple[ShotKey, int], list[str]] = {}
+        self.clock_offset_s: float | None = None  # broker's clock minus ours
+
+    def remember(self, done: CommandDone) -> None:
+        """Take an answer from the journal, at start."""
+        self._keep(Reply.model_validate_json(done.reply, strict=False))
+
+    def _keep(self, reply: Reply) -> None:
+        self._done[reply.id] = reply
+        while len(self._done) > self._core.settings.commands_remembered_max:
+            self._done.popitem(last=False)
+
+    def take(self, client: bytes, request: Request) -> None:
+        """Carry out a command, or answer its repetition."""
+        done = self._done.get(request.id)
+        if done is not None:
+            self._core.send(client, done)
+            return
+        asked = self._pending.get(request.id)
+        if asked is not None:
+            asked.client = client
+            if asked.accepted is not None:
+                self._send(asked, asked.accepted)
+            return
+        asked = Asked(request.id, request.verb, client)
+        answer = self._refusal(request) or self._carry_out(asked, request)
+        if answer is not None:
+            self.answer(asked, answer)
+        else:
+            self._pending[request.id] = asked
+
+    def _refusal(self, request: Request) -> Answer | None:
+        core = self._core
+        if self.clock_offset_s is not None:
+            late_s = core.now + self.clock_offset_s - request.deadline_s
+            if late_s > 0 and not self._has_run(request.id):
+                return Answer(
+                    Outcome.REFUSED,
+                    f"{request.verb}: the command expired {late_s:.1f} s ago and was not carried "
+                    "out; give it again if it is still wanted",
+                )
+        if core.recovering and request.verb not in READING:
+            return Answer(
+                Outcome.REFUSED,
+                f"{request.verb}: the dispatcher has just started and collects the servers' "
+                f"reports (up to {core.settings.recovery_s:g} s); try again",
+            )
+        return None
+
+    def _has_run(self, command: str) -> bool:
+        return any(
+            run.opened.command == command
+            for shot in self._core.shots.values()
+            for run in shot.runs.values()
+        )
+
+    def _carry_out(self, asked: Asked, request: Request) -> Answer | None:
+        try:
+            command = decode_command(request.command)
+        except (ValidationError, RecursionError) as error:
+            return Answer(Outcome.USAGE, f"{request.verb[:64]}: {describe(error)}")
+        if command.verb != request.verb:
+            return Answer(Outcome.USAGE, "the request and its command name different verbs")
+        try:
+            return self._handler(asked, command)
+        except Refused as refused:
+            return Answer(Outcome.REFUSED, str(refused))
+
+    # Answers
+
+    def _reply(self, asked: Asked, answer: Answer) -> Reply:
+        return Reply(
+            id=asked.id,
+            outcome=answer.outcome,
+            message=answer.message,
+            notices=answer.notices,
+            result=encode_result(answer.result) if answer.result is not None else b"",
+        )
+
+    def _send(self, asked: Asked, answer: Answer) -> None:
+        self._core.send(asked.client, self._reply(asked, answer))
+
+    def answer(self, asked: Asked, answer: Answer) -> None:
+        """Give the final answer, journalled with its effect unless it only read."""
+        self._pending.pop(asked.id, None)
+        reply = self._reply(asked, answer)
+        if not asked.is_reading and answer.outcome is not Outcome.USAGE:
+            kept = reply
+            if len(reply.result) > _REPLY_BYTES_KEPT_MAX:
+                kept = reply.model_copy(
+                    update={"result": b"", "notices": (*reply.notices, "ask for its details")}
+                )
+            self._keep(kept)
+            self._core.put_system(
+                CommandDone(time=self._core.wall, command=asked.id, reply=kept.model_dump_json())
+            )
+        self._core.send(asked.client, reply)
+
+    def accept(self, asked: Asked, answer: Answer) -> None:
+        """Say that the run has begun; the final answer follows at its end."""
+        asked.accepted = answer
+        self._send(asked, answer)
+
+    def wait_for(self, asked: Asked, shot: Shot, run: Run) -> None:
+        """Let a command wait for the end of a run."""
+        self._waiting.setdefault((shot.key, run.number), []).append(asked.id)
+
+    def tell_waiting(self, shot: Shot, run: Run, answer: Answer) -> None:
+        """Answer all that wait for this run."""
+        for command in self._waiting.pop((shot.key, run.number), []):
+            asked = self._pending.get(command)
+            if asked is not None:
+                self.answer(asked, answer)

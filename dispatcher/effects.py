@@ -1,0 +1,254 @@
+"""What goes into the dispatcher's machine and what comes out of it: plain values.
+
+The shell turns sockets, the journal and the tree worker into events, and carries the effects out.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shotline.common.journal import EncodedCommit
+from shotline.common.machine import Tick
+from shotline.common.messages import Event, Message
+from shotline.common.records import Record, ShotKey
+from shotline.common.views import OutputLine
+from shotline.trees.options import DispatchOptions
+from shotline.trees.tree import ActionNode, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class ToPeer:
+    """Send messages through the broker; an empty target is the broker itself."""
+
+    target: bytes
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Put an event on the feed."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class WriteCommit:
+    """Journal this; `Written` answers. Never more than one is in flight."""
+
+    commit: EncodedCommit
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePulseJob:
+    """Make the pulse in the tree worker."""
+
+    job: int
+    key: ShotKey
+    replace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTableJob:
+    """Read all action nodes of a shot in the tree worker."""
+
+    job: int
+    key: ShotKey
+
+
+@dataclass(frozen=True, slots=True)
+class ReadNodeJob:
+    """Read one action node again."""
+
+    job: int
+    key: ShotKey
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseEventJob:
+    """Raise a completion event (D13)."""
+
+    job: int
+    key: ShotKey
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteStatusJob:
+    """Write an action's status back to its node, as the C dispatcher does."""
+
+    job: int
+    key: ShotKey
+    path: str
+    code: int
+
+
+TreeJob = CreatePulseJob | ReadTableJob | ReadNodeJob | RaiseEventJob | WriteStatusJob
+
+
+@dataclass(frozen=True, slots=True)
+class ReadShot:
+    """Read a shot's records from the journal; `ShotRead` answers."""
+
+    query: int
+    key: ShotKey
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOutput:
+    """Read stored output; `OutputRead` answers. `attempt` None means the last one."""
+
+    query: int
+    key: ShotKey
+    path: str
+    attempt: int | None
+    since: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetShots:
+    """Delete these shots from Redis (retention)."""
+
+    keys: tuple[ShotKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A line for the dispatcher's log."""
+
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """End the process."""
+
+    code: int
+    why: str
+
+
+Effect = (
+    ToPeer
+    | Publish
+    | WriteCommit
+    | CreatePulseJob
+    | ReadTableJob
+    | ReadNodeJob
+    | RaiseEventJob
+    | WriteStatusJob
+    | ReadShot
+    | ReadOutput
+    | ForgetShots
+    | Say
+    | Exit
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FromBroker:
+    """Messages that came through the broker; an empty source is the broker itself."""
+
+    source: bytes
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedFrom:
+    """Something that is no message came from this peer (I7)."""
+
+    source: bytes
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The commit with this number is in Redis or in the spill file."""
+
+    number: int
+
+
+JournalState = Literal["ok", "degraded", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalChanged:
+    """The journal's state has changed (I9)."""
+
+    state: JournalState
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLost:
+    """Redis has lost more than the journal can write again: write the state anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class TermPassed:
+    """Another dispatcher has written with a higher term."""
+
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
+class TreeDone:
+    """A tree job ended; `error` says in words why it failed.
+
+    `nodes` and what belongs to them are there where they were asked for.
+    """
+
+    job: int
+    error: str = ""
+    exists: bool = False  # the pulse exists already
+    nodes: tuple[ActionNode, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    options: DispatchOptions | None = None  # as the tree itself declares them
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShotRead:
+    """Answer to ReadShot; `error` when the journal cannot be read now."""
+
+    query: int
+    records: tuple[Record, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRead:
+    """Answer to ReadOutput."""
+
+    query: int
+    attempt: int = 0
+    attempts: tuple[int, ...] = ()
+    lines: tuple[OutputLine, ...] = ()
+    more: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerGone:
+    """The connection to the broker broke; what was on its way may be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """A signal asked the dispatcher to end; running actions go on in their servers."""
+
+
+MachineEvent = (
+    Tick
+    | FromBroker
+    | MalformedFrom
+    | Written
+    | JournalChanged
+    | HistoryLost
+    | TermPassed
+    | TreeDone
+    | ShotRead
+    | OutputRead
+    | BrokerGone
+    | StopAsked
+)

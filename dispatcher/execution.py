@@ -1,0 +1,481 @@
+"""Runs, from their first action to their end: what is ready is sent, what comes back is settled.
+
+Every change of an action is made by `change`, which tells the run's sequencer; what the sequencer
+answers is carried out in `_drain`, one step after the other, so that no chain of conditions is too
+long. Pure.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from shotline.common.actions import TRANSITIONS, ActionState, AttemptId, Cause, Status
+from shotline.common.messages import AbortAttempt, Dispatch
+from shotline.common.records import (
+    EventOutcome,
+    EventRaised,
+    Redispatched,
+    RunAborting,
+    RunEnded,
+    RunHeld,
+    RunKind,
+    RunOpened,
+    RunOutcome,
+    RunResumed,
+    ShotKey,
+    Transition,
+)
+from shotline.dispatcher.core import Core
+from shotline.dispatcher.effects import RaiseEventJob, TreeDone, WriteStatusJob
+from shotline.dispatcher.fleet import Entry, Server
+from shotline.dispatcher.sequencer import Sequencer, Step
+from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+
+RunEndedHook = Callable[[Shot, Run], None]
+
+
+class Execution:
+    """Drives the open runs. `on_run_ended` answers those who wait for the end of a run."""
+
+    def __init__(self, core: Core, on_run_ended: RunEndedHook, on_run_held: RunEndedHook) -> None:
+        self._core = core
+        self._steps: deque[tuple[Shot, Run, Step]] = deque()
+        self._touched: dict[ShotKey, None] = {}
+        self._on_run_ended = on_run_ended
+        self._on_run_held = on_run_held
+        self._event_jobs: dict[int, tuple[ShotKey, str, int, str]] = {}
+
+    # Runs begin
+
+    def open_run(
+        self,
+        shot: Shot,
+        kind: RunKind,
+        phase: str,
+        paths: Sequence[str],
+        *,
+        command: str,
+        first: int | None = None,
+        last: int | None = None,
+    ) -> Run:
+        """Open a run over these actions and let go what is ready."""
+        number = max(shot.runs, default=0) + 1
+        settled_before = [path for path in paths if shot.actions[path].cause is not None]
+        self._core.put(
+            shot,
+            RunOpened(
+                time=self._core.wall,
+                run=number,
+                kind=kind,
+                phase=phase,
+                first=first,
+                last=last,
+                paths=tuple(paths),
+                command=command,
+            ),
+        )
+        for path in settled_before:
+            if shot.actions[path].cause is None:  # the projection in Redis must show the reset, too
+                self._core.put(shot, shot.actions[path])
+        run = shot.runs[number]
+        run.opened_mono = self._core.now
+        self.drive(shot, run)
+        return run
+
+    def drive(self, shot: Shot, run: Run) -> None:
+        """Begin, or after a restart go on, to drive an open run."""
+        run.sequencer = Sequencer(
+            shot.table,
+            tuple(run.paths),
+            shot.actions,
+            shot.table.options,
+            exempt=tuple(run.forced),
+        )
+        run.busy = {path for path in run.paths if shot.actions[path].state in IN_PROGRESS}
+        self._steps.append((shot, run, run.sequencer.start()))
+        self._drain()
+
+    def redispatch(self, shot: Shot, path: str, command: str) -> Run:
+        """Run one action again, within the open run or in a run of its own (D10)."""
+        run = shot.open_run
+        if run is None:
+            return self._open_single(shot, path, command)
+        self._core.put(shot, Redispatched(time=self._core.wall, run=run.number, path=path))
+        self.change(shot, shot.pending(path, run.number, self._core.wall, "dispatched again"))
+        if run.sequencer is not None:
+            self._steps.append((shot, run, run.sequencer.reopen(path, shot.table)))
+        self._drain()
+        return run
+
+    def _open_single(self, shot: Shot, path: str, command: str) -> Run:
+        """Open a run of one action and of those that depend on it and never started."""
+        sequencer = Sequencer(shot.table, (), shot.actions, shot.table.options)
+        members = (path, *sequencer.reopen(path).reopened)
+        return self.open_run(
+            shot, RunKind.SINGLE, shot.table.node(path).phase, members, command=command
+        )
+
+    # Changes
+
+    def change(self, shot: Shot, new: Transition) -> None:
+        """Make a transition true, journal it, tell the sequencer, and carry out what follows."""
+        self._change(shot, new)
+        self._drain()
+
+    def _change(self, shot: Shot, new: Transition) -> None:
+        old = shot.actions[new.path]
+        assert new.state in TRANSITIONS[old.state], f"{old} -> {new}"
+        self._core.put(shot, new)
+        self._touched[shot.key] = None
+        run = shot.open_run
+        if run is None:
+            return
+        if new.cause is not None:
+            run.busy.discard(new.path)
+        if run.sequencer is not None:
+            step = run.sequencer.changed(new)
+            if step.ready or step.settle or step.reopened:
+                self._steps.append((shot, run, step))
+        if new.cause is not None and self._must_abort(shot, new):
+            self.abort_run(shot, run, f"essential action {new.path} has failed")
+
+    def _must_abort(self, shot: Shot, new: Transition) -> bool:
+        run = shot.open_run
+        return (
+            shot.table.options.essential_failure == "abort_run"
+            and shot.table.node(new.path).essential
+            and shot.failed(new.path)
+            and run is not None
+            and not run.aborting
+        )
+
+    def _drain(self) -> None:
+        while self._steps:
+            shot, run, step = self._steps.popleft()
+            if not run.is_open:
+                continue
+            self._touched[shot.key] = None
+            for path in step.reopened:
+                if shot.actions[path].cause is not None:
+                    self._change(shot, shot.pending(path, run.number, self._core.wall))
+            for settle in step.settle:
+                self._settle(shot, settle.path, settle.cause, settle.reason)
+            for path in step.ready:
+                self._ready(shot, run, path)
+
+    def _ready(self, shot: Shot, run: Run, path: str) -> None:
+        live = shot.actions[path]
+        if live.cause is not None or live.state is not ActionState.NOT_DISPATCHED:
+            return
+        if run.aborting:
+            self._settle(shot, path, Cause.ABORTED_BEFORE_SENT, run.aborting)
+            return
+        run.busy.add(path)
+        if run.held is not None:
+            run.parked[path] = None
+        else:
+            self._core.fleet.enqueue(self._class_of(shot, path), Entry(shot.key, path))
+
+    def _settle(self, shot: Shot, path: str, cause: Cause, reason: str) -> None:
+        """Settle an action that was never sent."""
+        live = shot.actions[path]
+        if live.cause is not None or live.state is not ActionState.NOT_DISPATCHED:
+            return
+        run = shot.open_run.number if shot.open_run is not None else live.run
+        state = ActionState.SERVER_OFF if cause is Cause.NO_SERVER else ActionState.NOT_DISPATCHED
+        self._change(
+            shot,
+            Transition(
+                time=self._core.wall,
+                path=path,
+                state=state,
+                cause=cause,
+                reason=reason,
+                run=run,
+                attempt=live.attempt,
+            ),
+        )
+
+    @staticmethod
+    def _class_of(shot: Shot, path: str) -> str:
+        return shot.table.node(path).server_class
+
+    # Sending
+
+    def pump(self) -> None:
+        """Send what has a slot, give up what has no server, end the runs that are over."""
+        core = self._core
+        if core.recovering:
+            return
+        for name, entries in core.fleet.expired(core.now, core.settings.server_grace_s):
+            for entry in entries:
+                self._settle(
+                    core.shots[entry.key],
+                    entry.path,
+                    Cause.NO_SERVER,
+                    f"no live server of class {name} for {core.settings.server_grace_s:g} s",
+                )
+            self._drain()
+        if core.journal_state != "stopped":
+            for entry, server in core.fleet.assign():
+                self._send(core.shots[entry.key], entry.path, server)
+        self._end_runs()
+
+    def _send(self, shot: Shot, path: str, server: Server) -> None:
+        core, node, run = self._core, shot.table.node(path), shot.open_run
+        assert node.task is not None, path
+        assert run is not None, path
+        server.number += 1
+        attempt = AttemptId(shot.key.tree, shot.key.shot, path, shot.attempts.get(path, 0) + 1)
+        epoch = server.register.epoch
+        server.attempts[attempt] = epoch
+        core.server_changed(server)
+        self._change(
+            shot,
+            Transition(
+                time=core.wall,
+                path=path,
+                state=ActionState.DISPATCHED,
+                run=run.number,
+                attempt=attempt.number,
+                server=server.name,
+                incarnation=server.register.incarnation,
+                epoch=epoch,
+                dispatched_at=core.wall,
+            ),
+        )
+        core.send(
+            server.identity,
+            Dispatch(
+                term=core.term,
+                epoch=epoch,
+                number=server.number,
+                attempt=attempt,
+                task=node.task.__pydantic_serializer__.to_json(node.task),
+                timeout_s=node.timeout_s or core.settings.task_timeout_s,
+                folder=node.folder,
+            ),
+        )
+
+    def requeue(self, shot: Shot, path: str, why: str) -> None:
+        """Take back an attempt that is proven never to start; the action is ready again (I1)."""
+        live, run = shot.actions[path], shot.open_run
+        if live.aborting or run is None or run.aborting:
+            reason = "aborted before it was started"
+            self.change(shot, self._returned(live, Cause.ABORTED_BEFORE_SENT, reason))
+            return
+        self.change(shot, self._returned(live, None, f"came back unstarted: {why}"))
+        if run.held is not None:
+            run.parked[path] = None
+        else:
+            entry = Entry(shot.key, path)
+            self._core.fleet.enqueue(self._class_of(shot, path), entry, first=True)
+
+    def _returned(self, live: Transition, cause: Cause | None, reason: str) -> Transition:
+        return Transition(
+            time=self._core.wall,
+            path=live.path,
+            state=ActionState.NOT_DISPATCHED,
+            cause=cause,
+            reason=reason,
+            run=live.run,
+            attempt=live.attempt,
+        )
+
+    def lose(self, shot: Shot, path: str, why: str, *, proven_dead: bool) -> None:
+        """Settle an attempt whose server is lost: it may have run (I1)."""
+        live = shot.actions[path]
+        text = f"{live.server} was lost: {why}"
+        self.change(
+            shot,
+            live.model_copy(
+                update={
+                    "time": self._core.wall,
+                    "state": ActionState.ABORTED,
+                    "cause": Cause.SERVER_LOST,
+                    "reason": text if proven_dead else f"{text}; it may have run",
+                    "outcome_unknown": not proven_dead,
+                    "aborting": False,
+                    "ended_at": self._core.wall,
+                }
+            ),
+        )
+
+    def started(self, shot: Shot, live: Transition, started_at: float) -> None:
+        """A worker process has started the action."""
+        self.change(
+            shot,
+            live.model_copy(
+                update={
+                    "time": self._core.wall,
+                    "state": ActionState.DOING,
+                    "started_at": started_at,
+                }
+            ),
+        )
+
+    def abort_run(self, shot: Shot, run: Run, why: str) -> None:
+        """Abort a run: what was not sent is removed, what runs is ended."""
+        if not run.aborting:
+            self._core.put(shot, RunAborting(time=self._core.wall, run=run.number, reason=why))
+        self.abort_pending(shot, run, why)
+        for path in list(run.paths):
+            if shot.actions[path].state in IN_PROGRESS:
+                self.abort_sent(shot, path, why)
+
+    def abort_pending(self, shot: Shot, run: Run, why: str) -> list[str]:
+        """Remove what was not sent yet. Return it."""
+        removed = []
+        for path in list(run.paths):
+            live = shot.actions[path]
+            if live.cause is None and live.state is ActionState.NOT_DISPATCHED:
+                self.remove(shot, path, why)
+                removed.append(path)
+        return removed
+
+    def remove(self, shot: Shot, path: str, why: str) -> None:
+        """Settle an action that was not sent."""
+        run = shot.open_run
+        self._core.fleet.withdraw(self._class_of(shot, path), Entry(shot.key, path))
+        if run is not None:
+            run.parked.pop(path, None)
+        self._settle(shot, path, Cause.ABORTED_BEFORE_SENT, why)
+        self._drain()
+
+    def abort_sent(self, shot: Shot, path: str, why: str) -> None:
+        """Ask the server to end an action; it is ABORTED when that is proven (D9)."""
+        live = shot.actions[path]
+        if not live.aborting:
+            self.change(
+                shot,
+                live.model_copy(
+                    update={"time": self._core.wall, "aborting": True, "reason": f"aborting: {why}"}
+                ),
+            )
+        self.tell_abort(shot, path, why)
+
+    def tell_abort(self, shot: Shot, path: str, why: str) -> None:
+        """Send the abort of the current attempt to its server, again where it may be lost."""
+        live = shot.actions[path]
+        server = self._core.fleet.servers.get(live.server or "")
+        if server is None or server.register.incarnation != live.incarnation:
+            return
+        attempt = AttemptId(shot.key.tree, shot.key.shot, path, live.attempt)
+        self._core.send(
+            server.identity, AbortAttempt(term=self._core.term, attempt=attempt, reason=why)
+        )
+
+    def hold(self, shot: Shot, run: Run, reason: str) -> None:
+        """Start nothing more of a run; what runs goes on."""
+        self._core.put(shot, RunHeld(time=self._core.wall, run=run.number, reason=reason))
+        for path in run.paths:
+            if path in run.busy and self._core.fleet.withdraw(
+                self._class_of(shot, path), Entry(shot.key, path)
+            ):
+                run.parked[path] = None
+        self._on_run_held(shot, run)
+
+    def resume(self, shot: Shot, run: Run) -> None:
+        """Let a held run go on."""
+        self._core.put(shot, RunResumed(time=self._core.wall, run=run.number))
+        for path in run.parked:
+            self._core.fleet.enqueue(self._class_of(shot, path), Entry(shot.key, path))
+        run.parked.clear()
+        self._touched[shot.key] = None
+
+    # Runs end
+
+    def touch(self, shot: Shot) -> None:
+        """Look at the end of a shot's run when the event has been handled."""
+        self._touched[shot.key] = None
+
+    def _end_runs(self) -> None:
+        while self._touched:
+            key, _ = self._touched.popitem()
+            shot = self._core.shots.get(key)
+            if shot is not None and shot.open_run is not None:
+                self._end_run(shot, shot.open_run)
+
+    def _end_run(self, shot: Shot, run: Run) -> None:
+        if run.busy or run.sequencer is None:
+            return
+        if run.held is None:
+            self._steps.append((shot, run, run.sequencer.conclude()))
+            self._drain()
+        if run.busy or any(shot.actions[path].cause is None for path in run.paths):
+            return
+        core = self._core
+        mono = run.opened_mono
+        duration_s = core.now - mono if mono is not None else max(core.wall - run.opened.time, 0.0)
+        core.put(
+            shot,
+            RunEnded(
+                time=core.wall,
+                run=run.number,
+                outcome=RunOutcome.ABORTED if run.aborting else RunOutcome.COMPLETED,
+                counts=shot.counts(run.paths),
+                duration_s=duration_s,
+                reason=run.aborting or "",
+            ),
+        )
+        self._on_run_ended(shot, run)
+
+    # Completion events and statuses (D13)
+
+    def after_end(self, shot: Shot, live: Transition) -> None:
+        """Raise the completion event of an action that became DONE, write its status back."""
+        node, options = shot.table.node(live.path), shot.table.options
+        if options.write_status and live.code is not None:
+            job = self._core.next_job()
+            self._core.after(WriteStatusJob(job, shot.key, live.path, live.code))
+        wanted = options.completion_events == "all" or live.status is Status.SUCCESS
+        if live.state is not ActionState.DONE or not wanted or not node.completion_event:
+            return
+        self._note_event(
+            shot, live.path, live.attempt, node.completion_event, EventOutcome.INTENDED
+        )
+        job = self._core.next_job()
+        self._event_jobs[job] = (shot.key, live.path, live.attempt, node.completion_event)
+        self._core.after(RaiseEventJob(job, shot.key, node.completion_event))
+
+    def event_done(self, done: TreeDone) -> bool:
+        """Take the end of a tree job that raised an event. False when it is another job."""
+        found = self._event_jobs.pop(done.job, None)
+        if found is None:
+            return False
+        key, path, attempt, event = found
+        shot = self._core.shots.get(key)
+        if shot is not None:
+            outcome = EventOutcome.FAILED if done.error else EventOutcome.RAISED
+            self._note_event(shot, path, attempt, event, outcome, done.error)
+        return True
+
+    def forget_events(self, shot: Shot) -> None:
+        """After a restart: events whose raising was not confirmed are shown as such (D13)."""
+        for (path, attempt), event in list(shot.events.items()):
+            self._note_event(shot, path, attempt, event, EventOutcome.PERHAPS_NOT_RAISED)
+
+    def _note_event(
+        self,
+        shot: Shot,
+        path: str,
+        attempt: int,
+        event: str,
+        outcome: EventOutcome,
+        reason: str = "",
+    ) -> None:
+        self._core.put(
+            shot,
+            EventRaised(
+                time=self._core.wall,
+                path=path,
+                attempt=attempt,
+                event=event,
+                outcome=outcome,
+                reason=reason,
+            ),
+        )
+
+
+def in_order(shot: Shot, paths: Iterable[str]) -> list[str]:
+    """Return paths in the table's order."""
+    return sorted(paths, key=shot.table.position)

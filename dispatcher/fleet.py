@@ -1,0 +1,271 @@
+"""The fleet: each class's queue, its servers and their slots. Says who gets what; starts nothing.
+
+A server that is lost touches no other server of its class (D7); each takes only what its free slots
+hold, in the order in which actions became ready. Pure.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from shotline.common.actions import AttemptId
+from shotline.common.messages import LivenessState, Register, ServerBeat
+from shotline.common.records import ShotKey
+from shotline.common.views import ServerView
+
+
+class Entry(NamedTuple):
+    """An action that is ready and waits for a slot."""
+
+    key: ShotKey
+    path: str
+
+
+@dataclass(slots=True)
+class Server:
+    """One server as the dispatcher knows it."""
+
+    register: Register
+    liveness: LivenessState = LivenessState.ALIVE
+    why: str = ""
+    reported: bool = True  # has registered since the last claim
+    stopping: bool = False  # server_stop: ends when its work is done
+    leaving: bool = False  # server_quit or server_restart was sent
+    full: bool = False
+    stuck: int = 0
+    unanswered: int = 0
+    number: int = 0  # of the last dispatch in this epoch
+    released: deque[tuple[int, float]] = field(default_factory=deque)  # number, when it left
+    attempts: dict[AttemptId, int] = field(default_factory=dict)  # what it has → epoch of sending
+    last_seen_at: float | None = None
+    round_trip_s: float | None = None
+    last_given: int = 0  # turn counter, for fairness
+
+    @property
+    def name(self) -> str:
+        """CLASS:ID."""
+        return self.register.server
+
+    @property
+    def identity(self) -> bytes:
+        """Its routing id."""
+        return f"{self.name}/{self.register.incarnation}".encode()
+
+    @property
+    def free(self) -> int:
+        """Slots that take an action now."""
+        return self.register.slots - len(self.attempts) - self.stuck
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the broker counts it as lost."""
+        return self.liveness is LivenessState.LOST
+
+
+@dataclass(slots=True)
+class ServerClass:
+    """The servers of one class and what waits for them."""
+
+    queue: OrderedDict[Entry, None] = field(default_factory=OrderedDict)
+    servers: dict[str, Server] = field(default_factory=dict)
+    without_since: float | None = None  # monotonic; None while it has a server
+
+
+class Fleet:
+    """All classes and servers."""
+
+    def __init__(self) -> None:
+        self.servers: dict[str, Server] = {}
+        self.classes: dict[str, ServerClass] = {}
+        self._turn = 0
+        self._no_class_since = 0.0
+
+    def begin(self, now: float) -> None:
+        """Start counting the time that a class has no server: at recovery (D6)."""
+        self._no_class_since = now
+        for name, members in self.classes.items():
+            members.without_since = None if self._has_server(name) else now
+
+    def server_class(self, name: str) -> ServerClass:
+        """Return a class, known or not yet."""
+        found = self.classes.get(name)
+        if found is None:
+            found = self.classes[name] = ServerClass(without_since=self._no_class_since)
+        return found
+
+    def of_class(self, name: str) -> list[Server]:
+        """Return the servers of a class that are not lost."""
+        return [server for server in self.server_class(name).servers.values() if not server.is_lost]
+
+    def matching(self, name: str) -> list[Server]:
+        """Return the servers that `CLASS` or `CLASS:ID` names, lost ones left out."""
+        if ":" in name:
+            server = self.servers.get(name)
+            return [server] if server is not None and not server.is_lost else []
+        return self.of_class(name)
+
+    def by_identity(self, identity: bytes) -> Server | None:
+        """Return the server with this routing id."""
+        server = self.servers.get(identity.decode(errors="replace").rpartition("/")[0])
+        return server if server is not None and server.identity == identity else None
+
+    # Registration and life
+
+    def registered(self, register: Register, wall: float) -> Server:
+        """Take a registration: the same incarnation in a new epoch, or a new incarnation.
+
+        What the server held before stays in `attempts`; recovery judges it.
+        """
+        old = self.servers.get(register.server)
+        if old is not None and old.register.incarnation == register.incarnation:
+            old.register = register
+            old.liveness, old.why, old.reported = LivenessState.ALIVE, "", True
+            old.number = 0
+            old.released.clear()
+            old.last_seen_at = wall
+            server = old
+        else:
+            server = self.servers[register.server] = Server(register, last_seen_at=wall)
+        members = self.server_class(register.server_class)
+        members.servers[server.name] = server
+        members.without_since = None
+        return server
+
+    def judged(self, server: Server, state: LivenessState, why: str, now: float) -> None:
+        """Take the broker's judgement."""
+        server.liveness, server.why = state, why
+        self.note_absence(server.register.server_class, now)
+
+    def note_absence(self, name: str, now: float) -> None:
+        """Start or stop counting how long a class has had no server (D6)."""
+        members = self.server_class(name)
+        if self._has_server(name):
+            members.without_since = None
+        elif members.without_since is None:
+            members.without_since = now
+
+    def _has_server(self, name: str) -> bool:
+        return any(
+            not server.leaving and not (server.stopping and not self.alone(server))
+            for server in self.of_class(name)
+        )
+
+    def alone(self, server: Server) -> bool:
+        """Whether no other server of its class takes work."""
+        return not any(
+            other is not server and not other.stopping and not other.leaving
+            for other in self.of_class(server.register.server_class)
+        )
+
+    def beat(self, server: Server, beat: ServerBeat, now: float, delivery_s: float) -> bool:
+        """Take a heartbeat. False when dispatches have not arrived for too long (DESIGN §5)."""
+        server.full, server.stuck, server.unanswered = beat.full, beat.stuck, beat.unanswered
+        server.round_trip_s = beat.round_trip_s
+        if beat.epoch != server.register.epoch:
+            return True
+        while server.released and server.released[0][0] <= beat.last_number:
+            server.released.popleft()
+        return not server.released or now - server.released[0][1] <= delivery_s
+
+    # Queues and slots
+
+    def enqueue(self, name: str, entry: Entry, *, first: bool = False) -> None:
+        """Let a ready action wait for a slot of its class, `first` where it came back."""
+        queue = self.server_class(name).queue
+        queue[entry] = None
+        if first:
+            queue.move_to_end(entry, last=False)
+
+    def withdraw(self, name: str, entry: Entry) -> bool:
+        """Take a waiting action out of its queue. False when it was not there."""
+        queue = self.server_class(name).queue
+        if entry not in queue:
+            return False
+        del queue[entry]
+        return True
+
+    def assign(self) -> Iterator[tuple[Entry, Server]]:
+        """Yield who gets what now, first come first served; the caller adds the attempt."""
+        for name, members in self.classes.items():
+            while members.queue:
+                server = self._next_server(name)
+                if server is None:
+                    break
+                self._turn += 1
+                server.last_given = self._turn
+                yield members.queue.popitem(last=False)[0], server
+
+    def _next_server(self, name: str) -> Server | None:
+        able = [server for server in self.of_class(name) if self.takes_work(server)]
+        return min(able, key=lambda server: (-server.free, server.last_given), default=None)
+
+    def takes_work(self, server: Server) -> bool:
+        """Whether a server may get an action now."""
+        return (
+            server.liveness is LivenessState.ALIVE
+            and server.reported
+            and not server.leaving
+            and not server.full
+            and server.free > 0
+            and (not server.stopping or self.alone(server))
+        )
+
+    def expired(self, now: float, grace_s: float) -> list[tuple[str, list[Entry]]]:
+        """Take the waiting actions of classes that have had no server for the grace time (D6)."""
+        taken = []
+        for name, members in self.classes.items():
+            since = members.without_since
+            if members.queue and since is not None and now >= since + grace_s:
+                taken.append((name, list(members.queue)))
+                members.queue.clear()
+        return taken
+
+    def wake_at(self, grace_s: float) -> float | None:
+        """Return when the next class runs out of its grace time."""
+        due = [
+            members.without_since + grace_s
+            for members in self.classes.values()
+            if members.queue and members.without_since is not None
+        ]
+        return min(due, default=None)
+
+    def waits_for(self, name: str, now: float, grace_s: float) -> str:
+        """Return in words what a ready action of this class waits for."""
+        servers = self.of_class(name)
+        members = self.server_class(name)
+        if not servers:
+            left = (members.without_since or now) + grace_s - now
+            return f"a server of class {name}: none is there, SERVER_OFF in {max(left, 0):.0f} s"
+        if all(server.liveness is LivenessState.SUSPECT for server in servers):
+            return f"a server of class {name} to answer: {servers[0].why}"
+        if any(server.full for server in servers):
+            return f"a server of class {name} to be rid of its results"
+        return f"a free slot of class {name} ({sum(s.register.slots for s in servers)} in use)"
+
+    def view(self, server: Server) -> ServerView:
+        """Return what is shown of a server."""
+        register = server.register
+        return ServerView(
+            server=server.name,
+            server_class=register.server_class,
+            server_id=register.server_id,
+            liveness=server.liveness.value,
+            draining=server.stopping or server.leaving,
+            why=server.why,
+            host=register.host,
+            pid=register.pid,
+            version=register.version,
+            slots=register.slots,
+            stuck=server.stuck,
+            busy=tuple(
+                f"{attempt.tree}/{attempt.shot} {attempt.path}" for attempt in server.attempts
+            ),
+            unanswered=server.unanswered,
+            incarnation=register.incarnation,
+            epoch=register.epoch,
+            started_at=register.started_at,
+            last_seen_at=server.last_seen_at,
+            round_trip_s=server.round_trip_s,
+            url=register.url,
+        )

@@ -1,0 +1,89 @@
+"""The dispatcher's link to its broker: claim of the term, heartbeats, the broker's clock. Pure."""
+
+from shotline.common.messages import (
+    Claim,
+    ClaimAccepted,
+    ClaimRefused,
+    Ping,
+    Pong,
+    SupersededNotice,
+)
+from shotline.dispatcher.core import Core
+from shotline.dispatcher.effects import Exit, ToPeer
+
+_TO_BROKER = b""
+
+
+class Link:
+    """Claims, and claims again when the broker has come back. Without a broker nobody is lost."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.broker: str | None = None  # the life of the broker that has accepted our claim
+        self.clock_offset_s: float | None = None  # broker's clock minus ours
+        self._round_trip_s = float("inf")
+        self._next = core.now
+
+    def wake_at(self) -> float:
+        """Return when the next claim or heartbeat is due."""
+        return self._next
+
+    def tick(self) -> None:
+        """Send what is due."""
+        core = self._core
+        if core.now < self._next:
+            return
+        self._next = core.now + core.settings.heartbeat_s
+        if self.broker is None:
+            self._claim()
+        else:
+            self._ping()
+
+    def _claim(self) -> None:
+        settings = self._core.settings
+        claim = Claim(
+            term=self._core.term, name=settings.name, host=settings.host, pid=settings.pid
+        )
+        self._core.at_once(ToPeer(_TO_BROKER, (claim,)))
+
+    def _ping(self) -> None:
+        ping = Ping(sent_s=self._core.now, term=self._core.term)
+        self._core.at_once(ToPeer(_TO_BROKER, (ping,)))
+
+    def accepted(self, accepted: ClaimAccepted) -> bool:
+        """Take the broker's consent. False when it answers an older claim."""
+        if accepted.term != self._core.term:
+            return False
+        self.broker = accepted.broker
+        self.clock_offset_s = accepted.clock_s - self._core.now
+        self._round_trip_s = float("inf")
+        self._core.say("info", f"broker {accepted.broker} has accepted term {self._core.term}")
+        return True
+
+    def refused(self, refused: ClaimRefused) -> None:
+        """A term at least as high was seen: start again above it, or end where it is in use."""
+        self._core.at_once(
+            Exit(
+                75,
+                f"the broker has seen term {refused.highest}, ours is {self._core.term}; "
+                "starting again with a higher one",
+            )
+        )
+
+    def pong(self, pong: Pong) -> None:
+        """Take a heartbeat's answer: the broker's clock, and whether it still knows us."""
+        round_trip_s = self._core.now - pong.sent_s
+        if 0 <= round_trip_s <= self._round_trip_s:
+            self._round_trip_s = round_trip_s
+            self.clock_offset_s = pong.clock_s + round_trip_s / 2 - self._core.now
+        if pong.broker != self.broker or pong.term != self._core.term:
+            self.broker = None  # it has restarted: claim again, at once
+            self._next = self._core.now
+
+    def gone(self) -> None:
+        """The connection broke: claim again, so that all servers report what they hold."""
+        self.broker = None
+
+    def superseded(self, notice: SupersededNotice) -> None:
+        """End: another dispatcher has a higher term."""
+        self._core.at_once(Exit(0, f"another dispatcher has taken over with term {notice.term}"))

@@ -1,0 +1,311 @@
+"""The dispatcher's state machine: `handle(now, event)` gives the effects to carry out.
+
+It only hands events to the parts that decide: `link` (broker), `recovery` (what servers hold),
+`results` (what they report), `desk` and `commands` (what is asked), `execution` (runs). Nothing
+else changes the state in `core` (DESIGN §6). Pure.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from shotline.common.actions import ActionState
+from shotline.common.machine import Instant, Tick
+from shotline.common.messages import (
+    ClaimAccepted,
+    ClaimRefused,
+    Dispatch,
+    Finished,
+    Liveness,
+    LivenessState,
+    LogLine,
+    Message,
+    Output,
+    Pong,
+    Problem,
+    Progress,
+    Register,
+    Request,
+    Returned,
+    ServerBeat,
+    Started,
+    SupersededNotice,
+    Undeliverable,
+)
+from shotline.common.records import CommandDone, ShotKey, ShotRecord
+from shotline.common.views import LogEvent
+from shotline.dispatcher.answers import Answers
+from shotline.dispatcher.commands import Commands
+from shotline.dispatcher.core import Core, Settings
+from shotline.dispatcher.effects import (
+    BrokerGone,
+    Effect,
+    Exit,
+    FromBroker,
+    HistoryLost,
+    JournalChanged,
+    MachineEvent,
+    MalformedFrom,
+    OutputRead,
+    ShotRead,
+    StopAsked,
+    TermPassed,
+    ToPeer,
+    TreeDone,
+    Written,
+)
+from shotline.dispatcher.execution import Execution
+from shotline.dispatcher.feed import LOG
+from shotline.dispatcher.fleet import Server
+from shotline.dispatcher.link import Link
+from shotline.dispatcher.recovery import Recovery
+from shotline.dispatcher.results import Results
+from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.trees.options import DispatchOptions
+
+
+class Dispatcher:
+    """The machine. Made with a claimed term and what the journal has loaded."""
+
+    def __init__(
+        self,
+        instant: Instant,
+        term: int,
+        settings: Settings,
+        options_of: Callable[[str], DispatchOptions | None] = lambda _tree: None,
+    ) -> None:
+        self.core = Core(settings, term, instant)
+        self.execution = Execution(self.core, self._run_ended, self._run_ended)
+        self.recovery = Recovery(self.core, self.execution)
+        self.results = Results(self.core, self.execution)
+        self.answers = Answers(self.core)
+        self.commands = Commands(self.core, self.execution, self.answers, options_of)
+        self.desk = self.commands.desk
+        self.link = Link(self.core)
+        self._feed_at = instant.mono
+        self._say_on_feed: list[tuple[float, str, str, str]] = []
+
+    def load(
+        self,
+        shots: Mapping[ShotKey, Iterable[ShotRecord]],
+        *,
+        lines: Mapping[ShotKey, Mapping[tuple[str, int], int]],
+        stored: Mapping[ShotKey, float],
+        newest: Mapping[str, int],
+        current: ShotKey | None,
+        commands: Iterable[CommandDone],
+        incarnations: Iterable[str],
+    ) -> None:
+        """Take what the journal holds, once, before the first event."""
+        core = self.core
+        for key, records in shots.items():
+            shot = core.shots[key] = Shot(key)
+            for record in records:
+                shot.apply(record)
+            shot.lines.update(lines.get(key, {}))
+        core.stored.update(stored)
+        core.newest.update(newest)
+        core.current = current
+        core.incarnations.update(incarnations)
+        for done in commands:
+            self.desk.remember(done)
+
+    # Events
+
+    def handle(self, instant: Instant, *events: MachineEvent) -> list[Effect]:
+        """Return what follows from the events of one wake-up; they are journalled together."""
+        core = self.core
+        core.instant = instant
+        released: list[Effect] = []
+        for event in events:
+            released += self._take(event)
+        self._tick()
+        self.execution.pump()
+        self.commands.let_stopped_servers_go()
+        return core.take_effects() + released + core.ledger.flush()
+
+    def _take(self, event: MachineEvent) -> list[Effect]:
+        core = self.core
+        match event:
+            case FromBroker():
+                self._from_broker(event.source, event.messages)
+            case Written():
+                return self._released(core.ledger.written(event.number))
+            case Tick():
+                pass
+            case TreeDone():
+                if not self.execution.event_done(event):
+                    self.commands.done(event.job, event)
+            case ShotRead() | OutputRead():
+                self.commands.done(event.query, event)
+            case JournalChanged():
+                core.journal_state, core.journal_text = event.state, event.text
+                core.say("info" if event.state == "ok" else "warning", f"journal: {event.text}")
+                self._beat_feed()
+            case HistoryLost():
+                self._write_anew()
+            case TermPassed():
+                core.at_once(Exit(0, f"term {event.term} has taken over the journal"))
+            case MalformedFrom():
+                self._malformed(event)
+            case BrokerGone():
+                self.link.gone()
+            case StopAsked():
+                core.after(Exit(0, "asked to end"))
+        return []
+
+    def wake_at(self) -> float | None:
+        """Return when a Tick is due (monotonic seconds)."""
+        core = self.core
+        due = [
+            self.link.wake_at(),
+            self._feed_at,
+            self.recovery.wake_at(),
+            core.servers_due,
+            None if core.recovering else core.fleet.wake_at(core.settings.server_grace_s),
+        ]
+        return min(at for at in due if at is not None)
+
+    def _tick(self) -> None:
+        core = self.core
+        self.link.tick()
+        self.desk.clock_offset_s = self.link.clock_offset_s
+        self.recovery.tick()
+        if core.servers_due is not None and core.now >= core.servers_due:
+            core.publish_servers()
+        if core.now >= self._feed_at:
+            self._beat_feed()
+
+    def _beat_feed(self) -> None:
+        core = self.core
+        self._feed_at = core.now + core.settings.heartbeat_s
+        core.after(core.feed.beat(core.wall, core.journal_state, core.settings.feed_window_s))
+
+    def _released(self, effects: list[Effect]) -> list[Effect]:
+        """Note when dispatches leave, so that their delivery can be watched (DESIGN §5)."""
+        for effect in effects:
+            if isinstance(effect, ToPeer):
+                server = self.core.fleet.by_identity(effect.target) if effect.target else None
+                if server is not None:
+                    self._note_dispatches(server, effect.messages)
+        return effects
+
+    def _note_dispatches(self, server: Server, messages: tuple[Message, ...]) -> None:
+        for message in messages:
+            if isinstance(message, Dispatch) and message.epoch == server.register.epoch:
+                server.released.append((message.number, self.core.now))
+
+    # What comes through the broker
+
+    def _from_broker(self, source: bytes, messages: tuple[Message, ...]) -> None:
+        if not source:
+            for message in messages:
+                self._from_broker_itself(message)
+            return
+        server: Server | None = None
+        for message in messages:
+            if isinstance(message, Request):
+                self.desk.take(source, message)
+            elif isinstance(message, Register):
+                self.recovery.registered(message)
+            else:
+                server = server or self.core.fleet.by_identity(source)
+                if server is None:
+                    self._problem(source, f"{message.KIND}: register first")
+                else:
+                    self._from_server(server, message)
+
+    def _from_broker_itself(self, message: Message) -> None:
+        match message:
+            case Pong():
+                self.link.pong(message)
+            case Liveness():
+                self.recovery.judged(message)
+            case Undeliverable():
+                self.recovery.undeliverable(message)
+            case ClaimAccepted():
+                if self.link.accepted(message):
+                    self.commands.broker = message.broker
+                    self.recovery.claimed()
+            case ClaimRefused():
+                self.link.refused(message)
+            case SupersededNotice():
+                self.link.superseded(message)
+            case LogLine():
+                self._log_line(message)
+            case Problem():
+                self.core.say("error", f"the broker says: {message.text}")
+            case _:
+                self.core.say("error", f"the broker sent {message.KIND}, which is not for us")
+
+    def _from_server(self, server: Server, message: Message) -> None:
+        server.last_seen_at = self.core.wall
+        match message:
+            case Finished():
+                self.results.finished(server, message)
+            case Output():
+                self.results.output(server, message)
+            case Started():
+                self.results.started(message)
+            case Progress():
+                self.results.progress(message)
+            case Returned():
+                self.recovery.returned(server, message)
+            case ServerBeat():
+                self._server_beat(server, message)
+            case LogLine():
+                self._log_line(message)
+            case _:
+                self._problem(server.identity, f"{message.KIND} is not for the dispatcher")
+
+    def _server_beat(self, server: Server, beat: ServerBeat) -> None:
+        core = self.core
+        if server.liveness is LivenessState.SUSPECT:
+            core.fleet.judged(server, LivenessState.ALIVE, "", core.now)
+        if not core.fleet.beat(server, beat, core.now, core.settings.delivery_s):
+            server.released.clear()
+            self.recovery.ask_anew(server, "dispatches have not arrived in time")
+        core.server_changed(server)
+
+    def _log_line(self, line: LogLine) -> None:
+        payload = LogEvent(lines=((line.at, line.level, line.source, line.text),))
+        self.core.after(
+            self.core.feed.publish(LOG, self.core.wall, payload.model_dump_json().encode())
+        )
+
+    def _malformed(self, event: MalformedFrom) -> None:
+        self.core.say("warning", f"malformed message from {event.source[:80]!r}: {event.why[:300]}")
+        if event.source:
+            self._problem(event.source, event.why)
+
+    def _problem(self, target: bytes, text: str) -> None:
+        self.core.at_once(ToPeer(target, (Problem(text=text[:1000]),)))
+
+    # Runs and history
+
+    def _run_ended(self, shot: Shot, run: Run) -> None:
+        self.commands.run_ended(shot, run)
+
+    def _write_anew(self) -> None:
+        """Redis has lost history: write the state of every loaded shot again (I9)."""
+        for shot in self.core.shots.values():
+            for record in shot.records(self.core.wall):
+                self.core.ledger.record(shot.key, record)
+        self.core.say(
+            "warning", "Redis had lost history; the state of all loaded shots is written anew"
+        )
+
+    # For tests
+
+    def check_invariants(self) -> None:
+        """Assert what must hold between any two events."""
+        for shot in self.core.shots.values():
+            run = shot.open_run
+            for path, live in shot.actions.items():
+                if live.state in IN_PROGRESS:
+                    assert live.server, live
+                    assert live.attempt, live
+                if live.cause is not None:
+                    assert live.state not in IN_PROGRESS, live
+                if live.state in (ActionState.DONE, ActionState.ABORTED, ActionState.SERVER_OFF):
+                    assert live.cause is not None, live
+                if run is not None and run.sequencer is not None and path in run.busy:
+                    assert live.cause is None, live

@@ -1,0 +1,325 @@
+"""What servers hold, against what is recorded: proof, loss, and whether a run may go on.
+
+Only here is it decided that an attempt was never started, may have run, or is still running (I1).
+Silence is never proof. Pure.
+"""
+
+from shotline.common.actions import ActionState, AttemptId
+from shotline.common.codec import decode
+from shotline.common.errors import MalformedMessage
+from shotline.common.messages import (
+    AbortAttempt,
+    CommandServer,
+    Dispatch,
+    Held,
+    HeldAs,
+    Liveness,
+    LivenessState,
+    Register,
+    RegisterAnew,
+    Returned,
+    Undeliverable,
+)
+from shotline.common.records import Mark, ServerSeen, ShotKey, Transition
+from shotline.dispatcher.core import Core
+from shotline.dispatcher.execution import Execution
+from shotline.dispatcher.fleet import Server
+from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+
+
+class Recovery:
+    """Judges attempts when servers register, are lost, or send something back."""
+
+    def __init__(self, core: Core, execution: Execution) -> None:
+        self._core = core
+        self._execution = execution
+        self._collect_until: float | None = None
+        self._unreported_until: float | None = None
+        self._mark_at: float | None = None
+
+    # The dispatcher's own start, and the broker's
+
+    def claimed(self) -> None:
+        """The broker has accepted our claim: every server registers anew, from now on."""
+        core = self._core
+        for server in core.fleet.servers.values():
+            if not server.is_lost:
+                server.reported = False
+        self._unreported_until = core.now + max(
+            core.settings.server_lost_s, core.settings.recovery_s
+        )
+        if core.recovering and self._collect_until is None:
+            self._collect_until = core.now + core.settings.recovery_s
+
+    def wake_at(self) -> float | None:
+        """Return the next deadline."""
+        due = [self._collect_until, self._unreported_until, self._mark_at]
+        return min((at for at in due if at is not None), default=None)
+
+    def tick(self) -> None:
+        """Carry out what is due."""
+        core = self._core
+        if self._collect_until is not None and core.now >= self._collect_until:
+            self._collect_until = None
+            self._finish()
+        if self._unreported_until is not None and core.now >= self._unreported_until:
+            self._unreported_until = None
+            for server in list(core.fleet.servers.values()):
+                if not server.reported and not server.is_lost:
+                    self.lost(server, "it has not registered with the broker again")
+        self._mark()
+
+    def _mark(self) -> None:
+        """While a run is open, say now and then that the dispatcher lives (HELD or not)."""
+        core = self._core
+        running = [shot for shot, run in core.open_runs() if run.held is None]
+        if not running or core.recovering:
+            self._mark_at = None
+        elif self._mark_at is None:
+            self._mark_at = core.now + core.settings.resume_within_s / 6
+        elif core.now >= self._mark_at:
+            self._mark_at = core.now + core.settings.resume_within_s / 6
+            for shot in running:
+                core.put(shot, Mark(time=core.wall))
+
+    def _finish(self) -> None:
+        """Reports are in: settle what nobody holds, let runs go on or hold them."""
+        core = self._core
+        core.recovering = False
+        core.fleet.begin(core.now)
+        for shot in core.shots.values():
+            last_sign_at = shot.last_record_at
+            known = {live.incarnation for live in shot.actions.values() if live.incarnation}
+            self._execution.forget_events(shot)
+            self._lose_unreported(shot)
+            if shot.open_run is not None:
+                self._go_on_or_hold(shot, shot.open_run, last_sign_at, known | core.incarnations)
+        core.say("info", f"term {core.term}: reports collected, dispatching")
+
+    def _lose_unreported(self, shot: Shot) -> None:
+        for live in list(shot.in_progress()):
+            server = self._core.fleet.servers.get(live.server or "")
+            attempt = AttemptId(shot.key.tree, shot.key.shot, live.path, live.attempt)
+            if server is None or attempt not in server.attempts:
+                self._execution.lose(
+                    shot,
+                    live.path,
+                    "it did not report when the dispatcher came back",
+                    proven_dead=False,
+                )
+
+    def _go_on_or_hold(
+        self, shot: Shot, run: Run, last_sign_at: float | None, known: set[str]
+    ) -> None:
+        core = self._core
+        self._execution.drive(shot, run)
+        if run.aborting:
+            self._execution.abort_run(shot, run, run.aborting)
+            return
+        if run.held is not None:
+            return
+        age_s = core.wall - (last_sign_at if last_sign_at is not None else run.opened.time)
+        seen = any(
+            server.register.incarnation in known
+            for server in core.fleet.servers.values()
+            if not server.is_lost
+        )
+        if not 0 <= age_s <= core.settings.resume_within_s:
+            self._execution.hold(
+                shot,
+                run,
+                f"the dispatcher was away; the last sign of the run is {age_s:.0f} s old "
+                f"(goes on by itself within {core.settings.resume_within_s:g} s)",
+            )
+        elif not seen:
+            self._execution.hold(
+                shot, run, "the dispatcher was away, and no server from before has reported"
+            )
+
+    # Servers come and go
+
+    def registered(self, register: Register) -> None:
+        """Compare what a server holds with what is recorded."""
+        core = self._core
+        old = core.fleet.servers.get(register.server)
+        if old is not None and old.register.incarnation != register.incarnation:
+            self._replaced(old, register)
+        server = core.fleet.registered(register, core.wall)
+        before, server.attempts = server.attempts, {}
+        for held in register.holding:
+            self._take_held(server, held)
+        for attempt in before:
+            if attempt not in server.attempts:
+                self._not_held(server, attempt)
+        if core.recovering:
+            self._not_held_after_restart(server, register)
+        core.server_changed(server)
+        self._seen(server)
+
+    def _replaced(self, old: Server, register: Register) -> None:
+        attempts, old.attempts = old.attempts, {}
+        for attempt in attempts:
+            self._lose(
+                old,
+                attempt,
+                "a new incarnation has registered",
+                proven_dead=register.ended_leftovers,
+            )
+
+    def _take_held(self, server: Server, held: Held) -> None:
+        """Take an attempt that the server holds: ours, or one that only holds its slot."""
+        core = self._core
+        if held.held_as is HeldAs.FINISHED:
+            if self._current(server, held.attempt) is not None:
+                server.attempts[held.attempt] = server.register.epoch  # its result follows
+            return
+        server.attempts[held.attempt] = server.register.epoch
+        found = self._current(server, held.attempt)
+        if found is None:
+            if held.held_as is HeldAs.QUEUED or core.settings.end_on_return:
+                core.send(
+                    server.identity,
+                    AbortAttempt(
+                        term=core.term,
+                        attempt=held.attempt,
+                        reason="it is not awaited any more",
+                    ),
+                )
+            return
+        shot, live = found
+        if live.state is ActionState.DISPATCHED and held.held_as is HeldAs.RUNNING:
+            started_at = held.started_at or core.wall
+            self._execution.started(shot, live, started_at)
+        if live.aborting:
+            self._execution.tell_abort(shot, live.path, live.reason)
+
+    def _current(self, server: Server, attempt: AttemptId) -> tuple[Shot, Transition] | None:
+        """Return shot and state when the attempt is this server's, current and in progress."""
+        shot = self._core.shots.get(ShotKey(attempt.tree, attempt.shot))
+        live = shot.actions.get(attempt.path) if shot is not None else None
+        if (
+            shot is None
+            or live is None
+            or live.attempt != attempt.number
+            or live.state not in IN_PROGRESS
+            or live.server != server.name
+            or live.incarnation != server.register.incarnation
+        ):
+            return None
+        return shot, live
+
+    def _not_held(self, server: Server, attempt: AttemptId) -> None:
+        """A registration without an attempt that was sent: proof that it never starts (I1)."""
+        found = self._current(server, attempt)
+        if found is None:
+            return
+        shot, live = found
+        if live.state is ActionState.DISPATCHED:
+            self._execution.requeue(shot, live.path, f"{server.name} registered without it")
+        else:
+            self._execution.lose(shot, live.path, "it has forgotten the action", proven_dead=False)
+
+    def _not_held_after_restart(self, server: Server, register: Register) -> None:
+        held = {item.attempt for item in register.holding}
+        for shot in self._core.shots.values():
+            for live in list(shot.in_progress()):
+                attempt = AttemptId(shot.key.tree, shot.key.shot, live.path, live.attempt)
+                if live.server != server.name or attempt in held:
+                    continue
+                if live.incarnation == register.incarnation:
+                    self._not_held(server, attempt)
+                else:
+                    self._execution.lose(
+                        shot,
+                        live.path,
+                        "a new incarnation has registered",
+                        proven_dead=register.ended_leftovers,
+                    )
+
+    def judged(self, liveness: Liveness) -> None:
+        """Take the broker's judgement of a server."""
+        core = self._core
+        server = core.fleet.servers.get(liveness.server)
+        if server is None or server.register.incarnation != liveness.incarnation:
+            return
+        if liveness.state is LivenessState.LOST:
+            self.lost(server, liveness.why)
+            return
+        core.fleet.judged(server, liveness.state, liveness.why, core.now)
+        core.server_changed(server)
+
+    def lost(self, server: Server, why: str) -> None:
+        """Settle what a lost server had; no other server of its class is touched (D7)."""
+        core = self._core
+        core.fleet.judged(server, LivenessState.LOST, why, core.now)
+        attempts, server.attempts = server.attempts, {}
+        for attempt in attempts:
+            self._lose(server, attempt, why, proven_dead=False)
+        core.server_changed(server)
+        self._seen(server)
+
+    def _lose(self, server: Server, attempt: AttemptId, why: str, *, proven_dead: bool) -> None:
+        found = self._current(server, attempt)
+        if found is not None:
+            self._execution.lose(found[0], found[1].path, why, proven_dead=proven_dead)
+
+    def _seen(self, server: Server) -> None:
+        core, register = self._core, server.register
+        core.incarnations.add(register.incarnation)
+        core.put_system(
+            ServerSeen(
+                time=core.wall,
+                server=server.name,
+                liveness=server.liveness.value,
+                host=register.host,
+                pid=register.pid,
+                slots=register.slots,
+                incarnation=register.incarnation,
+                epoch=register.epoch,
+                reason=server.why,
+            )
+        )
+
+    # What comes back
+
+    def returned(self, server: Server, returned: Returned) -> None:
+        """The server gives an attempt back unstarted."""
+        server.attempts.pop(returned.attempt, None)
+        self._core.server_changed(server)
+        found = self._current(server, returned.attempt)
+        if found is not None and found[1].state is ActionState.DISPATCHED:
+            self._execution.requeue(
+                found[0], found[1].path, f"{server.name} returned it: {returned.why}"
+            )
+
+    def undeliverable(self, notice: Undeliverable) -> None:
+        """The broker could not deliver this, and never will."""
+        server = self._core.fleet.by_identity(notice.target)
+        if server is None:
+            return
+        try:
+            messages = decode(notice.frames)
+        except MalformedMessage as error:
+            self._core.say("error", f"undeliverable to {server.name}, and not ours: {error}")
+            return
+        for message in messages:
+            if isinstance(message, Dispatch):
+                self._dispatch_came_back(server, message, notice.why)
+            elif isinstance(message, CommandServer):
+                server.leaving = False
+
+    def _dispatch_came_back(self, server: Server, message: Dispatch, why: str) -> None:
+        if server.attempts.get(message.attempt) != message.epoch:
+            return  # judged already, by a later registration
+        del server.attempts[message.attempt]
+        server.liveness = LivenessState.SUSPECT  # until its next beat or the broker says more
+        server.why = why
+        found = self._current(server, message.attempt)
+        if found is not None:
+            self._execution.requeue(found[0], found[1].path, f"{server.name}: {why}")
+
+    def ask_anew(self, server: Server, why: str) -> None:
+        """Let a server register again: something may not have reached it (DESIGN §5)."""
+        server.reported = False
+        self._unreported_until = self._core.now + self._core.settings.server_lost_s
+        self._core.send(server.identity, RegisterAnew(why=why))

@@ -1,0 +1,205 @@
+"""What servers report of attempts: starts, progress, output and results, each stored once (I2).
+
+A server repeats a result until it is answered, and it is answered only behind the journal. Pure.
+"""
+
+import json
+
+from shotline.common.actions import ActionState, AttemptId, Cause, Status
+from shotline.common.messages import (
+    Answered,
+    EndedBy,
+    Finished,
+    Output,
+    OutputStored,
+    Progress,
+    Started,
+    Verdict,
+)
+from shotline.common.records import (
+    LateResult,
+    ShotKey,
+    StoredOutput,
+    Transition,
+    UnknownResult,
+)
+from shotline.common.views import ShotEvent
+from shotline.dispatcher.core import Core
+from shotline.dispatcher.execution import Execution
+from shotline.dispatcher.feed import output_channel, shot_channel
+from shotline.dispatcher.fleet import Server
+from shotline.dispatcher.shots import IN_PROGRESS, Shot
+
+_CAUSES = {
+    EndedBy.RESULT: Cause.RESULT,
+    EndedBy.TIMEOUT: Cause.TIMEOUT,
+    EndedBy.WORKER_DIED: Cause.WORKER_DIED,
+    EndedBy.ABORT: Cause.OPERATOR,
+    EndedBy.CONNECTION_LOST: Cause.SERVER_LOST,
+}
+
+
+class Results:
+    """Takes the reports of attempts."""
+
+    def __init__(self, core: Core, execution: Execution) -> None:
+        self._core = core
+        self._execution = execution
+
+    def _find(self, attempt: AttemptId) -> tuple[Shot | None, Transition | None]:
+        shot = self._core.shots.get(ShotKey(attempt.tree, attempt.shot))
+        live = shot.actions.get(attempt.path) if shot is not None else None
+        if live is not None and live.attempt != attempt.number:
+            live = None
+        return shot, live
+
+    def started(self, started: Started) -> None:
+        """Take the start of an attempt; news of attempts that are no longer current are ignored."""
+        shot, live = self._find(started.attempt)
+        if shot is not None and live is not None and live.state is ActionState.DISPATCHED:
+            self._execution.started(shot, live, started.started_at)
+
+    def progress(self, progress: Progress) -> None:
+        """Pass a running task's progress on to observers."""
+        shot, live = self._find(progress.attempt)
+        if shot is None or live is None or live.state not in IN_PROGRESS:
+            return
+        said = (progress.fraction, progress.text)
+        shot.progress[live.path] = said
+        payload = ShotEvent(progress=((live.path, *said),)).model_dump_json().encode()
+        self._core.after(self._core.feed.publish(shot_channel(shot.key), self._core.wall, payload))
+
+    def output(self, server: Server, output: Output) -> None:
+        """Store output lines that are not stored yet; say how far they are."""
+        attempt = output.attempt
+        key = ShotKey(attempt.tree, attempt.shot)
+        shot = self._core.shots.get(key)
+        through = output.first + sum(1 + text.count(b"\n") for _, _, text in output.pieces)
+        stored = 0
+        if shot is not None:
+            stored = shot.lines.get((attempt.path, attempt.number), 0)
+            shot.lines[(attempt.path, attempt.number)] = max(stored, through)
+        if through > stored:
+            first, pieces = _from_line(output.first, output.pieces, stored)
+            self._core.ledger.output(
+                StoredOutput(*key, attempt.path, attempt.number, first, pieces)
+            )
+            self._publish(key, attempt, first, pieces)
+        self._core.send(server.identity, OutputStored(attempt=attempt, through=through))
+
+    def _publish(
+        self,
+        key: ShotKey,
+        attempt: AttemptId,
+        first: int,
+        pieces: tuple[tuple[float, int, bytes], ...],
+    ) -> None:
+        told = [
+            (at, stream, text.decode("utf-8", "backslashreplace")) for at, stream, text in pieces
+        ]
+        payload = json.dumps({"attempt": attempt.number, "first": first, "pieces": told})
+        self._core.after(
+            self._core.feed.publish(
+                output_channel(key, attempt.path), self._core.wall, payload.encode()
+            )
+        )
+
+    def finished(self, server: Server, result: Finished) -> None:
+        """Take a result: settle the action, or keep it as late or unknown; answer it."""
+        attempt = result.attempt
+        server.attempts.pop(attempt, None)
+        if result.outcome_unknown and result.ended_by is not EndedBy.CONNECTION_LOST:
+            server.stuck += 1  # until its next beat says so itself
+        self._core.server_changed(server)
+        shot, live = self._find(attempt)
+        self._core.send(
+            server.identity,
+            Answered(attempt=attempt, verdict=self._store(server, shot, live, result)),
+        )
+
+    def _store(
+        self, server: Server, shot: Shot | None, live: Transition | None, result: Finished
+    ) -> Verdict:
+        attempt = result.attempt
+        key = ShotKey(attempt.tree, attempt.shot)
+        if shot is None:
+            if key in self._core.stored:
+                self._core.ledger.record(key, self._late(server, result))
+                return Verdict.LATE
+        elif (attempt.path, attempt.number) in shot.resulted:
+            return Verdict.DUPLICATE
+        elif live is not None and live.state in IN_PROGRESS and live.server == server.name:
+            self._settle(shot, live, result)
+            return Verdict.STORED
+        elif attempt.number <= shot.attempts.get(attempt.path, 0):
+            self._core.put(shot, self._late(server, result))
+            return Verdict.LATE
+        self._core.put_system(
+            UnknownResult(
+                time=self._core.wall,
+                tree=attempt.tree,
+                shot=attempt.shot,
+                path=attempt.path,
+                attempt=attempt.number,
+                server=server.name,
+                status=result.status,
+                reason=result.reason,
+            )
+        )
+        self._core.say("warning", f"a result of an unknown attempt, {attempt}, from {server.name}")
+        return Verdict.UNKNOWN
+
+    def _late(self, server: Server, result: Finished) -> LateResult:
+        return LateResult(
+            time=self._core.wall,
+            path=result.attempt.path,
+            attempt=result.attempt.number,
+            server=server.name,
+            status=result.status,
+            reason=result.reason,
+            code=result.code,
+            started_at=result.started_at,
+            ended_at=result.ended_at,
+            duration_s=result.duration_s,
+        )
+
+    def _settle(self, shot: Shot, live: Transition, result: Finished) -> None:
+        cause = _CAUSES[result.ended_by]
+        aborted = cause in (Cause.OPERATOR, Cause.SERVER_LOST)
+        reason = result.reason
+        if result.ended_by is EndedBy.ABORT and live.aborting:
+            reason = live.reason.removeprefix("aborting: ") or reason
+        settled = live.model_copy(
+            update={
+                "time": self._core.wall,
+                "state": ActionState.ABORTED if aborted else ActionState.DONE,
+                "status": None if aborted else (result.status or Status.FAILURE),
+                "cause": cause,
+                "reason": reason,
+                "code": result.code,
+                "outcome_unknown": result.outcome_unknown,
+                "aborting": False,
+                "started_at": result.started_at,
+                "ended_at": result.ended_at,
+                "duration_s": result.duration_s,
+            }
+        )
+        self._execution.change(shot, settled)
+        self._execution.after_end(shot, settled)
+
+
+def _from_line(
+    first: int, pieces: tuple[tuple[float, int, bytes], ...], stored: int
+) -> tuple[int, tuple[tuple[float, int, bytes], ...]]:
+    """Leave out the lines before number `stored`; a repeat may overlap what is stored."""
+    if first >= stored:
+        return first, pieces
+    kept = []
+    number = first
+    for at, stream, text in pieces:
+        lines = text.count(b"\n") + 1
+        if number + lines > stored:
+            skip = max(stored - number, 0)
+            kept.append((at, stream, text.split(b"\n", skip)[skip] if skip else text))
+        number += lines
+    return stored, tuple(kept)

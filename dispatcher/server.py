@@ -1,0 +1,320 @@
+"""The dispatcher's shell: broker, journal and tree workers around one machine.
+
+One wake-up drains what is there, lets the machine decide once, begins one commit and sends. What is
+decided is `machine`'s.
+"""
+
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import zmq
+
+from shotline.common import journal as j
+from shotline.common.codec import PUBLISH, decode, encode, encode_body
+from shotline.common.config import Config
+from shotline.common.errors import JournalError, MalformedMessage
+from shotline.common.journal.redis_journal import RedisJournal
+from shotline.common.machine import Tick
+from shotline.common.messages import Message, Undeliverable
+from shotline.common.service import Service
+from shotline.common.transport import Dealer, Limits
+from shotline.common.views import OutputLine
+from shotline.dispatcher.core import Settings
+from shotline.dispatcher.effects import (
+    BrokerGone,
+    CreatePulseJob,
+    Effect,
+    Exit,
+    ForgetShots,
+    FromBroker,
+    HistoryLost,
+    JournalChanged,
+    MachineEvent,
+    MalformedFrom,
+    OutputRead,
+    Publish,
+    RaiseEventJob,
+    ReadNodeJob,
+    ReadOutput,
+    ReadShot,
+    ReadTableJob,
+    Say,
+    ShotRead,
+    StopAsked,
+    TermPassed,
+    ToPeer,
+    WriteCommit,
+    WriteStatusJob,
+    Written,
+)
+from shotline.dispatcher.machine import Dispatcher
+from shotline.dispatcher.tree_host import TreeHost
+
+log = logging.getLogger(__name__)
+
+_LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_LOAD_S: Final = 5.0
+
+
+class DispatcherServer:
+    """The process. `run` waits for Redis, claims a term, loads, and serves."""
+
+    def __init__(self, config: Config, service: Service) -> None:
+        self._config = config
+        self._service = service
+        self._events: list[MachineEvent] = []
+        self._output: dict[int, ReadOutput] = {}
+        self._attempts: dict[int, tuple[int, ...]] = {}
+        self._journal = RedisJournal(
+            config.redis,
+            config.journal,
+            commands_max=config.dispatcher.commands_remembered_max,
+        )
+        self._trees = TreeHost(
+            service,
+            {name: section.source for name, section in config.experiments.items()},
+            config.dispatcher.tree_timeout_s,
+            self._events.append,
+        )
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._dealer: Dealer
+        self._machine: Dispatcher
+
+    def run(self) -> int:
+        """Serve until told to end. Return the exit code. Raise JournalError without a journal."""
+        self._load()
+        self._dealer = self._connect()
+        service = self._service
+        service.watch(self._dealer.socket, self._read_broker)
+        service.watch(self._dealer.connection_socket, self._read_connection)
+        service.watch(self._journal.fileno(), self._read_journal)
+        service.on_stop(lambda: self._events.append(StopAsked()))
+        service.set_wake(self._wake_at)
+        service.on_tick(self._tick)
+        service.after_each(self._decide)
+        service.ready(f"term {self._machine.core.term}")
+        try:
+            self._events.append(Tick())
+            self._decide()
+            return service.run()
+        finally:
+            self._trees.close()
+            self._journal.close()
+            self._dealer.close()
+            self._context.term()
+
+    def _load(self) -> None:
+        loaded = self._load_when_redis_is_there()
+        for warning in loaded.warnings:
+            log.warning("%s", warning)
+        section, broker = self._config.dispatcher, self._config.broker
+        experiments = self._config.experiments
+        self._machine = Dispatcher(
+            self._service.instant(),
+            loaded.term,
+            Settings(
+                name=f"{socket.gethostname()}:{os.getpid()}",
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                experiments=frozenset(experiments),
+                heartbeat_s=broker.heartbeat_s,
+                server_grace_s=section.server_grace_s,
+                server_lost_s=broker.server_lost_s,
+                recovery_s=section.recovery_s,
+                resume_within_s=section.resume_within_s,
+                delivery_s=section.delivery_s,
+                task_timeout_s=self._config.action_server.task_timeout_s,
+                end_on_return=self._config.action_server.on_return == "end",
+                commands_remembered_max=section.commands_remembered_max,
+                shots_loaded_max=section.shots_loaded_max,
+                keep_shots=self._config.journal.keep_shots,
+            ),
+            lambda tree: experiments[tree].options if tree in experiments else None,
+        )
+        self._machine.load(
+            {key: shot.records for key, shot in loaded.shots.items()},
+            lines={key: shot.output_lines for key, shot in loaded.shots.items()},
+            stored={shot.key: shot.used_at for shot in loaded.stored},
+            newest=loaded.newest,
+            current=loaded.current,
+            commands=loaded.commands,
+            incarnations=(),
+        )
+        log.info("term %d: %d shots loaded", loaded.term, len(loaded.shots))
+
+    def _load_when_redis_is_there(self) -> j.Loaded:
+        """Wait for Redis as long as it takes: without it nobody knows what was running."""
+        while True:
+            try:
+                return self._journal.load(_LOAD_S)
+            except JournalError as error:
+                log.warning("waiting for the journal: %s", error)
+                self._service.status(f"waiting for the journal: {error}")
+                time.sleep(self._config.redis.retry_s)
+
+    def _connect(self) -> Dealer:
+        broker = self._config.broker
+        return Dealer(
+            self._context,
+            broker.clients,
+            f"dispatcher/{secrets.token_hex(8)}".encode(),
+            Limits(
+                high_water_mark=broker.high_water_mark,
+                message_bytes_max=broker.message_bytes_max,
+                heartbeat_s=broker.heartbeat_s,
+                heartbeat_timeout_s=broker.server_lost_s / 2,
+            ),
+        )
+
+    # Events
+
+    def _read_broker(self) -> None:
+        for frames in self._dealer.receive_all():
+            source = frames[0]
+            try:
+                self._events.append(FromBroker(source, tuple(decode(frames[1:]))))
+            except MalformedMessage as error:
+                self._events.append(MalformedFrom(source, str(error)))
+
+    def _read_connection(self) -> None:
+        if False in self._dealer.connection():
+            self._events.append(BrokerGone())
+
+    def _read_journal(self) -> None:
+        for event in self._journal.poll(time.monotonic()):
+            self._from_journal(event)
+
+    def _from_journal(self, event: j.JournalEvent) -> None:
+        match event:
+            case j.Written():
+                self._events.append(Written(event.number))
+            case j.StateChanged():
+                self._events.append(JournalChanged(event.state.value, event.text))
+            case j.HistoryLost():
+                self._events.append(HistoryLost())
+            case j.SupersededByTerm():
+                self._events.append(TermPassed(event.term))
+            case j.ShotRead():
+                self._events.append(ShotRead(event.request, event.records))
+            case j.AttemptsRead():
+                self._attempts[event.request] = tuple(event.lines)
+            case j.OutputRead():
+                self._output_read(event)
+            case j.ReadFailed():
+                self._read_failed(event)
+            case j.Forgotten():
+                log.info("removed %s", ", ".join(map(str, event.shots)) or "no shot")
+
+    def _output_read(self, event: j.OutputRead) -> None:
+        asked = self._output.pop(event.request)
+        self._events.append(
+            OutputRead(
+                event.request,
+                attempt=asked.attempt or 0,
+                attempts=self._attempts.pop(event.request, ()),
+                lines=tuple(
+                    OutputLine(
+                        number=line.number,
+                        at=line.time,
+                        stream=line.stream,
+                        text=line.text.decode("utf-8", "backslashreplace"),
+                    )
+                    for line in event.lines
+                ),
+                more=event.more,
+            )
+        )
+
+    def _read_failed(self, event: j.ReadFailed) -> None:
+        if self._output.pop(event.request, None) is not None:
+            self._events.append(OutputRead(event.request, error=event.text))
+        else:
+            self._events.append(ShotRead(event.request, error=event.text))
+
+    def _wake_at(self) -> float | None:
+        due = (self._machine.wake_at(), self._journal.wake_at(), self._trees.wake_at())
+        return min((at for at in due if at is not None), default=None)
+
+    def _tick(self) -> None:
+        self._read_journal()
+        self._trees.tick()
+        self._events.append(Tick())
+
+    # Effects
+
+    def _decide(self) -> None:
+        while self._events:
+            events, self._events[:] = tuple(self._events), ()
+            self._carry_out(self._machine.handle(self._service.instant(), *events))
+
+    def _carry_out(self, effects: Iterable[Effect]) -> None:
+        batches: dict[bytes, list[Message]] = {}
+        published: list[bytes] = [PUBLISH]
+        ends: Exit | None = None
+        for effect in effects:
+            match effect:
+                case ToPeer():
+                    batches.setdefault(effect.target, []).extend(effect.messages)
+                case Publish():
+                    published += (effect.event.channel.encode(), encode_body(effect.event))
+                case WriteCommit():
+                    self._journal.write(time.monotonic(), effect.commit)
+                case Say():
+                    log.log(_LEVELS[effect.level], "%s", effect.text)
+                case Exit():
+                    ends = effect
+                case _:
+                    self._ask(effect)
+        for target, messages in batches.items():
+            self._send(target, messages)
+        if len(published) > 1:
+            self._dealer.send(published)
+        if ends is not None:
+            log.info("the dispatcher ends: %s", ends.why)
+            self._service.stop(ends.code)
+
+    def _send(self, target: bytes, messages: list[Message]) -> None:
+        frames = encode(messages)
+        if not self._dealer.send([target, *frames]) and target:
+            # It never left: that is as good as the broker's own word (I1).
+            self._events.append(
+                FromBroker(
+                    b"",
+                    (
+                        Undeliverable(
+                            target=target, why="no connection to the broker", frames=tuple(frames)
+                        ),
+                    ),
+                )
+            )
+
+    def _ask(self, effect: Effect) -> None:
+        match effect:
+            case (
+                CreatePulseJob()
+                | ReadTableJob()
+                | ReadNodeJob()
+                | RaiseEventJob()
+                | WriteStatusJob()
+            ):
+                self._trees.do(effect)
+            case ReadShot():
+                self._journal.read_shot(effect.query, effect.key)
+            case ReadOutput():
+                self._output[effect.query] = effect
+                self._journal.attempts_with_output(effect.query, effect.key, effect.path)
+                self._journal.read_output(
+                    effect.query,
+                    effect.key,
+                    effect.path,
+                    effect.attempt or 0,
+                    effect.since,
+                    effect.limit,
+                )
+            case ForgetShots():
+                self._journal.forget(0, effect.keys)

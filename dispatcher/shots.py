@@ -1,0 +1,284 @@
+"""A shot's state: the fold of its journal records. All changes of a shot go through `apply`.
+
+The machine decides by making a record and applying it; recovery applies the stored ones. So what a
+restarted dispatcher knows is what it knew. Pure.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from shotline.common.actions import ActionState, Cause, Status, has_failed
+from shotline.common.records import (
+    CheckReset,
+    Counts,
+    EventOutcome,
+    EventRaised,
+    LateResult,
+    Mark,
+    NodeRead,
+    PulseCreated,
+    Redispatched,
+    RunAborting,
+    RunEnded,
+    RunHeld,
+    RunKind,
+    RunOpened,
+    RunResumed,
+    ShotKey,
+    ShotRecord,
+    TableBuilt,
+    Transition,
+)
+from shotline.common.views import RunView
+from shotline.dispatcher.sequencer import Sequencer
+from shotline.dispatcher.table import Table
+from shotline.trees.options import DispatchOptions
+
+IN_PROGRESS = frozenset({ActionState.DISPATCHED, ActionState.DOING})
+
+
+def is_settled(live: Transition) -> bool:
+    """Return whether an action will not change again in its run."""
+    return live.cause is not None
+
+
+@dataclass(slots=True)
+class Run:
+    """One run. `sequencer` is made by the machine when it drives the run, never by the fold."""
+
+    opened: RunOpened
+    ended: RunEnded | None = None
+    held: str | None = None  # why nothing more starts
+    aborting: str | None = None  # why it is being aborted
+    paths: dict[str, None] = field(default_factory=dict)  # its actions, in order
+    forced: dict[str, None] = field(default_factory=dict)  # redispatched, no attempt yet (D10)
+    sequencer: Sequencer | None = None
+    busy: set[str] = field(default_factory=set)  # ready, sent or running
+    parked: dict[str, None] = field(default_factory=dict)  # ready, but the run is held
+    opened_mono: float | None = None  # None after a restart
+
+    @property
+    def number(self) -> int:
+        """The run's number in its shot."""
+        return self.opened.run
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run has not ended."""
+        return self.ended is None
+
+
+@dataclass(slots=True)
+class Shot:
+    """Everything known of one shot."""
+
+    key: ShotKey
+    table: Table = field(default_factory=lambda: Table.build((), (), DispatchOptions()))
+    built: TableBuilt | None = None
+    actions: dict[str, Transition] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)  # highest number ever given, by path
+    resulted: set[tuple[str, int]] = field(default_factory=set)  # attempts whose result is stored
+    runs: dict[int, Run] = field(default_factory=dict)
+    open_run: Run | None = None
+    essential_failures: dict[str, None] = field(default_factory=dict)
+    events: dict[tuple[str, int], str] = field(default_factory=dict)  # intended, not yet raised
+    progress: dict[str, tuple[float, str]] = field(default_factory=dict)
+    lines: dict[tuple[str, int], int] = field(default_factory=dict)  # output lines stored
+    last_record_at: float | None = None
+
+    def apply(self, record: ShotRecord) -> None:
+        """Take one record into the state."""
+        self.last_record_at = record.time
+        match record:
+            case Transition():
+                self._transition(record)
+            case TableBuilt():
+                self._table_built(record)
+            case NodeRead():
+                self.table = self.table.with_node(record.node)
+            case RunOpened():
+                self._run_opened(record)
+            case RunEnded():
+                self._run_ended(record)
+            case RunHeld():
+                self.runs[record.run].held = record.reason
+            case RunResumed():
+                self.runs[record.run].held = None
+            case RunAborting():
+                self.runs[record.run].aborting = record.reason
+            case Redispatched():
+                run = self.runs[record.run]
+                run.paths[record.path] = run.forced[record.path] = None
+            case LateResult():
+                self.resulted.add((record.path, record.attempt))
+            case EventRaised():
+                self._event(record)
+            case CheckReset():
+                self.essential_failures.clear()
+            case PulseCreated() | Mark():
+                pass
+
+    def _transition(self, new: Transition) -> None:
+        old = self.actions.get(new.path)
+        self.actions[new.path] = new
+        self.attempts[new.path] = max(new.attempt, self.attempts.get(new.path, 0))
+        run = self.runs.get(new.run) if new.run is not None else None
+        if run is not None:
+            run.paths.setdefault(new.path)
+            if new.state is not ActionState.NOT_DISPATCHED:
+                run.forced.pop(new.path, None)
+        if new.cause is not None:
+            self.progress.pop(new.path, None)
+            if new.state in (ActionState.DONE, ActionState.ABORTED):
+                if new.cause is not Cause.SERVER_LOST:
+                    self.resulted.add((new.path, new.attempt))
+                if self._is_new_failure(old, new):
+                    self.essential_failures[new.path] = None
+
+    def _is_new_failure(self, old: Transition | None, new: Transition) -> bool:
+        return (
+            self.table.node(new.path).essential
+            and has_failed(new.state, new.status)
+            and (old is None or old.cause is None)
+        )
+
+    def _table_built(self, record: TableBuilt) -> None:
+        self.table = Table.build(record.actions, record.phases, record.options)
+        self.built = record
+        if record.reset:
+            self.actions, self.essential_failures, self.progress = {}, {}, {}
+        before, self.actions = self.actions, {}
+        for node in self.table.actions:
+            path = node.path
+            self.actions[path] = self._classified(path, before.get(path), record.time)
+
+    def _classified(self, path: str, live: Transition | None, time: float) -> Transition:
+        """Return the live state of an action after its node was read, kept where it may be."""
+        cause, reason = self.table.initial(path)
+        if live is not None and (live.cause is None or live.run is not None) and cause is None:
+            return live
+        if live is not None and (live.cause, live.reason) == (cause, reason):
+            return live
+        if live is not None and live.state is not ActionState.NOT_DISPATCHED:
+            return live
+        attempt = self.attempts.get(path, 0)
+        return Transition(
+            time=time,
+            path=path,
+            state=ActionState.NOT_DISPATCHED,
+            cause=cause,
+            reason=reason,
+            attempt=attempt,
+        )
+
+    def _run_opened(self, record: RunOpened) -> None:
+        run = Run(record, paths=dict.fromkeys(record.paths))
+        self.runs[record.run] = self.open_run = run
+        if record.kind is RunKind.SINGLE:
+            run.forced[record.paths[0]] = None
+        for path in record.paths:
+            if self.table.initial(path)[0] is None or path in run.forced:
+                self.actions[path] = self.pending(path, record.run, record.time)
+                self.progress.pop(path, None)
+
+    def pending(self, path: str, run: int | None, time: float, reason: str = "") -> Transition:
+        """Return the state of an action that is to be tried (again)."""
+        return Transition(
+            time=time,
+            path=path,
+            state=ActionState.NOT_DISPATCHED,
+            run=run,
+            attempt=self.attempts.get(path, 0),
+            reason=reason,
+        )
+
+    def _run_ended(self, record: RunEnded) -> None:
+        run = self.runs[record.run]
+        run.ended, run.held, run.sequencer = record, None, None
+        run.busy.clear()
+        run.parked.clear()
+        if self.open_run is run:
+            self.open_run = None
+
+    def _event(self, record: EventRaised) -> None:
+        if record.outcome is EventOutcome.INTENDED:
+            self.events[(record.path, record.attempt)] = record.event
+        else:
+            self.events.pop((record.path, record.attempt), None)
+
+    # Questions
+
+    def failed(self, path: str) -> bool:
+        """Return whether an action counts as failed (DESIGN §1, *failed*)."""
+        live = self.actions[path]
+        if has_failed(live.state, live.status):
+            return True
+        return live.cause is Cause.UNREADABLE and self.table.options.unreadable == "fail"
+
+    def in_progress(self) -> Iterator[Transition]:
+        """Yield the actions that are DISPATCHED or DOING."""
+        return (live for live in self.actions.values() if live.state in IN_PROGRESS)
+
+    def counts(self, paths: Iterable[str]) -> Counts:
+        """Count actions by what is shown of them (D7)."""
+        number = dict.fromkeys(Counts.model_fields, 0)
+        for path in paths:
+            live = self.actions.get(path)
+            if live is not None:
+                number[self._category(path, live)] += 1
+        return Counts(**number)
+
+    def _category(self, path: str, live: Transition) -> str:
+        if live.state is ActionState.DONE and live.status is Status.SUCCESS:
+            return "success"
+        if live.state is ActionState.SERVER_OFF:
+            return "server_off"
+        if self.failed(path):
+            return "failed"
+        if live.state in IN_PROGRESS:
+            return "in_progress"
+        return "pending" if live.cause is None else "not_dispatched"
+
+    def run_view(self, run: Run) -> RunView:
+        """Return what is shown of a run."""
+        opened, ended = run.opened, run.ended
+        state = "ended" if ended else "held" if run.held else "aborting" if run.aborting else "open"
+        return RunView(
+            tree=self.key.tree,
+            shot=self.key.shot,
+            run=opened.run,
+            kind=opened.kind,
+            phase=opened.phase,
+            first=opened.first,
+            last=opened.last,
+            state=state,
+            outcome=ended.outcome if ended else None,
+            reason=(ended.reason if ended else run.held or run.aborting) or "",
+            opened_at=opened.time,
+            ended_at=ended.time if ended else None,
+            duration_s=ended.duration_s if ended else None,
+            counts=ended.counts if ended else self.counts(run.paths),
+        )
+
+    def records(self, time: float) -> list[ShotRecord]:
+        """Return records that make this state again, for a journal that has lost its history."""
+        told: list[ShotRecord] = []
+        if self.built is not None:
+            told.append(
+                self.built.model_copy(update={"actions": self.table.actions, "reset": False})
+            )
+        for run in self.runs.values():
+            told.append(run.opened)
+            if run.ended is not None:
+                told.append(run.ended)
+            if run.aborting:
+                told.append(RunAborting(time=time, run=run.number, reason=run.aborting))
+            if run.held:
+                told.append(RunHeld(time=time, run=run.number, reason=run.held))
+        told.extend(self.actions.values())
+        told.extend(
+            Redispatched(time=time, run=run.number, path=path)
+            for run in self.runs.values()
+            for path in run.forced
+        )
+        return told

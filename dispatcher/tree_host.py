@@ -1,0 +1,210 @@
+"""Keeps the tree workers: starts them when needed, gives them jobs, ends those that hang.
+
+One worker for each experiment, one job at a time in each, so that a slow tree delays no other shot.
+The loop never waits for one. What a worker does is in `tree_worker`.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter, ValidationError
+
+from shotline.common.service import Service
+from shotline.dispatcher.effects import (
+    CreatePulseJob,
+    RaiseEventJob,
+    ReadNodeJob,
+    ReadTableJob,
+    TreeDone,
+    TreeJob,
+    WriteStatusJob,
+)
+from shotline.dispatcher.tree_worker import TreeAnswer, TreeRequest
+from shotline.trees.source import Source
+
+log = logging.getLogger(__name__)
+
+_READ_BYTES = 1 << 20
+_ANSWER_BYTES_MAX = 256 << 20
+
+
+@dataclass(slots=True)
+class _Worker:
+    tree: str
+    waiting: deque[TreeRequest] = field(default_factory=deque)
+    process: subprocess.Popen[bytes] | None = None
+    jobs: int = -1  # descriptors of the pipes
+    answers: int = -1
+    doing: TreeRequest | None = None
+    deadline: float = 0.0
+    buffer: bytearray = field(default_factory=bytearray)
+
+
+class TreeHost:
+    """All tree workers. `on_done` is told of each job's end; `service` watches the pipes."""
+
+    def __init__(
+        self,
+        service: Service,
+        sources: Mapping[str, Source],
+        timeout_s: float,
+        on_done: Callable[[TreeDone], None],
+    ) -> None:
+        self._service = service
+        self._sources = sources
+        self._timeout_s = timeout_s
+        self._on_done = on_done
+        self._workers: dict[str, _Worker] = {}
+
+    def do(self, job: TreeJob) -> None:
+        """Queue a job at its experiment's worker."""
+        tree = job.key.tree
+        if tree not in self._sources:
+            self._on_done(TreeDone(job.job, error=f"experiment {tree} is not configured"))
+            return
+        worker = self._workers.setdefault(tree, _Worker(tree))
+        worker.waiting.append(_request(job))
+        self._next(worker)
+
+    def wake_at(self) -> float | None:
+        """Return when the next job runs out of time."""
+        return min((w.deadline for w in self._workers.values() if w.doing), default=None)
+
+    def tick(self) -> None:
+        """End workers whose job has run out of time."""
+        for worker in self._workers.values():
+            if worker.doing is not None and time.monotonic() >= worker.deadline:
+                self._fail(
+                    worker,
+                    f"no answer within {self._timeout_s:g} s (dispatcher.tree_timeout_s); "
+                    "the process was ended",
+                )
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._workers.values():
+            self._end(worker)
+
+    def _next(self, worker: _Worker) -> None:
+        while worker.doing is None and worker.waiting:
+            request = worker.waiting.popleft()
+            worker.doing = request
+            worker.deadline = time.monotonic() + self._timeout_s
+            try:
+                if worker.process is None:
+                    self._start(worker)
+                # A job is far smaller than a pipe, and only one is ever in it.
+                os.write(worker.jobs, request.model_dump_json().encode() + b"\n")
+            except OSError as error:
+                self._fail(worker, f"its process cannot be started: {error}")
+
+    def _start(self, worker: _Worker) -> None:
+        jobs_read, worker.jobs = os.pipe()
+        worker.answers, answers_write = os.pipe()
+        os.set_blocking(worker.answers, False)
+        source = TypeAdapter(Source).dump_json(self._sources[worker.tree]).decode()
+        try:
+            worker.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "shotline.dispatcher.tree_worker",
+                    worker.tree,
+                    source,
+                    str(jobs_read),
+                    str(answers_write),
+                ],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(jobs_read, answers_write),
+                start_new_session=True,
+            )
+        finally:
+            os.close(jobs_read)
+            os.close(answers_write)
+        self._service.watch(worker.answers, lambda: self._read(worker))
+
+    def _read(self, worker: _Worker) -> None:
+        try:
+            data = os.read(worker.answers, _READ_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self._fail(worker, "its process has ended" + self._exit_words(worker))
+            return
+        worker.buffer += data
+        if data.endswith(b"\n"):
+            line, worker.buffer = bytes(worker.buffer), bytearray()
+            self._answered(worker, line)
+        elif len(worker.buffer) > _ANSWER_BYTES_MAX:
+            self._fail(worker, f"its answer is larger than {_ANSWER_BYTES_MAX} bytes")
+
+    def _answered(self, worker: _Worker, line: bytes) -> None:
+        try:
+            answer = TreeAnswer.model_validate_json(line)
+        except ValidationError as error:
+            self._fail(worker, f"its answer cannot be understood: {error.error_count()} errors")
+            return
+        worker.doing = None
+        self._next(worker)
+        self._on_done(
+            TreeDone(
+                answer.job,
+                error=answer.error,
+                exists=answer.exists,
+                nodes=answer.nodes,
+                phases=answer.phases,
+                options=answer.options,
+                warnings=answer.warnings,
+            )
+        )
+
+    def _fail(self, worker: _Worker, why: str) -> None:
+        request, worker.doing = worker.doing, None
+        log.error("the tree worker of %s: %s", worker.tree, why)
+        self._end(worker)
+        self._next(worker)
+        if request is not None:
+            self._on_done(TreeDone(request.job, error=f"the tree {worker.tree}: {why}"))
+
+    def _end(self, worker: _Worker) -> None:
+        process, worker.process = worker.process, None
+        if process is None:
+            return
+        self._service.unwatch(worker.answers)
+        os.close(worker.answers)
+        os.close(worker.jobs)
+        worker.buffer.clear()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    @staticmethod
+    def _exit_words(worker: _Worker) -> str:
+        code = worker.process.wait() if worker.process is not None else 0
+        if code < 0:
+            return f" by {signal.Signals(-code).name}"
+        return f" with exit code {code}"
+
+
+def _request(job: TreeJob) -> TreeRequest:
+    shot = job.key.shot
+    match job:
+        case CreatePulseJob():
+            return TreeRequest(job=job.job, action="create_pulse", shot=shot, replace=job.replace)
+        case ReadTableJob():
+            return TreeRequest(job=job.job, action="read_table", shot=shot)
+        case ReadNodeJob():
+            return TreeRequest(job=job.job, action="read_node", shot=shot, path=job.path)
+        case RaiseEventJob():
+            return TreeRequest(job=job.job, action="raise_event", shot=shot, event=job.event)
+        case WriteStatusJob():
+            return TreeRequest(
+                job=job.job, action="write_status", shot=shot, path=job.path, code=job.code
+            )

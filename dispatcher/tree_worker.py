@@ -1,0 +1,103 @@
+"""The process that touches trees for the dispatcher, one for each experiment (DESIGN D1).
+
+It reads jobs as JSON lines from one descriptor and answers each with one line on another, so that
+whatever a tree library prints goes to standard error and disturbs nothing. The other side is
+`tree_host`. A tree that hangs or crashes takes only this process with it.
+"""
+
+import os
+import sys
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from shotline.common.model import Model
+from shotline.trees.open_tree import open_tree
+from shotline.trees.options import DispatchOptions
+from shotline.trees.source import Source
+from shotline.trees.tree import (
+    ActionNode,
+    DeclaresOptions,
+    Phase,
+    PulseExists,
+    Tree,
+    TreeError,
+    WritesStatus,
+)
+
+
+class TreeRequest(Model):
+    """One job."""
+
+    job: int
+    action: Literal["create_pulse", "read_table", "read_node", "raise_event", "write_status"]
+    shot: int
+    replace: bool = False
+    path: str = ""
+    event: str = ""
+    code: int = 0
+
+
+class TreeAnswer(Model):
+    """Its answer; `error` is empty where it was done."""
+
+    job: int
+    error: str = ""
+    exists: bool = False
+    nodes: tuple[ActionNode, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    options: DispatchOptions | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
+    """Do one job. What the tree raises becomes the answer's error."""
+    job, shot = request.job, request.shot
+    try:
+        match request.action:
+            case "create_pulse":
+                tree.create_pulse(shot, replace=request.replace)
+            case "read_table":
+                declares = tree if isinstance(tree, DeclaresOptions) else None
+                return TreeAnswer(
+                    job=job,
+                    nodes=tuple(tree.actions(shot)),
+                    phases=tuple(tree.phases(shot)),
+                    options=declares.options(shot) if declares is not None else None,
+                    warnings=tuple(declares.warnings(shot)) if declares is not None else (),
+                )
+            case "read_node":
+                return TreeAnswer(job=job, nodes=(tree.action(shot, request.path),))
+            case "raise_event":
+                tree.raise_event(request.event, shot)
+            case "write_status":
+                if not isinstance(tree, WritesStatus):
+                    raise TreeError("its nodes keep no status: switch `write_status` off")
+                tree.write_status(shot, request.path, request.code)
+    except PulseExists as error:
+        return TreeAnswer(job=job, exists=True, error=str(error))
+    except TreeError as error:
+        return TreeAnswer(job=job, error=str(error))
+    except Exception as error:  # noqa: BLE001  a library's own: the operator must see it
+        return TreeAnswer(job=job, error=f"{type(error).__name__}: {error}")
+    return TreeAnswer(job=job)
+
+
+def main(name: str, source: str, jobs: int, answers: int) -> None:
+    """Serve until the dispatcher closes the pipe."""
+    made: Source = TypeAdapter(Source).validate_json(source)
+    tree: Tree | None = None
+    with os.fdopen(jobs, "rb") as lines, os.fdopen(answers, "wb") as out:
+        for line in lines:
+            request = TreeRequest.model_validate_json(line)
+            try:
+                tree = tree or open_tree(name, made)
+                answer = carry_out(tree, request)
+            except Exception as error:  # noqa: BLE001  say so, and try again with the next job
+                answer = TreeAnswer(job=request.job, error=f"{name} cannot be opened: {error}")
+            out.write(answer.model_dump_json().encode() + b"\n")
+            out.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

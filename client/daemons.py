@@ -1,0 +1,250 @@
+"""Shotline's daemons as child processes: started, waited for, watched, ended in order.
+
+`shotline up`, the demo and the tests stand on it. Readiness is what the daemons tell systemd, which
+they tell us here. No child outlives this process: the kernel ends it with its parent.
+"""
+
+import os
+import secrets
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from shotline.common.config import Config
+from shotline.common.errors import LocalError
+from shotline.common.redis_server import RedisServer
+from shotline.common.sections import UpServer
+
+# Becomes the daemon by exec, so that the process id stays. A daemon ends in order on TERM.
+_LAUNCHER: Final = """
+import os, signal, sys
+if sys.platform == "linux":
+    import ctypes
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != int(sys.argv[1]):
+        sys.exit("the process that wanted this daemon is gone")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+_LINES_SHOWN: Final = 8
+_FORGOTTEN: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")
+
+
+class DaemonError(LocalError):
+    """A daemon could not be started."""
+
+
+class Daemon:
+    """One daemon: `python -m MODULE …` in a session of its own, its output in `log_file`."""
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        arguments: Sequence[str],
+        log_file: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.log_file = log_file
+        self.ready = False
+        self._argv = [sys.executable, "-m", module, *arguments]
+        self._environment = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self._notices: socket.socket | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None when it does not run."""
+        return self._process.pid if self._process is not None and self.running else None
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there (it may be stopped)."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended: its exit status, or less than 0 for a signal; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def start(self) -> None:
+        """Start it; `wait_ready` waits until it serves."""
+        if self.running:
+            raise DaemonError(f"{self.name} runs already")
+        self._close_notices()
+        self.ready = False
+        self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        name = f"shotline-{os.getpid()}-{secrets.token_hex(8)}"
+        self._notices.bind(f"\0{name}")
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        inherited = {key: value for key, value in os.environ.items() if key not in _FORGOTTEN}
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *self._argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=inherited | self._environment | {"NOTIFY_SOCKET": f"@{name}"},
+                start_new_session=True,
+            )
+
+    def wait_ready(self, deadline: float) -> None:
+        """Return once it serves. Raise DaemonError when it ends, or the deadline has passed."""
+        assert self._process is not None
+        assert self._notices is not None
+        pidfd = os.pidfd_open(self._process.pid)
+        try:
+            while not self.ready:
+                left = deadline - time.monotonic()
+                sources = [self._notices.fileno(), pidfd]
+                readable, _, _ = select.select(sources, [], [], max(0.0, left))
+                if sources[0] in readable:
+                    # Closed afterwards, since a daemon that tells more would wait for a reader.
+                    self.ready = b"READY=1" in self._notices.recv(4096)
+                elif pidfd in readable:
+                    raise DaemonError(self._ended())
+                elif left <= 0:
+                    end = f"the end of {self.log_file}:\n{self.last_lines()}"
+                    raise DaemonError(f"{self.name} is not ready in time; {end}")
+        finally:
+            os.close(pidfd)
+        self._close_notices()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, when it runs."""
+        if self._process is not None and self.running:
+            self._process.send_signal(number)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it has ended; return whether it has."""
+        if self._process is None:
+            return True
+        try:
+            self._process.wait(max(0.0, timeout_s))
+        except subprocess.TimeoutExpired:
+            return False
+        self._close_notices()
+        return True
+
+    def kill(self) -> None:
+        """End it by KILL, as a crash would, and wait until it is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._close_notices()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End it in order; KILL when it has not gone in time."""
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
+        if not self.wait(timeout_s):
+            self.kill()
+
+    def last_lines(self, count: int = _LINES_SHOWN) -> str:
+        """Return the end of its log."""
+        try:
+            text = self.log_file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-count:])
+
+    def _ended(self) -> str:
+        assert self._process is not None
+        status = self._process.wait()
+        how = f"by signal {-status}" if status < 0 else f"with exit status {status}"
+        return f"{self.name} ended {how}; the end of {self.log_file}:\n{self.last_lines()}"
+
+    def _close_notices(self) -> None:
+        if self._notices is not None:
+            self._notices.close()
+            self._notices = None
+
+
+class Daemons:
+    """The daemons that a configuration's `up` names on this machine, and Redis where it is ours."""
+
+    def __init__(self, config: Config, config_file: Path) -> None:
+        self.config = config
+        self.logs = config.data_folder / "log"
+        self._file = config_file.absolute()
+        ours = config.redis.url is None and "dispatcher" in config.up.daemons
+        self.redis = RedisServer(config.redis.folder, config.redis.port) if ours else None
+        self.central = [self._daemon(name) for name in config.up.daemons]
+        self.servers = [self._server(server) for server in config.up.servers]
+
+    @property
+    def all(self) -> list[Daemon]:
+        """All but Redis, in the order of their start."""
+        return [*self.central, *self.servers]
+
+    def start(self, tell: Callable[[str], None]) -> None:
+        """Start them in order, each when those before it serve; the servers side by side.
+
+        `tell` gets the name of each that serves. Raise DaemonError or RedisServerError.
+        """
+        start_s = self.config.up.start_s
+        if self.redis is not None:
+            self.redis.start(start_s)
+            tell(f"redis at {self.redis.url}")
+        for daemon in self.central:
+            daemon.start()
+            daemon.wait_ready(time.monotonic() + start_s)
+            tell(daemon.name)
+        for server in self.servers:
+            server.start()
+        deadline = time.monotonic() + start_s
+        for server in self.servers:
+            server.wait_ready(deadline)
+            tell(server.name)
+
+    def stop(self, tell: Callable[[str], None]) -> None:
+        """End them: servers, then the others from the last started to the first, then Redis."""
+        self._stop_together(self.servers, tell)
+        for daemon in reversed(self.central):
+            self._stop_together([daemon], tell)
+        if self.redis is not None and self.redis.running:
+            self.redis.stop(self.config.up.stop_s)
+            tell("redis")
+
+    def _stop_together(self, daemons: Sequence[Daemon], tell: Callable[[str], None]) -> None:
+        running = [daemon for daemon in daemons if daemon.running]
+        for daemon in running:
+            daemon.signal(signal.SIGTERM)
+            daemon.signal(signal.SIGCONT)
+        deadline = time.monotonic() + self.config.up.stop_s
+        for daemon in running:
+            if not daemon.wait(deadline - time.monotonic()):
+                daemon.kill()
+                tell(f"{daemon.name} (killed: it did not end in {self.config.up.stop_s:g} s)")
+            else:
+                tell(daemon.name)
+
+    def _daemon(self, name: str) -> Daemon:
+        return Daemon(
+            name,
+            f"shotline.{name}",
+            ("--config", str(self._file)),
+            self.logs / f"{name}.log",
+        )
+
+    def _server(self, server: UpServer) -> Daemon:
+        name = f"{server.server_class}:{server.id}"
+        environment = {"SHOTLINE_CONFIG": str(self._file)}
+        if server.slots is not None:
+            environment["SHOTLINE_ACTION_SERVER__SLOTS"] = str(server.slots)
+        if server.mdsip_url is not None:
+            environment["SHOTLINE_ACTION_SERVER__MDSIP_URL"] = server.mdsip_url
+        return Daemon(
+            name,
+            "shotline.action_server",
+            (server.server_class, server.id, self.config.broker.servers),
+            self.logs / f"{server.server_class}-{server.id}.log",
+            environment,
+        )

@@ -1,8 +1,8 @@
 """`make bench`: all workloads on both baselines and on Shotline, in turns, and how they compare.
 
-A round starts everything anew. Within a round each workload runs on one stack after the other, so
-that what else the machine does hits all alike; a ratio is taken within its round, and the median of
-the rounds is shown, with the lowest and the highest.
+A round starts everything anew. Within a round each workload runs on one stack after the other,
+short ones several times, so that what else the machine does hits all alike; a ratio is one of
+neighbours in time, and the median of all is shown, with the lowest and the highest.
 """
 
 import argparse
@@ -29,6 +29,7 @@ B2: Final = "B2"
 SHOTLINE: Final = "Shotline"
 MEMORY_SHOTS: Final = 6
 PROFILE_LINES: Final = 40
+WIDTH_MIN: Final = 160  # a table that is piped into a file is not folded
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Outcome:
     memory_per_action_bytes: list[float] = field(default_factory=list)
 
     def ratios(self, workload: Workload) -> list[float]:
-        """Return Shotline's ratio to the second baseline in each round."""
+        """Return Shotline's ratios to the second baseline, each of measurements close in time."""
         stacks = self.figures[workload]
         return [
             ours.value / theirs.value
@@ -65,10 +66,11 @@ def run_round(outcome: Outcome, workloads: list[Workload], *, shotline: bool) ->
             ours = Shotline(sizes, _redis(running, folder / "redis"), folder)
             stacks[SHOTLINE] = running.enter_context(ours)
         for workload in workloads:
-            figures = measure(list(stacks.values()), workload, sizes)
-            for name, figure in zip(stacks, figures, strict=True):
-                outcome.figures[workload][name].append(figure)
-                print(f"  {workload} {name:8} {_text(workload, figure)}", flush=True)
+            for _ in range(GOALS[workload].repeats):
+                figures = measure(list(stacks.values()), workload, sizes)
+                for name, figure in zip(stacks, figures, strict=True):
+                    outcome.figures[workload][name].append(figure)
+                    print(f"  {workload} {name:8} {_text(workload, figure)}", flush=True)
         if ours is not None and Workload.W2 in workloads:
             _measure_memory(outcome, ours)
 
@@ -90,9 +92,10 @@ def _measure_memory(outcome: Outcome, shotline: Shotline) -> None:
 
 def show(outcome: Outcome, console: Console) -> None:
     """Print the table of results."""
-    table = Table(title="Medians over all rounds; ratios within a round, lowest to highest")
-    for heading in ("workload", "", B1, B2, SHOTLINE, "ratio to B2", "target", ""):
-        table.add_column(heading, justify="left" if heading == "workload" else "right")
+    table = Table(title="Medians of all rounds; ratios of neighbours in time, lowest to highest")
+    table.add_column("workload", no_wrap=True)
+    for heading in (B1, B2, SHOTLINE, "ratio to B2", "target", ""):
+        table.add_column(heading, justify="right", no_wrap=True)
     for workload, stacks in outcome.figures.items():
         goal = GOALS[workload]
         cells = [_text(workload, median(stacks[name])) for name in (B1, B2) if name in stacks]
@@ -105,7 +108,7 @@ def show(outcome: Outcome, console: Console) -> None:
                 goal.text,
                 "met" if goal.is_met(ratio) else "NOT MET",
             ]
-        table.add_row(workload.value, goal.title, *cells)
+        table.add_row(f"{workload} {goal.title}", *cells)
     console.print(table)
     if outcome.table_s:
         console.print(
@@ -157,7 +160,7 @@ def _redis(running: ExitStack, folder: Path) -> str:
 
 def _text(workload: Workload, figure: Figure) -> str:
     value = f"{figure.value:,.0f}" if figure.value >= 100 else f"{figure.value:.3f}"
-    p99 = "" if figure.p99 is None else f" (p99 {figure.p99:.2f})"
+    p99 = "" if figure.p99 is None else f", p99 {figure.p99:.2f}"
     return f"{value} {GOALS[workload].unit}{p99}"
 
 
@@ -193,7 +196,8 @@ def main() -> None:
     for number in range(options.rounds):
         print(f"round {number + 1} of {options.rounds}", flush=True)
         run_round(outcome, options.only, shotline=not options.baselines_only)
-    show(outcome, Console())
+    console = Console()
+    show(outcome, Console(width=max(console.width, WIDTH_MIN)))
     if options.json is not None:
         save(outcome, options.json)
 

@@ -18,19 +18,20 @@ from typing import Final, Self
 
 import psutil
 import redis
-import zmq
 
 from bench.experiments import OUTPUT_PATH, PHASE, SERVER_CLASS, write_experiment
 from bench.workloads import SERVERS, SLOTS, WARM_UP, Sizes, Workload
+from shotline.client.connection import EventStream
 from shotline.client.errors import SupervisorError
+from shotline.client.feed import News, Whole, channel_of_output
 from shotline.client.supervisor import Supervisor
-from shotline.common.codec import decode
-from shotline.common.messages import Event
+from shotline.common.journal.layout import ShotKeys, attempt_name
+from shotline.common.records import ShotKey
 from shotline.common.views import OutputEvent
 
 START_WITHIN_S: Final = 60.0
 END_WITHIN_S: Final = 20.0
-SILENCE_MS: Final = 60_000
+SILENCE_S: Final = 60.0
 SHOTS_LOADED_MAX: Final = 6  # one of each workload, and one that is just being made
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
@@ -39,8 +40,8 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 class Shotline:
     """Running daemons and a supervisor.
 
-    `table_s` is how long the last build of W2's table took; `profile` is a file for the dispatcher's
-    cProfile data, written when it ends.
+    `table_s` is how long the last build of W2's table took; `profile` is a file for the
+    dispatcher's cProfile data, written when it ends.
     """
 
     def __init__(
@@ -59,10 +60,7 @@ class Shotline:
             write_experiment(workload, sizes, folder)
         self._config.write_text(json.dumps(self._configuration(redis_url)), encoding="utf-8")
         self._supervisor = Supervisor(self._address("clients"))
-        self._observer: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
-        self._observer.set_hwm(0)
-        self._observer.setsockopt(zmq.LINGER, 0)
-        self._observer.setsockopt(zmq.RCVTIMEO, SILENCE_MS)
+        self._observer: EventStream | None = None
 
     def __enter__(self) -> Self:
         self._start("broker")
@@ -70,8 +68,6 @@ class Shotline:
         for number in range(1, SERVERS + 1):
             self._start("action_server", SERVER_CLASS, str(number), self._address("servers"))
         self._await_servers()
-        self._observer.connect(self._address("events"))
-        self._observer.subscribe(b"feed")
         self.prepare(Workload.W1)
         for _ in range(WARM_UP):
             self.run(Workload.W1)
@@ -83,7 +79,6 @@ class Shotline:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._observer.close()
         self._supervisor.close()
         self._redis.close()
         for process in reversed(self._processes.values()):
@@ -104,8 +99,9 @@ class Shotline:
         if workload is Workload.W2:
             self.table_s = time.perf_counter() - begin
         if workload is Workload.W5:
-            self._observer.subscribe(f"output/{workload}/{shot}/{OUTPUT_PATH}".encode())
-            self._await_feed()
+            if self._observer is not None:
+                self._observer.close()
+            self._observer = self._observe(shot)
 
     def run(self, workload: Workload) -> None:
         """Do the phase of the workload's last shot."""
@@ -113,7 +109,7 @@ class Shotline:
         if workload is Workload.W5:
             self._run_and_observe(shot)
             return
-        report = self._supervisor.do_phase(workload.value, shot, PHASE)
+        report = self._supervisor.do_phase(PHASE, workload.value, shot)
         if not report.ok:
             raise RuntimeError(f"{workload}: {len(report.failed)} actions failed")
 
@@ -122,28 +118,29 @@ class Shotline:
         return int(psutil.Process(self._processes["dispatcher"].pid).memory_info().rss)
 
     def _run_and_observe(self, shot: int) -> None:
-        self._supervisor.do_phase(Workload.W5.value, shot, PHASE, wait=False)
+        observer = self._observer
+        assert observer is not None
+        self._supervisor.do_phase(PHASE, Workload.W5.value, shot, wait=False)
         seen = 0
         while seen < self._sizes.lines:
-            for event in self._events():
-                output = OutputEvent.model_validate_json(event.payload)
-                seen += sum(text.count("\n") + 1 for _, _, text in output.pieces)
-        stored = self._stored_lines(shot)
-        if seen != self._sizes.lines or stored != self._sizes.lines:
-            raise RuntimeError(f"{self._sizes.lines} lines: {seen} seen, {stored} stored")
-        self._supervisor.wait(Workload.W5.value, shot)
+            update = observer.get(SILENCE_S)
+            if not isinstance(update, News):
+                raise RuntimeError(f"{seen} of {self._sizes.lines} lines seen, then {update}")
+            if isinstance(update.payload, OutputEvent):
+                seen += sum(text.count("\n") + 1 for _, _, text in update.payload.pieces)
+        stored = self._redis.hget(
+            ShotKeys.of(ShotKey(Workload.W5.value, shot)).outputs, attempt_name(OUTPUT_PATH, 1)
+        )
+        if seen != self._sizes.lines or stored is None or int(stored) != self._sizes.lines:
+            raise RuntimeError(f"{self._sizes.lines} lines: {seen} seen, {stored!r} stored")
 
-    def _stored_lines(self, shot: int) -> int:
-        raise NotImplementedError
-
-    def _await_feed(self) -> None:
-        """Wait for a beat: all that was subscribed before it is in force."""
-        while not any(event.channel == "feed" for event in self._events()):
-            pass
-
-    def _events(self) -> list[Event]:
-        channel, body = self._observer.recv_multipart()
-        return [event for event in decode([b"event", body]) if isinstance(event, Event)]
+    def _observe(self, shot: int) -> EventStream:
+        """Return an observer that has what there is so far: nothing."""
+        observer = self._supervisor.events(channel_of_output(Workload.W5.value, shot, OUTPUT_PATH))
+        first = observer.get(SILENCE_S)
+        if not isinstance(first, Whole):
+            raise RuntimeError(f"the observer began with {first} and not with the whole state")
+        return observer
 
     def _await_servers(self) -> None:
         deadline = time.monotonic() + START_WITHIN_S

@@ -1,0 +1,107 @@
+"""`shotline-action-server CLASS ID`: options, configuration, logging; then the server."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from shotline import __version__
+from shotline.action_server.server import EXIT_RESTART, ActionServer
+from shotline.common.config import load_config
+from shotline.common.errors import ConfigError
+from shotline.common.sections import ServerClass, ServerId
+from shotline.common.service import Service, configure_logging
+
+EPILOG = """\b
+Examples:
+  shotline-action-server MAGNETS 1
+  shotline-action-server MAGNETS 2 tcp://control:5571 --slots 4
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("server_class", metavar="CLASS")
+@click.argument("server_id", metavar="ID")
+@click.argument("broker", metavar="[BROKER]", required=False)
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Configuration file.")
+@click.option("--slots", type=int, help="Actions that run at a time; 0: as many as CPUs.")
+@click.option(
+    "--sequential",
+    type=click.Choice(["0", "1"]),
+    help="1: one action after the other, as --slots 1; 0: as many at a time as CPUs.",
+)
+@click.option(
+    "--process",
+    type=click.Choice(["0", "1"]),
+    help="Accepted for old scripts: actions always run in processes of their own.",
+)
+@click.option("--url", metavar="MDSIP", help="mdsip server that runs this server's MDSplus tasks.")
+@click.option("--log-level", metavar="LEVEL", help="debug, info, warning, error or critical.")
+@click.version_option(__version__)
+def main(
+    server_class: str,
+    server_id: str,
+    broker: str | None,
+    config: Path | None,
+    slots: int | None,
+    sequential: str | None,
+    process: str | None,
+    url: str | None,
+    log_level: str | None,
+) -> None:
+    """Run the action server CLASS:ID: it executes actions that the dispatcher sends it.
+
+    BROKER is the broker's address for servers (tcp://HOST:PORT or HOST:PORT). The server may be
+    started before the broker and outlives it. What is not given here comes from the configuration
+    file.
+    """
+    _check_name("CLASS", TypeAdapter(ServerClass), server_class)
+    _check_name("ID", TypeAdapter(ServerId), server_id)
+    if slots is None and sequential is not None:
+        slots = 1 if sequential == "1" else 0
+    elif slots is not None and sequential is not None:
+        raise click.UsageError("--slots and --sequential say the same thing; give one of them")
+    if broker is not None and "://" not in broker:
+        broker = f"tcp://{broker}"
+    options: dict[str, JsonValue] = {
+        "broker.servers": broker,
+        "action_server.slots": slots,
+        "action_server.mdsip_url": url,
+        "logging.level": log_level,
+    }
+    given = {key: value for key, value in options.items() if value is not None}
+    try:
+        settings = load_config(config, given)
+        configure_logging(f"action-server-{server_class}-{server_id}", settings.logging)
+        server = ActionServer(
+            server_class,
+            server_id,
+            settings.action_server,
+            settings.broker,
+            Service(f"action-server-{server_class}-{server_id}"),
+        )
+    except (ConfigError, OSError) as error:
+        sys.exit(f"shotline-action-server: {error}")
+    if process == "0":
+        click.echo("shotline-action-server: actions always run in processes of their own", err=True)
+    code = server.run()
+    if code == EXIT_RESTART:
+        os.execv(sys.executable, [sys.executable, "-m", "shotline.action_server", *sys.argv[1:]])
+    sys.exit(code)
+
+
+def _check_name(what: str, rule: TypeAdapter[str], text: str) -> None:
+    try:
+        rule.validate_python(text)
+    except ValidationError as error:
+        begins = "a letter, then letters" if what == "CLASS" else "letters"
+        raise click.UsageError(
+            f"{what} {text!r} is not possible: {begins}, digits, dots, dashes, underscores; "
+            f"not too long ({error.errors()[0]['msg']})"
+        ) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The server's contact with the broker: registrations, epochs, heartbeats. Pure.
+
+When to register anew and which dispatches belong to this registration is decided here; what the
+server holds is the machine's knowledge (`slots`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shotline.common.machine import Instant
+from shotline.common.messages import Dispatch, Held, Pong, Register, Registered
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this life of the server is."""
+
+    server_class: str
+    server_id: str
+    incarnation: str
+    slots: int = 1
+    host: str = ""
+    pid: int = 0
+    version: str = ""
+    started_at: float = 0.0
+    url: str | None = None
+    ended_leftovers: bool = False
+
+    @property
+    def name(self) -> str:
+        """CLASS:ID, for people."""
+        return f"{self.server_class}:{self.server_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactTimes:
+    """The times of the contact with the broker."""
+
+    heartbeat_s: float = 1.0
+    pong_wait_s: float = 3.0  # without an answer to a heartbeat: register anew
+    register_wait_s: float = 1.0  # without an answer to a registration: again
+
+
+class Contact:
+    """Whether the broker knows us, under which epoch, and what is due towards it (DESIGN §5)."""
+
+    def __init__(self, identity: Identity, times: ContactTimes) -> None:
+        self.identity = identity
+        self.is_registered = False
+        self.epoch = 0
+        self.last_number = 0  # of the dispatches of this epoch
+        self.term = 0  # the highest seen
+        self.heard_at = float("-inf")  # when the broker last answered
+        self._times = times
+        self._broker = ""
+        self._register_at: float | None = None
+        self._awaits_answer = False
+        self._has_given_up = False
+        self._beat_at = 0.0
+        self._round_trip_s: float | None = None
+
+    def register_soon(self, now: Instant) -> None:
+        """Count as unregistered and register again at once: something may have been lost."""
+        self.is_registered = False
+        self._awaits_answer = False
+        self._register_at = now.mono
+
+    def register_anew(self, now: Instant) -> None:
+        """Register again because we were told to; a registration on its way is enough."""
+        if not self._awaits_answer:
+            self.register_soon(now)
+
+    def register_later(self, now: Instant) -> None:
+        """Count as unregistered; register when there may be a connection again."""
+        self.is_registered = False
+        self._awaits_answer = False
+        self._register_at = now.mono + self._times.register_wait_s
+
+    def give_up(self) -> None:
+        """Never register again: the broker has said that it is of no use."""
+        self.is_registered = False
+        self._has_given_up = True
+
+    def is_registration_due(self, now: Instant) -> bool:
+        """Whether `register` is to be called now."""
+        deadline = self.wake_at()
+        return not self.is_registered and deadline is not None and now.mono >= deadline
+
+    def register(self, now: Instant, holding: Sequence[Held]) -> Register:
+        """Open a new epoch. Dispatches of any other are dropped from here on."""
+        self.is_registered = False
+        self._awaits_answer = True
+        self.epoch += 1
+        self.last_number = 0
+        self._register_at = now.mono + self._times.register_wait_s
+        who = self.identity
+        return Register(
+            server_class=who.server_class,
+            server_id=who.server_id,
+            incarnation=who.incarnation,
+            epoch=self.epoch,
+            slots=who.slots,
+            host=who.host,
+            pid=who.pid,
+            version=who.version,
+            started_at=who.started_at,
+            term=self.term,
+            holding=tuple(holding),
+            url=who.url,
+            ended_leftovers=who.ended_leftovers,
+        )
+
+    def accepted(self, now: Instant, message: Registered) -> bool:
+        """Take the broker's answer. Return whether it is for the epoch that counts."""
+        if message.epoch != self.epoch or not self._awaits_answer:
+            return False
+        self.is_registered = True
+        self._awaits_answer = False
+        self._register_at = None
+        self._broker = message.broker
+        self.heard_at = now.mono
+        self._beat_at = now.mono
+        return True
+
+    def is_same_broker(self, message: Registered) -> bool:
+        """Whether the broker that answers is the one that knew us before."""
+        return message.broker == self._broker
+
+    def heard(self, now: Instant, pong: Pong) -> None:
+        """Take the answer to a heartbeat; another broker's means that we must register anew."""
+        self.heard_at = now.mono
+        self._round_trip_s = max(0.0, now.mono - pong.sent_s)
+        if self.is_registered and pong.broker != self._broker:
+            self.register_soon(now)
+
+    def is_stale(self, term: int) -> bool:
+        """Whether a message is of a dispatcher that another has replaced; notes a higher term."""
+        if term < self.term:
+            return True
+        self.term = term
+        return False
+
+    def takes(self, dispatch: Dispatch) -> bool:
+        """Whether the dispatch belongs to this registration (I1)."""
+        return self.is_registered and dispatch.epoch == self.epoch
+
+    def tick(self, now: Instant) -> bool:
+        """Return whether a heartbeat is due; notice a broker that does not answer."""
+        if not self.is_registered:
+            return False
+        if now.mono - self.heard_at >= self._times.pong_wait_s:
+            self.register_soon(now)
+            return False
+        if now.mono < self._beat_at:
+            return False
+        self._beat_at = now.mono + self._times.heartbeat_s
+        return True
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """How long the last answered heartbeat took."""
+        return self._round_trip_s
+
+    def wake_at(self) -> float | None:
+        """Return when something is due."""
+        if self._has_given_up:
+            return None
+        if not self.is_registered:
+            return self._register_at
+        return min(self._beat_at, self.heard_at + self._times.pong_wait_s)

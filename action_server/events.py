@@ -1,0 +1,211 @@
+"""What the action server's machine is told, and what it asks for. Plain values; no decisions.
+
+Messages of the broker and the dispatcher are events as they are (`shotline.common.messages`).
+Pure.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from shotline.common.actions import Status
+from shotline.common.machine import Tick
+from shotline.common.messages import (
+    AbortAttempt,
+    Answered,
+    CommandServer,
+    Dispatch,
+    Message,
+    OutputStored,
+    Pong,
+    Probe,
+    Problem,
+    RegisterAnew,
+    Registered,
+    RegistrationRefused,
+    ServerOrder,
+)
+
+RECEIVED = (
+    Dispatch,
+    AbortAttempt,
+    Answered,
+    OutputStored,
+    CommandServer,
+    Pong,
+    Probe,
+    Problem,
+    RegisterAnew,
+    Registered,
+    RegistrationRefused,
+)
+"""The messages that a server takes; any other is refused before it gets here (I7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection to the broker was made; what was sent over the one before may be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendFailed:
+    """A message could not be sent: no connection, or too much waits. It is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReady:
+    """A slot's new worker process takes tasks."""
+
+    slot: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOutput:
+    """Bytes that a task wrote to standard output (1) or standard error (2)."""
+
+    slot: int
+    stream: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgress:
+    """A task's own report of its progress."""
+
+    slot: int
+    fraction: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
+    """The task has returned or raised; all its output was given before.
+
+    `notes` are shown in its output. `spent`: the worker must not be used again, something of the
+    task is still in it.
+    """
+
+    slot: int
+    status: Status
+    code: int | None = None
+    text: str = ""
+    connection_lost: bool = False  # of the mdsip server behind it: the outcome is unknown
+    notes: tuple[str, ...] = ()
+    spent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerExited:
+    """A slot's worker process has ended, in words; others of its group may still be there."""
+
+    slot: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupGone:
+    """Proof: no process of the slot's group is left. Its last output was given before."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The process was asked to end (a signal), or to end and start again."""
+
+    order: ServerOrder
+    reason: str
+
+
+Event = (
+    Message
+    | Tick
+    | Connected
+    | SendFailed
+    | WorkerReady
+    | TaskOutput
+    | TaskProgress
+    | TaskEnded
+    | WorkerExited
+    | GroupGone
+    | Stop
+)
+
+
+class GroupSignal(Enum):
+    """How a process group is asked to end."""
+
+    TERM = auto()
+    KILL = auto()
+
+
+class Level(Enum):
+    """How much an operator should care about a log line; the names are those of `logging`."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message to the broker; when that fails, say `SendFailed`."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class StartWorker:
+    """Start a worker process in this slot; answer with WorkerReady, or WorkerExited, GroupGone."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartTask:
+    """Give this task to the slot's idle worker."""
+
+    slot: int
+    dispatch: Dispatch
+
+
+@dataclass(frozen=True, slots=True)
+class SignalGroup:
+    """Signal the slot's process group and whatever came out of it; GroupGone follows once it is."""
+
+    slot: int
+    signal: GroupSignal
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Stop reading the slot's output: too much waits to be stored. The task blocks, and waits."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unpark:
+    """Read the slot's output again."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Write a line to the daemon's log."""
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """End the process; `restart`: then start again, as a new incarnation."""
+
+    restart: bool
+    code: int
+    reason: str
+
+
+Effect = Send | StartWorker | StartTask | SignalGroup | Park | Unpark | Log | Exit

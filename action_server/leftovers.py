@@ -1,0 +1,166 @@
+"""What an earlier life of this server left running, and the file that tells a later one of ours.
+
+Each server process keeps one file `CLASS:ID.PID.json` with its workers' process ids and start
+times. A new incarnation ends the process groups of those whose server is dead, and only of those:
+a process id alone proves nothing, it may belong to somebody else by now.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+from pydantic import TypeAdapter, ValidationError
+
+from shotline.common.model import Model
+
+log = logging.getLogger(__name__)
+
+KILL_WAIT_S: Final = 5.0
+_POLL_S: Final = 0.01
+
+
+class KnownProcess(Model):
+    """A process that cannot be mistaken for a later one with the same id."""
+
+    pid: int
+    started_at: float  # as psutil's create_time
+
+    @classmethod
+    def of(cls, pid: int) -> "KnownProcess":
+        """Return a process of ours. One that has just ended is known by its id alone."""
+        try:
+            return cls(pid=pid, started_at=psutil.Process(pid).create_time())
+        except psutil.NoSuchProcess:
+            return cls(pid=pid, started_at=0.0)
+
+    def is_alive(self) -> bool:
+        """Return whether this very process runs."""
+        try:
+            process = psutil.Process(self.pid)
+            return (
+                abs(process.create_time() - self.started_at) < 0.05
+                and process.status() != psutil.STATUS_ZOMBIE
+            )
+        except psutil.NoSuchProcess:
+            return False
+
+
+class ServerFile(Model):
+    """The contents of a file."""
+
+    server: KnownProcess
+    workers: tuple[KnownProcess, ...] = ()
+
+
+_FILE: Final = TypeAdapter(ServerFile)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What was found of earlier lives."""
+
+    found: int  # files of dead servers
+    ended: tuple[int, ...]  # process groups that were still there
+    left: tuple[int, ...]  # those that could not be ended
+    living: tuple[int, ...]  # server processes of this name that are alive
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether all processes of the incarnation before are proven gone."""
+        return bool(self.found) and not self.left and not self.living
+
+
+class StateFile:
+    """The file of this life of the server."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._name = name
+        self._path = folder / f"{name}.{os.getpid()}.json"
+        self._server = KnownProcess.of(os.getpid())
+        self._workers: dict[int, KnownProcess] = {}
+
+    def clear(self) -> Cleared:
+        """End what dead servers of this name left, and remove their files. Waits a few seconds."""
+        found, living = 0, []
+        ended: list[int] = []
+        left: list[int] = []
+        for path in sorted(self._folder.glob(f"{self._name}.*.json")):
+            contents = _read(path)
+            if contents is None:
+                continue
+            if contents.server.is_alive() and contents.server.pid != os.getpid():
+                living.append(contents.server.pid)
+                continue
+            found += 1
+            groups = [worker.pid for worker in contents.workers if _is_its_group(worker)]
+            ended += groups
+            still_there = _end(groups)
+            left += still_there
+            if not still_there:
+                path.unlink(missing_ok=True)
+        return Cleared(found, tuple(ended), tuple(left), tuple(living))
+
+    def set_workers(self, pids: Iterable[int]) -> None:
+        """Write down which worker processes there are."""
+        self._workers = {pid: self._workers.get(pid) or KnownProcess.of(pid) for pid in pids}
+        contents = ServerFile(server=self._server, workers=tuple(self._workers.values()))
+        new = self._path.with_suffix(".new")
+        try:
+            new.write_text(contents.model_dump_json(indent=1), encoding="utf-8")
+            new.replace(self._path)
+        except OSError as error:
+            log.error("cannot write %s: %s; a later server would not know our workers", new, error)
+
+    def remove(self) -> None:
+        """Remove the file: nothing of ours is left."""
+        self._path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> ServerFile | None:
+    try:
+        return _FILE.validate_python(json.loads(path.read_bytes()))
+    except (OSError, ValueError, ValidationError) as error:
+        log.warning("%s cannot be read, what it names is left alone: %s", path, error)
+        return None
+
+
+def _is_its_group(worker: KnownProcess) -> bool:
+    """Return whether the process group is still the one that the worker led.
+
+    While a group has members its number is not given to a new process: a group without its leader
+    is the old one, a leader that started at another time is a stranger.
+    """
+    if psutil.pid_exists(worker.pid):
+        return worker.is_alive()
+    return _has_members(worker.pid)
+
+
+def _has_members(group: int) -> bool:
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
+
+
+def _end(groups: list[int]) -> list[int]:
+    """KILL process groups; their server is dead, nobody waits for them. Return what is left."""
+    give_up_at = time.monotonic() + KILL_WAIT_S
+    left = groups
+    while left and time.monotonic() < give_up_at:
+        for group in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
+        time.sleep(_POLL_S)
+        left = [group for group in left if _has_members(group)]
+    return left

@@ -1,0 +1,132 @@
+"""Results that the dispatcher has not answered yet, with their output (DESIGN I2). Pure.
+
+Results are kept until they are answered, sent in the order in which they came, a bounded number
+at a time, and sent again after each registration and when no answer comes.
+"""
+
+from dataclasses import dataclass
+
+from shotline.action_server.output import OutputLog
+from shotline.common.actions import AttemptId
+from shotline.common.machine import Instant
+from shotline.common.messages import Finished, Message
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLimits:
+    """How many results may be on their way, and when one is sent again."""
+
+    in_flight_max: int = 200
+    in_flight_bytes_max: int = 16 * 1024 * 1024
+    resend_s: float = 5.0  # then twice as long each time, up to the longest
+    resend_longest_s: float = 60.0
+
+
+@dataclass(slots=True)
+class _Report:
+    finished: Finished
+    log: OutputLog | None  # None: it never started
+    is_repeat: bool  # what was taken from the log before must be sent, too
+    resend_at: float = 0.0
+    wait_s: float = 0.0
+    sent_bytes: int = 0
+
+
+class Reports:
+    """The results that wait for an answer."""
+
+    def __init__(self, limits: ReportLimits) -> None:
+        self._limits = limits
+        self._waiting: dict[AttemptId, _Report] = {}
+        self._in_flight: dict[AttemptId, _Report] = {}
+        self._in_flight_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._in_flight)
+
+    def __contains__(self, attempt: AttemptId) -> bool:
+        return attempt in self._waiting or attempt in self._in_flight
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the output that is not stored yet."""
+        return sum(
+            report.log.held_bytes
+            for reports in (self._in_flight, self._waiting)
+            for report in reports.values()
+            if report.log is not None
+        )
+
+    def all(self) -> list[Finished]:
+        """Return all results, the oldest first."""
+        return [report.finished for report in (*self._in_flight.values(), *self._waiting.values())]
+
+    def add(self, finished: Finished, log: OutputLog | None) -> None:
+        """Keep a new result; `pump` sends it."""
+        self._waiting[finished.attempt] = _Report(finished, log, is_repeat=False)
+
+    def answered(self, attempt: AttemptId) -> bool:
+        """Forget a result. Return False for one that is not here."""
+        report = self._in_flight.pop(attempt, None)
+        if report is not None:
+            self._in_flight_bytes -= report.sent_bytes
+            return True
+        return self._waiting.pop(attempt, None) is not None
+
+    def stored(self, attempt: AttemptId, through: int) -> None:
+        """Forget output that is journalled."""
+        report = self._in_flight.get(attempt) or self._waiting.get(attempt)
+        if report is not None and report.log is not None:
+            report.log.stored(through)
+
+    def send_all_again(self) -> None:
+        """Let `pump` send everything from the beginning: a new epoch has begun."""
+        for report in self._in_flight.values():
+            report.wait_s = 0.0
+        self._waiting = {**self._in_flight, **self._waiting}
+        self._in_flight, self._in_flight_bytes = {}, 0
+        for report in self._waiting.values():
+            report.is_repeat = True
+
+    def pump(self, now: Instant) -> list[Message]:
+        """Return what may be sent now, output before its result."""
+        if not self._waiting:
+            return []
+        messages: list[Message] = []
+        sent = []
+        for attempt, report in self._waiting.items():
+            if self._in_flight and (
+                len(self._in_flight) >= self._limits.in_flight_max
+                or self._in_flight_bytes >= self._limits.in_flight_bytes_max
+            ):
+                break
+            self._send(now, report, messages)
+            report.sent_bytes = report.log.held_bytes if report.log is not None else 0
+            self._in_flight[attempt] = report
+            self._in_flight_bytes += report.sent_bytes
+            sent.append(attempt)
+        for attempt in sent:
+            del self._waiting[attempt]
+        return messages
+
+    def tick(self, now: Instant) -> list[Message]:
+        """Return again what has waited too long for its answer."""
+        due = [report for report in self._in_flight.values() if report.resend_at <= now.mono]
+        messages: list[Message] = []
+        for report in due:
+            report.is_repeat = True
+            self._send(now, report, messages)
+        return messages
+
+    def wake_at(self) -> float | None:
+        """Return when something is due to be sent again."""
+        return min((report.resend_at for report in self._in_flight.values()), default=None)
+
+    def _send(self, now: Instant, report: _Report, messages: list[Message]) -> None:
+        if report.log is not None:
+            fresh = report.log.take()
+            messages += report.log.unstored() if report.is_repeat else fresh
+        messages.append(report.finished)
+        longest = self._limits.resend_longest_s
+        report.wait_s = min(report.wait_s * 2, longest) or self._limits.resend_s
+        report.resend_at = now.mono + report.wait_s

@@ -1,0 +1,106 @@
+"""Any frames from anybody are accepted, or answered by a Problem and change nothing (I7)."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shotline.broker.routing import FromClients, FromServers
+from shotline.common.codec import encode_body
+from shotline.common.messages import (
+    MESSAGES,
+    Claim,
+    Goodbye,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    ProbeAnswer,
+    Problem,
+    Register,
+)
+
+from .peers import CLIENT, DISPATCHER, World, beat, register
+
+SERVER = b"SRV_A:1/x"
+VALID: list[Message] = [
+    Claim(term=1, name="d"),
+    Claim(term=5, name="d"),
+    Ping(sent_s=1.0, term=2),
+    Hello(name="n"),
+    Goodbye(),
+    ProbeAnswer(),
+    Problem(text="no"),
+    beat(),
+    beat(epoch=3),
+    register(),
+    register(incarnation="y", epoch=2, term=3),
+    register("SRV_B:1"),
+    World().request(),
+    World().request(lifetime_s=-1.0),
+]
+PEERS = [SERVER, b"SRV_A:1/y", b"SRV_B:1/x", b"\x00odd", DISPATCHER, b"dispatcher/d2", CLIENT]
+
+kinds = st.sampled_from([kind.encode() for kind in MESSAGES]) | st.binary(max_size=12)
+valid_pairs = st.sampled_from(VALID).map(lambda one: [one.KIND.encode(), encode_body(one)])
+odd_pairs = st.tuples(kinds, st.binary(max_size=30)).map(list)
+targets = st.sampled_from([[], [b""], [b"*"], *[[peer] for peer in PEERS]])
+frame_lists = st.builds(
+    lambda target, pairs, tail: [*target, *(frame for pair in pairs for frame in pair), *tail],
+    targets,
+    st.lists(valid_pairs | odd_pairs, max_size=4),
+    st.lists(st.binary(max_size=5), max_size=1),
+)
+multiparts = st.tuples(st.sampled_from(["server", "client"]), st.sampled_from(PEERS), frame_lists)
+
+
+def state(world: World) -> str:
+    """Return all that a message could have changed, except who was heard when and counts."""
+    registry, seat, outbox = world.broker._registry, world.broker._seat, world.broker._outbox
+    return repr(
+        (
+            registry._by_name,
+            registry.by_peer,
+            registry._candidates,
+            registry.highest_term,
+            list(registry._watch._heard.items()),
+            list(seat._watch._heard.items()),
+            seat._holder,
+            outbox.dispatcher,
+            list(world.broker._clients._heard.items()),
+        )
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 3), multiparts), max_size=12))
+def test_any_frames(story: list[tuple[float, tuple[str, bytes, list[bytes]]]]) -> None:
+    world = World()
+    world.seat()
+    world.join()
+    world.greet()
+    for wait, (link, peer, frames) in story:
+        world.pass_time(wait)
+        world.mail.clear()
+        before = state(world)
+        event = FromServers if link == "server" else FromClients
+        world.handle(event([(peer, list(frames))]))
+        if any(isinstance(message, Problem) for _, message in world.mail.get(peer, [])):
+            assert state(world) == before
+    world.mail.clear()
+    world.client(b"client/after", Ping(sent_s=2.0))
+    assert world.got(b"client/after", Pong)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(PEERS), st.lists(st.binary(max_size=40), max_size=6))
+def test_random_bytes_are_always_a_problem(peer: bytes, frames: list[bytes]) -> None:
+    world = World()
+    world.join()
+    world.greet()
+    before = state(world)
+    # No random body is a message of these kinds.
+    for event in (FromServers, FromClients):
+        world.mail.clear()
+        world.handle(event([(peer, [b"register", *frames])]))
+        assert [type(message) for _, message in world.read(peer)] == [Problem]
+        assert state(world) == before
+    assert not any(isinstance(message, Register) for _, message in world.read(DISPATCHER))

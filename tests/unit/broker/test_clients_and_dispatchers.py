@@ -1,0 +1,349 @@
+"""Claims and terms, commands and replies, targets and what cannot be delivered."""
+
+import pytest
+
+from shotline.broker.permissions import Role, Roles
+from shotline.broker.routing import FromClients, Rules
+from shotline.common.codec import encode
+from shotline.common.messages import (
+    AbortAttempt,
+    Claim,
+    ClaimRefused,
+    Goodbye,
+    Hello,
+    Outcome,
+    Ping,
+    Pong,
+    Problem,
+    RegisterAnew,
+    Reply,
+    Request,
+    SupersededNotice,
+    Undeliverable,
+    Welcome,
+)
+
+from .peers import CLIENT, DISPATCHER, World, register
+
+SERVER = b"SRV_A:1/x"
+D2 = b"dispatcher/d2"
+
+
+def abort(reason: str = "test") -> AbortAttempt:
+    return AbortAttempt.model_validate(
+        {"term": 1, "attempt": ("TEST", 1, "\\TEST::A", 1), "reason": reason}
+    )
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def refusals(world: World, peer: bytes, term: int) -> list[ClaimRefused]:
+    world.dispatcher(b"", Claim(term=term, name="d"), peer=peer)
+    return world.got(peer, ClaimRefused)
+
+
+# Claims and terms.
+
+
+def test_a_higher_term_supersedes(world: World) -> None:
+    world.seat(3)
+    world.seat(4, D2)
+    assert world.got(DISPATCHER, SupersededNotice) == [SupersededNotice(term=4)]
+    world.dispatcher(b"*", Problem(text="stale"))
+    assert world.published == []
+    assert world.kinds(DISPATCHER) == ["problem"]
+
+
+def test_a_superseded_dispatcher_that_missed_the_notice_gets_it_again(world: World) -> None:
+    world.seat(3)
+    world.unreachable.add(DISPATCHER)
+    world.seat(4, D2)
+    world.unreachable.clear()
+    world.dispatcher(b"", Ping(sent_s=1.0, term=3))
+    assert world.got(DISPATCHER, SupersededNotice) == [SupersededNotice(term=4)]
+    assert refusals(world, DISPATCHER, 3) == [ClaimRefused(highest=4, live=True)]
+
+
+@pytest.mark.parametrize("term", [0, 2, 3])
+def test_a_term_that_is_not_higher_is_refused(world: World, term: int) -> None:
+    world.seat(3)
+    assert refusals(world, D2, term) == [ClaimRefused(highest=3, live=True)]
+    world.dispatcher(b"", Goodbye())
+    assert refusals(world, D2, term) == [ClaimRefused(highest=3, live=False)]
+
+
+def test_a_term_below_a_servers_report_is_refused(world: World) -> None:
+    world.join(term=7)
+    assert refusals(world, DISPATCHER, 6) == [ClaimRefused(highest=7, live=False)]
+
+
+def test_after_a_broker_restart_the_running_dispatcher_claims_its_own_term(world: World) -> None:
+    """The servers may have reported it first."""
+    world.join(term=7)
+    world.seat(7)
+    assert refusals(world, D2, 7) == [ClaimRefused(highest=7, live=True)]
+
+
+def test_the_same_dispatcher_may_claim_again(world: World) -> None:
+    world.seat(3)
+    world.join()
+    world.read(SERVER)
+    world.seat(3)
+    assert world.got(SERVER, RegisterAnew)
+    world.pass_time(20)
+    world.seat(3)
+    world.seat(5)
+    assert refusals(world, DISPATCHER, 4) == [ClaimRefused(highest=5, live=True)]
+
+
+def test_a_dispatcher_that_missed_something_has_to_claim_again(world: World) -> None:
+    world.seat(3)
+    world.join()
+    world.full.add(DISPATCHER)
+    world.server(SERVER, Goodbye())
+    world.full.clear()
+    world.dispatcher(b"", Ping(sent_s=1.0, term=3))
+    (pong,) = world.got(DISPATCHER, Pong)
+    assert pong.term is None
+    world.seat(3)
+
+
+# Is it there?
+
+
+def test_the_term_is_shown_while_the_dispatcher_answers(world: World) -> None:
+    def term() -> int | None:
+        world.client(CLIENT, Ping(sent_s=1.0))
+        return world.got(CLIENT, Pong)[-1].term
+
+    assert term() is None
+    world.seat(3)
+    assert term() == 3
+    world.pass_time(2, CLIENT)
+    assert term() is None
+    world.dispatcher(b"", Ping(sent_s=1.0))
+    assert term() == 3
+    world.dispatcher(b"", Goodbye())
+    assert term() is None
+
+
+def test_a_command_without_dispatcher_is_answered_at_once(world: World) -> None:
+    world.greet()
+    world.client(CLIENT, world.request())
+    (reply,) = world.got(CLIENT, Reply)
+    assert (reply.id, reply.outcome) == ("request-1", Outcome.NOBODY)
+    assert reply.message == "no dispatcher is connected to the broker at tcp://host:1"
+
+
+def test_a_command_for_a_stopped_dispatcher_is_answered_at_once(world: World) -> None:
+    world.seat()
+    world.pass_time(2.5)
+    world.client(CLIENT, world.request())
+    (reply,) = world.got(CLIENT, Reply)
+    assert reply.outcome is Outcome.NOBODY
+    assert world.got(DISPATCHER, Request) == []
+
+
+@pytest.mark.parametrize("how", ["unreachable", "full"])
+def test_a_command_that_cannot_be_sent_is_answered_at_once(world: World, how: str) -> None:
+    world.seat()
+    getattr(world, how).add(DISPATCHER)
+    world.client(CLIENT, world.request(), world.request())
+    replies = world.got(CLIENT, Reply)
+    assert [reply.outcome for reply in replies] == [Outcome.NOBODY, Outcome.NOBODY]
+    world.client(CLIENT, world.request())
+    assert [reply.outcome for reply in world.got(CLIENT, Reply)] == [Outcome.NOBODY]
+
+
+# Commands and replies.
+
+
+def test_a_command_and_its_reply(world: World) -> None:
+    world.seat()
+    world.greet()
+    request = world.request()
+    world.client(CLIENT, request)
+    assert world.read(DISPATCHER)[-1] == (CLIENT, request)
+    reply = Reply(id=request.id, outcome=Outcome.OK, message="done")
+    world.dispatcher(CLIENT, reply)
+    assert world.got(CLIENT, Reply) == [reply]
+
+
+def test_an_expired_command_is_refused(world: World) -> None:
+    world.seat()
+    world.client(CLIENT, world.request(lifetime_s=0.0))
+    (reply,) = world.got(CLIENT, Reply)
+    assert reply.outcome is Outcome.REFUSED
+    assert "expired" in reply.message
+    assert world.got(DISPATCHER, Request) == []
+
+
+def test_a_reply_to_a_client_that_is_gone_is_dropped_and_counted(world: World) -> None:
+    world.seat()
+    world.unreachable.add(CLIENT)
+    world.dispatcher(CLIENT, Reply(id="request-1", outcome=Outcome.OK, message="done"))
+    assert world.broker.counters.replies_dropped == 1
+    assert world.got(DISPATCHER, Undeliverable) == []
+
+
+def test_hello_and_welcome(world: World) -> None:
+    world.seat(3)
+    world.client(CLIENT, Hello(name="test"))
+    assert world.got(CLIENT, Welcome) == [
+        Welcome(broker="b1", clock_s=1000.0, events="tcp://host:3", term=3, role="operator")
+    ]
+    world.client(CLIENT, Hello(name="test", protocol=99))
+    (problem,) = world.got(CLIENT, Problem)
+    assert "protocol 99" in problem.text
+
+
+def test_the_number_of_clients_is_limited_and_silent_ones_are_forgotten(world: World) -> None:
+    peers = [b"client/%d" % number for number in range(6)]
+    for peer in peers:
+        world.client(peer, Hello(name="test"))
+    assert world.got(peers[4], Welcome)
+    assert "clients_max" in world.got(peers[5], Problem)[0].text
+    world.client(peers[0], Goodbye())
+    world.client(peers[5], Hello(name="test"))
+    assert world.got(peers[5], Welcome)
+    world.pass_time(11)
+    world.client(b"client/late", Hello(name="test"))
+    assert world.got(b"client/late", Welcome)
+
+
+@pytest.mark.parametrize(
+    ("role", "verb", "allowed"),
+    [
+        (Role.VIEWER, "status", True),
+        (Role.VIEWER, "logs", True),
+        (Role.VIEWER, "do_phase", False),
+        (Role.VIEWER, "check", False),
+        (Role.VIEWER, "no_such_command", False),
+        (Role.OPERATOR, "do_phase", True),
+        (Role.MONITOR, "abort", True),
+        (Role.SERVER, "status", False),
+        (Role.DISPATCHER, "do_phase", False),
+    ],
+)
+def test_commands_by_role(role: Role, verb: str, allowed: bool) -> None:  # noqa: FBT001
+    def roles(peer: bytes) -> Roles:
+        return frozenset({role if peer == CLIENT else Role.DISPATCHER})
+
+    world = World(roles=roles)
+    world.seat()
+    world.client(CLIENT, world.request(verb))
+    assert bool(world.got(DISPATCHER, Request)) == allowed
+    assert len(world.read(CLIENT)) == (not allowed)
+
+
+def test_messages_by_role() -> None:
+    world = World(roles=lambda _peer: frozenset({Role.VIEWER}))
+    world.dispatcher(b"", Claim(term=1, name="d"))
+    world.server(SERVER, Goodbye())
+    world.server(SERVER, register())
+    assert world.kinds(DISPATCHER) == ["problem"]
+    assert world.kinds(SERVER) == ["problem"]
+
+
+# Targets.
+
+
+def test_frames_for_a_server_are_gathered_by_target(world: World) -> None:
+    world.seat()
+    world.join("SRV_A:1")
+    world.join("SRV_B:1")
+    world.multiparts.clear()
+    one, two = encode([abort("1")]), encode([abort("2")])
+    other = b"SRV_B:1/x"
+    batch = [(DISPATCHER, [SERVER, *one]), (DISPATCHER, [other, *one])]
+    world.handle(FromClients([*batch, (DISPATCHER, [SERVER, *two])]))
+    assert world.multiparts == {SERVER: [one + two], other: [one]}
+
+
+@pytest.mark.parametrize("how", ["unreachable", "full"])
+def test_what_cannot_be_sent_to_a_server_comes_back(world: World, how: str) -> None:
+    world.seat()
+    world.join()
+    getattr(world, how).add(SERVER)
+    world.dispatcher(SERVER, abort("1"), abort("2"))
+    (back,) = world.got(DISPATCHER, Undeliverable)
+    assert back.target == SERVER
+    assert list(back.frames) == encode([abort("1"), abort("2")])
+
+
+@pytest.mark.parametrize("target", [b"SRV_A:1/old", b"SRV_Z:1/x", b"nonsense"])
+def test_what_is_for_no_registered_server_comes_back(world: World, target: bytes) -> None:
+    world.seat()
+    world.join()
+    world.dispatcher(target, abort())
+    (back,) = world.got(DISPATCHER, Undeliverable)
+    assert (back.target, list(back.frames)) == (target, encode([abort()]))
+
+
+def test_much_that_is_undeliverable_comes_back_in_parts(world: World) -> None:
+    world.seat()
+    aborts = [abort("x" * 60_000) for _ in range(50)]
+    world.dispatcher(b"SRV_Z:1/x", *aborts)
+    parts = world.got(DISPATCHER, Undeliverable)
+    assert len(parts) > 1
+    assert [frame for part in parts for frame in part.frames] == encode(aborts)
+    assert all(sum(map(len, part.frames)) < 2_000_000 for part in parts)
+
+
+def test_events_are_published_in_order(world: World) -> None:
+    world.seat()
+    frames = [b"*", b"shot/TEST/1", b"1", b"log", b"2"]
+    world.handle(FromClients([(DISPATCHER, frames)]))
+    assert world.published == [(b"shot/TEST/1", b"1"), (b"log", b"2")]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [],
+        [b""],
+        [b"", b"ping"],
+        [b"", b"ping", b"\x80"],
+        [b"", b"hello", b"\x81\xa4name\xa1x"],
+        [b"*", b"topic"],
+        [SERVER, b"reply", b""],
+        [SERVER, b"dispatch", b"", b"goodbye", b""],
+        [b"SRV_Z:1/x", b"goodbye", b""],
+        [CLIENT, b"dispatch", b"", b"reply", b""],
+    ],
+)
+def test_what_a_dispatcher_may_not_send(world: World, frames: list[bytes]) -> None:
+    world.seat()
+    world.join()
+    world.greet()
+    world.read(DISPATCHER)
+    world.handle(FromClients([(DISPATCHER, frames)]))
+    assert world.kinds(DISPATCHER) == ["problem"]
+    assert world.kinds(CLIENT) == []
+    assert world.kinds(SERVER) == []
+    assert world.published == []
+
+
+def test_only_the_accepted_dispatcher_may_use_targets(world: World) -> None:
+    world.join()
+    for target in (SERVER, CLIENT, b"*"):
+        world.dispatcher(target, abort(), peer=D2)
+    assert world.kinds(D2) == ["problem"] * 3
+    assert world.kinds(SERVER) == []
+    assert world.published == []
+
+
+def test_trouble_is_logged_once_a_second_with_its_count() -> None:
+    world = World(Rules(heartbeat_s=60.0, server_lost_s=600.0))
+    for _ in range(100):
+        world.handle(FromClients([(CLIENT, [b"rubbish"])]))
+    assert len(world.logged) == 1
+    world.now += 1
+    world.handle(FromClients([(CLIENT, [b"rubbish"])]))
+    assert len(world.logged) == 2
+    assert "99 more" in world.logged[1]
+    assert world.broker.counters.malformed == 101
+    assert len(world.got(CLIENT, Problem)) == 101

@@ -1,0 +1,382 @@
+"""Registration, identity and liveness of servers (DESIGN §5), in the pure machine."""
+
+import pytest
+
+from shotline.broker.routing import FromServers
+from shotline.common.codec import encode, encode_body
+from shotline.common.messages import (
+    AbortAttempt,
+    Claim,
+    ClaimAccepted,
+    Finished,
+    Goodbye,
+    Liveness,
+    LivenessState,
+    Pong,
+    Probe,
+    ProbeAnswer,
+    Problem,
+    Register,
+    RegisterAnew,
+    Registered,
+    RegistrationRefused,
+    ServerBeat,
+    Started,
+    Undeliverable,
+)
+
+from .peers import CLIENT, DISPATCHER, World, beat, register
+
+SERVER = b"SRV_A:1/x"
+ATTEMPT = ("TEST", 1, "\\TEST::A", 1)
+
+
+def abort(reason: str = "test") -> AbortAttempt:
+    return AbortAttempt.model_validate({"term": 1, "attempt": ATTEMPT, "reason": reason})
+
+
+def started() -> Started:
+    return Started.model_validate({"attempt": ATTEMPT, "started_at": 1.0})
+
+
+def states(world: World) -> list[tuple[str, LivenessState]]:
+    return [(one.incarnation, one.state) for one in world.got(DISPATCHER, Liveness)]
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.seat()
+    return world
+
+
+def test_a_registration_reaches_the_dispatcher_as_it_is(world: World) -> None:
+    world.server(SERVER, register(epoch=4))
+    assert world.got(SERVER, Registered) == [Registered(broker="b1", clock_s=1000.0, epoch=4)]
+    assert (SERVER, register(epoch=4)) in world.read(DISPATCHER)
+
+
+def test_registering_again_opens_a_new_epoch(world: World) -> None:
+    world.join(epoch=1)
+    world.read(DISPATCHER)
+    world.join(epoch=2)
+    assert world.got(DISPATCHER, Register) == [register(epoch=2)]
+
+
+@pytest.mark.parametrize(
+    ("peer", "message"),
+    [
+        (b"SRV_A:1/y", register()),
+        (b"SRV_A:1/x", register("SRV_A:2")),
+        (b"A:B:1/x", register("A:B:1")),
+        (b"SRV A:1/x", register("SRV A:1")),
+        (b"SRV_A:1/x/y", register(incarnation="x/y")),
+        (b"SRV_A:1/x\n", register(incarnation="x\n")),
+    ],
+)
+def test_a_name_that_is_not_the_routing_id_is_refused(
+    world: World, peer: bytes, message: Register
+) -> None:
+    world.server(peer, message)
+    assert world.kinds(peer) == ["problem"]
+    assert world.got(DISPATCHER, Register) == []
+
+
+def test_another_protocol_is_refused_in_words(world: World) -> None:
+    world.server(SERVER, register(protocol=99))
+    (refused,) = world.got(SERVER, RegistrationRefused)
+    assert refused.fatal
+    assert "protocol 99" in refused.text
+
+
+def test_the_number_of_servers_is_limited(world: World) -> None:
+    for number in range(5):
+        world.join(f"SRV_A:{number}")
+    world.server(b"SRV_A:9/x", register("SRV_A:9"))
+    (refused,) = world.got(b"SRV_A:9/x", RegistrationRefused)
+    assert not refused.fatal
+    assert "servers_max" in refused.text
+    world.join("SRV_A:0", epoch=2)
+
+
+def test_a_live_server_keeps_its_name(world: World) -> None:
+    old, new = world.join(), b"SRV_A:1/y"
+    world.server(new, register(incarnation="y"))
+    assert world.got(old, Probe)
+    world.server(old, ProbeAnswer())
+    (refused,) = world.got(new, RegistrationRefused)
+    assert refused.fatal
+    assert "SRV_A:1 is in use by process 7 on 'here'" in refused.text
+    world.pass_time(3, old, DISPATCHER)
+    assert states(world) == []
+    world.server(old, started())
+    assert world.got(DISPATCHER, Started) == [started()]
+
+
+def test_a_silent_server_is_replaced_and_lost_at_once(world: World) -> None:
+    old, new = world.join(), b"SRV_A:1/y"
+    world.read(DISPATCHER)
+    world.server(new, register(incarnation="y"))
+    world.pass_time(0.9, DISPATCHER, step_s=0.3)
+    assert world.got(new, Registered) == []
+    world.pass_time(0.2, DISPATCHER, step_s=0.1)
+    assert world.got(new, Registered)
+    heard = [m for _, m in world.read(DISPATCHER) if isinstance(m, Liveness | Register)]
+    assert heard == [
+        Liveness(
+            server="SRV_A:1",
+            incarnation="x",
+            state=LivenessState.LOST,
+            why="a new incarnation registered",
+        ),
+        register(incarnation="y"),
+    ]
+    world.server(old, beat())
+    assert world.kinds(old) == ["probe", "register_anew"]
+
+
+def test_the_last_words_of_a_dead_server_do_not_keep_its_name(world: World) -> None:
+    """What it had sent before it died may arrive after the new one's registration."""
+    old, new = world.join(), b"SRV_A:1/y"
+    world.server(new, register(incarnation="y"))
+    world.now += 0.1
+    world.server(old, started())
+    world.pass_time(3, DISPATCHER)
+    assert len(world.got(old, Probe)) == 2
+    assert world.got(new, Registered)
+
+
+def test_a_server_that_goes_on_without_answering_probes_keeps_its_name(world: World) -> None:
+    old, new = world.join(), b"SRV_A:1/y"
+    world.server(new, register(incarnation="y"))
+    world.pass_time(5, old, DISPATCHER)
+    (refused,) = world.got(new, RegistrationRefused)
+    assert refused.fatal
+
+
+def test_a_name_is_free_at_once_after_goodbye(world: World) -> None:
+    old, new = world.join(), b"SRV_A:1/y"
+    world.server(old, Goodbye(why="restart"))
+    (lost,) = world.got(DISPATCHER, Liveness)
+    assert (lost.state, lost.why) == (LivenessState.LOST, "said goodbye: restart")
+    world.server(new, register(incarnation="y"))
+    assert world.got(new, Registered)
+
+
+def test_goodbye_during_the_probe_lets_the_new_one_in(world: World) -> None:
+    old, new = world.join(), b"SRV_A:1/y"
+    world.server(new, register(incarnation="y"))
+    world.server(old, Goodbye())
+    assert world.got(new, Registered)
+
+
+def test_a_third_process_has_to_wait_while_a_name_is_probed(world: World) -> None:
+    world.join()
+    world.server(b"SRV_A:1/y", register(incarnation="y"))
+    world.server(b"SRV_A:1/z", register(incarnation="z"))
+    (refused,) = world.got(b"SRV_A:1/z", RegistrationRefused)
+    assert not refused.fatal
+
+
+def test_what_was_sent_before_the_acceptance_is_asked_for_again(world: World) -> None:
+    new = b"SRV_A:1/y"
+    world.join()
+    world.server(new, register(incarnation="y"), started())
+    world.pass_time(1.5, DISPATCHER)
+    assert world.kinds(new) == ["registered", "register_anew"]
+    assert world.got(DISPATCHER, Started) == []
+
+
+def test_an_unregistered_server_is_asked_to_register_once_a_second(world: World) -> None:
+    for _ in range(10):
+        world.server(SERVER, started())
+    assert world.kinds(SERVER) == ["register_anew"]
+    world.pass_time(1)
+    world.server(SERVER, beat())
+    assert world.kinds(SERVER) == ["register_anew"]
+    assert world.got(DISPATCHER, Started) == []
+
+
+def test_a_beat_is_answered_and_passed_on(world: World) -> None:
+    world.join()
+    world.server(SERVER, ServerBeat(sent_s=5.5, epoch=1, last_number=3, busy=1))
+    assert world.got(SERVER, Pong) == [Pong(sent_s=5.5, broker="b1", clock_s=1000.0, term=1)]
+    (passed,) = world.got(DISPATCHER, ServerBeat)
+    assert (passed.last_number, passed.busy) == (3, 1)
+
+
+def test_a_beat_of_another_epoch_shows_a_lost_registration(world: World) -> None:
+    world.join(epoch=1)
+    world.server(SERVER, beat(epoch=2))
+    assert world.kinds(SERVER) == ["pong", "register_anew"]
+    assert world.got(DISPATCHER, ServerBeat) == []
+
+
+def test_silence_makes_suspect_then_lost(world: World) -> None:
+    world.join()
+    world.read(DISPATCHER)
+    world.pass_time(1.5, DISPATCHER)
+    assert states(world) == []
+    world.pass_time(1, DISPATCHER)
+    assert states(world) == [("x", LivenessState.SUSPECT)]
+    world.server(SERVER, beat())
+    assert states(world) == [("x", LivenessState.ALIVE)]
+    world.pass_time(11, DISPATCHER)
+    assert states(world) == [("x", LivenessState.SUSPECT), ("x", LivenessState.LOST)]
+    world.server(SERVER, beat())
+    assert world.kinds(SERVER)[-1] == "register_anew"
+    world.join(epoch=2)
+
+
+def test_a_broken_connection_makes_suspect_at_once(world: World) -> None:
+    world.join()
+    world.read(DISPATCHER)
+    world.unreachable.add(SERVER)
+    world.dispatcher(SERVER, abort())
+    got = [m for _, m in world.read(DISPATCHER) if isinstance(m, Undeliverable | Liveness)]
+    assert isinstance(got[0], Undeliverable)
+    assert isinstance(got[1], Liveness)
+    assert got[1].state is LivenessState.SUSPECT
+
+
+def test_after_a_pause_of_its_own_the_broker_judges_nobody(world: World) -> None:
+    world.join()
+    world.greet()
+    world.read(DISPATCHER)
+    world.now += 3600
+    world.server(SERVER, started())
+    world.pass_time(1.5)
+    assert states(world) == []
+    world.pass_time(1, DISPATCHER)
+    assert states(world) == [("x", LivenessState.SUSPECT)]
+    assert any("paused" in line for line in world.logged)
+
+
+def test_a_pause_counts_for_a_probe_too(world: World) -> None:
+    old, new = world.join(), b"SRV_A:1/y"
+    world.server(new, register(incarnation="y"))
+    world.now += 30
+    world.pass_time(0.6)
+    world.server(old, ProbeAnswer())
+    assert world.got(new, RegistrationRefused)
+
+
+def test_an_idle_broker_sleeps() -> None:
+    world = World()
+    assert world.broker.wake_at() is None
+    world.greet(CLIENT)
+    assert world.broker.wake_at() == world.now + 0.5
+    world.client(CLIENT, Goodbye())
+    world.now += 100
+    world.pass_time(1)
+    assert not any("paused" in line for line in world.logged)
+
+
+def test_frames_of_one_wake_up_travel_together_in_order(world: World) -> None:
+    world.join("SRV_A:1")
+    world.join("SRV_B:1")
+    world.multiparts.clear()
+    one, two = encode([started()]), encode([started(), started()])
+    other = b"SRV_B:1/x"
+    batch = [(SERVER, list(one)), (other, list(one)), (SERVER, list(two))]
+    world.handle(FromServers(batch))
+    assert world.multiparts[DISPATCHER] == [one + two, one]
+
+
+def test_a_goodbye_comes_after_what_was_sent_before_it(world: World) -> None:
+    world.join()
+    world.read(DISPATCHER)
+    frames = [(SERVER, encode([started()])), (SERVER, encode([Goodbye()]))]
+    world.handle(FromServers(frames))
+    assert world.kinds(DISPATCHER) == ["started", "liveness"]
+
+
+def test_a_merged_multipart_has_a_limit(world: World) -> None:
+    world.join()
+    world.multiparts.clear()
+    world.handle(FromServers([(SERVER, encode([started()])) for _ in range(1000)]))
+    assert sum(len(frames) for frames in world.multiparts[DISPATCHER]) == 2000
+    assert max(len(frames) for frames in world.multiparts[DISPATCHER]) <= 256
+
+
+def test_a_new_dispatcher_meets_every_server_by_its_registration(world: World) -> None:
+    """What a server sends before it has registered anew would come from a stranger."""
+    world.join()
+    d2 = b"dispatcher/d2"
+    world.seat(2, d2)
+    assert world.kinds(SERVER) == ["register_anew"]
+    world.server(SERVER, started())
+    assert world.kinds(d2) == []
+    world.server(SERVER, register(epoch=2), started())
+    assert world.kinds(d2) == ["register", "started"]
+
+
+def test_a_request_to_register_anew_that_got_lost_is_repeated(world: World) -> None:
+    world.join()
+    world.full.add(SERVER)
+    world.seat(2, b"dispatcher/d2")
+    world.full.clear()
+    assert world.got(SERVER, RegisterAnew) == []
+    world.pass_time(1)
+    world.server(SERVER, beat())
+    assert world.got(SERVER, RegisterAnew)
+
+
+def test_a_new_dispatcher_hears_who_is_suspect(world: World) -> None:
+    world.join()
+    world.pass_time(2.5, DISPATCHER)
+    d2 = b"dispatcher/d2"
+    world.dispatcher(b"", Claim(term=2, name="d2"), peer=d2)
+    got = [m for _, m in world.read(d2) if isinstance(m, ClaimAccepted | Liveness)]
+    assert isinstance(got[0], ClaimAccepted)
+    assert isinstance(got[1], Liveness)
+    assert (got[1].incarnation, got[1].state) == ("x", LivenessState.SUSPECT)
+
+
+@pytest.mark.parametrize("message", [Probe(), Pong(sent_s=1.0, broker="b", clock_s=1.0), abort()])
+def test_what_is_not_for_servers_to_send_is_a_problem(world: World, message: object) -> None:
+    world.join()
+    world.server(SERVER, message)  # type: ignore[arg-type]
+    assert world.kinds(SERVER) == ["problem"]
+
+
+def test_a_problem_that_a_server_reports_is_logged_and_not_answered(world: World) -> None:
+    world.join()
+    world.server(SERVER, Problem(text="what is this?"))
+    assert world.kinds(SERVER) == []
+    assert any("what is this?" in line for line in world.logged)
+
+
+def test_a_batch_with_one_malformed_message_changes_nothing(world: World) -> None:
+    world.server(SERVER, register())
+    world.read(SERVER)
+    world.read(DISPATCHER)
+    good = encode([started(), Goodbye()])
+    world.handle(FromServers([(SERVER, [*good, b"server_beat", b"\x80"])]))
+    assert world.kinds(SERVER) == ["problem"]
+    assert world.kinds(DISPATCHER) == []
+    world.server(SERVER, beat())
+    assert world.kinds(SERVER) == ["pong"]
+
+
+def test_results_without_a_dispatcher_are_asked_for_later(world: World) -> None:
+    """They are dropped: the server keeps them until the dispatcher has answered (I2)."""
+    world.join()
+    world.dispatcher(b"", Goodbye())
+    finished = Finished.model_validate(
+        {"attempt": ATTEMPT, "ended_by": "result", "ended_at": 1.0, "status": "Success"}
+    )
+    world.server(SERVER, finished)
+    world.read(SERVER)
+    world.read(DISPATCHER)
+    world.seat(2, b"dispatcher/d2")
+    assert world.kinds(SERVER) == ["register_anew"]
+
+
+def test_forwarded_bodies_are_not_touched(world: World) -> None:
+    world.join()
+    world.read(DISPATCHER)
+    world.multiparts.clear()
+    body = encode_body(started())
+    world.handle(FromServers([(SERVER, [b"started", body])]))
+    assert world.multiparts[DISPATCHER][0][1] is body

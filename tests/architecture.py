@@ -5,6 +5,8 @@ there, so that nobody has to remember to list it.
 """
 
 from fnmatch import fnmatchcase
+from itertools import groupby
+from operator import itemgetter
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
@@ -42,9 +44,12 @@ class PureContract(Contract):
         return ContractCheck(kept=not chains, warnings=stale, metadata={"chains": chains})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
-        """Show each way, and what to do."""
-        for chain in check.metadata["chains"]:
-            output.print_error(" -> ".join(chain))
+        """Show what each impure module reaches, with the first way there, and what to do."""
+        chains = check.metadata["chains"]
+        for _, ways in groupby(chains, key=itemgetter(0)):
+            first, *others = ways
+            more = ", ".join(chain[-1] for chain in others)
+            output.print_error(" -> ".join(first) + (f"; also {more}" if more else ""), bold=False)
         output.new_line()
         output.print_error(
             "Let a shell do it and tell the module by an event or an argument; or, where the "

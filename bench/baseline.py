@@ -160,6 +160,22 @@ class Baseline:
         self._socket.setsockopt(zmq.RCVTIMEO, ANSWER_WITHIN_MS)
 
     def __enter__(self) -> Self:
+        try:
+            self._bring_up()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def _bring_up(self) -> None:
         broker = self._start("broker", *([self._redis_url] if self._redis_url else []))
         address = _line(broker.stdout)
         for number in range(SERVERS):
@@ -169,14 +185,8 @@ class Baseline:
         self._socket.connect(address)
         for _ in range(WARM_UP):
             self._do(1)
-        return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def _end(self) -> None:
         self._socket.close()
         for process in reversed(self._processes):
             process.communicate()  # closes its standard input, which ends it

@@ -63,14 +63,11 @@ class Shotline:
         self._observer: EventStream | None = None
 
     def __enter__(self) -> Self:
-        self._start("broker")
-        self._start("dispatcher")
-        for number in range(1, SERVERS + 1):
-            self._start("action_server", SERVER_CLASS, str(number), self._address("servers"))
-        self._await_servers()
-        self.prepare(Workload.W1)
-        for _ in range(WARM_UP):
-            self.run(Workload.W1)
+        try:
+            self._bring_up()
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
@@ -79,6 +76,19 @@ class Shotline:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._end()
+
+    def _bring_up(self) -> None:
+        self._start("broker")
+        self._start("dispatcher")
+        for number in range(1, SERVERS + 1):
+            self._start("action_server", SERVER_CLASS, str(number), self._address("servers"))
+        self._await_daemons()
+        self.prepare(Workload.W1)
+        for _ in range(WARM_UP):
+            self.run(Workload.W1)
+
+    def _end(self) -> None:
         self._supervisor.close()
         self._redis.close()
         for process in reversed(self._processes.values()):
@@ -142,19 +152,16 @@ class Shotline:
             raise RuntimeError(f"the observer began with {first} and not with the whole state")
         return observer
 
-    def _await_servers(self) -> None:
+    def _await_daemons(self) -> None:
         deadline = time.monotonic() + START_WITHIN_S
         while True:
             for name, process in self._processes.items():
                 if process.poll() is not None:
                     raise RuntimeError(f"{name} ended at once; see {self._folder / name}.log")
             try:
-                alive = [
-                    server
-                    for server in self._supervisor.servers().servers
-                    if server.liveness == "alive"
-                ]
-                if len(alive) == SERVERS:
+                status = self._supervisor.status()
+                alive = [server for server in status.servers if server.liveness == "alive"]
+                if len(alive) == SERVERS and not status.recovering:
                     return
             except SupervisorError:
                 pass

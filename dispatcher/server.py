@@ -202,13 +202,20 @@ class DispatcherServer:
             case j.ShotRead():
                 self._events.append(ShotRead(event.request, event.records))
             case j.AttemptsRead():
-                self._attempts[event.request] = tuple(event.lines)
+                self._read_output(event)
             case j.OutputRead():
                 self._output_read(event)
             case j.ReadFailed():
                 self._read_failed(event)
             case j.Forgotten():
                 log.info("removed %s", ", ".join(map(str, event.shots)) or "no shot")
+
+    def _read_output(self, attempts: j.AttemptsRead) -> None:
+        asked = self._output[attempts.request]
+        self._attempts[attempts.request] = tuple(attempts.lines)
+        self._journal.read_output(
+            asked.query, asked.key, asked.path, asked.attempt or 0, asked.since, asked.limit
+        )
 
     def _output_read(self, event: j.OutputRead) -> None:
         asked = self._output.pop(event.request)
@@ -231,6 +238,7 @@ class DispatcherServer:
         )
 
     def _read_failed(self, event: j.ReadFailed) -> None:
+        self._attempts.pop(event.request, None)
         if self._output.pop(event.request, None) is not None:
             self._events.append(OutputRead(event.request, error=event.text))
         else:
@@ -308,13 +316,5 @@ class DispatcherServer:
             case ReadOutput():
                 self._output[effect.query] = effect
                 self._journal.attempts_with_output(effect.query, effect.key, effect.path)
-                self._journal.read_output(
-                    effect.query,
-                    effect.key,
-                    effect.path,
-                    effect.attempt or 0,
-                    effect.since,
-                    effect.limit,
-                )
             case ForgetShots():
                 self._journal.forget(0, effect.keys)

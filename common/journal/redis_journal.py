@@ -278,6 +278,7 @@ class RedisJournal:
         # A thread that is still at the disk keeps the file; the process's end closes it.
         if self._disk.close() and self._spill is not None:
             self._spill.close()
+            self._spill = None
         self._selector.close()
         self._wake.close()
         self._woken.close()
@@ -546,7 +547,10 @@ class RedisJournal:
             if self._link is None:
                 self._events.append(ReadFailed(request, f"{self._name} is away; ask again later"))
             else:
-                query(queries.Exchange(request, self._link, now, self._events.append))
+                query(queries.Exchange(request, self._link, now, self._emit))
+
+    def _emit(self, event: JournalEvent) -> None:
+        self._events.append(event)
 
     # Waking the loop
 

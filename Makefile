@@ -47,7 +47,7 @@ check-lint: install
 	$(BIN)/ruff check .
 
 check-types: install
-	$(BIN)/mypy $(addprefix src/shotline/,$(CODE))
+	$(BIN)/mypy $(addprefix src/shotline/,$(CODE) etc)
 
 check-architecture: install
 	$(BIN)/lint-imports --no-logo

@@ -21,6 +21,7 @@ from shotline.common.config import (
 from shotline.common.errors import ConfigError
 from shotline.common.sections import BrokerSection, is_loopback
 from shotline.common.yamlfile import load_yaml
+from shotline.trees.experiment_file import read_experiment
 from shotline.trees.source import FileSource
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -88,6 +89,12 @@ def test_the_examples_values_are_the_defaults() -> None:
             assert getattr(example, name) == getattr(default, name)
     assert example.up.model_copy(update={"servers": ()}) == default.up
     assert example.experiments["DEMO"].options is None
+
+
+def test_the_examples_servers_run_every_class_of_the_demo() -> None:
+    file = EXAMPLE.parent / "experiments" / "demo.yaml"
+    classes = {action.server_class for action in read_experiment(file.read_bytes(), file).actions}
+    assert {server.server_class for server in load_config(EXAMPLE).up.servers} == classes
 
 
 def test_the_example_is_right() -> None:

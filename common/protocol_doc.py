@@ -1,0 +1,132 @@
+"""Writes `docs/protocol.md` from the message classes: `python -m shotline.common.protocol_doc`.
+
+Who sends a message when is in its class's docstring, what a field means in the comment behind it;
+so the page cannot say anything else than the code. A test holds the committed page to it.
+"""
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+from shotline.common import messages
+from shotline.common.messages import MESSAGES, PROTOCOL, Message
+
+_INTRODUCTION = f"""\
+# The protocol, version {PROTOCOL}
+
+<!-- Written by `python -m shotline.common.protocol_doc` from the classes in common/messages.py. -->
+
+All processes speak through the broker, which binds three ZeroMQ sockets:
+
+| socket | for | others connect with |
+| --- | --- | --- |
+| ROUTER `broker.clients` | clients, monitors, and the dispatcher | DEALER |
+| ROUTER `broker.servers` | action servers | DEALER |
+| PUB `broker.events` | observers; its address is in `welcome` | SUB |
+
+## Frames
+
+A multipart is a *batch*: kind, body, kind, body … A kind is a name from this page in ASCII, a body
+a msgpack map of that message's fields. Types are exact, unknown fields are refused, fields with a
+default may be left out. What is malformed or not allowed changes nothing and is answered by
+`problem`; a frame above `broker.message_bytes_max` ends the connection.
+
+Routing ids are `CLASS:ID/INCARNATION` for servers, `dispatcher/…` for dispatchers, `client/…` for
+all others. On a dispatcher's connection, one address frame stands before the batch:
+
+| address frame | dispatcher → broker | broker → dispatcher |
+| --- | --- | --- |
+| empty | for the broker itself | from the broker itself |
+| a routing id | pass on to that server or client | from that server or client |
+| `*` | publish: topic, body, topic, body … | |
+
+On the event feed a message is two frames: the channel, and the body of an `event`.
+
+## Conversations
+
+* **Client**: `hello`, `welcome`; `ping` and `pong` from then on. `request` is answered by `reply`,
+  by the broker itself when the command has expired, its role may not give it, or no dispatcher
+  answers. A client whose broker is silent, new, or has another `term` says `hello` again and
+  repeats its unanswered requests with their ids.
+* **Server**: `register`; once `registered`, `server_beat` and `pong`, and its results. What it sent
+  before is dropped. `register_anew` asks it to register in a new epoch, after which it sends
+  everything again that the dispatcher has not answered. A name in use: the old one gets `probe`; it
+  answers: `registration_refused`; it is silent: it is lost, and the new one is registered.
+* **Dispatcher**: `claim`; once `claim_accepted`, every server registers anew. It claims again after
+  every new connection, and when a `pong` does not show its term: something for it was lost.
+  A `claim` is refused unless its term is above every claimed one and not below what any server has
+  reported; the same dispatcher may repeat its own. A higher claim supersedes.
+* **Proof**: what the broker could not send to a server comes back as `undeliverable`, and never
+  left. Order is kept on every connection; a broken one loses what was on its way, which shows when
+  its end registers, claims or says hello again.
+
+## Messages
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    source = inspect.getsource(messages)
+    classes = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
+    lines = source.splitlines()
+    sections = [_INTRODUCTION]
+    for kind, cls in MESSAGES.items():
+        rows = list(_fields(classes.pop(cls.__name__), lines))
+        sections.append(_section(f"`{kind}`", cls, ("field", "type", ""), rows))
+    sections.append("## Parts and words\n")
+    for name, node in classes.items():
+        cls = getattr(messages, name)
+        if issubclass(cls, StrEnum):
+            sections.append(_section(name, cls, ("word", ""), list(_words(node, lines))))
+        elif cls is not Message:
+            rows = list(_fields(node, lines))
+            sections.append(_section(name, cls, ("field", "type", ""), rows))
+    return "\n".join(sections)
+
+
+def _section(title: str, cls: type, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [f"### {title}", "", inspect.cleandoc(cls.__doc__ or "")]
+    if rows:
+        lines += ["", _row(head), _row(("---",) * len(head)), *map(_row, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _fields(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield a class's fields: name, type with default as written, comment."""
+    for field in node.body:
+        if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
+            continue
+        if field.target.id != "KIND":
+            annotation = ast.unparse(field.annotation)
+            if field.value is not None:
+                annotation += f" = {ast.unparse(field.value)}"
+            yield f"`{field.target.id}`", _plain(annotation), _comment(field, lines)
+
+
+def _words(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield an enumeration's words as they are on the wire, with their comments."""
+    for word in node.body:
+        if isinstance(word, ast.Assign):
+            yield f"`{ast.literal_eval(word.value)}`", _comment(word, lines)
+
+
+def _comment(node: ast.stmt, lines: list[str]) -> str:
+    assert node.end_lineno is not None
+    behind = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()
+    return behind.strip().removeprefix("#").strip()
+
+
+def _plain(annotation: str) -> str:
+    """Return a type without the checks that pydantic is told of."""
+    return re.sub(r"Annotated\[(\w+), Field\([^()]*\)\]", r"\1", annotation)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

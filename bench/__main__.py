@@ -13,6 +13,7 @@ import tempfile
 from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.baseline import Baseline
-from bench.shotline_run import Shotline
+from bench.shotline_run import DAEMONS, Shotline
 from bench.workloads import GOALS, Figure, Sizes, Stack, Workload, measure, median
 from shotline.common.redis_server import RedisServer
 
@@ -142,14 +143,14 @@ def save(outcome: Outcome, file: Path) -> None:
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def profile(workload: Workload, sizes: Sizes, file: Path) -> None:
-    """Run one workload on Shotline alone, with the dispatcher under cProfile, and show the top."""
+def profile(workload: Workload, sizes: Sizes, daemon: str, file: Path) -> None:
+    """Run one workload on Shotline alone, one daemon under cProfile, and show the top."""
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="shotline-bench-")))
         address = _redis(running, folder / "redis")
-        shotline = running.enter_context(Shotline(sizes, address, folder, file))
+        shotline = running.enter_context(Shotline(sizes, address, folder, {daemon: file}))
         (figure,) = measure([shotline], workload, sizes)
-    print(f"{workload} under the profiler: {_text(workload, figure)}")
+    print(f"{workload}, {daemon} under the profiler: {_text(workload, figure)}")
     pstats.Stats(str(file)).sort_stats("tottime").print_stats(PROFILE_LINES)
     print(f"all of it: {file}")
 
@@ -177,8 +178,11 @@ def _options() -> argparse.Namespace:
         "--profile",
         type=Path,
         metavar="FILE",
-        help="run each workload of --only once on Shotline, the dispatcher under cProfile; "
-        "{workload} in FILE becomes its name",
+        help="run each workload of --only once on Shotline, a daemon under cProfile; {workload} "
+        "and {daemon} in FILE become their names",
+    )
+    parser.add_argument(
+        "--daemon", choices=DAEMONS, nargs="+", default=["dispatcher"], help="what to profile"
     )
     return parser.parse_args()
 
@@ -188,9 +192,10 @@ def main() -> None:
     options = _options()
     sizes = Sizes().scaled(options.scale)
     if options.profile is not None:
-        for workload in options.only:
-            named = str(options.profile.absolute()).replace("{workload}", workload)
-            profile(workload, sizes, Path(named))
+        for workload, daemon in product(options.only, options.daemon):
+            file = str(options.profile.absolute())
+            named = file.replace("{workload}", workload).replace("{daemon}", daemon)
+            profile(workload, sizes, daemon, Path(named))
         return
     outcome = Outcome(sizes)
     for number in range(options.rounds):

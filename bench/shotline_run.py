@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -34,23 +35,29 @@ END_WITHIN_S: Final = 20.0
 SILENCE_S: Final = 60.0
 SHOTS_LOADED_MAX: Final = 6  # one of each workload, and one that is just being made
 
+DAEMONS: Final = ("broker", "dispatcher", "action_server")  # the first server of two
+
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 class Shotline:
     """Running daemons and a supervisor.
 
-    `table_s` is how long the last build of W2's table took; `profile` is a file for the
-    dispatcher's cProfile data, written when it ends.
+    `table_s` is how long the last build of W2's table took; `profiles` names
+    a file for the cProfile data of a daemon, written when it ends, by the names in `DAEMONS`.
     """
 
     def __init__(
-        self, sizes: Sizes, redis_url: str, folder: Path, profile: Path | None = None
+        self,
+        sizes: Sizes,
+        redis_url: str,
+        folder: Path,
+        profiles: Mapping[str, Path] | None = None,
     ) -> None:
         self.table_s: float | None = None
         self._sizes = sizes
         self._folder = folder
-        self._profile = profile
+        self._profiles = profiles or {}
         self._redis = redis.Redis.from_url(redis_url)
         self._ports = dict(zip(("clients", "servers", "events"), _free_ports(3), strict=True))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -175,8 +182,8 @@ class Shotline:
             "SHOTLINE_CONFIG": str(self._config),
             "PYTHONPATH": str(_ROOT),  # bench.tasks, for the workers
         }
-        if program == "dispatcher" and self._profile is not None:
-            environment["SHOTLINE_PROFILE"] = str(self._profile)
+        if name in self._profiles:
+            environment["SHOTLINE_PROFILE"] = str(self._profiles[name])
         with (self._folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", f"shotline.{program}", *arguments],

@@ -4,6 +4,8 @@ The open trees of an mdsip server are common to all its connections, so the tree
 before each task. Keeping two shots from using one server at the same time is not done here.
 """
 
+import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 from shotline.common.actions import AttemptId
@@ -11,12 +13,26 @@ from shotline.trees.mdsip import MdsipConnection, MdsplusFailure
 from shotline.trees.tree import ConnectionLost, MdsplusTask, Outcome, TreeError
 
 
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 class MdsipExecutor:
-    """Runs tasks on one mdsip server, one after the other, over a connection of its own."""
+    """Runs tasks on one mdsip server, one after the other, over a connection of its own.
+
+    `say` gets the one line that an action's output has: where to find the rest.
+    """
 
     def __init__(
-        self, url: str, *, connect_timeout_s: float = 10.0, keep_alive_s: int = 15
+        self,
+        url: str,
+        *,
+        connect_timeout_s: float = 10.0,
+        keep_alive_s: int = 15,
+        say: Callable[[str], None] = _print,
     ) -> None:
+        self._say = say
         self._connection = MdsipConnection(
             url,
             connect_timeout_s=connect_timeout_s,
@@ -24,12 +40,6 @@ class MdsipExecutor:
             keep_alive_s=keep_alive_s,
         )
         self._open: tuple[str, int] | None = None
-
-    @property
-    def note(self) -> str:
-        """What the output of an action that ran here begins with."""
-        url = self._connection.url
-        return f"this action runs on the mdsip server at {url}; its output is in that server's log"
 
     def execute(self, task: MdsplusTask, attempt: AttemptId) -> Outcome:
         """Run the task and wait for its end, however long that takes.
@@ -44,6 +54,10 @@ class MdsipExecutor:
             self.close()
             code = error.status if isinstance(error, MdsplusFailure) else None
             return Outcome(ok=False, code=code, text=f"was not started: {error}")
+        self._say(
+            f"[runs on the mdsip server at {self._connection.url}; its output is in that server's "
+            "log]"
+        )
         try:
             # By path, not by number: a wrong number would run another action.
             status = self._connection.number("do_task(build_path($))", attempt.path)

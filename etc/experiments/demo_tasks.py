@@ -91,7 +91,7 @@ def charge_coils(supply_v: float) -> str:
         if moment % 20 == 0:
             fraction = max(current_a.values()) / target_a
             progress(min(fraction, 1.0), f"{max(current_a.values()) / 1000:.1f} kA")
-            _wait(0.14)
+            _wait(0.2)
     _write_csv("coils.csv", ["time_s", *COILS], rows)
     for name, current in current_a.items():
         print(f"coil {name:4} {current / 1000:7.3f} kA")
@@ -218,7 +218,7 @@ def discharge() -> str:
         )
         if step % 55 == 0:
             progress(step / steps, f"{current_ka:.0f} kA, {temperature_ev:.0f} eV")
-            _wait(0.2)
+            _wait(0.25)
         if step % 220 == 0:
             print(f"t={now_s:4.2f} s  {current_ka:6.1f} kA  {temperature_ev:6.0f} eV")
     _write_csv("plasma.csv", ["time_s", "current_ka", "density_e19", "temperature_ev"], rows)
@@ -298,7 +298,7 @@ def find_modes(peaks: int) -> str:
         for place, value in enumerate(_fourier_transform(hann)[: WINDOW // 2]):
             mean[place] += abs(value) / windows
         progress((number + 1) / windows, f"window {number + 1} of {windows}")
-        _wait(0.2)
+        _wait(0.35)
     # A line is higher than both its neighbours.
     middle = range(8, WINDOW // 2 - 1)
     lines = [place for place in middle if mean[place - 1] < mean[place] > mean[place + 1]]
@@ -359,7 +359,7 @@ def discharge_coils() -> str:
         current_a = {name: current * 0.7 for name, current in current_a.items()}
         left = max(current_a.values())
         progress(1 - left / started, f"{left / 1000:.2f} kA")
-        _wait(0.15)
+        _wait(0.2)
     _write_json("coils_after.json", current_a)
     print(f"below 50 A in all {len(current_a)} coils")
     return "coils are safe"

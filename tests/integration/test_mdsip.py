@@ -219,6 +219,17 @@ def test_the_status_of_a_facility_without_a_name_is_asked_of_the_server(
     connection.close()
 
 
+def test_the_output_says_once_where_it_is(server: ReplayServer) -> None:
+    said: list[str] = []
+    executor = MdsipExecutor(server.url, say=said.append)
+    executor.execute(TASK, attempt("INIT_A"))
+    executor.close()
+    [line] = said
+    assert line == (
+        f"[runs on the mdsip server at {server.url}; its output is in that server's log]"
+    )
+
+
 def test_the_tree_is_opened_again_when_the_shot_changes(server: ReplayServer) -> None:
     executor = MdsipExecutor(server.url)
     for shot in (1, 1, 7):

@@ -16,9 +16,9 @@ DEADLINE_S = 600  # building and installing fetch packages
 
 IMPORT_ALL = """
 import importlib, pkgutil, shotline
-needs_an_extra = {"shotline.trees.mdsip", "shotline.trees.mdsplus"}
 for module in pkgutil.walk_packages(shotline.__path__, "shotline."):
-    if module.name not in needs_an_extra:
+    needs_an_extra = module.name.startswith("shotline.trees.mds")
+    if not needs_an_extra:
         importlib.import_module(module.name)
 print(shotline.__file__)
 """

@@ -154,6 +154,11 @@ class AsyncEventStream:
             raise stream.error
         return stream.updates.popleft() if stream.updates else None
 
+    def refresh(self) -> None:
+        """Have a `Whole` of each channel follow."""
+        for observer in self._stream.observers.values():
+            observer.refresh()
+
     async def __aiter__(self) -> AsyncIterator[Update]:
         while (update := await self.get()) is not None:
             yield update

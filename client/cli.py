@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import click
 
-from shotline.client import cli_server, cli_shot, cli_show
+from shotline.client import cli_live, cli_server, cli_shot, cli_show, cli_system
 from shotline.client.cli_base import (
     Options,
     ShotlineGroup,
@@ -23,10 +23,12 @@ from shotline.client.cli_base import (
     swallow_broken_pipe,
 )
 from shotline.client.errors import SupervisorError
+from shotline.client.up import Terminated
 from shotline.common.errors import ConfigError, LocalError
 from shotline.common.messages import EXIT_CODES, Outcome
 
 INTERRUPTED = 130
+TERMINATED = 143
 TRACEBACK_VARIABLE = "SHOTLINE_TRACEBACK"
 
 
@@ -44,7 +46,7 @@ def shotline() -> None:
     """
 
 
-for _module in (cli_shot, cli_server, cli_show):
+for _module in (cli_shot, cli_server, cli_show, cli_live, cli_system):
     for _command in _module.COMMANDS:
         shotline.add_command(_command)
 
@@ -87,6 +89,8 @@ def main() -> None:
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except Terminated:
+        code = TERMINATED
     except BrokenPipeError:
         code = swallow_broken_pipe()
     except Exception as error:  # noqa: BLE001  # an operator gets words, whatever it was

@@ -103,6 +103,11 @@ class EventStream:
             raise stream.error
         return stream.updates.popleft() if stream.updates else None
 
+    def refresh(self) -> None:
+        """Have a `Whole` of each channel follow."""
+        for observer in self._stream.observers.values():
+            observer.refresh()
+
     def __iter__(self) -> Iterator[Update]:
         while (update := self.get()) is not None:
             yield update

@@ -4,8 +4,9 @@ Subscribe first, then take a snapshot, drop what is not newer; a gap asks for a 
 feed that has stopped is said so. Subscribing and asking are the shell's.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import ValidationError
 
@@ -15,6 +16,7 @@ from shotline.common.views import (
     FeedBeat,
     LogEvent,
     OutputEvent,
+    OutputLine,
     ServersEvent,
     ShotEvent,
     SnapshotResult,
@@ -66,6 +68,16 @@ def channel_of_output(tree: str, shot: int, path: str) -> str:
     return f"output/{tree.upper()}/{shot}/{path}"
 
 
+def lines_of(event: OutputEvent) -> Iterator[OutputLine]:
+    """Yield an output event's lines with their numbers."""
+    number = event.first
+    for at, stream, text in event.pieces:
+        kind: Literal[0, 1, 2] = 2 if stream == 2 else 1 if stream == 1 else 0
+        for line in text.split("\n"):
+            yield OutputLine(number=number, at=at, stream=kind, text=line)
+            number += 1
+
+
 def payload_of(event: Event) -> Payload:
     """Return what an event carries. Raise MalformedMessage when it is none of ours."""
     kinds: dict[str, type[Payload]] = {
@@ -112,6 +124,10 @@ class Observer:
         if self.has_snapshot or self._asked_at is None:
             return silent_at
         return min(silent_at, self._asked_at + ASK_AGAIN_S)
+
+    def refresh(self) -> None:
+        """Ask for the whole again: events tell of something that they do not carry."""
+        self._forget()
 
     def tick(self, now: float) -> list[Update]:
         """Say once when the feed has been silent for too long."""

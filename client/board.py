@@ -1,0 +1,190 @@
+"""A shot as its observer has it: the fold of a snapshot and the events after it. Pure.
+
+Nothing is drawn here; `live` draws it, as a table or as lines.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from shotline.client.feed import FeedStopped, News, Update, Whole
+from shotline.client.text import colour
+from shotline.common.actions import ActionState, Cause, Colour, has_failed
+from shotline.common.records import (
+    NodeRead,
+    Record,
+    RunAborting,
+    RunEnded,
+    RunHeld,
+    RunOpened,
+    RunResumed,
+    TableBuilt,
+    Transition,
+)
+from shotline.common.views import ActionView, OutputEvent, RunView, ShotEvent, SnapshotResult
+
+ORDER: Final = (Colour.RED, Colour.GREY, Colour.ORANGE, Colour.BLUE, Colour.GREEN)
+RUNS_MAX: Final = 100
+
+
+@dataclass(slots=True)
+class Board:
+    """The actions of one shot, their progress and last lines, and the state of its last run."""
+
+    tree: str
+    shot: int
+    actions: dict[str, ActionView] = field(default_factory=dict)
+    last_line: dict[str, str] = field(default_factory=dict)
+    run: int | None = None
+    run_state: str = ""  # open, held, aborting, ended
+    phase: str = ""
+    opened_at: float | None = None
+    reason: str = ""
+    stale_s: float | None = None  # the feed has been silent so long
+    needs_snapshot: bool = False  # a table was built or a node read: ask for the whole again
+    _ended: deque[int] = field(default_factory=lambda: deque(maxlen=RUNS_MAX))
+
+    def take(self, update: Update) -> list[Record]:
+        """Take one update; return the records in it that are news to a reader of lines."""
+        match update:
+            case Whole():
+                return self._whole(update.snapshot)
+            case FeedStopped():
+                self.stale_s = update.silent_s
+                return []
+            case News(payload=ShotEvent() as event):
+                self.stale_s = None
+                for path, fraction, text in event.progress:
+                    self._progress(path, fraction, text)
+                for record in event.records:
+                    self._apply(record)
+                return list(event.records)
+            case News(channel=channel, payload=OutputEvent() as event):
+                path = channel.removeprefix(f"output/{self.tree}/{self.shot}/")
+                shown = [
+                    line
+                    for _, _, text in event.pieces[-1:]
+                    for line in text.split("\n")
+                    if line.strip()
+                ]
+                if shown and path in self.actions:
+                    self.last_line[path] = shown[-1]
+                return []
+        return []
+
+    def has_ended(self, run: int) -> bool:
+        """Return whether a run has ended, as far as the feed has told."""
+        return run in self._ended
+
+    def phases(self) -> dict[str, Counter[Colour]]:
+        """Return how many actions of each phase have which colour, in the table's order."""
+        counts: dict[str, Counter[Colour]] = {}
+        for action in self.actions.values():
+            counts.setdefault(action.phase, Counter())[colour(action.last)] += 1
+        return counts
+
+    def rows(self, limit: int) -> tuple[list[ActionView], int]:
+        """Return the rows that fit, and how many were left out.
+
+        All are in the table's order when they fit; else failed, running and waiting ones go first.
+        """
+        everything = list(self.actions.values())
+        if len(everything) <= limit:
+            return everything, 0
+        kept = max(0, limit - 1)
+        ranked = sorted(everything, key=lambda action: _rank(colour(action.last)))
+        return ranked[:kept], len(everything) - kept
+
+    def running(self) -> Iterator[ActionView]:
+        """Yield what is in progress."""
+        for action in self.actions.values():
+            if action.last.state is ActionState.DOING:
+                yield action
+
+    def _whole(self, snapshot: SnapshotResult) -> list[Record]:
+        before = {path: action.last for path, action in self.actions.items()}
+        self.actions = {action.path: action for action in snapshot.actions}
+        self.stale_s, self.needs_snapshot = None, False
+        if snapshot.shot is not None:
+            for run in snapshot.shot.runs:
+                self._take_run(run)
+        if not before:
+            return []
+        # What was missed is told late rather than never.
+        return [
+            action.last
+            for path, action in self.actions.items()
+            if path in before and before[path] != action.last
+        ]
+
+    def _take_run(self, run: RunView) -> None:
+        if run.state == "ended" and run.run not in self._ended:
+            self._ended.append(run.run)
+        if self.run is None or run.run >= self.run:
+            self.run, self.run_state, self.phase = run.run, run.state, run.phase
+            self.opened_at, self.reason = run.opened_at, run.reason
+
+    def _apply(self, record: Record) -> None:
+        match record:
+            case Transition():
+                self._transition(record)
+            case RunOpened():
+                self.run, self.run_state, self.phase = record.run, "open", record.phase
+                self.opened_at, self.reason = record.time, ""
+                for path in record.paths:
+                    self._reset(path, record)
+            case RunEnded():
+                self._ended.append(record.run)
+                if record.run == self.run:
+                    self.run_state, self.reason = "ended", record.reason
+            case RunHeld():
+                self.run_state, self.reason = "held", record.reason
+            case RunAborting():
+                self.run_state, self.reason = "aborting", record.reason
+            case RunResumed():
+                self.run_state, self.reason = "open", ""
+            case TableBuilt() | NodeRead():
+                self.needs_snapshot = True
+            case _:
+                pass
+
+    def _transition(self, record: Transition) -> None:
+        action = self.actions.get(record.path)
+        if action is None:
+            self.needs_snapshot = True
+            return
+        unreadable = record.cause is Cause.UNREADABLE and action.failed
+        changed: dict[str, object] = {
+            "last": record,
+            "failed": unreadable or has_failed(record.state, record.status),
+            "waits_for": action.waits_for if record.cause is None else "",
+        }
+        if record.state is not ActionState.DOING:
+            changed |= {"progress": None, "progress_text": ""}
+        if record.state is ActionState.DISPATCHED:
+            self.last_line.pop(record.path, None)
+            changed["waits_for"] = ""
+        self.actions[record.path] = action.model_copy(update=changed)
+
+    def _reset(self, path: str, run: RunOpened) -> None:
+        action = self.actions.get(path)
+        if action is not None:
+            pending = Transition(
+                time=run.time,
+                path=path,
+                state=ActionState.NOT_DISPATCHED,
+                run=run.run,
+                attempt=action.last.attempt,
+            )
+            self.actions[path] = action.model_copy(update={"last": pending, "failed": False})
+
+    def _progress(self, path: str, fraction: float, text: str) -> None:
+        action = self.actions.get(path)
+        if action is not None:
+            update = {"progress": fraction, "progress_text": text}
+            self.actions[path] = action.model_copy(update=update)
+
+
+def _rank(shown: Colour) -> int:
+    return ORDER.index(shown) if shown in ORDER else len(ORDER)

@@ -1,0 +1,221 @@
+"""The commands of `shotline` that show a shot while it goes on: `watch` and `display-logs`."""
+
+import json
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+
+from shotline.client.cli_base import (
+    command,
+    console,
+    optional_shot,
+    options_of,
+    shot_number,
+    words,
+    wrong,
+)
+from shotline.client.errors import Refused
+from shotline.client.feed import FeedStopped, News, channel_of_output, channel_of_shot, lines_of
+from shotline.client.live import view_for
+from shotline.client.render import show_line
+from shotline.client.supervisor import Supervisor
+from shotline.client.watching import Watching
+from shotline.common.actions import ActionState
+from shotline.common.records import Transition
+from shotline.common.views import ActionView, LogsResult, OutputEvent, OutputLine, ShotEvent
+
+ANY = "ANY"
+LINES_AT_ONCE = 10_000
+
+
+def named_shot(shotline: Supervisor, given: Sequence[str]) -> tuple[str, int]:
+    """Return the shot that was named, else the current pulse."""
+    tree, shot = optional_shot(given)
+    if tree is not None and shot is not None:
+        return tree.upper(), shot
+    current = shotline.status().current
+    if current is None:
+        raise Refused("there is no current pulse; name a shot, or make one with create-pulse")
+    return current
+
+
+@command("watch", example="shotline watch TEST 42")
+@words("[TREE SHOT]")
+@click.option("--until-end", is_flag=True, help="End when no run is open any more.")
+def watch(given: tuple[str, ...], until_end: bool) -> None:  # noqa: FBT001
+    """Show a shot's actions live, until Ctrl-C; without a terminal a line per transition."""
+    with options_of().supervisor() as shotline:
+        tree, shot = named_shot(shotline, given)
+        if options_of().json:
+            _watch_json(shotline, tree, shot)
+            return
+        with view_for(console()) as view:
+            watching = Watching(shotline, tree, shot, view)
+            try:
+                watching.follow(
+                    lambda board: until_end and board.run_state == "ended" and bool(board.actions)
+                )
+            except KeyboardInterrupt:
+                return
+
+
+def _watch_json(shotline: Supervisor, tree: str, shot: int) -> None:
+    """Write one JSON object per line: the whole, then what happens."""
+    for update in shotline.events(channel_of_shot(tree, shot)):
+        if isinstance(update, News):
+            shown = {"at": update.at, "event": update.payload.model_dump(mode="json")}
+        elif isinstance(update, FeedStopped):
+            shown = {"feed_stopped_s": update.silent_s}
+        else:
+            shown = {"snapshot": update.snapshot.model_dump(mode="json")}
+        click.echo(json.dumps(shown))
+
+
+@command("display-logs", example="shotline display-logs TEST 42 MAGNETS ANY")
+@words("TREE SHOT CLASS PATH|ANY", required=True)
+@click.option("--follow", is_flag=True, help="Go on after the action has ended, until Ctrl-C.")
+def display_logs(given: tuple[str, ...], follow: bool) -> None:  # noqa: FBT001
+    """Show output while it comes, what is stored first.
+
+    With a PATH it ends when the action has ended; with ANY it goes on until Ctrl-C.
+    """
+    if len(given) != 4:
+        wrong("give TREE SHOT CLASS PATH, or ANY in the place of PATH")
+    tree, shot, server_class, path = given[0].upper(), shot_number(given[1]), given[2], given[3]
+    with options_of().supervisor() as shotline:
+        chosen = _chosen(shotline, tree, shot, server_class, path)
+        shown = _Output(shotline, tree, shot, chosen, many=path == ANY)
+        try:
+            shown.run(until_settled=path != ANY and not follow)
+        except KeyboardInterrupt:
+            return
+
+
+def _chosen(
+    shotline: Supervisor, tree: str, shot: int, server_class: str, path: str
+) -> dict[str, ActionView]:
+    """Return the class's actions, or the one of that path or name."""
+    found = shotline.actions(tree, shot).actions
+    of_class = [action for action in found if action.server_class == server_class]
+    if not of_class:
+        known = ", ".join(sorted({action.server_class for action in found})) or "none"
+        raise Refused(f"{tree}/{shot} has no actions of class {server_class}; it has {known}")
+    if path != ANY:
+        of_class = [action for action in of_class if path.upper() in _names(action)]
+        if not of_class:
+            raise Refused(f"class {server_class} has no action {path} in {tree}/{shot}")
+    return {action.path: action for action in of_class}
+
+
+def _names(action: ActionView) -> tuple[str, str]:
+    return action.path.upper(), action.name.upper()
+
+
+class _Output:
+    """The output of some actions: stored lines first, then lines as they come, each once."""
+
+    def __init__(
+        self,
+        shotline: Supervisor,
+        tree: str,
+        shot: int,
+        actions: dict[str, ActionView],
+        *,
+        many: bool,
+    ) -> None:
+        self._shotline = shotline
+        self._shot = (tree, shot)
+        self._actions = actions
+        self._many = many
+        self._next: dict[str, tuple[int, int]] = {}  # path: attempt and number of the next line
+        self._last = {path: action.last for path, action in actions.items()}
+        self._out: Console = console()
+        self._json = options_of().json
+
+    def run(self, *, until_settled: bool) -> None:
+        """Show it until Ctrl-C, or until the actions are settled."""
+        tree, shot = self._shot
+        prefix = channel_of_output(tree, shot, "")
+        channel = channel_of_shot(tree, shot)
+        with self._shotline.events(channel, taps=(prefix,)) as stream:
+            stream.get()  # subscribed and in step: what is stored from now on comes as events, too
+            for path, action in self._actions.items():
+                if action.last.attempt:
+                    self._stored(path, action.last.attempt)
+            while not (until_settled and self._settled()):
+                update = stream.get()
+                if isinstance(update, News):
+                    self._take(update)
+                elif isinstance(update, FeedStopped):
+                    click.echo("note: the event feed has stopped", err=True)
+                elif update is not None:
+                    for action in update.snapshot.actions:
+                        self._changed(action.last)
+
+    def _take(self, news: News) -> None:
+        tree, shot = self._shot
+        if isinstance(news.payload, OutputEvent):
+            path = news.channel.removeprefix(channel_of_output(tree, shot, ""))
+            if path in self._actions:
+                self._came(path, news.payload)
+        elif isinstance(news.payload, ShotEvent):
+            for record in news.payload.records:
+                if isinstance(record, Transition):
+                    self._changed(record)
+
+    def _changed(self, last: Transition) -> None:
+        before = self._last.get(last.path)
+        if before is None or before == last:
+            return
+        self._last[last.path] = last
+        if last.cause is not None and last.attempt:
+            self._stored(last.path, last.attempt)  # whatever the taps have missed
+
+    def _came(self, path: str, event: OutputEvent) -> None:
+        attempt, following = self._next.get(path, (event.attempt, 0))
+        if event.attempt < attempt:
+            return
+        if event.attempt > attempt:
+            following = 0
+        if event.first > following:
+            self._stored(path, event.attempt)
+            attempt, following = self._next.get(path, (event.attempt, 0))
+        for line in lines_of(event):
+            if line.number >= following:
+                self._show(path, line)
+                following = line.number + 1
+        self._next[path] = (event.attempt, following)
+
+    def _stored(self, path: str, attempt: int) -> None:
+        """Show the stored lines of an attempt that were not shown yet."""
+        while True:
+            before, following = self._next.get(path, (attempt, 0))
+            if attempt < before:
+                return
+            since = following if attempt == before else 0
+            found: LogsResult = self._shotline.logs(
+                path, *self._shot, attempt=attempt, since=since, limit=LINES_AT_ONCE
+            )
+            for line in found.lines:
+                self._show(path, line)
+                since = line.number + 1
+            self._next[path] = (attempt, since)
+            if not found.more or not found.lines:
+                return
+
+    def _settled(self) -> bool:
+        return all(
+            last.cause is not None and last.state is not ActionState.DOING
+            for last in self._last.values()
+        )
+
+    def _show(self, path: str, line: OutputLine) -> None:
+        if self._json:
+            click.echo(json.dumps({"path": path, **line.model_dump()}))
+        else:
+            name = self._actions[path].name or path
+            show_line(self._out, line, name if self._many else "")
+
+
+COMMANDS: tuple[click.Command, ...] = (watch, display_logs)

@@ -1,0 +1,103 @@
+"""The commands of `shotline` about this machine: `up`, `demo`, `check-config` and the like."""
+
+import json
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+
+import shotline
+from shotline.client.cli_base import command, console, options_of, plain_lines, words, wrong
+from shotline.client.daemons import Daemons
+from shotline.client.demo import run_demo
+from shotline.client.up import serve, started, terminable
+from shotline.common.config import check_config, find_config, load_config
+from shotline.common.messages import EXIT_CODES, Outcome
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@command("up", example="shotline --config etc/config.yaml up")
+def up() -> None:
+    """Run the daemons that the configuration names on this machine, until Ctrl-C.
+
+    None is restarted when it ends by itself; exit code 4 tells of it at the end.
+    """
+    file = find_config(options_of().config)
+    config = load_config(file)
+    daemons = Daemons(config, file)
+
+    def tell(text: str) -> None:
+        click.echo(json.dumps({"up": text}) if options_of().json else text)
+
+    tell(f"configuration {file}; logs in {daemons.logs}")
+    with terminable(), started(daemons, tell):
+        tell("all are up; Ctrl-C ends them")
+        good = serve(daemons, tell)
+    if not good:
+        raise click.exceptions.Exit(EXIT_CODES[Outcome.ERROR])
+
+
+@command("demo", example="shotline demo --keep")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("var/demo"),
+    show_default=True,
+    help="Where its configuration, data and logs are.",
+)
+@click.option("--keep", is_flag=True, help="Leave the daemons running until Ctrl-C.")
+def demo(folder: Path, keep: bool) -> None:  # noqa: FBT001
+    """Run a whole shot of the demo experiment, on daemons of its own.
+
+    One of its actions fails by design; the exit code is 0 all the same. It is 5 when something
+    else has failed.
+    """
+    if not run_demo(folder, console(), keep=keep):
+        raise click.exceptions.Exit(EXIT_CODES[Outcome.FAILED])
+
+
+@command("check-config", example="shotline --config etc/config.yaml check-config")
+@words("[FILE]")
+def check_configuration(given: tuple[str, ...]) -> None:
+    """Show everything that is wrong with a configuration file, with line numbers."""
+    if len(given) > 1:
+        wrong("give at most one FILE")
+    option = Path(given[0]) if given else options_of().config
+    file = find_config(option)
+    problems = check_config(option)
+    if options_of().json:
+        shown = [
+            {"file": str(one.file), "line": one.line, "where": one.where, "message": one.message}
+            for one in problems
+        ]
+        click.echo(json.dumps({"file": str(file), "problems": shown}))
+    elif problems:
+        for problem in problems:
+            click.echo(plain_lines(str(problem)), err=True)
+    else:
+        click.echo(f"{file} is in order")
+    if problems:
+        raise click.exceptions.Exit(EXIT_CODES[Outcome.USAGE])
+
+
+@command("version", example="shotline version")
+def version() -> None:
+    """Show the version."""
+    if options_of().json:
+        click.echo(json.dumps({"version": shotline.__version__}))
+    else:
+        click.echo(f"shotline {shotline.__version__}")
+
+
+@command("completion", example='eval "$(shotline completion bash)"')
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Write the script that lets a shell complete `shotline` commands and options."""
+    kind = get_completion_class(shell)
+    assert kind is not None
+    root = click.get_current_context().find_root().command
+    click.echo(kind(root, {}, "shotline", "_SHOTLINE_COMPLETE").source())
+
+
+COMMANDS: tuple[click.Command, ...] = (up, demo, check_configuration, version, completion)

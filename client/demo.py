@@ -1,0 +1,226 @@
+"""`shotline demo`: a whole shot of the demo experiment on daemons of its own, shown live.
+
+Configuration, data and logs are in a folder of the demo's; its ports are free ones. It ends by
+itself and leaves no process behind.
+"""
+
+import contextlib
+import shlex
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import yaml
+from rich.console import Console
+from rich.text import Text
+
+from shotline.client.daemons import DaemonError, Daemons
+from shotline.client.errors import RunNotGood
+from shotline.client.feed import News, Whole
+from shotline.client.live import view_for
+from shotline.client.render import show_line, symbol
+from shotline.client.report import Report
+from shotline.client.supervisor import Supervisor
+from shotline.client.text import (
+    STYLES,
+    colour,
+    counts_words,
+    duration,
+    plain,
+    state_words,
+)
+from shotline.client.up import serve, started, terminable
+from shotline.client.watching import Watching
+from shotline.common.actions import Cause
+from shotline.common.config import Config, load_config, packaged
+from shotline.common.views import ActionView, RunReport, ServersEvent, ServerView
+
+TREE: Final = "DEMO"
+BY_DESIGN: Final = "CAMERA:ARM"  # fails, so that a failure can be seen
+SHOTS_KEPT: Final = 5
+LINES_OF_A_FAILURE: Final = 5
+
+
+def run_demo(folder: Path, out: Console, *, keep: bool) -> bool:
+    """Run the demo; return whether all went as it is meant to go.
+
+    With `keep` the daemons stay until Ctrl-C. Raise LocalError when they cannot be started,
+    SupervisorError when a command fails.
+    """
+    config_file = write_config(folder)
+    config = load_config(config_file)
+    daemons = Daemons(config, config_file)
+
+    def tell(text: str) -> None:
+        out.print(Text(text, style="dim"))
+
+    with terminable(), started(daemons, tell), Supervisor(config.broker.clients) as shotline:
+        wait_for_servers(shotline, config)
+        shot = next_shot(shotline)
+        reports = run_shot(shotline, shot, out)
+        good = summarise(shotline, shot, reports, out)
+        show_next(out, config_file, daemons, shot, keep=keep)
+        if keep:
+            out.print(Text("\nThe daemons stay until Ctrl-C.", style="bold"))
+            serve(daemons, tell)
+    return good
+
+
+def write_config(folder: Path) -> Path:
+    """Write the demo's configuration into its folder and return the file."""
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = yaml.safe_load(packaged("config.yaml").read_text(encoding="utf-8"))
+    clients, servers, events, redis = _free_ports(4)
+    settings["data_folder"] = str(folder)
+    settings["broker"] |= {
+        "clients": f"tcp://127.0.0.1:{clients}",
+        "servers": f"tcp://127.0.0.1:{servers}",
+        "events": f"tcp://127.0.0.1:{events}",
+    }
+    settings["redis"]["port"] = redis
+    settings["journal"]["keep_shots"] = SHOTS_KEPT
+    settings["up"]["daemons"] = ["broker", "dispatcher"]
+    source = settings["experiments"][TREE]["source"]
+    source["file"] = str(packaged(source["file"]))
+    file = folder / "config.yaml"
+    text = "# The demo's own configuration, written by `shotline demo` each time it starts.\n"
+    file.write_text(text + yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    return file
+
+
+def wait_for_servers(shotline: Supervisor, config: Config) -> None:
+    """Return once the dispatcher has recovered and sees all servers of `up` alive."""
+    awaited = {f"{server.server_class}:{server.id}" for server in config.up.servers}
+    deadline = time.monotonic() + config.up.start_s
+    with shotline.events("servers") as stream:
+        while awaited:
+            update = stream.get(max(0.0, deadline - time.monotonic()))
+            servers: Sequence[ServerView] = ()
+            if isinstance(update, Whole):
+                servers = update.snapshot.servers
+            elif isinstance(update, News) and isinstance(update.payload, ServersEvent):
+                servers = update.payload.servers
+            awaited -= {one.server for one in servers if one.liveness == "alive"}
+            if awaited and time.monotonic() >= deadline:
+                names = ", ".join(sorted(awaited))
+                raise DaemonError(f"the dispatcher does not see {names} in time")
+
+
+def next_shot(shotline: Supervisor) -> int:
+    """Return the number after the highest that is known."""
+    return max((shot.shot for shot in shotline.shots(TREE).shots), default=0) + 1
+
+
+def run_shot(shotline: Supervisor, shot: int, out: Console) -> list[RunReport]:
+    """Create the pulse, build the tables, run all phases with the live view; return the runs."""
+    shotline.create_pulse(TREE, shot, replace=True)
+    built = shotline.build_tables(TREE, shot, reset=True)
+    reports: list[RunReport] = []
+    with view_for(out) as view:
+        watching = Watching(shotline, TREE, shot, view)
+        for phase in built.shots[0].phases:
+            opened = shotline.do_phase(phase, TREE, shot, wait=False)
+            watching.follow_run(opened.run.run)
+            try:
+                reports.append(shotline.wait(TREE, shot, opened.run.run))
+            except RunNotGood as error:
+                view.say(f"{phase}: {error}")
+                if error.report is not None:
+                    reports.append(error.report)
+                break
+        watching.close()
+    return reports
+
+
+def summarise(shotline: Supervisor, shot: int, reports: Sequence[RunReport], out: Console) -> bool:
+    """Show how the shot went; return whether only what fails by design has failed."""
+    out.print(Text(f"\n{TREE}/{shot}", style="bold"))
+    for report in reports:
+        run = report.run
+        took = "" if run.duration_s is None else duration(run.duration_s)
+        state = run.outcome.value if run.outcome is not None else run.state
+        out.print(
+            Text(f"  {plain(run.phase):<8} {state:<10} {took:>8}  {counts_words(run.counts)}")
+        )
+    actions = [action for report in reports for action in report.actions]
+    failed = [action for action in actions if action.failed]
+    if failed:
+        out.print(Text("\nWhat failed, and why", style="bold"))
+    for action in failed:
+        _show_failure(shotline, shot, action, out)
+    left_out = [action for action in actions if action.last.cause is not None and _not_run(action)]
+    if left_out:
+        out.print(Text("\nWhat was not run, and why", style="bold"))
+    for action in left_out:
+        why = plain(action.last.reason) or state_words(action.last)
+        out.print(Text.assemble("  ", symbol(out, colour(action.last)), f" {_name(action)}: {why}"))
+    timed = sorted(actions, key=lambda action: -(action.last.duration_s or 0.0))[:3]
+    longest = ", ".join(f"{_name(one)} {duration(one.last.duration_s or 0.0)}" for one in timed)
+    out.print(Text(f"\nLongest: {longest}"))
+    completed = all(Report(run=one.run).ok for one in reports) and bool(reports)
+    unexpected = [action for action in failed if not _by_design(action)]
+    if completed and failed and not unexpected:
+        out.print(Text("All else went well: that failure is part of the demo.", style="green"))
+    elif unexpected or not completed:
+        out.print(Text("This is not how the demo is meant to go.", style="bold red"))
+    return completed and not unexpected
+
+
+def _show_failure(shotline: Supervisor, shot: int, action: ActionView, out: Console) -> None:
+    last = action.last
+    words = state_words(last)
+    mark = symbol(out, colour(last))
+    note = "  (it is meant to fail)" if _by_design(action) else ""
+    out.print(Text.assemble("  ", mark, f" {_name(action)}  ", (words, STYLES[colour(last)]), note))
+    if last.reason:
+        out.print(Text(f"    {plain(last.reason)}"))
+    if last.attempt:
+        lines = shotline.logs(action.path, TREE, shot, attempt=last.attempt).lines
+        for line in lines[-LINES_OF_A_FAILURE:]:
+            out.print("    ", end="")
+            show_line(out, line)
+
+
+def show_next(out: Console, config_file: Path, daemons: Daemons, shot: int, *, keep: bool) -> None:
+    """Show where the logs are and what to try next."""
+    with contextlib.suppress(ValueError):
+        config_file = config_file.relative_to(Path.cwd())
+    program = f"shotline --config {shlex.quote(str(config_file))}"
+    out.print(Text(f"\nLogs of the daemons: {daemons.logs}"))
+    out.print(Text("Next commands to try:", style="bold"))
+    again = [] if keep else [f"{program} up", "  # the daemons again, on the same data; then:"]
+    if again:
+        out.print(Text("  " + "".join(again)), soft_wrap=True)
+    for command in (
+        f"actions {TREE} {shot}",
+        f"show {BY_DESIGN} {TREE} {shot}",
+        f"do-phase {TREE} {shot} STORE --wait",
+        f"watch {TREE} {shot}",
+        "status",
+    ):
+        out.print(Text(f"  {program} {command}"), soft_wrap=True)
+
+
+def _name(action: ActionView) -> str:
+    return plain(action.name or action.path)
+
+
+def _by_design(action: ActionView) -> bool:
+    return action.path.upper().endswith(BY_DESIGN)
+
+
+def _not_run(action: ActionView) -> bool:
+    unsent = {Cause.OFF, Cause.CONDITION_FALSE, Cause.CANNOT_HAPPEN, Cause.ABORTED_BEFORE_SENT}
+    return action.last.cause in unsent
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that were free a moment ago, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]

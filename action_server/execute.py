@@ -208,7 +208,7 @@ def _guarded(run: Callable[[], Outcome]) -> Outcome:
         while frames is not None and Path(frames.tb_frame.f_code.co_filename).resolve() == ours:
             frames = frames.tb_next
         with contextlib.suppress(OSError, ValueError):
-            traceback.print_exception(type(error), error, frames or error.__traceback__)
+            traceback.print_exception(type(error), error, frames)
         return Outcome(ok=False, text="".join(traceback.format_exception_only(error)).strip())
 
 
@@ -345,11 +345,13 @@ def _reap() -> None:
 
 
 def _command_of(pid: int) -> str:
+    folder = Path(f"/proc/{pid}")
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").strip()
+        words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").strip()
+        words = words or (folder / "comm").read_bytes().strip()
     except OSError:
-        return "?"
-    return words.decode(errors="replace")[:80] or "ended"
+        return "ended"
+    return words.decode(errors="replace")[:80]
 
 
 def _flush() -> None:

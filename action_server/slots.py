@@ -174,10 +174,10 @@ class Slots:
     # ------------------------------------------------------------------ the outside
 
     def begin(self, now: Instant) -> list[Effect]:
-        """Start the workers. The first registration goes out with the first connection or tick."""
+        """Start the workers. The first registration waits for a connection, but not for ever."""
         for slot in self._slots:
             self._start_worker(now, slot)
-        self._contact.register_soon(now)
+        self._contact.register_later(now)
         return self._finish(now)
 
     def handle(self, now: Instant, event: Event) -> list[Effect]:

@@ -29,7 +29,6 @@ from shotline.common.messages import (
     Register,
     Registered,
     ServerBeat,
-    Started,
     Verdict,
 )
 
@@ -179,7 +178,7 @@ class ServerProcess:
                     **os.environ,
                     "SHOTLINE_DATA_FOLDER": str(folder),
                     "SHOTLINE_BROKER__HEARTBEAT_S": "0.2",
-                    "PYTHONPATH": str(Path(__file__).parent),
+                    "PYTHONPATH": str(Path(__file__).parents[2]),
                     **environment,
                 },
             )

@@ -1,0 +1,141 @@
+"""The output log: lines, limits, batches, repeats."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shotline.action_server.output import NOTE, STDERR, STDOUT, OutputLimits, OutputLog
+from shotline.common.actions import AttemptId
+from shotline.common.messages import Output
+
+ATTEMPT = AttemptId("TEST", 1, "A", 1)
+
+
+def lines_of(messages: list[Output]) -> list[tuple[int, bytes]]:
+    lines = []
+    at = 0
+    for message in messages:
+        assert message.first == at
+        for _, stream, piece in message.pieces:
+            lines += [(stream, line) for line in piece.split(b"\n")]
+        at = len(lines)
+    return lines
+
+
+def whole(log: OutputLog, chunks: list[bytes], stream: int = STDOUT) -> list[tuple[int, bytes]]:
+    messages = []
+    for chunk in chunks:
+        log.feed(0.0, stream, chunk)
+        messages += log.take()
+    log.close(0.0)
+    lines = lines_of(messages + log.take())
+    assert log.lines == len(lines)
+    return lines
+
+
+@given(st.lists(st.binary(max_size=40).map(lambda data: data.replace(b"x", b"\n")), max_size=30))
+def test_lines_do_not_depend_on_how_the_bytes_came(chunks: list[bytes]) -> None:
+    data = b"".join(chunks)
+    log = OutputLog(ATTEMPT, OutputLimits(batch_bytes=50, batch_pieces=3))
+    expected = data.replace(b"\r\n", b"\n").split(b"\n")
+    if expected[-1] == b"":
+        expected.pop()
+    got = [line.removesuffix(b"\r") for _, line in whole(log, chunks)]
+    assert got == [line.removesuffix(b"\r") for line in expected]
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=300).map(lambda data: data.replace(b"x", b"\n"))),
+    st.integers(80, 100),
+)
+def test_no_line_is_longer_than_the_limit_and_no_byte_is_lost(
+    chunks: list[bytes], longest: int
+) -> None:
+    data = b"".join(chunks).replace(b"\r", b"")
+    chunks = [chunk.replace(b"\r", b"") for chunk in chunks]
+    log = OutputLog(ATTEMPT, OutputLimits(line_bytes_max=longest))
+    lines = whole(log, chunks)
+    task_lines = [line for stream, line in lines if stream == STDOUT]
+    assert all(len(line) <= longest for line in task_lines)
+    assert b"".join(task_lines) == data.replace(b"\n", b"")
+    notes = [line for stream, line in lines if stream == NOTE]
+    is_split = any(len(line) > longest for line in data.split(b"\n"))
+    assert len(notes) == is_split
+
+
+@given(
+    st.lists(st.integers(1, 50), max_size=20),
+    st.integers(1, 60),
+    st.integers(1, 600),
+)
+def test_a_cut_keeps_the_beginning_and_says_what_was_cut(
+    counts: list[int], lines_max: int, bytes_max: int
+) -> None:
+    log = OutputLog(ATTEMPT, OutputLimits(lines_max=lines_max, bytes_max=bytes_max))
+    number = 0
+    chunks = []
+    for count in counts:
+        chunks.append(b"".join(b"%07d\n" % (number + at) for at in range(count)))
+        number += count
+    lines = whole(log, chunks)
+    kept = [line for stream, line in lines if stream == STDOUT]
+    fitting = min(number, lines_max, bytes_max // 7)
+    assert kept == [b"%07d" % at for at in range(fitting)]
+    notes = [line.decode() for stream, line in lines if stream == NOTE]
+    if fitting == number:
+        assert notes == []
+    else:
+        assert f"cut here, at {fitting} lines" in notes[0]
+        assert notes[
+            1
+        ] == f"[{number - fitting} lines, {7 * (number - fitting)} bytes of output " + ("were cut]")
+
+
+def test_streams_do_not_mix_within_a_line() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits())
+    log.feed(0.0, STDOUT, b"out")
+    log.feed(0.0, STDERR, b"err\n")
+    log.feed(0.0, STDOUT, b"put\n")
+    assert lines_of(log.take()) == [(STDERR, b"err"), (STDOUT, b"output")]
+
+
+def test_a_repeat_is_the_same_batch_until_it_is_stored() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits(batch_pieces=2))
+    for number in range(5):
+        log.feed(float(number), STDOUT, b"line %d\n" % number)
+    first = log.take()
+    assert [len(message.pieces) for message in first] == [2, 2, 1]
+    assert log.unstored() == first
+    log.stored(3)  # in the middle of the second batch: it is kept whole
+    assert log.unstored() == first[1:]
+    log.stored(5)
+    assert log.unstored() == []
+    assert log.held_bytes == 0
+    log.stored(5)
+    assert log.take() == []
+
+
+def test_progress_lines_are_not_output() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits())
+    data = b"a\n::progress 0.5 half\n::progress nonsense\n::progress 2\nb\n"
+    assert log.feed(0.0, STDOUT, data) == (0.5, "half")
+    assert log.feed(0.0, STDERR, b"::progress 0.7\n") is None
+    assert log.feed(0.0, STDOUT, b"::progress 1") is None
+    assert log.close(0.0) == (1.0, "")
+    assert lines_of(log.take()) == [
+        (STDOUT, b"a\n::progress nonsense\n::progress 2\nb".split(b"\n")[0]),
+        (STDOUT, b"::progress nonsense"),
+        (STDOUT, b"::progress 2"),
+        (STDOUT, b"b"),
+        (STDERR, b"::progress 0.7"),
+    ]
+
+
+def test_the_window_opens_again_at_half() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits(window_bytes=10_000, batch_bytes=1000))
+    while not log.is_over_window:
+        log.feed(0.0, STDOUT, b"x" * 99 + b"\n")
+    messages = log.take()
+    assert not log.is_under_half_window
+    log.stored(messages[len(messages) * 2 // 3].first)
+    assert log.is_under_half_window
+    assert not log.is_over_window

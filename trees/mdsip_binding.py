@@ -1,0 +1,112 @@
+"""Which shot an mdsip server may work for: its open trees are common to all its clients. Pure.
+
+While a request for one (tree, shot) is unanswered, requests for another wait; those for the same go
+ahead beside it. A request stays unanswered when its asker was killed (the answer may still come) or
+when the connection broke (it never will, until somebody says `clear`). DESIGN §6, mdsip.
+"""
+
+from dataclasses import dataclass, field
+
+from shotline.common.model import Model
+
+Shot = tuple[str, int]
+
+
+class BindingState(Model):
+    """What an mdsip url is busy with, for people and for the dispatcher."""
+
+    url: str
+    tree: str | None = None  # None: it is free
+    shot: int | None = None
+    unanswered: int = 0  # requests under way, abandoned and lost ones included
+    abandoned: int = 0  # whose asker has gone; the answer may still come
+    lost: int = 0  # whose connection broke; only `clear` ends them
+    waiting: int = 0  # requests for other shots
+
+    def __str__(self) -> str:
+        if self.tree is None:
+            return f"{self.url} is free"
+        text = f"{self.url} works for {self.tree}/{self.shot}: {self.unanswered} unanswered"
+        if self.abandoned:
+            text += f", {self.abandoned} of them ended by us and perhaps still running"
+        if self.lost:
+            text += f", {self.lost} lost with their connection (shotline clear-url {self.url})"
+        return text
+
+
+@dataclass
+class UrlBinding:
+    """The binding of one url. Requests have numbers that their owner chooses."""
+
+    url: str
+    _under_way: dict[int, Shot] = field(default_factory=dict)
+    _waiting: dict[int, Shot] = field(default_factory=dict)  # in the order in which they came
+    _abandoned: set[int] = field(default_factory=set)
+    _lost: set[int] = field(default_factory=set)
+
+    @property
+    def state(self) -> BindingState:
+        """What the url is busy with."""
+        tree, shot = self._shot or (None, None)
+        return BindingState(
+            url=self.url,
+            tree=tree,
+            shot=shot,
+            unanswered=len(self._under_way),
+            abandoned=len(self._abandoned),
+            lost=len(self._lost),
+            waiting=len(self._waiting),
+        )
+
+    def ask(self, request: int, shot: Shot) -> bool:
+        """Add a request. Return whether it may start; else it waits until it is named below."""
+        if self._shot in (None, shot):
+            self._under_way[request] = shot
+            return True
+        self._waiting[request] = shot
+        return False
+
+    def answered(self, request: int) -> tuple[int, ...]:
+        """The answer came, also for one that was abandoned. Return what may start now."""
+        self._forget({request})
+        return self._started()
+
+    def abandoned(self, request: int) -> None:
+        """Its asker has gone; what it asked for goes on."""
+        if request in self._under_way:
+            self._abandoned.add(request)
+
+    def lost(self, request: int) -> None:
+        """Its connection broke: what it asked for may go on, and no answer will come."""
+        if request in self._under_way:
+            self._abandoned.discard(request)
+            self._lost.add(request)
+
+    def withdrawn(self, request: int) -> None:
+        """A waiting request is not wanted any more."""
+        self._waiting.pop(request, None)
+
+    def clear(self) -> tuple[int, ...]:
+        """Somebody vouches that nothing abandoned or lost is running. Return what may start now."""
+        self._forget(self._abandoned | self._lost)
+        return self._started()
+
+    @property
+    def _shot(self) -> Shot | None:
+        return next(iter(self._under_way.values()), None)
+
+    def _forget(self, requests: set[int]) -> None:
+        for request in requests:
+            self._under_way.pop(request, None)
+        self._abandoned -= requests
+        self._lost -= requests
+
+    def _started(self) -> tuple[int, ...]:
+        """Bind to the shot of the first that waits, and start all that wait for it."""
+        if self._under_way or not self._waiting:
+            return ()
+        shot = next(iter(self._waiting.values()))
+        started = tuple(request for request, wanted in self._waiting.items() if wanted == shot)
+        for request in started:
+            self._under_way[request] = self._waiting.pop(request)
+        return started

@@ -1,0 +1,199 @@
+"""Asking a keeper to run tasks on its mdsip server: the worker's side, and the words they exchange.
+
+Worker and keeper exchange JSON lines over a Unix socket, one connection for each task:
+
+    worker  KeeperRequest
+    keeper  Waiting …            as long as the url works for another shot
+    keeper  Started              from now on the outcome may be unknown
+    keeper  Answer               how it ended
+    worker  Received             without it, the keeper counts the answer as late
+
+A worker that is killed simply leaves; what it asked for goes on in the keeper, whose KeeperEvents
+(lines on its standard output) tell the action server what became of it.
+"""
+
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from shotline.common.actions import AttemptId
+from shotline.common.model import Model
+from shotline.trees.mdsip_binding import BindingState
+from shotline.trees.tree import ConnectionLost, MdsplusTask, Outcome, TreeError
+
+LINE_MAX: Final = 1 << 21
+
+
+class KeeperRequest(Model):
+    """Run this task for this attempt."""
+
+    kind: Literal["request"] = "request"
+    attempt: AttemptId
+    task: MdsplusTask
+
+
+class Received(Model):
+    """The worker has the answer."""
+
+    kind: Literal["received"] = "received"
+
+
+class Waiting(Model):
+    """The url works for another shot."""
+
+    kind: Literal["waiting"] = "waiting"
+    text: str
+
+
+class Started(Model):
+    """The task is being asked for."""
+
+    kind: Literal["started"] = "started"
+
+
+class Answer(Model):
+    """How it ended; `outcome` None: the connection was lost and nobody knows."""
+
+    kind: Literal["answer"] = "answer"
+    outcome: Outcome | None
+    lost: str = ""
+
+
+class Late(Model):
+    """Keeper → action server: the answer to a request whose worker has gone; the proof of its end.
+
+    `outcome` None: no answer will ever come, because the connection was lost.
+    """
+
+    kind: Literal["late"] = "late"
+    attempt: AttemptId
+    outcome: Outcome | None
+    lost: str = ""
+
+
+class Bound(Model):
+    """Keeper → action server: what the url is busy with has changed."""
+
+    kind: Literal["bound"] = "bound"
+    state: BindingState
+
+
+KeeperEvent = Late | Bound
+KeeperReply = Waiting | Started | Answer
+
+_REPLY: Final[TypeAdapter[KeeperReply]] = TypeAdapter(
+    Annotated[KeeperReply, Field(discriminator="kind")]
+)
+_EVENT: Final[TypeAdapter[KeeperEvent]] = TypeAdapter(
+    Annotated[KeeperEvent, Field(discriminator="kind")]
+)
+
+
+class UrlBusy(TreeError):
+    """The mdsip url went on working for another shot for too long; the task was not started."""
+
+
+def keeper_command(url: str, address: Path) -> list[str]:
+    """Return the command of a keeper; start it outside of every worker's process group.
+
+    It serves workers at `address` (a Unix socket), writes KeeperEvents to its standard output,
+    takes the line `clear` on its standard input, and ends when that is closed.
+    """
+    return [sys.executable, "-m", "shotline.trees.mdsip_keeper", url, str(address)]
+
+
+def read_event(line: str | bytes) -> KeeperEvent:
+    """Return the event that a line of a keeper's standard output says. Raise ValueError."""
+    return _EVENT.validate_json(line)
+
+
+def as_line(message: Model) -> bytes:
+    """Return a message as one line."""
+    return message.model_dump_json().encode() + b"\n"
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+class KeeperExecutor:
+    """Runs tasks through the keeper at `address`; used in a worker process.
+
+    `say` gets the lines that the action's output has: what it waits for, and where its output is.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        address: Path,
+        *,
+        url_wait_s: float,
+        say: Callable[[str], None] = _print,
+    ) -> None:
+        self.url = url
+        self._address = address
+        self._url_wait_s = url_wait_s
+        self._say = say
+
+    def execute(self, task: MdsplusTask, attempt: AttemptId) -> Outcome:
+        """Run the task to its end.
+
+        Raise UrlBusy when its turn does not come in time, ConnectionLost when its outcome is
+        unknown.
+        """
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(self._address))
+            connection.sendall(as_line(KeeperRequest(attempt=attempt, task=task)))
+        except OSError as error:
+            connection.close()
+            text = f"was not started: no keeper for {self.url} at {self._address}: {error}"
+            return Outcome(ok=False, text=text)
+        with connection:
+            return self._follow(connection)
+
+    def _follow(self, connection: socket.socket) -> Outcome:
+        give_up_at = time.monotonic() + self._url_wait_s
+        started, waits_for = False, ""
+        with connection.makefile("rb") as lines:
+            while True:
+                remaining_s = give_up_at - time.monotonic()
+                connection.settimeout(None if started else max(remaining_s, 0.001))
+                try:
+                    line = lines.readline(LINE_MAX)
+                except TimeoutError:
+                    raise UrlBusy(
+                        f"was not started within {self._url_wait_s:g} s: {waits_for or self.url}"
+                    ) from None
+                except OSError:
+                    line = b""
+                try:
+                    reply = _REPLY.validate_json(line)
+                except ValidationError:
+                    return self._ended_early(started=started)
+                if isinstance(reply, Waiting):
+                    waits_for = reply.text
+                    self._say(f"[waits: {reply.text}]")
+                elif isinstance(reply, Started):
+                    started = True
+                    self._say(
+                        f"[runs on the mdsip server at {self.url}; its output is in that "
+                        "server's log]"
+                    )
+                else:
+                    connection.sendall(as_line(Received()))
+                    if reply.outcome is None:
+                        raise ConnectionLost(reply.lost)
+                    return reply.outcome
+
+    def _ended_early(self, *, started: bool) -> Outcome:
+        text = f"the keeper of {self.url} ended"
+        if started:
+            raise ConnectionLost(f"{text} before the answer came")
+        return Outcome(ok=False, text=f"was not started: {text}")

@@ -1,0 +1,203 @@
+"""The process that owns the connections to one mdsip server, outside of the workers' groups.
+
+When a worker is ended, the task that it asked for goes on in the mdsip server. The keeper waits for
+the answer all the same: it is the proof that the task has ended. Until then it lets the server work
+for that shot and no other. The words that it exchanges are `mdsip_client`'s, the decisions
+`mdsip_binding`'s. Started by the action server, and ends with it.
+"""
+
+import asyncio
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from shotline.common.model import Model
+from shotline.trees.mdsip_binding import BindingState, UrlBinding
+from shotline.trees.mdsip_client import (
+    LINE_MAX,
+    Answer,
+    Bound,
+    KeeperRequest,
+    Late,
+    Received,
+    Started,
+    Waiting,
+    as_line,
+)
+from shotline.trees.mdsip_execute import MdsipExecutor
+from shotline.trees.tree import ConnectionLost, Outcome
+
+CONNECTIONS_MAX: Final = 64
+
+
+class Keeper:
+    """Serves workers at a Unix socket; `run` returns when the standard input is closed."""
+
+    def __init__(self, url: str, address: Path) -> None:
+        self._url = url
+        self._address = address
+        self._binding = UrlBinding(url)
+        self._said: BindingState | None = None
+        self._turns: dict[int, asyncio.Event] = {}
+        self._requests = 0
+        self._idle: list[MdsipExecutor] = []
+        self._threads = ThreadPoolExecutor(CONNECTIONS_MAX)
+
+    async def run(self) -> None:
+        """Serve until the action server has gone."""
+        self._address.unlink(missing_ok=True)
+        before = os.umask(0o077)
+        try:
+            server = await asyncio.start_unix_server(
+                self._serve, str(self._address), limit=LINE_MAX
+            )
+        finally:
+            os.umask(before)
+        async with server:
+            self._say_state()
+            await self._commands()
+        self._address.unlink(missing_ok=True)
+
+    async def _commands(self) -> None:
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := await reader.readline():
+            if line.strip() == b"clear":
+                self._start(self._binding.clear())
+                self._say_state()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = KeeperRequest.model_validate_json(await reader.readline())
+        except (ValidationError, ValueError):
+            writer.close()
+            return
+        self._requests += 1
+        number = self._requests
+        try:
+            if await self._turn(number, request, reader, writer):
+                await self._execute(number, request, reader, writer)
+        except ConnectionError:
+            pass  # the worker has gone, which the reader's end of file says as well
+        finally:
+            writer.close()
+            self._say_state()
+
+    async def _turn(
+        self,
+        number: int,
+        request: KeeperRequest,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        """Wait until the request may start; False when its worker left before."""
+        shot = (request.attempt.tree, request.attempt.shot)
+        busy = str(self._binding.state)
+        if self._binding.ask(number, shot):
+            self._say_state()
+            return True
+        self._say_state()
+        turn = self._turns[number] = asyncio.Event()
+        _write(writer, Waiting(text=busy))
+        mine, gone = asyncio.ensure_future(turn.wait()), asyncio.ensure_future(reader.read(1))
+        await asyncio.wait({mine, gone}, return_when=asyncio.FIRST_COMPLETED)
+        mine.cancel()
+        del self._turns[number]
+        if gone.done():
+            self._binding.withdrawn(number)
+            self._start(self._binding.answered(number))
+            return False
+        gone.cancel()
+        await asyncio.wait({gone})
+        return True
+
+    async def _execute(
+        self,
+        number: int,
+        request: KeeperRequest,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Run the task; its answer goes to the worker, to the action server if that has gone."""
+        _write(writer, Started())
+        executor = self._idle.pop() if self._idle else MdsipExecutor(self._url, say=_nothing)
+        loop = asyncio.get_running_loop()
+        running = loop.run_in_executor(
+            self._threads, executor.execute, request.task, request.attempt
+        )
+        received = asyncio.ensure_future(reader.readline())
+
+        def worker_has_gone(_: object) -> None:
+            if not running.done():
+                self._binding.abandoned(number)
+                self._say_state()
+
+        received.add_done_callback(worker_has_gone)
+        outcome, lost = await _ended(running)
+        if outcome is None:
+            executor.close()
+            self._binding.lost(number)
+        else:
+            self._start(self._binding.answered(number))
+        self._idle.append(executor)
+        _write(writer, Answer(outcome=outcome, lost=lost))
+        if not await _was_received(received):
+            _say(Late(attempt=request.attempt, outcome=outcome, lost=lost))
+
+    def _start(self, numbers: tuple[int, ...]) -> None:
+        for number in numbers:
+            self._turns[number].set()
+
+    def _say_state(self) -> None:
+        state = self._binding.state
+        if state != self._said:
+            self._said = state
+            _say(Bound(state=state))
+
+
+async def _ended(running: asyncio.Future[Outcome]) -> tuple[Outcome | None, str]:
+    try:
+        return await running, ""
+    except ConnectionLost as error:
+        return None, str(error)
+    except Exception as error:  # noqa: BLE001  whatever it was, the outcome is not known
+        return None, f"{type(error).__name__}: {error}"
+
+
+async def _was_received(received: asyncio.Future[bytes]) -> bool:
+    try:
+        Received.model_validate_json(await received)
+    except (ValidationError, OSError, ValueError):
+        return False
+    return True
+
+
+def _write(writer: asyncio.StreamWriter, message: Model) -> None:
+    if not writer.is_closing():
+        writer.write(as_line(message))
+
+
+def _say(event: Late | Bound) -> None:
+    sys.stdout.buffer.write(as_line(event))
+    sys.stdout.flush()
+
+
+def _nothing(line: str) -> None:
+    del line
+
+
+def main() -> None:
+    """Keep the connections to URL for the workers that come to ADDRESS."""
+    url, address = sys.argv[1:]
+    asyncio.run(Keeper(url, Path(address)).run())
+    # Threads may still wait for answers that nobody is left to hear.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -70,20 +70,22 @@ class Outbox:
         gathered = self._from.get(source)
         if gathered is None:
             self._from[source] = [source, *frames]
-        else:
+        elif len(gathered) + len(frames) <= MERGED_FRAMES_MAX:
             gathered += frames
-            if len(gathered) > MERGED_FRAMES_MAX:
-                self._effects.append(ToClient(self.dispatcher, self._from.pop(source)))
+        else:
+            self._effects.append(ToClient(self.dispatcher, gathered))
+            self._from[source] = [source, *frames]
 
     def forward_to_server(self, target: bytes, frames: list[bytes]) -> None:
         """Gather undecoded frames of the dispatcher."""
         gathered = self._towards.get(target)
         if gathered is None:
             self._towards[target] = frames
-        else:
+        elif len(gathered) + len(frames) <= MERGED_FRAMES_MAX:
             gathered += frames
-            if len(gathered) > MERGED_FRAMES_MAX:
-                self._effects.append(ToServer(target, self._towards.pop(target), True))
+        else:
+            self._effects.append(ToServer(target, gathered, True))
+            self._towards[target] = frames
 
     def forward_to_client(self, target: bytes, frames: list[bytes]) -> None:
         """Pass frames of the dispatcher on to a client."""

@@ -181,6 +181,7 @@ class Broker:
                 self._registry.expire(now)
                 self._seat.expire(now)
                 self._clients.expire(now.mono)
+        self._seat.outranked(now)
         if not (self._registry.by_peer or self._clients or self._outbox.dispatcher):
             self._pauses.rest()
         return self._outbox.take()

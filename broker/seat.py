@@ -92,6 +92,16 @@ class Seat:
         self._outbox.log(now.wall, "info", text)
         self._registry.introduce_all(now, f"a dispatcher has claimed term {claim.term}")
 
+    def outranked(self, now: Instant) -> None:
+        """Take the seat of a dispatcher whose term is below what a server has now reported.
+
+        It claimed before that server came; servers would refuse all that it sends.
+        """
+        peer, highest = self._outbox.dispatcher, self._registry.highest_term
+        if peer is not None and self._holder is not None and self._holder.term < highest:
+            self._leave(now, "warning", f"the dispatcher's term is too low: {highest} was seen")
+            self._outbox.to_a_dispatcher(peer, ClaimRefused(highest=highest, live=False))
+
     def hear(self, now: Instant, peer: bytes) -> None:
         """Take note that the accepted dispatcher lives."""
         if self.holds(peer) and self._watch.hear(now.mono, peer) is not None:

@@ -58,7 +58,8 @@ On the event feed a message is two frames: the channel, and the body of an `even
 * **Dispatcher**: `claim`; once `claim_accepted`, every server registers anew. It claims again after
   every new connection, and when a `pong` does not show its term: something for it was lost.
   A `claim` is refused unless its term is above every claimed one and not below what any server has
-  reported; the same dispatcher may repeat its own. A higher claim supersedes.
+  reported; the same dispatcher may repeat its own. A higher claim supersedes. A server that
+  comes later and reports a higher term takes the seat away: `claim_refused`.
 * **Proof**: what the broker could not send to a server comes back as `undeliverable`, and never
   left. Order is kept on every connection; a broken one loses what was on its way, which shows when
   its end registers, claims or says hello again.

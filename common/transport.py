@@ -159,7 +159,7 @@ class Dealer(_Endpoint):
         self.socket.connect(address)
 
     def send(self, frames: Sequence[bytes]) -> bool:
-        """Send one multipart. Return False when there is no connection, or too much waits.
+        """Send one multipart. False: no connection, or too much waits; it never left (I1).
 
         True is no proof of arrival: the connection may break before the frames have left.
         """

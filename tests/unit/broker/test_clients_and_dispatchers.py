@@ -87,6 +87,15 @@ def test_after_a_broker_restart_the_running_dispatcher_claims_its_own_term(world
     assert refusals(world, D2, 7) == [ClaimRefused(highest=7, live=True)]
 
 
+def test_a_server_that_comes_later_with_a_higher_term_unseats_the_dispatcher(world: World) -> None:
+    world.seat(3)
+    world.join(term=7)
+    assert world.got(DISPATCHER, ClaimRefused) == [ClaimRefused(highest=7, live=False)]
+    world.dispatcher(b"*", Problem(text="not any more"))
+    assert world.published == []
+    world.seat(8, D2)
+
+
 def test_the_same_dispatcher_may_claim_again(world: World) -> None:
     world.seat(3)
     world.join()

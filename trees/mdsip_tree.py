@@ -28,8 +28,9 @@ class MdsipTree:
 
     def __init__(self, tree: str, source: MdsipSource) -> None:
         self.tree = tree.upper()
+        self._tasks_url = source.url
         self._connection = MdsipConnection(
-            source.url,
+            source.tree_url or source.url,
             connect_timeout_s=source.connect_timeout_s,
             answer_timeout_s=source.read_timeout_s,
             keep_alive_s=source.keep_alive_s,
@@ -125,7 +126,7 @@ class MdsipTree:
                 return result
         raise TreeError(
             f"while {self.tree}/{shot} was read, other clients of {connection.url} opened other "
-            "trees there; read tables from an mdsip server of their own (tree_url)"
+            "trees there; give the experiment an mdsip server of its own for reading (tree_url)"
         )
 
     def _close_other_than(self, shot: int) -> None:
@@ -144,7 +145,7 @@ class MdsipTree:
         try:
             text = self._connection.text(f'decompile(`getnci({nid},"RECORD"))')
             content = self._connection.content(f'SerializeOut(`(getnci({nid},"RECORD");))')
-            return action_node(facts, decode_term(content), text, lookup, self._connection.url)
+            return action_node(facts, decode_term(content), text, lookup, self._tasks_url)
         except (MdsplusFailure, UndecodableRecord) as error:
             return unreadable_node(facts, text, str(error))
 

@@ -27,7 +27,14 @@ class MdsipSource(Model):
 
     kind: Literal["mdsip"] = "mdsip"
     url: str = Field(
-        description="host:port of the mdsip server, or a tcp://, tcp6://, ssh:// or sshp:// url.",
+        description="Url of the mdsip server that runs the tasks: host:port, or a tcp://, tcp6://, "
+        "ssh:// or sshp:// url. Action servers may have urls of their own.",
+        min_length=1,
+    )
+    tree_url: str | None = Field(
+        None,
+        description="Url of the mdsip server that tables are read from and pulses created on. It "
+        "should be another than `url`, whose open trees the running tasks need. Default: `url`.",
         min_length=1,
     )
     connect_timeout_s: float = Field(10.0, gt=0, description="Time limit of making a connection.")

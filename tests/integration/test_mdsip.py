@@ -311,6 +311,13 @@ def test_a_server_that_does_not_answer_while_a_table_is_read() -> None:
         tree.close()
 
 
+def test_tables_may_be_read_from_a_server_of_their_own(server: ReplayServer) -> None:
+    tree = MdsipTree("TEST", MdsipSource(url="tasks:8000", tree_url=server.url))
+    [task] = {node.task.url for node in tree.actions(1) if isinstance(node.task, MdsplusTask)}
+    assert task == "tasks:8000"
+    tree.close()
+
+
 def test_open_tree_makes_the_adapter(server: ReplayServer) -> None:
     tree = open_tree("test", MdsipSource(url=server.url))
     assert len(tree.actions(1)) == len(EXPECTED)

@@ -180,17 +180,18 @@ class OutputLog:
             if kept is None:
                 return progress
             lines = kept
-        count = lines.count(b"\n") + 1
+        line_ends = lines.count(b"\n")
+        count, size = line_ends + 1, len(lines) - line_ends
         limits = self._limits
         if (
             self._is_cut
             or self._task_lines + count > limits.lines_max
-            or self._task_bytes + len(lines) > limits.bytes_max
+            or self._task_bytes + size > limits.bytes_max
         ):
             self._cut(wall, stream, lines)
         else:
             self._task_lines += count
-            self._task_bytes += len(lines)
+            self._task_bytes += size
             self._gather(wall, stream, lines)
         return progress
 

@@ -1,0 +1,538 @@
+"""The action server's machine, without processes and sockets: I1, I2, D8, D9, D17."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.action_server.world import World
+
+from shotline.action_server.events import (
+    Connected,
+    GroupSignal,
+    Stop,
+    TaskProgress,
+    WorkerExited,
+)
+from shotline.action_server.output import OutputLimits
+from shotline.action_server.reports import ReportLimits
+from shotline.action_server.slots import Settings
+from shotline.common.actions import AttemptId, Status
+from shotline.common.messages import (
+    CommandServer,
+    EndedBy,
+    Finished,
+    Goodbye,
+    HeldAs,
+    Message,
+    Output,
+    Pong,
+    Progress,
+    Register,
+    RegisterAnew,
+    RegistrationRefused,
+    Returned,
+    ServerBeat,
+    ServerOrder,
+    Started,
+)
+
+
+def started(settings: Settings | None = None, slots: int = 2) -> World:
+    world = World(settings, slots)
+    world.answer()
+    world.get_ready()
+    return world
+
+
+def kinds(messages: list[Message]) -> list[str]:
+    return [message.KIND for message in messages if not isinstance(message, ServerBeat)]
+
+
+# ---------------------------------------------------------------- results
+
+
+def test_a_short_task_is_one_message() -> None:
+    world = started()
+    attempt = world.dispatch()
+    before = len(world.sent)
+    world.advance(0.003)
+    world.end_task(world.slot_of(attempt), Status.FAILURE, code=3, text="exit code 3")
+    assert kinds(world.sent[before:]) == ["finished"]
+    [finished] = world.results(attempt)
+    assert (finished.status, finished.code, finished.reason) == (Status.FAILURE, 3, "exit code 3")
+    assert finished.duration_s == pytest.approx(0.003)
+
+
+def test_a_longer_task_is_announced_and_its_output_comes_before_its_result() -> None:
+    world = started()
+    attempt = world.dispatch()
+    before = len(world.sent)
+    slot = world.slot_of(attempt)
+    world.advance(0.1)
+    world.write(slot, b"hello\nand ")
+    world.advance(0.1)
+    world.write(slot, b"goodbye")
+    world.end_task(slot, notes=("[a note]",))
+    assert kinds(world.sent[before:]) == ["started", "output", "output", "finished"]
+    [first, second] = [one for one in world.sent if isinstance(one, Output)]
+    assert [piece[2] for piece in first.pieces] == [b"hello"]
+    assert [piece[1:] for piece in second.pieces] == [(0, b"[a note]"), (1, b"and goodbye")]
+    assert second.first == 1
+    assert world.results(attempt)[0].lines == 3
+
+
+def test_the_next_task_starts_before_the_last_is_reported() -> None:
+    world = started(slots=1)
+    first, second = world.dispatch(), world.dispatch()
+    sent = len(world.sent)
+    world.end_task(0)
+    assert world.workers[0].attempt == second
+    assert [one.attempt for one in world.sent[sent:] if isinstance(one, Finished)] == [first]
+
+
+def test_a_lost_connection_to_mdsip_leaves_the_outcome_unknown() -> None:
+    world = started()
+    attempt = world.dispatch()
+    world.end_task(world.slot_of(attempt), Status.FAILURE, text="it broke", connection_lost=True)
+    [finished] = world.results(attempt)
+    assert finished.ended_by is EndedBy.CONNECTION_LOST
+    assert finished.outcome_unknown
+    assert finished.status is None
+
+
+def test_a_result_is_sent_again_ever_more_rarely_until_it_is_answered() -> None:
+    world = started(Settings(reports=ReportLimits(resend_s=5.0, resend_longest_s=20.0)))
+    world.answer()
+    attempt = world.dispatch()
+    world.write(world.slot_of(attempt), b"x\n")
+    world.end_task(world.slot_of(attempt))
+    for _ in range(120):
+        world.answer(results=False, output=False)
+        world.advance(0.5)
+    repeats = world.results(attempt)
+    assert 4 <= len(repeats) <= 6  # after 5, 10, 20, 20 seconds
+    assert len(set(map(repr, repeats))) == 1
+    outputs = [one for one in world.delivered if isinstance(one, Output)]
+    assert len(outputs) == len(repeats)
+    assert len(set(map(repr, outputs))) == 1
+
+
+def test_only_a_bounded_number_of_results_is_on_its_way() -> None:
+    world = started(Settings(reports=ReportLimits(in_flight_max=3)), slots=1)
+    attempts = []
+    for _ in range(10):
+        attempts.append(world.dispatch())
+        world.end_task(0)
+    assert sum(len(world.results(attempt)) for attempt in attempts) == 3
+    world.answer()
+    assert [len(world.results(attempt)) for attempt in attempts] == [1] * 10
+    assert world.machine.unanswered == 0
+
+
+def test_at_its_limit_of_results_a_server_gives_work_back() -> None:
+    world = started(Settings(results_max=2))
+    for _ in range(2):
+        world.end_task(world.slot_of(world.dispatch()))
+    refused = world.dispatch()
+    assert not world.starts[refused]
+    [returned] = [one for one in world.sent if isinstance(one, Returned)]
+    assert returned.attempt == refused
+    world.advance(1.0)
+    assert [one for one in world.sent if isinstance(one, ServerBeat)][-1].full
+    world.answer()
+    assert world.starts[world.dispatch()] == 1
+
+
+def test_output_that_is_not_stored_parks_the_slot() -> None:
+    world = started(Settings(output=OutputLimits(window_bytes=10_000, batch_bytes=1000)))
+    attempt = world.dispatch()
+    slot = world.slot_of(attempt)
+    while not world.workers[slot].is_parked:
+        world.write(slot, b"x" * 99 + b"\n")
+    world.answer(output=False)
+    assert world.workers[slot].is_parked
+    world.handle(RegisterAnew(why="to have it again"))
+    world.answer()
+    assert not world.workers[slot].is_parked
+
+
+# ---------------------------------------------------------------- epochs and dispatches
+
+
+def test_nothing_is_taken_without_a_registration() -> None:
+    world = World()
+    world.get_ready()
+    attempt = world.dispatch(epoch=1)
+    assert not world.starts[attempt]
+
+
+def test_dispatches_of_another_epoch_or_a_lower_term_are_dropped() -> None:
+    world = started()
+    world.dispatch(term=5)
+    assert not world.starts[world.dispatch(term=4)]
+    assert not world.starts[world.dispatch(epoch=world.epoch - 1)]
+    assert not world.starts[world.dispatch(epoch=world.epoch + 1)]
+
+
+def test_a_gap_opens_a_new_epoch_that_holds_what_is_held() -> None:
+    world = started(slots=1)
+    first, second = world.dispatch(), world.dispatch()
+    lost = world.dispatch(number=4)
+    register = world.sent[-1]
+    assert isinstance(register, Register)
+    assert [(one.attempt, one.held_as) for one in register.holding] == [
+        (second, HeldAs.QUEUED),
+        (first, HeldAs.RUNNING),
+    ]
+    world.answer()
+    assert lost in world.proven_unstarted
+    world.end_task(0)
+    assert world.workers[0].attempt == second
+
+
+def test_a_registration_without_an_answer_is_repeated_in_a_new_epoch() -> None:
+    world = World()
+    world.lose_answers()
+    world.advance(3.5)
+    epochs = [one.epoch for one in world.sent if isinstance(one, Register)]
+    assert epochs == [1, 2, 3, 4]
+    world.answer()  # only the last one counts
+    assert world.machine.is_registered
+    assert world.epoch == 4
+
+
+def test_without_answers_to_heartbeats_the_server_registers_anew() -> None:
+    world = started()
+    before = world.epoch
+    world.to_answer.clear()
+    world.link_is_up = True
+    for _ in range(20):
+        world.advance(0.5)
+        world.to_answer.clear()
+    assert [one for one in world.sent if isinstance(one, Register)][-1].epoch > before
+
+
+def test_another_broker_is_registered_with() -> None:
+    world = started()
+    world.handle(Pong(sent_s=world.now.mono, broker="another", clock_s=0.0))
+    assert isinstance(world.sent[-1], Register)
+
+
+def test_asked_twice_to_register_anew_the_server_does_it_once() -> None:
+    world = started()
+    world.handle(RegisterAnew(why="first"))
+    world.handle(RegisterAnew(why="second"))
+    assert len([one for one in world.sent if isinstance(one, Register)]) == 2
+
+
+def test_a_returned_attempt_may_come_again_and_a_started_one_may_not() -> None:
+    world = started(Settings(results_max=1), slots=1)
+    first = world.dispatch()
+    second = world.dispatch()
+    world.end_task(0)
+    world.answer()
+    world.proven_unstarted.discard(second)  # given to this server again, in so many words
+    world.dispatch(second)
+    assert world.starts[second] == 1
+    world.end_task(0)
+    world.answer()
+    world.dispatch(first)
+    assert world.starts[first] == 1
+    assert world.results(first)[-1].outcome_unknown
+
+
+@pytest.mark.parametrize("on_return", ["finish", "end"])
+def test_a_server_that_returns_runs_on_or_ends_first(on_return: str) -> None:
+    world = started(Settings(on_return=on_return))  # type: ignore[arg-type]
+    attempt = world.dispatch()
+    slot = world.slot_of(attempt)
+    world.link_is_up = False
+    world.advance(15.0)
+    world.link_is_up = True
+    world.handle(Connected())
+    world.answer()
+    assert bool(world.workers[slot].signals) is (on_return == "end")
+    assert world.machine.is_registered
+
+
+# ---------------------------------------------------------------- timeouts, aborts, deaths
+
+
+def test_a_timeout_is_term_then_kill_and_settles_when_the_group_is_gone() -> None:
+    world = started()
+    attempt = world.dispatch(timeout_s=2.0)
+    slot = world.slot_of(attempt)
+    world.advance(1.9)
+    world.answer()
+    assert world.workers[slot].signals == []
+    world.advance(0.2)
+    assert world.workers[slot].signals == [GroupSignal.TERM]
+    world.advance(0.5)
+    assert world.workers[slot].signals == [GroupSignal.TERM, GroupSignal.KILL]
+    assert not world.results(attempt)
+    world.exit_worker(slot)
+    assert not world.results(attempt)
+    world.be_gone(slot)
+    [finished] = world.results(attempt)
+    assert finished.ended_by is EndedBy.TIMEOUT
+    assert finished.status is Status.FAILURE
+    assert not finished.outcome_unknown
+    assert not world.workers[slot].is_ready, "a new worker is starting"
+
+
+def test_what_cannot_be_ended_settles_with_its_outcome_unknown_and_keeps_its_slot() -> None:
+    world = started(slots=1)
+    attempt = world.dispatch(timeout_s=2.0)
+    for _ in range(20):
+        world.advance(0.5)
+        world.answer()
+    [finished] = world.results(attempt)
+    assert finished.outcome_unknown
+    assert finished.ended_by is EndedBy.TIMEOUT
+    assert [one for one in world.sent if isinstance(one, ServerBeat)][-1].stuck == 1
+    returned = world.dispatch()
+    assert [one.attempt for one in world.sent if isinstance(one, Returned)] == [returned]
+    world.be_gone(0)
+    world.get_ready()
+    assert world.starts[world.dispatch()] == 1
+
+
+def test_what_a_task_returns_after_it_was_told_to_end_is_not_its_result() -> None:
+    world = started()
+    attempt = world.dispatch()
+    slot = world.slot_of(attempt)
+    world.abort(attempt, "somebody said so")
+    world.end_task(slot, text="cleaned up")
+    assert not world.results(attempt)
+    world.be_gone(slot)
+    [finished] = world.results(attempt)
+    assert finished.ended_by is EndedBy.ABORT
+    assert finished.reason == "somebody said so (it returned Success meanwhile: cleaned up)"
+
+
+def test_aborts_before_the_attempt_comes_are_remembered_and_bounded() -> None:
+    world = started(Settings(aborts_max=10))
+    early = AttemptId("T", 1, "EARLY", 1)
+    world.abort(early)
+    world.dispatch(early)
+    assert not world.starts[early]
+    [finished] = world.results(early)
+    assert (finished.ended_by, finished.started_at) == (EndedBy.ABORT, None)
+    world.answer()
+    world.dispatch(early)
+    assert not world.starts[early]
+    forgotten = AttemptId("T", 1, "FORGOTTEN", 1)
+    world.abort(forgotten)
+    for number in range(10):
+        world.abort(AttemptId("T", 1, f"OTHER{number}", 1))
+    world.dispatch(forgotten)
+    assert world.starts[forgotten] == 1
+
+
+def test_an_abort_after_the_result_changes_nothing() -> None:
+    world = started()
+    attempt = world.dispatch()
+    world.end_task(world.slot_of(attempt))
+    world.abort(attempt)
+    assert len(world.results(attempt)) == 1
+    world.answer()
+    world.abort(attempt)
+    assert world.machine.unanswered == 0
+
+
+def test_workers_that_do_not_start_are_tried_again_and_work_is_given_back() -> None:
+    world = World(slots=1)
+    world.answer()
+    waiting = world.dispatch()
+    world.workers[0].signals.append(GroupSignal.KILL)
+    world.handle(WorkerExited(0, "exited with code 1"))
+    world.be_gone(0)
+    assert [one.attempt for one in world.sent if isinstance(one, Returned)] == [waiting]
+    world.advance(1.1)
+    world.get_ready()
+    assert world.starts[world.dispatch()] == 1
+
+
+def test_progress_is_thinned_out() -> None:
+    world = started()
+    attempt = world.dispatch()
+    slot = world.slot_of(attempt)
+    for number in range(100):
+        world.handle(TaskProgress(slot, number / 100, ""))
+        world.advance(0.01)
+    reports = [one.fraction for one in world.sent if isinstance(one, Progress)]
+    assert 5 <= len(reports) <= 15
+    assert reports == sorted(reports)
+
+
+# ---------------------------------------------------------------- the end of the server
+
+
+def test_a_server_that_quits_delivers_before_it_says_goodbye() -> None:
+    world = started(slots=1)
+    running, waiting = world.dispatch(), world.dispatch()
+    world.handle(CommandServer(term=1, order=ServerOrder.RESTART, reason="new code"))
+    assert [one.attempt for one in world.sent if isinstance(one, Returned)] == [waiting]
+    late = world.dispatch()
+    assert late in world.proven_unstarted
+    world.exit_worker(0)
+    world.be_gone(0)
+    assert [one.ended_by for one in world.results(running)] == [EndedBy.ABORT]
+    assert world.exit is None
+    world.answer()
+    assert isinstance(world.sent[-1], Goodbye)
+    assert world.exit is not None
+    assert (world.exit.restart, world.exit.code) == (True, 0)
+
+
+def test_a_server_that_quits_does_not_wait_for_ever() -> None:
+    world = started(slots=1)
+    world.dispatch()
+    world.handle(Stop(ServerOrder.QUIT, "its process was stopped"))
+    for _ in range(40):
+        world.advance(0.5)
+        world.answer(results=False)
+    assert world.exit is not None
+    assert "1 results were not answered" in world.logs[-1]
+
+
+def test_a_second_stop_ends_at_once() -> None:
+    world = started()
+    world.dispatch()
+    world.handle(Stop(ServerOrder.QUIT, "first"))
+    assert world.exit is None
+    world.handle(Stop(ServerOrder.QUIT, "second"))
+    assert world.exit is not None
+    assert world.exit.code != 0
+
+
+def test_a_fatal_refusal_ends_what_runs_and_then_the_server() -> None:
+    world = started()
+    attempt = world.dispatch()
+    world.handle(RegistrationRefused(text="somebody else has your name", fatal=True))
+    registrations = len([one for one in world.sent if isinstance(one, Register)])
+    world.advance(3.0)
+    assert world.workers[world.slot_of(attempt)].signals
+    for slot in list(world.workers):
+        world.be_gone(slot)
+    world.advance(0.1)
+    assert world.exit is not None
+    assert world.exit.code != 0
+    assert len([one for one in world.sent if isinstance(one, Register)]) == registrations
+
+
+# ---------------------------------------------------------------- any order of events
+
+STEPS = st.sampled_from(
+    [
+        "dispatch",
+        "dispatch",
+        "dispatch with limit",
+        "repeat dispatch",
+        "old dispatch",
+        "gap",
+        "abort",
+        "abort unknown",
+        "end",
+        "end",
+        "end spent",
+        "write",
+        "exit",
+        "gone",
+        "ready",
+        "ready",
+        "answer",
+        "answer",
+        "answer registration only",
+        "break link",
+        "mend link",
+        "lose answers",
+        "register anew",
+        "little time",
+        "time",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(STEPS, st.integers(0, 1000)), max_size=80), st.integers(1, 3))
+def test_no_attempt_starts_twice_and_no_result_is_dropped(
+    steps: list[tuple[str, int]], slots: int
+) -> None:
+    world = started(Settings(results_max=6), slots)
+    for step, number in steps:
+        take_step(world, step, number)
+    world.settle()
+    for attempt in world.dispatched:
+        if world.starts[attempt]:
+            first, *repeats = world.results(attempt)
+            assert all(repr(one) == repr(first) for one in repeats if not one.outcome_unknown)
+            assert attempt in world.answered
+        else:
+            assert attempt in world.proven_unstarted or world.results(attempt)
+    assert world.machine.unanswered == world.machine.busy == 0
+
+
+def take_step(world: World, step: str, number: int) -> None:
+    def pick(slots: list[int]) -> int | None:
+        return slots[number % len(slots)] if slots else None
+
+    running = pick([slot for slot, one in world.workers.items() if one.attempt is not None])
+    ending = pick([slot for slot, one in world.workers.items() if one.signals])
+    alive = pick([slot for slot, one in world.workers.items() if not one.signals])
+    known = world.dispatched[number % len(world.dispatched)] if world.dispatched else None
+    match step:
+        case "dispatch" if world.link_is_up:
+            world.dispatch()
+        case "dispatch with limit" if world.link_is_up:
+            world.dispatch(timeout_s=0.5)
+        case "repeat dispatch" if known is not None and world.number:
+            world.dispatch(known, number=world.number)
+        case "old dispatch" if known is not None:
+            world.dispatch(known, epoch=world.epoch - 1, number=world.number + 1)
+        case "gap":
+            world.dispatch(number=world.number + 2)
+        case "abort" if known is not None:
+            world.abort(known)
+        case "abort unknown":
+            world.abort(AttemptId("T", 1, f"A{world.attempts + 1}", 1))
+        case "end" if running is not None:
+            world.end_task(running)
+        case "end spent" if running is not None:
+            world.end_task(running, spent=True)
+        case "write" if running is not None and not world.workers[running].is_parked:
+            world.write(running, b"%d\nand then" % number)
+        case "exit" if alive is not None:
+            world.exit_worker(alive)
+        case "gone" if ending is not None:
+            world.workers[ending].attempt = None
+            world.be_gone(ending)
+        case "ready":
+            world.get_ready()
+        case "answer":
+            world.answer()
+        case "answer registration only":
+            world.answer(results=False, output=False)
+        case "break link":
+            world.link_is_up = False
+            world.lose_answers()
+        case "mend link" if not world.link_is_up:
+            world.link_is_up = True
+            world.handle(Connected())
+        case "lose answers":
+            world.lose_answers()
+        case "register anew":
+            world.handle(RegisterAnew(why="a test"))
+        case "little time":
+            world.advance(0.01)
+        case "time":
+            world.advance(number / 100)
+
+
+def test_started_is_told_again_after_a_new_registration() -> None:
+    world = started()
+    attempt = world.dispatch()
+    world.advance(0.1)
+    world.handle(RegisterAnew(why="a test"))
+    world.answer()
+    world.advance(0.1)
+    assert [one.attempt for one in world.sent if isinstance(one, Started)] == [attempt] * 2

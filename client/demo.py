@@ -40,6 +40,7 @@ from shotline.common.views import ActionView, RunReport, ServersEvent, ServerVie
 TREE: Final = "DEMO"
 BY_DESIGN: Final = "CAMERA:ARM"  # fails, so that a failure can be seen
 SHOTS_KEPT: Final = 5
+RECOVERY_LOOK_S: Final = 0.2
 LINES_OF_A_FAILURE: Final = 5
 
 
@@ -109,6 +110,8 @@ def wait_for_servers(shotline: Supervisor, config: Config) -> None:
             if awaited and time.monotonic() >= deadline:
                 names = ", ".join(sorted(awaited))
                 raise DaemonError(f"the dispatcher does not see {names} in time")
+        while shotline.status().recovering:
+            stream.get(RECOVERY_LOOK_S)  # nothing tells of the end of a recovery
 
 
 def next_shot(shotline: Supervisor) -> int:

@@ -70,10 +70,14 @@ class Closed(SupervisorError):
     """This supervisor has been closed; make a new one."""
 
 
-class RunNotGood(SupervisorError):
-    """The run was carried out, but not everything went well."""
+class Unsuccessful(SupervisorError):
+    """The command was carried out, but without success."""
 
     outcome = Outcome.FAILED
+
+
+class RunNotGood(Unsuccessful):
+    """The run was carried out, but not everything went well."""
 
     @property
     def report(self) -> RunReport | None:
@@ -100,12 +104,13 @@ def error_of(reply: Reply, result: AnyResult | None) -> SupervisorError | None:
         Outcome.REFUSED: Refused,
         Outcome.NOBODY: NoDispatcher,
         Outcome.ERROR: Fault,
-        Outcome.FAILED: ActionFailed,
+        Outcome.FAILED: Unsuccessful,
     }
     kind = kinds.get(reply.outcome)
     if kind is None:
         return None
-    if isinstance(result, RunReport):
+    if isinstance(result, RunReport) and kind is Unsuccessful:
+        kind = ActionFailed
         if result.run.state == "held":
             kind = RunHeld
         elif result.run.state == "aborting" or result.run.outcome == "aborted":

@@ -15,6 +15,7 @@ from shotline.client.errors import (
     Refused,
     RunHeld,
     TimedOut,
+    Unsuccessful,
     WrongArguments,
 )
 from shotline.client.feed import FeedStopped, News, Whole
@@ -99,7 +100,7 @@ def test_a_run_that_is_accepted_first_is_waited_for() -> None:
         (Outcome.REFUSED, Refused),
         (Outcome.NOBODY, NoDispatcher),
         (Outcome.ERROR, Fault),
-        (Outcome.FAILED, ActionFailed),
+        (Outcome.FAILED, Unsuccessful),
     ],
 )
 def test_each_outcome_has_its_error(outcome: Outcome, error: type[Exception]) -> None:

@@ -1,0 +1,109 @@
+"""The recorded TEST tree as a shot: real daemons, and an mdsip server as slow as the real tasks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.mdsip.replay import ReplayServer
+from tests.support.stack import Stack
+
+from shotline.client.report import Report
+from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.views import ActionView
+
+TREE, SHOT = "TEST", 1
+Ending = tuple[ActionState, Status | None, Cause | None]
+
+GOOD: Ending = (ActionState.DONE, Status.SUCCESS, Cause.RESULT)
+BAD: Ending = (ActionState.DONE, Status.FAILURE, Cause.RESULT)
+LATE: Ending = (ActionState.DONE, Status.FAILURE, Cause.TIMEOUT)
+
+
+def never(cause: Cause) -> Ending:
+    return (ActionState.NOT_DISPATCHED, None, cause)
+
+
+INIT: dict[str, Ending] = {
+    **dict.fromkeys(("INIT_A", "INIT_B", "INIT_C", "INIT_D", "DEV:INIT_ACTION"), GOOD),
+    **dict.fromkeys(("FAIL", "FAIL_PY"), BAD),
+    **dict.fromkeys(("COND_AND", "COND_OR", "COND_NOT"), GOOD),
+    "COND_AFTFAIL": never(Cause.CONDITION_FALSE),
+    "COND_CHAIN": never(Cause.CONDITION_FALSE),
+    "DEP_LATE": never(Cause.CANNOT_HAPPEN),
+}
+STORE: dict[str, Ending] = {
+    **dict.fromkeys(("STORE_A", "STORE_B", "SLEEP", "ROUTINE", "NUM_PHASE", "XPHASE"), GOOD),
+    **dict.fromkeys(("PROGRAM", "BADTYPE"), BAD),
+    **dict.fromkeys(("TIMEOUT", "RTIMEOUT"), LATE),
+    "ASYNC": never(Cause.ASYNCHRONOUS),
+    "OFF_ACTION": never(Cause.OFF),
+    "DEP_OFF": never(Cause.CANNOT_HAPPEN),
+}
+
+
+@pytest.fixture
+def server() -> Iterator[ReplayServer]:
+    with ReplayServer(pace=1.0) as running:
+        yield running
+
+
+def endings(report: Report) -> dict[str, Ending]:
+    return {
+        action.name: (action.last.state, action.last.status, action.last.cause)
+        for action in report.actions
+    }
+
+
+def reason(report: Report, name: str) -> str:
+    return report.action(name).last.reason
+
+
+@pytest.mark.slow
+def test_init_and_store_of_the_recorded_tree(server: ReplayServer, tmp_path: Path) -> None:
+    experiment = {"source": {"kind": "mdsip", "url": server.url}}
+    stack = Stack(tmp_path, ("SRV_A:1", "SRV_B:1"), {TREE: experiment})
+    with stack, stack.supervisor() as shotline:
+        table = shotline.build_tables(TREE, SHOT)
+        assert {action.name for action in table.actions} == {*INIT, *STORE}
+        assert [action.name for action in table.actions if action.unreadable] == []
+
+        init = shotline.do_phase("INIT", TREE, SHOT)
+        assert endings(init) == INIT
+        assert "%TDI-E-ABORT" in reason(init, "FAIL")
+        assert "%PY-E-UNHANDLED_EXCEPTION" in reason(init, "FAIL_PY")
+
+        store = shotline.do_phase("STORE", TREE, SHOT)
+        assert endings(store) == STORE
+        assert "%TDI-E-INVDTYDSC" in reason(store, "BADTYPE")
+
+        lines = shotline.logs("STORE_A", TREE, SHOT).lines
+        assert [line.text for line in lines] == [
+            f"[runs on the mdsip server at {server.url}; its output is in that server's log]"
+        ]
+    asked = [request[1] for request in server.asked("do_task")]
+    assert len(asked) == len(set(asked)), "an action was started twice"
+    assert server.unrecorded == []
+
+
+def test_a_line_that_breaks_in_mid_action(tmp_path: Path) -> None:
+    with ReplayServer(hold="do_task(build_path($))") as server:
+        experiment = {"source": {"kind": "mdsip", "url": server.url}}
+        stack = Stack(tmp_path, ("SRV_A:1", "SRV_B:1"), {TREE: experiment})
+        with stack, stack.supervisor() as shotline:
+            shotline.build_tables(TREE, SHOT)
+            shotline.do_phase("INIT", TREE, SHOT, wait=False)
+            assert server.held.wait(60)
+            server.stop()
+            server.hold = None
+            server.start()
+            report = shotline.wait(TREE, SHOT)
+        lost = [action for action in report.actions if action.last.cause is Cause.SERVER_LOST]
+        assert lost
+        for action in lost:
+            _is_lost(action)
+
+
+def _is_lost(action: ActionView) -> None:
+    assert action.last.state is ActionState.ABORTED
+    assert action.last.outcome_unknown
+    assert "mdsip" in action.last.reason

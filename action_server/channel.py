@@ -5,7 +5,7 @@ so there is no protocol number; still, what cannot be understood is an error in 
 """
 
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Final, cast
 
 import msgpack
@@ -50,11 +50,14 @@ class Ended:
 
 Frame = Job | Ready | Ended
 _KINDS: Final[dict[str, type[Frame]]] = {cls.__name__: cls for cls in (Job, Ready, Ended)}
+_FIELDS: Final = {cls: tuple(field.name for field in fields(cls)) for cls in (Job, Ready, Ended)}
 
 
 def pack(frame: Frame) -> bytes:
     """Return the bytes of a frame."""
-    body = cast(bytes, msgpack.packb((type(frame).__name__, asdict(frame))))
+    kind = type(frame)
+    values = [getattr(frame, name) for name in _FIELDS[kind]]
+    body = cast(bytes, msgpack.packb((kind.__name__, values)))
     return _LENGTH.pack(len(body)) + body
 
 
@@ -82,7 +85,7 @@ class Unpacker:
 
 def _unpack(body: bytes) -> Frame:
     try:
-        kind, fields = msgpack.unpackb(body, use_list=False)
-        return _KINDS[kind](**fields)
+        kind, values = msgpack.unpackb(body, use_list=False)
+        return _KINDS[kind](*values)
     except Exception as error:  # whatever a task wrote into our socket by mistake
         raise MalformedMessage(f"not a frame of a worker: {error}") from error

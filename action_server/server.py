@@ -46,8 +46,9 @@ from shotline.action_server.events import (
 )
 from shotline.action_server.leftovers import StateFile
 from shotline.action_server.output import OutputLimits, parse_report
-from shotline.action_server.slots import Settings, Slots
-from shotline.action_server.worker import Worker
+from shotline.action_server.slot import Settings
+from shotline.action_server.slots import Slots
+from shotline.action_server.worker import READ_BYTES, Worker
 from shotline.common.actions import Status
 from shotline.common.codec import decode, encode_body
 from shotline.common.config import ActionServerSection, BrokerSection
@@ -283,6 +284,8 @@ class ActionServer:
                 self._service.unwatch(worker.streams[stream])
                 return
             self._handle(TaskOutput(slot, stream, data))
+            if len(data) < READ_BYTES:  # that was all
+                return
             if slot in self._parked and most == _READS_MAX:
                 return
 

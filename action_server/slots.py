@@ -14,11 +14,9 @@ The life of a slot:
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import Final, Literal, TypeVar, cast
+from typing import Final, TypeVar, cast
 
-from shotline.action_server.contact import Contact, ContactTimes, Identity
+from shotline.action_server.contact import Contact, Identity
 from shotline.action_server.events import (
     Connected,
     Effect,
@@ -42,8 +40,9 @@ from shotline.action_server.events import (
     WorkerExited,
     WorkerReady,
 )
-from shotline.action_server.output import OutputLimits, OutputLog
-from shotline.action_server.reports import ReportLimits, Reports
+from shotline.action_server.output import OutputLog
+from shotline.action_server.reports import Reports
+from shotline.action_server.slot import Run, Settings, Slot, SlotState
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -77,88 +76,15 @@ _E = TypeVar("_E")
 _V = TypeVar("_V")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the configuration says about this server."""
-
-    kill_grace_s: float = 0.5
-    kill_wait_s: float = 5.0
-    on_return: Literal["finish", "end"] = "finish"
-    server_lost_s: float = 10.0
-    task_timeout_s: float | None = None
-    results_max: int = 1000
-    held_bytes_max: int = 256 * 1024 * 1024  # of output that waits to be stored, all attempts
-    fold_s: float = 0.005
-    output_hold_s: float = 0.005
-    progress_s: float = 0.1
-    worker_start_s: float = 60.0
-    worker_retry_s: float = 1.0
-    deliver_s: float = 5.0  # how long an ending server waits for answers to its results
-    seen_max: int = 10_000
-    aborts_max: int = 1000
-    output: OutputLimits = field(default_factory=OutputLimits)
-    reports: ReportLimits = field(default_factory=ReportLimits)
-    contact: ContactTimes = field(default_factory=ContactTimes)
-
-
-class SlotState(Enum):
-    """Where a slot stands; the module's docstring shows the way from one to the next."""
-
-    STARTING = auto()
-    IDLE = auto()
-    RUNNING = auto()
-    ENDING = auto()
-    STUCK = auto()
-    BROKEN = auto()
-    GONE = auto()
-
-
-@dataclass(slots=True)
-class _Run:
-    """A started attempt."""
-
-    dispatch: Dispatch
-    log: OutputLog
-    started: Instant
-    timeout_at: float | None
-    is_start_sent: bool = False
-    flush_at: float | None = None
-    progress: tuple[float, str] | None = None
-    progress_at: float = float("-inf")  # not sent again before
-
-    @property
-    def attempt(self) -> AttemptId:
-        return self.dispatch.attempt
-
-
-@dataclass(slots=True)
-class _Slot:
-    index: int
-    state: SlotState = SlotState.STARTING
-    run: _Run | None = None
-    ended_by: EndedBy = EndedBy.RESULT  # while ENDING with a run: why
-    reason: str = ""
-    ready_by: float | None = None
-    kill_at: float | None = None
-    give_up_at: float | None = None
-    retry_at: float | None = None
-    is_parked: bool = False
-    pid: int = 0
-
-    def deadlines(self) -> tuple[float | None, ...]:
-        retry_at = self.retry_at if self.state is SlotState.BROKEN else None
-        return (self.ready_by, self.kill_at, self.give_up_at, retry_at)
-
-
 class Slots:
     """The machine. `begin` starts it; it ends with an Exit effect."""
 
     def __init__(self, identity: Identity, settings: Settings) -> None:
         self._settings = settings
         self._contact = Contact(identity, settings.contact)
-        self._slots = [_Slot(index) for index in range(identity.slots)]
+        self._slots = [Slot(index) for index in range(identity.slots)]
         self._queue: deque[Dispatch] = deque()
-        self._runs: dict[AttemptId, _Slot] = {}
+        self._runs: dict[AttemptId, Slot] = {}
         self._reports = Reports(settings.reports)
         # Never started (again) here: when it was started, None: aborted before it was.
         self._seen: dict[AttemptId, float | None] = {}
@@ -169,6 +95,8 @@ class Slots:
         self._deliver_by: float | None = None
         self._has_exited = False
         self._effects: list[Effect] = []
+        self._wake_at: float | None = None
+        self._is_wake_stale = True
         self._handlers = self._make_handlers()
 
     # ------------------------------------------------------------------ the outside
@@ -191,7 +119,10 @@ class Slots:
 
     def wake_at(self) -> float | None:
         """Return the monotonic time at which a Tick is needed, None for never."""
-        return None if self._has_exited else min(self._deadlines(), default=None)
+        if self._is_wake_stale:
+            self._is_wake_stale = False
+            self._wake_at = None if self._has_exited else min(self._deadlines(), default=None)
+        return self._wake_at
 
     @property
     def is_registered(self) -> bool:
@@ -310,10 +241,13 @@ class Slots:
             self._refuse_second_start(now, attempt)
         elif self._closing is not None:
             self._return(attempt, "the server is ending")
-        elif not self._has_usable_slot():
-            self._return(attempt, "none of the server's worker processes can be used")
         elif self.is_full:
-            self._return(attempt, "full: too many results wait to be stored")
+            self._return(
+                attempt,
+                "full: too many results wait to be stored"
+                if self._has_usable_slot()
+                else "none of the server's worker processes can be used",
+            )
         else:
             self._queue.append(event)
 
@@ -465,7 +399,7 @@ class Slots:
         if self._contact.tick(now):
             self._effects.append(Send(self._beat(now)))
 
-    def _tick_slot(self, now: Instant, slot: _Slot) -> None:
+    def _tick_slot(self, now: Instant, slot: Slot) -> None:
         if _is_due(now, slot.kill_at):
             slot.kill_at = None
             slot.give_up_at = now.mono + self._settings.kill_wait_s
@@ -502,13 +436,14 @@ class Slots:
         if registered:
             candidates.append(self._reports.wake_at())
         for slot in self._slots:
-            candidates += slot.deadlines()
-            run = slot.run
-            if run is None:
+            if slot.state is SlotState.IDLE:
                 continue
-            if slot.state is SlotState.RUNNING:
+            run = slot.run
+            if slot.state is not SlotState.RUNNING:
+                candidates += slot.deadlines()
+            elif run is not None:
                 candidates.append(run.timeout_at)
-            if registered:
+            if registered and run is not None:
                 candidates.append(run.flush_at)
                 if not run.is_start_sent:
                     candidates.append(run.started.mono + self._settings.fold_s)
@@ -526,12 +461,13 @@ class Slots:
                 self._effects += map(Send, self._reports.pump(now))
             if self._closing is not None:
                 self._exit_when_done(now)
+        self._is_wake_stale = True
         effects, self._effects = self._effects, []
         return effects
 
     # ------------------------------------------------------------------ steps
 
-    def _start_worker(self, now: Instant, slot: _Slot) -> None:
+    def _start_worker(self, now: Instant, slot: Slot) -> None:
         slot.state = SlotState.STARTING
         slot.retry_at = None
         slot.ready_by = now.mono + self._settings.worker_start_s
@@ -548,7 +484,7 @@ class Slots:
                 attempt = self._queue.popleft().attempt
                 self._return(attempt, "none of the server's worker processes can be used")
 
-    def _start(self, now: Instant, slot: _Slot, dispatch: Dispatch) -> None:
+    def _start(self, now: Instant, slot: Slot, dispatch: Dispatch) -> None:
         attempt = dispatch.attempt
         assert attempt not in self._seen, f"{attempt} would start twice (I1)"
         _remember(self._seen, attempt, now.wall, self._settings.seen_max)
@@ -556,7 +492,7 @@ class Slots:
         if timeout_s is None:
             timeout_s = self._settings.task_timeout_s
         slot.state = SlotState.RUNNING
-        slot.run = _Run(
+        slot.run = Run(
             dispatch,
             OutputLog(attempt, self._settings.output),
             now,
@@ -565,7 +501,7 @@ class Slots:
         self._runs[attempt] = slot
         self._effects.append(StartTask(slot.index, dispatch))
 
-    def _end_run(self, now: Instant, slot: _Slot, ended_by: EndedBy, reason: str) -> None:
+    def _end_run(self, now: Instant, slot: Slot, ended_by: EndedBy, reason: str) -> None:
         """End a running attempt's process group; it settles when that is gone (D8, D9)."""
         if slot.state is not SlotState.RUNNING:
             return
@@ -573,13 +509,13 @@ class Slots:
         self._unpark(slot)
         self._end_worker(now, slot)
 
-    def _end_worker(self, now: Instant, slot: _Slot) -> None:
+    def _end_worker(self, now: Instant, slot: Slot) -> None:
         slot.state = SlotState.ENDING
         slot.ready_by = None
         slot.kill_at = now.mono + self._settings.kill_grace_s
         self._effects.append(SignalGroup(slot.index, GroupSignal.TERM))
 
-    def _settle_ended(self, now: Instant, slot: _Slot, *, is_unknown: bool) -> None:
+    def _settle_ended(self, now: Instant, slot: Slot, *, is_unknown: bool) -> None:
         run = slot.run
         assert run is not None, "nothing to settle"
         slot.run = None
@@ -593,7 +529,7 @@ class Slots:
     def _settle(
         self,
         now: Instant,
-        run: _Run,
+        run: Run,
         ended_by: EndedBy,
         status: Status | None,
         reason: str,
@@ -626,12 +562,12 @@ class Slots:
     def _return(self, attempt: AttemptId, why: str) -> None:
         self._effects.append(Send(Returned(attempt=attempt, why=why)))
 
-    def _unpark(self, slot: _Slot) -> None:
+    def _unpark(self, slot: Slot) -> None:
         if slot.is_parked:
             slot.is_parked = False
             self._effects.append(Unpark(slot.index))
 
-    def _flush(self, run: _Run) -> None:
+    def _flush(self, run: Run) -> None:
         """Send what is gathered of a running attempt's output, its start first."""
         if not self._contact.is_registered:
             return
@@ -644,7 +580,7 @@ class Slots:
         run.flush_at = None
         self._effects += map(Send, run.log.take())
 
-    def _flush_due(self, now: Instant, run: _Run) -> None:
+    def _flush_due(self, now: Instant, run: Run) -> None:
         if not self._contact.is_registered or run.attempt not in self._runs:
             return
         is_start_due = now.mono >= run.started.mono + self._settings.fold_s

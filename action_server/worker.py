@@ -110,6 +110,8 @@ class Worker:
             if not data:
                 return frames, True
             frames += self._unpacker.feed(data)
+            if len(data) < READ_BYTES:  # that was all
+                return frames, False
 
     def read(self, stream: int) -> bytes | None:
         """Return bytes of a stream: None when there are none now, empty at its end."""

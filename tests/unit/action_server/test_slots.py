@@ -14,7 +14,7 @@ from shotline.action_server.events import (
 )
 from shotline.action_server.output import OutputLimits
 from shotline.action_server.reports import ReportLimits
-from shotline.action_server.slots import Settings
+from shotline.action_server.slot import Settings
 from shotline.common.actions import AttemptId, Status
 from shotline.common.messages import (
     CommandServer,

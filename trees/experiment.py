@@ -43,18 +43,18 @@ class FileTree:
         self._file = file.expanduser().absolute()
         self._pulses = (pulses or self._file.parent / "pulses").expanduser().absolute()
         self._on_event = on_event
-        self._last_read: tuple[bytes, Path | None, Experiment] | None = None
+        self._last_read: tuple[bytes, Experiment] | None = None
 
     def actions(self, shot: int) -> Sequence[ActionNode]:
         """Return the actions of the shot as its file declared them when it was made."""
-        return self._read(shot).actions
+        return [self._in_folder(node, shot) for node in self._read(shot).actions]
 
     def action(self, shot: int, path: str) -> ActionNode:
         """Return the action with this full or short path."""
         wanted = path.upper()
         for node in self._read(shot).actions:
             if wanted in (node.path, node.name):
-                return node
+                return self._in_folder(node, shot)
         raise TreeError(f"{self.tree}/{shot} has no action {path}")
 
     def phases(self, shot: int) -> Sequence[Phase]:
@@ -86,7 +86,7 @@ class FileTree:
                 f"{self.tree}/{shot} exists already ({folder}); --replace deletes it first"
             )
         content = self._content(self._file)
-        self._parsed(content, self._file, None)
+        self._parsed(content, self._file)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             # Made aside and renamed: nobody ever sees half a pulse.
@@ -128,15 +128,19 @@ class FileTree:
 
     def _read(self, shot: int) -> Experiment:
         if shot == MODEL_SHOT:
-            return self._parsed(self._content(self._file), self._file, None)
-        folder = self.folder(shot)
-        copy = folder / _COPY
+            return self._parsed(self._content(self._file), self._file)
+        copy = self.folder(shot) / _COPY
         if not copy.exists():
             raise TreeError(
                 f"{self.tree}/{shot} does not exist (no {copy}); create the pulse first: "
                 f"shotline create-pulse {self.tree} {shot}"
             )
-        return self._parsed(self._content(copy), copy, folder)
+        return self._parsed(self._content(copy), copy)
+
+    def _in_folder(self, node: ActionNode, shot: int) -> ActionNode:
+        if shot == MODEL_SHOT:
+            return node
+        return node.model_copy(update={"folder": str(self.folder(shot))})
 
     def _content(self, path: Path) -> bytes:
         try:
@@ -144,15 +148,15 @@ class FileTree:
         except FileProblems as problems:
             raise TreeError(str(problems)) from problems
 
-    def _parsed(self, content: bytes, path: Path, folder: Path | None) -> Experiment:
+    def _parsed(self, content: bytes, path: Path) -> Experiment:
+        # A pulse that was just created has the same content; it is not taken apart again.
         digest = hashlib.sha256(content).digest()
-        last = self._last_read
-        if last is not None and last[:2] == (digest, folder):
-            return last[2]
-        experiment = read_experiment(content, path, folder)
+        if self._last_read is not None and self._last_read[0] == digest:
+            return self._last_read[1]
+        experiment = read_experiment(content, path)
         if experiment.tree != self.tree:
             raise TreeError(f"{path} is the experiment {experiment.tree}, not {self.tree}")
-        self._last_read = (digest, folder, experiment)
+        self._last_read = (digest, experiment)
         return experiment
 
 

@@ -136,15 +136,15 @@ class Experiment:
     warnings: tuple[str, ...]
 
 
-def read_experiment(content: bytes, path: Path, folder: Path | None = None) -> Experiment:
+def read_experiment(content: bytes, path: Path) -> Experiment:
     """Return what the file declares. Raise TreeError with all its problems, each with its line.
 
-    `path` is the file's name in messages; `folder` is the pulse's, None for the model.
+    `path` is the file's name in messages. The nodes know no pulse yet.
     """
     try:
         document = parse_yaml(content, path)
         entry = document.validate(ExperimentEntry)
-        return _Reader(document, entry, folder).experiment()
+        return _Reader(document, entry).experiment()
     except FileProblems as problems:
         raise TreeError(str(problems)) from problems
 
@@ -152,12 +152,9 @@ def read_experiment(content: bytes, path: Path, folder: Path | None = None) -> E
 class _Reader:
     """Turns the entries of one file into nodes; collects problems and warnings on the way."""
 
-    def __init__(
-        self, document: LocatedDocument, entry: ExperimentEntry, folder: Path | None
-    ) -> None:
+    def __init__(self, document: LocatedDocument, entry: ExperimentEntry) -> None:
         self._document = document
         self._entry = entry
-        self._folder = str(folder) if folder is not None else None
         self._tree = entry.experiment.upper()
         self._problems: list[Problem] = []
         self._warnings: list[str] = []
@@ -267,7 +264,6 @@ class _Reader:
             parent_on=parent_on,
             unreadable=f"`when`: {unusable}" if unusable and not asynchronous else None,
             text=text,
-            folder=self._folder,
         )
 
     def _when(self, number: int, text: str) -> When:
@@ -305,16 +301,17 @@ class _Reader:
         return Reference(path=self._full(self._relative(written)), missing=True)
 
     def _warn_of(self, number: int, written: str, candidates: Sequence[str]) -> None:
+        declared = self._written[candidates[0]] if candidates else ""
+        if declared and declared.endswith(self._without_top(written)):
+            return
         line = self._document.line_of(("actions", number, "when"))
-        place = f"{self._document.path}:{line}: {self._written_path(number)}"
-        if not candidates:
-            self._warnings.append(f"{place}: `{written}` is no action; it will never be true")
-        elif not self._written[candidates[0]].endswith(self._without_top(written)):
-            declared = self._written[candidates[0]]
-            self._warnings.append(f"{place}: `{written}` and `{declared}` differ by case only")
-
-    def _written_path(self, number: int) -> str:
-        return self._entry.actions[number].path
+        place = f"{self._document.path}:{line}: {self._entry.actions[number].path}"
+        why = (
+            f"`{written}` and `{declared}` differ by case only"
+            if declared
+            else f"`{written}` is no action; it will never be true"
+        )
+        self._warnings.append(f"{place}: {why}")
 
     def _full(self, short: str) -> str:
         # A name with a tree in it is not ours to complete: it stays what it is, and missing.

@@ -75,7 +75,10 @@ class Daemon:
         return None if self._process is None else self._process.poll()
 
     def start(self) -> None:
-        """Start it; `wait_ready` waits until it serves."""
+        """Start it; `wait_ready` waits until it serves.
+
+        It ends with the *thread* that calls this: call it from one that lives long enough.
+        """
         if self.running:
             raise DaemonError(f"{self.name} runs already")
         self._close_notices()
@@ -115,7 +118,7 @@ class Daemon:
                     raise DaemonError(f"{self.name} is not ready in time; {end}")
         finally:
             os.close(pidfd)
-        self._close_notices()
+            self._close_notices()
 
     def signal(self, number: int) -> None:
         """Send it a signal, when it runs."""

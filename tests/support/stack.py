@@ -117,7 +117,7 @@ class Stack:
         self.wait_until(lambda status: not status.recovering and self._all_alive(status))
 
     def restart(self, daemon: Daemon) -> None:
-        """Start one that has ended, and return once it serves."""
+        """Start one that has ended, and return once it serves. It ends with the calling thread."""
         daemon.start()
         daemon.wait_ready(time.monotonic() + DEADLINE_S)
 

@@ -1,0 +1,231 @@
+"""Every command's arguments: what is wrong is said in words with exit code 1, before anything else.
+
+No broker is needed: nothing of this may reach one.
+"""
+
+import click
+import pytest
+from click.shell_completion import BashComplete
+
+from shotline.client import cli, cli_base
+from shotline.client.cli import run, shotline
+from shotline.client.supervisor import Supervisor
+
+WRONG: dict[str, tuple[tuple[str, str], ...]] = {
+    "create-pulse": (
+        ("", "Missing argument"),
+        ("TEST", "give TREE SHOT"),
+        ("TEST abc", "whole number"),
+        ("TEST 1.5", "whole number"),
+        ("TEST ٣", "whole number"),
+        ("TEST 1 2", "give TREE SHOT"),
+        ("1TEST 1", "tree"),
+        ("TE;ST 1", "tree"),
+        ("TEST 99999999999", "shot"),
+        ("TEST -2", "shot"),
+        ("TEST 1 --nonsense", "No such option"),
+    ),
+    "build-tables": (("TEST", "both TREE and SHOT"), ("TEST x", "whole number")),
+    "do-phase": (
+        ("", "Missing argument"),
+        ("TEST 42", "give [TREE SHOT] PHASE"),
+        ("TEST x INIT", "whole number"),
+        ("TEST 42 INIT MORE", "give [TREE SHOT] PHASE"),
+        ("INIT --wiat", "No such option"),
+        (f"{'P' * 65}", "phase"),
+    ),
+    "do-sequence": (
+        ("INIT", "FIRST LAST"),
+        ("INIT a 2", "FIRST must be a whole number"),
+        ("INIT 1 b", "LAST must be a whole number"),
+        ("TEST x INIT 1 2", "whole number"),
+    ),
+    "dispatch": (("", "Missing argument"), ("P TEST", "PATH [TREE SHOT]"), ("P TEST x", "whole")),
+    "abort": (("TEST", "both TREE and SHOT"), ("TEST x PATH", "whole number"), ("a b c d", "PATH")),
+    "abort-pending": (("TEST", "both TREE and SHOT"), ("TEST x", "whole number")),
+    "hold": (("TEST", "both TREE and SHOT"),),
+    "resume": (("TEST x", "whole number"),),
+    "wait": (("TEST", "both TREE and SHOT"), ("--run x", "--run"), ("--run 0", "--run")),
+    "server-restart": (("", "Missing argument"), ("A:1 2", "CLASS:ID"), ("A:1:2", "server")),
+    "server-stop": (("A B C", "CLASS:ID"), ("A:", "server")),
+    "server-quit": (("", "Missing argument"), (":1", "server")),
+    "server-abort": (("", "Missing argument"), ("A P X", "CLASS[:ID] [PATH]")),
+    "servers": (("A", "unexpected extra argument"),),
+    "clear-url": (("", "Missing argument"), ("a b", "one URL")),
+    "quit": (("now", "unexpected extra argument"),),
+    "status": (("now", "unexpected extra argument"), ("--timeout -1", "--timeout")),
+    "shots": (("A B", "at most one TREE"), ("1A", "tree")),
+    "actions": (("TEST", "both TREE and SHOT"), ("--phase", "requires an argument")),
+    "print-pending": (("now", "unexpected extra argument"),),
+    "show": (("", "Missing argument"), ("P TEST", "PATH [TREE SHOT]")),
+    "logs": (
+        ("", "Missing argument"),
+        ("P --attempt 0", "--attempt"),
+        ("P --since -1", "--since"),
+        ("P --limit 0", "--limit"),
+    ),
+    "show-log": (("", "Missing argument"),),
+    "check": (("TEST", "both TREE and SHOT"),),
+    "snapshot": (("", "Missing argument"),),
+    "watch": (("TEST", "both TREE and SHOT"), ("TEST x", "whole number")),
+    "display-logs": (("TEST 42 A", "TREE SHOT CLASS PATH"), ("TEST x A ANY", "whole number")),
+    "up": (("now", "unexpected extra argument"),),
+    "demo": (("--folder", "requires an argument"), ("now", "unexpected extra argument")),
+    "check-config": (("a b", "at most one FILE"),),
+    "version": (("now", "unexpected extra argument"),),
+    "completion": (("", "Missing argument"), ("tcsh", "not one of")),
+}
+LINES = [(name, words, text) for name, wrong in WRONG.items() for words, text in wrong]
+
+
+@pytest.fixture(autouse=True)
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail when a command line gets as far as sending something."""
+
+    def ask(self: Supervisor, *_: object) -> None:
+        pytest.fail("the command was sent")
+
+    monkeypatch.setattr("shotline.client.connection.Connection.ask", ask)
+    monkeypatch.setenv("SHOTLINE_BROKER", "tcp://127.0.0.1:9")
+
+
+def test_every_command_has_wrong_lines() -> None:
+    assert set(WRONG) == set(shotline.commands)
+
+
+@pytest.mark.parametrize(("name", "words", "text"), LINES)
+def test_wrong_arguments_are_said_in_words(
+    name: str, words: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([name, *words.split()]) == 1
+    said = capsys.readouterr()
+    assert text in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("name", sorted(WRONG))
+def test_every_command_has_help_with_an_example_and_json(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([name, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "Example" in said
+    assert f"shotline {name}" in said or f"{name} bash" in said or f" {name}" in said
+    assert "--json" in said
+    documented = shotline.commands[name].help
+    assert documented
+
+
+@pytest.mark.parametrize("name", sorted(WRONG))
+def test_every_command_is_known_by_its_name_with_underscores(name: str) -> None:
+    with click.Context(shotline) as ctx:
+        assert shotline.get_command(ctx, name.replace("-", "_")) is shotline.commands[name]
+
+
+def test_an_unknown_command_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["launch"]) == 1
+    assert "No such command" in capsys.readouterr().err
+
+
+def test_options_may_stand_before_or_after_the_command() -> None:
+    for line in (["--json", "version"], ["version", "--json"]):
+        with shotline.make_context("shotline", line, obj=cli_base.Options()) as ctx:
+            shotline.invoke(ctx)
+            assert cli_base.options_of(ctx).json
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["TEST", "-1"], ("TEST", "-1")),
+        (["TEST/42"], ("TEST", "42")),
+        (["TEST/-1"], ("TEST", "-1")),
+        (["-−1"], None),
+        (["\\TEST::TOP/X"], ("\\TEST::TOP/X",)),
+    ],
+)
+def test_words_keep_signs_and_shots_may_be_written_in_one(
+    words: list[str], expected: tuple[str, ...] | None
+) -> None:
+    got: list[tuple[str, ...]] = []
+
+    @click.command("probe", cls=cli_base.ShotlineCommand)
+    @cli_base.words("[WORDS]")
+    def probe(given: tuple[str, ...]) -> None:
+        got.append(given)
+
+    if expected is None:
+        with pytest.raises(click.UsageError):
+            probe.main(words, standalone_mode=False)
+    else:
+        probe.main(words, standalone_mode=False)
+        assert got == [expected]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["GAS:PUFF"], ("GAS:PUFF", None, None)),
+        (["GAS:PUFF", "TEST", "42"], ("GAS:PUFF", "TEST", 42)),
+        (["TEST", "42", "GAS:PUFF"], ("GAS:PUFF", "TEST", 42)),
+    ],
+)
+def test_a_path_may_stand_before_or_after_its_shot(
+    words: list[str], expected: tuple[str, str | None, int | None]
+) -> None:
+    assert cli_base.path_and_shot(words) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "incomplete", "expected"),
+    [
+        ([], "do-", {"do-phase", "do-sequence"}),
+        ([], "server-", {"server-restart", "server-stop", "server-quit", "server-abort"}),
+        (["do-phase"], "--w", {"--wait"}),
+        (["completion"], "", {"bash", "zsh", "fish"}),
+    ],
+)
+def test_the_shell_completes_commands_and_options(
+    line: list[str], incomplete: str, expected: set[str]
+) -> None:
+    completion = BashComplete(shotline, {}, "shotline", "_SHOTLINE_COMPLETE")
+    found = {item.value for item in completion.get_completions(line, incomplete)}
+    assert found == expected
+
+
+def test_the_completion_script_asks_shotline(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    assert "_SHOTLINE_COMPLETE=bash_complete" in script
+    assert "complete -o nosort -F" in script
+
+
+def test_a_wrong_configuration_is_said_with_its_line(
+    tmp_path: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = f"{tmp_path}/config.yaml"
+    with open(file, "w") as written:  # noqa: PTH123
+        written.write("broker:\n  heartbeat_s: soon\n  unknown: 1\n")
+    assert run(["check-config", file]) == 1
+    said = capsys.readouterr().err
+    assert f"{file}:2" in said
+    assert f"{file}:3" in said
+    monkeypatch.delenv("SHOTLINE_BROKER")
+    assert run(["--config", file, "status"]) == 1
+    assert f"{file}:2" in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_is_words_and_exit_code_4(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> int:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(cli, "run", broken)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 4
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError: oh" in said
+    assert "Traceback" not in said

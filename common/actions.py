@@ -78,6 +78,7 @@ TRANSITIONS: Final[dict[ActionState, frozenset[ActionState]]] = {
     ActionState.DISPATCHED: frozenset(
         {
             ActionState.NOT_DISPATCHED,  # came back with proof that it never started (I1)
+            ActionState.DISPATCHED,  # "aborting" is asked for
             ActionState.DOING,
             ActionState.DONE,  # so short that start and end came together
             ActionState.ABORTED,
@@ -89,7 +90,7 @@ TRANSITIONS: Final[dict[ActionState, frozenset[ActionState]]] = {
     ActionState.SERVER_OFF: frozenset({ActionState.NOT_DISPATCHED}),
 }
 """From each state, the states that may follow. The way back to NOT_DISPATCHED from an end is a new
-run or a redispatch (D10, D11); DOING to DOING is "aborting" or a correction of its server."""
+run or a redispatch (D10, D11); DISPATCHED and DOING to themselves is "aborting" (D9)."""
 
 SETTLED_CAUSES: Final[dict[ActionState, frozenset[Cause]]] = {
     ActionState.NOT_DISPATCHED: frozenset(

@@ -151,6 +151,14 @@ class Core:
             if shot.open_run is not None:
                 yield shot, shot.open_run
 
+    def run_of_command(self, command: str) -> tuple[Shot, Run] | None:
+        """Return the run that a command has opened, of the shots in memory."""
+        for shot in self.shots.values():
+            number = shot.run_of_command.get(command)
+            if number is not None:
+                return shot, shot.runs[number]
+        return None
+
     def is_open(self, key: ShotKey) -> bool:
         """Whether nothing of a shot may be forgotten (DESIGN §5, Journal)."""
         shot = self.shots.get(key)

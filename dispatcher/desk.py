@@ -6,7 +6,8 @@ Pure.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -18,7 +19,8 @@ from shotline.common.views import AnyResult, encode_result
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.shots import Run, Shot
 
-_REPLY_BYTES_KEPT_MAX = 65_536
+_REPLY_BYTES_KEPT_MAX: Final = 4096
+_EARLY_MAX: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ class Desk:
         self._pending: dict[str, Asked] = {}
         self._done: OrderedDict[str, Reply] = OrderedDict()
         self._waiting: dict[tuple[ShotKey, int], list[str]] = {}
+        self._early: list[tuple[bytes, Request]] = []  # while the dispatcher recovers
         self.clock_offset_s: float | None = None  # broker's clock minus ours
+        self.rebuild: Callable[[str], Answer | None] = lambda _command: None
 
     def remember(self, done: CommandDone) -> None:
         """Take an answer from the journal, at start."""
@@ -77,13 +81,16 @@ class Desk:
         """Carry out a command, or answer its repetition."""
         done = self._done.get(request.id)
         if done is not None:
-            self._core.send(client, done)
+            self._repeat(client, request, done)
             return
         asked = self._pending.get(request.id)
         if asked is not None:
             asked.client = client
             if asked.accepted is not None:
-                self._send(asked, asked.accepted)
+                self._send(asked, replace(asked.accepted, result=None))
+            return
+        if self._core.recovering and request.verb not in READING:
+            self._keep_early(client, request)
             return
         asked = Asked(request.id, request.verb, client)
         answer = self._refusal(request) or self._carry_out(asked, request)
@@ -94,28 +101,38 @@ class Desk:
 
     def _refusal(self, request: Request) -> Answer | None:
         core = self._core
-        if self.clock_offset_s is not None:
-            late_s = core.now + self.clock_offset_s - request.deadline_s
-            if late_s > 0 and not self._has_run(request.id):
-                return Answer(
-                    Outcome.REFUSED,
-                    f"{request.verb}: the command expired {late_s:.1f} s ago and was not carried "
-                    "out; give it again if it is still wanted",
-                )
-        if core.recovering and request.verb not in READING:
-            return Answer(
-                Outcome.REFUSED,
-                f"{request.verb}: the dispatcher has just started and collects the servers' "
-                f"reports (up to {core.settings.recovery_s:g} s); try again",
-            )
-        return None
-
-    def _has_run(self, command: str) -> bool:
-        return any(
-            run.opened.command == command
-            for shot in self._core.shots.values()
-            for run in shot.runs.values()
+        if self.clock_offset_s is None:
+            return None
+        late_s = core.now + self.clock_offset_s - request.deadline_s
+        if late_s <= 0 or core.run_of_command(request.id) is not None:
+            return None
+        return Answer(
+            Outcome.REFUSED,
+            f"{request.verb}: the command expired {late_s:.1f} s ago and was not carried "
+            "out; give it again if it is still wanted",
         )
+
+    def _keep_early(self, client: bytes, request: Request) -> None:
+        """Nothing begins while servers' reports are collected: the command waits for them."""
+        self._early = [pair for pair in self._early if pair[1].id != request.id]
+        if len(self._early) < _EARLY_MAX:
+            self._early.append((client, request))
+            return
+        busy = Answer(Outcome.REFUSED, "too many commands while the dispatcher recovers; try again")
+        self._core.send(client, self._reply(Asked(request.id, request.verb, client), busy))
+
+    def take_early(self) -> None:
+        """Carry out what came during the recovery."""
+        early, self._early = self._early, []
+        for client, request in early:
+            self.take(client, request)
+
+    def _repeat(self, client: bytes, request: Request, done: Reply) -> None:
+        """Give the answer again; a report that was too large to keep is made anew."""
+        again = None if done.result else self.rebuild(request.id)
+        if again is not None:
+            done = self._reply(Asked(request.id, request.verb, client), again)
+        self._core.send(client, done)
 
     def _carry_out(self, asked: Asked, request: Request) -> Answer | None:
         try:
@@ -150,9 +167,7 @@ class Desk:
         if not asked.is_reading and answer.outcome is not Outcome.USAGE:
             kept = reply
             if len(reply.result) > _REPLY_BYTES_KEPT_MAX:
-                kept = reply.model_copy(
-                    update={"result": b"", "notices": (*reply.notices, "ask for its details")}
-                )
+                kept = reply.model_copy(update={"result": b""})
             self._keep(kept)
             self._core.put_system(
                 CommandDone(time=self._core.wall, command=asked.id, reply=kept.model_dump_json())

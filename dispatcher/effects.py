@@ -3,13 +3,14 @@
 The shell turns sockets, the journal and the tree worker into events, and carries the effects out.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from shotline.common.journal import EncodedCommit
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message
-from shotline.common.records import Record, ShotKey
+from shotline.common.records import ShotKey, ShotRecord
 from shotline.common.views import OutputLine
 from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import ActionNode, Phase
@@ -212,7 +213,8 @@ class ShotRead:
     """Answer to ReadShot; `error` when the journal cannot be read now."""
 
     query: int
-    records: tuple[Record, ...] = ()
+    records: tuple[ShotRecord, ...] = ()
+    lines: Mapping[tuple[str, int], int] = field(default_factory=dict)  # output lines stored
     error: str = ""
 
 

@@ -155,7 +155,8 @@ class Execution:
                 continue
             self._touched[shot.key] = None
             for path in step.reopened:
-                if shot.actions[path].cause is not None:
+                live = shot.actions[path]
+                if live.cause is not None or live.run != run.number:
                     self._change(shot, shot.pending(path, run.number, self._core.wall))
             for settle in step.settle:
                 self._settle(shot, settle.path, settle.cause, settle.reason)
@@ -403,6 +404,10 @@ class Execution:
             self._drain()
         if run.busy or any(shot.actions[path].cause is None for path in run.paths):
             return
+        self._close(shot, run)
+
+    def _close(self, shot: Shot, run: Run) -> None:
+        """Journal the end of a run, once (I5)."""
         core = self._core
         mono = run.opened_mono
         duration_s = core.now - mono if mono is not None else max(core.wall - run.opened.time, 0.0)

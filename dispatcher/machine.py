@@ -74,11 +74,11 @@ class Dispatcher:
     ) -> None:
         self.core = Core(settings, term, instant)
         self.execution = Execution(self.core, self._run_ended, self._run_ended)
-        self.recovery = Recovery(self.core, self.execution)
         self.results = Results(self.core, self.execution)
         self.answers = Answers(self.core)
         self.commands = Commands(self.core, self.execution, self.answers, options_of)
         self.desk = self.commands.desk
+        self.recovery = Recovery(self.core, self.execution, self.desk.take_early)
         self.link = Link(self.core)
         self._feed_at = instant.mono
         self._say_on_feed: list[tuple[float, str, str, str]] = []
@@ -119,7 +119,7 @@ class Dispatcher:
             released += self._take(event)
         self._tick()
         self.execution.pump()
-        self.commands.let_stopped_servers_go()
+        self.commands.orders.let_stopped_servers_go()
         return core.take_effects() + released + core.ledger.flush()
 
     def _take(self, event: MachineEvent) -> list[Effect]:
@@ -133,9 +133,9 @@ class Dispatcher:
                 pass
             case TreeDone():
                 if not self.execution.event_done(event):
-                    self.commands.done(event.job, event)
+                    self.commands.office.done(event.job, event)
             case ShotRead() | OutputRead():
-                self.commands.done(event.query, event)
+                self.commands.office.done(event.query, event)
             case JournalChanged():
                 core.journal_state, core.journal_text = event.state, event.text
                 core.say("info" if event.state == "ok" else "warning", f"journal: {event.text}")
@@ -223,7 +223,7 @@ class Dispatcher:
                 self.recovery.undeliverable(message)
             case ClaimAccepted():
                 if self.link.accepted(message):
-                    self.commands.broker = message.broker
+                    self.commands.queries.broker = message.broker
                     self.recovery.claimed()
             case ClaimRefused():
                 self.link.refused(message)
@@ -282,7 +282,7 @@ class Dispatcher:
     # Runs and history
 
     def _run_ended(self, shot: Shot, run: Run) -> None:
-        self.commands.run_ended(shot, run)
+        self.commands.runs.run_ended(shot, run)
 
     def _write_anew(self) -> None:
         """Redis has lost history: write the state of every loaded shot again (I9)."""

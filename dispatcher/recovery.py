@@ -4,6 +4,8 @@ Only here is it decided that an attempt was never started, may have run, or is s
 Silence is never proof. Pure.
 """
 
+from collections.abc import Callable
+
 from shotline.common.actions import ActionState, AttemptId
 from shotline.common.codec import decode
 from shotline.common.errors import MalformedMessage
@@ -30,9 +32,10 @@ from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 class Recovery:
     """Judges attempts when servers register, are lost, or send something back."""
 
-    def __init__(self, core: Core, execution: Execution) -> None:
+    def __init__(self, core: Core, execution: Execution, on_recovered: Callable[[], None]) -> None:
         self._core = core
         self._execution = execution
+        self._on_recovered = on_recovered
         self._collect_until: float | None = None
         self._unreported_until: float | None = None
         self._mark_at: float | None = None
@@ -95,6 +98,7 @@ class Recovery:
             if shot.open_run is not None:
                 self._go_on_or_hold(shot, shot.open_run, last_sign_at, known | core.incarnations)
         core.say("info", f"term {core.term}: reports collected, dispatching")
+        self._on_recovered()
 
     def _lose_unreported(self, shot: Shot) -> None:
         for live in list(shot.in_progress()):

@@ -200,7 +200,7 @@ class DispatcherServer:
             case j.SupersededByTerm():
                 self._events.append(TermPassed(event.term))
             case j.ShotRead():
-                self._events.append(ShotRead(event.request, event.records))
+                self._events.append(ShotRead(event.request, event.records, event.output_lines))
             case j.AttemptsRead():
                 self._read_output(event)
             case j.OutputRead():

@@ -51,7 +51,7 @@ class Run:
     held: str | None = None  # why nothing more starts
     aborting: str | None = None  # why it is being aborted
     paths: dict[str, None] = field(default_factory=dict)  # its actions, in order
-    forced: dict[str, None] = field(default_factory=dict)  # redispatched, no attempt yet (D10)
+    forced: dict[str, None] = field(default_factory=dict)  # redispatched in it (D10)
     sequencer: Sequencer | None = None
     busy: set[str] = field(default_factory=set)  # ready, sent or running
     parked: dict[str, None] = field(default_factory=dict)  # ready, but the run is held
@@ -79,6 +79,7 @@ class Shot:
     attempts: dict[str, int] = field(default_factory=dict)  # highest number ever given, by path
     resulted: set[tuple[str, int]] = field(default_factory=set)  # attempts whose result is stored
     runs: dict[int, Run] = field(default_factory=dict)
+    run_of_command: dict[str, int] = field(default_factory=dict)  # by the command's id
     open_run: Run | None = None
     essential_failures: dict[str, None] = field(default_factory=dict)
     events: dict[tuple[str, int], str] = field(default_factory=dict)  # intended, not yet raised
@@ -125,8 +126,6 @@ class Shot:
         run = self.runs.get(new.run) if new.run is not None else None
         if run is not None:
             run.paths.setdefault(new.path)
-            if new.state is not ActionState.NOT_DISPATCHED:
-                run.forced.pop(new.path, None)
         if new.cause is not None:
             self.progress.pop(new.path, None)
             if new.state in (ActionState.DONE, ActionState.ABORTED):
@@ -174,6 +173,7 @@ class Shot:
     def _run_opened(self, record: RunOpened) -> None:
         run = Run(record, paths=dict.fromkeys(record.paths))
         self.runs[record.run] = self.open_run = run
+        self.run_of_command[record.command] = record.run
         if record.kind is RunKind.SINGLE:
             run.forced[record.paths[0]] = None
         for path in record.paths:

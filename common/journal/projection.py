@@ -172,10 +172,6 @@ def _project(shot: ShotKey, keys: ShotKeys, encoded: EncodedRecords) -> Iterator
         elif isinstance(record, _RUN_RECORDS):
             runs[f"{record.run} {record.type}"] = body
             if isinstance(record, RunOpened):
-                # Its actions begin anew; what was settled before belongs to an older run.
-                yield from _hset(keys.actions, actions)
-                actions.clear()
-                yield from _chunks(("HDEL", keys.actions), record.paths)
                 yield ("SADD", layout.OPEN, str(shot))
                 yield ("ZADD", layout.SHOTS, record.time, str(shot))
             elif isinstance(record, RunEnded):

@@ -1,0 +1,95 @@
+"""Which shot, run or server a command means (D16). Raises Refused where it cannot be told. Pure."""
+
+from shotline.common import commands as c
+from shotline.common.records import ShotKey
+from shotline.dispatcher.core import Core
+from shotline.dispatcher.desk import Refused
+from shotline.dispatcher.fleet import Server
+from shotline.dispatcher.shots import Run, Shot
+
+
+class Choice:
+    """Finds what is meant, or refuses with the list of what could be."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def key(self, command: c.OnShot) -> ShotKey:
+        """Return the shot that is meant."""
+        if command.tree is not None and command.shot is not None:
+            if command.shot < 1:
+                raise Refused(
+                    f"shot {command.shot} is the model or the current shot, not a pulse: "
+                    "name a shot number"
+                )
+            return ShotKey(command.tree, command.shot)
+        loaded = [
+            key for key in self._core.shots if command.tree is None or key.tree == command.tree
+        ]
+        current = self._core.current
+        if len({key.tree for key in loaded}) > 1:
+            listed = ", ".join(map(str, sorted(loaded)))
+            raise Refused(f"several experiments are open ({listed}): name tree and shot")
+        if current is not None and command.tree in (None, current.tree):
+            return current
+        if len(loaded) == 1:
+            return loaded[0]
+        if not loaded:
+            raise Refused("no shot is known: create a pulse or name tree and shot")
+        raise Refused(f"several shots are known ({', '.join(map(str, loaded))}): name one")
+
+    def key_to_build(self, command: c.BuildTables) -> ShotKey:
+        """Return the shot whose tables are to be built."""
+        if command.tree is None and command.shot is None:
+            current = self._core.current
+            if current is None:
+                raise Refused("there is no current pulse: create one, or name tree and shot")
+            others = {key.tree for key in self._core.shots} - {current.tree}
+            if others:
+                raise Refused(
+                    f"several experiments are open ({', '.join(sorted(others | {current.tree}))}): "
+                    "name tree and shot"
+                )
+            return current
+        return self.key(command)
+
+    def shot(self, command: c.OnShot) -> Shot:
+        """Return the shot that is meant, with its tables built."""
+        key = self.key(command)
+        shot = self._core.shots.get(key)
+        if shot is None or shot.built is None:
+            raise Refused(f"{key}: its tables are not built; `shotline build-tables {_words(key)}`")
+        return shot
+
+    def shot_with_run(self, command: c.OnShot) -> tuple[Shot, Run]:
+        """Return the open run that is meant."""
+        found = list(self._core.open_runs())
+        if command.tree is not None:
+            found = [pair for pair in found if pair[0].key.tree == command.tree]
+        if command.shot is not None:
+            found = [pair for pair in found if pair[0].key.shot == command.shot]
+        if not found:
+            raise Refused("no run is open" + (f" in {command.tree}" if command.tree else ""))
+        if len(found) > 1:
+            listed = ", ".join(str(shot.key) for shot, _ in found)
+            raise Refused(f"runs of several shots are open ({listed}): name tree and shot")
+        return found[0]
+
+    def known_tree(self, tree: str) -> None:
+        """Refuse an experiment that is not configured."""
+        known = self._core.settings.experiments
+        if tree not in known:
+            listed = ", ".join(sorted(known)) or "none is configured"
+            raise Refused(f"unknown experiment {tree}; known: {listed}")
+
+    def servers(self, name: str) -> list[Server]:
+        """Return the live servers that CLASS or CLASS:ID names."""
+        found = self._core.fleet.matching(name)
+        if not found:
+            known = ", ".join(sorted(self._core.fleet.servers)) or "none"
+            raise Refused(f"no live server {name}; known: {known}")
+        return found
+
+
+def _words(key: ShotKey) -> str:
+    return f"{key.tree} {key.shot}"

@@ -1,0 +1,125 @@
+"""The commands about a shot as a whole: create its pulse, build its tables. Pure."""
+
+from collections.abc import Callable
+
+from shotline.common import commands as c
+from shotline.common.messages import Outcome
+from shotline.common.records import PulseCreated, ShotKey, TableBuilt
+from shotline.dispatcher.desk import Answer, Asked, Refused
+from shotline.dispatcher.effects import CreatePulseJob, ForgetShots, ReadTableJob, TreeDone
+from shotline.dispatcher.office import Done, Office
+from shotline.dispatcher.problems import find_problems
+from shotline.dispatcher.shots import Shot
+from shotline.trees.options import DispatchOptions
+
+
+class Pulses:
+    """Makes pulses and tables; keeps what is in memory and in Redis within its limits."""
+
+    def __init__(self, office: Office, options_of: Callable[[str], DispatchOptions | None]) -> None:
+        self._office = office
+        self._core = office.core
+        self._execution = office.execution
+        self._answers = office.answers
+        self._choice = office.choice
+        self._options_of = options_of
+
+    def create_pulse(self, asked: Asked, command: c.CreatePulse) -> Answer | None:
+        """Make the pulse (D14, D16)."""
+        self._choice.known_tree(command.tree)
+        key = ShotKey(command.tree, command.shot)
+        if command.shot < 1:
+            raise Refused(f"shot {command.shot} cannot be created: pulses begin with 1")
+        shot = self._core.shots.get(key)
+        if shot is not None and shot.open_run is not None:
+            raise Refused(f"{key}: run {shot.open_run.number} is open; abort it first")
+
+        def created(done: Done) -> Answer:
+            assert isinstance(done, TreeDone)
+            if done.exists:
+                raise Refused(f"{key} exists already; --replace makes it again")
+            if done.error:
+                return Answer(Outcome.FAILED, f"{key} was not created: {done.error}")
+            self._core.current = key
+            known = self._core.shots.setdefault(key, Shot(key))
+            self._core.put(known, PulseCreated(time=self._core.wall, replaced=command.replace))
+            self._core.stored[key] = self._core.wall
+            return Answer(Outcome.OK, f"{key} was created", notices=done.warnings)
+
+        self._core.after(CreatePulseJob(self._office.later(asked, created), key, command.replace))
+        return None
+
+    def build_tables(self, asked: Asked, command: c.BuildTables) -> Answer | None:
+        """Read and classify all nodes (D1, D14)."""
+        key = self._choice.key_to_build(command)
+        self._choice.known_tree(key.tree)
+        shot = self._core.shots.get(key)
+        if shot is not None and shot.open_run is not None:
+            raise Refused(
+                f"{key}: run {shot.open_run.number} is open; tables are built between runs"
+            )
+        if key in self._office.building:
+            raise Refused(f"{key}: its tables are being built already")
+        self._office.building[key] = None
+
+        def read(done: Done) -> Answer | None:
+            assert isinstance(done, TreeDone)
+            self._office.building.pop(key, None)
+            if done.error:
+                return Answer(Outcome.FAILED, f"{key}: its tables were not built: {done.error}")
+            return self._office.on_loaded(
+                asked, key, lambda: self._built(key, done, reset=command.reset)
+            )
+
+        self._core.after(ReadTableJob(self._office.later(asked, read), key))
+        return None
+
+    def _built(self, key: ShotKey, done: TreeDone, *, reset: bool) -> Answer:
+        core = self._core
+        shot = core.shots.setdefault(key, Shot(key))
+        before = dict(shot.actions)
+        core.put(
+            shot,
+            TableBuilt(
+                time=core.wall,
+                actions=done.nodes,
+                phases=done.phases,
+                options=self._options_of(key.tree) or done.options or DispatchOptions(),
+                reset=reset,
+            ),
+        )
+        for path, live in shot.actions.items():
+            if before.get(path) != live:
+                core.put(shot, live)
+        core.stored[key] = core.wall
+        core.newest[key.tree] = key.shot
+        self._unload()
+        problems = find_problems(shot.table)
+        return Answer(
+            Outcome.OK,
+            f"{key}: {len(shot.actions)} actions in {len(shot.table.phases)} phases",
+            self._answers.actions(shot, None),
+            (*done.warnings, *(f"{p.severity}: {p.path} {p.text}" for p in problems))[:50],
+        )
+
+    def _unload(self) -> None:
+        """Forget closed shots in memory, and old ones in Redis (retention)."""
+        core = self._core
+        closed = [key for key in core.shots if not core.is_open(key) and key != core.current]
+        closed.sort(key=lambda key: core.stored.get(key, 0.0))
+        for key in closed[: max(len(core.shots) - core.settings.shots_loaded_max, 0)]:
+            core.feed.forget(key, core.shots.pop(key).actions)
+        for tree in {key.tree for key in core.stored}:
+            mine = sorted(
+                (key for key in core.stored if key.tree == tree), key=lambda key: core.stored[key]
+            )
+            old = [
+                key
+                for key in mine[: max(len(mine) - core.settings.keep_shots, 0)]
+                if not core.is_open(key) and key != core.current
+            ]
+            if old:
+                for key in old:
+                    del core.stored[key]
+                    core.shots.pop(key, None)
+                core.after(ForgetShots(tuple(old)))

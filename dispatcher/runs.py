@@ -1,0 +1,239 @@
+"""The commands about runs: begin, wait, dispatch again, abort, hold, resume (D9 to D12). Pure."""
+
+from collections.abc import Sequence
+
+from shotline.common import commands as c
+from shotline.common.actions import Cause
+from shotline.common.messages import Outcome
+from shotline.common.records import NodeRead, RunKind, RunOutcome
+from shotline.dispatcher.desk import Answer, Asked, Refused
+from shotline.dispatcher.effects import ReadNodeJob, TreeDone
+from shotline.dispatcher.office import Done, Office
+from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+
+
+class Runs:
+    """Begins and ends runs on command, and answers those who wait for their end."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._core = office.core
+        self._execution = office.execution
+        self._answers = office.answers
+        self._choice = office.choice
+
+    def do_run(self, asked: Asked, command: c.DoPhase | c.DoSequence) -> Answer | None:
+        """Carry out do_phase and do_sequence."""
+        found = self._core.run_of_command(asked.id)
+        if found is not None:  # a repeat of a command from before a restart
+            return self._await(asked, *found, wait=command.wait)
+        key = self._choice.key(command)
+        return self._office.on_loaded(asked, key, lambda: self._begin(asked, command))
+
+    def _begin(self, asked: Asked, command: c.DoPhase | c.DoSequence) -> Answer | None:
+        shot = self._choice.shot(command)
+        if shot.key in self._office.building:
+            raise Refused(f"{shot.key}: its tables are being built; try again")
+        if shot.open_run is not None:
+            raise Refused(_open_words(shot, shot.open_run))
+        phase = shot.table.find_phase(command.phase)
+        first = last = None
+        if isinstance(command, c.DoSequence):
+            first, last = command.first, command.last
+            if first > last:
+                raise Refused(f"the range {first} to {last} is empty: FIRST must not exceed LAST")
+            paths: Sequence[str] = shot.table.paths_of_range(phase, first, last)
+        else:
+            paths = shot.table.paths_of_phase(phase)
+        if not command.even_if_running:
+            self._refuse_unknown_outcomes(shot, paths)
+        run = self._execution.open_run(
+            shot,
+            RunKind.PHASE if first is None else RunKind.SEQUENCE,
+            phase,
+            paths,
+            command=asked.id,
+            first=first,
+            last=last,
+        )
+        self._core.stored[shot.key] = self._core.wall
+        notice = () if paths else (f"phase {phase} has no actions",)
+        return self._await(asked, shot, run, wait=command.wait, notices=notice)
+
+    def _refuse_unknown_outcomes(self, shot: Shot, paths: Sequence[str]) -> None:
+        unknown = [path for path in paths if shot.actions[path].outcome_unknown]
+        if unknown:
+            raise Refused(
+                "these may still be running: "
+                + ", ".join(unknown)
+                + "; look at the machines, then give --even-if-running"
+            )
+
+    def _await(
+        self,
+        asked: Asked,
+        shot: Shot,
+        run: Run,
+        *,
+        wait: bool,
+        notices: tuple[str, ...] = (),
+    ) -> Answer | None:
+        if not run.is_open:
+            return self.run_answer(shot, run, notices)
+        name = f"{shot.key} run {run.number} ({run.opened.phase})"
+        if run.held is not None and wait:
+            return self.run_answer(shot, run, notices)
+        begun = Answer(
+            Outcome.ACCEPTED if wait else Outcome.OK,
+            f"{name} has begun: {len(run.paths)} actions",
+            self._answers.report(shot, run),
+            notices,
+        )
+        if not wait:
+            return begun
+        self._office.desk.accept(asked, begun)
+        self._office.desk.wait_for(asked, shot, run)
+        return None
+
+    def run_answer(self, shot: Shot, run: Run, notices: tuple[str, ...] = ()) -> Answer:
+        """Return the final answer about a run that has ended or is HELD."""
+        report = self._answers.report(shot, run)
+        name = f"{shot.key} run {run.number} ({run.opened.phase})"
+        if run.ended is None:
+            text = f"{name} is HELD: {run.held}; `shotline resume` or `shotline abort`"
+            return Answer(Outcome.FAILED, text, report, notices)
+        failed = [view.name for view in report.actions if view.failed]
+        if run.ended.outcome is RunOutcome.ABORTED:
+            text = f"{name} was aborted: {run.ended.reason}"
+            return Answer(Outcome.FAILED, text, report, notices)
+        if failed:
+            text = f"{name} is over; {len(failed)} failed: {', '.join(failed[:20])}"
+            return Answer(Outcome.FAILED, text, report, notices)
+        return Answer(Outcome.OK, f"{name} is over; nothing failed", report, notices)
+
+    def answer_again(self, command: str) -> Answer | None:
+        """Return the answer to a repeated command whose run has ended, made anew."""
+        found = self._core.run_of_command(command)
+        return self.run_answer(*found) if found is not None and not found[1].is_open else None
+
+    def run_ended(self, shot: Shot, run: Run) -> None:
+        """Answer those who wait for a run that has ended or is held."""
+        self._office.desk.tell_waiting(shot, run, self.run_answer(shot, run))
+
+    def wait(self, asked: Asked, command: c.Wait) -> Answer | None:
+        """Wait for the end of a run."""
+        if command.run is not None:
+            shot = self._choice.shot(command)
+            run = shot.runs.get(command.run)
+            if run is None:
+                raise Refused(f"{shot.key} has no run {command.run}")
+        else:
+            shot, run = self._choice.shot_with_run(command)
+        return self._await(asked, shot, run, wait=True)
+
+    def dispatch(self, asked: Asked, command: c.DispatchAction) -> Answer | None:
+        """Run one action again (D10)."""
+        key = self._choice.key(command)
+        return self._office.on_loaded(asked, key, lambda: self._dispatch_loaded(asked, command))
+
+    def _dispatch_loaded(self, asked: Asked, command: c.DispatchAction) -> Answer | None:
+        shot = self._choice.shot(command)
+        path = shot.table.find(command.path)
+        self._refuse_dispatch(shot, path, command)
+
+        def read(done: Done) -> Answer | None:
+            assert isinstance(done, TreeDone)
+            if done.error or not done.nodes:
+                return Answer(
+                    Outcome.FAILED, f"{path} was not dispatched: it cannot be read: {done.error}"
+                )
+            self._refuse_dispatch(shot, path, command)
+            self._core.put(shot, NodeRead(time=self._core.wall, node=done.nodes[0]))
+            cause, reason = shot.table.initial(path, even_if_off=command.even_if_off)
+            if cause is Cause.OFF:
+                raise Refused(f"{path} is off ({reason}); --even-if-off dispatches it all the same")
+            if cause is not None:
+                raise Refused(f"{path} is never dispatched: {reason}")
+            run = self._execution.redispatch(shot, path, asked.id)
+            return self._await(asked, shot, run, wait=command.wait)
+
+        self._core.after(ReadNodeJob(self._office.later(asked, read), shot.key, path))
+        return None
+
+    @staticmethod
+    def _refuse_dispatch(shot: Shot, path: str, command: c.DispatchAction) -> None:
+        live, run = shot.actions[path], shot.open_run
+        if live.state in IN_PROGRESS:
+            raise Refused(f"{path} is {live.state} on {live.server}; abort it first")
+        if run is not None and path in run.busy:
+            raise Refused(f"{path} is ready already and waits for its server")
+        if run is not None and run.aborting:
+            raise Refused(f"{shot.key}: run {run.number} is being aborted")
+        if live.outcome_unknown and not command.even_if_running:
+            raise Refused(
+                f"{path} may still be running ({live.reason}); look at {live.server}, "
+                "then give --even-if-running"
+            )
+
+    def abort(self, command: c.Abort) -> Answer:
+        """Abort runs, or one action (D9)."""
+        if command.path is not None:
+            return self._abort_action(command, command.path)
+        if command.tree is None and command.shot is None:
+            found = list(self._core.open_runs())
+            if not found:
+                return Answer(Outcome.OK, "no run is open; nothing was changed")
+        else:
+            found = [self._choice.shot_with_run(command)]
+        for shot, run in found:
+            self._execution.abort_run(shot, run, "aborted by an operator")
+        listed = ", ".join(f"{shot.key} run {run.number}" for shot, run in found)
+        return Answer(Outcome.OK, f"aborting {listed}")
+
+    def _abort_action(self, command: c.Abort, text: str) -> Answer:
+        shot = self._choice.shot(command)
+        path = shot.table.find(text)
+        live, run = shot.actions[path], shot.open_run
+        why = "aborted by an operator"
+        if live.state in IN_PROGRESS:
+            self._execution.abort_sent(shot, path, why)
+            return Answer(Outcome.OK, f"aborting {path} on {live.server}")
+        if live.cause is not None:
+            raise Refused(
+                f"{path} has ended already: {live.state} {live.status or ''} {live.reason}"
+            )
+        if run is None or path not in run.paths:
+            raise Refused(f"{path} is not part of an open run")
+        self._execution.remove(shot, path, why)
+        return Answer(Outcome.OK, f"{path} was removed before it was sent")
+
+    def abort_pending(self, command: c.AbortPending) -> Answer:
+        """Remove what was not sent yet."""
+        shot, run = self._choice.shot_with_run(command)
+        removed = self._execution.abort_pending(shot, run, "pending actions aborted by an operator")
+        return Answer(
+            Outcome.OK, f"{shot.key}: {len(removed)} actions removed before they were sent"
+        )
+
+    def hold_or_resume(self, command: c.Hold | c.Resume) -> Answer:
+        """Hold a run, or let it go on."""
+        shot, run = self._choice.shot_with_run(command)
+        name = f"{shot.key} run {run.number}"
+        if isinstance(command, c.Hold):
+            if run.held is not None:
+                raise Refused(f"{name} is HELD already: {run.held}")
+            if run.aborting:
+                raise Refused(f"{name} is being aborted")
+            self._execution.hold(shot, run, "held by an operator")
+            return Answer(Outcome.OK, f"{name} is HELD; what runs goes on")
+        if run.held is None:
+            raise Refused(f"{name} is not HELD")
+        self._execution.resume(shot, run)
+        return Answer(Outcome.OK, f"{name} goes on")
+
+
+def _open_words(shot: Shot, run: Run) -> str:
+    name = f"{shot.key}: run {run.number} ({run.opened.phase})"
+    if run.held is not None:
+        return f"{name} is HELD: {run.held}; `shotline resume` or `shotline abort`"
+    return f"{name} is open; one run at a time per shot"

@@ -1,0 +1,424 @@
+"""The real machines as daemons of the world, which may be killed, paused and restarted."""
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from tests.simulation.redis import Store
+from tests.simulation.world import Link, Network, World
+
+from shotline.action_server import events as srv
+from shotline.action_server.contact import Identity
+from shotline.action_server.slots import Settings as ServerSettings
+from shotline.action_server.slots import Slots
+from shotline.broker import outbox
+from shotline.broker.routing import (
+    Broker,
+    FromClients,
+    FromServers,
+    Rules,
+    UnsentToClient,
+    UnsentToServer,
+)
+from shotline.common.actions import AttemptId, Status
+from shotline.common.codec import PUBLISH, decode, encode, encode_body
+from shotline.common.commands import AnyCommand, encode_command
+from shotline.common.machine import Tick
+from shotline.common.messages import Hello, Outcome, Ping, Pong, Reply, Request, Undeliverable
+from shotline.dispatcher import effects as d
+from shotline.dispatcher.core import Settings
+from shotline.dispatcher.machine import Dispatcher
+from shotline.trees.tree import ActionNode
+
+
+class Timer:
+    """Wakes a machine when it asks for it; a newer wish replaces an older one."""
+
+    def __init__(self, world: World, wake: Callable[[], None]) -> None:
+        self._world, self._wake, self._version = world, wake, 0
+
+    def set(self, time: float | None) -> None:
+        """Wake at this time."""
+        self._version += 1
+        if time is not None:
+            version = self._version
+            # Machines round up to whole milliseconds in their shells; so does this.
+            self._world.at(time + 0.001, lambda: self._fire(version))
+
+    def _fire(self, version: int) -> None:
+        if version == self._version:
+            self._wake()
+
+
+class Daemon:
+    """A process that may be paused (SIGSTOP): what comes meanwhile waits."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.is_paused = False
+        self._waiting: list[Callable[[], None]] = []
+
+    def do(self, action: Callable[[], None]) -> None:
+        """Do it now, or when the process goes on."""
+        if self.is_paused:
+            self._waiting.append(action)
+        else:
+            action()
+
+    def pause(self, duration_s: float) -> None:
+        """Stop the process for a while."""
+        self.is_paused = True
+        self.world.after(duration_s, self._go_on)
+
+    def _go_on(self) -> None:
+        self.is_paused = False
+        waiting, self._waiting = self._waiting, []
+        for action in waiting:
+            self.do(action)
+
+
+class BrokerDaemon(Daemon):
+    """One life of the broker."""
+
+    lives = itertools.count(1)
+
+    def __init__(self, world: World, clients: Network, servers: Network) -> None:
+        super().__init__(world)
+        self.machine = Broker(f"broker{next(self.lives)}", "inproc://c", "inproc://e", Rules())
+        self._clients, self._servers = clients, servers
+        self._is_dead = False
+        self._timer = Timer(world, lambda: self._handle(Tick()))
+        clients.serve(lambda peer, frames: self._handle(FromClients([(peer, frames)])))
+        servers.serve(lambda peer, frames: self._handle(FromServers([(peer, frames)])))
+        self._handle(Tick())
+
+    def kill(self) -> None:
+        """End at once."""
+        self._is_dead = True
+        self._clients.serve(None)
+        self._servers.serve(None)
+
+    def _handle(self, event: object) -> None:
+        self.do(lambda: self._take(event))
+
+    def _take(self, event: object) -> None:
+        if self._is_dead:
+            return
+        pending = list(self.machine.handle(self.world.instant, event))  # type: ignore[arg-type]
+        while pending:
+            effect = pending.pop(0)
+            back: object = None
+            if isinstance(effect, outbox.ToClient):
+                if not self._clients.to_dealer(effect.peer, effect.frames):
+                    back = UnsentToClient(effect.peer, effect.frames, False)
+            elif isinstance(effect, outbox.ToServer) and not self._servers.to_dealer(
+                effect.peer, effect.frames
+            ):
+                back = UnsentToServer(effect.peer, effect.frames, effect.returnable, False)
+            if back is not None:
+                pending += self.machine.handle(self.world.instant, back)  # type: ignore[arg-type]
+        self._timer.set(self.machine.wake_at())
+
+
+class DispatcherDaemon(Daemon):
+    """One life of the dispatcher. `watch` sees every effect before it is carried out."""
+
+    lives = itertools.count(1)
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        store: Store,
+        nodes: dict[str, tuple[ActionNode, ...]],
+        make: type[Dispatcher] = Dispatcher,
+        watch: Callable[[d.Effect], None] = lambda _effect: None,
+        on_exit: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(world)
+        self._network, self._store, self._nodes = network, store, nodes
+        self._watch, self._on_exit = watch, on_exit
+        self.is_dead = False
+        term = store.claim()
+        self.machine = make(
+            world.instant,
+            term,
+            Settings(name=f"dispatcher{term}", experiments=frozenset(nodes), recovery_s=1.0),
+        )
+        self.machine.load(
+            {key: list(records) for key, records in store.shots.items()},
+            lines=store.lines,
+            stored=dict.fromkeys(store.shots, 0.0),
+            newest=store.newest,
+            current=store.current,
+            commands=store.commands,
+            incarnations=store.incarnations,
+        )
+        self._timer = Timer(world, lambda: self.handle(Tick()))
+        self._link = network.open(f"dispatcher/{next(self.lives)}".encode(), self)
+        self.handle(Tick())
+
+    def kill(self) -> None:
+        """End at once; a commit on its way may still arrive."""
+        self.is_dead = True
+        self._network.close(self._link)
+
+    def cut(self) -> None:
+        """Break its link."""
+        self._network.cut(self._link)
+
+    def connected(self) -> None:
+        """Nothing: the machine claims when its time comes."""
+
+    def disconnected(self) -> None:
+        """Tell the machine."""
+        self.handle(d.BrokerGone())
+
+    def receive(self, _peer: bytes, frames: list[bytes]) -> None:
+        """Decode and hand on."""
+        self.handle(d.FromBroker(frames[0], tuple(decode(frames[1:]))))
+
+    def handle(self, event: d.MachineEvent) -> None:
+        """Let the machine decide."""
+        self.do(lambda: self._take(event))
+
+    def _take(self, event: d.MachineEvent) -> None:
+        if self.is_dead:
+            return
+        effects = self.machine.handle(self.world.instant, event)
+        self.machine.check_invariants()
+        for effect in effects:
+            self._watch(effect)
+            self._carry_out(effect)
+        if not self.is_dead:
+            self._timer.set(self.machine.wake_at())
+
+    def _carry_out(self, effect: d.Effect) -> None:
+        world = self.world
+        match effect:
+            case d.ToPeer():
+                self._send(effect)
+            case d.Publish():
+                topic = effect.event.channel.encode()
+                self._network.to_router(self._link, [PUBLISH, topic, encode_body(effect.event)])
+            case d.WriteCommit():
+                commit = effect.commit
+
+                def write() -> None:
+                    if self._store.write(commit):
+                        world.after(0.0005, lambda: self.handle(d.Written(commit.number)))
+                    else:
+                        self.handle(d.TermPassed(self._store.term))
+
+                world.after(world.random.uniform(0.0002, 0.01), write)
+            case d.ReadTableJob():
+                nodes = self._nodes[effect.key.tree]
+                self._later(d.TreeDone(effect.job, nodes=nodes))
+            case d.ReadNodeJob():
+                nodes = tuple(n for n in self._nodes[effect.key.tree] if n.path == effect.path)
+                self._later(d.TreeDone(effect.job, nodes=nodes))
+            case d.CreatePulseJob() | d.RaiseEventJob() | d.WriteStatusJob():
+                self._later(d.TreeDone(effect.job))
+            case d.ReadShot():
+                records = tuple(self._store.shots.get(effect.key, ()))
+                self._later(d.ShotRead(effect.query, records))
+            case d.Exit():
+                world.tell(f"dispatcher ends: {effect.why}")
+                self.kill()
+                self._on_exit()
+            case d.Say():
+                world.tell(f"dispatcher: {effect.text}")
+
+    def _later(self, event: d.MachineEvent) -> None:
+        self.world.after(self.world.random.uniform(0.001, 0.05), lambda: self.handle(event))
+
+    def _send(self, effect: d.ToPeer) -> None:
+        frames = encode(effect.messages)
+        if not self._network.to_router(self._link, [effect.target, *frames]) and effect.target:
+            notice = Undeliverable(target=effect.target, why="no connection", frames=tuple(frames))
+            self.world.after(0.0, lambda: self.handle(d.FromBroker(b"", (notice,))))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What happens when an action is executed."""
+
+    duration_s: float
+    ok: bool
+    lines: int = 0
+
+
+class ServerDaemon(Daemon):
+    """One life of an action server and its workers."""
+
+    lives = itertools.count(1)
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        name: tuple[str, str],
+        slots: int,
+        task_of: Callable[[AttemptId], Task],
+        on_start: Callable[[AttemptId, str], None],
+        on_exit: Callable[["ServerDaemon", bool], None],
+    ) -> None:
+        super().__init__(world)
+        self.name = name
+        self._network = network
+        self._task_of, self._on_start, self._on_exit = task_of, on_start, on_exit
+        self.is_dead = False
+        self._workers: dict[int, int] = {}  # slot → generation, so that a killed task ends nothing
+        incarnation = f"life{next(self.lives)}"
+        self.machine = Slots(
+            Identity(*name, incarnation, slots=slots, ended_leftovers=True), ServerSettings()
+        )
+        self._timer = Timer(world, lambda: self.handle(Tick()))
+        self._link: Link = network.open(f"{':'.join(name)}/{incarnation}".encode(), self)
+        self._carry_out(self.machine.begin(world.instant))
+
+    def kill(self) -> None:
+        """End at once, with all worker processes."""
+        self.is_dead = True
+        self._network.close(self._link)
+
+    def cut(self) -> None:
+        """Break its link."""
+        self._network.cut(self._link)
+
+    def connected(self) -> None:
+        """Tell the machine."""
+        self.handle(srv.Connected())
+
+    def disconnected(self) -> None:
+        """The machine notices by itself."""
+
+    def receive(self, _peer: bytes, frames: list[bytes]) -> None:
+        """Decode and hand on."""
+        for message in decode(frames):
+            self.handle(message)
+
+    def handle(self, event: srv.Event) -> None:
+        """Let the machine decide."""
+        self.do(lambda: self._take(event))
+
+    def _take(self, event: srv.Event) -> None:
+        if not self.is_dead:
+            self._carry_out(self.machine.handle(self.world.instant, event))
+
+    def _carry_out(self, effects: Iterable[srv.Effect]) -> None:
+        for effect in effects:
+            if self.is_dead:
+                return
+            self._one(effect)
+        if not self.is_dead:
+            self._timer.set(self.machine.wake_at())
+
+    def _one(self, effect: srv.Effect) -> None:
+        world = self.world
+        match effect:
+            case srv.Send():
+                if not self._network.to_router(self._link, encode([effect.message])):
+                    world.after(0.0, lambda: self.handle(srv.SendFailed()))
+            case srv.StartWorker():
+                slot = effect.slot
+                self._workers[slot] = self._workers.get(slot, 0) + 1
+                self._later(slot, 0.02, srv.WorkerReady(slot, 1000 + slot))
+            case srv.StartTask():
+                self._start(effect.slot, effect.dispatch.attempt)
+            case srv.SignalGroup():
+                slot = effect.slot
+                self._workers[slot] += 1  # the task ends nothing any more
+                self._later(slot, 0.01, srv.WorkerExited(slot, "was killed"))
+                self._later(slot, 0.02, srv.GroupGone(slot))
+            case srv.Exit():
+                self.kill()
+                self._on_exit(self, effect.restart)
+
+    def _start(self, slot: int, attempt: AttemptId) -> None:
+        self._on_start(attempt, ":".join(self.name))
+        task = self._task_of(attempt)
+        for number in range(task.lines):
+            at = task.duration_s * number / (task.lines + 1)
+            self._later(slot, at, srv.TaskOutput(slot, 1, b"line %d\n" % number))
+        status = Status.SUCCESS if task.ok else Status.FAILURE
+        self._later(slot, task.duration_s, srv.TaskEnded(slot, status))
+
+    def _later(self, slot: int, delay_s: float, event: srv.Event) -> None:
+        generation = self._workers[slot]
+
+        def happen() -> None:
+            if self._workers[slot] == generation:
+                self.handle(event)
+
+        self.world.after(delay_s, happen)
+
+
+@dataclass(slots=True)
+class _Asked:
+    request: Request
+    on_reply: Callable[[Reply], None]
+    lifetime_s: float
+    sent_at: float = field(default=float("-inf"))
+
+
+class Client:
+    """A supervisor: repeats what is not answered, with the same id (D15)."""
+
+    def __init__(self, world: World, network: Network) -> None:
+        self._world, self._network = world, network
+        self._numbers = itertools.count(1)
+        self._offset_s: float | None = None
+        self._asked: dict[str, _Asked] = {}
+        self._link = network.open(b"client/1", self)
+        self._tick()
+
+    def ask(
+        self, command: AnyCommand, on_reply: Callable[[Reply], None], lifetime_s: float = 60.0
+    ) -> None:
+        """Send a command until its final reply comes."""
+        request = Request(
+            id=f"command{next(self._numbers):04d}",
+            verb=command.verb,
+            deadline_s=self._world.now + (self._offset_s or 0.0) + lifetime_s,
+            command=encode_command(command),
+        )
+        self._asked[request.id] = _Asked(request, on_reply, lifetime_s)
+        self._send()
+
+    def connected(self) -> None:
+        """Introduce itself, then repeat."""
+        self._network.to_router(self._link, encode([Hello(name="supervisor")]))
+        self._send(everything=True)
+
+    def disconnected(self) -> None:
+        """It is made again by the network."""
+
+    def receive(self, _peer: bytes, frames: list[bytes]) -> None:
+        """Take replies."""
+        for message in decode(frames):
+            if isinstance(message, Pong):
+                self._offset_s = message.clock_s - self._world.now
+            if isinstance(message, Reply):
+                self._reply(message)
+
+    def _reply(self, reply: Reply) -> None:
+        asked = self._asked.get(reply.id)
+        if asked is None or reply.outcome in (Outcome.NOBODY, Outcome.ACCEPTED):
+            return
+        del self._asked[reply.id]
+        asked.on_reply(reply)
+
+    def _tick(self) -> None:
+        self._network.to_router(self._link, encode([Ping(sent_s=self._world.now)]))
+        self._send()
+        self._world.after(1.0, self._tick)
+
+    def _send(self, *, everything: bool = False) -> None:
+        for asked in self._asked.values():
+            if everything or self._world.now - asked.sent_at > 2.0:
+                if asked.sent_at > 0:  # a repeat has a lifetime of its own
+                    deadline_s = self._world.now + (self._offset_s or 0.0) + asked.lifetime_s
+                    asked.request = asked.request.model_copy(update={"deadline_s": deadline_s})
+                asked.sent_at = self._world.now
+                self._network.to_router(self._link, encode([asked.request]))

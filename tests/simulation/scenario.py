@@ -1,0 +1,322 @@
+"""A seed's shot: its actions, its servers, its supervisor, its faults. Runs it and checks it."""
+
+import random
+
+from tests.simulation.checks import Checks
+from tests.simulation.daemons import BrokerDaemon, Client, DispatcherDaemon, ServerDaemon, Task
+from tests.simulation.redis import Store
+from tests.simulation.world import Network, World
+
+from shotline.common.actions import AttemptId
+from shotline.common.commands import (
+    Abort,
+    AnyCommand,
+    BuildTables,
+    CreatePulse,
+    DispatchAction,
+    DoPhase,
+    DoSequence,
+    Hold,
+    Resume,
+    ServerQuit,
+    ServerRestart,
+)
+from shotline.common.messages import Reply
+from shotline.common.records import ShotKey
+from shotline.common.views import RunReport, decode_result
+from shotline.dispatcher.machine import Dispatcher
+from shotline.trees.condition import And, Not, Or, Reference
+from shotline.trees.tree import ActionNode, ConditionWhen, SequenceWhen, SleepTask
+
+PHASES = ("INIT", "PULSE", "STORE")
+FAULTS_UNTIL_S = 30.0
+END_S = 400.0
+
+
+def draw_nodes(chance: random.Random) -> tuple[ActionNode, ...]:
+    """Draw a table: several classes, sequences, conditions across phases, off nodes."""
+    count = chance.randint(3, 14)
+    paths = [f"\\T::TOP:A{number}" for number in range(count)]
+    classes = ["SRV_A", "SRV_B", "SRV_C"][: chance.randint(1, 3)]
+    nodes = []
+    for path in paths:
+        if chance.random() < 0.4:
+            text = "condition"
+            when = ConditionWhen(expression=_draw_condition(chance, paths, 2), text=text)
+        else:
+            number = chance.choice((-1, 10, 10, 20, 20, 30))
+            when = SequenceWhen(number=number, text=str(number))  # type: ignore[assignment]
+        nodes.append(
+            ActionNode(
+                path=path,
+                name=path.rpartition(":")[2],
+                server_class=chance.choice(classes),
+                phase=chance.choice(PHASES),
+                when=when,
+                task=SleepTask(seconds=0),
+                timeout_s=chance.choice((None, None, 1.0)),
+                completion_event=chance.choice((None, "EVENT")),
+                on=chance.random() > 0.1,
+            )
+        )
+    return tuple(nodes)
+
+
+def _draw_condition(
+    chance: random.Random, paths: list[str], depth: int
+) -> Reference | Not | And | Or:
+    kind = chance.random()
+    if depth == 0 or kind < 0.4:
+        path = chance.choice([*paths, "\\T::TOP:MISSING"])
+        return Reference(path=path, missing=path.endswith("MISSING"))
+    if kind < 0.55:
+        return Not(operand=_draw_condition(chance, paths, depth - 1))
+    operands = tuple(_draw_condition(chance, paths, depth - 1) for _ in range(chance.randint(1, 3)))
+    return And(operands=operands) if kind < 0.8 else Or(operands=operands)
+
+
+class Scenario:
+    """One seed. `make` may be a dispatcher with a planted bug."""
+
+    def __init__(self, seed: int, make: type[Dispatcher] = Dispatcher) -> None:
+        self.world = World(seed)
+        self.chance = self.world.random
+        self.nodes = draw_nodes(self.chance)
+        self.checks = Checks()
+        self.store = Store(on_record=self.checks.record)
+        delay_s_max = self.chance.choice((0.001, 0.02, 0.3))
+        self.clients = Network(self.world, delay_s_max)
+        self.servers_net = Network(self.world, delay_s_max)
+        self.tasks: dict[AttemptId, Task] = {}
+        self._make = make
+        self.broker: BrokerDaemon | None = BrokerDaemon(self.world, self.clients, self.servers_net)
+        self.dispatcher: DispatcherDaemon | None = None
+        self._start_dispatcher()
+        self.servers: dict[tuple[str, str], ServerDaemon | None] = {}
+        for name in sorted({node.server_class for node in self.nodes}):
+            for number in range(self.chance.randint(1, 2)):
+                self._start_server((name, str(number + 1)))
+        self.client = Client(self.world, self.clients)
+        self.is_done = False
+        self.faults = True
+        self._plan_faults()
+        self._plan_orders()
+        self._supervise()
+
+    def run(self) -> None:
+        """Let it happen; then check what must hold at the end."""
+        self.world.run(self.world.now + END_S, lambda: self.is_done)
+        assert self.is_done, "I5: the supervisor still waits"
+        dispatcher = self.dispatcher
+        assert dispatcher is not None
+        # What is on its way arrives: late results, events, the last commit.
+        self.world.run(self.world.now + 30.0, lambda: False)
+        shots = dispatcher.machine.core.shots
+        self.checks.at_end({key: shot.actions for key, shot in shots.items()})
+
+    # Daemons
+
+    def _start_dispatcher(self) -> None:
+        self.world.tell("dispatcher starts")
+        self.dispatcher = DispatcherDaemon(
+            self.world,
+            self.clients,
+            self.store,
+            {"T": self.nodes},
+            self._make,
+            self.checks.effect,
+            lambda: self.world.after(0.2, self._start_dispatcher),
+        )
+
+    def _start_broker(self) -> None:
+        self.world.tell("broker starts")
+        self.broker = BrokerDaemon(self.world, self.clients, self.servers_net)
+
+    def _start_server(self, name: tuple[str, str]) -> None:
+        self.world.tell(f"server {name} starts")
+        self.servers[name] = ServerDaemon(
+            self.world,
+            self.servers_net,
+            name,
+            self.chance.randint(1, 2),
+            self._task_of,
+            self._on_start,
+            lambda gone, _restart: self._restart_server(gone.name),
+        )
+
+    def _restart_server(self, name: tuple[str, str]) -> None:
+        self.servers[name] = None
+        self.world.after(self.chance.uniform(0.1, 3.0), lambda: self._start_server(name))
+
+    def _task_of(self, attempt: AttemptId) -> Task:
+        return self.tasks.setdefault(
+            attempt,
+            Task(
+                self.chance.choice((0.001, 0.1, 0.5, 2.0)),
+                self.chance.random() < 0.8,
+                self.chance.choice((0, 0, 3)),
+            ),
+        )
+
+    def _on_start(self, attempt: AttemptId, server: str) -> None:
+        self.world.tell(f"{server} starts {attempt}")
+        self.checks.start(attempt)
+
+    # Faults
+
+    def _plan_faults(self) -> None:
+        for _ in range(self.chance.randint(0, 5)):
+            fault = self.chance.choice(
+                (
+                    self._kill_dispatcher,
+                    self._kill_broker,
+                    self._kill_server,
+                    self._kill_server,
+                    self._cut_server,
+                    self._cut_dispatcher,
+                    self._pause_server,
+                    self._pause_broker,
+                    self._pause_dispatcher,
+                )
+            )
+            self.world.after(self.chance.uniform(0.5, FAULTS_UNTIL_S), fault)
+
+    def _kill_dispatcher(self) -> None:
+        if self.dispatcher is not None:
+            self.world.tell("dispatcher killed")
+            self.dispatcher.kill()
+            self.dispatcher = None
+            wait_s = self.chance.choice((0.1, 2.0, 2.0, 90.0))
+            self.world.after(wait_s, self._start_dispatcher)
+
+    def _kill_broker(self) -> None:
+        if self.broker is not None:
+            self.world.tell("broker killed")
+            self.broker.kill()
+            self.broker = None
+            self.world.after(self.chance.choice((0.1, 3.0, 12.0)), self._start_broker)
+
+    def _some_server(self) -> ServerDaemon | None:
+        alive = [server for server in self.servers.values() if server is not None]
+        return self.chance.choice(alive) if alive else None
+
+    def _kill_server(self) -> None:
+        server = self._some_server()
+        if server is not None:
+            self.world.tell(f"server {server.name} killed")
+            server.kill()
+            self._restart_server(server.name)
+
+    def _cut_server(self) -> None:
+        server = self._some_server()
+        if server is not None:
+            self.world.tell(f"link of server {server.name} cut")
+            server.cut()
+
+    def _cut_dispatcher(self) -> None:
+        if self.dispatcher is not None:
+            self.world.tell("link of dispatcher cut")
+            self.dispatcher.cut()
+
+    def _pause_server(self) -> None:
+        server = self._some_server()
+        if server is not None:
+            duration_s = self.chance.choice((1.5, 5.0, 15.0))
+            self.world.tell(f"server {server.name} paused for {duration_s} s")
+            server.pause(duration_s)
+
+    def _pause_broker(self) -> None:
+        if self.broker is not None:
+            self.world.tell("broker paused")
+            self.broker.pause(self.chance.choice((1.5, 5.0, 15.0)))
+
+    def _pause_dispatcher(self) -> None:
+        if self.dispatcher is not None:
+            self.world.tell("dispatcher paused")
+            self.dispatcher.pause(self.chance.choice((1.5, 5.0, 15.0)))
+
+    # The operator
+
+    def _plan_orders(self) -> None:
+        path = self.chance.choice(self.nodes).path
+        server = f"{self.chance.choice(self.nodes).server_class}:1"
+        orders: tuple[AnyCommand, ...] = (
+            Abort(),
+            Abort(tree="T", shot=1, path=path),
+            DispatchAction(tree="T", shot=1, path=path),
+            DispatchAction(tree="T", shot=1, path=path, even_if_running=True),
+            Hold(),
+            ServerRestart(server=server),
+            ServerQuit(server=server),
+        )
+        for _ in range(self.chance.randint(0, 3)):
+            order = self.chance.choice(orders)
+            self.world.after(
+                self.chance.uniform(3.0, FAULTS_UNTIL_S), lambda o=order: self._order(o)
+            )
+
+    def _order(self, command: AnyCommand) -> None:
+        self.world.tell(f"operator: {command!r}")
+        self.client.ask(command, lambda reply: self.world.tell(f"operator is told {reply.message}"))
+
+    # The supervisor
+
+    def _supervise(self) -> None:
+        steps: list[AnyCommand] = [
+            CreatePulse(tree="T", shot=1),
+            BuildTables(tree="T", shot=1),
+            *(DoPhase(tree="T", shot=1, phase=phase, wait=True) for phase in PHASES),
+        ]
+        if self.chance.random() < 0.4:
+            first, last = sorted((self.chance.choice((10, 20)), self.chance.choice((20, 30))))
+            steps.append(
+                DoSequence(tree="T", shot=1, phase="INIT", first=first, last=last, wait=True)
+            )
+        steps.append(DoPhase(tree="T", shot=1, phase="STORE", wait=True, even_if_running=True))
+        self._next(steps)
+
+    def _next(self, steps: list[AnyCommand]) -> None:
+        if not steps:
+            self.world.tell("the supervisor has finished")
+            self._settle_down()
+            return
+        command, rest = steps[0], steps[1:]
+        self.world.tell(f"supervisor: {command.verb} {getattr(command, 'phase', '')}")
+        self.client.ask(command, lambda reply: self._answered(command, rest, reply))
+
+    def _answered(self, command: AnyCommand, rest: list[AnyCommand], reply: Reply) -> None:
+        self.world.tell(f"supervisor is told {reply.outcome}: {reply.message}")
+        if reply.result:
+            result = decode_result(reply.result)
+            if isinstance(result, RunReport):
+                key = ShotKey(result.run.tree, result.run.shot)
+                self.checks.reply(reply, key, result.run.run)
+                if result.run.state == "held":
+                    self._resume_then(rest)
+                    return
+        if "is HELD" in reply.message:
+            self._resume_then([command, *rest])
+            return
+        again = "try again" in reply.message or "is open" in reply.message
+        steps = [command, *rest] if again else rest
+        self.world.after(0.5, lambda: self._next(steps))
+
+    def _resume_then(self, rest: list[AnyCommand]) -> None:
+        """Let a held run go on; the next phase is refused until it is over."""
+        resume = Resume(tree="T", shot=1)
+        self.client.ask(resume, lambda _reply: self.world.after(0.5, lambda: self._next(rest)))
+
+    def _settle_down(self) -> None:
+        """Wait until nothing is open any more, resuming what is held."""
+        dispatcher = self.dispatcher
+        busy = dispatcher is None or dispatcher.is_paused or dispatcher.machine.core.recovering
+        if dispatcher is not None and not busy:
+            for shot, run in dispatcher.machine.core.open_runs():
+                busy = True
+                if run.held is not None:
+                    self.client.ask(Resume(tree=shot.key.tree, shot=shot.key.shot), lambda _r: None)
+        busy = busy or self.world.now < 100.0 + FAULTS_UNTIL_S + 95.0
+        if busy:
+            self.world.after(2.0, self._settle_down)
+        else:
+            self.is_done = True

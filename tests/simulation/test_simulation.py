@@ -1,0 +1,76 @@
+"""500 histories of the whole system, and three planted bugs that must be caught.
+
+A failing seed is run again alone with `pytest -k 'seed and 123'`; the story it prints is its log.
+"""
+
+import pytest
+from tests.simulation.scenario import Scenario
+
+from shotline.common.actions import Cause
+from shotline.common.records import Transition
+from shotline.dispatcher.effects import Effect
+from shotline.dispatcher.execution import Execution
+from shotline.dispatcher.ledger import Ledger
+from shotline.dispatcher.sequencer import Sequencer, Step
+from shotline.dispatcher.shots import Run, Shot
+
+SEEDS = 500
+GROUP = 25
+
+
+def run_seed(seed: int) -> None:
+    scenario = Scenario(seed)
+    try:
+        scenario.run()
+    except Exception as error:
+        story = "\n".join(scenario.world.story[-120:])
+        raise AssertionError(f"seed {seed}: {error}\n{story}") from error
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
+def test_invariants_hold_from_seed(first: int) -> None:
+    for seed in range(first, first + GROUP):
+        run_seed(seed)
+
+
+def caught(rule: str, seeds: int = 40) -> bool:
+    for seed in range(seeds):
+        try:
+            Scenario(seed).run()
+        except AssertionError as error:
+            if str(error).startswith(rule):
+                return True
+    return False
+
+
+def test_an_effect_before_its_journal_entry_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leak(self: Ledger) -> list[Effect]:
+        effects = list(self._gathering.effects)
+        self._gathering.effects.clear()
+        return effects + flush(self)
+
+    flush = Ledger.flush
+    monkeypatch.setattr(Ledger, "flush", leak)
+    assert caught("I4")
+
+
+def test_a_condition_that_fires_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = Sequencer.changed
+
+    def fire_again(self: Sequencer, transition: Transition) -> Step:
+        step, path = changed(self, transition), transition.path
+        if transition.cause is not Cause.RESULT or transition.attempt > 1:
+            return step
+        return step._replace(reopened=(*step.reopened, path), ready=(*step.ready, path))
+
+    monkeypatch.setattr(Sequencer, "changed", fire_again)
+    assert caught("I1")
+
+
+def test_a_run_that_ends_early_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(self: Execution, shot: Shot, run: Run) -> None:
+        if any(shot.actions[path].cause is not None for path in run.paths):
+            self._close(shot, run)
+
+    monkeypatch.setattr(Execution, "_end_run", end)
+    assert caught("I5")

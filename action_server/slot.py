@@ -73,7 +73,7 @@ class Run:
 class Slot:
     index: int
     state: SlotState = SlotState.STARTING
-    run: _Run | None = None
+    run: Run | None = None
     ended_by: EndedBy = EndedBy.RESULT  # while ENDING with a run: why
     reason: str = ""
     ready_by: float | None = None

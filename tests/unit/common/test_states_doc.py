@@ -23,6 +23,7 @@ ARROWS = {
     (S.NOT_DISPATCHED, S.DISPATCHED): "journalled, then sent",
     (S.NOT_DISPATCHED, S.SERVER_OFF): "no live server for the grace time",
     (S.DISPATCHED, S.NOT_DISPATCHED): "came back, proven never started",
+    (S.DISPATCHED, S.DISPATCHED): "aborting",
     (S.DISPATCHED, S.DOING): "a worker process started it",
     (S.DISPATCHED, S.DONE): "start and end came together",
     (S.DISPATCHED, S.ABORTED): "operator, or its server was lost",

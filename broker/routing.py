@@ -188,12 +188,11 @@ class Broker:
 
     def wake_at(self) -> float | None:
         """Return the monotonic time of the next deadline, None without one."""
-        due = [
-            at
-            for at in (self._seat.wake_at(), self._clients.wake_at(), self._pauses.wake_at())
-            if at is not None
-        ]
-        return min((*due, *self._registry.wake_at()), default=None)
+        due = self._pauses.wake_at()
+        for at in (self._registry.wake_at(), self._seat.wake_at(), self._clients.wake_at()):
+            if at is not None and (due is None or at < due):
+                due = at
+        return due
 
     def summary(self) -> str:
         """Return a line for `systemctl status`."""
@@ -329,7 +328,10 @@ class Broker:
             self._reply(peer, request, Outcome.REFUSED, text)
         elif request.deadline_s <= now.mono:
             late_s = now.mono - request.deadline_s
-            text = f"{request.verb} expired {late_s:.1f} s before it reached the broker; not done"
+            text = (
+                f"{request.verb} expired {late_s:.1f} s before it reached the broker and was not "
+                "passed on; give it again if it is still wanted"
+            )
             self._reply(peer, request, Outcome.REFUSED, text)
         elif absence is not None:
             self.counters.unanswerable += 1

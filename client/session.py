@@ -31,6 +31,7 @@ class Patience:
     connect_s: float = 5.0  # for the first Welcome
     lifetime_s: float = 10.0  # a command is not carried out later than this
     absence_s: float = 60.0  # of broker or dispatcher, while an accepted request waits
+    repeat_s: float = 5.0  # an unanswered request is asked again: its reply may be lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class _Outstanding:
     ask: Ask
     asked_at: float
     sends: int = 0
+    sent_at: float = 0.0
     sent_term: int | None = None
     accepted: bool = False
     unrouted: bool = False  # a repeat found no dispatcher
@@ -201,6 +203,7 @@ class Session:
         # A repeat gets a lifetime of its own: it was asked again just now, by one who waits.
         begins_at = now if one.sends else one.asked_at
         one.sends += 1
+        one.sent_at = now
         one.sent_term = self._term
         one.unrouted = False
         return Send(
@@ -259,7 +262,9 @@ class Session:
         return [
             self._request(now, one)
             for one in self._outstanding.values()
-            if one.unrouted or one.sent_term != pong.term
+            if one.unrouted
+            or one.sent_term != pong.term
+            or now >= one.sent_at + self.patience.repeat_s
         ]
 
     def _replied(self, now: float, reply: Reply) -> list[Effect]:

@@ -98,7 +98,17 @@ def test_a_request_waits_for_the_welcome_and_is_then_sent_once() -> None:
     effects = talk.welcome()
     assert any(isinstance(effect, Welcomed) for effect in effects)
     assert [request.id for request in requests(effects)] == ["request-1"]
-    assert requests(talk.pass_time(5, pongs=True)) == []
+    assert requests(talk.pass_time(PATIENCE.repeat_s / 2, pongs=True)) == []
+
+
+def test_an_unanswered_request_is_asked_again_since_its_reply_may_be_lost() -> None:
+    talk = Conversation()
+    talk.welcome()
+    talk.ask()
+    talk.reply(Outcome.ACCEPTED)
+    talk.now += PATIENCE.repeat_s
+    assert [request.id for request in requests(talk.pong())] == ["request-1"]
+    assert requests(talk.pong()) == []
 
 
 def test_the_deadline_is_on_the_brokers_clock() -> None:

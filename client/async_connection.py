@@ -75,11 +75,18 @@ class AsyncConnection:
         except TimeoutError:
             pass
 
-    def listen(self, channels: tuple[str, ...], taps: tuple[str, ...]) -> Stream:
+    def listen(
+        self, channels: tuple[str, ...], taps: tuple[str, ...], follows: tuple[str, ...] = ()
+    ) -> Stream:
         """Subscribe, then ask for snapshots."""
-        stream = self.wire.listen(channels, taps)
+        stream = self.wire.listen(channels, taps, follows)
         self._after_sending()
         return stream
+
+    def follow(self, stream: Stream, channel: str) -> None:
+        """Observe one more channel of those that a stream follows."""
+        self.wire.follow(stream, channel)
+        self._after_sending()
 
     def close(self) -> None:
         """Say goodbye and close the sockets; who still waits gets Closed."""
@@ -134,13 +141,34 @@ class AsyncConnection:
 
 
 class AsyncEventStream:
-    """What happens on some channels, as `Whole`, `News` and `FeedStopped` (DESIGN I6)."""
+    """What happens on some channels, as `Whole`, `News` and `FeedStopped` (DESIGN I6).
+
+    With `follows`, beginnings of channel names, also on those that come up later.
+    """
 
     def __init__(
-        self, connection: AsyncConnection, channels: tuple[str, ...], taps: tuple[str, ...] = ()
+        self,
+        connection: AsyncConnection,
+        channels: tuple[str, ...],
+        taps: tuple[str, ...] = (),
+        follows: tuple[str, ...] = (),
     ) -> None:
         self._connection = connection
-        self._stream = connection.listen(channels, taps)
+        self._stream = connection.listen(channels, taps, follows)
+
+    def follow(self, channel: str) -> None:
+        """Have a channel of those that are followed, although nothing has happened there yet."""
+        self._connection.follow(self._stream, channel)
+
+    def leave(self, channel: str) -> None:
+        """Have a followed channel no longer, until something happens there."""
+        self._connection.wire.leave(self._stream, channel)
+
+    def take(self) -> list[Update]:
+        """Return what is there, without waiting."""
+        found = list(self._stream.updates)
+        self._stream.updates.clear()
+        return found
 
     async def get(self, timeout_s: float | None = None) -> Update | None:
         """Return the next update, None when there was none in time.

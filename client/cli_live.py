@@ -16,7 +16,14 @@ from shotline.client.cli_base import (
     wrong,
 )
 from shotline.client.errors import Refused
-from shotline.client.feed import FeedStopped, News, channel_of_output, channel_of_shot, lines_of
+from shotline.client.feed import (
+    FeedStopped,
+    News,
+    Whole,
+    channel_of_output,
+    channel_of_shot,
+    lines_of,
+)
 from shotline.client.live import view_for
 from shotline.client.render import show_line
 from shotline.client.supervisor import Supervisor
@@ -67,8 +74,10 @@ def _watch_json(shotline: Supervisor, tree: str, shot: int) -> None:
             shown = {"at": update.at, "event": update.payload.model_dump(mode="json")}
         elif isinstance(update, FeedStopped):
             shown = {"feed_stopped_s": update.silent_s}
-        else:
+        elif isinstance(update, Whole):
             shown = {"snapshot": update.snapshot.model_dump(mode="json")}
+        else:
+            shown = {"unknown": update.why}
         click.echo(json.dumps(shown))
 
 
@@ -149,7 +158,7 @@ class _Output:
                     self._take(update)
                 elif isinstance(update, FeedStopped):
                     click.echo("note: the event feed has stopped", err=True)
-                elif update is not None:
+                elif isinstance(update, Whole):
                     for action in update.snapshot.actions:
                         self._changed(action.last)
 

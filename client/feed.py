@@ -27,7 +27,7 @@ BUFFERED_MAX: Final = 10_000
 SILENT_S: Final = 5.0
 ASK_AGAIN_S: Final = 2.0
 
-Payload = ShotEvent | OutputEvent | ServersEvent | LogEvent
+Payload = ShotEvent | OutputEvent | ServersEvent | LogEvent | FeedBeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,15 @@ class FeedStopped:
     silent_s: float
 
 
-Update = News | Whole | FeedStopped
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing is known any more of a channel that was followed; it is no longer."""
+
+    channel: str
+    why: str
+
+
+Update = News | Whole | FeedStopped | Unknown
 
 
 def channel_of_shot(tree: str, shot: int) -> str:
@@ -85,6 +93,7 @@ def payload_of(event: Event) -> Payload:
         "output": OutputEvent,
         "servers": ServersEvent,
         "log": LogEvent,
+        FEED: FeedBeat,
     }
     kind = kinds.get(event.channel.split("/", 1)[0])
     if kind is None:

@@ -132,10 +132,16 @@ class AsyncSupervisor(AsyncCommands):
         """Return once the broker has answered. Raise NoBroker."""
         await self._connection.connect(self._patience.connect_s)
 
-    async def events(self, *channels: str, taps: tuple[str, ...] = ()) -> AsyncEventStream:
-        """Return what happens on channels; see `Supervisor.events`."""
+    async def events(
+        self, *channels: str, taps: tuple[str, ...] = (), follows: tuple[str, ...] = ()
+    ) -> AsyncEventStream:
+        """Return what happens on channels; see `Supervisor.events`.
+
+        `follows` are beginnings of channel names (`shot/`): each such channel is had, from its
+        whole state on, as soon as something happens there.
+        """
         await self.connect()
-        return AsyncEventStream(self._connection, channels, taps)
+        return AsyncEventStream(self._connection, channels, taps, follows)
 
     async def watch(self, tree: str, shot: int) -> AsyncEventStream:
         """Return what happens to a shot, and its actions' output as it comes."""
@@ -146,6 +152,11 @@ class AsyncSupervisor(AsyncCommands):
         """Close the connection. What was asked for goes on; calls under way raise Closed."""
         if self._made is not None:
             self._made.close()
+
+    @property
+    def in_contact(self) -> bool:
+        """Whether the broker has answered lately."""
+        return self._made is not None and self._made.wire.session.in_contact
 
     @property
     def _connection(self) -> AsyncConnection:

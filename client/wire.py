@@ -19,7 +19,7 @@ import shotline
 from shotline.client import verbs
 from shotline.client.calls import Call, T
 from shotline.client.errors import NoBroker, NoDispatcher, SupervisorError, TimedOut
-from shotline.client.feed import FEED, News, Observer, Update, payload_of
+from shotline.client.feed import FEED, News, Observer, Unknown, Update, payload_of
 from shotline.client.session import (
     Answered,
     Ask,
@@ -51,11 +51,23 @@ UPDATES_MAX = 100_000
 
 
 class Stream:
-    """Updates of some channels, waiting to be taken; `taps` are prefixes heard without snapshot."""
+    """Updates of some channels, waiting to be taken; `taps` are prefixes heard without snapshot.
 
-    def __init__(self, channels: tuple[str, ...], taps: tuple[str, ...], now: float) -> None:
+    Of every channel that begins with one of `follows` there is an observer once it is heard of, or
+    once somebody asks for it by `follow`.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[str, ...],
+        taps: tuple[str, ...],
+        now: float,
+        follows: tuple[str, ...] = (),
+    ) -> None:
         self.observers = {channel: Observer(channel, now) for channel in channels}
+        self.topics = (*channels, *taps, *follows, FEED)
         self.taps = taps
+        self.follows = follows
         self.updates: deque[Update] = deque(maxlen=UPDATES_MAX)
         self.error: SupervisorError | None = None
 
@@ -109,15 +121,36 @@ class Wire:
         self._finals.pop(id_, None)
         self._apply(Forget(id_))
 
-    def listen(self, channels: tuple[str, ...], taps: tuple[str, ...] = ()) -> Stream:
+    def listen(
+        self,
+        channels: tuple[str, ...],
+        taps: tuple[str, ...] = (),
+        follows: tuple[str, ...] = (),
+    ) -> Stream:
         """Subscribe, then ask for snapshots (I6). Call it when there has been contact."""
-        stream = Stream(channels, taps, time.monotonic())
+        stream = Stream(channels, taps, time.monotonic(), follows)
         self._streams.append(stream)
         welcome = self.session.welcome
         if welcome is not None and not self._open_feed(welcome):
             self._subscribe(stream)
         self._ask_snapshots()
         return stream
+
+    def follow(self, stream: Stream, channel: str) -> None:
+        """Observe one more channel of those that the stream follows."""
+        assert channel.startswith(stream.follows)
+        if channel not in stream.observers:
+            stream.observers[channel] = Observer(channel, time.monotonic())
+            self._ask_snapshots()
+
+    def leave(self, stream: Stream, channel: str) -> None:
+        """Observe a channel no longer, until there is news of it."""
+        stream.observers.pop(channel, None)
+        for id_ in [
+            id_ for id_, one in self._snapshots.items() if one[0] is stream and one[1] == channel
+        ]:
+            del self._snapshots[id_]
+            self.forget(id_)
 
     def unlisten(self, stream: Stream) -> None:
         """End a stream."""
@@ -128,7 +161,7 @@ class Wire:
             del self._snapshots[id_]
             self.forget(id_)
         if self.subscriber is not None and not self.subscriber.socket.closed:
-            for topic in (*stream.observers, *stream.taps, FEED):
+            for topic in stream.topics:
                 self.subscriber.unsubscribe(topic.encode())
 
     def read(self) -> None:
@@ -210,7 +243,11 @@ class Wire:
         except NoDispatcher:
             return
         except SupervisorError as error:
-            stream.error = error
+            if not channel.startswith(stream.follows):
+                stream.error = error
+            else:
+                self.leave(stream, channel)
+                stream.updates.append(Unknown(channel, str(error)))
         else:
             stream.updates += stream.observers[channel].snapshot(time.monotonic(), snapshot)
 
@@ -228,7 +265,7 @@ class Wire:
 
     def _subscribe(self, stream: Stream) -> None:
         assert self.subscriber is not None
-        for topic in (*stream.observers, *stream.taps, FEED):
+        for topic in stream.topics:
             self.subscriber.subscribe(topic.encode())
 
     def _heard(self, frames: list[bytes]) -> None:
@@ -240,7 +277,12 @@ class Wire:
                 if event.channel == FEED:
                     for observer in stream.observers.values():
                         observer.beat(now, event)
+                    if FEED in stream.taps:
+                        stream.updates.append(News(FEED, event.at, payload_of(event)))
                 elif (found := stream.observers.get(event.channel)) is not None:
+                    stream.updates += found.event(now, event)
+                elif event.channel.startswith(stream.follows):
+                    found = stream.observers[event.channel] = Observer(event.channel, now)
                     stream.updates += found.event(now, event)
                 elif event.channel.startswith(stream.taps):
                     stream.updates.append(News(event.channel, event.at, payload_of(event)))
@@ -257,7 +299,7 @@ class Wire:
     def _ask_snapshots(self) -> None:
         now = time.monotonic()
         for stream in self._streams:
-            for channel, observer in stream.observers.items():
+            for channel, observer in list(stream.observers.items()):
                 if observer.wants_snapshot(now):
                     call = verbs.snapshot(channel)
                     self._snapshots[self.begin(call)] = (stream, channel, call)

@@ -103,6 +103,7 @@ class Config(Section):
         data = self.data_folder.expanduser().absolute()
         password = self.redis.password_file
         log = self.logging.file
+        script = self.monitor.server_command
         return self.model_copy(
             update={
                 "data_folder": data,
@@ -124,6 +125,9 @@ class Config(Section):
                     )
                     for name, experiment in self.experiments.items()
                 },
+                "monitor": self.monitor.model_copy(
+                    update={"server_command": script and beside / script}
+                ),
                 "logging": self.logging.model_copy(update={"file": log and str(data / log)}),
             }
         )
@@ -232,7 +236,10 @@ def check_config(
     except FileProblems as wrong:
         return list(wrong.problems)
     document = load_yaml(find_config(path, environment))
-    named: dict[Location, Path | None] = {("redis", "password_file"): config.redis.password_file}
+    named: dict[Location, Path | None] = {
+        ("redis", "password_file"): config.redis.password_file,
+        ("monitor", "server_command"): config.monitor.server_command,
+    }
     for name, experiment in config.experiments.items():
         if isinstance(experiment.source, FileSource):
             named["experiments", name, "source", "file"] = Path(experiment.source.file)

@@ -293,16 +293,77 @@ class ExperimentSection(Section):
 
 
 class MonitorSection(Section):
-    """The page and the HTTP interface."""
+    """The page, the HTTP interface and the WebSockets."""
 
     address: str = Field("127.0.0.1", description="Address that the monitor binds to.")
     port: Port = Field(5580, description="Port of the page, the HTTP interface and WebSockets.")
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="Further names, as HOST or HOST:PORT, by which browsers reach it, as behind a "
+        "proxy; requests for any other name are refused.",
+    )
+    role: Literal["operator", "viewer"] = Field(
+        "operator", description="What those may do who have not logged in; viewer: only look."
+    )
     viewers_max: Count = Field(
-        500, description="Pages that may be open at a time; further ones are refused."
+        500, description="WebSockets that may be open at a time; further ones are refused."
+    )
+    viewer_channels_max: Count = Field(
+        100, description="Channels that one WebSocket may subscribe to."
     )
     viewer_queue_bytes_max: Bytes = Field(
         4 * 1024 * 1024,
-        description="What may wait for one slow page before it is cut off and starts afresh.",
+        description="What may wait for one slow WebSocket; beyond it one of the subscribe form "
+        "gets merged updates, and any other is closed.",
+    )
+    gather_s: SecondsOrZero = Field(
+        0.05, description="Messages are gathered this long and then sent in one frame."
+    )
+    merge_beyond: Count = Field(
+        200, description="More messages than this are merged for WebSockets of the subscribe form."
+    )
+    retention_s: SecondsOrZero = Field(
+        300.0, description="A channel is kept for this long after its end, and then dropped."
+    )
+    shots_max: Count = Field(
+        10, description="Shots whose channels are kept; the one that was quiet longest goes first."
+    )
+    history_bytes_max: Bytes = Field(
+        32 * 1024 * 1024, description="History of one channel; the oldest messages are cut."
+    )
+    histories_bytes_max: Bytes = Field(
+        256 * 1024 * 1024, description="History of all channels; the longest is cut first."
+    )
+    log_lines_max: Count = Field(5_000, description="Lines kept on the channel `log`.")
+    heartbeats_max: Count = Field(120, description="Heartbeats kept of each server.")
+    median_shots: Count = Field(
+        10, description="The usual duration of an action is the median of so many last shots."
+    )
+    slow_factor: Annotated[float, Field(gt=1, le=1000, strict=True)] = Field(
+        1.5, description="An action that takes so many times its usual duration is shown as slow."
+    )
+    expected_servers: tuple[str, ...] | None = Field(
+        None,
+        description="Servers, as CLASS:ID, that are shown also while they are absent; null: those "
+        "that `up` starts.",
+    )
+    server_command: Path | None = Field(
+        None,
+        description="The site's script that starts, restarts and ends action servers, beside the "
+        "configuration file; null: the one that came with the installation.",
+    )
+    server_command_timeout_s: Seconds = Field(
+        60.0, description="The script is ended when it takes longer."
+    )
+    command_line_timeout_s: Seconds = Field(
+        600.0, description="A custom command is ended when it takes longer; its run goes on."
+    )
+    answer_bytes_max: Bytes = Field(
+        1024 * 1024, description="Output of a script or custom command; the rest is left out."
+    )
+    recodex_zeromq: Endpoint | None = Field(
+        None,
+        description="Address at which ReCodEx's own progress messages are taken; null: none are.",
     )
 
 

@@ -205,17 +205,18 @@ def path_and_shot(given: Sequence[str]) -> tuple[str, str | None, int | None]:
     return given[2], given[0], shot_number(given[1])
 
 
-def console(*, stderr: bool = False) -> Console:
+class _OperatorsConsole(Console):
+    """A console whose broken pipe is `main`'s business, and no failure."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass on the BrokenPipeError under which this is called."""
+        raise BrokenPipeError
+
+
+def console() -> Console:
     """Return a console that shows text as it is: no markup, and not cut off a terminal."""
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(
-        stderr=stderr,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        soft_wrap=False,
-        width=None if stream.isatty() else WIDE,
-    )
+    width = None if sys.stdout.isatty() else WIDE
+    return _OperatorsConsole(markup=False, emoji=False, highlight=False, width=width)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,154 @@
+"""`shotline up` and `shotline demo` as processes: what they start they end, however they end."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from tests.support.stack import DEADLINE_S, Stack, eventually
+
+from shotline.client.supervisor import Supervisor
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Return what runs from a folder: its path is in the command line or the environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            told = [*process.cmdline(), *process.environ().values(), process.cwd()]
+        except psutil.Error:
+            continue
+        own = process.pid == os.getpid() or "pytest" in " ".join(told[:4])
+        if not own and any(str(folder) in text for text in told):
+            found.append(process)
+    return found
+
+
+@contextmanager
+def shotline(folder: Path, *words: str, pace: str = "0") -> Iterator[subprocess.Popen[str]]:
+    """Run `shotline` in a folder; what is left of it is ended afterwards, by pid."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shotline.client.cli", *words],
+        cwd=folder,
+        env={**os.environ, "SHOTLINE_DEMO_PACE": pace, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        for left in [process, *processes_of(folder)]:
+            try:
+                left.kill()
+            except (psutil.Error, OSError):
+                continue
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """Return the output up to the line with `text`; fail when it ends before."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    pytest.fail(f"{text!r} was not said:\n{''.join(lines)}")
+
+
+@pytest.mark.slow
+def test_the_demo_runs_a_whole_shot_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with shotline(tmp_path, "demo") as process:
+        out, _ = process.communicate(timeout=4 * DEADLINE_S)
+        assert process.returncode == 0, out
+        for phase in ("INIT", "PULSE", "STORE"):
+            assert f"of {phase} has begun" in out
+        assert "✗ CAMERA:ARM  Failure" in out
+        assert "it is meant to fail" in out
+        assert "What was not run, and why" in out
+        assert "Logs of the daemons" in out
+        assert "Next commands to try" in out
+        assert processes_of(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_demo_ends_in_order_when_it_is_interrupted(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with shotline(tmp_path, "demo", pace="1") as process:
+        read_until(process, "of INIT has begun")
+        assert len(processes_of(tmp_path)) > 8
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == code, out
+        assert "ended broker" in out
+        assert "Traceback" not in out
+        assert processes_of(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_killed_it_leaves_nothing_behind_either(tmp_path: Path) -> None:
+    with shotline(tmp_path, "demo", pace="1") as process:
+        read_until(process, "of INIT has begun")
+        process.kill()
+        process.wait()
+        eventually(lambda: not processes_of(tmp_path), lambda: str(processes_of(tmp_path)))
+
+
+def up_config(folder: Path) -> Path:
+    """Write a configuration with one server; nothing of it runs yet."""
+    file = folder / "experiment.yaml"
+    file.write_text("experiment: TEST\nphases: {P: 1}\nactions: []\n")
+    return Stack(folder, ("A:1",), {"TEST": file}).config_file
+
+
+def test_up_says_what_is_up_tells_of_what_is_lost_and_ends_the_rest_in_order(
+    tmp_path: Path,
+) -> None:
+    config = up_config(tmp_path)
+    with shotline(tmp_path, "--config", str(config), "up") as process:
+        said = read_until(process, "all are up")
+        order = ["redis", "broker", "dispatcher", "A:1"]
+        places = [said.index(f"up    {name}") for name in order]
+        assert places == sorted(places)
+        clients = yaml.safe_load(config.read_text())["broker"]["clients"]
+        with Supervisor(clients, timeout_s=DEADLINE_S) as shotline_:
+            assert shotline_.status().term >= 1
+        (server,) = [
+            one for one in processes_of(tmp_path) if "shotline.action_server" in one.cmdline()
+        ]
+        server.kill()
+        read_until(process, "LOST  A:1")
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=DEADLINE_S)
+        places = [out.index(f"ended {name}") for name in ("dispatcher", "broker", "redis")]
+        assert places == sorted(places)
+        assert process.returncode == 4
+        assert processes_of(tmp_path) == []
+
+
+def test_up_that_cannot_start_a_daemon_says_why_and_ends_the_others(tmp_path: Path) -> None:
+    config = up_config(tmp_path)
+    settings = yaml.safe_load(config.read_text())
+    settings["experiments"]["TEST"]["source"]["file"] = "nowhere.yaml"
+    settings["broker"]["events"] = "tcp://192.0.2.1:5572"  # an address of nobody's (RFC 5737)
+    settings["security"] = {"insecure": True}
+    config.write_text(yaml.safe_dump(settings))
+    with shotline(tmp_path, "--config", str(config), "up") as process:
+        out, _ = process.communicate(timeout=2 * DEADLINE_S)
+        assert process.returncode == 2, out
+        assert "broker ended with exit status 1" in out
+        assert "192.0.2.1" in out
+        assert "ended redis" in out
+        assert "Traceback" not in out
+        assert processes_of(tmp_path) == []

@@ -6,7 +6,6 @@ dispatcher ever gets of a server is its Register.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -182,11 +181,12 @@ class Registry:
             if candidate.deadline <= now.mono:
                 self._probe_is_over(now, self._by_name[name], candidate)
 
-    def wake_at(self) -> Iterator[float]:
-        """Yield the next deadlines."""
-        if (at := self._watch.wake_at()) is not None:
-            yield at
-        yield from (candidate.deadline for candidate in self._candidates.values())
+    def wake_at(self) -> float | None:
+        """Return the next deadline."""
+        due = self._watch.wake_at()
+        for candidate in self._candidates.values():
+            due = candidate.deadline if due is None else min(due, candidate.deadline)
+        return due
 
     def check(self) -> None:
         """Assert what must hold after every event."""
@@ -271,13 +271,14 @@ class Registry:
         del self._by_name[server.name]
         del self.by_peer[server.peer]
         self._watch.forget(server.peer)
-        self._tell(now, server, LivenessState.LOST, why)
         candidate = self._candidates.pop(server.name, None)
         if candidate is not None:
+            # First: its Register may prove what has become of the old one's attempts.
             self._accept(now, candidate.peer, candidate.register, candidate.body)
-            if candidate.dropped:
-                server = self.by_peer[candidate.peer]
-                self._ask_anew(now, server, "what you sent while your name was checked was dropped")
+        self._tell(now, server, LivenessState.LOST, why)
+        if candidate is not None and candidate.dropped:
+            server = self.by_peer[candidate.peer]
+            self._ask_anew(now, server, "what you sent while your name was checked was dropped")
 
     def _tell(self, now: Instant, server: Server, state: LivenessState, why: str) -> None:
         self._outbox.to_dispatcher(

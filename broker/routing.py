@@ -366,6 +366,8 @@ class Broker:
         elif target in self._registry.by_peer:
             _require(TO_SERVERS, frames)
             self._outbox.forward_to_server(target, frames)
+        elif target.startswith(DISPATCHER_PREFIX):
+            raise MalformedMessage("a dispatcher is not a target")
         elif TO_CLIENTS.issuperset(frames[::2]):
             self._outbox.forward_to_client(target, frames)
         else:

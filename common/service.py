@@ -50,6 +50,7 @@ class Service:
         self._callbacks: dict[Source, Callable[[], None]] = {}
         self._code: int | None = None
         self._wake: Callable[[], float | None] = lambda: None
+        self._due: float | None = None  # what `_wake` said at the end of the last wake-up
         self._tick: Callable[[], None] | None = None
         self._flush: Callable[[], None] | None = None
         self._signals: dict[int, Callable[[], None]] = {
@@ -133,6 +134,7 @@ class Service:
         for number in self._signals:
             signal.signal(number, lambda got, _frame: self._arrived.append(got))
         try:
+            self._due = self._wake()
             while self._code is None:
                 self._once()
         except Exception:
@@ -157,13 +159,12 @@ class Service:
             ended = events & zmq.POLLERR and not events & (zmq.POLLIN | zmq.POLLOUT)
             if ended and self._callbacks.get(source) is callback:
                 self.unwatch(source)
-        if self._tick is not None:
-            deadline = self._wake()
-            if deadline is not None and deadline <= time.monotonic():
-                self._call(self._tick)
+        if self._tick is not None and self._due is not None and self._due <= time.monotonic():
+            self._call(self._tick)
         if self._flush is not None:
             self._call(self._flush)
         self._systemd.keep_alive()
+        self._due = self._wake()
 
     def _call(self, callback: Callable[[], None]) -> None:
         try:
@@ -176,10 +177,12 @@ class Service:
             return 0
         timeout = _IDLE_MS
         now = time.monotonic()
-        for deadline in (self._wake(), self._systemd.due):
+        for deadline in (self._due, self._systemd.due):
             if deadline is not None:
                 # Rounded up: 0.4 ms would be polled as 0, again and again.
-                timeout = min(timeout, max(0, ceil((deadline - now) * 1000)))
+                # "At once" and "never" may come as infinities.
+                wait_s = min(max(deadline - now, 0.0), _IDLE_MS / 1000)
+                timeout = min(timeout, ceil(wait_s * 1000))
         return timeout
 
     def _take_signals(self, descriptor: int) -> None:

@@ -19,6 +19,10 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 DRAIN_MAX: Final = 1000
+# Plain numbers: the arithmetic of zmq's enumerations would cost as much as a frame.
+_NOBLOCK: Final = int(zmq.NOBLOCK)
+_NOBLOCK_MORE: Final = int(zmq.NOBLOCK) | int(zmq.SNDMORE)
+_POLLIN: Final = int(zmq.POLLIN)
 _RECONNECT_MS: Final = 50
 _RECONNECT_MAX_MS: Final = 1000
 _HANDSHAKE_MS: Final = 5000
@@ -125,8 +129,12 @@ class _Endpoint:
         receive = self.socket.recv_multipart
         messages: list[list[bytes]] = []
         try:
-            while len(messages) < limit:
-                messages.append(receive(zmq.NOBLOCK))
+            messages.append(receive(_NOBLOCK))
+            # Mostly one message waits; asking for more is cheaper than the exception. When there
+            # are several, the exception comes once for all of them.
+            if int(self.socket.get(zmq.EVENTS)) & _POLLIN:
+                while len(messages) < limit:
+                    messages.append(receive(_NOBLOCK))
         except zmq.Again:
             pass
         return messages
@@ -167,16 +175,16 @@ class Dealer(_Endpoint):
         at = 0
         try:
             while at < last:
-                send(frames[at], zmq.NOBLOCK | zmq.SNDMORE)
+                send(frames[at], _NOBLOCK_MORE)
                 at += 1
-            send(frames[last], zmq.NOBLOCK)
+            send(frames[last], _NOBLOCK)
         except zmq.Again:
             # A connection that broke between two frames: libzmq drops all frames up to the
             # message's last one, which it must see, or it would drop the next message, too.
             if 0 < at < last:
                 for frame in frames[at + 1 : last]:
-                    send(frame, zmq.NOBLOCK | zmq.SNDMORE)
-                send(frames[last], zmq.NOBLOCK)
+                    send(frame, _NOBLOCK_MORE)
+                send(frames[last], _NOBLOCK)
             return False
         return True
 
@@ -223,7 +231,11 @@ class Router(_Endpoint):
     def send(self, peer: bytes, frames: Sequence[bytes]) -> Delivery:
         """Send one multipart to a peer. What is not SENT never left: that is proof (I1)."""
         try:
-            self.socket.send_multipart((peer, *frames), zmq.NOBLOCK)
+            send = self.socket.send
+            send(peer, _NOBLOCK_MORE)
+            for at in range(len(frames) - 1):
+                send(frames[at], _NOBLOCK_MORE)
+            send(frames[-1], _NOBLOCK)
         except zmq.Again:
             return Delivery.FULL
         except zmq.ZMQError as error:
@@ -255,8 +267,8 @@ class Publisher(_Endpoint):
 
     def send(self, topic: bytes, body: bytes) -> None:
         """Send one message to all subscribers of a prefix of `topic`."""
-        self.socket.send(topic, zmq.NOBLOCK | zmq.SNDMORE)
-        self.socket.send(body, zmq.NOBLOCK)
+        self.socket.send(topic, _NOBLOCK_MORE)
+        self.socket.send(body, _NOBLOCK)
 
 
 class Subscriber(_Endpoint):

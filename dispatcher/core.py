@@ -56,7 +56,7 @@ class Core:
     stored: dict[ShotKey, float] = field(default_factory=dict)  # all stored shots, last use
     newest: dict[str, int] = field(default_factory=dict)  # tree → newest built shot
     current: ShotKey | None = None
-    incarnations: set[str] = field(default_factory=set)  # of servers, ever seen
+    incarnations: set[str] = field(default_factory=set)  # of servers, from before our start
     journal_state: JournalState = "ok"
     journal_text: str = ""
     recovering: bool = True

@@ -53,6 +53,7 @@ class Recovery:
         )
         if core.recovering and self._collect_until is None:
             self._collect_until = core.now + core.settings.recovery_s
+            self._hold_old_runs()
 
     def wake_at(self) -> float | None:
         """Return the next deadline."""
@@ -91,12 +92,11 @@ class Recovery:
         core.recovering = False
         core.fleet.begin(core.now)
         for shot in core.shots.values():
-            last_sign_at = shot.last_record_at
             known = {live.incarnation for live in shot.actions.values() if live.incarnation}
             self._execution.forget_events(shot)
             self._lose_unreported(shot)
             if shot.open_run is not None:
-                self._go_on_or_hold(shot, shot.open_run, last_sign_at, known | core.incarnations)
+                self._go_on_or_hold(shot, shot.open_run, known | core.incarnations)
         core.say("info", f"term {core.term}: reports collected, dispatching")
         self._on_recovered()
 
@@ -112,30 +112,33 @@ class Recovery:
                     proven_dead=False,
                 )
 
-    def _go_on_or_hold(
-        self, shot: Shot, run: Run, last_sign_at: float | None, known: set[str]
-    ) -> None:
+    def _hold_old_runs(self) -> None:
+        """Hold what was left open long ago, before reports of servers give it records of today."""
+        core = self._core
+        for shot in core.shots.values():
+            run = shot.open_run
+            if run is None or run.aborting or run.held is not None:
+                continue
+            last_sign_at = shot.last_record_at
+            age_s = core.wall - (run.opened.time if last_sign_at is None else last_sign_at)
+            if not 0 <= age_s <= core.settings.resume_within_s:
+                self._execution.hold(
+                    shot,
+                    run,
+                    f"the dispatcher was away; the last sign of the run is {age_s:.0f} s old "
+                    f"(goes on by itself within {core.settings.resume_within_s:g} s)",
+                )
+
+    def _go_on_or_hold(self, shot: Shot, run: Run, known: set[str]) -> None:
         core = self._core
         self._execution.drive(shot, run)
         if run.aborting:
             self._execution.abort_run(shot, run, run.aborting)
-            return
-        if run.held is not None:
-            return
-        age_s = core.wall - (last_sign_at if last_sign_at is not None else run.opened.time)
-        seen = any(
+        elif run.held is None and not any(
             server.register.incarnation in known
             for server in core.fleet.servers.values()
             if not server.is_lost
-        )
-        if not 0 <= age_s <= core.settings.resume_within_s:
-            self._execution.hold(
-                shot,
-                run,
-                f"the dispatcher was away; the last sign of the run is {age_s:.0f} s old "
-                f"(goes on by itself within {core.settings.resume_within_s:g} s)",
-            )
-        elif not seen:
+        ):
             self._execution.hold(
                 shot, run, "the dispatcher was away, and no server from before has reported"
             )
@@ -269,7 +272,6 @@ class Recovery:
 
     def _seen(self, server: Server) -> None:
         core, register = self._core, server.register
-        core.incarnations.add(register.incarnation)
         core.put_system(
             ServerSeen(
                 time=core.wall,

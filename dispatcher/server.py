@@ -143,7 +143,7 @@ class DispatcherServer:
             newest=loaded.newest,
             current=loaded.current,
             commands=loaded.commands,
-            incarnations=(),
+            incarnations=loaded.incarnations,
         )
         log.info("term %d: %d shots loaded", loaded.term, len(loaded.shots))
 

@@ -187,6 +187,7 @@ class Loaded:
     current: ShotKey | None = None  # the current pulse (D16)
     stored: tuple[StoredShot, ...] = ()  # all shots, the one unused for longest first
     commands: tuple[CommandDone, ...] = ()  # the last ones, oldest first (D15)
+    incarnations: frozenset[str] = frozenset()  # of the servers when they were last seen
     warnings: tuple[str, ...] = ()  # what is wrong with Redis's settings, in words
 
 

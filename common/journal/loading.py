@@ -3,6 +3,7 @@
 Everything here blocks; nothing of it runs while shots do.
 """
 
+import contextlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -25,7 +26,14 @@ from shotline.common.journal.link import (
 )
 from shotline.common.journal.projection import COMMIT_SCRIPT, claim_arguments, commit_arguments
 from shotline.common.journal.spill import SpillFile
-from shotline.common.records import CommandDone, ShotKey, ShotRecord, decode_records
+from shotline.common.records import (
+    CommandDone,
+    ServerSeen,
+    ShotKey,
+    ShotRecord,
+    decode_record,
+    decode_records,
+)
 
 _PAGE = 200
 
@@ -111,8 +119,19 @@ def read_everything(
         current=current,
         stored=stored,
         commands=_read_commands(connection, commands_max),
+        incarnations=_read_incarnations(connection),
         warnings=tuple(warnings),
     )
+
+
+def _read_incarnations(connection: Connection) -> frozenset[str]:
+    found = set()
+    for _, body in pairs(ask(connection, "HGETALL", layout.SERVERS)):
+        with contextlib.suppress(ValueError):  # it is for people, who may have put notes there
+            record = decode_record(body)
+            if isinstance(record, ServerSeen):
+                found.add(record.incarnation)
+    return frozenset(found)
 
 
 def _read_shot(connection: Connection, shot: ShotKey) -> LoadedShot:

@@ -123,13 +123,13 @@ def test_a_silent_server_is_replaced_and_lost_at_once(world: World) -> None:
     assert world.got(new, Registered)
     heard = [m for _, m in world.read(DISPATCHER) if isinstance(m, Liveness | Register)]
     assert heard == [
+        register(incarnation="y"),  # first, since it may prove that what the old one ran is dead
         Liveness(
             server="SRV_A:1",
             incarnation="x",
             state=LivenessState.LOST,
             why="a new incarnation registered",
         ),
-        register(incarnation="y"),
     ]
     world.server(old, beat())
     assert world.kinds(old) == ["probe", "register_anew"]

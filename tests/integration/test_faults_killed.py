@@ -1,0 +1,296 @@
+"""Each daemon, and Redis, killed by SIGKILL in the middle of a phase and started again.
+
+The one who waits for the phase gets its end, every action was started once, and the end is
+journalled once (I1, I2, I5, I9, DESIGN §5).
+"""
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.support.faults import (
+    CONDITION_FALSE,
+    DOING,
+    LOST,
+    NO_SERVER,
+    PENDING,
+    SUCCESS,
+    Pulse,
+    action,
+    each_once,
+    ends_of,
+    journal_is,
+    liveness_of,
+    shotline_command,
+    stack_of,
+)
+from tests.support.stack import Stack, eventually
+
+from shotline.client.errors import RunHeld
+
+ACTIONS = (
+    action("A_FIRST", "A", 1, gate="a"),
+    action("A_NEXT", "A", 2),
+    action("B_FIRST", "B", 1, gate="b"),
+    action("B_AFTER", "B", "A_FIRST"),
+)
+ALL = ("A_FIRST", "A_NEXT", "B_FIRST", "B_AFTER")
+ALL_GOOD = dict.fromkeys(ALL, SUCCESS)
+LOST_SOON: dict[str, object] = {
+    "broker": {"server_lost_s": 2.0},
+    "dispatcher": {"server_grace_s": 1.0},
+}
+
+
+def small_stack(folder: Path, settings: dict[str, object] | None = None) -> Stack:
+    return stack_of(folder, ("A:1", "B:1"), *ACTIONS, settings=settings)
+
+
+def recovered(stack: Stack) -> None:
+    stack.wait_until(
+        lambda status: (
+            not status.recovering
+            and liveness_of(status, "A:1") == liveness_of(status, "B:1") == "alive"
+        )
+    )
+
+
+def test_dispatcher_killed_while_actions_run(tmp_path: Path) -> None:
+    with small_stack(tmp_path) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_started("A_FIRST", "B_FIRST")
+        stack.dispatcher.kill()
+        pulse.open("a")  # ends while nobody is there to hear of it
+        eventually(lambda: pulse.ends()["A_FIRST"] == 1)
+        stack.restart(stack.dispatcher)
+        recovered(stack)
+        assert pulse.action("B_FIRST").last.state == "DOING"
+        pulse.open("b")
+        result = report.result()
+        assert result.ok
+        assert ends_of(result.actions) == ALL_GOOD
+        assert pulse.starts() == each_once(*ALL)
+        assert pulse.runs_ended() == [1]
+
+
+def test_dispatcher_killed_twice_and_again_in_its_recovery(tmp_path: Path) -> None:
+    with small_stack(tmp_path) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_started("A_FIRST", "B_FIRST")
+        for _ in range(2):
+            stack.dispatcher.kill()
+            stack.restart(stack.dispatcher)  # serves, and collects reports
+        recovered(stack)
+        pulse.open("a", "b")
+        result = report.result()
+        assert ends_of(result.actions) == ALL_GOOD
+        assert pulse.starts() == each_once(*ALL)
+        assert pulse.runs_ended() == [1]
+
+
+def test_broker_killed_while_actions_run(tmp_path: Path) -> None:
+    with small_stack(tmp_path) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_started("A_FIRST", "B_FIRST")
+        stack.broker.kill()
+        pulse.open("a")
+        eventually(lambda: pulse.ends()["A_FIRST"] == 1)
+        stack.restart(stack.broker)
+        pulse.open("b")
+        result = report.result()
+        assert ends_of(result.actions) == ALL_GOOD
+        assert pulse.starts() == each_once(*ALL)
+        assert pulse.runs_ended() == [1]
+
+
+def test_broker_and_dispatcher_killed_together(tmp_path: Path) -> None:
+    with small_stack(tmp_path) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_started("A_FIRST", "B_FIRST")
+        stack.broker.kill()
+        stack.dispatcher.kill()
+        pulse.open("a")
+        stack.restart(stack.dispatcher)
+        stack.restart(stack.broker)
+        recovered(stack)
+        pulse.open("b")
+        assert ends_of(report.result().actions) == ALL_GOOD
+        assert pulse.starts() == each_once(*ALL)
+        assert pulse.runs_ended() == [1]
+
+
+def test_server_killed_and_started_again_proves_that_its_action_is_dead(tmp_path: Path) -> None:
+    with small_stack(tmp_path) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_doing("A_FIRST", "B_FIRST")
+        stack["A:1"].kill()
+        stack.restart(stack["A:1"])
+        pulse.wait_started("A_NEXT")  # on the new incarnation
+        pulse.open("a", "b")
+        result = report.result()
+        assert ends_of(result.actions) == {
+            "A_FIRST": LOST,
+            "A_NEXT": SUCCESS,
+            "B_FIRST": SUCCESS,
+            "B_AFTER": CONDITION_FALSE,
+        }
+        assert not result.action("A_FIRST").last.outcome_unknown
+        assert pulse.starts() == each_once("A_FIRST", "A_NEXT", "B_FIRST")
+        assert pulse.ends()["A_FIRST"] == 0, "its process went with its server"
+        assert pulse.runs_ended() == [1]
+        # What is proven dead is run again without being asked twice (D10).
+        with stack.supervisor() as shotline:
+            again = shotline.dispatch("A_FIRST", *pulse.key)
+        assert again.action("A_FIRST").last.attempt == 2
+        assert ends_of(again.actions)["A_FIRST"] == SUCCESS
+        assert pulse.starts()["A_FIRST"] == 2
+
+
+def test_server_killed_for_good(tmp_path: Path) -> None:
+    with small_stack(tmp_path, LOST_SOON) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_doing("A_FIRST", "B_FIRST")
+        stack["A:1"].kill()
+        stack.wait_until(lambda status: liveness_of(status, "A:1") == "lost")
+        pulse.open("b")
+        result = report.result()
+        assert ends_of(result.actions) == {
+            "A_FIRST": LOST,
+            "A_NEXT": NO_SERVER,
+            "B_FIRST": SUCCESS,
+            "B_AFTER": CONDITION_FALSE,
+        }
+        lost = result.action("A_FIRST").last
+        assert lost.outcome_unknown
+        assert "may have run" in lost.reason
+        assert pulse.starts() == each_once("A_FIRST", "B_FIRST")
+        assert pulse.runs_ended() == [1]
+
+
+def test_killed_server_leaves_other_servers_of_its_class_alone(tmp_path: Path) -> None:
+    actions = [action(f"A_{n}", "A", 1, gate=f"gate{n}") for n in range(4)]
+    with stack_of(tmp_path, ("A:1", "A:2"), *actions, settings=LOST_SOON) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        eventually(lambda: sum(pulse.starts().values()) == 2)
+        first, second = sorted(pulse.starts(), key=lambda name: pulse.action(name).last.server)
+        pulse.wait_doing(first, second)
+        stack["A:1"].kill()
+        pulse.open(*(f"gate{n}" for n in range(4)))
+        result = report.result()
+        expected = {f"A_{n}": SUCCESS for n in range(4)} | {first: LOST}
+        assert ends_of(result.actions) == expected
+        assert pulse.starts() == each_once(*expected)
+        assert {view.last.server for view in result.actions if view.name != first} == {"A:2"}
+        assert pulse.runs_ended() == [1]
+
+
+def test_redis_killed_and_started_again_with_its_data(tmp_path: Path) -> None:
+    with small_stack(tmp_path) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_started("A_FIRST", "B_FIRST")
+        stack.redis.kill()
+        stack.wait_until(journal_is("degraded"))
+        code, shown = shotline_command(stack, "status")
+        assert code == 0
+        assert "DEGRADED" in shown.upper()
+        pulse.open("a", "b")
+        result = report.result()  # the shot goes on without Redis (I9)
+        assert ends_of(result.actions) == ALL_GOOD
+        stack.redis.start()
+        status = stack.wait_until(journal_is("ok"))
+        assert status.journal == "ok"
+        assert "DEGRADED" not in shotline_command(stack, "status")[1].upper()
+        assert pulse.starts() == each_once(*ALL)
+        assert pulse.runs_ended() == [1]
+        assert pulse.ends_by_name() == ALL_GOOD
+
+
+def test_redis_and_dispatcher_killed_while_the_spill_file_holds_the_run(tmp_path: Path) -> None:
+    with small_stack(tmp_path) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_started("A_FIRST", "B_FIRST")
+        stack.redis.kill()
+        stack.wait_until(journal_is("degraded"))
+        pulse.open("a")
+        pulse.wait_started("A_NEXT", "A_FIRST")
+        eventually(lambda: pulse.ends_by_name()["A_NEXT"] == SUCCESS)
+        stack.dispatcher.kill()
+        stack.redis.start()
+        stack.restart(stack.dispatcher)  # reads Redis and the spill file
+        recovered(stack)
+        assert pulse.ends_by_name() == {
+            "A_FIRST": SUCCESS,
+            "A_NEXT": SUCCESS,
+            "B_FIRST": DOING,
+            "B_AFTER": PENDING,
+        }
+        pulse.open("b")
+        assert ends_of(report.result().actions) == ALL_GOOD
+        assert pulse.starts() == each_once(*ALL)
+        assert pulse.runs_ended() == [1]
+
+
+@pytest.mark.parametrize("back_before_the_end", [True, False])
+def test_redis_stopped_for_seconds(tmp_path: Path, *, back_before_the_end: bool) -> None:
+    with small_stack(tmp_path) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_started("A_FIRST", "B_FIRST")
+        redis_pid = stack.redis.pid
+        assert redis_pid is not None
+        os.kill(redis_pid, signal.SIGSTOP)
+        try:
+            pulse.open("a")  # its result is in the commit that Redis does not take
+            stack.wait_until(journal_is("degraded"))
+            pulse.wait_started("A_NEXT")
+            if not back_before_the_end:
+                pulse.open("b")
+                assert ends_of(report.result().actions) == ALL_GOOD
+        finally:
+            os.kill(redis_pid, signal.SIGCONT)
+        stack.wait_until(journal_is("ok"))
+        pulse.open("b")
+        assert ends_of(report.result().actions) == ALL_GOOD
+        assert pulse.starts() == each_once(*ALL)
+        assert pulse.runs_ended() == [1]
+
+
+def test_everything_killed_at_once(tmp_path: Path) -> None:
+    with small_stack(tmp_path) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_doing("A_FIRST", "B_FIRST")
+        for daemon in stack.daemons.all:
+            daemon.kill()
+        stack.redis.kill()
+        stack.redis.start()
+        for daemon in stack.daemons.all:
+            stack.restart(daemon)
+        recovered(stack)
+        # No server reports an incarnation from before, so nothing starts by itself (DESIGN §5).
+        with pytest.raises(RunHeld):
+            report.result()
+        assert pulse.starts() == each_once("A_FIRST", "B_FIRST")
+        assert pulse.ends() == Counter()
+        assert pulse.ends_by_name() == {
+            "A_FIRST": LOST,
+            "A_NEXT": PENDING,
+            "B_FIRST": LOST,
+            "B_AFTER": CONDITION_FALSE,
+        }
+        with stack.supervisor() as shotline:
+            shotline.resume(*pulse.key)
+            eventually(lambda: pulse.runs_ended() == [1])
+        assert pulse.ends_by_name()["A_NEXT"] == SUCCESS
+        assert pulse.starts() == each_once("A_FIRST", "B_FIRST", "A_NEXT")

@@ -59,6 +59,8 @@ class Board:
                 self.stale_s = None
                 for path, fraction, text in event.progress:
                     self._progress(path, fraction, text)
+                for path, text in event.waits:
+                    self._waits(path, text)
                 for record in event.records:
                     self._apply(record)
                 return list(event.records)
@@ -180,7 +182,14 @@ class Board:
                 run=run.run,
                 attempt=action.last.attempt,
             )
-            self.actions[path] = action.model_copy(update={"last": pending, "failed": False})
+            self.actions[path] = action.model_copy(
+                update={"last": pending, "failed": False, "waits_for": ""}
+            )
+
+    def _waits(self, path: str, text: str) -> None:
+        action = self.actions.get(path)
+        if action is not None:
+            self.actions[path] = action.model_copy(update={"waits_for": text})
 
     def _progress(self, path: str, fraction: float, text: str) -> None:
         action = self.actions.get(path)

@@ -215,10 +215,11 @@ def decode_result(data: bytes | str) -> AnyResult:
 
 
 class ShotEvent(Model):
-    """Payload on `shot/TREE/SHOT`: journal records, or a running action's progress."""
+    """Payload on `shot/TREE/SHOT`: journal records, progress, or what pending actions wait for."""
 
     records: tuple[Annotated[Record, Field(discriminator="type")], ...] = ()
     progress: tuple[tuple[str, float, str], ...] = ()  # path, fraction, text
+    waits: tuple[tuple[str, str], ...] = ()  # path, text
 
 
 class OutputEvent(Model):

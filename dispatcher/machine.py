@@ -59,6 +59,7 @@ from shotline.dispatcher.link import Link
 from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.results import Results
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.dispatcher.waits import Waits
 from shotline.trees.options import DispatchOptions
 
 
@@ -80,6 +81,7 @@ class Dispatcher:
         self.desk = self.commands.desk
         self.recovery = Recovery(self.core, self.execution, self.desk.take_early)
         self.link = Link(self.core)
+        self.waits = Waits(self.core, self.answers)
         self._feed_at = instant.mono
         self._say_on_feed: list[tuple[float, str, str, str]] = []
 
@@ -159,6 +161,7 @@ class Dispatcher:
             self.link.wake_at(),
             self._feed_at,
             self.recovery.wake_at(),
+            self.waits.wake_at(),
             core.servers_due,
             None if core.recovering else core.fleet.wake_at(core.settings.server_grace_s),
         ]
@@ -169,6 +172,7 @@ class Dispatcher:
         self.link.tick()
         self.desk.clock_offset_s = self.link.clock_offset_s
         self.recovery.tick()
+        self.waits.tick()
         if core.servers_due is not None and core.now >= core.servers_due:
             core.publish_servers()
         if core.now >= self._feed_at:

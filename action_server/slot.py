@@ -1,4 +1,4 @@
-"""One slot of the action server: its state, what runs in it, its deadlines; and the settings of all.
+"""One slot of the action server: its state, what runs in it, its deadlines; and all settings.
 
 Records only; what changes them is `slots`. Pure.
 """
@@ -62,15 +62,18 @@ class Run:
     is_start_sent: bool = False
     flush_at: float | None = None
     progress: tuple[float, str] | None = None
-    progress_at: float = float("-inf")  # not sent again before
+    progress_at: float = 0.0  # not sent again before
 
     @property
     def attempt(self) -> AttemptId:
+        """Which attempt it is."""
         return self.dispatch.attempt
 
 
 @dataclass(slots=True)
 class Slot:
+    """A worker process with its process group, and what runs in it."""
+
     index: int
     state: SlotState = SlotState.STARTING
     run: Run | None = None
@@ -84,5 +87,6 @@ class Slot:
     pid: int = 0
 
     def deadlines(self) -> tuple[float | None, ...]:
+        """Return when something about the worker itself is due."""
         retry_at = self.retry_at if self.state is SlotState.BROKEN else None
         return (self.ready_by, self.kill_at, self.give_up_at, retry_at)

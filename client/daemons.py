@@ -218,6 +218,10 @@ class Daemons:
 
     def _stop_together(self, daemons: Sequence[Daemon], tell: Callable[[str], None]) -> None:
         running = [daemon for daemon in daemons if daemon.running]
+        for daemon in daemons:
+            if daemon not in running and daemon.exit_status is not None:
+                status = daemon.exit_status
+                tell(f"{daemon.name} by itself before, exit status {status}; see {daemon.log_file}")
         for daemon in running:
             daemon.signal(signal.SIGTERM)
             daemon.signal(signal.SIGCONT)

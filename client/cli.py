@@ -88,6 +88,7 @@ def main() -> None:
         code = run_completion_or(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt:
+        click.echo("shotline: interrupted", err=True)
         code = INTERRUPTED
     except Terminated:
         code = TERMINATED

@@ -22,7 +22,7 @@ from shotline.common.views import AnyResult
 P = ParamSpec("P")
 T = TypeVar("T")
 
-WIDE: Final = 240  # of what is not a terminal: files and pipes are not cut at 80 columns
+WIDE: Final = 10_000  # of what is not a terminal: there a row is a line, however long
 _SHOT_NAME: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*)/([-−]?\d+)")
 _NEGATIVE: Final = re.compile(r"-\d+")
 _MINUS: Final = "−"  # stands for the sign of a negative word while click looks for options

@@ -54,6 +54,7 @@ def watch(given: tuple[str, ...], until_end: bool) -> None:  # noqa: FBT001
     """Show a shot's actions live, until Ctrl-C; without a terminal a line per transition."""
     with options_of().supervisor() as shotline:
         tree, shot = named_shot(shotline, given)
+        shotline.actions(tree, shot)  # refused in words, and read back where it is an old one
         if options_of().json:
             _watch_json(shotline, tree, shot)
             return

@@ -70,6 +70,17 @@ def table(*headers: str, rows: Iterable[Sequence[Text | str]]) -> Table:
     return made
 
 
+def put(out: Console, drawn: Table) -> None:
+    """Print a table; off a terminal without the spaces at the ends of its lines."""
+    if out.is_terminal:
+        out.print(drawn)
+        return
+    with out.capture() as captured:
+        out.print(drawn)
+    for line in captured.get().splitlines():
+        out.out(line.rstrip(), highlight=False)
+
+
 def action_rows(
     out: Console, actions: Iterable[ActionView], now: float
 ) -> Iterable[Sequence[Text | str]]:
@@ -106,7 +117,7 @@ def show_report(out: Console, result: AnyResult) -> None:
 def _print_actions(out: Console, actions: Sequence[ActionView]) -> None:
     if actions:
         headers = ("", "ACTION", "CLASS", "PHASE", "WHEN", "STATE", "TIME", "DETAILS")
-        out.print(table(*headers, rows=action_rows(out, actions, time.time())))
+        put(out, table(*headers, rows=action_rows(out, actions, time.time())))
 
 
 def show_servers(out: Console, result: AnyResult) -> None:
@@ -130,7 +141,7 @@ def _print_servers(out: Console, servers: Sequence[ServerView]) -> None:
         )
         for server in servers
     )
-    out.print(table("", "SERVER", "STATE", "BUSY", "HOST:PID", "DETAILS", rows=rows))
+    put(out, table("", "SERVER", "STATE", "BUSY", "HOST:PID", "DETAILS", rows=rows))
 
 
 def _liveness(server: ServerView) -> str:
@@ -201,7 +212,7 @@ def show_story(out: Console, result: AnyResult) -> None:
             out.print(Text(f"  {name}: {plain(value)}"))
     out.print()
     rows = ((moment(record.time), *_told(record)) for record in result.records)
-    out.print(table("WHEN", "WHAT", "HOW", rows=rows))
+    put(out, table("WHEN", "WHAT", "HOW", rows=rows))
 
 
 def _told(record: Record) -> tuple[str, str]:

@@ -68,8 +68,16 @@ class Stream:
         self.topics = (*channels, *taps, *follows, FEED)
         self.taps = taps
         self.follows = follows
-        self.updates: deque[Update] = deque(maxlen=UPDATES_MAX)
+        self.updates: deque[Update] = deque()
         self.error: SupervisorError | None = None
+
+    def put(self, updates: list[Update]) -> None:
+        """Keep updates for whoever takes them; one who is too slow begins with the whole again."""
+        self.updates += updates
+        if len(self.updates) > UPDATES_MAX:
+            self.updates.clear()
+            for observer in self.observers.values():
+                observer.refresh()
 
 
 class Wire:
@@ -249,7 +257,7 @@ class Wire:
                 self.leave(stream, channel)
                 stream.updates.append(Unknown(channel, str(error)))
         else:
-            stream.updates += stream.observers[channel].snapshot(time.monotonic(), snapshot)
+            stream.put(stream.observers[channel].snapshot(time.monotonic(), snapshot))
 
     def _open_feed(self, welcome: Welcome) -> bool:
         """Connect to the feed and subscribe for all streams, unless that was done."""
@@ -280,12 +288,12 @@ class Wire:
                     if FEED in stream.taps:
                         stream.updates.append(News(FEED, event.at, payload_of(event)))
                 elif (found := stream.observers.get(event.channel)) is not None:
-                    stream.updates += found.event(now, event)
+                    stream.put(found.event(now, event))
                 elif event.channel.startswith(stream.follows):
                     found = stream.observers[event.channel] = Observer(event.channel, now)
-                    stream.updates += found.event(now, event)
+                    stream.put(found.event(now, event))
                 elif event.channel.startswith(stream.taps):
-                    stream.updates.append(News(event.channel, event.at, payload_of(event)))
+                    stream.put([News(event.channel, event.at, payload_of(event))])
         except (MalformedMessage, ValueError) as error:
             self.malformed += 1
             log.warning("the feed of %s carried what is no event: %s", self.address, error)
@@ -293,7 +301,7 @@ class Wire:
     def _tick_streams(self, now: float) -> None:
         for stream in self._streams:
             for observer in stream.observers.values():
-                stream.updates += observer.tick(now)
+                stream.put(observer.tick(now))
         self._ask_snapshots()
 
     def _ask_snapshots(self) -> None:

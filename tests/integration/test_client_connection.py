@@ -303,6 +303,21 @@ def test_a_feed_that_has_stopped_says_so_and_goes_on_with_the_whole() -> None:
         feed.broker.close()
 
 
+def test_who_is_too_slow_begins_with_the_whole_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shotline.client.wire.UPDATES_MAX", 5)
+    feed = Feed()
+    try:
+        with supervisor(feed.broker) as shotline, shotline.events("log") as stream:
+            until_whole(stream, feed, 0)
+            for number in range(20):
+                feed.broker.publish("log", line(str(number)))
+            until_whole(stream, feed, 20)
+            feed.broker.publish("log", line("after"))
+            assert text_of(stream.get(DEADLINE_S)) == "after"
+    finally:
+        feed.broker.close()
+
+
 def test_events_of_something_unknown_are_refused() -> None:
     handler = always(Outcome.REFUSED, "there is no shot TEST/7")
     with (

@@ -215,7 +215,7 @@ class DispatcherSection(Section):
         10_000, description="Answered commands whose repetition gets the same answer."
     )
     shots_loaded_max: Count = Field(
-        20, description="Shots held in memory; closed ones beyond it are read again when needed."
+        5, description="Shots held in memory; closed ones beyond it are read again when needed."
     )
 
 

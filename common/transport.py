@@ -111,8 +111,8 @@ class _Endpoint:
         return bound.rstrip(b"\0").decode() if isinstance(bound, bytes) else address
 
     def close(self) -> None:
-        """Close the socket; what was not sent yet is dropped."""
-        self.socket.close(0)
+        """Close the socket; what was not sent yet is dropped, unless its `linger` was raised."""
+        self.socket.close()
 
     def __enter__(self) -> Self:
         return self

@@ -38,6 +38,9 @@ def main(redis: str | None, config: Path | None, broker: str | None, log_level: 
         configure_logging("dispatcher", settings.logging)
         server = DispatcherServer(settings, Service("dispatcher"))
         code = server.run()
+        while server.claim_above is not None:
+            server = DispatcherServer(settings, Service("dispatcher"), server.claim_above)
+            code = server.run()
     except (ConfigError, JournalError, OSError) as error:
         sys.exit(f"shotline-dispatcher: {error}")
     sys.exit(code)

@@ -12,9 +12,9 @@ from shotline.common.journal import EncodedCommit
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
 from shotline.common.records import GlobalRecord, ShotKey, ShotRecord
-from shotline.common.views import ServersEvent
+from shotline.common.views import LogEvent, ServersEvent
 from shotline.dispatcher.effects import Effect, JournalState, Say, ToPeer
-from shotline.dispatcher.feed import SERVERS, Feed
+from shotline.dispatcher.feed import LOG, SERVERS, Feed
 from shotline.dispatcher.fleet import Fleet, Server
 from shotline.dispatcher.ledger import Ledger
 from shotline.dispatcher.shots import Run, Shot
@@ -107,8 +107,10 @@ class Core:
         self._leaving.append(effect)
 
     def say(self, level: Literal["info", "warning", "error"], text: str) -> None:
-        """Write a line to the dispatcher's log."""
+        """Write a line to the dispatcher's log, and to the observers of all logs."""
         self._leaving.append(Say(level, text))
+        payload = LogEvent(lines=((self.wall, level, "dispatcher", text),)).model_dump_json()
+        self.after(self.feed.publish(LOG, self.wall, payload.encode()))
 
     def take_effects(self) -> list[Effect]:
         """Return what leaves at once, and forget it."""

@@ -123,10 +123,11 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """End the process."""
+    """End the process; with `claim_above` begin again at once, with a term above it."""
 
     code: int
     why: str
+    claim_above: int | None = None
 
 
 Effect = (

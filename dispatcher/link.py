@@ -61,14 +61,13 @@ class Link:
         return True
 
     def refused(self, refused: ClaimRefused) -> None:
-        """A term at least as high was seen: start again above it, or end where it is in use."""
-        self._core.at_once(
-            Exit(
-                75,
-                f"the broker has seen term {refused.highest}, ours is {self._core.term}; "
-                "starting again with a higher one",
-            )
-        )
+        """A term at least as high was seen: begin again above it, or end where it is in use."""
+        seen = f"the broker has seen term {refused.highest}, ours is {self._core.term}"
+        if refused.live:
+            self._core.at_once(Exit(0, f"{seen}; another dispatcher has taken over"))
+        else:
+            again = Exit(0, f"{seen}; beginning again above it", claim_above=refused.highest)
+            self._core.at_once(again)
 
     def pong(self, pong: Pong) -> None:
         """Take a heartbeat's answer: the broker's clock, and whether it still knows us."""

@@ -151,7 +151,8 @@ class Dispatcher:
             case BrokerGone():
                 self.link.gone()
             case StopAsked():
-                core.after(Exit(0, "asked to end"))
+                leave = core.at_once if core.journal_state == "stopped" else core.after
+                leave(Exit(0, "asked to end"))
         return []
 
     def wake_at(self) -> float | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shotline.common import commands as c
-from shotline.common.actions import Cause
+from shotline.common.actions import ActionState, Cause
 from shotline.common.messages import Outcome
 from shotline.common.records import NodeRead, RunKind, RunOutcome
 from shotline.dispatcher.desk import Answer, Asked, Refused
@@ -106,6 +106,11 @@ class Runs:
         if run.ended.outcome is RunOutcome.ABORTED:
             text = f"{name} was aborted: {run.ended.reason}"
             return Answer(Outcome.FAILED, text, report, notices)
+        if run.opened.kind is RunKind.SINGLE:
+            asked = report.actions[0]
+            if asked.last.state is ActionState.NOT_DISPATCHED:
+                text = f"{asked.path} was not run: {asked.last.reason}"
+                return Answer(Outcome.FAILED, text, report, notices)
         if failed:
             text = f"{name} is over; {len(failed)} failed: {', '.join(failed[:20])}"
             return Answer(Outcome.FAILED, text, report, notices)
@@ -148,7 +153,10 @@ class Runs:
                     Outcome.FAILED, f"{path} was not dispatched: it cannot be read: {done.error}"
                 )
             self._refuse_dispatch(shot, path, command)
+            before = shot.actions[path]
             self._core.put(shot, NodeRead(time=self._core.wall, node=done.nodes[0]))
+            if shot.actions[path] != before:  # switched on or off since the table was built
+                self._core.put(shot, shot.actions[path])
             cause, reason = shot.table.initial(path, even_if_off=command.even_if_off)
             if cause is Cause.OFF:
                 raise Refused(f"{path} is off ({reason}); --even-if-off dispatches it all the same")

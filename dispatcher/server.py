@@ -59,12 +59,15 @@ log = logging.getLogger(__name__)
 
 _LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _LOAD_S: Final = 5.0
+_LINGER_MS: Final = 1000
 
 
 class DispatcherServer:
     """The process. `run` waits for Redis, claims a term, loads, and serves."""
 
-    def __init__(self, config: Config, service: Service) -> None:
+    def __init__(self, config: Config, service: Service, claim_above: int = 0) -> None:
+        self.claim_above: int | None = None  # after `run`: begin again with a term above this
+        self._term_above = claim_above
         self._config = config
         self._service = service
         self._events: list[MachineEvent] = []
@@ -105,18 +108,22 @@ class DispatcherServer:
         finally:
             self._trees.close()
             self._journal.close()
+            self._dealer.socket.linger = _LINGER_MS  # the last replies leave
             self._dealer.close()
             self._context.term()
 
     def _load(self) -> None:
         loaded = self._load_when_redis_is_there()
+        term = loaded.term
+        if term <= self._term_above:
+            term = self._journal.claim_term(self._term_above)
         for warning in loaded.warnings:
             log.warning("%s", warning)
         section, broker = self._config.dispatcher, self._config.broker
         experiments = self._config.experiments
         self._machine = Dispatcher(
             self._service.instant(),
-            loaded.term,
+            term,
             Settings(
                 name=f"{socket.gethostname()}:{os.getpid()}",
                 host=socket.gethostname(),
@@ -145,7 +152,7 @@ class DispatcherServer:
             commands=loaded.commands,
             incarnations=loaded.incarnations,
         )
-        log.info("term %d: %d shots loaded", loaded.term, len(loaded.shots))
+        log.info("term %d: %d shots loaded", term, len(loaded.shots))
 
     def _load_when_redis_is_there(self) -> j.Loaded:
         """Wait for Redis as long as it takes: without it nobody knows what was running."""
@@ -284,6 +291,7 @@ class DispatcherServer:
             self._dealer.send(published)
         if ends is not None:
             log.info("the dispatcher ends: %s", ends.why)
+            self.claim_above = ends.claim_above
             self._service.stop(ends.code)
 
     def _send(self, target: bytes, messages: list[Message]) -> None:

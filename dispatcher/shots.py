@@ -96,7 +96,7 @@ class Shot:
             case TableBuilt():
                 self._table_built(record)
             case NodeRead():
-                self.table = self.table.with_node(record.node)
+                self._node_read(record)
             case RunOpened():
                 self._run_opened(record)
             case RunEnded():
@@ -150,6 +150,12 @@ class Shot:
         for node in self.table.actions:
             path = node.path
             self.actions[path] = self._classified(path, before.get(path), record.time)
+
+    def _node_read(self, record: NodeRead) -> None:
+        path = record.node.path
+        self.table = self.table.with_node(record.node)
+        if self.open_run is None or path not in self.open_run.paths:
+            self.actions[path] = self._classified(path, self.actions.get(path), record.time)
 
     def _classified(self, path: str, live: Transition | None, time: float) -> Transition:
         """Return the live state of an action after its node was read, kept where it may be."""

@@ -117,6 +117,7 @@ class BrokerDaemon(Daemon):
                 back = UnsentToServer(effect.peer, effect.frames, effect.returnable, False)
             if back is not None:
                 pending += self.machine.handle(self.world.instant, back)  # type: ignore[arg-type]
+        self.machine.check()
         self._timer.set(self.machine.wake_at())
 
 

@@ -297,6 +297,8 @@ class ActionServer:
 
     def _drain(self, slot: int) -> None:
         """Read what the pipes still hold, also of a parked slot."""
+        if not self._workers[slot].has_output():  # most often: one question instead of three
+            return
         self._read_progress(slot)
         for stream in self._workers[slot].streams:
             self._read_stream(slot, stream, _DRAIN_MAX)

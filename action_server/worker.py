@@ -9,6 +9,7 @@ worker's death signal; and the next incarnation (`leftovers`).
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -65,6 +66,9 @@ class Worker:
         self.streams: dict[int, int] = {STDOUT: output[0], STDERR: errors[0]}
         self.progress = progress[0]
         self._lifeline = lifeline[1]
+        self._output = select.poll()
+        for reading in (self.progress, *self.streams.values()):
+            self._output.register(reading, select.POLLIN)
         self._unsent = bytearray()
         self._unpacker = Unpacker()
         self._rest_of_report = b""
@@ -110,8 +114,14 @@ class Worker:
             if not data:
                 return frames, True
             frames += self._unpacker.feed(data)
+            if len(data) < READ_BYTES:  # that was all; asking again costs as much as the answer
+                return frames, False
             if len(data) < READ_BYTES:  # that was all
                 return frames, False
+
+    def has_output(self) -> bool:
+        """Return whether a stream or the channel of progress has something to read, or its end."""
+        return bool(self._output.poll(0))
 
     def read(self, stream: int) -> bytes | None:
         """Return bytes of a stream: None when there are none now, empty at its end."""

@@ -73,7 +73,6 @@ def main(arguments: list[str]) -> int:
     """Serve jobs until the server closes the control channel. Arguments: three descriptors."""
     control_descriptor, lifeline, progress_descriptor = map(int, arguments)
     kernel.kill_group_when_closed(lifeline)
-    kernel.die_with_parent()
     kernel.adopt_orphans()
     kernel.buffer_c_output_by_lines()
     for descriptor in (control_descriptor, lifeline):

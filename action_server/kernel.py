@@ -1,4 +1,4 @@
-"""What we ask of the Linux kernel beyond Python's `os`: death signals, subreapers, pipe sizes.
+"""What we ask of the Linux kernel beyond Python's `os`: lifelines, subreapers, pipe sizes.
 
 Used by both ends, the server and its workers; knows nothing about tasks.
 """
@@ -12,15 +12,9 @@ from pathlib import Path
 from typing import Final
 
 PIPE_BYTES: Final = 1024 * 1024
-_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _IOLBF: Final = 1
 _libc: Final = ctypes.CDLL(None, use_errno=True)
-
-
-def die_with_parent() -> None:
-    """Let the kernel KILL this process when its parent dies."""
-    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
 def adopt_orphans() -> None:
@@ -33,6 +27,9 @@ def kill_group_when_closed(lifeline: int) -> None:
 
     No thread of ours is needed for it, so it works while a task holds the interpreter lock, and
     for all that a task has started in the group. Nothing is ever written into the pipe.
+
+    A parent death signal must not be asked for beside it: it ends this process alone, perhaps
+    before the pipe is closed, and then nobody holds the lifeline for the rest of the group.
     """
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline, fcntl.F_SETSIG, int(signal.SIGKILL))

@@ -2,9 +2,9 @@
 
 Nothing here blocks. What is read is handed on; what it means is the machine's business (`slots`).
 
-Each worker is the leader of a session and a process group of its own. Three things end the group
-when this process dies, in whatever way: the kernel, by the lifeline (`kernel`); the kernel, by the
-worker's death signal; and the next incarnation (`leftovers`).
+Each worker is the leader of a session and a process group of its own. When this process dies, in
+whatever way, the kernel ends the whole group, by the lifeline (`kernel`); what even that does not
+reach, the next incarnation ends (`leftovers`).
 """
 
 import contextlib

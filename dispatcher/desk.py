@@ -20,7 +20,7 @@ from shotline.dispatcher.core import Core
 from shotline.dispatcher.shots import Run, Shot
 
 _REPLY_BYTES_KEPT_MAX: Final = 4096
-_EARLY_MAX: Final = 1000
+_WAITING_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,14 @@ class Desk:
             if asked.accepted is not None:
                 self._send(asked, replace(asked.accepted, result=None))
             return
+        asked = Asked(request.id, request.verb, client)
+        if len(self._pending) + len(self._early) >= _WAITING_MAX:
+            busy = Answer(Outcome.REFUSED, "too many commands wait for their answers; try again")
+            self._core.send(client, self._reply(asked, busy))
+            return
         if self._core.recovering and request.verb not in READING:
             self._keep_early(client, request)
             return
-        asked = Asked(request.id, request.verb, client)
         answer = self._refusal(request) or self._carry_out(asked, request)
         if answer is not None:
             self.answer(asked, answer)
@@ -115,11 +119,7 @@ class Desk:
     def _keep_early(self, client: bytes, request: Request) -> None:
         """Nothing begins while servers' reports are collected: the command waits for them."""
         self._early = [pair for pair in self._early if pair[1].id != request.id]
-        if len(self._early) < _EARLY_MAX:
-            self._early.append((client, request))
-            return
-        busy = Answer(Outcome.REFUSED, "too many commands while the dispatcher recovers; try again")
-        self._core.send(client, self._reply(Asked(request.id, request.verb, client), busy))
+        self._early.append((client, request))
 
     def take_early(self) -> None:
         """Carry out what came during the recovery."""

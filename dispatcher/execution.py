@@ -219,6 +219,7 @@ class Execution:
         if core.journal_state != "stopped":
             for entry, server in core.fleet.assign():
                 self._send(core.shots[entry.key], entry.path, server)
+            self._drain()
         self._end_runs()
 
     def _send(self, shot: Shot, path: str, server: Server) -> None:

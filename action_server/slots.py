@@ -12,6 +12,7 @@ The life of a slot:
     BROKEN: its worker does not even start; tried again after a while.
 """
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar, cast
@@ -524,6 +525,11 @@ class Slots:
         reason = slot.reason
         if is_unknown:
             reason += f"; its process {slot.pid} could not be ended and may still be at work"
+        url = _mdsip_url(run.dispatch.task, self._contact.identity.url)
+        if url is not None:
+            # What we have ended is only the process that waited for it.
+            is_unknown = True
+            reason += f"; the mdsip server at {url} may still be at work on it"
         self._settle(now, run, slot.ended_by, status, reason, is_unknown=is_unknown)
 
     def _settle(
@@ -706,6 +712,18 @@ class Slots:
         on(GroupGone, self._on_group_gone)
         on(Tick, self._on_tick)
         return handlers
+
+
+def _mdsip_url(task: bytes, own_url: str | None) -> str | None:
+    """Return the url of the mdsip server that a task runs on, None for one that runs here."""
+    try:
+        fields = json.loads(task)
+    except ValueError:
+        return None
+    if not isinstance(fields, dict) or fields.get("kind") != "mdsplus":
+        return None
+    url = own_url or fields.get("url")
+    return url if isinstance(url, str) else None
 
 
 def _is_due(now: Instant, deadline: float | None) -> bool:

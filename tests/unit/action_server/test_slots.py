@@ -309,6 +309,18 @@ def test_what_a_task_returns_after_it_was_told_to_end_is_not_its_result() -> Non
     assert finished.reason == "somebody said so (it returned Success meanwhile: cleaned up)"
 
 
+def test_what_runs_on_an_mdsip_server_is_not_ended_with_our_worker() -> None:
+    world = started()
+    attempt = world.dispatch(task=b'{"kind": "mdsplus", "url": "mds:8000", "nid": 7}')
+    slot = world.slot_of(attempt)
+    world.abort(attempt)
+    world.be_gone(slot)
+    [finished] = world.results(attempt)
+    assert finished.ended_by is EndedBy.ABORT
+    assert finished.outcome_unknown
+    assert finished.reason == "enough; the mdsip server at mds:8000 may still be at work on it"
+
+
 def test_aborts_before_the_attempt_comes_are_remembered_and_bounded() -> None:
     world = started(Settings(aborts_max=10))
     early = AttemptId("T", 1, "EARLY", 1)

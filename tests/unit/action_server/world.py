@@ -209,6 +209,7 @@ class World:
         number: int | None = None,
         epoch: int | None = None,
         term: int = 1,
+        task: bytes = b"{}",
     ) -> AttemptId:
         if attempt is None:
             self.attempts += 1
@@ -223,7 +224,7 @@ class World:
                 epoch=self.epoch if epoch is None else epoch,
                 number=number,
                 attempt=attempt,
-                task=b"{}",
+                task=task,
                 timeout_s=timeout_s,
             )
         )

@@ -88,6 +88,10 @@ class AsyncConnection:
         self.wire.follow(stream, channel)
         self._after_sending()
 
+    def wake(self) -> None:
+        """Have what is due done soon."""
+        self._after_sending()
+
     def close(self) -> None:
         """Say goodbye and close the sockets; who still waits gets Closed."""
         if self.wire.closed:
@@ -164,6 +168,14 @@ class AsyncEventStream:
         """Have a followed channel no longer, until something happens there."""
         self._connection.wire.leave(self._stream, channel)
 
+    def tap(self, topic: str) -> None:
+        """Hear one more beginning of channel names, without a state."""
+        self._connection.wire.tap(self._stream, topic)
+
+    def untap(self, topic: str) -> None:
+        """Hear it no longer."""
+        self._connection.wire.untap(self._stream, topic)
+
     def take(self) -> list[Update]:
         """Return what is there, without waiting."""
         found = list(self._stream.updates)
@@ -182,10 +194,12 @@ class AsyncEventStream:
             raise stream.error
         return stream.updates.popleft() if stream.updates else None
 
-    def refresh(self) -> None:
-        """Have a `Whole` of each channel follow."""
-        for observer in self._stream.observers.values():
-            observer.refresh()
+    def refresh(self, channel: str | None = None) -> None:
+        """Have a `Whole` of each channel follow, or of this one."""
+        for name, observer in self._stream.observers.items():
+            if channel in (None, name):
+                observer.refresh()
+        self._connection.wake()
 
     async def __aiter__(self) -> AsyncIterator[Update]:
         while (update := await self.get()) is not None:

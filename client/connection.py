@@ -29,8 +29,7 @@ class Connection:
         """Carry out a call. Raise the SupervisorError of its reply, or of its absence."""
         if self.wire.closed:
             raise Closed
-        self.wire.read()  # what came while nobody looked
-        id_ = self.wire.begin(call)
+        id_ = self.wire.begin(call)  # at once: what came while nobody looked is read afterwards
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
             while (reply := self.wire.final(id_)) is None:

@@ -65,7 +65,7 @@ class Stream:
         follows: tuple[str, ...] = (),
     ) -> None:
         self.observers = {channel: Observer(channel, now) for channel in channels}
-        self.topics = (*channels, *taps, *follows, FEED)
+        self.topics: tuple[str, ...] = (*channels, *taps, *follows, FEED)
         self.taps = taps
         self.follows = follows
         self.updates: deque[Update] = deque()
@@ -159,6 +159,21 @@ class Wire:
         ]:
             del self._snapshots[id_]
             self.forget(id_)
+
+    def tap(self, stream: Stream, topic: str) -> None:
+        """Hear one more beginning of channel names."""
+        stream.taps += (topic,)
+        stream.topics += (topic,)
+        if self.subscriber is not None:
+            self.subscriber.subscribe(topic.encode())
+
+    def untap(self, stream: Stream, topic: str) -> None:
+        """Hear it no longer."""
+        if topic in stream.taps:
+            stream.taps = _without(stream.taps, topic)
+            stream.topics = _without(stream.topics, topic)
+            if self.subscriber is not None:
+                self.subscriber.unsubscribe(topic.encode())
 
     def unlisten(self, stream: Stream) -> None:
         """End a stream."""
@@ -339,6 +354,11 @@ class Wire:
             "the dispatcher went away before it answered and has not come back; "
             "whether the command was carried out is not known: see `shotline status`"
         )
+
+
+def _without(topics: tuple[str, ...], topic: str) -> tuple[str, ...]:
+    index = topics.index(topic)
+    return topics[:index] + topics[index + 1 :]
 
 
 def who() -> str:

@@ -13,7 +13,7 @@ from shotline.common.machine import Instant
 from shotline.common.messages import Message
 from shotline.common.records import GlobalRecord, ShotKey, ShotRecord
 from shotline.common.views import LogEvent, ServersEvent
-from shotline.dispatcher.effects import Effect, JournalState, Say, ToPeer
+from shotline.dispatcher.effects import Effect, JournalState, Say, ToPeer, ToReader
 from shotline.dispatcher.feed import LOG, SERVERS, Feed
 from shotline.dispatcher.fleet import Fleet, Server
 from shotline.dispatcher.ledger import Ledger
@@ -101,6 +101,13 @@ class Core:
     def send(self, target: bytes, *messages: Message) -> None:
         """Send messages behind all that was recorded so far."""
         self.ledger.after(ToPeer(target, messages))
+
+    def send_reader(self, target: bytes, message: Message) -> None:
+        """Answer a reader behind all that was recorded so far, at once while the journal stopped.
+
+        What it shows is then perhaps not journalled; it says that the journal has stopped.
+        """
+        self.ledger.after(ToReader(target, (message,)))
 
     def at_once(self, effect: Effect) -> None:
         """Let an effect leave that rests on nothing recorded."""

@@ -172,7 +172,10 @@ class Desk:
             self._core.put_system(
                 CommandDone(time=self._core.wall, command=asked.id, reply=kept.model_dump_json())
             )
-        self._core.send(asked.client, reply)
+        if asked.is_reading and asked.verb != "wait":  # which tells what has come about
+            self._core.send_reader(asked.client, reply)
+        else:
+            self._core.send(asked.client, reply)
 
     def accept(self, asked: Asked, answer: Answer) -> None:
         """Say that the run has begun; the final answer follows at its end."""

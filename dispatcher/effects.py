@@ -25,6 +25,11 @@ class ToPeer:
 
 
 @dataclass(frozen=True, slots=True)
+class ToReader(ToPeer):
+    """Answer somebody who only looks: it need not wait for a journal that has stopped (I9)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Put an event on the feed."""
 

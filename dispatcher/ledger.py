@@ -15,7 +15,7 @@ from shotline.common.records import (
     ShotRecord,
     StoredOutput,
 )
-from shotline.dispatcher.effects import Effect, WriteCommit
+from shotline.dispatcher.effects import Effect, ToReader, WriteCommit
 
 OnCommit = Callable[[EncodedCommit], list[Effect]]
 
@@ -45,6 +45,15 @@ class Ledger:
         self._gathering = _Batch()
         self._flying: _Batch | None = None
         self._on_commit = on_commit
+
+    def take_readings(self) -> list[Effect]:
+        """Take out the answers to those who only look: the journal may be away for long (I9)."""
+        taken: list[Effect] = []
+        for batch in (self._flying, self._gathering):
+            if batch is not None:
+                taken += [one for one in batch.effects if isinstance(one, ToReader)]
+                batch.effects = [one for one in batch.effects if not isinstance(one, ToReader)]
+        return taken
 
     @property
     def in_flight(self) -> int | None:

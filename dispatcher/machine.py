@@ -122,7 +122,8 @@ class Dispatcher:
         self._tick()
         self.execution.pump()
         self.commands.orders.let_stopped_servers_go()
-        return core.take_effects() + released + core.ledger.flush()
+        left = core.take_effects() + released + core.ledger.flush()
+        return left + core.ledger.take_readings() if core.journal_state == "stopped" else left
 
     def _take(self, event: MachineEvent) -> list[Effect]:
         core = self.core
@@ -182,7 +183,11 @@ class Dispatcher:
     def _beat_feed(self) -> None:
         core = self.core
         self._feed_at = core.now + core.settings.heartbeat_s
-        core.after(core.feed.beat(core.wall, core.journal_state, core.settings.feed_window_s))
+        beat = core.feed.beat(core.wall, core.journal_state, core.settings.feed_window_s)
+        if core.journal_state == "stopped":
+            core.at_once(beat)  # nothing else leaves now, and everybody is to know why (I9)
+        else:
+            core.after(beat)
 
     def _released(self, effects: list[Effect]) -> list[Effect]:
         """Note when dispatches leave, so that their delivery can be watched (DESIGN §5)."""

@@ -88,6 +88,7 @@ def connection_pool(url: str, password_file: Path | None, timeout_s: float) -> C
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
         client_name=CLIENT_NAME,
+        max_connections=2**31,  # it counts all that were ever made, the failed ones too
         protocol=2,
         **options,
     )

@@ -30,6 +30,7 @@ from shotline.common.journal import (
     Written,
     encode_commit,
 )
+from shotline.common.journal.link import connect, connection_pool
 from shotline.common.journal.redis_journal import RedisJournal
 from shotline.common.records import (
     CommandDone,
@@ -568,6 +569,16 @@ def test_without_redis_the_start_says_what_to_do(server: RedisServer, tmp_path: 
     with pytest.raises(JournalError, match=r"Redis at 127\.0\.0\.1:\d+/0 cannot be reached"):
         journal.load(0.05)
     journal.close()
+
+
+def test_a_redis_that_was_away_for_hundreds_of_tries_is_found_again(server: RedisServer) -> None:
+    pool = connection_pool(server.url, None, 5.0)
+    server.kill()
+    for _ in range(300):
+        with pytest.raises(redis.ConnectionError, match="refused"):
+            connect(pool)
+    server.start()
+    connect(pool).disconnect()
 
 
 def test_settings_that_lose_data_are_named(

@@ -606,6 +606,9 @@ class Slots:
         if self._closing is not None:
             return
         self._closing, self._closing_reason = order, reason
+        if self._contact.is_registered:
+            # Before results and returns free slots here: nothing new is to be sent to them.
+            self._effects.append(Send(self._beat(now)))
         while self._queue:
             self._return(self._queue.popleft().attempt, f"the server is ending: {reason}")
         for slot in self._slots:

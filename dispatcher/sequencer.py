@@ -108,6 +108,7 @@ class Sequencer:
         self._due: deque[str] = deque()  # conditional actions to look at
         self._ready: list[str] = []
         self._settle: list[Settle] = []
+        self._passing: set[str] = set()  # of the last step: reopened, and settled again at once
         for path in paths:
             live = self._told[path] = self._live(path)
             if not live.is_settled:
@@ -173,6 +174,9 @@ class Sequencer:
         live = _Live(transition.state, transition.status, transition.cause)
         if path not in self._table or self._told.get(path) == live:
             return NOTHING
+        if path in self._passing and live == _PENDING:
+            self._passing.discard(path)
+            return NOTHING  # the echo of a step that has settled it already
         self._told[path] = live
         if path in self._members:
             self._take_in_member(path, live)
@@ -296,6 +300,7 @@ class Sequencer:
             self._table.in_order(reopened),
         )
         self._ready, self._settle = [], []
+        self._passing = set(step.reopened).intersection(settle.path for settle in step.settle)
         return step
 
     def _look_at_condition(self, path: str) -> None:

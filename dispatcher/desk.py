@@ -21,6 +21,7 @@ from shotline.dispatcher.shots import Run, Shot
 
 _REPLY_BYTES_KEPT_MAX: Final = 4096
 _WAITING_MAX: Final = 10_000
+ACCEPT_S: Final = 0.02  # a run that is over by then is answered once, by its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Desk:
         self._pending: dict[str, Asked] = {}
         self._done: OrderedDict[str, Reply] = OrderedDict()
         self._waiting: dict[tuple[ShotKey, int], list[str]] = {}
+        self._unsaid: dict[str, float] = {}  # accepted, and when to say so
         self._early: list[tuple[bytes, Request]] = []  # while the dispatcher recovers
         self.clock_offset_s: float | None = None  # broker's clock minus ours
         self.rebuild: Callable[[str], Answer | None] = lambda _command: None
@@ -163,6 +165,7 @@ class Desk:
     def answer(self, asked: Asked, answer: Answer) -> None:
         """Give the final answer, journalled with its effect unless it only read."""
         self._pending.pop(asked.id, None)
+        self._unsaid.pop(asked.id, None)
         reply = self._reply(asked, answer)
         if not asked.is_reading and answer.outcome is not Outcome.USAGE:
             kept = reply
@@ -178,9 +181,24 @@ class Desk:
             self._core.send(asked.client, reply)
 
     def accept(self, asked: Asked, answer: Answer) -> None:
-        """Say that the run has begun; the final answer follows at its end."""
+        """Say that the run has begun, unless it is over in a moment; the final answer follows."""
         asked.accepted = answer
-        self._send(asked, answer)
+        self._unsaid[asked.id] = self._core.now + ACCEPT_S
+
+    def wake_at(self) -> float | None:
+        """Return when somebody is due to hear that a run has begun."""
+        return next(iter(self._unsaid.values()), None)
+
+    def tick(self) -> None:
+        """Say what is due; the oldest comes first."""
+        while self._unsaid:
+            command, due = next(iter(self._unsaid.items()))
+            if self._core.now < due:
+                return
+            del self._unsaid[command]
+            asked = self._pending.get(command)
+            if asked is not None and asked.accepted is not None:
+                self._send(asked, asked.accepted)
 
     def wait_for(self, asked: Asked, shot: Shot, run: Run) -> None:
         """Let a command wait for the end of a run."""

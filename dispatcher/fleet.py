@@ -41,16 +41,12 @@ class Server:
     last_seen_at: float | None = None
     round_trip_s: float | None = None
     last_given: int = 0  # turn counter, for fairness
+    name: str = field(init=False)  # CLASS:ID
+    identity: bytes = field(init=False)  # its routing id
 
-    @property
-    def name(self) -> str:
-        """CLASS:ID."""
-        return self.register.server
-
-    @property
-    def identity(self) -> bytes:
-        """Its routing id."""
-        return f"{self.name}/{self.register.incarnation}".encode()
+    def __post_init__(self) -> None:
+        self.name = self.register.server
+        self.identity = f"{self.name}/{self.register.incarnation}".encode()
 
     @property
     def free(self) -> int:

@@ -164,6 +164,7 @@ class Dispatcher:
             self._feed_at,
             self.recovery.wake_at(),
             self.waits.wake_at(),
+            self.desk.wake_at(),
             core.servers_due,
             None if core.recovering else core.fleet.wake_at(core.settings.server_grace_s),
         ]
@@ -175,6 +176,7 @@ class Dispatcher:
         self.desk.clock_offset_s = self.link.clock_offset_s
         self.recovery.tick()
         self.waits.tick()
+        self.desk.tick()
         if core.servers_due is not None and core.now >= core.servers_due:
             core.publish_servers()
         if core.now >= self._feed_at:

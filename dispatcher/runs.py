@@ -6,6 +6,7 @@ from shotline.common import commands as c
 from shotline.common.actions import ActionState, Cause
 from shotline.common.messages import Outcome
 from shotline.common.records import NodeRead, RunKind, RunOutcome
+from shotline.common.views import RunReport
 from shotline.dispatcher.desk import Answer, Asked, Refused
 from shotline.dispatcher.effects import ReadNodeJob, TreeDone
 from shotline.dispatcher.office import Done, Office
@@ -83,15 +84,12 @@ class Runs:
         name = f"{shot.key} run {run.number} ({run.opened.phase})"
         if run.held is not None and wait:
             return self.run_answer(shot, run, notices)
-        begun = Answer(
-            Outcome.ACCEPTED if wait else Outcome.OK,
-            f"{name} has begun: {len(run.paths)} actions",
-            self._answers.report(shot, run),
-            notices,
-        )
+        text = f"{name} has begun: {len(run.paths)} actions"
         if not wait:
-            return begun
-        self._office.desk.accept(asked, begun)
+            return Answer(Outcome.OK, text, self._answers.report(shot, run), notices)
+        # Who waits gets the actions at the end; meanwhile they come as events.
+        begun = RunReport(run=shot.run_view(run), actions=())
+        self._office.desk.accept(asked, Answer(Outcome.ACCEPTED, text, begun, notices))
         self._office.desk.wait_for(asked, shot, run)
         return None
 

@@ -178,6 +178,8 @@ class Sequencer:
             self._passing.discard(path)
             return NOTHING  # the echo of a step that has settled it already
         self._told[path] = live
+        if live.state in _WITH_A_SERVER and path in self._given:
+            return NOTHING  # it was given out: on its way it stays open, to all that refer to it
         if path in self._members:
             self._take_in_member(path, live)
         self._tell_dependents(path)

@@ -15,12 +15,12 @@ from typing import Final
 import zmq
 
 from shotline.common import journal as j
-from shotline.common.codec import PUBLISH, decode, encode, encode_body
+from shotline.common.codec import decode
 from shotline.common.config import Config
 from shotline.common.errors import JournalError, MalformedMessage
 from shotline.common.journal.redis_journal import RedisJournal
 from shotline.common.machine import Tick
-from shotline.common.messages import Message, Undeliverable
+from shotline.common.messages import Undeliverable
 from shotline.common.service import Service
 from shotline.common.transport import Dealer, Limits
 from shotline.common.views import OutputLine
@@ -53,6 +53,7 @@ from shotline.dispatcher.effects import (
     Written,
 )
 from shotline.dispatcher.machine import Dispatcher
+from shotline.dispatcher.outgoing import Outgoing
 from shotline.dispatcher.tree_host import TreeHost
 
 log = logging.getLogger(__name__)
@@ -86,12 +87,14 @@ class DispatcherServer:
         )
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._dealer: Dealer
+        self._outgoing: Outgoing
         self._machine: Dispatcher
 
     def run(self) -> int:
         """Serve until told to end. Return the exit code. Raise JournalError without a journal."""
         self._load()
         self._dealer = self._connect()
+        self._outgoing = Outgoing(self._dealer.send, self._not_sent)
         service = self._service
         service.watch(self._dealer.socket, self._read_broker)
         service.watch(self._dealer.connection_socket, self._read_connection)
@@ -252,10 +255,16 @@ class DispatcherServer:
             self._events.append(ShotRead(event.request, error=event.text))
 
     def _wake_at(self) -> float | None:
-        due = (self._machine.wake_at(), self._journal.wake_at(), self._trees.wake_at())
+        due = (
+            self._machine.wake_at(),
+            self._journal.wake_at(),
+            self._trees.wake_at(),
+            self._outgoing.wake_at(),
+        )
         return min((at for at in due if at is not None), default=None)
 
     def _tick(self) -> None:
+        self._outgoing.flush(time.monotonic())
         self._read_journal()
         self._trees.tick()
         self._events.append(Tick())
@@ -268,15 +277,14 @@ class DispatcherServer:
             self._carry_out(self._machine.handle(self._service.instant(), *events))
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
-        batches: dict[bytes, list[Message]] = {}
-        published: list[bytes] = [PUBLISH]
+        outgoing = self._outgoing
         ends: Exit | None = None
         for effect in effects:
             match effect:
                 case ToPeer():
-                    batches.setdefault(effect.target, []).extend(effect.messages)
+                    outgoing.to_peer(effect)
                 case Publish():
-                    published += (effect.event.channel.encode(), encode_body(effect.event))
+                    outgoing.publish(effect)
                 case WriteCommit():
                     self._journal.write(time.monotonic(), effect.commit)
                 case Say():
@@ -285,29 +293,19 @@ class DispatcherServer:
                     ends = effect
                 case _:
                     self._ask(effect)
-        for target, messages in batches.items():
-            self._send(target, messages)
-        if len(published) > 1:
-            self._dealer.send(published)
+        outgoing.flush(time.monotonic())
         if ends is not None:
+            outgoing.flush_all()
             log.info("the dispatcher ends: %s", ends.why)
             self.claim_above = ends.claim_above
             self._service.stop(ends.code)
 
-    def _send(self, target: bytes, messages: list[Message]) -> None:
-        frames = encode(messages)
-        if not self._dealer.send([target, *frames]) and target:
-            # It never left: that is as good as the broker's own word (I1).
-            self._events.append(
-                FromBroker(
-                    b"",
-                    (
-                        Undeliverable(
-                            target=target, why="no connection to the broker", frames=tuple(frames)
-                        ),
-                    ),
-                )
-            )
+    def _not_sent(self, target: bytes, frames: list[bytes]) -> None:
+        """What never left is as good as the broker's own word (I1)."""
+        if target:
+            why = "no connection to the broker"
+            undeliverable = Undeliverable(target=target, why=why, frames=tuple(frames))
+            self._events.append(FromBroker(b"", (undeliverable,)))
 
     def _ask(self, effect: Effect) -> None:
         match effect:

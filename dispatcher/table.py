@@ -103,7 +103,10 @@ class Table:
 
     def node(self, path: str) -> ActionNode:
         """Return the action of this exact path. Raise LookupFailed."""
-        return self.actions[self.position(path)]
+        try:
+            return self.actions[self._position[path]]
+        except KeyError:
+            raise LookupFailed(f"there is no action {path}") from None
 
     def position(self, path: str) -> int:
         """Return the action's place in the tree's order, from 0. Raise LookupFailed."""

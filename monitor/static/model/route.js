@@ -1,0 +1,58 @@
+/**
+ * The page's address: which tab, which shot, what is searched for. Pure.
+ *
+ *     #/actions?tree=DEMO&shot=12&find=camera
+ */
+
+export const TABS = /** @type {const} */ (['actions', 'timeline', 'servers', 'heartbeat', 'log']);
+/** @typedef {typeof TABS[number]} Tab */
+
+/**
+ * @typedef {object} Route
+ * @property {Tab} tab
+ * @property {string} tree upper case; empty: the current one
+ * @property {number|null} shot null: follow the current one
+ * @property {string} find
+ * @property {'both'|'active'|'all'} show
+ */
+
+/**
+ * @param {string} hash
+ * @returns {Route}
+ */
+export function readRoute(hash) {
+  const [path, query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
+  const values = new URLSearchParams(query);
+  const tab = TABS.find((one) => one === path) ?? 'actions';
+  const show = values.get('show');
+  return {
+    tab,
+    tree: (values.get('tree') ?? '').trim().toUpperCase(),
+    shot: shotNumber(values.get('shot') ?? ''),
+    find: values.get('find') ?? '',
+    show: show === 'active' || show === 'all' ? show : 'both',
+  };
+}
+
+/** @param {Route} route */
+export function writeRoute(route) {
+  const values = new URLSearchParams();
+  if (route.tree) values.set('tree', route.tree);
+  if (route.shot !== null) values.set('shot', String(route.shot));
+  if (route.find) values.set('find', route.find);
+  if (route.show !== 'both') values.set('show', route.show);
+  const query = values.toString();
+  return `#/${route.tab}${query ? `?${query}` : ''}`;
+}
+
+/**
+ * Return the shot that a text names; null when it names none.
+ * @param {string} text
+ * @returns {number|null}
+ */
+export function shotNumber(text) {
+  const trimmed = text.trim();
+  if (!/^-?\d{1,10}$/.test(trimmed)) return null;
+  const number = Number(trimmed);
+  return number >= -1 && number <= 2 ** 31 - 1 ? number : null;
+}

@@ -1,0 +1,212 @@
+/**
+ * What the page knows beside the shot: the system, the servers, the log. Folds of channels. Pure.
+ */
+
+/** @import {Message, ServerState, ServerView, ShotView, SystemView} from './types.js' */
+import { SERVER_ORDER } from './words.js';
+
+/** The dispatcher, the journal, the feed, and the shots that are known. */
+export class System {
+  constructor() {
+    /** @type {SystemView} */
+    this.view = { feed: 'connecting' };
+    /** @type {Map<string, ShotView>} */
+    this.shots = new Map();
+    this.version = 0;
+    this.known = false;
+  }
+
+  /** @param {Message} message */
+  apply(message) {
+    this.version += 1;
+    if (message.command === 'WHOLE') {
+      this.known = true;
+      this.shots = new Map((message.shots ?? []).map((shot) => [`${shot.tree}/${shot.shot}`, shot]));
+    }
+    if (message.system) this.view = message.system;
+    if (message.command === 'SHOT' && message.shot) {
+      this.shots.set(`${message.shot.tree}/${message.shot.shot}`, message.shot);
+    }
+    if (message.command === 'CURRENT') {
+      const { tree, shot } = message;
+      this.view = {
+        ...this.view,
+        current: tree && typeof shot === 'number' ? [tree, shot] : null,
+      };
+    }
+  }
+
+  /** Return the names of the experiments that are known, in order. */
+  experiments() {
+    const names = new Set(this.view.experiments ?? []);
+    for (const shot of this.shots.values()) names.add(shot.tree);
+    return [...names].sort();
+  }
+
+  /**
+   * Return the shots of an experiment, the highest first.
+   * @param {string} tree
+   */
+  shotsOf(tree) {
+    return [...this.shots.values()].filter((one) => one.tree === tree).sort((a, b) => b.shot - a.shot);
+  }
+}
+
+/**
+ * Return which shot to show: the one that is asked for; with only the experiment given its current
+ * one, else its newest; with nothing given the current one of all.
+ * @param {System} system
+ * @param {string} tree
+ * @param {number|null} shot
+ * @returns {[string, number]|null}
+ */
+export function shownShot(system, tree, shot) {
+  const current = system.view.current ?? null;
+  if (tree && shot !== null) return [tree, shot];
+  if (!tree) {
+    if (current) return shot === null ? current : [current[0], shot];
+    const newest = [...system.shots.values()].sort((a, b) => (b.built_at ?? 0) - (a.built_at ?? 0))[0];
+    return newest ? [newest.tree, shot ?? newest.shot] : null;
+  }
+  if (current && current[0] === tree) return current;
+  const newest = system.shotsOf(tree)[0];
+  return newest ? [tree, newest.shot] : null;
+}
+
+/**
+ * @param {ServerView} server
+ * @returns {ServerState}
+ */
+export function serverState(server) {
+  if (server.state) return server.state;
+  if (server.liveness === 'suspect') return 'SUSPECT';
+  if (server.liveness !== 'alive') return 'OFF';
+  return server.draining ? 'DRAINING' : 'ON';
+}
+
+const HEARTBEATS_MAX = 120;
+
+/** The action servers and their last heartbeats. */
+export class Servers {
+  constructor() {
+    /** @type {Map<string, ServerView>} */
+    this.byName = new Map();
+    /** @type {Map<string, [number, number|null][]>} */
+    this.heartbeats = new Map();
+    this.version = 0;
+  }
+
+  /** @param {Message} message */
+  apply(message) {
+    this.version += 1;
+    if (message.command === 'WHOLE') {
+      this.byName = new Map((message.servers ?? []).map((server) => [server.server, server]));
+      this.heartbeats = new Map(Object.entries(message.heartbeats ?? {}));
+    } else if (message.command === 'SERVER' && typeof message.server === 'object') {
+      const server = message.server;
+      this.byName.set(server.server, server);
+      this.#beat(server);
+    }
+  }
+
+  /** Return the servers, ON first, then by name. */
+  sorted() {
+    return [...this.byName.values()].sort(
+      (a, b) =>
+        SERVER_ORDER[serverState(a)] - SERVER_ORDER[serverState(b)] ||
+        a.server.localeCompare(b.server, 'en', { numeric: true }),
+    );
+  }
+
+  /** @returns {Record<ServerState, number>} */
+  counts() {
+    const counts = { ON: 0, SUSPECT: 0, DRAINING: 0, OFF: 0 };
+    for (const server of this.byName.values()) counts[serverState(server)] += 1;
+    return counts;
+  }
+
+  /** @param {ServerView} server */
+  #beat(server) {
+    const at = server.last_seen_at;
+    if (at === null || at === undefined) return;
+    const beats = this.heartbeats.get(server.server) ?? [];
+    const last = beats.at(-1);
+    if (last && last[0] >= at) return;
+    beats.push([at, server.round_trip_s ?? null]);
+    if (beats.length > HEARTBEATS_MAX) beats.splice(0, beats.length - HEARTBEATS_MAX);
+    this.heartbeats.set(server.server, beats);
+  }
+}
+
+export const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
+
+/**
+ * @typedef {object} LogLine
+ * @property {number} seq
+ * @property {number} at
+ * @property {string} level
+ * @property {string} source
+ * @property {string} text
+ */
+
+/** The last lines of all daemons' logs. */
+export class Log {
+  /** @param {number} [limit] */
+  constructor(limit = 5000) {
+    this.limit = limit;
+    /** @type {LogLine[]} */
+    this.lines = [];
+    /** How many lines went before the first one that is kept. */
+    this.dropped = 0;
+    this.version = 0;
+  }
+
+  /** @param {Message} message */
+  apply(message) {
+    if (message.command !== 'LOG' && message.command !== 'CUT') return;
+    this.version += 1;
+    this.lines.push({
+      seq: message.seq,
+      at: message.time ?? 0,
+      level: message.level ?? 'info',
+      source: message.source ?? 'monitor',
+      text:
+        message.command === 'CUT'
+          ? `lines were left out here: ${message.reason ?? ''}`
+          : (message.text ?? ''),
+    });
+    if (this.lines.length > this.limit * 1.1) {
+      this.dropped += this.lines.length - this.limit;
+      this.lines.splice(0, this.lines.length - this.limit);
+    }
+  }
+
+  /** Forget all: the monitor began a new life, and tells its history again. */
+  clear() {
+    this.lines = [];
+    this.dropped = 0;
+    this.version += 1;
+  }
+
+  /** Return the sources that have written, in order. */
+  sources() {
+    return [...new Set(this.lines.map((line) => line.source))].sort();
+  }
+}
+
+/**
+ * Return the lines that fit: of this level or above, from this source, with this text.
+ * @param {LogLine[]} lines
+ * @param {{level: string, source: string, text: string}} filter
+ */
+export function filterLog(lines, filter) {
+  const least = Math.max(0, LEVELS.indexOf(filter.level));
+  const text = filter.text.trim().toLowerCase();
+  if (least === 0 && !filter.source && !text) return lines;
+  return lines.filter(
+    (line) =>
+      LEVELS.indexOf(line.level) >= least &&
+      (!filter.source || line.source === filter.source) &&
+      (!text || line.text.toLowerCase().includes(text) || line.source.toLowerCase().includes(text)),
+  );
+}

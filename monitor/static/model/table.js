@@ -1,0 +1,266 @@
+/**
+ * Which rows of a table are shown, in which order: filter, search and sort. Pure.
+ */
+
+/** @import {Category} from './types.js' */
+/** @import {Row} from './shot.js' */
+import { details, stateWords, statusWords, takenS, whenWords } from './words.js';
+
+/**
+ * A column: its text (for display, filter and search), and its sort key.
+ * @typedef {object} Column
+ * @property {string} id
+ * @property {string} title
+ * @property {(row: Row) => string} text
+ * @property {(row: Row, now: number) => number|string} key
+ * @property {boolean} [numeric]
+ */
+
+/** @type {Column[]} */
+export const COLUMNS = [
+  { id: 'tree', title: 'Tree', text: (row) => row.tree, key: (row) => row.tree },
+  { id: 'shot', title: 'Shot', text: (row) => String(row.shot), key: (row) => row.shot, numeric: true },
+  { id: 'server', title: 'Server', text: serverOf, key: serverOf },
+  { id: 'node', title: 'Node', text: nodeOf, key: nodeOf },
+  { id: 'state', title: 'State', text: (row) => stateWords(row.last), key: (row) => row.last.state },
+  { id: 'status', title: 'Status', text: (row) => statusWords(row.last), key: (row) => statusWords(row.last) },
+  { id: 'phase', title: 'Phase', text: (row) => row.view.phase ?? '', key: (row) => row.view.phase ?? '' },
+  {
+    id: 'when',
+    title: 'Sequence',
+    text: (row) => whenWords(row.view),
+    key: (row) => row.view.number ?? `~${row.view.when ?? ''}`,
+    numeric: true,
+  },
+  {
+    id: 'start',
+    title: 'Start',
+    text: (row) => (row.last.started_at ? new Date(row.last.started_at * 1000).toTimeString().slice(0, 8) : ''),
+    key: (row) => row.last.started_at ?? Infinity,
+  },
+  {
+    id: 'duration',
+    title: 'Duration',
+    text: (row) => (row.last.duration_s ?? '').toString(),
+    key: (row, now) => -(takenS(row.last, now) ?? -1),
+    numeric: true,
+  },
+  { id: 'reason', title: 'Reason', text: details, key: (row) => details(row) || '\uffff' },
+];
+
+/** @param {Row} row */
+export function nodeOf(row) {
+  return row.view.name || row.path;
+}
+
+/** @param {Row} row */
+export function serverOf(row) {
+  return row.last.server || row.view.server_class || '';
+}
+
+/** @type {Record<Category, number>} */
+const RANK = { failed: 0, server_off: 0, in_progress: 1, pending: 2, success: 3, not_dispatched: 4 };
+const RANKS = 5;
+
+/**
+ * Return what tells whether a text fits a filter: parts of it separated by `|`, a leading `!` for
+ * what must not be there; in columns of numbers also `>5`, `<5`, `5..9`.
+ * @param {string} filter
+ * @param {boolean} numeric
+ * @returns {(text: string) => boolean}
+ */
+export function matcher(filter, numeric) {
+  let wanted = filter.trim().toLowerCase();
+  if (!wanted) return () => true;
+  const not = wanted.startsWith('!') && wanted.length > 1;
+  if (not) wanted = wanted.slice(1).trim();
+  const alternatives = wanted
+    .split('|')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map((part) => one(part, numeric));
+  if (alternatives.length === 0) return () => true;
+  return (text) => {
+    const low = text.toLowerCase();
+    return alternatives.some((fits) => fits(low)) !== not;
+  };
+}
+
+/**
+ * @param {string} part
+ * @param {boolean} numeric
+ * @returns {(text: string) => boolean}
+ */
+function one(part, numeric) {
+  if (numeric) {
+    const compare = /^([<>]=?|=)\s*(-?\d+(?:\.\d+)?)$/.exec(part);
+    if (compare) {
+      const limit = Number(compare[2]);
+      const sign = compare[1];
+      return (text) => {
+        const number = text.trim() === '' ? NaN : Number(text);
+        if (sign === '=') return number === limit;
+        if (sign === '>') return number > limit;
+        if (sign === '>=') return number >= limit;
+        return sign === '<' ? number < limit : number <= limit;
+      };
+    }
+    const range = /^(-?\d+(?:\.\d+)?)\.\.(-?\d+(?:\.\d+)?)$/.exec(part);
+    if (range) {
+      const [low, high] = [Number(range[1]), Number(range[2])];
+      return (text) => text.trim() !== '' && Number(text) >= low && Number(text) <= high;
+    }
+  }
+  return (text) => text.includes(part);
+}
+
+/**
+ * What the user has set for a table.
+ * @typedef {object} Wanted
+ * @property {Record<string, string>} filters by column
+ * @property {string} search in all columns
+ * @property {Category|null} category only these
+ * @property {string|null} sort column
+ * @property {boolean} descending
+ * @property {boolean} failedFirst
+ */
+
+/** @returns {Wanted} */
+export function nothingWanted() {
+  return { filters: {}, search: '', category: null, sort: null, descending: false, failedFirst: true };
+}
+
+/**
+ * Return what tells whether a row is shown.
+ * @param {Wanted} wanted
+ * @returns {(row: Row) => boolean}
+ */
+export function rowFilter(wanted) {
+  /** @type {((row: Row) => boolean)[]} */
+  const tests = [];
+  const { category } = wanted;
+  if (category) tests.push((row) => row.category === category);
+  for (const column of COLUMNS) {
+    const filter = wanted.filters[column.id]?.trim();
+    if (!filter) continue;
+    const fits = matcher(filter, column.numeric ?? false);
+    tests.push((row) => fits(column.text(row)) || (column.id === 'node' && fits(row.path) && !filter.startsWith('!')));
+  }
+  const words = wanted.search.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  for (const word of words) {
+    tests.push(
+      (row) =>
+        row.path.toLowerCase().includes(word) ||
+        COLUMNS.some((column) => column.text(row).toLowerCase().includes(word)),
+    );
+  }
+  if (tests.length === 0) return () => true;
+  return (row) => tests.every((test) => test(row));
+}
+
+/**
+ * Return rows in the order to show them in. Without a column: what has failed, then what runs, what
+ * is pending, what is done; within each the table's order.
+ * @param {Row[]} rows in the table's order
+ * @param {Wanted} wanted
+ * @param {number} now
+ * @returns {Row[]}
+ */
+export function ordered(rows, wanted, now) {
+  const column = COLUMNS.find((one) => one.id === wanted.sort);
+  if (!column) return wanted.failedFirst ? byRank(rows, RANK, RANKS) : rows;
+  const keyed = rows.map((row) => ({ row, key: column.key(row, now) }));
+  const sign = wanted.descending ? -1 : 1;
+  keyed.sort((a, b) => sign * compare(a.key, b.key) || a.row.index - b.row.index);
+  const sorted = keyed.map((one) => one.row);
+  if (!wanted.failedFirst) return sorted;
+  return byRank(sorted, { ...RANK, in_progress: 1, pending: 1, success: 1, not_dispatched: 1 }, 2);
+}
+
+/**
+ * @param {Row[]} rows
+ * @param {Record<Category, number>} rank
+ * @param {number} ranks
+ */
+function byRank(rows, rank, ranks) {
+  /** @type {Row[][]} */
+  const buckets = Array.from({ length: ranks }, () => []);
+  for (const row of rows) buckets[rank[row.category]].push(row);
+  return buckets.flat();
+}
+
+const COLLATOR = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
+
+/**
+ * @param {number|string} a
+ * @param {number|string} b
+ */
+function compare(a, b) {
+  if (typeof a === 'number' && typeof b === 'number') return a < b ? -1 : a > b ? 1 : 0;
+  if (typeof a !== typeof b) return typeof a === 'number' ? -1 : 1;
+  return COLLATOR.compare(String(a), String(b));
+}
+
+/**
+ * The rows to show, computed again only when something has changed: the filter is asked only about
+ * rows with a new version.
+ */
+export class TableView {
+  constructor() {
+    /** @type {Wanted} */
+    this.wanted = nothingWanted();
+    /** @type {Row[]} */
+    this.rows = [];
+    /** Changes when `rows` has changed. */
+    this.version = 0;
+    /** @type {WeakMap<Row, {version: number, fits: boolean}>} */
+    this.known = new WeakMap();
+    this.filter = rowFilter(this.wanted);
+  }
+
+  /** @param {Partial<Wanted>} change */
+  want(change) {
+    this.wanted = { ...this.wanted, ...change };
+    this.filter = rowFilter(this.wanted);
+    this.known = new WeakMap();
+  }
+
+  /**
+   * Take the rows as they are now.
+   * @param {Row[]} rows
+   * @param {number} now
+   */
+  update(rows, now) {
+    const shown = rows.filter((row) => this.#fits(row));
+    this.rows = ordered(shown, this.wanted, now);
+    this.version += 1;
+  }
+
+  /** @param {Row} row */
+  #fits(row) {
+    const known = this.known.get(row);
+    if (known && known.version === row.version) return known.fits;
+    const fits = this.filter(row);
+    if (known) {
+      known.version = row.version;
+      known.fits = fits;
+    } else {
+      this.known.set(row, { version: row.version, fits });
+    }
+    return fits;
+  }
+}
+
+/**
+ * Return which rows of a list to draw: from `first` up to but not with `end`.
+ * @param {number} count
+ * @param {number} rowHeight
+ * @param {number} top how far it is scrolled
+ * @param {number} height of what is seen
+ * @param {number} [beyond] rows to draw above and below
+ */
+export function visible(count, rowHeight, top, height, beyond = 4) {
+  const first = Math.max(0, Math.min(count, Math.floor(top / rowHeight) - beyond));
+  const end = Math.min(count, Math.ceil((top + height) / rowHeight) + beyond);
+  return { first, end: Math.max(first, end) };
+}

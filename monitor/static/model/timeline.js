@@ -1,0 +1,262 @@
+/**
+ * Where the bars of the timeline stand: lanes, times, what limits a phase, what is slow. Pure.
+ */
+
+/** @import {Estimate, RunView} from './types.js' */
+/** @import {Row, Shot} from './shot.js' */
+
+export const SLOW_FACTOR = 1.5;
+const SLOW_LEAST_S = 0.05;
+
+/**
+ * One action on its way, from its start (or dispatch) to its end (or now).
+ * @typedef {object} Bar
+ * @property {Row} row
+ * @property {number} lane
+ * @property {number} line within the lane
+ * @property {number} start seconds since 1970
+ * @property {number|null} end null: it goes on
+ * @property {number|null} median seconds
+ */
+
+/**
+ * @typedef {object} Lane
+ * @property {string} name
+ * @property {number} lines how many bars stand one below the other
+ * @property {number} top its first line, counted over all lanes
+ */
+
+/**
+ * @typedef {object} Layout
+ * @property {Lane[]} lanes
+ * @property {Bar[]} bars by start
+ * @property {Map<string, Bar>} byPath
+ * @property {number} lines of all lanes
+ * @property {number} start of the first bar
+ * @property {number} end of the last that has ended
+ */
+
+/**
+ * Return the bars of a shot's actions, one lane for each server; actions that run side by side on a
+ * server stand one below the other.
+ * @param {Row[]} rows
+ * @param {ReadonlyMap<string, number>} medians
+ * @param {string[]} servers that have a lane even without a bar
+ * @returns {Layout}
+ */
+export function layout(rows, medians, servers) {
+  /** @type {Map<string, Bar[]>} */
+  const byServer = new Map(servers.map((name) => [name, []]));
+  for (const row of rows) {
+    const { last } = row;
+    const start = last.started_at ?? last.dispatched_at;
+    if (!start || !last.server) continue;
+    const settled = last.state !== 'DOING' && last.state !== 'DISPATCHED';
+    const end = settled ? (last.ended_at ?? start + (last.duration_s ?? 0)) : null;
+    const bars = byServer.get(last.server) ?? [];
+    byServer.set(last.server, bars);
+    bars.push({ row, lane: 0, line: 0, start, end, median: medians.get(row.path) ?? null });
+  }
+  const collator = new Intl.Collator('en', { numeric: true });
+  const names = [...byServer.keys()].sort(collator.compare);
+  /** @type {Lane[]} */
+  const lanes = [];
+  /** @type {Bar[]} */
+  const all = [];
+  let top = 0;
+  for (const [index, name] of names.entries()) {
+    const bars = /** @type {Bar[]} */ (byServer.get(name));
+    const lines = stack(bars, index);
+    lanes.push({ name, lines, top });
+    top += lines;
+    for (const bar of bars) all.push(bar);
+  }
+  all.sort((a, b) => a.start - b.start);
+  let end = all[0]?.start ?? 0;
+  for (const bar of all) end = Math.max(end, bar.end ?? bar.start);
+  return {
+    lanes,
+    bars: all,
+    byPath: new Map(all.map((bar) => [bar.row.path, bar])),
+    lines: top,
+    start: all[0]?.start ?? 0,
+    end,
+  };
+}
+
+/**
+ * Give each bar of a lane the first line that is free at its start; return how many there are.
+ * @param {Bar[]} bars
+ * @param {number} lane
+ */
+function stack(bars, lane) {
+  bars.sort((a, b) => a.start - b.start);
+  /** @type {number[]} */
+  const ends = [];
+  for (const bar of bars) {
+    bar.lane = lane;
+    let line = ends.findIndex((end) => end <= bar.start + 1e-6);
+    if (line < 0) line = ends.push(0) - 1;
+    bar.line = line;
+    ends[line] = bar.end ?? Infinity;
+  }
+  return Math.max(1, ends.length);
+}
+
+/**
+ * Return how many times its usual duration an action took, or has taken; null when that is unknown.
+ * @param {Bar} bar
+ * @param {number} now
+ */
+export function slowness(bar, now) {
+  if (!bar.median || bar.median <= 0) return null;
+  const taken = bar.row.last.duration_s ?? (bar.end ?? now) - bar.start;
+  return taken / bar.median;
+}
+
+/**
+ * Return the paths of the actions that took, or have taken, long beyond their usual duration: what
+ * the monitor says, and what the page itself sees of the shot's ended runs.
+ * @param {Layout} drawn
+ * @param {Estimate|null} estimate
+ * @param {number} now
+ * @returns {Set<string>}
+ */
+export function slowPaths(drawn, estimate, now) {
+  const slow = new Set(estimate?.slow ?? []);
+  for (const bar of drawn.bars) {
+    const factor = slowness(bar, now);
+    const over = ((bar.end ?? now) - bar.start) - (bar.median ?? Infinity);
+    if (factor !== null && factor >= SLOW_FACTOR && over >= SLOW_LEAST_S) slow.add(bar.row.path);
+  }
+  return slow;
+}
+
+/**
+ * Return the chain of actions that limited an ended run, first to last: from what ended last, back
+ * over what each had waited for (its references, the number before it in its class, or the action
+ * before it on its server), whichever ended last.
+ * @param {Layout} drawn
+ * @param {RunView|null} run
+ * @returns {string[]}
+ */
+export function criticalPath(drawn, run) {
+  const bars = drawn.bars.filter(
+    (bar) => bar.end !== null && (run === null || bar.row.last.run === run.run),
+  );
+  const inRun = new Map(bars.map((bar) => [bar.row.path, bar]));
+  const byEnd = [...bars].sort((a, b) => (a.end ?? 0) - (b.end ?? 0));
+  /** @type {string[]} */
+  const path = [];
+  let bar = byEnd.at(-1);
+  while (bar && !path.includes(bar.row.path)) {
+    path.unshift(bar.row.path);
+    bar = limits(bar, inRun, byEnd);
+  }
+  return path;
+}
+
+/**
+ * @param {Bar} bar
+ * @param {Map<string, Bar>} inRun
+ * @param {Bar[]} byEnd
+ * @returns {Bar|undefined}
+ */
+function limits(bar, inRun, byEnd) {
+  const { view } = bar.row;
+  const references = (view.references ?? [])
+    .map((path) => inRun.get(path))
+    .filter((one) => one !== undefined);
+  /** @param {Bar} other */
+  const before = (other) => {
+    if (other === bar || (other.end ?? Infinity) > bar.start + 1e-3) return false;
+    const sameClass = other.row.view.server_class === view.server_class;
+    const earlier =
+      sameClass && view.number != null && other.row.view.number != null
+      && other.row.view.number < view.number;
+    return earlier || other.row.last.server === bar.row.last.server;
+  };
+  const candidates = byEnd.filter(before).concat(references.filter((one) => one !== bar));
+  return candidates.reduce(
+    (/** @type {Bar|undefined} */ latest, one) =>
+      latest === undefined || (one.end ?? 0) > (latest.end ?? 0) ? one : latest,
+    undefined,
+  );
+}
+
+/**
+ * Return what to mark as limiting the phase: the monitor's estimate while a run goes on, else what
+ * limited the last run.
+ * @param {Shot} shot
+ * @param {Layout} drawn
+ * @returns {string[]}
+ */
+export function limiting(shot, drawn) {
+  const run = shot.run;
+  if (run && run.state !== 'ended') return shot.estimate?.critical ?? [];
+  return criticalPath(drawn, run);
+}
+
+/**
+ * The stretch of time that is seen.
+ * @typedef {object} Span
+ * @property {number} start
+ * @property {number} end
+ */
+
+/**
+ * Return the span zoomed by a factor around a moment.
+ * @param {Span} span
+ * @param {number} factor below 1 shows less
+ * @param {number} around
+ * @returns {Span}
+ */
+export function zoomed(span, factor, around) {
+  const length = Math.min(7 * 86_400, Math.max(0.005, (span.end - span.start) * factor));
+  const share = (around - span.start) / (span.end - span.start);
+  const start = around - share * length;
+  return { start, end: start + length };
+}
+
+/**
+ * Return where the ruler's marks stand: about one for each `apart` of the span, at round times.
+ * @param {Span} span
+ * @param {number} origin the time that counts as 0
+ * @param {number} most
+ * @returns {{at: number, text: string}[]}
+ */
+export function ticks(span, origin, most) {
+  const raw = (span.end - span.start) / Math.max(1, most);
+  const step = roundStep(raw);
+  const digits = step >= 1 ? 0 : Math.min(3, Math.ceil(-Math.log10(step)));
+  /** @type {{at: number, text: string}[]} */
+  const marks = [];
+  const first = Math.ceil((span.start - origin) / step);
+  for (let index = first; origin + index * step <= span.end && marks.length < 200; index += 1) {
+    const seconds = index * step;
+    marks.push({ at: origin + seconds, text: tickText(seconds, digits) });
+  }
+  return marks;
+}
+
+/** @param {number} raw */
+function roundStep(raw) {
+  const power = 10 ** Math.floor(Math.log10(raw));
+  if (raw > 30) {
+    return [60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400].find((step) => step >= raw) ?? 86_400;
+  }
+  return [1, 2, 5, 10].map((digit) => digit * power).find((step) => step >= raw * 0.999) ?? raw;
+}
+
+/**
+ * @param {number} seconds
+ * @param {number} digits
+ */
+function tickText(seconds, digits) {
+  if (Math.abs(seconds) < 60) return `${seconds.toFixed(digits)} s`;
+  const sign = seconds < 0 ? '−' : '';
+  const whole = Math.abs(seconds);
+  const minutes = Math.floor(whole / 60);
+  const rest = (whole - 60 * minutes).toFixed(digits).padStart(digits ? digits + 3 : 2, '0');
+  return `${sign}${minutes}:${rest}`;
+}

@@ -1,0 +1,341 @@
+/**
+ * A table of actions: only the rows that are seen exist; sort and filter by column; keys; selection.
+ */
+
+/** @import {App} from './app.js' */
+/** @import {Row} from '../model/shot.js' */
+import { COLUMNS, TableView, nodeOf, serverOf } from '../model/table.js';
+import { SYMBOLS, clock, details, duration, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
+import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from './commands.js';
+import { h, setAttribute, setText } from './dom.js';
+import { Windowed } from './windowed.js';
+
+const SORTED_EVERY_MS = 250;
+const MANY = 2000;
+
+/**
+ * One drawn row and its cells.
+ * @typedef {HTMLElement & {drawn: Drawn}} RowElement
+ * @typedef {object} Drawn
+ * @property {Row|null} row
+ * @property {number} version
+ * @property {string} look
+ * @property {Record<string, HTMLElement>} cells
+ * @property {HTMLInputElement} box
+ * @property {HTMLElement} symbol
+ * @property {HTMLElement} bar
+ * @property {HTMLElement} taken
+ * @property {HTMLButtonElement} dispatch
+ * @property {HTMLButtonElement} abort
+ */
+
+/** Sends `selection` when the set of ticked rows changes, and `wanted` when the filters do. */
+export class ActionTable extends HTMLElement {
+  /** @type {App} */ app = /** @type {any} */ (null);
+  view = new TableView();
+  /** @type {Set<string>} */ ticked = new Set();
+  title = '';
+  /** @type {() => Row[]} */ source = () => [];
+  #key = '';
+  #sortedAt = 0;
+  #held = false;
+  #cursor = 0;
+  /** @type {Windowed<RowElement>} */ #rows = /** @type {any} */ (null);
+  /** @type {HTMLElement} */ #count = h('span', { class: 'count' });
+  /** @type {HTMLElement} */ #empty = h('p', { class: 'empty', hidden: true });
+  /** @type {HTMLElement} */ #body = h('div', { class: 'table-scroll', tabIndex: 0, role: 'grid' });
+  /** @type {Map<string, HTMLElement>} */ #heads = new Map();
+  /** @type {HTMLInputElement} */ #all = h('input', { type: 'checkbox', 'aria-label': 'select all rows' });
+
+  connectedCallback() {
+    if (this.childElementCount > 0) return;
+    const space = h('div', { class: 'table-space', role: 'rowgroup' });
+    this.#body.append(this.#head(), space, this.#empty);
+    this.#body.setAttribute('aria-label', this.title);
+    this.append(h('header', { class: 'table-title' }, h('h2', {}, this.title), this.#count), this.#body);
+    this.#rows = new Windowed(
+      this.#body,
+      space,
+      () => this.#create(),
+      (element, index) => this.#update(element, index),
+    );
+    this.#body.addEventListener('scroll', () => this.app.changed(), { passive: true });
+    this.#body.addEventListener('keydown', (event) => this.#keydown(event));
+    space.addEventListener('pointerover', (event) => {
+      this.#held = event.target instanceof Element && event.target.closest('.row-actions') !== null;
+    });
+    space.addEventListener('pointerleave', () => (this.#held = false));
+    new ResizeObserver(() => this.app.changed()).observe(this.#body);
+  }
+
+  /** Measure anew: the style has changed. */
+  restyle() {
+    this.#rows.measure();
+  }
+
+  /** @returns {Row[]} */
+  get tickedRows() {
+    const { shot } = this.app;
+    return [...this.ticked].map((path) => shot?.byPath.get(path)).filter((row) => row !== undefined);
+  }
+
+  /**
+   * Change what is wanted, from outside or by the table's own filters.
+   * @param {Partial<import('../model/table.js').Wanted>} change
+   */
+  want(change) {
+    this.view.want(change);
+    this.#key = '';
+    this.#sortedAt = 0;
+    this.app.changed();
+  }
+
+  /** Draw what has changed. Called once per animation frame. */
+  draw() {
+    if (this.offsetParent === null) return;
+    const { shot } = this.app;
+    const rows = shot ? this.source() : [];
+    this.#refresh(rows, shot ? `${shot.name} ${shot.generation} ${shot.version} ${rows.length}` : '');
+    const shown = this.view.rows;
+    this.#rows.head = this.#body.firstElementChild instanceof HTMLElement ? this.#body.firstElementChild.offsetHeight : 0;
+    this.#rows.draw(shown.length);
+    setAttribute(this.#body, 'aria-rowcount', String(shown.length + 1));
+    setText(this.#count, shown.length === rows.length ? `${rows.length}` : `${shown.length} of ${rows.length}`);
+    this.#empty.hidden = shown.length > 0;
+    if (shown.length === 0) setText(this.#empty, this.#emptyWords(rows.length));
+    for (const [id, head] of this.#heads) this.#drawHead(id, head);
+    this.#all.checked = this.ticked.size > 0 && shown.length > 0 && shown.every((row) => this.ticked.has(row.path));
+  }
+
+  /**
+   * Order anew when rows have changed; not under a pointer that is about to press a row's button,
+   * and not at every frame where that takes long.
+   * @param {Row[]} rows
+   * @param {string} key
+   */
+  #refresh(rows, key) {
+    const now = performance.now();
+    const costly = rows.length > MANY && this.view.wanted.sort !== null;
+    if (key === this.#key || (this.#held && this.#key !== '')) return;
+    if (costly && now - this.#sortedAt < SORTED_EVERY_MS) return;
+    this.#key = key;
+    this.#sortedAt = now;
+    this.view.update(rows, this.app.now());
+  }
+
+  /** @param {number} all */
+  #emptyWords(all) {
+    const { shot, system } = this.app;
+    if (all > 0) return 'No action fits the filters.';
+    if (!shot) return system.known ? 'There is no shot yet: create a pulse and build its table.' : 'Waiting for the monitor …';
+    if (shot.problem) return `${shot.name}: ${shot.problem}`;
+    if (!shot.known) return `Waiting for ${shot.name} …`;
+    return shot.rows.length > 0
+      ? `No action belongs to ${shot.phase}.`
+      : `${shot.name} has no actions: its table is not built yet.`;
+  }
+
+  #head() {
+    this.#all.addEventListener('change', () => this.#tickAll(this.#all.checked));
+    const row = h('div', { class: 'table-head', role: 'row' },
+      h('div', { class: 'cell c-tick', role: 'columnheader' }, this.#all));
+    for (const column of COLUMNS) {
+      const filter = h('input', {
+        class: 'column-filter',
+        type: 'search',
+        'aria-label': `filter ${column.title}`,
+        title: column.numeric
+          ? 'a part of it, >5, <5, 5..9, a|b, !not'
+          : 'a part of it, a|b for either, !a for all others',
+        oninput: () => this.want({ filters: { ...this.view.wanted.filters, [column.id]: filter.value } }),
+      });
+      const button = h('button', { class: 'column-sort', onclick: () => this.#sort(column.id) }, column.title);
+      const cell = h('div', { class: `cell c-${column.id}`, role: 'columnheader' }, button, filter);
+      this.#heads.set(column.id, cell);
+      row.append(cell);
+    }
+    row.append(h('div', { class: 'cell c-actions', role: 'columnheader' }));
+    return row;
+  }
+
+  /** @param {string} id @param {HTMLElement} head */
+  #drawHead(id, head) {
+    const { sort, descending } = this.view.wanted;
+    setAttribute(head, 'aria-sort', sort === id ? (descending ? 'descending' : 'ascending') : null);
+  }
+
+  /** @param {string} id */
+  #sort(id) {
+    const { sort, descending } = this.view.wanted;
+    if (sort !== id) this.want({ sort: id, descending: false });
+    else if (!descending) this.want({ descending: true });
+    else this.want({ sort: null, descending: false });
+  }
+
+  /** @returns {RowElement} */
+  #create() {
+    /** @type {Record<string, HTMLElement>} */
+    const cells = {};
+    const box = h('input', { type: 'checkbox', tabIndex: -1, 'aria-label': 'select this row' });
+    const element = /** @type {RowElement} */ (/** @type {HTMLElement} */ (
+      h('div', { class: 'row', role: 'row' }, h('div', { class: 'cell c-tick', role: 'gridcell' }, box))
+    ));
+    for (const column of COLUMNS) {
+      const cell = h('div', { class: `cell c-${column.id}`, role: 'gridcell' });
+      cells[column.id] = cell;
+      element.append(cell);
+    }
+    const symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
+    const word = h('span', { class: 'word' });
+    cells.state.append(symbol, word);
+    cells.stateWord = word;
+    const bar = h('i', { class: 'progress' });
+    const taken = h('span', { class: 'taken' });
+    cells.duration.append(bar, taken);
+    /** @param {(row: Row) => void} act */
+    const onRow = (act) => () => {
+      const { row } = element.drawn;
+      if (row) act(row);
+    };
+    const button = /** @param {string} text @param {(row: Row) => void} act */ (text, act) =>
+      h('button', { class: 'small', tabIndex: -1, onclick: onRow(act) }, text);
+    const dispatch = button('Dispatch', (row) => void dispatchRows([row]));
+    const abort = button('Abort', (row) => void abortRows([row]));
+    const logs = button('Logs', openLogs);
+    element.append(h('div', { class: 'cell c-actions row-actions', role: 'gridcell' }, dispatch, abort, logs));
+    element.drawn = { row: null, version: -1, look: '', cells, box, symbol, bar, taken, dispatch, abort };
+    box.addEventListener('change', onRow((row) => this.#tick(row.path, box.checked)));
+    element.addEventListener('pointerdown', onRow((row) => this.#point(row)));
+    element.addEventListener('dblclick', onRow(openLogs));
+    return element;
+  }
+
+  /** @param {RowElement} element @param {number} index */
+  #update(element, index) {
+    const row = this.view.rows[index];
+    const { drawn } = element;
+    if (!row) return;
+    if (drawn.row !== row || drawn.version !== row.version) this.#fill(element, row);
+    this.#drawDuration(drawn, row);
+    const ticked = this.ticked.has(row.path);
+    const cursor = this.app.selected === row.path;
+    const look = `row ${row.colour}${row.failed ? ' failed' : ''}${ticked ? ' ticked' : ''}${cursor ? ' cursor' : ''}`;
+    if (look !== drawn.look) {
+      drawn.look = look;
+      element.className = look;
+      drawn.box.checked = ticked;
+      setAttribute(element, 'aria-selected', ticked ? 'true' : 'false');
+    }
+    setAttribute(element, 'aria-rowindex', String(index + 2));
+    const may = this.app.mayChange && this.app.feed.connected;
+    drawn.dispatch.disabled = !may || !canDispatch(row);
+    drawn.abort.disabled = !may || !canAbort(row);
+  }
+
+  /** @param {RowElement} element @param {Row} row */
+  #fill(element, row) {
+    const { drawn } = element;
+    const { cells } = drawn;
+    drawn.row = row;
+    drawn.version = row.version;
+    element.dataset.path = row.path;
+    setText(drawn.symbol, SYMBOLS[row.colour]);
+    setText(cells.tree, row.tree);
+    setText(cells.shot, String(row.shot));
+    setText(cells.server, plain(serverOf(row)));
+    cells.server.classList.toggle('unsent', !row.last.server);
+    setText(cells.node, plain(nodeOf(row)));
+    cells.node.title = row.view.text ? `${plain(row.path)}\n${plain(row.view.text)}` : plain(row.path);
+    setText(cells.stateWord, stateWords(row.last));
+    setText(cells.status, statusWords(row.last));
+    cells.status.title = statusWords(row.last);
+    setText(cells.phase, plain(row.view.phase ?? ''));
+    setText(cells.when, whenWords(row.view));
+    cells.when.title = whenWords(row.view);
+    setText(cells.start, clock(row.last.started_at));
+    const reason = details(row);
+    setText(cells.reason, reason);
+    cells.reason.title = reason;
+  }
+
+  /** @param {Drawn} drawn @param {Row} row */
+  #drawDuration(drawn, row) {
+    const taken = takenS(row.last, this.app.now());
+    setText(drawn.taken, duration(taken));
+    const median = this.app.shot?.medians.get(row.path);
+    let share = 0;
+    if (row.last.state === 'DOING') {
+      share = row.progress ?? (median && taken !== null ? Math.min(0.98, taken / median) : 0);
+    }
+    drawn.bar.style.transform = `scaleX(${share.toFixed(3)})`;
+    drawn.bar.classList.toggle('guessed', row.progress === null);
+  }
+
+  /** @param {Row} row */
+  #point(row) {
+    this.#cursor = this.view.rows.indexOf(row);
+    this.app.select(row.path);
+  }
+
+  /** @param {string} path @param {boolean} on */
+  #tick(path, on) {
+    if (on) this.ticked.add(path);
+    else this.ticked.delete(path);
+    this.dispatchEvent(new Event('selection'));
+    this.app.changed();
+  }
+
+  /** @param {boolean} on */
+  #tickAll(on) {
+    this.ticked = new Set(on ? this.view.rows.map((row) => row.path) : []);
+    this.dispatchEvent(new Event('selection'));
+    this.app.changed();
+  }
+
+  clearTicks() {
+    this.#tickAll(false);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #keydown(event) {
+    if (event.target !== this.#body || event.ctrlKey || event.metaKey || event.altKey) return;
+    const rows = this.view.rows;
+    const at = rows[this.#cursor]?.path === this.app.selected
+      ? this.#cursor
+      : rows.findIndex((row) => row.path === this.app.selected);
+    const page = Math.max(1, Math.floor(this.#body.clientHeight / this.#rows.rowHeight) - 2);
+    /** @type {Record<string, number>} */
+    const moves = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: rows.length - 1 };
+    const row = rows[at];
+    const may = this.app.mayChange && this.app.feed.connected;
+    if (event.key in moves) {
+      const to = Math.max(0, Math.min(rows.length - 1, moves[event.key]));
+      if (event.shiftKey && row) this.ticked.add(row.path);
+      this.#cursor = to;
+      const next = rows[to];
+      if (event.shiftKey && next) this.#tick(next.path, true);
+      this.app.select(next?.path ?? null);
+      this.#rows.reveal(to);
+    } else if (event.key === ' ' && row) this.#tick(row.path, !this.ticked.has(row.path));
+    else if (event.key === 'Escape') this.#tickAll(false);
+    else if ((event.key === 'Enter' || event.key === 'l') && row) openLogs(row);
+    else if (event.key === 'd' && may && this.#chosen(row).length > 0) void dispatchRows(this.#chosen(row));
+    else if (event.key === 'a' && may && this.#chosen(row).length > 0) void abortRows(this.#chosen(row));
+    else return;
+    event.preventDefault();
+  }
+
+  /** @param {Row|undefined} row */
+  #chosen(row) {
+    if (this.ticked.size > 0) return this.tickedRows;
+    return row ? [row] : [];
+  }
+
+  /** Bring an action's row into view. @param {string} path */
+  reveal(path) {
+    const index = this.view.rows.findIndex((row) => row.path === path);
+    if (index >= 0) this.#rows.reveal(index);
+  }
+}
+
+customElements.define('action-table', ActionTable);

@@ -1,0 +1,87 @@
+/**
+ * Commands over HTTP. Every call is answered, also when nobody is there.
+ */
+
+/** @import {Answer} from '../model/types.js' */
+
+/**
+ * Carry out a command of Shotline's.
+ * @param {string} verb
+ * @param {Record<string, unknown>} [body]
+ * @returns {Promise<Answer>}
+ */
+export async function command(verb, body = {}) {
+  const { status, data } = await post(verb, body);
+  const answer = typeof data === 'object' && data !== null ? data : {};
+  return {
+    status,
+    outcome: answer.outcome ?? (status === 200 ? 'ok' : status === 0 ? 'nobody' : 'error'),
+    message: answer.message ?? (typeof data === 'string' && data ? data : ''),
+    notices: answer.notices ?? [],
+    result: answer.result ?? null,
+    fields: answer.fields ?? [],
+  };
+}
+
+/**
+ * Send a request to the HTTP interface; `data` is its answer as it stands.
+ * @param {string} route
+ * @param {Record<string, unknown>} body
+ * @returns {Promise<{status: number, data: any}>}
+ */
+export async function post(route, body) {
+  try {
+    const response = await fetch(`/api/${route}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'X-XSRFToken': token() },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, data: await content(response) };
+  } catch {
+    return { status: 0, data: 'The monitor does not answer; what was asked for may have been done.' };
+  }
+}
+
+/**
+ * Read from the HTTP interface.
+ * @param {string} route
+ * @param {Record<string, string|number|undefined>} values
+ * @returns {Promise<{status: number, data: any}>}
+ */
+export async function get(route, values) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) query.set(name, String(value));
+  }
+  try {
+    const response = await fetch(`/api/${route}?${query}`, { cache: 'no-store' });
+    return { status: response.status, data: await content(response) };
+  } catch {
+    return { status: 0, data: 'The monitor does not answer.' };
+  }
+}
+
+/** @param {Response} response @returns {Promise<any>} */
+async function content(response) {
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text.slice(0, 2000);
+  }
+}
+
+function token() {
+  const cookie = document.cookie.split('; ').find((one) => one.startsWith('_xsrf='));
+  return cookie ? decodeURIComponent(cookie.slice('_xsrf='.length)) : '';
+}
+
+/**
+ * Return an answer in words.
+ * @param {Answer} answer
+ */
+export function answerWords(answer) {
+  const fields = answer.fields.map((one) => `${one.field}: ${one.message}`);
+  const parts = [answer.message, ...answer.notices, ...fields].filter(Boolean);
+  return parts.join(' · ') || (answer.outcome === 'ok' ? 'done' : `${answer.outcome} (${answer.status})`);
+}

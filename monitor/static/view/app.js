@@ -1,0 +1,142 @@
+/**
+ * What all parts of the page share: the connection, what is known, the address, what is selected.
+ *
+ * Sends `change` when anything to be drawn has changed, and `route` when the address has.
+ */
+
+/** @import {Message} from '../model/types.js' */
+/** @import {Route} from '../model/route.js' */
+import { readRoute, writeRoute } from '../model/route.js';
+import { ServerTime } from '../model/servertime.js';
+import { Shot } from '../model/shot.js';
+import { Log, Servers, System, shownShot } from '../model/system.js';
+import { Feed } from './feed.js';
+
+export class App extends EventTarget {
+  constructor() {
+    super();
+    this.feed = new Feed();
+    this.system = new System();
+    this.servers = new Servers();
+    this.log = new Log();
+    this.time = new ServerTime();
+    /** @type {Shot|null} */
+    this.shot = null;
+    /** @type {Route} */
+    this.route = readRoute(window.location.hash);
+    /** The action that the cursor is on. @type {string|null} */
+    this.selected = null;
+    this.wall = new URLSearchParams(window.location.search).has('wall');
+  }
+
+  start() {
+    const changed = () => this.changed();
+    this.feed.addEventListener('change', changed);
+    this.feed.subscribe('system', {
+      messages: (messages) => {
+        this.#fold(messages, (message) => this.system.apply(message));
+        this.follow();
+      },
+    }, { state: true });
+    this.feed.subscribe('servers', {
+      messages: (messages) => this.#fold(messages, (message) => this.servers.apply(message)),
+    }, { state: true });
+    this.feed.subscribe('log', {
+      messages: (messages) => this.#fold(messages, (message) => this.log.apply(message)),
+      again: () => this.log.clear(),
+    });
+    window.addEventListener('hashchange', () => {
+      this.route = readRoute(window.location.hash);
+      this.follow();
+      this.dispatchEvent(new Event('route'));
+      this.changed();
+    });
+    this.feed.open();
+  }
+
+  /** Return the machines' time, in seconds since 1970. */
+  now() {
+    return this.time.at(Date.now() / 1000);
+  }
+
+  /** Return whether what is shown is what is. */
+  get live() {
+    return this.feed.connected && this.system.view.feed === 'live';
+  }
+
+  get mayChange() {
+    return this.system.view.role !== 'viewer';
+  }
+
+  changed() {
+    this.dispatchEvent(new Event('change'));
+  }
+
+  /** @param {Partial<Route>} change */
+  go(change) {
+    const route = { ...this.route, ...change };
+    const hash = writeRoute(route);
+    if (hash === writeRoute(this.route)) return;
+    if (route.tab !== this.route.tab) window.location.hash = hash;
+    else {
+      window.history.replaceState(null, '', hash + '');
+      this.route = route;
+      this.follow();
+      this.dispatchEvent(new Event('route'));
+      this.changed();
+    }
+  }
+
+  /** @param {string|null} path */
+  select(path) {
+    if (this.selected === path) return;
+    this.selected = path;
+    this.changed();
+  }
+
+  /** Watch the shot that the address names, or the current one. */
+  follow() {
+    const wanted = shownShot(this.system, this.route.tree, this.route.shot);
+    const name = wanted ? `${wanted[0]}/${wanted[1]}` : null;
+    if (name === (this.shot?.name ?? null)) {
+      this.#retry();
+      return;
+    }
+    if (this.shot) this.feed.unsubscribe(this.shot.name);
+    this.shot = wanted ? new Shot(wanted[0], wanted[1]) : null;
+    this.selected = null;
+    if (this.shot) this.#subscribe(this.shot);
+    this.changed();
+  }
+
+  /** A shot that was unknown may exist by now. */
+  #retry() {
+    const { shot } = this;
+    if (!shot?.problem || !this.system.shots.has(shot.name)) return;
+    shot.problem = '';
+    this.#subscribe(shot);
+  }
+
+  /** @param {Shot} shot */
+  #subscribe(shot) {
+    this.feed.subscribe(shot.name, {
+      messages: (messages) => this.#fold(messages, (message) => shot.apply(message)),
+      failed: (error) => {
+        shot.problem = error;
+        this.changed();
+      },
+    }, { state: true });
+  }
+
+  /**
+   * @param {Message[]} messages
+   * @param {(message: Message) => void} apply
+   */
+  #fold(messages, apply) {
+    const arrived = Date.now() / 1000;
+    const last = messages.at(-1);
+    if (last?.time && last.command !== 'WHOLE') this.time.take(last.time, arrived);
+    for (const message of messages) apply(message);
+    this.changed();
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * The tab Actions: the row that drives the dispatcher, the summary, the two tables.
+ */
+
+/** @import {App} from './app.js' */
+import { shotNumber } from '../model/route.js';
+import { plain } from '../model/words.js';
+import { ActionTable } from './action-table.js';
+import { abortRows, canAbort, canDispatch, dispatchRows, openLogs, run, tell } from './commands.js';
+import { post } from './api.js';
+import { h, setAttribute, setOptions, setText } from './dom.js';
+import { RunStrip } from './run-strip.js';
+
+export class TabActions extends HTMLElement {
+  /** @type {App} */ app = /** @type {any} */ (null);
+  #tree = h('input', { id: 'experiment', list: 'experiments', autocomplete: 'off', spellcheck: false, size: 10 });
+  #trees = h('datalist', { id: 'experiments' });
+  #shot = h('input', { id: 'shot', list: 'shots', autocomplete: 'off', inputMode: 'numeric', size: 7 });
+  #shots = h('datalist', { id: 'shots' });
+  #phase = h('input', { id: 'phase', list: 'phases', autocomplete: 'off', spellcheck: false, size: 9 });
+  #phases = h('datalist', { id: 'phases' });
+  #create = h('button', { onclick: () => void this.#createPulse() }, 'Create Pulse');
+  #build = h('button', { onclick: () => void this.#buildTable() }, 'Build Table');
+  #dispatch = h('button', { class: 'primary', onclick: () => void this.#doPhase() }, 'Dispatch');
+  #line = h('input', { id: 'command', autocomplete: 'off', spellcheck: false, placeholder: 'status' });
+  #run = h('button', { type: 'submit' }, 'Run');
+  #address = h('output', { class: 'address' });
+  #reply = h('div', { class: 'command-reply', hidden: true });
+  #find = h('input', { id: 'find', type: 'search', placeholder: 'Search all columns   /', spellcheck: false });
+  #failedFirst = h('input', { type: 'checkbox', checked: true });
+  #selected = h('span', { class: 'selected-rows', hidden: true });
+  #selectedCount = h('b');
+  #show = /** @type {Map<string, HTMLButtonElement>} */ (new Map());
+  #tables = h('div', { class: 'tables' });
+  #strip = /** @type {RunStrip} */ (document.createElement('run-strip'));
+  #active = /** @type {ActionTable} */ (document.createElement('action-table'));
+  #all = /** @type {ActionTable} */ (document.createElement('action-table'));
+  /** @type {string[]} */ #history = [];
+
+  connectedCallback() {
+    if (this.childElementCount > 0) return;
+    this.#setUp();
+    this.append(this.#topRow(), this.#reply, this.#strip, this.#toolbar(), this.#tables);
+    this.#tables.append(this.#active, this.#all);
+    this.fromRoute();
+  }
+
+  #setUp() {
+    for (const part of [this.#strip, this.#active, this.#all]) part.app = this.app;
+    this.#active.title = 'Active';
+    this.#active.id = 'active';
+    this.#active.source = () => this.app.shot?.activeRows() ?? [];
+    this.#all.title = 'All';
+    this.#all.id = 'all';
+    this.#all.source = () => this.app.shot?.rows ?? [];
+    for (const table of [this.#active, this.#all]) {
+      table.addEventListener('selection', () => this.app.changed());
+    }
+    this.#strip.addEventListener('category', () => this.#want({ category: this.#strip.category }));
+    this.#tree.addEventListener('change', () => this.app.go({ tree: this.#tree.value.trim().toUpperCase() }));
+    this.#shot.addEventListener('change', () => this.app.go({ shot: shotNumber(this.#shot.value) }));
+    this.#find.addEventListener('input', () => this.app.go({ find: this.#find.value }));
+    this.#failedFirst.addEventListener('change', () => this.#want({ failedFirst: this.#failedFirst.checked }));
+    this.#line.addEventListener('keydown', (event) => this.#recall(event));
+  }
+
+  #topRow() {
+    /** @param {string} text @param {HTMLElement} input @param {...Node} more */
+    const field = (text, input, ...more) => h('label', { class: 'field' }, h('span', {}, text), input, ...more);
+    const drive = h('div', { class: 'drive' },
+      field('Experiment', this.#tree, this.#trees),
+      field('Shot', this.#shot, this.#shots),
+      this.#create,
+      this.#build,
+      field('Phase', this.#phase, this.#phases),
+      this.#dispatch);
+    const custom = h('form', {
+      class: 'custom',
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        void this.#custom();
+      },
+    }, field('Command', this.#line), this.#run);
+    const address = h('div', { class: 'field connected' }, h('span', {}, 'Connected to'), this.#address);
+    return h('div', { class: 'top-row' }, drive, custom, address);
+  }
+
+  #toolbar() {
+    const shows = h('div', { class: 'segments', role: 'group', 'aria-label': 'tables' });
+    for (const [id, text] of /** @type {const} */ ([['both', 'Both'], ['active', 'Active'], ['all', 'All']])) {
+      const button = h('button', { onclick: () => this.app.go({ show: id }) }, text);
+      this.#show.set(id, button);
+      shows.append(button);
+    }
+    const chosen = () => [...new Set([...this.#active.tickedRows, ...this.#all.tickedRows])];
+    this.#selected.append(
+      this.#selectedCount,
+      h('button', { class: 'small', onclick: () => void dispatchRows(chosen().filter(canDispatch)) }, 'Dispatch'),
+      h('button', { class: 'small', onclick: () => void abortRows(chosen().filter(canAbort)) }, 'Abort'),
+      h('button', { class: 'small', onclick: () => chosen().slice(0, 12).forEach(openLogs) }, 'Logs'),
+      h('button', { class: 'small quiet', onclick: () => [this.#active, this.#all].forEach((table) => table.clearTicks()) }, 'Clear'),
+    );
+    return h('div', { class: 'toolbar' }, this.#find, shows,
+      h('label', { class: 'tick' }, this.#failedFirst, ' failed first'), this.#selected);
+  }
+
+  /** @param {Partial<import('../model/table.js').Wanted>} change */
+  #want(change) {
+    this.#active.want(change);
+    this.#all.want(change);
+  }
+
+  /** Take over what the address says. */
+  fromRoute() {
+    const { tree, shot, find } = this.app.route;
+    if (document.activeElement !== this.#tree) this.#tree.value = tree;
+    if (document.activeElement !== this.#shot) this.#shot.value = shot === null ? '' : String(shot);
+    if (this.#find.value !== find) this.#find.value = find;
+    if (this.#all.view.wanted.search !== find) this.#want({ search: find });
+  }
+
+  focusSearch() {
+    this.#find.focus();
+    this.#find.select();
+  }
+
+  restyle() {
+    this.#active.restyle();
+    this.#all.restyle();
+  }
+
+  draw() {
+    const { app } = this;
+    const { shot, system, route } = app;
+    setOptions(this.#trees, system.experiments());
+    setOptions(this.#shots, shot ? system.shotsOf(shot.tree).slice(0, 50).map((one) => String(one.shot)) : []);
+    setOptions(this.#phases, [...(shot?.view?.phases ?? [])]);
+    setAttribute(this.#tree, 'placeholder', shot?.tree ?? 'TREE');
+    setAttribute(this.#shot, 'placeholder', shot ? `${shot.shot}, current` : 'current');
+    setAttribute(this.#phase, 'placeholder', shot?.view?.phases?.[0] ?? 'INIT');
+    setText(this.#address, system.view.broker ?? '');
+    const may = app.mayChange && app.feed.connected;
+    for (const button of [this.#create, this.#build, this.#dispatch, this.#run]) button.disabled = !may;
+    for (const [id, button] of this.#show) setAttribute(button, 'aria-pressed', String(id === route.show));
+    const show = app.wall ? 'active' : route.show;
+    if (this.#tables.dataset.show !== show) {
+      this.#tables.dataset.show = show;
+      this.#active.hidden = show === 'all';
+      this.#all.hidden = show === 'active';
+    }
+    const chosen = new Set([...this.#active.ticked, ...this.#all.ticked]).size;
+    this.#selected.hidden = chosen === 0;
+    setText(this.#selectedCount, `${chosen} selected`);
+    this.#strip.draw();
+    this.#active.draw();
+    this.#all.draw();
+  }
+
+  /** Return experiment and shot for a command; the shown one where the fields are empty. */
+  #target() {
+    const tree = this.#tree.value.trim().toUpperCase() || this.app.shot?.tree || '';
+    const typed = shotNumber(this.#shot.value);
+    const shown = this.app.shot?.tree === tree ? this.app.shot.shot : null;
+    return { tree, shot: typed ?? shown, typed };
+  }
+
+  async #createPulse() {
+    const { tree, typed } = this.#target();
+    if (!tree || typed === null) {
+      (tree ? this.#shot : this.#tree).focus();
+      tell('Create Pulse', problem(`Give the ${tree ? 'shot number' : 'experiment'} first.`));
+      return;
+    }
+    await run(`Create Pulse ${tree}/${typed}`, 'create_pulse', { tree, shot: typed });
+  }
+
+  async #buildTable() {
+    const { tree, shot } = this.#target();
+    if (!tree || shot === null) {
+      tell('Build Table', problem('Give experiment and shot first, or create a pulse.'));
+      return;
+    }
+    await run(`Build Table ${tree}/${shot}`, 'build_tables', { tree, shot });
+  }
+
+  async #doPhase() {
+    const { tree, shot } = this.#target();
+    const phase = this.#phase.value.trim();
+    if (!phase || !tree || shot === null) {
+      this.#phase.focus();
+      tell('Dispatch', problem(phase ? 'Give experiment and shot first.' : 'Give the phase first.'));
+      return;
+    }
+    await run(`Dispatch ${phase} of ${tree}/${shot}`, 'do_phase', { tree, shot, phase, wait: false });
+  }
+
+  async #custom() {
+    const line = this.#line.value.trim();
+    if (!line) return;
+    this.#history = [...this.#history.filter((one) => one !== line), line];
+    this.#line.value = '';
+    this.#run.disabled = true;
+    this.#showReply(line, 'runs …', '');
+    const { status, data } = await post('command_line', { line });
+    this.#run.disabled = false;
+    if (status === 200) {
+      const code = data.timed_out ? 'ended at its time limit' : `exit code ${data.exit_code}`;
+      this.#showReply(line, code, String(data.output ?? ''), data.exit_code === 0);
+    } else {
+      const text = typeof data === 'string' ? data : String(data?.message ?? `status ${status}`);
+      this.#showReply(line, 'refused', text, false);
+    }
+  }
+
+  /**
+   * @param {string} line
+   * @param {string} how
+   * @param {string} output
+   * @param {boolean} [good]
+   */
+  #showReply(line, how, output, good = true) {
+    const close = h('button', { class: 'small quiet', onclick: () => (this.#reply.hidden = true) }, 'Close');
+    const text = h('pre', { tabIndex: 0 }, output.split('\n').map(plain).join('\n'));
+    this.#reply.replaceChildren(
+      h('header', {}, h('code', {}, `$ shotline ${line}`), h('span', { class: good ? 'good' : 'bad' }, how), close),
+      text,
+    );
+    this.#reply.hidden = false;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #recall(event) {
+    if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return;
+    const at = this.#history.indexOf(this.#line.value);
+    const from = at < 0 ? this.#history.length : at;
+    this.#line.value = this.#history[from + (event.key === 'ArrowUp' ? -1 : 1)] ?? '';
+    event.preventDefault();
+  }
+}
+
+/** @param {string} message @returns {import('../model/types.js').Answer} */
+function problem(message) {
+  return { status: 0, outcome: 'usage', message, notices: [], result: null, fields: [] };
+}
+
+customElements.define('tab-actions', TabActions);

@@ -1,0 +1,145 @@
+/**
+ * The tab Log: the daemons' logs, live; filters; a form for a test message.
+ */
+
+/** @import {App} from './app.js' */
+/** @import {LogLine} from '../model/system.js' */
+import { LEVELS, filterLog } from '../model/system.js';
+import { clock, plain } from '../model/words.js';
+import { command } from './api.js';
+import { tell } from './commands.js';
+import { h, setText } from './dom.js';
+import { Windowed } from './windowed.js';
+
+const SYMBOL = /** @type {Record<string, string>} */ ({ debug: '·', info: 'ℹ', warning: '▲', error: '✗', critical: '✗✗' });
+
+/** @param {string} id @param {string[]} values */
+function choice(id, values) {
+  return h('select', { id }, ...values.map((value) => h('option', { value }, value || 'all')));
+}
+
+export class TabLog extends HTMLElement {
+  /** @type {App} */ app = /** @type {any} */ (null);
+  #level = choice('log-level', LEVELS);
+  #source = choice('log-source', ['']);
+  #text = h('input', { type: 'search', id: 'log-find', placeholder: 'Search the log   /' });
+  #newest = h('button', { class: 'small', onclick: () => this.#follow(true) }, 'Newest ↓');
+  #count = h('span', { class: 'count' });
+  #scroll = h('div', { class: 'log-scroll', tabIndex: 0, role: 'log', 'aria-label': 'log' });
+  #testLevel = choice('test-level', LEVELS);
+  #testText = h('input', { id: 'test-text', placeholder: 'a test message', autocomplete: 'off' });
+  #following = true;
+  #key = '';
+  #sources = '';
+  /** @type {LogLine[]} */ #lines = [];
+  /** @type {Windowed<HTMLElement>} */ #rows = /** @type {any} */ (null);
+
+  connectedCallback() {
+    if (this.childElementCount > 0) return;
+    this.#level.value = 'info';
+    this.#testLevel.value = 'info';
+    const changed = () => {
+      this.#key = '';
+      this.app.changed();
+    };
+    for (const input of [this.#level, this.#source, this.#text]) input.addEventListener('input', changed);
+    const space = h('div', { class: 'table-space' });
+    this.#scroll.append(space);
+    this.#rows = new Windowed(this.#scroll, space, createLine, (element, index) => this.#fill(element, index));
+    this.#scroll.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+    new ResizeObserver(() => this.app.changed()).observe(this.#scroll);
+    const form = h('form', { class: 'test-message', onsubmit: (/** @type {Event} */ event) => void this.#send(event) },
+      h('span', {}, 'Test message'), this.#testLevel, this.#testText, h('button', { type: 'submit' }, 'Send'));
+    /** @param {string} text @param {HTMLElement} input */
+    const field = (text, input) => h('label', { class: 'field' }, h('span', {}, text), input);
+    this.append(
+      h('div', { class: 'toolbar' }, this.#text, field('Level', this.#level), field('From', this.#source), this.#count, this.#newest),
+      this.#scroll, form);
+  }
+
+  focusSearch() {
+    this.#text.focus();
+  }
+
+  restyle() {
+    this.#rows.measure();
+  }
+
+  draw() {
+    const { log } = this.app;
+    const sources = log.sources();
+    if (sources.join('\n') !== this.#sources) {
+      this.#sources = sources.join('\n');
+      const chosen = this.#source.value;
+      this.#source.replaceChildren(...['', ...sources].map((value) => h('option', { value }, plain(value) || 'all')));
+      this.#source.value = chosen;
+    }
+    const key = `${log.version} ${this.#level.value} ${this.#source.value} ${this.#text.value}`;
+    if (key !== this.#key) {
+      this.#key = key;
+      this.#refresh();
+    }
+    this.#rows.draw(this.#lines.length);
+    if (this.#following) {
+      this.#scroll.scrollTop = this.#scroll.scrollHeight;
+      this.#rows.draw(this.#lines.length);
+    }
+    setText(this.#count, `${this.#lines.length} of ${log.lines.length} lines`);
+    this.#newest.hidden = this.#following;
+  }
+
+  /** Filter anew; whoever has scrolled up keeps seeing the same lines. */
+  #refresh() {
+    const { log } = this.app;
+    const first = this.#following ? undefined : this.#lines[Math.floor(this.#scroll.scrollTop / (this.#rows.rowHeight || 1))];
+    this.#lines = filterLog(log.lines, { level: this.#level.value, source: this.#source.value, text: this.#text.value });
+    if (!first) return;
+    const index = this.#lines.findIndex((line) => line.seq >= first.seq);
+    const height = this.#rows.rowHeight;
+    if (index >= 0) this.#scroll.scrollTop = index * height + (this.#scroll.scrollTop % height);
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
+    const bottom = scrollHeight - scrollTop - clientHeight < 8;
+    if (bottom !== this.#following) this.#following = bottom;
+    this.app.changed();
+  }
+
+  /** @param {boolean} on */
+  #follow(on) {
+    this.#following = on;
+    this.app.changed();
+  }
+
+  /** @param {HTMLElement} element @param {number} index */
+  #fill(element, index) {
+    const line = this.#lines[index];
+    if (!line || element.dataset.seq === String(line.seq)) return;
+    element.dataset.seq = String(line.seq);
+    element.className = `log-line ${line.level}`;
+    const [at, level, source, text] = element.children;
+    setText(at, clock(line.at, 3));
+    setText(level, `${SYMBOL[line.level] ?? ''} ${line.level}`);
+    setText(source, plain(line.source));
+    setText(text, plain(line.text));
+    /** @type {HTMLElement} */ (text).title = line.text;
+  }
+
+  /** @param {Event} event */
+  async #send(event) {
+    event.preventDefault();
+    const text = this.#testText.value.trim();
+    if (!text) return;
+    const answer = await command('log', { level: this.#testLevel.value, text });
+    if (answer.status === 200) this.#testText.value = '';
+    else tell('Test message', answer);
+  }
+}
+
+/** @returns {HTMLElement} */
+function createLine() {
+  return h('div', { class: 'log-line' }, h('time'), h('span', { class: 'level' }), h('span', { class: 'source' }), h('span', { class: 'text' }));
+}
+
+customElements.define('tab-log', TabLog);

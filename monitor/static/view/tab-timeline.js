@@ -1,0 +1,384 @@
+/**
+ * The tab Timeline: the drawing, its zoom and pan, and what is known of the selected action.
+ */
+
+/** @import {App} from './app.js' */
+/** @import {Layout, Span} from '../model/timeline.js' */
+/** @import {Row, Shot} from '../model/shot.js' */
+import { layout, limiting, slowPaths, slowness, zoomed } from '../model/timeline.js';
+import { nodeOf, serverOf } from '../model/table.js';
+import { SYMBOLS, clock, details, duration, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
+import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from './commands.js';
+import { h, setAttribute, setText } from './dom.js';
+import { RunStrip, remainingWords } from './run-strip.js';
+import { TimelineCanvas } from './timeline-canvas.js';
+
+const MANY = 2000;
+const LAID_OUT_EVERY_MS = 250;
+const LISTED = 30;
+
+export class TabTimeline extends HTMLElement {
+  /** @type {App} */ app = /** @type {any} */ (null);
+  #strip = /** @type {RunStrip} */ (document.createElement('run-strip'));
+  #canvas = h('canvas', { class: 'timeline-canvas', role: 'img', 'aria-label': 'timeline of the shot' });
+  #space = h('div', { class: 'timeline-space' });
+  #scroll = h('div', { class: 'timeline-scroll', tabIndex: 0 }, this.#canvas, this.#space);
+  #hover = h('div', { class: 'hover', hidden: true });
+  #range = h('select', { id: 'range' }, h('option', { value: 'run' }, 'this run'), h('option', { value: 'shot' }, 'whole shot'));
+  #fit = h('button', { onclick: () => this.#follow() }, 'Fit and follow');
+  #left = h('p', { class: 'remaining' });
+  #critical = h('ol', { class: 'action-list critical-list' });
+  #slow = h('ul', { class: 'action-list slow-list' });
+  #facts = h('dl', { class: 'facts' });
+  #factsTitle = h('h3', {}, 'Selected action');
+  #dispatch = h('button', { class: 'small' }, 'Dispatch');
+  #abort = h('button', { class: 'small' }, 'Abort');
+  #logs = h('button', { class: 'small' }, 'Logs');
+  #factButtons = h('div', { class: 'fact-buttons', hidden: true }, this.#dispatch, this.#abort, this.#logs);
+  #painter = new TimelineCanvas(this.#canvas);
+  /** @type {Layout} */ #drawn = layout([], new Map(), []);
+  /** @type {Span|null} */ #span = null;
+  /** @type {Span} */ #shown = { start: 0, end: 1 };
+  #key = '';
+  #laidAt = 0;
+  #lists = '';
+  #factKey = '';
+  /** @type {string|null} */ #hovered = null;
+  /** @type {Map<number, {x: number, y: number}>} */ #pointers = new Map();
+  #moved = false;
+  #shotName = '';
+
+  connectedCallback() {
+    if (this.childElementCount > 0) return;
+    this.#strip.app = this.app;
+    const zoom = /** @param {string} text @param {string} label @param {number} factor */ (text, label, factor) =>
+      h('button', { 'aria-label': label, title: label, onclick: () => this.#zoom(factor) }, text);
+    const toolbar = h('div', { class: 'toolbar' },
+      h('label', { class: 'field' }, h('span', {}, 'Show'), this.#range), this.#fit,
+      zoom('+', 'zoom in', 0.6), zoom('−', 'zoom out', 1 / 0.6),
+      h('span', { class: 'legend' }, legend('usual', 'usual duration'), legend('slow', 'beyond the usual'), legend('critical', 'limits the phase')));
+    const side = h('aside', { class: 'timeline-side' },
+      this.#left,
+      h('section', {}, this.#factsTitle, this.#facts, this.#factButtons),
+      h('section', {}, h('h3', {}, 'Slower than usual'), this.#slow),
+      h('section', {}, h('h3', {}, 'Limits the phase'), this.#critical));
+    this.append(this.#strip, toolbar, h('div', { class: 'timeline-body' }, this.#scroll, side), this.#hover);
+    this.#listen();
+    this.#painter.restyle();
+  }
+
+  #listen() {
+    const row = () => this.#selectedRow();
+    this.#range.addEventListener('input', () => this.#follow());
+    this.#dispatch.addEventListener('click', () => { const one = row(); if (one) void dispatchRows([one]); });
+    this.#abort.addEventListener('click', () => { const one = row(); if (one) void abortRows([one]); });
+    this.#logs.addEventListener('click', () => { const one = row(); if (one) openLogs(one); });
+    const area = this.#scroll;
+    area.addEventListener('scroll', () => this.app.changed(), { passive: true });
+    area.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
+    area.addEventListener('pointerdown', (event) => this.#down(event));
+    area.addEventListener('pointermove', (event) => this.#move(event));
+    for (const name of /** @type {const} */ (['pointerup', 'pointercancel'])) {
+      area.addEventListener(name, (event) => this.#up(event));
+    }
+    area.addEventListener('pointerleave', () => this.#hoverAt(null, 0, 0));
+    area.addEventListener('keydown', (event) => this.#keydown(event));
+    new ResizeObserver(() => this.app.changed()).observe(area);
+    this.#strip.addEventListener('category', () => this.app.changed());
+  }
+
+  focusSearch() {
+    this.#scroll.focus();
+  }
+
+  restyle() {
+    this.#painter.restyle();
+    this.app.changed();
+  }
+
+  draw() {
+    const { shot } = this.app;
+    this.#strip.draw();
+    if ((shot?.name ?? '') !== this.#shotName) {
+      this.#shotName = shot?.name ?? '';
+      this.#span = null;
+    }
+    this.#layOut(shot);
+    const now = this.app.now();
+    const slow = shot ? slowPaths(this.#drawn, shot.estimate, now) : new Set();
+    const critical = shot ? limiting(shot, this.#drawn) : [];
+    this.#shown = this.#span ?? this.#wholeSpan(shot, now);
+    this.#space.style.height = `${Math.max(0, this.#painter.heightOf(this.#drawn) - this.#scroll.clientHeight)}px`;
+    this.#painter.draw({
+      drawn: this.#drawn,
+      span: this.#shown,
+      now,
+      origin: this.#origin(shot),
+      top: this.#scroll.scrollTop,
+      selected: this.app.selected,
+      hovered: this.#hovered,
+      slow,
+      critical: new Set(critical),
+      open: shot?.busy ?? false,
+    });
+    setAttribute(this.#fit, 'aria-pressed', String(this.#span === null));
+    setText(this.#left, shot ? remainingWords(shot) : '');
+    this.#drawLists(shot, critical, slow, now);
+    this.#drawFacts(now);
+  }
+
+  /**
+   * Return where a bar stands on the screen, for whoever wants to point at it.
+   * @param {string} path
+   */
+  barAt(path) {
+    const rect = this.#painter.rects.find((one) => one.path === path);
+    const box = this.#canvas.getBoundingClientRect();
+    return rect ? { x: box.x + rect.x, y: box.y + rect.y, width: rect.width, height: rect.height } : null;
+  }
+
+  /** @param {Shot|null} shot */
+  #layOut(shot) {
+    const key = shot ? `${shot.name} ${shot.generation} ${shot.version} ${this.app.servers.byName.size}` : '';
+    const now = performance.now();
+    if (key === this.#key || ((shot?.rows.length ?? 0) > MANY && now - this.#laidAt < LAID_OUT_EVERY_MS)) return;
+    this.#key = key;
+    this.#laidAt = now;
+    const classes = new Set(shot?.rows.map((row) => row.view.server_class));
+    const servers = [...this.app.servers.byName.values()]
+      .filter((server) => classes.has(server.server_class) && server.liveness !== 'absent')
+      .map((server) => server.server);
+    this.#drawn = layout(shot?.rows ?? [], shot?.medians ?? new Map(), servers);
+  }
+
+  /** @param {Shot|null} shot */
+  #origin(shot) {
+    const run = shot?.run;
+    return this.#range.value === 'run' && run ? run.opened_at : this.#drawn.start;
+  }
+
+  /** @param {Shot|null} shot @param {number} now @returns {Span} */
+  #wholeSpan(shot, now) {
+    const run = shot?.run ?? null;
+    const ofRun = this.#range.value === 'run' && run !== null;
+    const start = ofRun ? run.opened_at : this.#drawn.start || now - 10;
+    let end = ofRun ? (run.ended_at ?? now) : this.#drawn.end;
+    if (shot?.busy) end = now + (shot.estimate?.remaining_s ?? 0);
+    for (const bar of this.#drawn.bars) {
+      if (!ofRun || bar.start >= start) end = Math.max(end, bar.end ?? now);
+    }
+    const length = Math.max(1, end - start);
+    return { start: start - length * 0.01, end: start + length * 1.07 };
+  }
+
+  #follow() {
+    this.#span = null;
+    this.app.changed();
+  }
+
+  /** @param {number} factor @param {number} [around] */
+  #zoom(factor, around) {
+    this.#span = zoomed(this.#shown, factor, around ?? (this.#shown.start + this.#shown.end) / 2);
+    this.#shown = this.#span;
+    this.app.changed();
+  }
+
+  /** @param {number} pixels */
+  #pan(pixels) {
+    const { start, end } = this.#shown;
+    const by = (pixels / Math.max(1, this.#painter.width - this.#painter.gutter)) * (end - start);
+    this.#span = { start: start + by, end: end + by };
+    this.#shown = this.#span;
+    this.app.changed();
+  }
+
+  /** @param {WheelEvent} event */
+  #wheel(event) {
+    const overflows = this.#scroll.scrollHeight > this.#scroll.clientHeight + 1;
+    if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) this.#pan(event.deltaX || event.deltaY);
+    else if (event.ctrlKey || !overflows) {
+      const x = event.clientX - this.#canvas.getBoundingClientRect().x;
+      this.#zoom(1.0018 ** event.deltaY, this.#painter.timeAt(x, this.#shown));
+    } else return;
+    event.preventDefault();
+  }
+
+  /** @param {PointerEvent} event */
+  #down(event) {
+    if (event.button !== 0) return;
+    this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    this.#moved = false;
+    this.#scroll.focus({ preventScroll: true });
+  }
+
+  /** @param {PointerEvent} event */
+  #move(event) {
+    const last = this.#pointers.get(event.pointerId);
+    if (!last) {
+      const box = this.#canvas.getBoundingClientRect();
+      this.#hoverAt(this.#painter.pathAt(event.clientX - box.x, event.clientY - box.y), event.clientX, event.clientY);
+      return;
+    }
+    const [dx, dy] = [event.clientX - last.x, event.clientY - last.y];
+    if (!this.#moved && Math.hypot(dx, dy) < 4) return;
+    if (!this.#moved) this.#scroll.setPointerCapture(event.pointerId);
+    this.#moved = true;
+    const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1];
+    if (other) {
+      const before = Math.max(20, Math.abs(last.x - other.x));
+      const after = Math.max(20, Math.abs(event.clientX - other.x));
+      this.#zoom(before / after, this.#painter.timeAt(other.x - this.#canvas.getBoundingClientRect().x, this.#shown));
+    } else {
+      this.#pan(-dx);
+      if (event.pointerType === 'mouse') this.#scroll.scrollTop -= dy;
+    }
+    this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+  }
+
+  /** @param {PointerEvent} event */
+  #up(event) {
+    if (!this.#pointers.delete(event.pointerId) || this.#moved || event.type === 'pointercancel') return;
+    const box = this.#canvas.getBoundingClientRect();
+    this.app.select(this.#painter.pathAt(event.clientX - box.x, event.clientY - box.y));
+  }
+
+  /** @param {string|null} path @param {number} x @param {number} y */
+  #hoverAt(path, x, y) {
+    const row = path ? this.app.shot?.byPath.get(path) : undefined;
+    this.#hover.hidden = !row;
+    if (row) {
+      const usual = this.app.shot?.medians.get(row.path);
+      const lines = [
+        plain(nodeOf(row)),
+        `${stateWords(row.last)} ${statusWords(row.last)}`.trim(),
+        `${clock(row.last.started_at, 1)}   ${duration(takenS(row.last, this.app.now()))}${usual ? `   usually ${duration(usual)}` : ''}`,
+        details(row),
+      ];
+      this.#hover.replaceChildren(...lines.filter(Boolean).map((line) => h('div', {}, line)));
+      const left = Math.min(x + 14, window.innerWidth - this.#hover.offsetWidth - 8);
+      const top = y + 18 + this.#hover.offsetHeight > window.innerHeight ? y - this.#hover.offsetHeight - 10 : y + 18;
+      this.#hover.style.transform = `translate(${left}px, ${top}px)`;
+    }
+    if (path !== this.#hovered) {
+      this.#hovered = path;
+      this.app.changed();
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  #keydown(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = this.#painter.width / 8;
+    const row = this.#selectedRow();
+    if (event.key === '+' || event.key === '=') this.#zoom(0.7);
+    else if (event.key === '-') this.#zoom(1 / 0.7);
+    else if (event.key === 'ArrowLeft') this.#pan(-step);
+    else if (event.key === 'ArrowRight') this.#pan(step);
+    else if (event.key === 'f') this.#follow();
+    else if (event.key === 'n' || event.key === 'p') this.#next(event.key === 'n' ? 1 : -1);
+    else if (event.key === 'l' && row) openLogs(row);
+    else if (event.key === 'd' && row && this.app.mayChange) void dispatchRows([row]);
+    else if (event.key === 'a' && row && this.app.mayChange) void abortRows([row]);
+    else if (event.key === 'Escape') this.app.select(null);
+    else return;
+    event.preventDefault();
+  }
+
+  /** @param {number} by */
+  #next(by) {
+    const { bars } = this.#drawn;
+    const at = bars.findIndex((bar) => bar.row.path === this.app.selected);
+    const next = bars[at < 0 ? 0 : Math.max(0, Math.min(bars.length - 1, at + by))];
+    if (next) this.app.select(next.row.path);
+  }
+
+  #selectedRow() {
+    return this.app.selected ? this.app.shot?.byPath.get(this.app.selected) : undefined;
+  }
+
+  /**
+   * @param {Shot|null} shot
+   * @param {string[]} critical
+   * @param {Set<string>} slow
+   * @param {number} now
+   */
+  #drawLists(shot, critical, slow, now) {
+    /** @param {string} path */
+    const factor = (path) => {
+      const bar = this.#drawn.byPath.get(path);
+      const times = bar ? slowness(bar, now) : null;
+      return times === null ? '' : `${times.toFixed(1)}×`;
+    };
+    const slowest = [...slow].sort((a, b) => parseFloat(factor(b) || '0') - parseFloat(factor(a) || '0')).slice(0, LISTED);
+    const key = `${shot?.name} ${shot?.generation} ${critical.join()} | ${slowest.map((path) => path + factor(path)).join()}`;
+    if (key === this.#lists) return;
+    this.#lists = key;
+    /** @param {string} path @param {string} note */
+    const item = (path, note) => {
+      const row = shot?.byPath.get(path);
+      return h('li', { 'data-path': path }, h('button', { class: 'link', onclick: () => this.app.select(path) }, plain(row ? nodeOf(row) : path)), note && h('span', {}, note));
+    };
+    this.#critical.replaceChildren(...critical.slice(0, LISTED).map((path) => item(path, duration(this.app.shot?.medians.get(path)))));
+    this.#slow.replaceChildren(...slowest.map((path) => item(path, `▲ ${factor(path)} its usual ${duration(this.app.shot?.medians.get(path))}`)));
+    if (critical.length === 0) this.#critical.replaceChildren(h('li', { class: 'none' }, 'not known yet'));
+    if (slowest.length === 0) this.#slow.replaceChildren(h('li', { class: 'none' }, 'none'));
+  }
+
+  /** @param {number} now */
+  #drawFacts(now) {
+    const row = this.#selectedRow();
+    const key = row ? `${row.path} ${row.version} ${row.last.state === 'DOING' ? Math.floor(now * 5) : ''}` : '';
+    if (key === this.#factKey) return;
+    this.#factKey = key;
+    this.#factButtons.hidden = !row;
+    setText(this.#factsTitle, row ? plain(nodeOf(row)) : 'Selected action');
+    if (!row) {
+      this.#facts.replaceChildren(h('dd', { class: 'none' }, 'Click a bar to see its conditions.'));
+      return;
+    }
+    const may = this.app.mayChange && this.app.feed.connected;
+    this.#dispatch.disabled = !may || !canDispatch(row);
+    this.#abort.disabled = !may || !canAbort(row);
+    const facts = factsOf(row, this.app.shot, now).filter(([, text]) => text);
+    this.#facts.replaceChildren(...facts.flatMap(([name, text]) => [h('dt', {}, name), h('dd', {}, text)]));
+  }
+}
+
+/**
+ * @param {Row} row
+ * @param {Shot|null} shot
+ * @param {number} now
+ * @returns {[string, string][]}
+ */
+function factsOf(row, shot, now) {
+  const { last, view } = row;
+  const references = (view.references ?? []).map((path) => {
+    const other = shot?.byPath.get(path);
+    return other ? `${SYMBOLS[other.colour]} ${plain(nodeOf(other))}` : plain(path);
+  });
+  return [
+    ['Path', plain(row.path)],
+    ['State', `${SYMBOLS[row.colour]} ${stateWords(last)}`],
+    ['Status', statusWords(last)],
+    ['Reason', details(row)],
+    ['Server', plain(serverOf(row))],
+    ['Phase', plain(view.phase ?? '')],
+    ['When', whenWords(view)],
+    ['Waits for', references.join('   ')],
+    ['Attempt', last.attempt ? `${last.attempt}, run ${last.run ?? '–'}` : ''],
+    ['Start', clock(last.started_at, 3)],
+    ['Duration', duration(takenS(last, now))],
+    ['Usually', duration(shot?.medians.get(row.path))],
+    ['Time limit', duration(view.timeout_s)],
+    ['Code', last.code === null || last.code === undefined ? '' : String(last.code)],
+    ['Events', row.events.map(plain).join('; ') || plain(view.completion_event ?? '')],
+    ['Task', plain(view.text ?? '')],
+  ];
+}
+
+/** @param {string} kind @param {string} text */
+function legend(kind, text) {
+  return h('span', { class: `key ${kind}` }, h('i'), text);
+}
+
+customElements.define('tab-timeline', TabTimeline);

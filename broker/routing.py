@@ -41,7 +41,7 @@ from shotline.common.messages import (
 
 DISPATCHER_PREFIX: Final = b"dispatcher/"
 FROM_SERVERS: Final = frozenset(
-    (b"started", b"progress", b"output", b"finished", b"returned", b"log_line")
+    (b"started", b"progress", b"output", b"finished", b"returned", b"bound", b"log_line")
 )
 TO_SERVERS: Final = frozenset(
     (
@@ -50,6 +50,7 @@ TO_SERVERS: Final = frozenset(
         b"answered",
         b"output_stored",
         b"command_server",
+        b"clear_binding",
         b"register_anew",
         b"problem",
     )

@@ -178,6 +178,8 @@ def _print_shots(out: Console, shots: Sequence[ShotView]) -> None:
         out.print("no shots are known; begin with `shotline create-pulse TREE SHOT`")
     for shot in shots:
         built = f"built {date(shot.built_at)}" if shot.built_at else "no tables built"
+        if not shot.loaded:
+            built = "stored; ask for its actions to see them"
         mark = "  (current)" if shot.current else ""
         out.print(
             Text(

@@ -34,7 +34,7 @@ class Cause(StrEnum):
     WORKER_DIED = "worker_died"  # its worker process died under it
     OPERATOR = "operator"  # somebody aborted it
     SERVER_LOST = "server_lost"  # its server was lost while it had the action
-    NO_SERVER = "no_server"  # its class had no live server for the grace time
+    NO_SERVER = "no_server"  # no live server for the grace time, or its mdsip url was busy too long
     OFF = "off"  # the node or a parent is switched off
     ASYNCHRONOUS = "asynchronous"  # asynchronous actions are shown, never dispatched
     UNREADABLE = "unreadable"  # the node cannot be read
@@ -82,15 +82,19 @@ TRANSITIONS: Final[dict[ActionState, frozenset[ActionState]]] = {
             ActionState.DOING,
             ActionState.DONE,  # so short that start and end came together
             ActionState.ABORTED,
+            ActionState.SERVER_OFF,  # its mdsip server went on working for another shot
         }
     ),
-    ActionState.DOING: frozenset({ActionState.DOING, ActionState.DONE, ActionState.ABORTED}),
-    ActionState.DONE: frozenset({ActionState.NOT_DISPATCHED}),
-    ActionState.ABORTED: frozenset({ActionState.NOT_DISPATCHED}),
+    ActionState.DOING: frozenset(
+        {ActionState.DOING, ActionState.DONE, ActionState.ABORTED, ActionState.SERVER_OFF}
+    ),
+    ActionState.DONE: frozenset({ActionState.NOT_DISPATCHED, ActionState.DONE}),
+    ActionState.ABORTED: frozenset({ActionState.NOT_DISPATCHED, ActionState.ABORTED}),
     ActionState.SERVER_OFF: frozenset({ActionState.NOT_DISPATCHED}),
 }
 """From each state, the states that may follow. The way back to NOT_DISPATCHED from an end is a new
-run or a redispatch (D10, D11); DISPATCHED and DOING to themselves is "aborting" (D9)."""
+run or a redispatch (D10, D11); DISPATCHED and DOING to themselves is "aborting" (D9), DONE and
+ABORTED to themselves that an unknown outcome became known, or an mdsip url was cleared."""
 
 SETTLED_CAUSES: Final[dict[ActionState, frozenset[Cause]]] = {
     ActionState.NOT_DISPATCHED: frozenset(

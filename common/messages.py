@@ -301,6 +301,30 @@ class CommandServer(Message):
     reason: Text
 
 
+class ClearBinding(Message):
+    """Dispatcher → server: somebody vouches that nothing abandoned or lost runs behind this url."""
+
+    KIND: ClassVar[str] = "clear_binding"
+    term: int
+    url: Name
+
+
+class Bound(Message):
+    """Server → dispatcher: what the mdsip server at `url` is busy with, as far as we asked for it.
+
+    Sent when it has changed, and after each registration while it is not free.
+    """
+
+    KIND: ClassVar[str] = "bound"
+    url: Name
+    tree: str | None = None  # None: it is free
+    shot: int | None = None
+    unanswered: int = 0  # requests under way, abandoned and lost ones included
+    abandoned: int = 0  # whose worker was ended; the answer may still come
+    lost: int = 0  # whose connection broke; only ClearBinding ends them
+    waiting: int = 0  # requests for other shots
+
+
 class Started(Message):
     """Server → dispatcher: the attempt runs since `started_at` (left out for very short tasks)."""
 
@@ -340,6 +364,7 @@ class EndedBy(StrEnum):
     WORKER_DIED = "worker_died"
     ABORT = "abort"
     CONNECTION_LOST = "connection_lost"  # the mdsip server behind the worker went away
+    NO_SERVER = "no_server"  # never started: its mdsip server went on working for another shot
 
 
 class Finished(Message):
@@ -359,6 +384,7 @@ class Finished(Message):
     duration_s: float | None = None
     outcome_unknown: bool = False
     lines: int = 0
+    late: bool = False  # an mdsip server's answer to what was ended here: the proof of its end
 
 
 class Returned(Message):
@@ -445,6 +471,7 @@ class Reply(Message):
     message: Text
     notices: tuple[str, ...] = ()
     result: bytes = b""
+    unknown: bool = False  # refused, since what the command names does not exist
 
 
 MESSAGES: dict[str, type[Message]] = {
@@ -474,6 +501,8 @@ MESSAGES: dict[str, type[Message]] = {
         Answered,
         OutputStored,
         CommandServer,
+        ClearBinding,
+        Bound,
         Started,
         Progress,
         Output,

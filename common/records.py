@@ -99,6 +99,7 @@ class Transition(Model):
     outcome_unknown: bool = False  # it may have run, or may still be running
     aborting: bool = False
     server: str | None = None
+    url: str | None = None  # mdsip server that runs it, or may still run it; None: cleared, or none
     incarnation: str | None = None
     epoch: int | None = None
     dispatched_at: float | None = None
@@ -173,6 +174,7 @@ class Redispatched(Model):
     time: float
     run: int
     path: str
+    command: str = ""  # the command's id
 
 
 class RunAborting(Model):
@@ -192,7 +194,10 @@ class Mark(Model):
 
 
 class LateResult(Model):
-    """A result of an attempt that is not the current one, or whose action was settled already."""
+    """A result of an attempt that is not the current one, or whose action was settled already.
+
+    `proof`: an mdsip server's answer to an attempt that was ended here; it has ended there, too.
+    """
 
     type: Literal["late_result"] = "late_result"
     time: float
@@ -205,6 +210,7 @@ class LateResult(Model):
     started_at: float | None = None
     ended_at: float | None = None
     duration_s: float | None = None
+    proof: bool = False
 
 
 class EventOutcome(StrEnum):

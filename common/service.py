@@ -58,7 +58,7 @@ class Service:
             signal.SIGINT: self.stop,
         }
         self._arrived: list[int] = []
-        self._systemd = _Systemd()
+        self._systemd = Systemd()
 
     def watch(self, source: Source, callback: Callable[[], None], events: int = zmq.POLLIN) -> None:
         """Call `callback` whenever the socket or descriptor is ready; again replaces it.
@@ -192,7 +192,7 @@ class Service:
             self._signals[number]()
 
 
-class _Systemd:
+class Systemd:
     """The few words that systemd understands (sd_notify), where it started us."""
 
     def __init__(self) -> None:
@@ -207,6 +207,7 @@ class _Systemd:
         self.due = time.monotonic() if self._interval_s is not None and self._socket else None
 
     def send(self, text: str) -> None:
+        """Tell it something, as READY=1."""
         if self._socket is not None:
             try:
                 self._socket.sendto(text.encode(), self._address)
@@ -214,6 +215,7 @@ class _Systemd:
                 log.debug("systemd was not told: %s", error)
 
     def keep_alive(self) -> None:
+        """Tell its watchdog that we are alive, as often as it wants to know."""
         if self.due is not None and self._interval_s is not None:
             now = time.monotonic()
             if now >= self.due:

@@ -67,6 +67,7 @@ class ShotView(Model):
     runs: tuple[RunView, ...] = ()
     essential_failures: tuple[str, ...] = ()
     current: bool = False  # the current pulse (D16)
+    loaded: bool = True  # False: stored, and not looked at yet; nothing else is known of it here
 
 
 class ServerView(Model):
@@ -90,7 +91,8 @@ class ServerView(Model):
     started_at: float | None = None
     last_seen_at: float | None = None
     round_trip_s: float | None = None
-    url: str | None = None
+    url: str | None = None  # mdsip server of its own
+    bound: tuple[str, ...] = ()  # what mdsip servers are busy with that it asked, in words
 
 
 class RunReport(Model):

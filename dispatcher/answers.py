@@ -15,6 +15,7 @@ from shotline.common.views import (
 )
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.feed import SERVERS, shot_channel
+from shotline.dispatcher.fleet import Entry
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 from shotline.trees.tree import DispatchType
 
@@ -69,7 +70,10 @@ class Answers:
         if live.path in run.busy:
             core = self._core
             return core.fleet.waits_for(
-                shot.table.node(live.path).server_class, core.now, core.settings.server_grace_s
+                shot.table.node(live.path).server_class,
+                Entry(shot.key, live.path),
+                core.now,
+                core.settings.server_grace_s,
             )
         if run.sequencer is None:
             return "the servers' reports: the dispatcher has just come back"
@@ -102,7 +106,8 @@ class Answers:
 
     def stored(self, key: ShotKey) -> ShotView:
         """Return a shot that is stored but not loaded."""
-        return ShotView(tree=key.tree, shot=key.shot, current=self._core.current == key)
+        current = self._core.current == key
+        return ShotView(tree=key.tree, shot=key.shot, current=current, loaded=False)
 
     def servers(self) -> tuple[ServerView, ...]:
         """Return all servers, by name."""

@@ -3,7 +3,7 @@
 from shotline.common import commands as c
 from shotline.common.records import ShotKey
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.desk import Refused
+from shotline.dispatcher.desk import Refused, Unknown
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.shots import Run, Shot
 
@@ -16,6 +16,8 @@ class Choice:
 
     def key(self, command: c.OnShot) -> ShotKey:
         """Return the shot that is meant."""
+        if command.tree is None and command.shot is not None:
+            raise Refused(f"shot {command.shot} of which experiment? name tree and shot")
         if command.tree is not None and command.shot is not None:
             if command.shot < 1:
                 raise Refused(
@@ -58,7 +60,8 @@ class Choice:
         key = self.key(command)
         shot = self._core.shots.get(key)
         if shot is None or shot.built is None:
-            raise Refused(f"{key}: its tables are not built; `shotline build-tables {_words(key)}`")
+            kind = Refused if shot is not None or key in self._core.stored else Unknown
+            raise kind(f"{key}: its tables are not built; `shotline build-tables {_words(key)}`")
         return shot
 
     def shot_with_run(self, command: c.OnShot) -> tuple[Shot, Run]:
@@ -80,14 +83,14 @@ class Choice:
         known = self._core.settings.experiments
         if tree not in known:
             listed = ", ".join(sorted(known)) or "none is configured"
-            raise Refused(f"unknown experiment {tree}; known: {listed}")
+            raise Unknown(f"unknown experiment {tree}; known: {listed}")
 
     def servers(self, name: str) -> list[Server]:
         """Return the live servers that CLASS or CLASS:ID names."""
         found = self._core.fleet.matching(name)
         if not found:
             known = ", ".join(sorted(self._core.fleet.servers)) or "none"
-            raise Refused(f"no live server {name}; known: {known}")
+            raise Unknown(f"no live server {name}; known: {known}")
         return found
 
 

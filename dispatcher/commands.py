@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
+from pydantic import ValidationError
+
 from shotline.common import commands as c
-from shotline.common.messages import Outcome
+from shotline.common.messages import Outcome, Request
+from shotline.common.views import AnyResult
 from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.choice import Choice
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.desk import Answer, Asked, Desk, Refused
+from shotline.dispatcher.desk import Answer, Asked, Desk, Refused, Unknown
 from shotline.dispatcher.effects import Exit
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.office import Office
@@ -36,14 +39,14 @@ class Commands:
         self.orders = Orders(self.office)
         self.queries = Queries(self.office)
         self._pulses = Pulses(self.office, options_of)
-        self.desk.rebuild = self.runs.answer_again
+        self.desk.rebuild = self._result_again
 
     def handle(self, asked: Asked, command: c.AnyCommand) -> Answer | None:
         """Carry out a command. None: the answer follows. Raise Refused."""
         try:
             return self._handle(asked, command)
         except LookupFailed as error:
-            raise Refused(str(error)) from None
+            raise Unknown(str(error)) from None
 
     def _handle(self, asked: Asked, command: c.AnyCommand) -> Answer | None:
         match command:
@@ -70,11 +73,24 @@ class Commands:
             case c.ServerStop() | c.ServerQuit() | c.ServerRestart():
                 return self.orders.command(command)
             case c.ClearUrl():
-                raise Refused(f"no server of ours says that {command.url} is bound to a shot")
+                return self.orders.clear_url(command.url)
             case c.Quit():
                 return self._quit()
             case _:
                 return self.queries.read(asked, command)
+
+    def _result_again(self, request: Request) -> AnyResult | None:
+        """Return the result of a repeated command that was too large to keep, as it stands now."""
+        found = self._core.run_of_command(request.id)
+        if found is not None:
+            return self.office.answers.report(*found)
+        try:
+            command = c.decode_command(request.command)
+            if not isinstance(command, c.BuildTables):
+                return None
+            return self.office.answers.actions(self.office.choice.shot(command), None)
+        except (ValidationError, RecursionError, Refused):
+            return None
 
     def _quit(self) -> Answer:
         self._core.after(Exit(0, "asked to quit by a command"))

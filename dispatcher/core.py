@@ -35,6 +35,7 @@ class Settings:
     recovery_s: float = 3.0
     resume_within_s: float = 60.0
     delivery_s: float = 2.0
+    url_wait_s: float = 60.0
     task_timeout_s: float | None = None
     end_on_return: bool = False
     commands_remembered_max: int = 10_000
@@ -167,6 +168,17 @@ class Core:
             if number is not None:
                 return shot, shot.runs[number]
         return None
+
+    def unload(self, keep: ShotKey | None = None) -> None:
+        """Forget closed shots, the one unused for longest first; Redis still has them (I8)."""
+        closed = [
+            key
+            for key in self.shots
+            if not self.is_open(key) and key not in (keep, self.current) and key in self.stored
+        ]
+        closed.sort(key=lambda key: self.stored[key])
+        for key in closed[: max(len(self.shots) - self.settings.shots_loaded_max, 0)]:
+            self.feed.forget(key, self.shots.pop(key).actions)
 
     def is_open(self, key: ShotKey) -> bool:
         """Whether nothing of a shot may be forgotten (DESIGN §5, Journal)."""

@@ -32,10 +32,19 @@ class Answer:
     message: str
     result: AnyResult | None = None
     notices: tuple[str, ...] = ()
+    unknown: bool = False  # refused, since what the command names does not exist
 
 
 class Refused(Exception):
     """The command may not be carried out now; the text says why and what to do."""
+
+    def answer(self) -> Answer:
+        """Return the answer that says so."""
+        return Answer(Outcome.REFUSED, str(self), unknown=isinstance(self, Unknown))
+
+
+class Unknown(Refused):
+    """What the command names does not exist; the text says what does."""
 
 
 @dataclass(slots=True)
@@ -68,7 +77,7 @@ class Desk:
         self._unsaid: dict[str, float] = {}  # accepted, and when to say so
         self._early: list[tuple[bytes, Request]] = []  # while the dispatcher recovers
         self.clock_offset_s: float | None = None  # broker's clock minus ours
-        self.rebuild: Callable[[str], Answer | None] = lambda _command: None
+        self.rebuild: Callable[[Request], AnyResult | None] = lambda _request: None
 
     def remember(self, done: CommandDone) -> None:
         """Take an answer from the journal, at start."""
@@ -131,9 +140,10 @@ class Desk:
 
     def _repeat(self, client: bytes, request: Request, done: Reply) -> None:
         """Give the answer again; a report that was too large to keep is made anew."""
-        again = None if done.result else self.rebuild(request.id)
-        if again is not None:
-            done = self._reply(Asked(request.id, request.verb, client), again)
+        was_done = done.outcome in (Outcome.OK, Outcome.FAILED)
+        report = self.rebuild(request) if was_done and not done.result else None
+        if report is not None:
+            done = done.model_copy(update={"result": encode_result(report)})
         self._core.send(client, done)
 
     def _carry_out(self, asked: Asked, request: Request) -> Answer | None:
@@ -146,7 +156,7 @@ class Desk:
         try:
             return self._handler(asked, command)
         except Refused as refused:
-            return Answer(Outcome.REFUSED, str(refused))
+            return refused.answer()
 
     # Answers
 
@@ -157,6 +167,7 @@ class Desk:
             message=answer.message,
             notices=answer.notices,
             result=encode_result(answer.result) if answer.result is not None else b"",
+            unknown=answer.unknown,
         )
 
     def _send(self, asked: Asked, answer: Answer) -> None:
@@ -209,4 +220,5 @@ class Desk:
         for command in self._waiting.pop((shot.key, run.number), []):
             asked = self._pending.get(command)
             if asked is not None:
-                self.answer(asked, answer)
+                told = asked.accepted.notices if asked.accepted is not None else ()
+                self.answer(asked, replace(answer, notices=(*told, *answer.notices)))

@@ -29,6 +29,7 @@ from shotline.dispatcher.effects import RaiseEventJob, TreeDone, WriteStatusJob
 from shotline.dispatcher.fleet import Entry, Server
 from shotline.dispatcher.sequencer import Sequencer, Step
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.trees.tree import MdsplusTask, Task
 
 RunEndedHook = Callable[[Shot, Run], None]
 
@@ -99,7 +100,10 @@ class Execution:
         run = shot.open_run
         if run is None:
             return self._open_single(shot, path, command)
-        self._core.put(shot, Redispatched(time=self._core.wall, run=run.number, path=path))
+        self._core.put(
+            shot,
+            Redispatched(time=self._core.wall, run=run.number, path=path, command=command),
+        )
         self.change(shot, shot.pending(path, run.number, self._core.wall, "dispatched again"))
         if run.sequencer is not None:
             self._steps.append((shot, run, run.sequencer.reopen(path, shot.table)))
@@ -174,7 +178,14 @@ class Execution:
         if run.held is not None:
             run.parked[path] = None
         else:
-            self._core.fleet.enqueue(self._class_of(shot, path), Entry(shot.key, path))
+            self._enqueue(shot, path)
+
+    def _enqueue(self, shot: Shot, path: str, *, first: bool = False) -> None:
+        """Let a ready action wait for a server, and for the mdsip url that its task needs."""
+        url = _wanted_url(shot.table.node(path).task)
+        self._core.fleet.enqueue(
+            self._class_of(shot, path), Entry(shot.key, path), url, first=first
+        )
 
     def _settle(self, shot: Shot, path: str, cause: Cause, reason: str) -> None:
         """Settle an action that was never sent."""
@@ -216,8 +227,17 @@ class Execution:
                     f"no live server of class {name} for {core.settings.server_grace_s:g} s",
                 )
             self._drain()
+        for entry, url in core.fleet.blocked_too_long(core.now, core.settings.url_wait_s):
+            self._settle(
+                core.shots[entry.key],
+                entry.path,
+                Cause.NO_SERVER,
+                f"the mdsip server at {url} went on working for {core.fleet.urls.shot_of(url)} for "
+                f"{core.settings.url_wait_s:g} s (when that has ended: shotline clear-url {url})",
+            )
+            self._drain()
         if core.journal_state != "stopped":
-            for entry, server in core.fleet.assign():
+            for entry, server in core.fleet.assign(core.now):
                 self._send(core.shots[entry.key], entry.path, server)
             self._drain()
         self._end_runs()
@@ -230,6 +250,9 @@ class Execution:
         attempt = AttemptId(shot.key.tree, shot.key.shot, path, shot.attempts.get(path, 0) + 1)
         epoch = server.register.epoch
         server.attempts[attempt] = epoch
+        url = core.fleet.url_for(server, _wanted_url(node.task))
+        if url is not None:
+            core.fleet.urls.take(url, attempt)
         core.server_changed(server)
         self._change(
             shot,
@@ -240,6 +263,7 @@ class Execution:
                 run=run.number,
                 attempt=attempt.number,
                 server=server.name,
+                url=url,
                 incarnation=server.register.incarnation,
                 epoch=epoch,
                 dispatched_at=core.wall,
@@ -261,6 +285,7 @@ class Execution:
     def requeue(self, shot: Shot, path: str, why: str) -> None:
         """Take back an attempt that is proven never to start; the action is ready again (I1)."""
         live, run = shot.actions[path], shot.open_run
+        self._core.fleet.urls.answered(shot.attempt_of(live))
         if live.aborting or run is None or run.aborting:
             reason = "aborted before it was started"
             self.change(shot, self._returned(live, Cause.ABORTED_BEFORE_SENT, reason))
@@ -269,8 +294,7 @@ class Execution:
         if run.held is not None:
             run.parked[path] = None
         else:
-            entry = Entry(shot.key, path)
-            self._core.fleet.enqueue(self._class_of(shot, path), entry, first=True)
+            self._enqueue(shot, path, first=True)
 
     def _returned(self, live: Transition, cause: Cause | None, reason: str) -> Transition:
         return Transition(
@@ -287,6 +311,8 @@ class Execution:
         """Settle an attempt whose server is lost: it may have run (I1)."""
         live = shot.actions[path]
         text = f"{live.server} was lost: {why}"
+        if live.url is not None:  # what runs in an mdsip server does not end with ours
+            proven_dead = False
         self.change(
             shot,
             live.model_copy(
@@ -380,7 +406,7 @@ class Execution:
         """Let a held run go on."""
         self._core.put(shot, RunResumed(time=self._core.wall, run=run.number))
         for path in run.parked:
-            self._core.fleet.enqueue(self._class_of(shot, path), Entry(shot.key, path))
+            self._enqueue(shot, path)
         run.parked.clear()
         self._touched[shot.key] = None
 
@@ -480,6 +506,11 @@ class Execution:
                 reason=reason,
             ),
         )
+
+
+def _wanted_url(task: Task | None) -> str | None:
+    """Return the mdsip url that a task names: empty for none, None for tasks not of MDSplus."""
+    return (task.url or "") if isinstance(task, MdsplusTask) else None
 
 
 def in_order(shot: Shot, paths: Iterable[str]) -> list[str]:

@@ -31,15 +31,16 @@ class Feed:
         self._term = term
         self._last: dict[str, int] = {SERVERS: 0, LOG: 0}
         self._touched: dict[str, float] = {}
+        # A channel that was forgotten goes on above its last number, if it ever comes back.
+        self._floor = 0
 
     def last(self, channel: str) -> int:
         """Return the number of a channel's last event, 0 before the first."""
-        return self._last.get(channel, 0)
+        return self._last.get(channel, self._floor)
 
     def publish(self, channel: str, at: float, payload: bytes) -> Publish:
         """Return the channel's next event."""
-        seq = self._last.get(channel, 0) + 1
-        self._last[channel] = seq
+        seq = self._last[channel] = self.last(channel) + 1
         self._touched[channel] = at
         return Publish(Event(channel=channel, term=self._term, seq=seq, at=at, payload=payload))
 
@@ -73,7 +74,7 @@ class Feed:
         return Publish(Event(channel=FEED, term=self._term, seq=seq, at=at, payload=payload))
 
     def forget(self, key: ShotKey, paths: Iterable[str]) -> None:
-        """Forget the numbers of a shot that nobody can change any more in this term."""
+        """Forget the numbers of a shot that is not in memory any more."""
         for channel in (shot_channel(key), *(output_channel(key, path) for path in paths)):
-            self._last.pop(channel, None)
+            self._floor = max(self._floor, self._last.pop(channel, 0))
             self._touched.pop(channel, None)

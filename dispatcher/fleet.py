@@ -13,6 +13,7 @@ from shotline.common.actions import AttemptId
 from shotline.common.messages import LivenessState, Register, ServerBeat
 from shotline.common.records import ShotKey
 from shotline.common.views import ServerView
+from shotline.dispatcher.urls import Urls, in_words
 
 
 class Entry(NamedTuple):
@@ -61,9 +62,13 @@ class Server:
 
 @dataclass(slots=True)
 class ServerClass:
-    """The servers of one class and what waits for them."""
+    """The servers of one class and what waits for them.
 
-    queue: OrderedDict[Entry, None] = field(default_factory=OrderedDict)
+    With each entry stands the mdsip url that its task names: None for tasks that are none of
+    MDSplus, empty for those that name none.
+    """
+
+    queue: OrderedDict[Entry, str | None] = field(default_factory=OrderedDict)
     servers: dict[str, Server] = field(default_factory=dict)
     without_since: float | None = None  # monotonic; None while it has a server
 
@@ -74,6 +79,8 @@ class Fleet:
     def __init__(self) -> None:
         self.servers: dict[str, Server] = {}
         self.classes: dict[str, ServerClass] = {}
+        self.urls = Urls()
+        self._blocked: dict[Entry, tuple[str, str, float]] = {}  # class, url, since when
         self._turn = 0
         self._no_class_since = 0.0
 
@@ -123,6 +130,7 @@ class Fleet:
             server = old
         else:
             server = self.servers[register.server] = Server(register, last_seen_at=wall)
+            self.urls.forget_server(server.name)
         members = self.server_class(register.server_class)
         members.servers[server.name] = server
         members.without_since = None
@@ -166,10 +174,15 @@ class Fleet:
 
     # Queues and slots
 
-    def enqueue(self, name: str, entry: Entry, *, first: bool = False) -> None:
-        """Let a ready action wait for a slot of its class, `first` where it came back."""
+    def enqueue(
+        self, name: str, entry: Entry, url: str | None = None, *, first: bool = False
+    ) -> None:
+        """Let a ready action wait for a slot of its class, `first` where it came back.
+
+        `url` as in `ServerClass`.
+        """
         queue = self.server_class(name).queue
-        queue[entry] = None
+        queue[entry] = url
         if first:
             queue.move_to_end(entry, last=False)
 
@@ -179,22 +192,44 @@ class Fleet:
         if entry not in queue:
             return False
         del queue[entry]
+        self._blocked.pop(entry, None)
         return True
 
-    def assign(self) -> Iterator[tuple[Entry, Server]]:
-        """Yield who gets what now, first come first served; the caller adds the attempt."""
+    def assign(self, now: float) -> Iterator[tuple[Entry, Server]]:
+        """Yield who gets what now, first come first served; the caller adds the attempt.
+
+        What needs an mdsip url that works for another shot is passed over.
+        """
         for name, members in self.classes.items():
             while members.queue:
-                server = self._next_server(name)
-                if server is None:
+                found = self._next(name, members, now)
+                if found is None:
                     break
+                entry, server = found
                 self._turn += 1
                 server.last_given = self._turn
-                yield members.queue.popitem(last=False)[0], server
+                self.withdraw(name, entry)
+                yield entry, server
 
-    def _next_server(self, name: str) -> Server | None:
+    def _next(self, name: str, members: ServerClass, now: float) -> tuple[Entry, Server] | None:
         able = [server for server in self.of_class(name) if self.takes_work(server)]
-        return min(able, key=lambda server: (-server.free, server.last_given), default=None)
+        if not able:
+            return None
+        able.sort(key=lambda server: (-server.free, server.last_given))
+        for entry, wanted in members.queue.items():
+            busy = ""
+            for server in able:
+                url = self.url_for(server, wanted)
+                if url is None or self.urls.is_free_for(url, entry.key):
+                    return entry, server
+                busy = url
+            self._blocked.setdefault(entry, (name, busy, now))
+        return None
+
+    @staticmethod
+    def url_for(server: Server, wanted: str | None) -> str | None:
+        """Return the mdsip url on which a server would run a task; None: it needs none."""
+        return None if wanted is None else server.register.url or wanted or None
 
     def takes_work(self, server: Server) -> bool:
         """Whether a server may get an action now."""
@@ -214,21 +249,56 @@ class Fleet:
             since = members.without_since
             if members.queue and since is not None and now >= since + grace_s:
                 taken.append((name, list(members.queue)))
+                for entry in members.queue:
+                    self._blocked.pop(entry, None)
                 members.queue.clear()
         return taken
 
-    def wake_at(self, grace_s: float) -> float | None:
-        """Return when the next class runs out of its grace time."""
+    def blocked_too_long(self, now: float, url_wait_s: float) -> list[tuple[Entry, str]]:
+        """Take the actions whose mdsip url has worked for another shot for too long."""
+        due = [
+            (entry, name, url)
+            for entry, (name, url, since) in self._blocked.items()
+            if now >= since + url_wait_s
+        ]
+        taken = []
+        for entry, name, url in due:
+            if self._blocking_url(name, entry) is None:
+                del self._blocked[entry]  # free by now: it waits for a slot only
+            elif self.withdraw(name, entry):
+                taken.append((entry, url))
+        return taken
+
+    def _blocking_url(self, name: str, entry: Entry) -> str | None:
+        """Return the url that a waiting action waits for, None where it waits for something else.
+
+        It waits while every server that is there would run it on a url that is busy.
+        """
+        wanted = self.server_class(name).queue.get(entry)
+        blocking = None
+        for server in self.of_class(name):
+            url = self.url_for(server, wanted)
+            if url is None or self.urls.is_free_for(url, entry.key):
+                return None
+            blocking = url
+        return blocking
+
+    def wake_at(self, grace_s: float, url_wait_s: float) -> float | None:
+        """Return when the next class runs out of its grace time, or a wait for a url ends."""
         due = [
             members.without_since + grace_s
             for members in self.classes.values()
             if members.queue and members.without_since is not None
         ]
+        due += [since + url_wait_s for _, _, since in self._blocked.values()]
         return min(due, default=None)
 
-    def waits_for(self, name: str, now: float, grace_s: float) -> str:
+    def waits_for(self, name: str, entry: Entry, now: float, grace_s: float) -> str:
         """Return in words what a ready action of this class waits for."""
         servers = self.of_class(name)
+        url = self._blocking_url(name, entry)
+        if url is not None:
+            return f"the mdsip server at {url}, which works for {self.urls.shot_of(url)}"
         members = self.server_class(name)
         if not servers:
             left = (members.without_since or now) + grace_s - now
@@ -264,4 +334,5 @@ class Fleet:
             last_seen_at=server.last_seen_at,
             round_trip_s=server.round_trip_s,
             url=register.url,
+            bound=tuple(in_words(bound) for bound in self.urls.states_of(server.name)),
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from shotline.common.actions import ActionState
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
+    Bound,
     ClaimAccepted,
     ClaimRefused,
     Dispatch,
@@ -103,6 +104,9 @@ class Dispatcher:
             for record in records:
                 shot.apply(record)
             shot.lines.update(lines.get(key, {}))
+            for live in shot.actions.values():
+                if live.url is not None and (live.outcome_unknown or live.state in IN_PROGRESS):
+                    core.fleet.urls.take(live.url, shot.attempt_of(live))
         core.stored.update(stored)
         core.newest.update(newest)
         core.current = current
@@ -166,7 +170,9 @@ class Dispatcher:
             self.waits.wake_at(),
             self.desk.wake_at(),
             core.servers_due,
-            None if core.recovering else core.fleet.wake_at(core.settings.server_grace_s),
+            None
+            if core.recovering
+            else core.fleet.wake_at(core.settings.server_grace_s, core.settings.url_wait_s),
         ]
         return min(at for at in due if at is not None)
 
@@ -263,6 +269,10 @@ class Dispatcher:
                 self.recovery.returned(server, message)
             case ServerBeat():
                 self._server_beat(server, message)
+            case Bound():
+                core = self.core
+                core.fleet.urls.reported(server.name, message)
+                core.server_changed(server)
             case LogLine():
                 self._log_line(message)
             case _:

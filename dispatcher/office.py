@@ -6,12 +6,11 @@ A command that must wait leaves a continuation here; its answer follows. Pure.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shotline.common.messages import Outcome
 from shotline.common.records import ShotKey
 from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.choice import Choice
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.desk import Answer, Asked, Desk, Refused
+from shotline.dispatcher.desk import Answer, Asked, Desk, Refused, Unknown
 from shotline.dispatcher.effects import OutputRead, ReadShot, ShotRead, TreeDone
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.shots import Shot
@@ -47,8 +46,10 @@ class Office:
         asked, go_on = found
         try:
             answer = go_on(done)
-        except (Refused, LookupFailed) as refused:
-            answer = Answer(Outcome.REFUSED, str(refused))
+        except LookupFailed as error:
+            answer = Unknown(str(error)).answer()
+        except Refused as refused:
+            answer = refused.answer()
         if answer is not None:
             self.desk.answer(asked, answer)
 
@@ -68,6 +69,7 @@ class Office:
                 shot.apply(record)
             shot.lines.update(done.lines)
             self.core.shots.setdefault(key, shot)
+            self.core.unload(keep=key)
             return go_on()
 
         self.core.after(ReadShot(self.later(asked, loaded), key))

@@ -1,13 +1,15 @@
-"""The commands to servers: stop, restart, quit, abort (D17). Pure."""
+"""The commands to servers: stop, restart, quit, abort (D17), and to forget a busy url. Pure."""
 
 from shotline.common import commands as c
 from shotline.common.actions import ActionState, AttemptId
-from shotline.common.messages import CommandServer, Outcome, ServerOrder
+from shotline.common.messages import ClearBinding, CommandServer, Outcome, ServerOrder
 from shotline.common.records import ShotKey
-from shotline.dispatcher.desk import Answer
+from shotline.dispatcher.desk import Answer, Refused
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.office import Office
 from shotline.dispatcher.shots import IN_PROGRESS, Shot
+from shotline.dispatcher.table import LookupFailed
+from shotline.dispatcher.urls import url_key
 
 
 class Orders:
@@ -24,22 +26,75 @@ class Orders:
         """Abort what servers have, or the one action at this path."""
         aborted = []
         for shot, attempt in self._attempts_of(self._choice.servers(name)):
-            if text is None or attempt.path == shot.table.find(text):
+            if text is None or self._is_meant(shot, attempt.path, text):
                 self._execution.abort_sent(shot, attempt.path, f"aborted by server_abort {name}")
                 aborted.append(attempt.path)
         if not aborted:
             return Answer(Outcome.OK, f"{name} runs nothing of that; nothing was changed")
         return Answer(Outcome.OK, f"aborting {', '.join(aborted)}")
 
+    @staticmethod
+    def _is_meant(shot: Shot, path: str, text: str) -> bool:
+        """Return whether a person means this action of a shot, which may have none of the name."""
+        try:
+            return shot.table.find(text) == path
+        except LookupFailed:
+            return False
+
     def _attempts_of(self, servers: list[Server]) -> list[tuple[Shot, AttemptId]]:
+        """Return the current attempts that servers have; what they were given up on is left out."""
         found = []
         for server in servers:
             for attempt in server.attempts:
                 shot = self._core.shots.get(ShotKey(attempt.tree, attempt.shot))
                 live = shot.actions.get(attempt.path) if shot is not None else None
-                if shot is not None and live is not None and live.state in IN_PROGRESS:
+                if (
+                    shot is not None
+                    and live is not None
+                    and live.state in IN_PROGRESS
+                    and (live.attempt, live.server) == (attempt.number, server.name)
+                ):
                     found.append((shot, attempt))
         return found
+
+    def clear_url(self, url: str) -> Answer:
+        """Forget that an mdsip server may still be busy with what was given up there."""
+        core = self._core
+        bound_to = core.fleet.urls.shot_of(url)
+        told = self._servers_at(url)
+        if bound_to is None and not told:
+            bound = ", ".join(core.fleet.urls.known()) or "none is"
+            raise Refused(f"{url} is bound to no shot, and no server uses it (bound: {bound})")
+        for server in told:
+            core.send(server.identity, ClearBinding(term=core.term, url=url))
+            core.server_changed(server)
+        running = {one for server in core.fleet.servers.values() for one in server.attempts}
+        forgotten = core.fleet.urls.clear(url, running.__contains__)
+        for attempt in forgotten:
+            self._forget_url(attempt)
+        names = ", ".join(server.name for server in told) or "no server"
+        what = ", ".join(f"{one.path} of {one.tree}/{one.shot}" for one in forgotten) or "nothing"
+        rest = core.fleet.urls.shot_of(url)
+        now = f"it goes on working for {rest}" if rest is not None else "it is free for any shot"
+        return Answer(Outcome.OK, f"{url}: given up on {what}; told {names}; {now}")
+
+    def _servers_at(self, url: str) -> list[Server]:
+        """Return the servers that are there and have asked, or may ask, the mdsip server at url."""
+        names = self._core.fleet.urls.servers_at(url)
+        return [
+            server
+            for server in self._core.fleet.servers.values()
+            if not server.is_lost
+            and (server.name in names or url_key(server.register.url or "") == url_key(url))
+        ]
+
+    def _forget_url(self, attempt: AttemptId) -> None:
+        """Let also a restarted dispatcher know that this attempt binds its url no more."""
+        shot = self._core.shots.get(ShotKey(attempt.tree, attempt.shot))
+        live = shot.actions.get(attempt.path) if shot is not None else None
+        if shot is not None and live is not None and shot.attempt_of(live) == attempt:
+            cleared = live.model_copy(update={"time": self._core.wall, "url": None})
+            self._core.put(shot, cleared)
 
     def command(self, command: c.ServerStop | c.ServerQuit | c.ServerRestart) -> Answer:
         """Stop, quit or restart servers."""

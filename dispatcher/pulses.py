@@ -34,15 +34,19 @@ class Pulses:
         if shot is not None and shot.open_run is not None:
             raise Refused(f"{key}: run {shot.open_run.number} is open; abort it first")
 
-        def created(done: Done) -> Answer:
+        def created(done: Done) -> Answer | None:
             assert isinstance(done, TreeDone)
             if done.exists:
                 raise Refused(f"{key} exists already; --replace makes it again")
             if done.error:
                 return Answer(Outcome.FAILED, f"{key} was not created: {done.error}")
+            # What is stored of a pulse that is replaced stays: numbers of attempts go on.
+            return self._office.on_loaded(asked, key, lambda: known(done))
+
+        def known(done: TreeDone) -> Answer:
             self._core.current = key
-            known = self._core.shots.setdefault(key, Shot(key))
-            self._core.put(known, PulseCreated(time=self._core.wall, replaced=command.replace))
+            shot = self._core.shots.setdefault(key, Shot(key))
+            self._core.put(shot, PulseCreated(time=self._core.wall, replaced=command.replace))
             self._core.stored[key] = self._core.wall
             return Answer(Outcome.OK, f"{key} was created", notices=done.warnings)
 
@@ -105,10 +109,7 @@ class Pulses:
     def _unload(self) -> None:
         """Forget closed shots in memory, and old ones in Redis (retention)."""
         core = self._core
-        closed = [key for key in core.shots if not core.is_open(key) and key != core.current]
-        closed.sort(key=lambda key: core.stored.get(key, 0.0))
-        for key in closed[: max(len(core.shots) - core.settings.shots_loaded_max, 0)]:
-            core.feed.forget(key, core.shots.pop(key).actions)
+        core.unload()
         for tree in {key.tree for key in core.stored}:
             mine = sorted(
                 (key for key in core.stored if key.tree == tree), key=lambda key: core.stored[key]

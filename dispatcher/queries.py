@@ -4,8 +4,9 @@ from shotline.common import commands as c
 from shotline.common.messages import Outcome
 from shotline.common.records import CheckReset
 from shotline.common.views import CheckResult, LogsResult, ServersResult, ShotsResult
-from shotline.dispatcher.desk import Answer, Asked, Refused
+from shotline.dispatcher.desk import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.effects import OutputRead, ReadOutput, ReadShot, ShotRead
+from shotline.dispatcher.feed import shot_channel
 from shotline.dispatcher.office import Done, Office
 from shotline.dispatcher.shots import Shot
 
@@ -34,13 +35,20 @@ class Queries:
             case c.Shots():
                 return Answer(Outcome.OK, "", self._shots(command.tree))
             case c.Snapshot():
-                result = answers.snapshot(command.channel)
-                if result is None:
-                    raise Refused(f"nothing is known of channel {command.channel}")
-                return Answer(Outcome.OK, "", result)
+                return self._snapshot(asked, command.channel)
             case c.Actions() | c.Show() | c.Logs() | c.Check():
                 return self._on_loaded(asked, command)
         raise Refused(f"{command.verb} is not carried out here")
+
+    def _snapshot(self, asked: Asked, channel: str) -> Answer | None:
+        def answer() -> Answer:
+            result = self._answers.snapshot(channel)
+            if result is None:
+                raise Unknown(f"nothing is known of channel {channel}")
+            return Answer(Outcome.OK, "", result)
+
+        key = next((key for key in self._core.stored if shot_channel(key) == channel), None)
+        return answer() if key is None else self._office.on_loaded(asked, key, answer)
 
     def _on_loaded(
         self, asked: Asked, command: c.Actions | c.Show | c.Logs | c.Check

@@ -291,6 +291,7 @@ class Recovery:
     def returned(self, server: Server, returned: Returned) -> None:
         """The server gives an attempt back unstarted."""
         server.attempts.pop(returned.attempt, None)
+        self._core.fleet.urls.answered(returned.attempt)
         self._core.server_changed(server)
         found = self._current(server, returned.attempt)
         if found is not None and found[1].state is ActionState.DISPATCHED:
@@ -318,6 +319,7 @@ class Recovery:
         if server.attempts.get(message.attempt) != message.epoch:
             return  # judged already, by a later registration
         del server.attempts[message.attempt]
+        self._core.fleet.urls.answered(message.attempt)
         server.liveness = LivenessState.SUSPECT  # until its next beat or the broker says more
         server.why = why
         found = self._current(server, message.attempt)

@@ -36,6 +36,12 @@ _CAUSES = {
     EndedBy.WORKER_DIED: Cause.WORKER_DIED,
     EndedBy.ABORT: Cause.OPERATOR,
     EndedBy.CONNECTION_LOST: Cause.SERVER_LOST,
+    EndedBy.NO_SERVER: Cause.NO_SERVER,
+}
+_STATES = {
+    Cause.OPERATOR: ActionState.ABORTED,
+    Cause.SERVER_LOST: ActionState.ABORTED,
+    Cause.NO_SERVER: ActionState.SERVER_OFF,
 }
 
 
@@ -108,10 +114,12 @@ class Results:
         """Take a result: settle the action, or keep it as late or unknown; answer it."""
         attempt = result.attempt
         server.attempts.pop(attempt, None)
-        if result.outcome_unknown and result.ended_by is not EndedBy.CONNECTION_LOST:
+        if not result.outcome_unknown:
+            self._core.fleet.urls.answered(attempt)
+        shot, live = self._find(attempt)
+        if result.outcome_unknown and (live is None or live.url is None):
             server.stuck += 1  # until its next beat says so itself
         self._core.server_changed(server)
-        shot, live = self._find(attempt)
         self._core.send(
             server.identity,
             Answered(attempt=attempt, verdict=self._store(server, shot, live, result)),
@@ -122,6 +130,12 @@ class Results:
     ) -> Verdict:
         attempt = result.attempt
         key = ShotKey(attempt.tree, attempt.shot)
+        if (
+            result.late
+            and shot is not None
+            and attempt.number <= shot.attempts.get(attempt.path, 0)
+        ):
+            return self._prove(server, shot, live, result)
         if shot is None:
             if key in self._core.stored:
                 self._core.ledger.record(key, self._late(server, result))
@@ -149,6 +163,24 @@ class Results:
         self._core.say("warning", f"a result of an unknown attempt, {attempt}, from {server.name}")
         return Verdict.UNKNOWN
 
+    def _prove(
+        self, server: Server, shot: Shot, live: Transition | None, result: Finished
+    ) -> Verdict:
+        """Take an mdsip server's late answer: what was ended here has ended there, too."""
+        attempt = result.attempt
+        if (attempt.path, attempt.number) in shot.proven:
+            return Verdict.DUPLICATE
+        self._core.put(shot, self._late(server, result))
+        if live is not None and live.outcome_unknown and live.cause is not None:
+            said = result.reason or (result.status.value if result.status else "")
+            known = {
+                "time": self._core.wall,
+                "outcome_unknown": False,
+                "reason": f"{live.reason}; it has ended there meanwhile: {said}",
+            }
+            self._core.put(shot, live.model_copy(update=known))
+        return Verdict.LATE
+
     def _late(self, server: Server, result: Finished) -> LateResult:
         return LateResult(
             time=self._core.wall,
@@ -161,19 +193,20 @@ class Results:
             started_at=result.started_at,
             ended_at=result.ended_at,
             duration_s=result.duration_s,
+            proof=result.late,
         )
 
     def _settle(self, shot: Shot, live: Transition, result: Finished) -> None:
         cause = _CAUSES[result.ended_by]
-        aborted = cause in (Cause.OPERATOR, Cause.SERVER_LOST)
+        state = _STATES.get(cause, ActionState.DONE)
         reason = result.reason
         if result.ended_by is EndedBy.ABORT and live.aborting:
             reason = live.reason.removeprefix("aborting: ") or reason
         settled = live.model_copy(
             update={
                 "time": self._core.wall,
-                "state": ActionState.ABORTED if aborted else ActionState.DONE,
-                "status": None if aborted else (result.status or Status.FAILURE),
+                "state": state,
+                "status": (result.status or Status.FAILURE) if state is ActionState.DONE else None,
                 "cause": cause,
                 "reason": reason,
                 "code": result.code,

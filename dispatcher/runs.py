@@ -7,7 +7,7 @@ from shotline.common.actions import ActionState, Cause
 from shotline.common.messages import Outcome
 from shotline.common.records import NodeRead, RunKind, RunOutcome
 from shotline.common.views import RunReport
-from shotline.dispatcher.desk import Answer, Asked, Refused
+from shotline.dispatcher.desk import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.effects import ReadNodeJob, TreeDone
 from shotline.dispatcher.office import Done, Office
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
@@ -58,7 +58,8 @@ class Runs:
             last=last,
         )
         self._core.stored[shot.key] = self._core.wall
-        notice = () if paths else (f"phase {phase} has no actions",)
+        within = "" if first is None else f" within {first} to {last}"
+        notice = () if paths else (f"phase {phase} has no actions{within}",)
         return self._await(asked, shot, run, wait=command.wait, notices=notice)
 
     def _refuse_unknown_outcomes(self, shot: Shot, paths: Sequence[str]) -> None:
@@ -114,11 +115,6 @@ class Runs:
             return Answer(Outcome.FAILED, text, report, notices)
         return Answer(Outcome.OK, f"{name} is over; nothing failed", report, notices)
 
-    def answer_again(self, command: str) -> Answer | None:
-        """Return the answer to a repeated command whose run has ended, made anew."""
-        found = self._core.run_of_command(command)
-        return self.run_answer(*found) if found is not None and not found[1].is_open else None
-
     def run_ended(self, shot: Shot, run: Run) -> None:
         """Answer those who wait for a run that has ended or is held."""
         self._office.desk.tell_waiting(shot, run, self.run_answer(shot, run))
@@ -129,13 +125,16 @@ class Runs:
             shot = self._choice.shot(command)
             run = shot.runs.get(command.run)
             if run is None:
-                raise Refused(f"{shot.key} has no run {command.run}")
+                raise Unknown(f"{shot.key} has no run {command.run}")
         else:
             shot, run = self._choice.shot_with_run(command)
         return self._await(asked, shot, run, wait=True)
 
     def dispatch(self, asked: Asked, command: c.DispatchAction) -> Answer | None:
         """Run one action again (D10)."""
+        found = self._core.run_of_command(asked.id)
+        if found is not None:  # a repeat of a command from before a restart
+            return self._await(asked, *found, wait=command.wait)
         key = self._choice.key(command)
         return self._office.on_loaded(asked, key, lambda: self._dispatch_loaded(asked, command))
 
@@ -146,6 +145,8 @@ class Runs:
 
         def read(done: Done) -> Answer | None:
             assert isinstance(done, TreeDone)
+            if self._core.shots.get(shot.key) is not shot:
+                raise Refused(f"{shot.key} was put aside meanwhile; try again")
             if done.error or not done.nodes:
                 return Answer(
                     Outcome.FAILED, f"{path} was not dispatched: it cannot be read: {done.error}"
@@ -166,9 +167,10 @@ class Runs:
         self._core.after(ReadNodeJob(self._office.later(asked, read), shot.key, path))
         return None
 
-    @staticmethod
-    def _refuse_dispatch(shot: Shot, path: str, command: c.DispatchAction) -> None:
+    def _refuse_dispatch(self, shot: Shot, path: str, command: c.DispatchAction) -> None:
         live, run = shot.actions[path], shot.open_run
+        if shot.key in self._office.building:
+            raise Refused(f"{shot.key}: its tables are being built; try again")
         if live.state in IN_PROGRESS:
             raise Refused(f"{path} is {live.state} on {live.server}; abort it first")
         if run is not None and path in run.busy:

@@ -138,6 +138,7 @@ class DispatcherServer:
                 recovery_s=section.recovery_s,
                 resume_within_s=section.resume_within_s,
                 delivery_s=section.delivery_s,
+                url_wait_s=section.url_wait_s,
                 task_timeout_s=self._config.action_server.task_timeout_s,
                 end_on_return=self._config.action_server.on_return == "end",
                 commands_remembered_max=section.commands_remembered_max,

@@ -7,7 +7,7 @@ restarted dispatcher knows is what it knew. Pure.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from shotline.common.actions import ActionState, Cause, Status, has_failed
+from shotline.common.actions import ActionState, AttemptId, Cause, Status, has_failed
 from shotline.common.records import (
     CheckReset,
     Counts,
@@ -51,7 +51,7 @@ class Run:
     held: str | None = None  # why nothing more starts
     aborting: str | None = None  # why it is being aborted
     paths: dict[str, None] = field(default_factory=dict)  # its actions, in order
-    forced: dict[str, None] = field(default_factory=dict)  # redispatched in it (D10)
+    forced: dict[str, str] = field(default_factory=dict)  # redispatched in it → command (D10)
     sequencer: Sequencer | None = None
     busy: set[str] = field(default_factory=set)  # ready, sent or running
     parked: dict[str, None] = field(default_factory=dict)  # ready, but the run is held
@@ -78,6 +78,7 @@ class Shot:
     actions: dict[str, Transition] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)  # highest number ever given, by path
     resulted: set[tuple[str, int]] = field(default_factory=set)  # attempts whose result is stored
+    proven: set[tuple[str, int]] = field(default_factory=set)  # whose late answer is stored
     runs: dict[int, Run] = field(default_factory=dict)
     run_of_command: dict[str, int] = field(default_factory=dict)  # by the command's id
     open_run: Run | None = None
@@ -109,9 +110,14 @@ class Shot:
                 self.runs[record.run].aborting = record.reason
             case Redispatched():
                 run = self.runs[record.run]
-                run.paths[record.path] = run.forced[record.path] = None
+                run.paths[record.path] = None
+                run.forced[record.path] = record.command
+                if record.command:
+                    self.run_of_command[record.command] = record.run
             case LateResult():
                 self.resulted.add((record.path, record.attempt))
+                if record.proof:
+                    self.proven.add((record.path, record.attempt))
             case EventRaised():
                 self._event(record)
             case CheckReset():
@@ -128,6 +134,8 @@ class Shot:
             run.paths.setdefault(new.path)
         if new.cause is not None:
             self.progress.pop(new.path, None)
+            if new.state is ActionState.SERVER_OFF and new.server is not None:
+                self.resulted.add((new.path, new.attempt))  # its server gave it up unstarted
             if new.state in (ActionState.DONE, ActionState.ABORTED):
                 if new.cause is not Cause.SERVER_LOST:
                     self.resulted.add((new.path, new.attempt))
@@ -181,7 +189,7 @@ class Shot:
         self.runs[record.run] = self.open_run = run
         self.run_of_command[record.command] = record.run
         if record.kind is RunKind.SINGLE:
-            run.forced[record.paths[0]] = None
+            run.forced[record.paths[0]] = record.command
         for path in record.paths:
             if self.table.initial(path)[0] is None or path in run.forced:
                 self.actions[path] = self.pending(path, record.run, record.time)
@@ -220,6 +228,10 @@ class Shot:
         if has_failed(live.state, live.status):
             return True
         return live.cause is Cause.UNREADABLE and self.table.options.unreadable == "fail"
+
+    def attempt_of(self, live: Transition) -> AttemptId:
+        """Return which attempt an action's state is about."""
+        return AttemptId(self.key.tree, self.key.shot, live.path, live.attempt)
 
     def in_progress(self) -> Iterator[Transition]:
         """Yield the actions that are DISPATCHED or DOING."""
@@ -283,8 +295,8 @@ class Shot:
                 told.append(RunHeld(time=time, run=run.number, reason=run.held))
         told.extend(self.actions.values())
         told.extend(
-            Redispatched(time=time, run=run.number, path=path)
+            Redispatched(time=time, run=run.number, path=path, command=command)
             for run in self.runs.values()
-            for path in run.forced
+            for path, command in run.forced.items()
         )
         return told

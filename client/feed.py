@@ -135,8 +135,13 @@ class Observer:
         return min(silent_at, self._asked_at + ASK_AGAIN_S)
 
     def refresh(self) -> None:
-        """Ask for the whole again: events tell of something that they do not carry."""
-        self._forget()
+        """Ask for the whole again: events tell of something that they do not carry.
+
+        What comes meanwhile is no gap: it is told in order, before the whole or after it.
+        """
+        if self.has_snapshot:
+            self.has_snapshot = False
+            self._asked_at = None
 
     def tick(self, now: float) -> list[Update]:
         """Say once when the feed has been silent for too long."""
@@ -152,9 +157,15 @@ class Observer:
         self._asked_at = None
         if (snapshot.term, snapshot.seq) < (self.term, self.seq) and self.has_snapshot:
             return []
-        self.term, self.seq, self.has_snapshot = snapshot.term, snapshot.seq, True
-        updates: list[Update] = [Whole(self.channel, snapshot)]
         waiting, self._waiting = self._waiting, []
+        updates: list[Update] = []
+        for event in waiting:
+            follows = event.term == self.term and event.seq == self.seq + 1
+            if follows and (event.term, event.seq) <= (snapshot.term, snapshot.seq):
+                self.seq = event.seq
+                updates.append(News(self.channel, event.at, payload_of(event)))
+        self.term, self.seq, self.has_snapshot = snapshot.term, snapshot.seq, True
+        updates.append(Whole(self.channel, snapshot))
         for event in waiting:
             updates += self._take(event)
         if not self.has_snapshot:

@@ -1,0 +1,84 @@
+"""`shotline-monitor`: options, configuration, logging; then the server."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from shotline import __version__
+from shotline.common.config import find_config, load_config
+from shotline.common.errors import ConfigError
+from shotline.common.service import Systemd, configure_logging
+from shotline.monitor.app import MonitorServer
+from shotline.monitor.recodex import RecodexConfig, recodex_config
+from shotline.monitor.standin import StandIn
+
+EPILOG = """\b
+Example:
+  shotline-monitor --config etc/config.yaml
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Configuration file; one of the ReCodEx monitor lets this one stand in for it.",
+)
+@click.option("--broker", metavar="ADDRESS", help="The broker's address for clients.")
+@click.option("--address", metavar="HOST", help="Interface or IP address to bind to.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to bind to.")
+@click.option("--log-level", metavar="LEVEL", help="debug, info, warning, error or critical.")
+@click.version_option(__version__)
+def main(
+    config: Path | None,
+    broker: str | None,
+    address: str | None,
+    port: int | None,
+    log_level: str | None,
+) -> None:
+    """Run Shotline's monitor: the page, the WebSockets and the HTTP interface.
+
+    It may be killed and restarted at any moment; open pages find it again.
+    """
+    options = {
+        "broker.clients": broker,
+        "monitor.address": address,
+        "monitor.port": port,
+        "logging.level": log_level,
+    }
+    given = {key: value for key, value in options.items() if value is not None}
+    try:
+        file = find_config(config)
+        theirs = recodex_config(file)
+        sys.exit(stand_in(theirs) if theirs is not None else serve(file, given))
+    except (ConfigError, OSError) as error:
+        sys.exit(f"shotline-monitor: {error}")
+
+
+def serve(file: Path, given: dict[str, str | int]) -> int:
+    """Be the monitor."""
+    settings = load_config(file, given)
+    configure_logging("monitor", settings.logging)
+    file = file.absolute()
+
+    async def run() -> int:
+        return await MonitorServer(settings, file).run(Systemd())
+
+    return asyncio.run(run())
+
+
+def stand_in(config: RecodexConfig) -> int:
+    """Be the ReCodEx monitor."""
+    configure_logging("monitor", config.logging())
+
+    async def run() -> int:
+        return await StandIn(config).run(Systemd())
+
+    return asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main()

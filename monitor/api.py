@@ -1,0 +1,412 @@
+"""The HTTP interface under /api: commands in, JSON out, with the right status codes.
+
+Who may do what is `access`' decision, what the routes are `openapi`'s; what the commands do is the
+dispatcher's. `docs/websocket.md` describes the interface for people.
+"""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from tornado.iostream import StreamClosedError
+from tornado.web import RequestHandler
+
+from shotline.client.calls import Call
+from shotline.client.errors import SupervisorError, TimedOut
+from shotline.client.text import plain as shown
+from shotline.common.commands import READING, AnyCommand, Check, Command, Logs, OnShot
+from shotline.common.messages import Outcome, Reply
+from shotline.common.sections import MonitorSection
+from shotline.monitor.access import COOKIE, HEADER, Access, Asked
+from shotline.monitor.feed import Feed
+from shotline.monitor.messages import quoted
+from shotline.monitor.models import (
+    CommandAnswer,
+    CommandLineRequest,
+    FieldProblem,
+    LogAnswer,
+    LogRequest,
+    MonitorAnswer,
+    ServerCommandRequest,
+)
+from shotline.monitor.openapi import GET_VERBS, VERBS
+from shotline.monitor.runner import NotRunnable, Runner
+
+log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+
+STATUS_OF: Final = {
+    Outcome.OK: 200,
+    Outcome.ACCEPTED: 200,
+    Outcome.FAILED: 200,
+    Outcome.USAGE: 422,
+    Outcome.REFUSED: 409,
+    Outcome.NOBODY: 503,
+    Outcome.ERROR: 500,
+}
+LINES_PER_PAGE: Final = 10_000
+_NUMBERS: Final = frozenset(("shot", "run", "attempt", "since", "limit"))
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_UNSAFE_IN_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+_COMMANDS: Final[TypeAdapter[AnyCommand]] = TypeAdapter(AnyCommand)
+
+
+class BadInput(Exception):
+    """The request is wrong; `fields` says where."""
+
+    def __init__(self, fields: tuple[FieldProblem, ...]) -> None:
+        self.fields = fields
+        super().__init__("; ".join(f"{one.field}: {one.message}" for one in fields))
+
+
+@dataclass(frozen=True, slots=True)
+class RawCall(Call[Reply]):
+    """A command whose reply is passed on as it came; its result is not read here."""
+
+    def outcome(self, reply: Reply) -> Reply:
+        """Return the reply."""
+        return reply
+
+
+def raw_call(command: AnyCommand) -> RawCall:
+    """Return the call of a command; one that waits takes as long as its run."""
+    waits = command.verb == "wait" or bool(getattr(command, "wait", False))
+    return RawCall(command, lambda reply, _: reply, waits)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers share."""
+
+    feed: Feed
+    access: Access
+    runner: Runner
+    settings: MonitorSection
+    server_classes: frozenset[str]
+
+
+class Handler(RequestHandler):
+    """The base of all: who may ask, how bad input and errors are answered."""
+
+    def initialize(self, services: Services) -> None:
+        """Take what all handlers share."""
+        self.services = services
+        self._cancel: Callable[[], bool] = lambda: False
+
+    def set_default_headers(self) -> None:
+        """Let no browser guess, frame or keep what it is answered."""
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    async def prepare(self) -> None:
+        """Refuse who may not ask."""
+        access, asked = self.services.access, self.asked()
+        reads = self.request.method in ("GET", "HEAD")
+        refused = access.refuses_reading(asked) if reads else access.refuses_change(asked)
+        if refused is not None:
+            self.refuse(403, Outcome.REFUSED, refused)
+
+    def asked(self) -> Asked:
+        """Return who asks."""
+        headers = self.request.headers
+        return Asked(
+            host=self.request.host,
+            origin=headers.get("Origin"),
+            has_cookies="Cookie" in headers,
+            cookie_token=self.get_cookie(COOKIE),
+            header_token=headers.get(HEADER),
+            content_type=headers.get("Content-Type", ""),
+        )
+
+    def body_as(self, model: type[M]) -> M:
+        """Return the request's body. Raise BadInput."""
+        try:
+            return model.model_validate_json(self.request.body or b"{}")
+        except ValidationError as error:
+            raise BadInput(problems_of(error)) from None
+
+    def answer(self, model: BaseModel) -> None:
+        """Answer with a model."""
+        self.finish(model.model_dump_json().encode())
+
+    def refuse(
+        self,
+        status: int,
+        outcome: Outcome,
+        message: str,
+        fields: tuple[FieldProblem, ...] = (),
+        notices: tuple[str, ...] = (),
+    ) -> None:
+        """Answer that it was not done, and why."""
+        self.set_status(status)
+        self.answer(CommandAnswer(outcome=outcome, message=message, fields=fields, notices=notices))
+
+    async def waited(self, work: Awaitable[T]) -> T:
+        """Wait for something; whoever goes away meanwhile waits no longer."""
+        task = asyncio.ensure_future(work)
+        self._cancel = task.cancel
+        return await task
+
+    def on_connection_close(self) -> None:
+        """Stop waiting for an answer that nobody reads. What was asked for goes on."""
+        self._cancel()
+
+    def write_error(self, status_code: int, **kwargs: object) -> None:
+        """Answer what went wrong in the same form as all else."""
+        info = kwargs.get("exc_info")
+        error = info[1] if isinstance(info, tuple) else None
+        match error:
+            case BadInput():
+                self.refuse(422, Outcome.USAGE, str(error), error.fields)
+            case NotRunnable():
+                self.refuse(409, Outcome.REFUSED, str(error))
+            case TimedOut():
+                self.refuse(504, error.outcome, str(error), notices=error.notices)
+            case SupervisorError():
+                status = STATUS_OF[error.outcome]
+                self.refuse(status, error.outcome, str(error), notices=error.notices)
+            case _ if status_code == 404:
+                self.refuse(404, Outcome.REFUSED, f"there is nothing at {self.request.path[:200]}")
+            case _ if status_code == 405:
+                words = f"{self.request.method} is not for {self.request.path[:200]}"
+                self.refuse(405, Outcome.USAGE, words)
+            case _:
+                words = "a fault of ours; the monitor's log says more"
+                self.refuse(status_code, Outcome.ERROR, words)
+
+    def log_exception(self, typ: object, value: BaseException | None, tb: object) -> None:  # noqa: ARG002
+        """Log faults of ours with their story, and nothing else."""
+        if not isinstance(
+            value, BadInput | NotRunnable | SupervisorError | StreamClosedError
+        ) and not hasattr(value, "status_code"):
+            log.error("%s %s", self.request.method, self.request.path, exc_info=value)
+
+
+class CommandHandler(Handler):
+    """One verb: its command is asked of the dispatcher, and the reply passed on."""
+
+    def initialize(self, services: Services, verb: str) -> None:  # type: ignore[override]
+        """Take the verb that the path names."""
+        super().initialize(services)
+        self._verb = verb
+
+    async def prepare(self) -> None:
+        """Let questions be asked by POST, too, by whoever may only look."""
+        if self._verb in READING and self.request.method == "POST":
+            refused = self.services.access.refuses_reading(self.asked())
+            if refused is not None:
+                self.refuse(403, Outcome.REFUSED, refused)
+        else:
+            await super().prepare()
+
+    async def post(self) -> None:
+        """Carry out the command of the body."""
+        await self._ask(command_of(VERBS[self._verb], self.request.body or b"{}"))
+
+    async def get(self) -> None:
+        """Answer a question whose arguments are in the query."""
+        if self._verb not in GET_VERBS:
+            self.set_header("Allow", "POST")
+            self.refuse(405, Outcome.USAGE, f"{self._verb} changes something: use POST")
+            return
+        command = query_of(VERBS[self._verb], self._query())
+        if isinstance(command, Check) and command.reset:
+            raise BadInput((FieldProblem(field="reset", message="use POST to reset"),))
+        await self._ask(command)
+
+    def _query(self) -> dict[str, str]:
+        return {name: self.get_query_argument(name) for name in self.request.query_arguments}
+
+    async def _ask(self, command: AnyCommand) -> None:
+        reply = await self.waited(self.services.feed.supervisor.ask(raw_call(command)))
+        self.set_status(status_of(reply))
+        parts = (
+            quoted(reply.outcome.value),
+            quoted(reply.message),
+            json.dumps(reply.notices).encode(),
+            reply.result or b"null",
+        )
+        self.finish(b'{"outcome":%s,"message":%s,"notices":%s,"result":%s}' % parts)
+
+
+class LogFileHandler(Handler):
+    """An attempt's output as a text file."""
+
+    async def get(self) -> None:
+        """Write the output, page by page."""
+        names = ("tree", "shot", "path", "attempt")
+        given = {name: self.get_query_argument(name) for name in self.request.query_arguments}
+        for name in given:
+            if name not in names:
+                raise BadInput((FieldProblem(field=name, message="is no argument of this"),))
+        command = query_of(Logs, given)
+        assert isinstance(command, Logs)
+        supervisor = self.services.feed.supervisor
+        since, more, begun = 0, True, False
+        while more:
+            page = await self.waited(
+                supervisor.logs(
+                    command.path,
+                    command.tree,
+                    command.shot,
+                    attempt=command.attempt,
+                    since=since,
+                    limit=LINES_PER_PAGE,
+                )
+            )
+            if not begun:
+                begun = True
+                self._begin(command, page.attempt)
+            self.write("".join(line.text + "\n" for line in page.lines))
+            await self.flush()
+            since += len(page.lines)
+            more = page.more and bool(page.lines)
+
+    def _begin(self, command: Logs, attempt: int) -> None:
+        shot = f"{command.tree}-{command.shot}-" if command.tree else ""
+        name = _UNSAFE_IN_A_FILE_NAME.sub("_", f"{shot}{command.path}-{attempt}").strip("_")
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.set_header("Content-Disposition", f'attachment; filename="{name}.txt"')
+
+
+class MonitorHandler(Handler):
+    """What the monitor is connected to."""
+
+    def get(self) -> None:
+        """Answer with the system's state."""
+        view = self.services.feed.view
+        self.answer(MonitorAnswer(system=view.system, shots=tuple(view.all_shots())))
+
+
+class LogHandler(Handler):
+    """Test messages for the live log."""
+
+    def post(self) -> None:
+        """Write a message to the live log."""
+        request = self.body_as(LogRequest)
+        words = shown(request.text)
+        self.services.feed.say(request.level, "test message", words)
+        log.info("test message (%s): %s", request.level, words)
+        self.answer(LogAnswer(text=words))
+
+
+class ServerCommandHandler(Handler):
+    """The site's script."""
+
+    async def post(self) -> None:
+        """Run the script for a class, or for one of its servers."""
+        request = self.body_as(ServerCommandRequest)
+        known = self._known()
+        if request.server_class not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            words = f"unknown server class {request.server_class}; known: {listed}"
+            self.refuse(404, Outcome.REFUSED, words)
+            return
+        log.warning(
+            "server_command %s %s %s", request.server_class, request.command, request.server_id
+        )
+        answer = await self.services.runner.server_command(
+            request.server_class,
+            request.command,
+            request.server_id,
+            self.services.settings.server_command_timeout_s,
+        )
+        self.answer(answer)
+
+    def _known(self) -> set[str]:
+        view = self.services.feed.view
+        found = set(self.services.server_classes)
+        found |= {server.server_class for server in view.servers.values()}
+        for shot in view.shots.values():
+            found |= {action.server_class for action in shot.board.actions.values()}
+        return found
+
+
+class CommandLineHandler(Handler):
+    """Any line that `shotline` accepts."""
+
+    async def post(self) -> None:
+        """Run the line and answer with what it wrote."""
+        request = self.body_as(CommandLineRequest)
+        log.info("custom command: %s", shown(request.line))
+        timeout_s = self.services.settings.command_line_timeout_s
+        self.answer(await self.waited(self.services.runner.command_line(request.line, timeout_s)))
+
+
+class DocumentHandler(Handler):
+    """The OpenAPI document."""
+
+    def initialize(self, services: Services, document: bytes) -> None:  # type: ignore[override]
+        """Take the document."""
+        super().initialize(services)
+        self._document = document
+
+    def get(self) -> None:
+        """Answer with the document."""
+        self.finish(self._document)
+
+
+class NothingHere(Handler):
+    """Paths that are none of ours."""
+
+    def _nothing(self) -> None:
+        self.refuse(404, Outcome.REFUSED, f"there is nothing at {self.request.path[:200]}")
+
+    get = post = put = delete = patch = _nothing
+
+
+def status_of(reply: Reply) -> int:
+    """Return the HTTP status of a command's reply."""
+    if reply.outcome is Outcome.REFUSED and reply.unknown:
+        return 404
+    if reply.outcome is Outcome.FAILED and not reply.result:
+        return 409  # it was tried and could not be done, as a pulse that was not created
+    return STATUS_OF[reply.outcome]
+
+
+def command_of(kind: type[Command], body: bytes) -> AnyCommand:
+    """Return the command of a JSON object. Raise BadInput."""
+    try:
+        command = kind.model_validate_json(body)
+    except ValidationError as error:
+        raise BadInput(problems_of(error)) from None
+    return _whole(command)
+
+
+def query_of(kind: type[Command], given: dict[str, str]) -> AnyCommand:
+    """Return the command of a query's arguments. Raise BadInput."""
+    values: dict[str, str | int] = {
+        name: int(text) if name in _NUMBERS and _WHOLE_NUMBER.fullmatch(text) else text
+        for name, text in given.items()
+    }
+    try:
+        command = kind.model_validate(values)
+    except ValidationError as error:
+        raise BadInput(problems_of(error)) from None
+    return _whole(command)
+
+
+def _whole(command: Command) -> AnyCommand:
+    if isinstance(command, OnShot) and (command.tree is None) != (command.shot is None):
+        field = "tree" if command.tree is None else "shot"
+        words = "give both tree and shot, or neither for the current pulse"
+        raise BadInput((FieldProblem(field=field, message=words),))
+    return _COMMANDS.validate_python(command)
+
+
+def problems_of(error: ValidationError) -> tuple[FieldProblem, ...]:
+    """Return what is wrong with each field of a request."""
+    return tuple(
+        FieldProblem(
+            field=".".join(str(step) for step in item["loc"]) or "body", message=item["msg"]
+        )
+        for item in error.errors(include_url=False, include_context=False, include_input=False)[:20]
+    )

@@ -1,0 +1,222 @@
+"""The bodies of the monitor's WebSocket messages, in the ReCodEx style. Pure.
+
+A body is the JSON object without its opening brace: the message's number in its channel goes before
+it, so that a message which stands in several channels is encoded once. `docs/websocket.md`
+describes them all.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from shotline.common.actions import ActionState, Cause, Status, colour_of, has_failed
+from shotline.common.model import Model
+from shotline.common.records import Record, RunOutcome, Transition, encode_record
+from shotline.common.views import ActionView, OutputLine, RunView, ServerView, ShotView
+from shotline.monitor.models import SystemView
+
+Body = bytes
+Json = bytes
+
+SERVER_STATES: Final = {"alive": "ON", "suspect": "SUSPECT", "lost": "OFF", "absent": "OFF"}
+NEVER_RUN: Final = (Cause.OFF, Cause.ASYNCHRONOUS, Cause.UNREADABLE, Cause.BAD_NUMBER)
+
+
+def quoted(text: str) -> Json:
+    """Return a JSON string."""
+    return json.dumps(text, ensure_ascii=False).encode(errors="backslashreplace")
+
+
+def short(model: Model) -> Json:
+    """Return a model as JSON, without the fields that stand at their default."""
+    return model.__pydantic_serializer__.to_json(model, exclude_defaults=True)
+
+
+def body(command: str, time: float, *parts: tuple[str, Json]) -> Body:
+    """Return a message's body: its command, its time, and more fields."""
+    return b'"command":"%s","time":%.6f%s}' % (
+        command.encode(),
+        time,
+        b"".join(b',"%s":%s' % (name.encode(), value) for name, value in parts),
+    )
+
+
+def plain(command: str, time: float, fields: Mapping[str, object]) -> Body:
+    """Return a message's body of values that JSON knows."""
+    return body(command, time, *((name, _json(value)) for name, value in fields.items()))
+
+
+def cut_message(first: int, last: int, reason: str) -> Body:
+    """Return the message that stands for those that are missing."""
+    return b'"command":"CUT","from":%d,"to":%d,"reason":%s}' % (first, last, quoted(reason))
+
+
+def task_state(live: Transition, *, failed: bool) -> str:
+    """Return what ReCodEx calls the end of a task: COMPLETED, FAILED or SKIPPED."""
+    if failed:
+        return "FAILED"
+    return "COMPLETED" if live.state is ActionState.DONE else "SKIPPED"
+
+
+def action_message(live: Transition, *, failed: bool) -> Body:
+    """Return the message of an action's change; settled ones are ReCodEx's `TASK`."""
+    settled = live.cause is not None
+    state = task_state(live, failed=failed) if settled else live.state.value
+    parts = [("task_id", quoted(live.path)), ("task_state", quoted(state))]
+    if live.server is not None:
+        parts.append(("server", quoted(live.server)))
+    if failed:
+        parts.append(("failed", b"true"))
+    parts.append(("colour", quoted(colour(live))))
+    parts.append(("action", encode_record(live)))
+    return body("TASK" if settled else "ACTION", live.time, *parts)
+
+
+def colour(live: Transition) -> str:
+    """Return the colour that an action is shown in (D7)."""
+    return colour_of(live.state, live.status, live.cause).value
+
+
+def counts_as_failed(live: Transition, action: ActionView | None) -> bool:
+    """Return whether an action counts as failed; an unreadable one as its table said."""
+    unreadable = live.cause is Cause.UNREADABLE and action is not None and action.failed
+    return unreadable or has_failed(live.state, live.status)
+
+
+def node_message(time: float, action: ActionView) -> Body:
+    """Return the message of an action whose declaration was read again."""
+    return body("NODE", time, ("task_id", quoted(action.path)), ("view", _action(action)))
+
+
+def progress_message(time: float, path: str, fraction: float, text: str) -> Body:
+    """Return the message of a running action's progress."""
+    return plain(
+        "PROGRESS",
+        time,
+        {"task_id": path, "task_state": "DOING", "progress": fraction, "text": text},
+    )
+
+
+def run_message(command: str, time: float, run: RunView) -> Body:
+    """Return a message about a run."""
+    return body(command, time, ("run", short(run)))
+
+
+def run_opened(time: float, run: RunView, paths: Sequence[str] | None) -> Body:
+    """Return the message of a run that begins; `paths` None: all of its phase."""
+    return body("RUN_OPENED", time, ("run", short(run)), ("paths", _json(paths)))
+
+
+def run_end(run: RunView) -> str:
+    """Return the last command of a run's channel."""
+    return "FINISHED" if run.outcome is RunOutcome.COMPLETED else "ABORTED"
+
+
+def attempt_end(live: Transition) -> str:
+    """Return the last command of an attempt's channel."""
+    if live.state is not ActionState.DONE:
+        return "ABORTED"
+    return "FINISHED" if live.status is Status.SUCCESS else "FAILED"
+
+
+def record_message(command: str, time: float, record: Record) -> Body:
+    """Return a message that carries a record of the journal."""
+    return body(command, time, ("record", encode_record(record)))
+
+
+def output_message(time: float, path: str, lines: Sequence[OutputLine]) -> Body:
+    """Return the message of an attempt's output: consecutive lines, one at least."""
+    told = [(line.at, line.stream, line.text) for line in lines]
+    return plain("OUTPUT", time, {"task_id": path, "first": lines[0].number, "lines": told})
+
+
+def server_state(server: ServerView) -> str:
+    """Return ON, SUSPECT, DRAINING or OFF."""
+    state = SERVER_STATES[server.liveness]
+    return "DRAINING" if server.draining and state == "ON" else state
+
+
+def server_message(time: float, server: ServerView) -> Body:
+    """Return the message of a server's change."""
+    return body(
+        "SERVER",
+        time,
+        ("task_id", quoted(server.server)),
+        ("task_state", quoted(server_state(server))),
+        ("server", short(server)),
+    )
+
+
+def log_message(time: float, level: str, source: str, text: str) -> Body:
+    """Return the message of one line of a daemon's log."""
+    return plain("LOG", time, {"level": level, "source": source, "text": text})
+
+
+def shot_message(time: float, shot: ShotView) -> Body:
+    """Return the message of a shot in short."""
+    return body("SHOT", time, ("shot", short(shot)))
+
+
+def system_message(time: float, system: SystemView) -> Body:
+    """Return the message of the system's state."""
+    return body("STATE", time, ("system", whole(system)))
+
+
+def whole(model: Model) -> Json:
+    """Return a model as JSON with all its fields."""
+    return model.__pydantic_serializer__.to_json(model)
+
+
+def whole_shot(
+    time: float,
+    shot: ShotView,
+    actions: Sequence[ActionView],
+    medians: Mapping[str, float],
+    estimate: Mapping[str, object] | None,
+) -> Body:
+    """Return the whole state of a shot."""
+    return body(
+        "WHOLE",
+        time,
+        ("shot", short(shot)),
+        ("actions", _list(map(_action, actions))),
+        ("medians", _json(medians)),
+        ("estimate", _json(estimate)),
+    )
+
+
+def whole_servers(
+    time: float,
+    servers: Sequence[ServerView],
+    heartbeats: Mapping[str, Sequence[tuple[float, float | None]]],
+) -> Body:
+    """Return the whole state of the servers."""
+    return body(
+        "WHOLE",
+        time,
+        ("servers", _list(map(_server, servers))),
+        ("heartbeats", _json(heartbeats)),
+    )
+
+
+def whole_system(time: float, system: SystemView, shots: Sequence[ShotView]) -> Body:
+    """Return the whole state of the system."""
+    return body("WHOLE", time, ("system", whole(system)), ("shots", _list(map(short, shots))))
+
+
+def _action(action: ActionView) -> Json:
+    return short(action)[:-1] + b',"colour":%s}' % quoted(colour(action.last))
+
+
+def _server(server: ServerView) -> Json:
+    return short(server)[:-1] + b',"state":%s}' % quoted(server_state(server))
+
+
+def _list(parts: "map[Json]") -> Json:
+    return b"[" + b",".join(parts) + b"]"
+
+
+def _json(value: object) -> Json:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
+        errors="backslashreplace"
+    )

@@ -1,0 +1,169 @@
+"""ReCodEx's own progress messages, and the configuration file of its monitor.
+
+With `zeromq_uri` the monitor binds a ROUTER to which a ReCodEx broker connects; each message is
+channel, command and, for tasks, their id and state. They go to channels of the same ids.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import zmq
+import zmq.asyncio
+from pydantic import BeforeValidator, Field, ValidationError
+
+from shotline.common.errors import ConfigError
+from shotline.common.model import Model
+from shotline.common.sections import LoggingSection, Port
+from shotline.common.yamlfile import FileProblems, load_yaml
+from shotline.monitor.channels import Channels
+from shotline.monitor.messages import Body, plain
+from shotline.monitor.names import LENGTH_MAX, LOG, SERVERS, SYSTEM, named
+
+log = logging.getLogger(__name__)
+
+ENDS: Final = frozenset(("FINISHED", "FAILED", "ABORTED"))
+OURS: Final = frozenset((SERVERS, LOG, SYSTEM))
+FRAME_BYTES_MAX: Final = 64 * 1024
+_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+
+
+def _level(given: object) -> object:
+    """Unknown levels count as info, as ReCodEx has it."""
+    known = isinstance(given, str) and given.lower() in _LEVELS
+    return given.lower() if known and isinstance(given, str) else "info"
+
+
+Uri = tuple[str, Port]
+
+
+class RecodexLogger(Model):
+    """Section `logger`."""
+
+    file: str | None = "/var/log/recodex/monitor.log"
+    level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_level)
+    ] = "debug"
+    max_size: Annotated[int, Field(alias="max-size", ge=1)] = 1024 * 1024
+    rotations: Annotated[int, Field(ge=0)] = 3
+
+
+class RecodexConfig(Model):
+    """The configuration file of the ReCodEx monitor."""
+
+    websocket_uri: Uri = ("127.0.0.1", 4567)
+    zeromq_uri: Uri = ("127.0.0.1", 7894)
+    logger: RecodexLogger = RecodexLogger()
+
+    @property
+    def zeromq(self) -> str:
+        """The address that the ReCodEx broker connects to."""
+        host, port = self.zeromq_uri
+        return f"tcp://{host}:{port}"
+
+    def logging(self) -> LoggingSection:
+        """Return its log's settings as ours; the file name is its own."""
+        return LoggingSection.model_construct(
+            file=self.logger.file,
+            level=self.logger.level,
+            max_size=self.logger.max_size,
+            rotations=self.logger.rotations,
+        )
+
+
+def recodex_config(path: Path) -> RecodexConfig | None:
+    """Return a configuration file of the ReCodEx monitor, None where it is one of ours.
+
+    Raise ConfigError when it is wrong.
+    """
+    document = load_yaml(path)
+    data = document.data
+    if not isinstance(data, dict) or not {"websocket_uri", "zeromq_uri"} & set(data):
+        return None
+    try:
+        # JSON's way of checking: a list counts as a tuple.
+        return RecodexConfig.model_validate(data)
+    except ValidationError as error:
+        raise FileProblems(document.problems_of(error)) from None
+
+
+class MalformedProgress(Exception):
+    """The frames are no progress message of ReCodEx; the text says why."""
+
+
+def is_theirs(channel: str) -> bool:
+    """Return whether a channel may be one of ReCodEx's, and not one of ours."""
+    return channel not in OURS and named(channel) is None
+
+
+def progress(frames: Sequence[bytes], now: float) -> tuple[str, str, Body]:
+    """Return the channel, the command and the message of a progress message's frames.
+
+    Raise MalformedProgress.
+    """
+    if not 2 <= len(frames) <= 4:
+        raise MalformedProgress(f"{len(frames)} frames instead of 2 to 4")
+    if max(map(len, frames)) > LENGTH_MAX:
+        raise MalformedProgress(f"a frame has more than {LENGTH_MAX} bytes")
+    try:
+        channel, command, *task = (frame.decode() for frame in frames)
+    except UnicodeDecodeError:
+        raise MalformedProgress("a frame is no UTF-8 text") from None
+    if not channel or not command or not command.isidentifier():
+        raise MalformedProgress("the channel or the command is empty, or the command no word")
+    if not is_theirs(channel):
+        raise MalformedProgress(f"the channel {channel[:80]!r} is one of Shotline's own")
+    fields = dict(zip(("task_id", "task_state"), task, strict=False))
+    return channel, command, plain(command, now, fields)
+
+
+class RecodexSource:
+    """Takes ReCodEx's messages and publishes them."""
+
+    def __init__(self, channels: Channels, on_messages: Callable[[], None]) -> None:
+        self.malformed = 0
+        self._channels = channels
+        self._on_messages = on_messages
+        self._socket: zmq.asyncio.Socket | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def listen(self, address: str) -> None:
+        """Bind the address. Raise ConfigError when it cannot be had."""
+        socket = zmq.asyncio.Context.instance().socket(zmq.ROUTER)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
+        try:
+            socket.bind(address)
+        except zmq.ZMQError as error:
+            socket.close()
+            raise ConfigError(f"{address} cannot be bound: {error}") from None
+        self._socket = socket
+        self._task = asyncio.get_running_loop().create_task(self._take(socket))
+        log.info("ReCodEx's messages are taken at %s", address)
+
+    def close(self) -> None:
+        """Take no more."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._socket is not None:
+            self._socket.close()
+
+    async def _take(self, socket: zmq.asyncio.Socket) -> None:
+        while True:
+            frames = await socket.recv_multipart()
+            try:
+                self.publish(frames[1:])  # the first names the peer
+            except MalformedProgress as error:
+                self.malformed += 1
+                log.warning("a message of ReCodEx's was passed over: %s", error)
+
+    def publish(self, frames: Sequence[bytes]) -> None:
+        """Publish one message. Raise MalformedProgress."""
+        channel, command, message = progress(frames, time.time())
+        self._channels.publish(channel, message)
+        if command in ENDS:
+            self._channels.end(time.monotonic(), channel)
+        self._on_messages()

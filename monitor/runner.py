@@ -1,0 +1,156 @@
+"""Programs that the monitor runs for operators: the site's script, and `shotline` itself.
+
+Always with an argument list; no shell ever sees what somebody has typed (DESIGN §8).
+"""
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from shotline.monitor.models import CommandLineAnswer, ServerCommandAnswer
+
+_KILL_GRACE_S: Final = 2.0
+_NOT_HERE: Final = frozenset(("up", "demo", "completion"))
+# What such programs are not to take for their own.
+_FORGOTTEN: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")
+
+
+class NotRunnable(Exception):
+    """The line cannot be run; the text says why."""
+
+
+class Runner:
+    """Runs programs, each for a limited time and with a limited output."""
+
+    def __init__(self, script: Path, config_file: Path, broker: str, bytes_max: int) -> None:
+        self._script = script
+        self._config_file = config_file
+        self._broker = broker
+        self._bytes_max = bytes_max
+
+    async def server_command(
+        self, server_class: str, command: str, server_id: str | None, timeout_s: float
+    ) -> ServerCommandAnswer:
+        """Run `server_command.sh CLASS COMMAND [ID]` and return what it wrote."""
+        arguments = [server_class, command, *([server_id] if server_id is not None else [])]
+        program = [str(self._script), *arguments]
+        if not os.access(self._script, os.X_OK):
+            program = ["sh", *program]
+        started = time.monotonic()
+        code, output = await self._run(program, timeout_s)
+        return ServerCommandAnswer(
+            arguments=(self._script.name, *arguments),
+            exit_code=code,
+            output=output,
+            duration_s=round(time.monotonic() - started, 3),
+            timed_out=code is None,
+        )
+
+    async def command_line(self, line: str, timeout_s: float) -> CommandLineAnswer:
+        """Run a line that `shotline` accepts. Raise NotRunnable when it is none."""
+        arguments = arguments_of(line)
+        program = [sys.executable, "-m", "shotline.client.cli"]
+        common = ["--broker", self._broker, "--config", str(self._config_file)]
+        started = time.monotonic()
+        code, output = await self._run([*program, *common, *arguments], timeout_s)
+        return CommandLineAnswer(
+            arguments=("shotline", *arguments),
+            exit_code=code,
+            output=output,
+            duration_s=round(time.monotonic() - started, 3),
+            timed_out=code is None,
+        )
+
+    async def _run(self, program: Sequence[str], timeout_s: float) -> tuple[int | None, str]:
+        environment = {key: one for key, one in os.environ.items() if key not in _FORGOTTEN}
+        # A pipe of ours: what the program leaves running may keep it open, and we do not wait.
+        reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        os.set_blocking(writing, True)
+        output = _Output(reading, self._bytes_max)
+        loop = asyncio.get_running_loop()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *program,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            os.close(reading)
+            raise NotRunnable(f"{program[0]} cannot be run: {error.strerror}") from None
+        finally:
+            os.close(writing)
+        loop.add_reader(reading, lambda: output.read() or loop.remove_reader(reading))
+        try:
+            code: int | None = await asyncio.wait_for(process.wait(), timeout_s)
+        except TimeoutError:
+            code = None
+        finally:
+            await self._end(process)
+            loop.remove_reader(reading)
+            while output.read():
+                pass
+            os.close(reading)
+        return code, output.text()
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        """End what is left of it, with all that it has started."""
+        if process.returncode is not None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _KILL_GRACE_S)
+                return
+
+
+class _Output:
+    """What a program writes, as far as it is kept."""
+
+    def __init__(self, descriptor: int, bytes_max: int) -> None:
+        self._descriptor = descriptor
+        self._bytes_max = bytes_max
+        self._kept = bytearray()
+        self._cut = False
+
+    def read(self) -> bool:
+        """Take what is there; return whether there was any."""
+        try:
+            chunk = os.read(self._descriptor, 65_536)
+        except BlockingIOError:
+            return False
+        room = self._bytes_max - len(self._kept)
+        self._kept += chunk[:room]
+        self._cut = self._cut or len(chunk) > room
+        return bool(chunk)
+
+    def text(self) -> str:
+        """Return it as text; bytes that are not UTF-8 are shown as \\xNN."""
+        text = self._kept.decode(errors="backslashreplace")
+        return text + ("\n… the rest is left out" if self._cut else "")
+
+
+def arguments_of(line: str) -> list[str]:
+    """Return a line's words as the shell would split them. Raise NotRunnable."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise NotRunnable(f"the line cannot be split into words: {error}") from None
+    if words[:1] == ["shotline"]:
+        words = words[1:]
+    if not words:
+        raise NotRunnable("give a command, as `status` or `do-phase INIT --wait`")
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command in _NOT_HERE:
+        raise NotRunnable(f"`shotline {command}` is for a terminal of one's own")
+    return words

@@ -1,0 +1,317 @@
+"""One shot as the monitor holds it, and the messages that follow from what happens to it. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from shotline.client.board import Board
+from shotline.client.feed import News, Whole
+from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.machine import Instant
+from shotline.common.records import (
+    CheckReset,
+    Counts,
+    EventRaised,
+    LateResult,
+    Mark,
+    NodeRead,
+    PulseCreated,
+    Record,
+    Redispatched,
+    RunAborting,
+    RunEnded,
+    RunHeld,
+    RunKind,
+    RunOpened,
+    RunResumed,
+    ShotKey,
+    TableBuilt,
+    Transition,
+)
+from shotline.common.views import ActionView, RunView, ShotEvent, ShotView, SnapshotResult
+from shotline.monitor.attempts import Attempt
+from shotline.monitor.durations import Durations
+from shotline.monitor.effects import Effect, End, Open, Post, Refresh
+from shotline.monitor.messages import (
+    Body,
+    action_message,
+    counts_as_failed,
+    node_message,
+    progress_message,
+    record_message,
+    run_end,
+    run_message,
+    run_opened,
+    shot_message,
+    whole_shot,
+)
+from shotline.monitor.names import SYSTEM, run_id, shot_id
+
+IN_PROGRESS = (ActionState.DISPATCHED, ActionState.DOING)
+_COMMANDS = {
+    EventRaised: "EVENT",
+    LateResult: "LATE",
+    Redispatched: "REDISPATCHED",
+    CheckReset: "CHECK_RESET",
+    PulseCreated: "PULSE",
+}
+
+
+@dataclass(slots=True)
+class ShotState:
+    """A shot: its actions and runs, and the attempts that somebody looks at."""
+
+    key: ShotKey
+    durations: Durations
+    board: Board = field(init=False)
+    runs: dict[int, RunView] = field(default_factory=dict)
+    attempts: dict[tuple[str, int], Attempt] = field(default_factory=dict)
+    known: bool = False
+    touched: float = 0.0  # monotonic
+    estimate: dict[str, object] | None = None
+    _short: ShotView = field(init=False)
+    _shape: tuple[object, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.board = Board(self.key.tree, self.key.shot)
+        self._short = ShotView(tree=self.key.tree, shot=self.key.shot)
+
+    @property
+    def channel(self) -> str:
+        """The id of its channel."""
+        return shot_id(self.key)
+
+    @property
+    def open_run(self) -> RunView | None:
+        """The run that has not ended."""
+        for run in reversed(self.runs.values()):
+            if run.state != "ended":
+                return run
+        return None
+
+    def short(self) -> ShotView:
+        """Return the shot in short, as it stands."""
+        actions = self.board.actions
+        return self._short.model_copy(
+            update={
+                "actions": len(actions),
+                "counts": counts(actions.values()),
+                "runs": tuple(self._counted(run) for run in list(self.runs.values())[-20:]),
+            }
+        )
+
+    def whole(self, time: float) -> Body:
+        """Return the whole state for a reader."""
+        return whole_shot(
+            time,
+            self.short(),
+            list(self.board.actions.values()),
+            self.durations.medians(self.key, self.board.actions),
+            self.estimate,
+        )
+
+    def actions_of_run(self, run: int) -> Iterator[ActionView]:
+        """Yield the actions that a run has, in the table's order."""
+        return (action for action in self.board.actions.values() if action.last.run == run)
+
+    # What the feed tells
+
+    def take_whole(self, now: Instant, update: Whole) -> Iterator[Effect]:
+        """Take the dispatcher's snapshot: the first, or after something was missed."""
+        snapshot = update.snapshot
+        if snapshot.shot is None:
+            return
+        before = dict(self.board.actions)
+        missed = self.board.take(update)
+        self._short, self.touched = snapshot.shot, now.mono
+        for action in snapshot.actions:
+            self.durations.note(self.key, action.last)
+        shape = (snapshot.shot.built_at, tuple(self.board.actions))
+        if not self.known:
+            yield from self._begin(snapshot)
+        known, self.known = self.known, True
+        if not known or shape != self._shape:
+            self._shape = shape
+            yield Post(self.channel, self.whole(now.wall), "whole")
+        else:
+            yield from self._changed_nodes(now.wall, before)
+            for record in missed:
+                if isinstance(record, Transition):
+                    yield from self._transition(record)
+        for run in snapshot.shot.runs:
+            yield from self._missed_run(now.wall, run)
+        yield Post(SYSTEM, shot_message(now.wall, self.short()), f"shot/{self.channel}")
+
+    def take_news(self, now: Instant, news: News) -> Iterator[Effect]:
+        """Take an event of the shot's channel."""
+        if not isinstance(news.payload, ShotEvent) or not self.known:
+            return
+        self.touched = now.mono
+        self.board.take(news)
+        for record in news.payload.records:
+            yield from self._record(now.wall, record)
+        for path, fraction, text in news.payload.progress:
+            yield from self._progress(news.at, path, fraction, text)
+        if self.board.needs_snapshot:
+            self.board.needs_snapshot = False
+            yield Refresh(self.key.tree, self.key.shot)
+
+    def _begin(self, snapshot: SnapshotResult) -> Iterator[Effect]:
+        assert snapshot.shot is not None
+        new = not snapshot.shot.runs and not any(one.last.attempt for one in snapshot.actions)
+        yield Open(self.channel, "" if new else "this monitor was not there at its beginning")
+
+    def _changed_nodes(self, time: float, before: dict[str, ActionView]) -> Iterator[Effect]:
+        live = {"last", "failed", "waits_for", "progress", "progress_text"}
+        for path, action in self.board.actions.items():
+            old = before[path]
+            if (
+                old is not action
+                and old.model_copy(update={name: getattr(action, name) for name in live}) != action
+            ):
+                yield Post(self.channel, node_message(time, action), f"n/{path}")
+
+    def _record(self, time: float, record: Record) -> Iterator[Effect]:
+        match record:
+            case Transition():
+                yield from self._transition(record)
+            case RunOpened():
+                yield from self._run_opened(record)
+            case RunEnded() | RunHeld() | RunResumed() | RunAborting():
+                yield from self._run_changed(time, record)
+            case EventRaised() | LateResult() | Redispatched() | CheckReset() | PulseCreated():
+                told = record_message(_COMMANDS[type(record)], record.time, record)
+                yield Post(self.channel, told)
+            case TableBuilt() | NodeRead() | Mark():
+                pass  # the board asks for a snapshot where it must
+            case _:
+                pass
+
+    def _transition(self, record: Transition) -> Iterator[Effect]:
+        action = self.board.actions.get(record.path)  # None: built anew, the whole follows
+        self.durations.note(self.key, record)
+        failed = counts_as_failed(record, action)
+        told, key = action_message(record, failed=failed), f"a/{record.path}"
+        yield Post(self.channel, told, key)
+        run = self.runs.get(record.run) if record.run is not None else None
+        if run is not None and run.state != "ended":
+            yield Post(self._channel_of(run), told, key)
+        attempt = self.attempts.get((record.path, record.attempt))
+        if attempt is not None and record.state is not ActionState.NOT_DISPATCHED:
+            yield from attempt.transition(record, failed=failed)
+
+    def _progress(self, time: float, path: str, fraction: float, text: str) -> Iterator[Effect]:
+        action = self.board.actions.get(path)
+        if action is None:
+            return
+        told = progress_message(time, path, fraction, text)
+        yield Post(self.channel, told, f"p/{path}")
+        run = self.runs.get(action.last.run) if action.last.run is not None else None
+        if run is not None and run.state != "ended":
+            yield Post(self._channel_of(run), told, f"p/{path}")
+        attempt = self.attempts.get((path, action.last.attempt))
+        if attempt is not None:
+            yield from attempt.progress(time, fraction, text)
+
+    # Runs
+
+    def _channel_of(self, run: RunView) -> str:
+        return run_id(self.key, run.phase, run.run)
+
+    def _run_opened(self, record: RunOpened) -> Iterator[Effect]:
+        run = self.runs[record.run] = RunView(
+            tree=self.key.tree,
+            shot=self.key.shot,
+            run=record.run,
+            kind=record.kind,
+            phase=record.phase,
+            first=record.first,
+            last=record.last,
+            state="open",
+            opened_at=record.time,
+            counts=Counts(pending=len(record.paths)),
+        )
+        of_phase = tuple(
+            action.path for action in self.board.actions.values() if action.phase == record.phase
+        )
+        whole_phase = record.kind is RunKind.PHASE and of_phase == record.paths
+        told = run_opened(record.time, run, None if whole_phase else record.paths)
+        yield Post(self.channel, told, f"o/{record.run}")
+        yield Open(self._channel_of(run))
+        yield Post(self._channel_of(run), run_message("STARTED", record.time, run))
+        yield Post(SYSTEM, shot_message(record.time, self.short()), f"shot/{self.channel}")
+
+    def _run_changed(
+        self, time: float, record: RunEnded | RunHeld | RunResumed | RunAborting
+    ) -> Iterator[Effect]:
+        old = self.runs.get(record.run)
+        if old is None:
+            yield Refresh(self.key.tree, self.key.shot)
+            return
+        match record:
+            case RunEnded():
+                changed: dict[str, object] = {
+                    "state": "ended",
+                    "outcome": record.outcome,
+                    "reason": record.reason,
+                    "ended_at": record.time,
+                    "duration_s": record.duration_s,
+                    "counts": record.counts,
+                }
+            case RunHeld():
+                changed = {"state": "held", "reason": record.reason}
+            case RunAborting():
+                changed = {"state": "aborting", "reason": record.reason}
+            case _:
+                changed = {"state": "open", "reason": ""}
+        run = self.runs[record.run] = self._counted(old.model_copy(update=changed))
+        yield from self._tell_run(record.time, run)
+        yield Post(SYSTEM, shot_message(time, self.short()), f"shot/{self.channel}")
+
+    def _tell_run(self, time: float, run: RunView) -> Iterator[Effect]:
+        yield Post(self.channel, run_message("RUN_CHANGED", time, run), f"r/{run.run}")
+        if run.state == "ended":
+            yield Post(self._channel_of(run), run_message(run_end(run), time, run))
+            yield End(self._channel_of(run))
+        else:
+            yield Post(self._channel_of(run), run_message("RUN_CHANGED", time, run), "run")
+
+    def _missed_run(self, time: float, run: RunView) -> Iterator[Effect]:
+        """Take a run from a snapshot: all that the feed has told of it may have been missed."""
+        old, self.runs[run.run] = self.runs.get(run.run), run
+        if old is None and run.state != "ended":
+            channel = self._channel_of(run)
+            yield Open(channel, "this monitor was not there at its beginning")
+            yield Post(channel, run_message("STARTED", run.opened_at, run))
+            for action in self.actions_of_run(run.run):
+                told = action_message(action.last, failed=action.failed)
+                yield Post(channel, told, f"a/{action.path}")
+        if old is None:
+            yield Post(self.channel, run_message("RUN_CHANGED", time, run), f"r/{run.run}")
+        elif old.state != "ended" and (old.state, old.reason) != (run.state, run.reason):
+            yield from self._tell_run(time, run)
+
+    def _counted(self, run: RunView) -> RunView:
+        if run.state == "ended":
+            return run
+        return run.model_copy(update={"counts": counts(self.actions_of_run(run.run))})
+
+
+def counts(actions: Iterable[ActionView]) -> Counts:
+    """Count actions by what is shown of them (D7)."""
+    number = dict.fromkeys(Counts.model_fields, 0)
+    for action in actions:
+        number[_category(action)] += 1
+    return Counts(**number)
+
+
+def _category(action: ActionView) -> str:
+    live = action.last
+    if live.state is ActionState.DONE and live.status is Status.SUCCESS:
+        return "success"
+    if live.state is ActionState.SERVER_OFF:
+        return "server_off"
+    if action.failed or live.cause is Cause.SERVER_LOST:
+        return "failed"
+    if live.state in IN_PROGRESS:
+        return "in_progress"
+    return "pending" if live.cause is None else "not_dispatched"

@@ -1,0 +1,78 @@
+"""The monitor in the place of the ReCodEx monitor: its messages, its WebSocket, nothing else."""
+
+import asyncio
+import logging
+import secrets
+import signal
+
+import tornado.web
+from tornado.ioloop import PeriodicCallback
+from tornado.routing import URLSpec
+
+from shotline.common.sections import MonitorSection
+from shotline.common.service import Systemd
+from shotline.monitor.access import Access, Role
+from shotline.monitor.app import PING_S, TICK_MS, listening
+from shotline.monitor.channels import Channels, Limits
+from shotline.monitor.recodex import RecodexConfig, RecodexSource
+from shotline.monitor.websocket import FRAME_BYTES_MAX, Readers, Socket
+
+log = logging.getLogger(__name__)
+
+
+class StandIn:
+    """Passes ReCodEx's progress messages on. Made inside the running event loop."""
+
+    def __init__(self, config: RecodexConfig) -> None:
+        settings = MonitorSection()
+        self._config = config
+        self._stopping = asyncio.Event()
+        self.channels = Channels(
+            Limits(retention_s=settings.retention_s), secrets.token_hex(8), lambda _: None
+        )
+        self.readers = Readers(
+            self.channels,
+            gather_s=settings.gather_s,
+            viewers_max=settings.viewers_max,
+            require=self._require,
+        )
+        self.source = RecodexSource(self.channels, self.readers.pump_soon)
+
+    async def run(self, systemd: Systemd) -> int:
+        """Serve until SIGTERM or SIGINT. Raise ConfigError when an address cannot be had."""
+        host, port = self._config.websocket_uri
+        access = Access(port, role=Role.VIEWER, anywhere=True)
+        routes = tornado.web.Application(
+            [URLSpec("/.*", Socket, {"readers": self.readers, "access": access})],
+            websocket_ping_interval=PING_S,
+            websocket_ping_timeout=PING_S,
+            websocket_max_message_size=FRAME_BYTES_MAX,
+        )
+        server = listening(routes, host, port)
+        self.source.listen(self._config.zeromq)
+
+        def tick() -> None:
+            self.readers.tick()
+            systemd.keep_alive()
+
+        ticks = PeriodicCallback(tick, TICK_MS)
+        ticks.start()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        log.info("WebSockets for ReCodEx at ws://%s:%d/", host, port)
+        systemd.send(f"READY=1\nSTATUS=ws://{host}:{port}/")
+        await self._stopping.wait()
+        systemd.send("STOPPING=1")
+        ticks.stop()
+        server.stop()
+        self.readers.close()
+        self.source.close()
+        await server.close_all_connections()
+        return 0
+
+    async def _require(self, channel: str) -> str | None:
+        """Let there be the channel: a page may come before its job's first message."""
+        if channel not in self.channels:
+            self.channels.open(channel)
+        return None

@@ -1,0 +1,315 @@
+"""What the monitor knows of shots, servers and the system: the fold of the feed. Pure.
+
+The feed's updates come in, messages for the channels come out (I6). `shots` folds one shot;
+`channels` keeps what was told.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from shotline.client.feed import FEED, FeedStopped, News, Unknown, Update, Whole
+from shotline.common.machine import Instant
+from shotline.common.records import PulseCreated, ShotKey
+from shotline.common.views import (
+    ActionsResult,
+    FeedBeat,
+    LogEvent,
+    OutputEvent,
+    ServersEvent,
+    ServerView,
+    ShotEvent,
+    ShotsResult,
+    ShotView,
+    StatusResult,
+)
+from shotline.monitor.durations import Durations
+from shotline.monitor.effects import (
+    AskSystem,
+    Drop,
+    Effect,
+    Follow,
+    Post,
+    Unfollow,
+)
+from shotline.monitor.messages import (
+    Body,
+    log_message,
+    plain,
+    server_message,
+    shot_message,
+    system_message,
+    whole_servers,
+    whole_system,
+)
+from shotline.monitor.models import SystemView
+from shotline.monitor.names import LOG, SERVERS, SYSTEM, ShotName, named
+from shotline.monitor.shots import ShotState
+
+SHOT_PREFIX: Final = "shot/"
+OUTPUT_PREFIX: Final = "output/"
+
+Beat = tuple[float, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewSettings:
+    """What bounds the view; see the configuration's section `monitor`."""
+
+    broker: str
+    version: str
+    life: str
+    experiments: tuple[str, ...] = ()
+    expected: tuple[str, ...] = ()
+    shots_max: int = 10
+    heartbeats_max: int = 120
+    median_shots: int = 10
+    slow_factor: float = 1.5
+    role: Literal["operator", "viewer"] = "operator"
+
+
+class View:
+    """The state that pages are shown."""
+
+    def __init__(self, settings: ViewSettings) -> None:
+        self.settings = settings
+        self.durations = Durations(settings.median_shots)
+        self.shots: dict[ShotKey, ShotState] = {}
+        self.listed: dict[ShotKey, ShotView] = {}
+        self.servers: dict[str, ServerView] = {}
+        self.heartbeats: dict[str, deque[Beat]] = {}
+        self.unknown: dict[ShotKey, str] = {}
+        self.system = SystemView(
+            broker=settings.broker,
+            version=settings.version,
+            life=settings.life,
+            feed="connecting",
+            experiments=settings.experiments,
+            role=settings.role,
+        )
+        for name in settings.expected:
+            self.servers[name] = _absent(name)
+
+    def whole(self, channel_id: str, time: float) -> Body | None:
+        """Return the whole state of a channel that has one."""
+        if channel_id == SERVERS:
+            beats = {name: list(beats) for name, beats in self.heartbeats.items()}
+            return whole_servers(time, self.all_servers(), beats)
+        if channel_id == SYSTEM:
+            return whole_system(time, self.system, self.all_shots())
+        name = named(channel_id)
+        shot = self.shots.get(name.key) if isinstance(name, ShotName) else None
+        return shot.whole(time) if shot is not None and shot.known else None
+
+    def all_servers(self) -> list[ServerView]:
+        """Return every server, those that are ON first."""
+        order = ("alive", "suspect", "lost", "absent")
+        return sorted(
+            self.servers.values(), key=lambda one: (order.index(one.liveness), one.server)
+        )
+
+    def all_shots(self) -> list[ShotView]:
+        """Return every shot that is known, the latest of each tree first."""
+        found = dict(self.listed)
+        current = self.system.current
+        for key, shot in self.shots.items():
+            if shot.known:
+                found[key] = shot.short()
+        return [
+            found[key].model_copy(update={"current": key == current})
+            for key in sorted(found, key=lambda key: (key.tree, -key.shot))
+        ]
+
+    # What the feed tells
+
+    def take(self, now: Instant, update: Update) -> Iterator[Effect]:
+        """Take one update and yield what follows from it."""
+        channel = update.channel
+        if channel.startswith(SHOT_PREFIX):
+            yield from self._take_shot(now, update)
+        elif channel == SERVERS:
+            yield from self._take_servers(now, update)
+        elif isinstance(update, News):
+            yield from self._take_news(now, update)
+
+    def _take_news(self, now: Instant, news: News) -> Iterator[Effect]:
+        match news.payload:
+            case LogEvent() as event:
+                for at, level, source, text in event.lines:
+                    yield Post(LOG, log_message(at, level, source, text))
+            case OutputEvent() as event:
+                yield from self._output(news.channel, event)
+            case FeedBeat() as beat:
+                if news.channel == FEED and beat.journal != self.system.journal:
+                    yield from self._system_is(now, journal=beat.journal, journal_text="")
+                    yield AskSystem()  # it knows the words
+            case _:
+                pass
+
+    def _output(self, channel: str, event: OutputEvent) -> Iterator[Effect]:
+        tree, shot, path = channel.removeprefix(OUTPUT_PREFIX).split("/", 2)
+        state = self.shots.get(ShotKey(tree, int(shot)))
+        attempt = state.attempts.get((path, event.attempt)) if state is not None else None
+        if attempt is not None:
+            yield from attempt.output(event)
+
+    # Shots
+
+    def _take_shot(self, now: Instant, update: Update) -> Iterator[Effect]:
+        key = shot_of(update.channel)
+        if key is None:
+            return
+        if isinstance(update, Unknown):
+            self.unknown[key] = update.why
+            return
+        state = self.shots.get(key)
+        if state is None:
+            state = self.shots[key] = ShotState(key, self.durations)
+        self.unknown.pop(key, None)
+        match update:
+            case Whole():
+                yield from state.take_whole(now, update)
+                if update.snapshot.shot is not None and update.snapshot.shot.current:
+                    yield from self._current_is(now, key)
+                yield from self._make_room()
+            case News(payload=ShotEvent() as event):
+                yield from state.take_news(now, update)
+                if any(isinstance(record, PulseCreated) for record in event.records):
+                    yield from self._current_is(now, key)
+            case _:
+                pass
+
+    def _make_room(self) -> Iterator[Effect]:
+        """Drop the shots that were quiet longest."""
+        while len(self.shots) > self.settings.shots_max:
+            quiet = [
+                shot
+                for shot in self.shots.values()
+                if shot.open_run is None and shot.key != self.system.current
+            ]
+            if not quiet:
+                return
+            oldest = min(quiet, key=lambda shot: shot.touched)
+            self.listed[oldest.key] = oldest.short()
+            del self.shots[oldest.key]
+            yield Unfollow(*oldest.key)
+            yield Drop(oldest.channel)
+
+    def _current_is(self, now: Instant, key: ShotKey | None) -> Iterator[Effect]:
+        if key is None or key == self.system.current:
+            return
+        fields = {"tree": key.tree, "shot": key.shot}
+        yield Post(SYSTEM, plain("CURRENT", now.wall, fields), "current")
+        yield from self._system_is(now, current=tuple(key))
+
+    # Servers
+
+    def _take_servers(self, now: Instant, update: Update) -> Iterator[Effect]:
+        match update:
+            case Whole(snapshot=snapshot):
+                if self.system.feed != "live" or snapshot.term != self.system.term:
+                    yield from self._system_is(
+                        now, feed="live", feed_stopped_at=None, term=snapshot.term
+                    )
+                    yield AskSystem()
+                told = {server.server for server in snapshot.servers}
+                gone = [_absent(name) for name in self.servers if name not in told]
+                yield from self._servers(now, [*snapshot.servers, *gone])
+            case News(payload=ServersEvent() as event):
+                yield from self._servers(now, event.servers)
+            case FeedStopped(silent_s=silent_s):
+                stopped_at = now.wall - silent_s
+                yield from self._system_is(now, feed="stopped", feed_stopped_at=stopped_at)
+            case _:
+                pass
+
+    def _servers(self, now: Instant, servers: Sequence[ServerView]) -> Iterator[Effect]:
+        for server in servers:
+            old, self.servers[server.server] = self.servers.get(server.server), server
+            if server == old:
+                continue
+            seen_at = server.last_seen_at
+            if seen_at is not None and (old is None or old.last_seen_at != seen_at):
+                beats = self.heartbeats.setdefault(
+                    server.server, deque(maxlen=self.settings.heartbeats_max)
+                )
+                beats.append((seen_at, server.round_trip_s))
+            yield Post(SERVERS, server_message(now.wall, server), f"s/{server.server}")
+
+    # The system
+
+    def status(self, now: Instant, status: StatusResult, shots: ShotsResult) -> Iterator[Effect]:
+        """Take the dispatcher's own word, asked for when the connection is made anew."""
+        for shot in shots.shots:
+            key = ShotKey(shot.tree, shot.shot)
+            if self.listed.get(key) != shot:
+                self.listed[key] = shot
+                if key not in self.shots:
+                    told = shot_message(now.wall, shot)
+                    yield Post(SYSTEM, told, f"shot/{key}")
+        yield from self._system_is(
+            now,
+            dispatcher=status.dispatcher,
+            term=status.term,
+            journal=status.journal,
+            journal_text=status.journal_text,
+            recovering=status.recovering,
+        )
+        yield from self._current_is(now, status.current and ShotKey(*status.current))
+        newest: dict[str, ShotKey] = {}
+        for shot in status.shots:
+            key = ShotKey(shot.tree, shot.shot)
+            is_open = any(run.state != "ended" for run in shot.runs)
+            if is_open or key == self.system.current:
+                yield Follow(*key)
+            if shot.built_at is not None:
+                newest[key.tree] = max(key, newest.get(key.tree, key))
+        for key in newest.values():
+            yield Follow(*key)
+
+    def no_dispatcher(self, now: Instant) -> Iterator[Effect]:
+        """Note that nobody dispatches at present."""
+        yield from self._system_is(now, dispatcher="")
+
+    def medians(self, now: Instant) -> Iterator[Effect]:
+        """Tell the usual durations of all shots that are held."""
+        for shot in self.shots.values():
+            if shot.known:
+                usual = self.durations.medians(shot.key, shot.board.actions)
+                yield Post(shot.channel, plain("MEDIANS", now.wall, {"medians": usual}), "medians")
+
+    def past(self, result: ActionsResult) -> None:
+        """Take an earlier shot's actions, for the usual durations."""
+        for shot in result.shots[:1]:
+            for action in result.actions:
+                self.durations.note(ShotKey(shot.tree, shot.shot), action.last)
+
+    def _system_is(self, now: Instant, **changed: object) -> Iterator[Effect]:
+        new = self.system.model_copy(update=changed)
+        if new != self.system:
+            self.system = new
+            yield Post(SYSTEM, system_message(now.wall, new), "system")
+
+
+def shot_of(channel: str) -> ShotKey | None:
+    """Return the shot of a channel of the event feed."""
+    parts = channel.removeprefix(SHOT_PREFIX).split("/")
+    if len(parts) != 2 or not parts[1].isdecimal():
+        return None
+    return ShotKey(parts[0], int(parts[1]))
+
+
+def earlier_shots(keys: Iterable[ShotKey], count: int) -> list[ShotKey]:
+    """Return the last shots of each tree, the latest first."""
+    by_tree: dict[str, list[ShotKey]] = {}
+    for key in sorted(keys, reverse=True):
+        by_tree.setdefault(key.tree, []).append(key)
+    return [key for keys_of_tree in by_tree.values() for key in keys_of_tree[: count + 1]]
+
+
+def _absent(name: str) -> ServerView:
+    server_class, _, server_id = name.partition(":")
+    return ServerView(
+        server=name, server_class=server_class, server_id=server_id, liveness="absent"
+    )

@@ -1,0 +1,264 @@
+"""WebSockets: who is connected, what each is sent and when.
+
+What is due to whom is `channels`' decision; what a client may say is in `forms`.
+"""
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Awaitable
+from typing import Final, Protocol
+
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from shotline.common.errors import MalformedMessage
+from shotline.monitor.access import Access, Asked
+from shotline.monitor.channels import Channels, CloseCode, Due, Subscribed
+from shotline.monitor.forms import SubscribeForm, listed, parsed
+from shotline.monitor.messages import quoted
+
+log = logging.getLogger(__name__)
+
+FRAME_BYTES_MAX: Final = 64 * 1024  # of what a client sends
+_REASON_BYTES_MAX: Final = 120
+
+
+class Requires(Protocol):
+    """Makes sure that a channel is there, as `Feed.require` does. Raises LookupError's text."""
+
+    def __call__(self, channel: str) -> Awaitable[str | None]:
+        """Return why there is no such channel, None when there is."""
+
+
+class Readers:
+    """All WebSockets, and the one timer that gathers what is sent to them."""
+
+    def __init__(
+        self, channels: Channels, *, gather_s: float, viewers_max: int, require: Requires
+    ) -> None:
+        self.channels = channels
+        self.require = require
+        self.viewers_max = viewers_max
+        self.refused = 0
+        self.malformed = 0
+        self._gather_s = gather_s
+        self._sockets: dict[int, Socket] = {}
+        self._numbers = itertools.count(1)
+        self._pumped_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    def add(self, socket: "Socket") -> int:
+        """Let a WebSocket come; return its number."""
+        number = next(self._numbers)
+        self._sockets[number] = socket
+        return number
+
+    def remove(self, number: int) -> None:
+        """Forget a WebSocket."""
+        self._sockets.pop(number, None)
+        self.channels.leave(number)
+
+    def pump_soon(self) -> None:
+        """Send what is due after the gathering time; at once when nothing was sent lately."""
+        if self._timer is None:
+            due = self._pumped_at + self._gather_s - time.monotonic()
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, due), self._pump)
+
+    def close(self) -> None:
+        """Close all WebSockets: the monitor ends."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for number, socket in list(self._sockets.items()):
+            self.remove(number)
+            socket.close(CloseCode.GOING, "the monitor ends")
+
+    def tick(self) -> None:
+        """Drop channels that were kept long enough."""
+        self.channels.tick(time.monotonic())
+        self.pump_soon()
+
+    def _pump(self) -> None:
+        self._timer = None
+        self._pumped_at = time.monotonic()
+        for number in self.channels.slow():
+            self._close(number, self.channels.close_slow(number))
+        for number in self.channels.waiting():
+            self._send(number)
+
+    def _send(self, number: int) -> None:
+        socket = self._sockets[number]
+        due = self.channels.due(number)
+        last: asyncio.Future[None] | None = None
+        try:
+            for frame in due.frames:
+                last = asyncio.ensure_future(socket.write_message(frame))
+                last.add_done_callback(_taken)
+        except WebSocketClosedError:
+            self.remove(number)
+            return
+        if due.close is not None:
+            self._close(number, due)
+        elif last is not None:
+            last.add_done_callback(lambda _: self._sent(number, more=due.more))
+
+    def _sent(self, number: int, *, more: bool) -> None:
+        self.channels.sent(number)
+        if more or self.channels.is_dirty(number):
+            self.pump_soon()
+
+    def _close(self, number: int, due: Due) -> None:
+        socket = self._sockets.get(number)
+        self.remove(number)
+        if socket is not None and due.close is not None:
+            socket.close(due.close, due.reason)
+
+
+def _taken(future: "asyncio.Future[None]") -> None:
+    """Take a write's error: its WebSocket has closed, and that is told by `on_close`."""
+    if not future.cancelled():
+        future.exception()
+
+
+class Socket(WebSocketHandler):
+    """One WebSocket. The first text frame decides its form."""
+
+    def initialize(self, readers: Readers, access: Access) -> None:
+        """Take what all WebSockets share."""
+        self._readers = readers
+        self._access = access
+        self._number: int | None = None
+        self._form: bool | None = None
+        self._work: asyncio.Queue[str | bytes] = asyncio.Queue(maxsize=100)
+        self._worker: asyncio.Task[None] | None = None
+
+    async def prepare(self) -> None:
+        """Refuse what comes from elsewhere."""
+        refused = self._access.refuses_reading(self._asked())
+        if refused is not None:
+            self.set_status(403)
+            await self.finish({"outcome": "refused", "message": refused})
+
+    def check_origin(self, origin: str) -> bool:
+        """Leave it to `access`, which has judged already."""
+        return self._access.refuses_reading(self._asked(origin)) is None
+
+    def get_compression_options(self) -> None:
+        """Compress nothing: for small frames it costs more than it saves."""
+        return
+
+    def open(self, *_: str) -> None:
+        """Take the WebSocket in, unless there are too many."""
+        if len(self._readers) >= self._readers.viewers_max:
+            self._readers.refused += 1
+            self.close(CloseCode.TOO_MANY, "too many are connected; try again later")
+            return
+        self.set_nodelay(True)
+        self._number = self._readers.add(self)
+        self._worker = asyncio.get_running_loop().create_task(self._serve())
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Take a frame; they are served in order, and the client waits when there are many."""
+        if self._number is not None:
+            await self._work.put(message)
+
+    def on_close(self) -> None:
+        """Forget the WebSocket."""
+        if self._worker is not None:
+            self._worker.cancel()
+        if self._number is not None:
+            self._readers.remove(self._number)
+            self._number = None
+
+    def _asked(self, origin: str | None = None) -> Asked:
+        headers = self.request.headers
+        return Asked(self.request.host, origin or headers.get("Origin"))
+
+    async def _serve(self) -> None:
+        try:
+            while self._number is not None:
+                await self._frame(self._number, await self._work.get())
+        except WebSocketClosedError:
+            pass
+
+    async def _frame(self, number: int, frame: str | bytes) -> None:
+        try:
+            said = parsed(frame)
+            if self._form is None:
+                self._form = isinstance(said, SubscribeForm)
+                self._readers.channels.enter(number, form=self._form)
+                if isinstance(said, str):
+                    await self._read_channel(number, said)
+                    return
+            if not self._form:
+                raise MalformedMessage("the plain form reads one channel; nothing else is said")
+            if isinstance(said, str):
+                raise MalformedMessage("after a subscribe form come subscribe forms")
+            await self._take_form(number, said)
+        except MalformedMessage as error:
+            self._readers.malformed += 1
+            if self._form:
+                await self.write_message(
+                    b'{"error":%s,"code":%d}' % (quoted(str(error)), CloseCode.MALFORMED)
+                )
+            else:
+                self._end(CloseCode.MALFORMED, str(error))
+
+    async def _read_channel(self, number: int, channel: str) -> None:
+        why = await self._readers.require(channel)
+        if self._number is None:
+            return
+        if why is None:
+            answer = self._readers.channels.subscribe(number, channel)
+            if isinstance(answer, Subscribed):
+                self._readers.pump_soon()
+                return
+        self._end(CloseCode.UNKNOWN, why or "there is no such channel")
+
+    async def _take_form(self, number: int, form: SubscribeForm) -> None:
+        channels = self._readers.channels
+        for channel in listed(form.unsubscribe):
+            was_there = channels.unsubscribe(number, channel)
+            await self.write_message(
+                b'{"channel":%s,"subscribed":false,"was":%s}'
+                % (quoted(channel), b"true" if was_there else b"false")
+            )
+        for channel in listed(form.subscribe):
+            why = await self._readers.require(channel)
+            if self._number is None:
+                return
+            answer: Subscribed | CloseCode = CloseCode.UNKNOWN
+            if why is None:
+                answer = channels.subscribe(
+                    number, channel, since=form.since, life=form.life, whole=form.state
+                )
+            await self.write_message(_answer(channels, channel, answer, why))
+            self._readers.pump_soon()
+
+    def _end(self, code: CloseCode, reason: str) -> None:
+        if self._number is not None:
+            self._readers.remove(self._number)
+            self._number = None
+        self.close(code, _shortened(reason))
+
+
+def _answer(
+    channels: Channels, channel: str, answer: Subscribed | CloseCode, why: str | None
+) -> bytes:
+    if isinstance(answer, Subscribed):
+        return b'{"channel":%s,"subscribed":true,"seq":%d,"life":%s,"ends":%s}' % (
+            quoted(channel),
+            answer.seq,
+            quoted(channels.life),
+            b"true" if answer.ends else b"false",
+        )
+    words = why or ("no more channels" if answer is CloseCode.TOO_MANY else "no such channel")
+    return b'{"channel":%s,"error":%s,"code":%d}' % (quoted(channel), quoted(words), answer)
+
+
+def _shortened(reason: str) -> str:
+    """Return what fits into a closing frame."""
+    return reason.encode()[:_REASON_BYTES_MAX].decode(errors="ignore")

@@ -27,7 +27,7 @@ export const COLUMNS = [
   { id: 'phase', title: 'Phase', text: (row) => row.view.phase ?? '', key: (row) => row.view.phase ?? '' },
   {
     id: 'when',
-    title: 'Sequence',
+    title: 'When',
     text: (row) => whenWords(row.view),
     key: (row) => row.view.number ?? `~${row.view.when ?? ''}`,
     numeric: true,

@@ -69,7 +69,7 @@ export class RunStrip extends HTMLElement {
       },
     },
     colour && h('span', { class: 'symbol', 'aria-hidden': 'true' }, SYMBOLS[/** @type {'red'} */ (colour)]),
-    count, ` ${words}`);
+    count, words);
     this.#counts.set(id, { button, count });
     return button;
   }

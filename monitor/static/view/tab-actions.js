@@ -15,7 +15,7 @@ export class TabActions extends HTMLElement {
   /** @type {App} */ app = /** @type {any} */ (null);
   #tree = h('input', { id: 'experiment', list: 'experiments', autocomplete: 'off', spellcheck: false, size: 10 });
   #trees = h('datalist', { id: 'experiments' });
-  #shot = h('input', { id: 'shot', list: 'shots', autocomplete: 'off', inputMode: 'numeric', size: 7 });
+  #shot = h('input', { id: 'shot', list: 'shots', autocomplete: 'off', inputMode: 'numeric', size: 9 });
   #shots = h('datalist', { id: 'shots' });
   #phase = h('input', { id: 'phase', list: 'phases', autocomplete: 'off', spellcheck: false, size: 9 });
   #phases = h('datalist', { id: 'phases' });

@@ -126,10 +126,18 @@ export class TabServers extends HTMLElement {
   /** @param {ServerView} server */
   #doing(server) {
     const busy = server.busy ?? [];
-    const names = busy.map((path) => plain(this.app.shot?.byPath.get(path)?.view.name || path));
+    const names = busy.map((text) => plain(this.#busyName(text)));
     const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more` : '');
     const why = serverState(server) === 'ON' ? '' : plain(server.why ?? '');
     return [shown, why].filter(Boolean).join(' · ') || (serverState(server) === 'ON' ? 'idle' : '');
+  }
+
+  /** Return an action's name for `TREE/SHOT PATH`; with its shot where that is not the shown one. @param {string} text */
+  #busyName(text) {
+    const { shot } = this.app;
+    const [name, path] = [text.slice(0, text.indexOf(' ')), text.slice(text.indexOf(' ') + 1)];
+    if (!shot || name !== shot.name) return text;
+    return shot.byPath.get(path)?.view.name || path;
   }
 
   /** @param {string} name @param {string} text @param {string} verb */

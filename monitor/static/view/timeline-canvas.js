@@ -244,13 +244,13 @@ export class TimelineCanvas {
     const usual = this.x(bar.start + bar.median, scene.span);
     const end = this.x(bar.end ?? scene.now, scene.span);
     context.strokeStyle = colours.text;
-    context.lineWidth = 2;
+    context.lineWidth = 1.5;
     context.beginPath();
     context.moveTo(usual, y - 2);
     context.lineTo(usual, y + height + 2);
     context.stroke();
     context.lineWidth = 1;
-    if (usual > end) {
+    if (usual > end && bar.end === null) {
       context.strokeStyle = colours.muted;
       context.setLineDash([3, 3]);
       context.strokeRect(Math.max(x, end), y + 0.5, usual - Math.max(x, end), height - 1);

@@ -23,6 +23,7 @@ import faulthandler
 import importlib
 import io
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -56,6 +57,7 @@ from shotline.trees.tree import (
 LEFTOVER_GRACE_S: Final = 0.5
 _LEFTOVER_POLL_S: Final = 0.005
 _TEXT_MAX: Final = 4096
+_JOB_BYTES: Final = 64 * 1024  # at once; a larger buffer would be mapped and unmapped each time
 _TASK: Final[TypeAdapter[Task]] = TypeAdapter(Task)
 TASK_VARIABLES: Final = (
     "SHOTLINE_TREE",
@@ -86,7 +88,10 @@ def main(arguments: list[str]) -> int:
     control = socket.socket(fileno=control_descriptor)
     control.sendall(pack(Ready(os.getpid())))
     unpacker = Unpacker()
-    while data := control.recv(1 << 20):
+    # A bare recv would wake up a second time for each job, when the server takes our answer.
+    arrival = select.poll()
+    arrival.register(control, select.POLLIN)
+    while arrival.poll() and (data := control.recv(_JOB_BYTES)):
         for frame in unpacker.feed(data):
             if isinstance(frame, Job):
                 control.sendall(pack(execute(frame, surroundings)))

@@ -28,6 +28,7 @@ class Settings:
     held_bytes_max: int = 256 * 1024 * 1024  # of output that waits to be stored, all attempts
     fold_s: float = 0.005
     output_hold_s: float = 0.005
+    report_hold_s: float = 0.001  # a result waits so long for those of other short tasks
     progress_s: float = 0.1
     worker_start_s: float = 60.0
     worker_retry_s: float = 1.0

@@ -95,6 +95,7 @@ class Slots:
         self._exit_code = 0
         self._deliver_by: float | None = None
         self._has_exited = False
+        self._report_at: float | None = None  # results wait until then for those of other slots
         self._effects: list[Effect] = []
         self._wake_at: float | None = None
         self._is_wake_stale = True
@@ -435,7 +436,7 @@ class Slots:
         registered = self._contact.is_registered
         candidates: list[float | None] = [self._contact.wake_at(), self._deliver_by]
         if registered:
-            candidates.append(self._reports.wake_at())
+            candidates += (self._reports.wake_at(), self._report_at)
         for slot in self._slots:
             if slot.state is SlotState.IDLE:
                 continue
@@ -458,13 +459,24 @@ class Slots:
             self._start_next(now)
             if self._contact.is_registration_due(now):
                 self._effects.append(Send(self._contact.register(now, self._holding())))
-            if self._contact.is_registered:
+            if self._contact.is_registered and self._is_time_to_report(now):
+                self._report_at = None
                 self._effects += map(Send, self._reports.pump(now))
             if self._closing is not None:
                 self._exit_when_done(now)
         self._is_wake_stale = True
         effects, self._effects = self._effects, []
         return effects
+
+    def _is_time_to_report(self, now: Instant) -> bool:
+        """Return False for a moment while short tasks run side by side: they report together."""
+        if self._report_at is None or now.mono >= self._report_at:
+            return True
+        ended = self._report_at - self._settings.report_hold_s
+        short = ended - self._settings.fold_s
+        return not any(
+            slot.run is not None and short < slot.run.started.mono < ended for slot in self._slots
+        )
 
     # ------------------------------------------------------------------ steps
 
@@ -557,6 +569,8 @@ class Slots:
             lines=run.log.lines,
         )
         self._reports.add(finished, run.log)
+        if self._report_at is None:
+            self._report_at = now.mono + self._settings.report_hold_s
 
     def _finish_unstarted(self, now: Instant, attempt: AttemptId, reason: str) -> None:
         _remember(self._seen, attempt, None, self._settings.seen_max)

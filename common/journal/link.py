@@ -44,7 +44,7 @@ class Connection(Protocol):
 SCRIPTS: Final = (COMMIT_SCRIPT, FORGET_SCRIPT, OUTPUT_SCRIPT)
 CLIENT_NAME: Final = "shotline-dispatcher"
 
-_READ_BYTES: Final = 1 << 18
+_READ_BYTES: Final = 1 << 16
 _WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 

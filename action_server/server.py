@@ -50,11 +50,11 @@ from shotline.action_server.slot import Settings
 from shotline.action_server.slots import Slots
 from shotline.action_server.worker import READ_BYTES, Worker
 from shotline.common.actions import Status
-from shotline.common.codec import decode, encode_body
+from shotline.common.codec import decode, encode, encode_body
 from shotline.common.config import ActionServerSection, BrokerSection
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
-from shotline.common.messages import Dispatch, LogLine, Message, ServerOrder
+from shotline.common.messages import Dispatch, LogLine, Message, Problem, ServerOrder
 from shotline.common.service import Service
 from shotline.common.transport import Dealer, Limits
 
@@ -183,13 +183,18 @@ class ActionServer:
             try:
                 messages = decode(frames)
             except MalformedMessage as error:
-                log.warning("ignored what the broker sent: %s", error)
+                self._refuse(str(error))
                 continue
             for message in messages:
                 if isinstance(message, RECEIVED):
                     self._handle(message)
                 else:
-                    log.warning("ignored a %r: it is not for action servers", message.KIND)
+                    self._refuse(f"{message.KIND} is not for action servers")
+
+    def _refuse(self, why: str) -> None:
+        """Tell the broker that it sent what it may not; nothing else follows from that (I7)."""
+        log.warning("ignored what the broker sent: %s", why)
+        self._link.send(encode([Problem(text=why[:1000])]))
 
     def _read_connection(self) -> None:
         if any(self._link.connection()):

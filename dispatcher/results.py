@@ -79,7 +79,10 @@ class Results:
         """Store output lines that are not stored yet; say how far they are."""
         attempt = output.attempt
         key = ShotKey(attempt.tree, attempt.shot)
-        shot = self._core.shots.get(key)
+        shot, live = self._find(attempt)
+        if _is_anothers(live, server):
+            self._core.say("warning", f"{server.name} sent output of {attempt}, which it has not")
+            return
         through = output.first + sum(1 + text.count(b"\n") for _, _, text in output.pieces)
         stored = 0
         if shot is not None:
@@ -145,6 +148,8 @@ class Results:
         elif live is not None and live.state in IN_PROGRESS and live.server == server.name:
             self._settle(shot, live, result)
             return Verdict.STORED
+        elif _is_anothers(live, server):
+            pass  # whoever has the attempt will tell; this one must not stand in its way
         elif attempt.number <= shot.attempts.get(attempt.path, 0):
             self._core.put(shot, self._late(server, result))
             return Verdict.LATE
@@ -219,6 +224,11 @@ class Results:
         )
         self._execution.change(shot, settled)
         self._execution.after_end(shot, settled)
+
+
+def _is_anothers(live: Transition | None, server: Server) -> bool:
+    """Return whether the action's current attempt was given to another server."""
+    return live is not None and live.server not in (None, server.name)
 
 
 def _from_line(

@@ -63,6 +63,10 @@ class ServersBroker:
     def send(self, *messages: Message) -> None:
         self._socket.send_multipart([self.server, *encode(messages)])
 
+    def send_frames(self, *frames: bytes) -> None:
+        """Send what may be no messages at all."""
+        self._socket.send_multipart([self.server, *frames])
+
     def dispatch(
         self,
         task: dict[str, object],

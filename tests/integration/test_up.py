@@ -11,23 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from tests.support.processes import processes_of
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.supervisor import Supervisor
-
-
-def processes_of(folder: Path) -> list[psutil.Process]:
-    """Return what runs from a folder: its path is in the command line or the environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            told = [*process.cmdline(), *process.environ().values(), process.cwd()]
-        except psutil.Error:
-            continue
-        own = process.pid == os.getpid() or "pytest" in " ".join(told[:4])
-        if not own and any(str(folder) in text for text in told):
-            found.append(process)
-    return found
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from shotline.common.sections import (
     DispatcherSection,
     ExperimentSection,
     JournalSection,
+    LegacySection,
     LoggingSection,
     MonitorSection,
     RedisSection,
@@ -49,6 +50,7 @@ __all__ = [
     "ExperimentSection",
     "FileProblems",
     "JournalSection",
+    "LegacySection",
     "LoggingSection",
     "MonitorSection",
     "Problem",
@@ -90,6 +92,9 @@ class Config(Section):
         {}, description="Experiments by tree name, in upper case."
     )
     monitor: MonitorSection = Field(MonitorSection(), description="The monitor.")
+    legacy: LegacySection = Field(
+        LegacySection(), description="The bridge for programs of the MDSplus Redis dispatcher."
+    )
     up: UpSection = Field(UpSection(), description="What `shotline up` runs on this machine.")
     logging: LoggingSection = Field(LoggingSection(), description="Logs of the daemons.")
     security: SecuritySection = Field(SecuritySection(), description="Who may connect.")
@@ -104,6 +109,7 @@ class Config(Section):
         password = self.redis.password_file
         log = self.logging.file
         script = self.monitor.server_command
+        old_password = self.legacy.password_file
         return self.model_copy(
             update={
                 "data_folder": data,
@@ -127,6 +133,9 @@ class Config(Section):
                 },
                 "monitor": self.monitor.model_copy(
                     update={"server_command": script and beside / script}
+                ),
+                "legacy": self.legacy.model_copy(
+                    update={"password_file": old_password and beside / old_password}
                 ),
                 "logging": self.logging.model_copy(update={"file": log and str(data / log)}),
             }
@@ -239,6 +248,7 @@ def check_config(
     named: dict[Location, Path | None] = {
         ("redis", "password_file"): config.redis.password_file,
         ("monitor", "server_command"): config.monitor.server_command,
+        ("legacy", "password_file"): config.legacy.password_file,
     }
     for name, experiment in config.experiments.items():
         if isinstance(experiment.source, FileSource):

@@ -367,6 +367,43 @@ class MonitorSection(Section):
     )
 
 
+class LegacySection(Section):
+    """The bridge for programs that were written for the MDSplus Redis dispatcher."""
+
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="The Redis server of those programs, as redis://HOST:PORT/DB, rediss:// with "
+        "TLS, or unix://FILE. It may be the one in which Shotline keeps its journal.",
+    )
+    password_file: Path | None = Field(
+        None, description="File that holds its password and nothing else."
+    )
+    timeout_s: Seconds = Field(
+        5.0, description="When it does not answer for this long, it counts as away."
+    )
+    trees: tuple[TreeName, ...] | None = Field(
+        None, description="Experiments that those programs see and drive; null: all."
+    )
+    replace_pulse: Switch = Field(
+        False,
+        description="true: their create_pulse makes the pulse of a shot that exists anew, as the "
+        "Redis dispatcher does; false: it is refused, and the pulse stays as it is.",
+    )
+    output_bytes_max: Bytes = Field(
+        1024 * 1024, description="Output of an action that they see; the rest is left out."
+    )
+    shots_max: Count = Field(
+        10, description="Shots that are followed; of others the keys stay as they are."
+    )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return url
+
+
 class UpServer(Section):
     """One action server that `shotline up` starts."""
 
@@ -383,7 +420,7 @@ class UpServer(Section):
 class UpSection(Section):
     """What `shotline up` runs on this machine, in the order of their start."""
 
-    daemons: tuple[Literal["broker", "dispatcher", "monitor"], ...] = Field(
+    daemons: tuple[Literal["broker", "dispatcher", "monitor", "legacy"], ...] = Field(
         ("broker", "dispatcher"),
         description="Daemons; with the dispatcher also Redis, where `redis.url` is null.",
     )

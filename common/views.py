@@ -17,6 +17,7 @@ class ActionView(Model):
 
     path: str
     name: str
+    nid: int | None = None  # of an MDSplus node
     server_class: str
     phase: str
     when: str = ""  # as written

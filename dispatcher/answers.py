@@ -33,6 +33,7 @@ class Answers:
         return ActionView(
             path=path,
             name=node.name,
+            nid=node.nid,
             server_class=node.server_class,
             phase=node.phase,
             when=node.when.text,

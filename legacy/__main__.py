@@ -1,0 +1,50 @@
+"""`shotline-legacy-bridge`: options, configuration, logging; then the server."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from shotline import __version__
+from shotline.common.config import load_config
+from shotline.common.errors import ConfigError
+from shotline.common.service import Systemd, configure_logging
+from shotline.legacy.server import BridgeServer
+
+EPILOG = """\b
+Example:
+  shotline-legacy-bridge redis://localhost:6379 --config etc/config.yaml
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("redis", required=False)
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Configuration file.")
+@click.option("--broker", metavar="ADDRESS", help="The broker's address for clients.")
+@click.option("--log-level", metavar="LEVEL", help="debug, info, warning, error or critical.")
+@click.version_option(__version__)
+def main(redis: str | None, config: Path | None, broker: str | None, log_level: str | None) -> None:
+    """Let programs of the MDSplus Redis dispatcher drive and watch Shotline.
+
+    REDIS is the url or the host of the Redis server that those programs use.
+    """
+    if redis is not None and "://" not in redis:
+        redis = f"redis://{redis}:6379/0" if ":" not in redis else f"redis://{redis}/0"
+    options = {"legacy.redis_url": redis, "broker.clients": broker, "logging.level": log_level}
+    given = {key: value for key, value in options.items() if value is not None}
+    try:
+        settings = load_config(config, given)
+        configure_logging("legacy", settings.logging)
+
+        async def serve() -> int:
+            return await BridgeServer(settings).run(Systemd())
+
+        code = asyncio.run(serve())
+    except (ConfigError, OSError) as error:
+        sys.exit(f"shotline-legacy-bridge: {error}")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

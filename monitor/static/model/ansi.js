@@ -32,8 +32,7 @@ export function noStyle() {
 }
 
 // Control sequences, operating system commands and other strings, two-character escapes.
-// eslint-disable-next-line no-control-regex
-const ESCAPE = /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]|\x1b\[?[0-?]*$|\x9b[0-?]*[@-~]/g;
+const ESCAPE = /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)|\x1b\[[0-?]*[ -/]*$|\x1b[ -/]*[0-~]|\x9b[0-?]*[@-~]/g;
 
 /**
  * Return the text of a line without any escape sequence.

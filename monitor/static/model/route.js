@@ -7,13 +7,16 @@
 export const TABS = /** @type {const} */ (['actions', 'timeline', 'servers', 'heartbeat', 'log']);
 /** @typedef {typeof TABS[number]} Tab */
 
+const SHOWS = /** @type {const} */ (['auto', 'both', 'active', 'all']);
+/** @typedef {typeof SHOWS[number]} Show */
+
 /**
  * @typedef {object} Route
  * @property {Tab} tab
  * @property {string} tree upper case; empty: the current one
  * @property {number|null} shot null: follow the current one
  * @property {string} find
- * @property {'both'|'active'|'all'} show
+ * @property {Show} show auto: both where there is room
  */
 
 /**
@@ -24,13 +27,12 @@ export function readRoute(hash) {
   const [path, query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const values = new URLSearchParams(query);
   const tab = TABS.find((one) => one === path) ?? 'actions';
-  const show = values.get('show');
   return {
     tab,
     tree: (values.get('tree') ?? '').trim().toUpperCase(),
     shot: shotNumber(values.get('shot') ?? ''),
     find: values.get('find') ?? '',
-    show: show === 'active' || show === 'all' ? show : 'both',
+    show: SHOWS.find((one) => one === values.get('show')) ?? 'auto',
   };
 }
 
@@ -40,7 +42,7 @@ export function writeRoute(route) {
   if (route.tree) values.set('tree', route.tree);
   if (route.shot !== null) values.set('shot', String(route.shot));
   if (route.find) values.set('find', route.find);
-  if (route.show !== 'both') values.set('show', route.show);
+  if (route.show !== 'auto') values.set('show', route.show);
   const query = values.toString();
   return `#/${route.tab}${query ? `?${query}` : ''}`;
 }

@@ -49,8 +49,8 @@ export function layout(rows, medians, servers) {
   const byServer = new Map(servers.map((name) => [name, []]));
   for (const row of rows) {
     const { last } = row;
-    const start = last.started_at ?? last.dispatched_at;
-    if (!start || !last.server) continue;
+    const start = last.started_at ?? last.dispatched_at ?? null;
+    if (start === null || !last.server) continue;
     const settled = last.state !== 'DOING' && last.state !== 'DISPATCHED';
     const end = settled ? (last.ended_at ?? start + (last.duration_s ?? 0)) : null;
     const bars = byServer.get(last.server) ?? [];

@@ -11,6 +11,9 @@ import { post } from './api.js';
 import { h, setAttribute, setOptions, setText } from './dom.js';
 import { RunStrip } from './run-strip.js';
 
+const ROOM_FOR_BOTH = 850; // pixels
+const NARROW = 720;
+
 export class TabActions extends HTMLElement {
   /** @type {App} */ app = /** @type {any} */ (null);
   #tree = h('input', { id: 'experiment', list: 'experiments', autocomplete: 'off', spellcheck: false, size: 10 });
@@ -141,8 +144,9 @@ export class TabActions extends HTMLElement {
     setText(this.#address, system.view.broker ?? '');
     const may = app.mayChange && app.feed.connected;
     for (const button of [this.#create, this.#build, this.#dispatch, this.#run]) button.disabled = !may;
-    for (const [id, button] of this.#show) setAttribute(button, 'aria-pressed', String(id === route.show));
-    const show = app.wall ? 'active' : route.show;
+    const room = window.innerHeight >= ROOM_FOR_BOTH && window.innerWidth > NARROW;
+    const show = app.wall ? 'active' : route.show === 'auto' ? (room ? 'both' : 'active') : route.show;
+    for (const [id, button] of this.#show) setAttribute(button, 'aria-pressed', String(id === show));
     if (this.#tables.dataset.show !== show) {
       this.#tables.dataset.show = show;
       this.#active.hidden = show === 'all';

@@ -1,0 +1,157 @@
+// What the page keeps beside the shot: subscriptions, the system, servers, log, address, words, time.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { readRoute, shotNumber, writeRoute } from '../../monitor/static/model/route.js';
+import { ServerTime } from '../../monitor/static/model/servertime.js';
+import { Subscriptions, retryMs } from '../../monitor/static/model/subscriptions.js';
+import { Log, Servers, System, filterLog, serverState, shownShot } from '../../monitor/static/model/system.js';
+import { age, categoryOf, colourOf, duration, statusWords } from '../../monitor/static/model/words.js';
+
+function subscribed() {
+  const got = [];
+  let again = 0;
+  const all = new Subscriptions();
+  const frame = all.add('T/1', {
+    messages: (messages) => got.push(...messages.map((message) => message.seq)),
+    again: () => { again += 1; },
+    failed: (error, code) => got.push([error, code]),
+    ended: () => got.push('ended'),
+  }, { state: true });
+  const take = (body) => all.take(JSON.stringify({ channel: 'T/1', ...body }));
+  return { all, frame, got, take, again: () => again };
+}
+
+const message = (seq, command = 'ACTION') => ({ command, seq });
+
+test('a channel goes on after the last number, in the same life', () => {
+  const { all, frame, got, take } = subscribed();
+  assert.deepEqual(JSON.parse(frame), { subscribe: 'T/1', state: true });
+  take({ subscribed: true, life: 'one', seq: 4 });
+  take({ messages: [message(4, 'WHOLE'), message(5)] });
+  assert.deepEqual(JSON.parse(all.resume()[0]), { subscribe: 'T/1', since: 5, life: 'one' });
+  take({ subscribed: true, life: 'one', seq: 5 });
+  take({ messages: [message(5), message(6)] });
+  assert.deepEqual(got, [4, 5, 6], 'a repeat is passed over');
+});
+
+test('another life of the monitor begins anew with its numbers', () => {
+  const { all, got, take, again } = subscribed();
+  take({ subscribed: true, life: 'one', seq: 100 });
+  take({ messages: [message(100, 'WHOLE')] });
+  take({ subscribed: true, life: 'two', seq: 3 });
+  take({ messages: [message(3, 'WHOLE'), message(4)] });
+  assert.deepEqual(got, [100, 3, 4]);
+  assert.equal(again(), 1);
+  assert.equal(JSON.parse(all.resume()[0]).since, 4);
+});
+
+test('a whole state within the same life counts from its own number', () => {
+  const { all, got, take } = subscribed();
+  take({ subscribed: true, life: 'one', seq: 1 });
+  take({ messages: [message(1, 'WHOLE')] });
+  take({ messages: [message(9, 'WHOLE'), message(10)] });
+  assert.deepEqual(got, [1, 9, 10]);
+  assert.equal(JSON.parse(all.resume()[0]).since, 10);
+});
+
+test('errors and ends are told; what has ended is not taken up again', () => {
+  const { all, got, take } = subscribed();
+  take({ error: 'no such channel', code: 4404 });
+  take({ ended: true });
+  all.take(JSON.stringify({ channel: 'OTHER', messages: [message(1)] }));
+  assert.deepEqual(got, [['no such channel', 4404], 'ended']);
+  assert.deepEqual(all.resume(), []);
+  assert.throws(() => all.take('no JSON'));
+});
+
+test('the waits between attempts grow, up to a limit', () => {
+  assert.ok(retryMs(0, 0) < retryMs(3, 0));
+  assert.equal(retryMs(50, 1), 4000);
+});
+
+function system(current, ...shots) {
+  const one = new System();
+  one.apply({ command: 'WHOLE', seq: 1, system: { feed: 'live', current, experiments: ['B'] }, shots });
+  return one;
+}
+
+test('with only the experiment given the page follows its current shot', () => {
+  const shots = [{ tree: 'A', shot: 3 }, { tree: 'A', shot: 12 }, { tree: 'B', shot: 1 }];
+  const one = system(['A', 3], ...shots);
+  assert.deepEqual(shownShot(one, 'A', null), ['A', 3]);
+  assert.deepEqual(shownShot(one, '', null), ['A', 3]);
+  assert.deepEqual(shownShot(one, 'B', null), ['B', 1]);
+  assert.deepEqual(shownShot(one, 'A', 5), ['A', 5]);
+  assert.equal(shownShot(one, 'C', null), null);
+  one.apply({ command: 'CURRENT', seq: 2, tree: 'A', shot: 13 });
+  assert.deepEqual(shownShot(one, 'A', null), ['A', 13]);
+  assert.deepEqual(one.experiments(), ['A', 'B']);
+  assert.deepEqual(shownShot(system(null, ...shots), 'A', null), ['A', 12], 'the newest');
+});
+
+test('servers: ON first, expected but absent ones too, heartbeats kept', () => {
+  const servers = new Servers();
+  const server = (name, liveness, more = {}) => ({ server: name, server_class: 'S', server_id: '1', liveness, ...more });
+  servers.apply({ command: 'WHOLE', seq: 1, servers: [server('S:1', 'absent'), server('S:10', 'alive'), server('S:2', 'alive')], heartbeats: { 'S:2': [[1, 0.1]] } });
+  assert.deepEqual(servers.sorted().map((one) => one.server), ['S:2', 'S:10', 'S:1']);
+  servers.apply({ command: 'SERVER', seq: 2, server: server('S:2', 'alive', { last_seen_at: 2, round_trip_s: 0.2, draining: true }) });
+  servers.apply({ command: 'SERVER', seq: 3, server: server('S:2', 'alive', { last_seen_at: 2, round_trip_s: 0.2 }) });
+  assert.deepEqual(servers.heartbeats.get('S:2'), [[1, 0.1], [2, 0.2]]);
+  for (let at = 3; at < 400; at += 1) servers.apply({ command: 'SERVER', seq: at, server: server('S:2', 'alive', { last_seen_at: at }) });
+  assert.equal(servers.heartbeats.get('S:2').length, 120);
+  assert.equal(serverState(server('X', 'lost')), 'OFF');
+  assert.equal(serverState(server('X', 'suspect')), 'SUSPECT');
+  assert.deepEqual(servers.counts(), { ON: 2, SUSPECT: 0, DRAINING: 0, OFF: 1 });
+});
+
+test('the log keeps its last lines, and filters by level, source and text', () => {
+  const log = new Log(100);
+  for (let seq = 1; seq <= 500; seq += 1) {
+    log.apply({ command: 'LOG', seq, time: seq, level: seq % 2 ? 'info' : 'error', source: seq % 3 ? 'broker' : 'dispatcher', text: `line ${seq}` });
+  }
+  assert.ok(log.lines.length <= 110);
+  assert.equal(log.lines.at(-1).text, 'line 500');
+  assert.deepEqual(log.sources(), ['broker', 'dispatcher']);
+  const texts = (filter) => filterLog(log.lines, { level: 'debug', source: '', text: '', ...filter }).map((line) => line.seq);
+  assert.ok(texts({ level: 'warning' }).every((seq) => seq % 2 === 0));
+  assert.ok(texts({ source: 'dispatcher' }).every((seq) => seq % 3 === 0));
+  assert.deepEqual(texts({ text: 'LINE 499' }), [499]);
+});
+
+test('an address says which tab and shot, and survives nonsense', () => {
+  const route = { tab: 'timeline', tree: 'DEMO', shot: 12, find: 'a&b=c', show: 'all' };
+  assert.deepEqual(readRoute(writeRoute(route)), route);
+  assert.equal(writeRoute(readRoute('')), '#/actions');
+  assert.deepEqual(readRoute('#/nothing?shot=x&show=evil&tree=demo'), { tab: 'actions', tree: 'DEMO', shot: null, find: '', show: 'auto' });
+  assert.equal(shotNumber('2147483648'), null);
+  assert.equal(shotNumber('-1'), -1);
+  assert.equal(shotNumber('1e3'), null);
+});
+
+test('colours, categories and words go together', () => {
+  assert.equal(colourOf({ state: 'DONE', status: 'Failure', cause: 'timeout' }), 'red');
+  assert.equal(colourOf({ state: 'NOT_DISPATCHED' }), 'blue');
+  assert.equal(colourOf({ state: 'NOT_DISPATCHED', cause: 'off' }), 'grey-outlined');
+  assert.equal(colourOf({ state: 'SERVER_OFF', cause: 'no_server' }), 'grey');
+  assert.equal(categoryOf('grey-outlined', true), 'failed');
+  assert.equal(statusWords({ state: 'DONE', status: 'Failure', cause: 'timeout' }), 'Failure, timeout');
+  assert.equal(statusWords({ state: 'ABORTED', cause: 'server_lost', outcome_unknown: true }), 'server lost, outcome unknown');
+});
+
+test('durations and ages are said as people say them', () => {
+  assert.deepEqual([0.004, 9.994, 9.996, 59.96, 61, 3661].map(duration), ['0.00 s', '9.99 s', '10.0 s', '1:00 min', '1:01 min', '1:01 h']);
+  assert.equal(duration(null), '');
+  assert.deepEqual([-1, 5, 99, 100, 7300].map(age), ['0 s', '5 s', '99 s', '1 min', '2 h']);
+});
+
+test('the machines’ clock is told by the freshest message', () => {
+  const time = new ServerTime();
+  time.take(100, 160);
+  time.take(100, 150);
+  time.take(120, 190);
+  assert.equal(time.at(200), 150);
+  const near = new ServerTime();
+  near.take(100, 100.2);
+  assert.equal(near.at(200), 200, 'what is within the way’s time is no difference');
+});

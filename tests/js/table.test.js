@@ -1,0 +1,94 @@
+// What a table shows: filters, search, order, and which rows exist.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Shot } from '../../monitor/static/model/shot.js';
+import { TableView, matcher, nothingWanted, ordered, rowFilter, visible } from '../../monitor/static/model/table.js';
+
+const DONE = { state: 'DONE', status: 'Success', cause: 'result' };
+
+function rowsOf(...lasts) {
+  const shot = new Shot('T', 7);
+  const actions = lasts.map((last, index) => ({
+    path: `\\T::TOP:N${index}`,
+    name: `N${index}`,
+    server_class: index % 2 ? 'ODD' : 'EVEN',
+    phase: 'INIT',
+    number: index,
+    when: String(index),
+    failed: ['ABORTED', 'SERVER_OFF'].includes(last.state) || last.status === 'Failure',
+    last,
+  }));
+  shot.apply({ command: 'WHOLE', seq: 1, shot: { tree: 'T', shot: 7 }, actions });
+  return { shot, rows: shot.rows };
+}
+
+const names = (rows) => rows.map((row) => row.view.name).join(' ');
+
+test('failed and aborted come first, then what runs, what is pending, what is done', () => {
+  const { rows } = rowsOf(DONE, { state: 'NOT_DISPATCHED' }, { state: 'DOING' },
+    { state: 'NOT_DISPATCHED', cause: 'off' }, { state: 'ABORTED', cause: 'operator' },
+    { state: 'SERVER_OFF', cause: 'no_server' });
+  assert.equal(names(ordered(rows, nothingWanted(), 0)), 'N4 N5 N2 N1 N0 N3');
+  assert.equal(names(ordered(rows, { ...nothingWanted(), failedFirst: false }, 0)), 'N0 N1 N2 N3 N4 N5');
+});
+
+test('a column sorts both ways, numbers as numbers, and what has failed stays first', () => {
+  const lasts = Array.from({ length: 12 }, () => DONE);
+  lasts[3] = { state: 'ABORTED', cause: 'operator' };
+  const { rows } = rowsOf(...lasts);
+  const down = ordered(rows, { ...nothingWanted(), sort: 'when', descending: true }, 0);
+  assert.equal(names(down), 'N3 N11 N10 N9 N8 N7 N6 N5 N4 N2 N1 N0');
+  const node = ordered(rows, { ...nothingWanted(), sort: 'node', failedFirst: false }, 0);
+  assert.equal(names(node), 'N0 N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N11');
+});
+
+test('durations sort the longest first, those that run by what they have taken', () => {
+  const { rows } = rowsOf({ ...DONE, duration_s: 3 }, { state: 'DOING', started_at: 90 }, DONE, { ...DONE, duration_s: 5 });
+  const wanted = { ...nothingWanted(), sort: 'duration', failedFirst: false };
+  assert.equal(names(ordered(rows, wanted, 100)), 'N1 N3 N0 N2');
+});
+
+test('filters take parts, alternatives, the opposite, and comparisons of numbers', () => {
+  assert.ok(matcher('cam', false)('CAMERA:ARM'));
+  assert.ok(matcher('nbi | cam', false)('CAMERA'));
+  assert.ok(!matcher('!cam', false)('CAMERA'));
+  assert.ok(matcher('!cam', false)('NBI'));
+  assert.ok(matcher('>5', true)('6'));
+  assert.ok(!matcher('>5', true)('5'));
+  assert.ok(!matcher('>5', true)(''));
+  assert.ok(matcher('5..9', true)('9'));
+  assert.ok(!matcher('5..9', true)('10'));
+  assert.ok(matcher('>5', false)('a>5'));
+  assert.ok(matcher('(', false)('a('), 'a filter is no regular expression');
+});
+
+test('every word of a search must be somewhere in the row, each in any column', () => {
+  const { rows } = rowsOf(DONE, { state: 'ABORTED', cause: 'operator', reason: 'beam dump' });
+  const search = (text) => names(rows.filter(rowFilter({ ...nothingWanted(), search: text })));
+  assert.equal(search('beam odd'), 'N1');
+  assert.equal(search('beam even'), '');
+  assert.equal(search('\\t::top:n0'), 'N0');
+  assert.equal(search('  '), 'N0 N1');
+});
+
+test('a row that changes enters and leaves a filtered table', () => {
+  const { shot, rows } = rowsOf({ state: 'NOT_DISPATCHED' }, { state: 'NOT_DISPATCHED' });
+  const table = new TableView();
+  table.want({ filters: { state: 'doing' } });
+  table.update(rows, 0);
+  assert.equal(names(table.rows), '');
+  shot.apply({ command: 'ACTION', seq: 2, task_id: '\\T::TOP:N1', action: { state: 'DOING' } });
+  table.update(rows, 0);
+  assert.equal(names(table.rows), 'N1');
+  shot.apply({ command: 'TASK', seq: 3, task_id: '\\T::TOP:N1', action: DONE });
+  table.update(rows, 0);
+  assert.equal(names(table.rows), '');
+});
+
+test('only the rows that are seen exist', () => {
+  assert.deepEqual(visible(10_000, 30, 3000, 600, 4), { first: 96, end: 124 });
+  assert.deepEqual(visible(3, 30, 0, 600, 4), { first: 0, end: 3 });
+  assert.deepEqual(visible(0, 30, 500, 600), { first: 0, end: 0 });
+  assert.deepEqual(visible(5, 30, 99_999, 600, 4), { first: 5, end: 5 });
+});

@@ -5,6 +5,7 @@
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
 #   make schema   write etc/config.schema.json anew
+#   make screenshots  the pictures of the page in docs/images, from the demo
 #   make bench    the performance suite, beside its baselines
 #   make install  the virtual environment; again only when its description changes
 #   make clean    forget what can be made again; make distclean: also .venv and the demo's data
@@ -21,8 +22,8 @@ FAST_TESTS := $(wildcard tests/unit tests/simulation)
 REAL_TESTS := $(wildcard tests/integration)
 BROWSER_TESTS := $(wildcard tests/browser)
 
-.PHONY: demo test check check-format check-lint check-types check-architecture check-style format \
-	schema bench install clean distclean
+.PHONY: demo test check check-format check-lint check-types check-architecture check-style \
+	check-page screenshots format schema bench install clean distclean
 .DEFAULT_GOAL := demo
 
 demo: install
@@ -38,7 +39,7 @@ ifneq ($(BROWSER_TESTS),)
 endif
 
 # `make -k check` goes on after the first that fails.
-check: check-format check-lint check-types check-architecture check-style
+check: check-format check-lint check-types check-architecture check-style check-page
 
 check-format: install
 	$(BIN)/ruff format --check .
@@ -54,6 +55,27 @@ check-architecture: install
 
 check-style: install
 	$(PYTEST) -q tests/unit/test_style.py
+
+# The page's modules: their types by their JSDoc, their logic by node's own test runner. The page
+# itself needs neither.
+ifneq ($(and $(shell command -v node),$(shell command -v npm)),)
+check-page: $(VENV)/page/node_modules
+	$(VENV)/page/node_modules/.bin/tsc -p tests/js/tsconfig.json
+	node --test tests/js/
+else
+check-page:
+	@echo "check-page: left out, node and npm are not installed" >&2
+endif
+
+$(VENV)/page/node_modules: tests/js/package.json | install
+	mkdir -p $(VENV)/page
+	cp tests/js/package.json $(VENV)/page/
+	npm install --prefix $(VENV)/page --no-package-lock --no-audit --no-fund --silent
+	@touch $@
+
+# Needs Chromium.
+screenshots: install
+	$(BIN)/python -m tests.browser.screenshots docs/images
 
 format: install
 	$(BIN)/ruff check --fix .

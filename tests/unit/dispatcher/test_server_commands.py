@@ -1,0 +1,222 @@
+"""The commands to servers, on the dispatcher's machine: D17, and aborts of servers (D9)."""
+
+from tests.support.dispatching import KEY, Bench, result
+from tests.support.tables import action
+
+from shotline.common import commands as c
+from shotline.common.messages import (
+    AbortAttempt,
+    CommandServer,
+    EndedBy,
+    Goodbye,
+    Held,
+    HeldAs,
+    LivenessState,
+    Outcome,
+    Reply,
+    ServerOrder,
+)
+from shotline.common.records import RunEnded, ShotKey
+from shotline.trees.tree import ActionNode
+
+INIT = c.DoPhase(phase="INIT")
+U = ShotKey("U", 7)
+
+
+def bench_of(*servers: str, nodes: tuple[ActionNode, ...] = ()) -> Bench:
+    """FIRST and SECOND of class SRV_A, one after the other, AFTER of SRV_B; these servers."""
+    default = (action("FIRST", 1), action("SECOND", 2), action("AFTER", "SECOND", "SRV_B"))
+    bench = Bench(*(nodes or default))
+    for name in (*servers, "SRV_B:1"):
+        bench.register(name)
+    return bench.build()
+
+
+def orders(bench: Bench) -> list[tuple[str, ServerOrder]]:
+    return [(name, one.order) for name, one in bench.sent if isinstance(one, CommandServer)]
+
+
+def aborts(bench: Bench) -> list[tuple[str, str, int]]:
+    return [
+        (name, one.attempt.path, one.attempt.number)
+        for name, one in bench.sent
+        if isinstance(one, AbortAttempt)
+    ]
+
+
+def view(bench: Bench, name: str) -> bool:
+    """Whether a server is shown as draining."""
+    return bench.machine.core.fleet.view(bench.machine.core.fleet.servers[name]).draining
+
+
+def refused(reply: Reply | None) -> str:
+    assert reply is not None
+    assert reply.outcome is Outcome.REFUSED, reply
+    return reply.message
+
+
+def test_a_server_that_is_not_there_gets_no_command() -> None:
+    bench = bench_of("SRV_A:1")
+    for command in (
+        c.ServerStop(server="SRV_X"),
+        c.ServerQuit(server="SRV_A:9"),
+        c.ServerRestart(server="SRV_X:1"),
+        c.ServerAbort(server="SRV_X"),
+        c.Abort(server="SRV_X"),
+    ):
+        assert "SRV_A:1" in refused(bench.ask(command)), "the known ones are named"
+    bench.judge("SRV_A:1", LivenessState.LOST)
+    assert "no live server" in refused(bench.ask(c.ServerQuit(server="SRV_A:1")))
+
+
+def test_a_stopped_server_gets_no_work_while_another_takes_it() -> None:
+    bench = bench_of("SRV_A:1", "SRV_A:2")
+    bench.told(INIT)
+    name, other = bench.server_of("FIRST"), "SRV_A:2"
+    if name == other:
+        other = "SRV_A:1"
+    reply = bench.told(c.ServerStop(server=name))
+    assert reply.notices == ("it runs: FIRST",)
+    assert view(bench, name)
+    assert orders(bench) == [], "what it runs ends first"
+    bench.finish("FIRST")
+    assert orders(bench) == [(name, ServerOrder.QUIT)]
+    assert bench.server_of("SECOND") == other
+
+
+def test_a_stopped_server_that_is_alone_finishes_the_open_runs_first() -> None:
+    bench = bench_of("SRV_A:1")
+    bench.told(INIT)
+    bench.told(c.ServerStop(server="SRV_A:1"))
+    bench.finish("FIRST")
+    assert bench.dispatched() == ["FIRST", "SECOND"]
+    assert orders(bench) == []
+    bench.finish("SECOND")
+    assert orders(bench) == [("SRV_A:1", ServerOrder.QUIT)]
+    bench.finish("AFTER")
+    assert len(bench.records(RunEnded)) == 1
+
+
+def test_an_idle_server_that_is_stopped_ends_at_once() -> None:
+    bench = bench_of("SRV_A:1")
+    bench.told(c.ServerStop(server="SRV_A"))
+    assert orders(bench) == [("SRV_A:1", ServerOrder.QUIT)]
+    bench.told(INIT)
+    assert bench.dispatched() == []
+    bench.pass_time(6.0)
+    assert bench.states()["FIRST"] == "no_server", "a leaving server is none (D6)"
+
+
+def test_a_whole_class_that_is_stopped_still_finishes_its_work() -> None:
+    bench = bench_of("SRV_A:1", "SRV_A:2")
+    bench.told(INIT)
+    bench.told(c.ServerStop(server="SRV_A"))
+    bench.finish("FIRST")
+    bench.finish("SECOND")
+    assert sorted(orders(bench)) == [("SRV_A:1", ServerOrder.QUIT), ("SRV_A:2", ServerOrder.QUIT)]
+    assert bench.states()["SECOND"] == "Success"
+
+
+def test_a_quit_server_ends_at_once_and_what_it_ran_is_aborted() -> None:
+    bench = bench_of("SRV_A:1")
+    bench.told(INIT)
+    bench.start("FIRST")
+    reply = bench.told(c.ServerQuit(server="SRV_A:1"))
+    assert "what it runs is aborted" in reply.message
+    assert reply.notices == ("it runs: FIRST",)
+    assert orders(bench) == [("SRV_A:1", ServerOrder.QUIT)]
+    bench.from_server("SRV_A:1", result(bench.attempt("FIRST"), ended_by=EndedBy.ABORT))
+    assert bench.states()["FIRST"] == "operator"
+    assert bench.dispatched() == ["FIRST"], "it gets nothing more"
+    bench.judge("SRV_A:1", LivenessState.LOST, "goodbye")
+    bench.pass_time(6.0)
+    assert bench.states()["SECOND"] == "no_server"
+
+
+def test_a_restart_says_what_it_ends_and_what_it_removes() -> None:
+    bench = bench_of("SRV_A:1")
+    bench.told(INIT)
+    reply = bench.told(c.ServerRestart(server="SRV_A:1"))
+    assert reply.notices == ("it runs: FIRST", "removed, as it is alone: SECOND")
+    assert bench.states()["SECOND"] == "aborted_before_sent"
+    assert orders(bench) == [("SRV_A:1", ServerOrder.RESTART)]
+    bench.from_server("SRV_A:1", result(bench.attempt("FIRST"), ended_by=EndedBy.ABORT))
+    bench.register("SRV_A:1", incarnation="two")
+    assert not view(bench, "SRV_A:1")
+    bench.told(INIT)
+    assert bench.dispatched() == ["FIRST", "FIRST"]
+
+
+def test_a_restart_of_one_of_two_removes_nothing() -> None:
+    bench = bench_of("SRV_A:1", "SRV_A:2")
+    bench.told(INIT)
+    name = bench.server_of("FIRST")
+    reply = bench.told(c.ServerRestart(server=name))
+    assert reply.notices == ("it runs: FIRST",)
+    assert bench.states()["SECOND"] == "NOT_DISPATCHED"
+    bench.from_server(name, result(bench.attempt("FIRST"), ended_by=EndedBy.ABORT))
+    assert bench.server_of("SECOND") != name
+
+
+def test_a_command_that_did_not_reach_its_server_leaves_it_at_work() -> None:
+    bench = bench_of("SRV_A:1")
+    bench.told(c.ServerRestart(server="SRV_A:1"))
+    command = next(one for _, one in bench.sent if isinstance(one, CommandServer))
+    bench.undeliverable("SRV_A:1", command)
+    bench.told(INIT)
+    assert bench.dispatched() == ["FIRST"]
+    bench.finish("FIRST")
+    bench.pass_time(10.0)
+    assert bench.states()["SECOND"] == "DISPATCHED"
+
+
+def test_server_abort_ends_what_a_class_runs_or_one_action_of_it() -> None:
+    nodes = (action("FIRST", 1), action("BESIDE", 1), action("OTHER", 1, "SRV_B"))
+    bench = bench_of("SRV_A:1", "SRV_A:2", nodes=nodes)
+    assert "nothing was changed" in bench.told(c.ServerAbort(server="SRV_A")).message
+    bench.told(INIT)
+    assert bench.told(c.ServerAbort(server="SRV_A", path="BESIDE")).message == "aborting BESIDE"
+    assert [path for _, path, _ in aborts(bench)] == ["BESIDE"]
+    assert "nothing" in bench.told(c.ServerAbort(server="SRV_A", path="OTHER")).message
+    assert bench.told(c.Abort(server="SRV_A")).outcome is Outcome.OK
+    assert {path for _, path, _ in aborts(bench)} == {"FIRST", "BESIDE"}
+    assert not bench.live("OTHER").aborting
+
+
+def test_server_abort_finds_its_action_among_several_experiments() -> None:
+    bench = bench_of("SRV_A:1")
+    bench.told(INIT)
+    bench.nodes = (action("ELSE", 1, "SRV_B"),)
+    bench.build(U)
+    bench.told(c.DoPhase(phase="INIT", tree="U", shot=7))
+    assert bench.told(c.ServerAbort(server="SRV_B", path="ELSE")).message == "aborting ELSE"
+    bench.told(c.ServerAbort(server="SRV_A", path="FIRST"))
+    assert [path for _, path, _ in aborts(bench)] == ["ELSE", "FIRST"]
+
+
+def test_server_abort_leaves_the_next_attempt_on_another_server_alone() -> None:
+    bench = bench_of("SRV_A:1")
+    bench.told(INIT)
+    bench.start("FIRST")
+    ghost = bench.attempt("FIRST", 1)
+    bench.judge("SRV_A:1", LivenessState.LOST)
+    bench.register("SRV_A:2")
+    bench.finish("SECOND")
+    bench.told(c.DispatchAction(path="FIRST", even_if_running=True))
+    assert bench.server_of("FIRST") == "SRV_A:2"
+    bench.register("SRV_A:1", epoch=2, holding=[Held(attempt=ghost, held_as=HeldAs.RUNNING)])
+    bench.told(c.ServerAbort(server="SRV_A:1"))
+    assert ("SRV_A:2", "FIRST", 2) not in aborts(bench)
+    assert not bench.live("FIRST").aborting
+    assert bench.attempt("FIRST") == (*KEY, "FIRST", 2)
+
+
+def test_a_server_that_says_goodbye_is_no_problem_of_its_class() -> None:
+    bench = bench_of("SRV_A:1", "SRV_A:2")
+    bench.told(INIT)
+    idle = "SRV_A:2" if bench.server_of("FIRST") == "SRV_A:1" else "SRV_A:1"
+    bench.from_server(idle, Goodbye(why="ends"))
+    bench.judge(idle, LivenessState.LOST, "goodbye")
+    assert bench.states()["FIRST"] == "DISPATCHED"
+    bench.finish("FIRST", "SECOND", "AFTER")
+    assert bench.records(RunEnded)[0].counts.success == 3

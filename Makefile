@@ -4,7 +4,7 @@
 #   make test     everything that checks the project
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
-#   make schema   write etc/config.schema.json anew
+#   make schema   write etc/config.schema.json and docs/openapi.json anew
 #   make screenshots  the pictures of the page in docs/images, from the demo
 #   make bench    the performance suite, beside its baselines
 #   make install  the virtual environment; again only when its description changes
@@ -84,6 +84,8 @@ format: install
 schema: install
 	$(BIN)/python -c 'from shotline.common.config import config_schema; print(config_schema(), end="")' \
 		> etc/config.schema.json
+	$(BIN)/python -c 'from shotline import __version__; from shotline.monitor.openapi import text; \
+		print(text(__version__), end="")' > docs/openapi.json
 
 bench: install
 	$(BIN)/python -m bench

@@ -136,6 +136,7 @@ class MonitorServer:
 
     def _tick(self, systemd: Systemd) -> "functools.partial[None]":
         def tick() -> None:
+            self.feed.tick()
             self.readers.tick()
             systemd.keep_alive()
 

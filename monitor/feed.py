@@ -30,6 +30,7 @@ from shotline.monitor.effects import (
     Refresh,
     Unfollow,
 )
+from shotline.monitor.estimate import slots_by_class
 from shotline.monitor.messages import plain
 from shotline.monitor.names import LOG, SERVERS, SYSTEM, AttemptName, ShotName, named
 from shotline.monitor.shots import ShotState
@@ -43,6 +44,8 @@ LINES_PER_PAGE: Final = 10_000
 LINE_TRIES: Final = 30
 WAIT_FOR_SHOT_S: Final = 15.0
 PAST_PAUSE_S: Final = 0.1
+ESTIMATE_PAUSE: Final = 20.0  # times as long as an estimate took
+WAITS_MAX: Final = 500  # unsettled actions; of more, `show` tells of each
 
 
 class NoChannel(Exception):
@@ -259,6 +262,35 @@ class Feed:
         found = self._attempt(channel)
         if found is not None:
             self.carry_out(found[1].lines(lines))
+
+    # Once a second
+
+    def tick(self) -> None:
+        """Estimate the open runs that somebody looks at, and ask what their actions wait for."""
+        now = instant()
+        slots = slots_by_class(self.view.servers.values())
+        for state in self.view.shots.values():
+            if not self.channels.has_readers(state.channel) or now.mono < state.estimate_at:
+                continue
+            factor = self.view.settings.slow_factor
+            self.carry_out(state.estimated(now, slots, factor))
+            # Of a large run it takes a while: a twentieth of the time at most.
+            took_s = time.monotonic() - now.mono
+            state.estimate_at = now.mono + max(0.5, ESTIMATE_PAUSE * took_s)
+            if state.asked_waits_at < state.touched and 0 < state.unsettled <= WAITS_MAX:
+                state.asked_waits_at = now.mono
+                self._spawn(self._ask_waits())
+
+    async def _ask_waits(self) -> None:
+        try:
+            pending = await self.supervisor.pending()
+        except SupervisorError as error:
+            log.debug("what actions wait for is not known: %s", error)
+            return
+        for shot in pending.shots[:1]:
+            state = self.view.shots.get(ShotKey(shot.tree, shot.shot))
+            if state is not None and len(pending.shots) == 1:
+                self.carry_out(state.waits(instant(), pending.actions))
 
     # Channels that are made when somebody asks for them
 

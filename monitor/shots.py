@@ -1,6 +1,6 @@
 """One shot as the monitor holds it, and the messages that follow from what happens to it. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shotline.client.board import Board
@@ -31,11 +31,13 @@ from shotline.common.views import ActionView, RunView, ShotEvent, ShotView, Snap
 from shotline.monitor.attempts import Attempt
 from shotline.monitor.durations import Durations
 from shotline.monitor.effects import Effect, End, Open, Post, Refresh
+from shotline.monitor.estimate import estimate
 from shotline.monitor.messages import (
     Body,
     action_message,
     counts_as_failed,
     node_message,
+    plain,
     progress_message,
     record_message,
     run_end,
@@ -68,6 +70,8 @@ class ShotState:
     known: bool = False
     touched: float = 0.0  # monotonic
     estimate: dict[str, object] | None = None
+    estimate_at: float = 0.0  # monotonic; the next one is due
+    asked_waits_at: float = 0.0
     _short: ShotView = field(init=False)
     _shape: tuple[object, ...] = ()
 
@@ -79,6 +83,14 @@ class ShotState:
     def channel(self) -> str:
         """The id of its channel."""
         return shot_id(self.key)
+
+    @property
+    def unsettled(self) -> int:
+        """How many actions of the open run have not settled."""
+        run = self.open_run
+        if run is None:
+            return 0
+        return sum(action.last.cause is None for action in self.actions_of_run(run.run))
 
     @property
     def open_run(self) -> RunView | None:
@@ -112,6 +124,38 @@ class ShotState:
     def actions_of_run(self, run: int) -> Iterator[ActionView]:
         """Yield the actions that a run has, in the table's order."""
         return (action for action in self.board.actions.values() if action.last.run == run)
+
+    def estimated(
+        self, now: Instant, slots: Mapping[str, int], slow_factor: float
+    ) -> Iterator[Effect]:
+        """Tell what is expected of the last run, when that has changed."""
+        run = self.open_run or next(reversed(self.runs.values()), None)
+        if run is None:
+            return
+        fields = estimate(
+            run.run,
+            list(self.actions_of_run(run.run)),
+            lambda path: self.durations.median(self.key, path),
+            slots,
+            now.wall,
+            slow_factor,
+        ).fields()
+        if fields != self.estimate:
+            self.estimate = fields
+            yield Post(self.channel, plain("ESTIMATE", now.wall, fields), "estimate")
+
+    def waits(self, now: Instant, actions: Iterable[ActionView]) -> Iterator[Effect]:
+        """Take the dispatcher's word on what unsettled actions wait for."""
+        changed: dict[str, str] = {}
+        for action in actions:
+            old = self.board.actions.get(action.path)
+            if old is None or old.waits_for == action.waits_for or old.last != action.last:
+                continue
+            changed[action.path] = action.waits_for
+            update = {"waits_for": action.waits_for}
+            self.board.actions[action.path] = old.model_copy(update=update)
+        if changed:
+            yield Post(self.channel, plain("WAITS", now.wall, {"waits": changed}))
 
     # What the feed tells
 

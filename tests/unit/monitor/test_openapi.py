@@ -1,0 +1,43 @@
+"""The OpenAPI document: as committed, complete, and in step with the models."""
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from shotline import __version__
+from shotline.common.commands import AnyCommand
+from shotline.monitor.openapi import GET_VERBS, VERBS, document, text
+
+COMMITTED = Path(__file__).resolve().parents[3] / "docs" / "openapi.json"
+
+
+def test_the_committed_document_is_up_to_date() -> None:
+    assert COMMITTED.read_text(encoding="utf-8") == text(__version__), "write it anew: make schema"
+
+
+def test_every_command_has_its_path() -> None:
+    paths = document(__version__)["paths"]
+    assert isinstance(paths, dict)
+    assert len(VERBS) == len(get_args(AnyCommand))
+    for verb in VERBS:
+        path = paths[f"/api/{verb}"]
+        assert isinstance(path, dict)
+        assert ("get" in path) == (verb in GET_VERBS)
+        assert "post" in path
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_field_of_a_command_is_described(verb: str) -> None:
+    schemas = json.loads(text(__version__))["components"]["schemas"]
+    schema = schemas[VERBS[verb].__name__]
+    assert set(schema["properties"]) == set(VERBS[verb].model_fields) - {"verb"}
+    assert schema["additionalProperties"] is False
+
+
+def test_every_reference_leads_somewhere() -> None:
+    whole = text(__version__)
+    schemas = json.loads(whole)["components"]["schemas"]
+    for part in whole.split('"$ref": "#/components/schemas/')[1:]:
+        assert part.partition('"')[0] in schemas

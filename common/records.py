@@ -239,6 +239,7 @@ class CheckReset(Model):
 
     type: Literal["check_reset"] = "check_reset"
     time: float
+    remaining: tuple[str, ...] = ()  # not seen yet; only where lost history is written anew
 
 
 class CommandDone(Model):

@@ -121,7 +121,7 @@ class Shot:
             case EventRaised():
                 self._event(record)
             case CheckReset():
-                self.essential_failures.clear()
+                self.essential_failures = dict.fromkeys(record.remaining)
             case PulseCreated() | Mark():
                 pass
 
@@ -299,4 +299,17 @@ class Shot:
             for run in self.runs.values()
             for path, command in run.forced.items()
         )
+        told.extend(
+            EventRaised(
+                time=time, path=path, attempt=attempt, event=event, outcome=EventOutcome.INTENDED
+            )
+            for (path, attempt), event in self.events.items()
+        )
+        again = Shot(self.key)
+        for record in told:
+            again.apply(record)
+        if again.essential_failures != self.essential_failures:
+            told.append(CheckReset(time=time, remaining=tuple(self.essential_failures)))
+        if self.open_run is not None and self.open_run.held is None:
+            told.append(Mark(time=time))  # the newest record says that the run is alive
         return told

@@ -58,12 +58,12 @@ class _Broker:
 
     def _drain(self, pipeline: redis.client.Pipeline | None) -> list[list[bytes]]:
         messages: list[list[bytes]] = []
+        lines: dict[bytes, list[bytes]] = {}
         try:
             for _ in range(BATCH_MAX):
                 sender, kind, number, body = self._socket.recv_multipart(zmq.NOBLOCK)
                 if kind == OUT:
-                    if pipeline is not None:
-                        pipeline.xadd(b"output:" + number, {"line": body})
+                    lines.setdefault(number, []).append(body)
                     messages.append([self._client_of[number], OUT, number, body])
                 elif kind == DONE:
                     _journal(pipeline, number, "DONE", body)
@@ -76,6 +76,9 @@ class _Broker:
                     self._register(sender)
         except zmq.Again:
             pass
+        if pipeline is not None:
+            for number, together in lines.items():
+                pipeline.rpush(b"output:" + number, *together)
         return messages
 
     def _register(self, worker: bytes) -> None:

@@ -180,7 +180,7 @@ class Shotline:
         name = program if program not in self._processes else f"{program}_{len(self._processes)}"
         environment = os.environ | {
             "SHOTLINE_CONFIG": str(self._config),
-            "PYTHONPATH": str(_ROOT),  # bench.tasks, for the workers
+            "PYTHONPATH": f"{_ROOT}:{_ROOT / 'src'}",  # this checkout, and bench.tasks
         }
         if name in self._profiles:
             environment["SHOTLINE_PROFILE"] = str(self._profiles[name])

@@ -59,7 +59,7 @@ class Execution:
         last: int | None = None,
     ) -> Run:
         """Open a run over these actions and let go what is ready."""
-        number = max(shot.runs, default=0) + 1
+        number = next(reversed(shot.runs), 0) + 1
         settled_before = [path for path in paths if shot.actions[path].cause is not None]
         self._core.put(
             shot,

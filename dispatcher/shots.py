@@ -136,11 +136,12 @@ class Shot:
             self.progress.pop(new.path, None)
             if new.state is ActionState.SERVER_OFF and new.server is not None:
                 self.resulted.add((new.path, new.attempt))  # its server gave it up unstarted
-            if new.state in (ActionState.DONE, ActionState.ABORTED):
-                if new.cause is not Cause.SERVER_LOST:
-                    self.resulted.add((new.path, new.attempt))
-                if self._is_new_failure(old, new):
-                    self.essential_failures[new.path] = None
+            # A duration was measured where it ran: its server has told what became of it.
+            told = new.cause is not Cause.SERVER_LOST or new.duration_s is not None
+            if new.state in (ActionState.DONE, ActionState.ABORTED) and told:
+                self.resulted.add((new.path, new.attempt))
+            if self._is_new_failure(old, new):
+                self.essential_failures[new.path] = None
 
     def _is_new_failure(self, old: Transition | None, new: Transition) -> bool:
         return (
@@ -194,6 +195,8 @@ class Shot:
             if self.table.initial(path)[0] is None or path in run.forced:
                 self.actions[path] = self.pending(path, record.run, record.time)
                 self.progress.pop(path, None)
+            elif self.table.node(path).essential and self.failed(path):
+                self.essential_failures[path] = None  # it is on and cannot be read
 
     def pending(self, path: str, run: int | None, time: float, reason: str = "") -> Transition:
         """Return the state of an action that is to be tried (again)."""

@@ -592,6 +592,18 @@ def test_an_essential_failure_is_remembered_until_it_was_seen() -> None:
     assert again.restart(recover=True).told(c.Check()).outcome is Outcome.OK
 
 
+def test_no_server_and_no_readable_node_are_essential_failures_too() -> None:
+    unreadable = action("BAD", 1, unreadable="its task cannot be read")
+    nodes = [node.model_copy(update={"essential": True}) for node in (action("ONE"), unreadable)]
+    bench = Bench(*nodes).build()
+    assert bench.told(c.Check()).outcome is Outcome.OK
+    bench.told(INIT)
+    bench.pass_time(6.0)
+    reply = bench.told(c.Check())
+    assert "ONE" in reply.message
+    assert "BAD" in reply.message
+
+
 def test_an_essential_failure_may_abort_the_run() -> None:
     bench = essential(DispatchOptions(essential_failure="abort_run")).register("SRV_B:1").build()
     bench.told(WAITING, "do-phase-1")

@@ -5,6 +5,7 @@ journalled once (I1, I2, I5, I9, DESIGN §5).
 """
 
 import os
+import shutil
 import signal
 from collections import Counter
 from pathlib import Path
@@ -264,6 +265,33 @@ def test_redis_stopped_for_seconds(tmp_path: Path, *, back_before_the_end: bool)
         assert ends_of(report.result().actions) == ALL_GOOD
         assert pulse.starts() == each_once(*ALL)
         assert pulse.runs_ended() == [1]
+
+
+def test_redis_that_comes_back_empty(tmp_path: Path) -> None:
+    """Its disk was lost: what the dispatcher knows is written anew, also for the next one."""
+    with small_stack(tmp_path) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_doing("A_FIRST", "B_FIRST")
+        stack.redis.kill()
+        data = [*stack.redis.folder.glob("append*"), *stack.redis.folder.glob("dump*")]
+        assert data
+        for path in data:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        stack.redis.start()
+        stack.wait_until(journal_is("ok"))
+        pulse.open("a")
+        pulse.wait_started("A_NEXT")
+        stack.dispatcher.kill()
+        stack.restart(stack.dispatcher)
+        recovered(stack)
+        pulse.open("b")
+        assert ends_of(report.result().actions) == ALL_GOOD
+        assert pulse.starts() == each_once(*ALL)
+        assert pulse.runs_ended() == [1]
+        with stack.supervisor() as shotline:
+            again = shotline.dispatch("A_FIRST", *pulse.key)
+        assert again.action("A_FIRST").last.attempt == 2, "numbers never start again"
 
 
 def test_everything_killed_at_once(tmp_path: Path) -> None:

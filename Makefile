@@ -32,7 +32,7 @@ demo: install
 test: check
 	$(PYTEST) -n 2 $(FAST_TESTS)
 ifneq ($(REAL_TESTS),)
-	$(PYTEST) $(REAL_TESTS)
+	$(PYTEST) -n 2 --dist loadfile $(REAL_TESTS)
 endif
 ifneq ($(BROWSER_TESTS),)
 	$(PYTEST) $(BROWSER_TESTS)

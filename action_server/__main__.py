@@ -81,6 +81,7 @@ def main(
             settings.action_server,
             settings.broker,
             Service(f"action-server-{server_class}-{server_id}"),
+            url_wait_s=settings.dispatcher.url_wait_s,
         )
     except (ConfigError, OSError) as error:
         sys.exit(f"shotline-action-server: {error}")

@@ -26,7 +26,9 @@ class Job:
     path: str
     number: int
     folder: str | None
-    url: str | None  # of the server's own mdsip server
+    url: str | None  # of the mdsip server that it runs on
+    keeper: str | None = None  # address of that url's keeper
+    url_wait_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Ended:
     connection_lost: bool
     notes: tuple[str, ...]
     spent: bool
+    url_busy: bool = False
 
 
 Frame = Job | Ready | Ended

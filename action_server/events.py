@@ -7,11 +7,12 @@ Pure.
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from shotline.common.actions import Status
+from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Tick
 from shotline.common.messages import (
     AbortAttempt,
     Answered,
+    ClearBinding,
     CommandServer,
     Dispatch,
     Message,
@@ -31,6 +32,7 @@ RECEIVED = (
     Answered,
     OutputStored,
     CommandServer,
+    ClearBinding,
     Pong,
     Probe,
     Problem,
@@ -92,6 +94,20 @@ class TaskEnded:
     connection_lost: bool = False  # of the mdsip server behind it: the outcome is unknown
     notes: tuple[str, ...] = ()
     spent: bool = False
+    url_busy: bool = False  # never started: its mdsip server went on working for another shot
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProven:
+    """Proof: nothing of the attempt runs in its mdsip server (any more).
+
+    `status` is there when the answer came after our worker had been ended.
+    """
+
+    attempt: AttemptId
+    status: Status | None = None
+    code: int | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +142,7 @@ Event = (
     | TaskOutput
     | TaskProgress
     | TaskEnded
+    | TaskProven
     | WorkerExited
     | GroupGone
     | Stop
@@ -163,10 +180,26 @@ class StartWorker:
 
 @dataclass(frozen=True, slots=True)
 class StartTask:
-    """Give this task to the slot's idle worker."""
+    """Give this task to the slot's idle worker. `url`: of the mdsip server that it runs on."""
 
     slot: int
     dispatch: Dispatch
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClearUrl:
+    """Tell the keeper of this url that nothing given up runs there."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Tell the keeper of this url that an attempt's worker is gone; TaskProven when it can."""
+
+    url: str
+    attempt: AttemptId
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,4 +241,6 @@ class Exit:
     reason: str
 
 
-Effect = Send | StartWorker | StartTask | SignalGroup | Park | Unpark | Log | Exit
+Effect = (
+    Send | StartWorker | StartTask | ClearUrl | Withdraw | SignalGroup | Park | Unpark | Log | Exit
+)

@@ -21,6 +21,7 @@ How a task ends:
 import contextlib
 import faulthandler
 import importlib
+import importlib.util
 import io
 import os
 import select
@@ -52,6 +53,7 @@ from shotline.trees.tree import (
     ShellTask,
     SleepTask,
     Task,
+    UrlBusy,
 )
 
 LEFTOVER_GRACE_S: Final = 0.5
@@ -168,11 +170,13 @@ def execute(job: Job, surroundings: _Surroundings) -> Ended:
     """Execute one task and clean up behind it."""
     worker = os.getpid()
     threads = set(threading.enumerate())
-    is_lost = False
+    is_lost = is_busy = False
     try:
         outcome = _outcome_of(job, surroundings)
     except ConnectionLost as error:
         outcome, is_lost = Outcome(ok=False, text=str(error)), True
+    except UrlBusy as error:
+        outcome, is_busy = Outcome(ok=False, text=str(error)), True
     if os.getpid() != worker:
         # The task has forked and its child came back out of it: it is not the worker.
         _flush()
@@ -185,7 +189,13 @@ def execute(job: Job, surroundings: _Surroundings) -> Ended:
         notes.append(f"[the task left threads running ({names}); its worker process is replaced]")
     surroundings.restore()
     return Ended(
-        outcome.ok, outcome.code, outcome.text[:_TEXT_MAX], is_lost, tuple(notes), bool(left)
+        outcome.ok,
+        outcome.code,
+        outcome.text[:_TEXT_MAX],
+        is_lost,
+        tuple(notes),
+        bool(left),
+        is_busy,
     )
 
 
@@ -215,7 +225,7 @@ def _guarded(run: Callable[[], Outcome]) -> Outcome:
     """Return what a task's code came to, whatever it raises."""
     try:
         return run()
-    except ConnectionLost:
+    except (ConnectionLost, UrlBusy):
         raise
     except SystemExit as leaving:
         return _exit_in_words(leaving.code)
@@ -296,31 +306,35 @@ _executors: Final[dict[str, _Executor]] = {}
 
 
 def _do_mdsplus(task: MdsplusTask, job: Job) -> Outcome:
-    url = job.url or task.url
-    key = url or "native"
-    if key not in _executors:
-        _executors[key] = _native_executor() if url is None else _mdsip_executor(url)
-    return _executors[key].execute(task, AttemptId(job.tree, job.shot, job.path, job.number))
+    executor = _mdsip_executor(job) if job.url is not None else _native_executor()
+    return executor.execute(task, AttemptId(job.tree, job.shot, job.path, job.number))
 
 
 # Imported only where they are needed: most workers never see an MDSplus task.
-def _mdsip_executor(url: str) -> _Executor:
-    return _executor_of("shotline.trees.mdsip_execute", "MdsipExecutor", url)
+def _mdsip_executor(job: Job) -> _Executor:
+    from shotline.trees.mdsip_client import KeeperExecutor
+
+    if importlib.util.find_spec("mdsthin") is None:
+        raise LocalError(
+            f"this action runs on the mdsip server at {job.url}, which needs mdsthin here: "
+            "pip install 'shotline[mdsip]'"
+        )
+    if job.url is None or job.keeper is None:
+        raise LocalError(f"no keeper could be started for {job.url}; see the server's log")
+    return KeeperExecutor(job.url, Path(job.keeper), url_wait_s=job.url_wait_s)
 
 
 def _native_executor() -> _Executor:
-    return _executor_of("shotline.trees.mdsplus", "MdsplusExecutor")
-
-
-def _executor_of(module: str, name: str, *arguments: str) -> _Executor:
     try:
-        executor: _Executor = getattr(importlib.import_module(module), name)(*arguments)
+        if "native" not in _executors:
+            module = importlib.import_module("shotline.trees.mdsplus")
+            _executors["native"] = module.MdsplusExecutor()
     except ImportError as error:
         raise LocalError(
             f"this worker cannot run MDSplus tasks: {error}; install what is missing, or name an "
             "mdsip server (`mdsip_url`)"
         ) from error
-    return executor
+    return _executors["native"]
 
 
 def _end_leftovers() -> list[str]:

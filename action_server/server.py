@@ -22,6 +22,7 @@ from shotline.action_server.channel import Ended, Job, Ready
 from shotline.action_server.contact import ContactTimes, Identity
 from shotline.action_server.events import (
     RECEIVED,
+    ClearUrl,
     Connected,
     Effect,
     Event,
@@ -41,9 +42,11 @@ from shotline.action_server.events import (
     TaskOutput,
     TaskProgress,
     Unpark,
+    Withdraw,
     WorkerExited,
     WorkerReady,
 )
+from shotline.action_server.keepers import Keepers
 from shotline.action_server.leftovers import StateFile
 from shotline.action_server.output import OutputLimits, parse_report
 from shotline.action_server.slot import Settings
@@ -110,10 +113,13 @@ class ActionServer:
         section: ActionServerSection,
         broker: BrokerSection,
         service: Service,
+        *,
+        url_wait_s: float = 60.0,
     ) -> None:
         self._service = service
         self._name = f"{server_class}:{server_id}"
-        self._url = section.mdsip_url
+        self._url_wait_s = url_wait_s
+        self._keepers = Keepers(service, self._handle)
         self._state = StateFile(section.state_folder, self._name)
         self._identity = Identity(
             server_class=server_class,
@@ -124,7 +130,7 @@ class ActionServer:
             pid=os.getpid(),
             version=__version__,
             started_at=service.instant().wall,
-            url=self._url,
+            url=section.mdsip_url,
             ended_leftovers=self._clear_leftovers(),
         )
         self._machine = Slots(self._identity, settings_of(section, broker))
@@ -251,7 +257,7 @@ class ActionServer:
     def _end_strays(self) -> bool:
         """KILL what came out of the group of a worker that has ended; it is our child now."""
         workers = {worker.pid for worker in self._workers.values()}
-        strays = set(kernel.children(os.getpid())) - workers
+        strays = set(kernel.children(os.getpid())) - workers - self._keepers.pids
         for pid in strays:
             log.warning("ends process %d, which a task had left outside of its group", pid)
             try:
@@ -348,9 +354,13 @@ class ActionServer:
         match effect:
             case Send(message):
                 self._outbox.append(message)
-            case StartTask(slot, dispatch):
-                if not self._workers[slot].give(_job(dispatch, self._url)):
+            case StartTask(slot, dispatch, url):
+                if not self._workers[slot].give(self._job(dispatch, url)):
                     self._unpushed.add(slot)
+            case ClearUrl(url):
+                self._keepers.clear(url)
+            case Withdraw(url, attempt):
+                self._keepers.withdraw(url, attempt)
             case StartWorker(slot):
                 self._start_worker(slot)
             case SignalGroup(slot, kind):
@@ -371,6 +381,26 @@ class ActionServer:
                 log.info("action server %s ends: %s", self._name, reason)
                 self._is_restart = restart
                 self._service.stop(code)
+
+    def _job(self, dispatch: Dispatch, url: str | None) -> Job:
+        attempt = dispatch.attempt
+        keeper = None
+        if url is not None:
+            try:
+                keeper = self._keepers.address(url)
+            except OSError as error:
+                log.error("cannot start a keeper for %s: %s", url, error)
+        return Job(
+            dispatch.task,
+            attempt.tree,
+            attempt.shot,
+            attempt.path,
+            attempt.number,
+            dispatch.folder,
+            url,
+            keeper,
+            self._url_wait_s,
+        )
 
     def _log(self, level: Level, text: str) -> None:
         log.log(_LEVELS[level], "%s", text)
@@ -416,6 +446,7 @@ class ActionServer:
         for worker in self._workers.values():
             worker.signal(signal.SIGKILL)
             worker.close()
+        self._keepers.close()
         if not self._workers:
             self._state.remove()
         self._link.socket.linger = _LINGER_MS
@@ -423,19 +454,6 @@ class ActionServer:
         self._link.connection_socket.close(0)
         self._link.socket.close()
         self._context.term()
-
-
-def _job(dispatch: Dispatch, url: str | None) -> Job:
-    attempt = dispatch.attempt
-    return Job(
-        dispatch.task,
-        attempt.tree,
-        attempt.shot,
-        attempt.path,
-        attempt.number,
-        dispatch.folder,
-        url,
-    )
 
 
 def _ended(slot: int, frame: Ended) -> TaskEnded:
@@ -447,4 +465,5 @@ def _ended(slot: int, frame: Ended) -> TaskEnded:
         frame.connection_lost,
         frame.notes,
         frame.spent,
+        frame.url_busy,
     )

@@ -60,6 +60,8 @@ class Run:
     log: OutputLog
     started: Instant
     timeout_at: float | None
+    url: str | None = None  # of the mdsip server that it runs on
+    is_over_there: bool = False  # proof: nothing of it runs in that server
     is_start_sent: bool = False
     flush_at: float | None = None
     progress: tuple[float, str] | None = None

@@ -12,13 +12,13 @@ The life of a slot:
     BROKEN: its worker does not even start; tried again after a while.
 """
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar, cast
 
 from shotline.action_server.contact import Contact, Identity
 from shotline.action_server.events import (
+    ClearUrl,
     Connected,
     Effect,
     Event,
@@ -37,10 +37,13 @@ from shotline.action_server.events import (
     TaskEnded,
     TaskOutput,
     TaskProgress,
+    TaskProven,
     Unpark,
+    Withdraw,
     WorkerExited,
     WorkerReady,
 )
+from shotline.action_server.mdsip import UrlNews, url_of
 from shotline.action_server.output import OutputLog
 from shotline.action_server.reports import Reports
 from shotline.action_server.slot import Run, Settings, Slot, SlotState
@@ -49,6 +52,8 @@ from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     AbortAttempt,
     Answered,
+    Bound,
+    ClearBinding,
     CommandServer,
     Dispatch,
     EndedBy,
@@ -82,6 +87,7 @@ class Slots:
 
     def __init__(self, identity: Identity, settings: Settings) -> None:
         self._settings = settings
+        self._own_url = identity.url
         self._contact = Contact(identity, settings.contact)
         self._slots = [Slot(index) for index in range(identity.slots)]
         self._queue: deque[Dispatch] = deque()
@@ -90,6 +96,11 @@ class Slots:
         # Never started (again) here: when it was started, None: aborted before it was.
         self._seen: dict[AttemptId, float | None] = {}
         self._aborts: dict[AttemptId, str] = {}  # asked for before their attempts came
+        self._urls = UrlNews()
+        # Settled, and perhaps still running in an mdsip server; the proofs that wait for the
+        # answer to the result before.
+        self._unproven: dict[AttemptId, None] = {}
+        self._proofs: dict[AttemptId, Finished] = {}
         self._closing: ServerOrder | None = None
         self._closing_reason = ""
         self._exit_code = 0
@@ -187,6 +198,7 @@ class Slots:
                     now, slot, EndedBy.ABORT, f"its server was out of contact for {silent_s:.0f} s"
                 )
         self._reports.send_all_again()
+        self._urls.tell_all(now.mono)
         for slot in self._runs.values():
             if slot.run is not None:
                 self._effects += map(Send, slot.run.log.unstored())
@@ -289,6 +301,9 @@ class Slots:
 
     def _on_answered(self, _now: Instant, event: Answered) -> None:
         self._reports.answered(event.attempt)
+        proof = self._proofs.pop(event.attempt, None)
+        if proof is not None:
+            self._reports.add(proof, None)
 
     def _on_output_stored(self, _now: Instant, event: OutputStored) -> None:
         slot = self._runs.get(event.attempt)
@@ -302,6 +317,10 @@ class Slots:
     def _on_command(self, now: Instant, event: CommandServer) -> None:
         if not self._contact.is_stale(event.term):
             self._close(now, event.order, event.reason)
+
+    def _on_clear_binding(self, _now: Instant, event: ClearBinding) -> None:
+        if not self._contact.is_stale(event.term):
+            self._effects.append(ClearUrl(event.url))
 
     def _on_stop(self, now: Instant, event: Stop) -> None:
         if self._closing is not None:
@@ -357,10 +376,39 @@ class Slots:
         if event.spent:
             self._end_worker(now, slot)
         self._start_next(now)
-        if event.connection_lost:
+        if event.url_busy:
+            self._settle(now, run, EndedBy.NO_SERVER, None, event.text, is_started=False)
+        elif event.connection_lost:
             self._settle(now, run, EndedBy.CONNECTION_LOST, None, event.text, is_unknown=True)
         else:
             self._settle(now, run, EndedBy.RESULT, event.status, event.text, code=event.code)
+
+    def _on_task_proven(self, now: Instant, event: TaskProven) -> None:
+        """Take the keeper's word that nothing of an attempt runs in its mdsip server."""
+        attempt = event.attempt
+        slot = self._runs.get(attempt)
+        if slot is not None and slot.run is not None:
+            slot.run.is_over_there = True
+            if slot.state is not SlotState.RUNNING and event.text:
+                slot.reason += f" (on the mdsip server meanwhile: {event.text})"
+        elif attempt in self._unproven:
+            del self._unproven[attempt]
+            proof = Finished(
+                attempt=attempt,
+                ended_by=EndedBy.RESULT,
+                status=event.status,
+                code=event.code,
+                reason=event.text[:4096],
+                ended_at=now.wall,
+                late=True,
+            )
+            if attempt in self._reports:
+                self._proofs[attempt] = proof
+            else:
+                self._reports.add(proof, None)
+
+    def _on_bound(self, now: Instant, event: Bound) -> None:
+        self._urls.take(now.mono, event)
 
     def _on_worker_exited(self, now: Instant, event: WorkerExited) -> None:
         slot = self._slots[event.slot]
@@ -398,6 +446,7 @@ class Slots:
             self._tick_slot(now, slot)
         if self._contact.is_registered:
             self._effects += map(Send, self._reports.tick(now))
+            self._effects += map(Send, self._urls.pop_due(now.mono))
         if self._contact.tick(now):
             self._effects.append(Send(self._beat(now)))
 
@@ -436,7 +485,7 @@ class Slots:
         registered = self._contact.is_registered
         candidates: list[float | None] = [self._contact.wake_at(), self._deliver_by]
         if registered:
-            candidates += (self._reports.wake_at(), self._report_at)
+            candidates += (self._reports.wake_at(), self._urls.due, self._report_at)
         for slot in self._slots:
             if slot.state is SlotState.IDLE:
                 continue
@@ -510,9 +559,10 @@ class Slots:
             OutputLog(attempt, self._settings.output),
             now,
             None if timeout_s is None else now.mono + timeout_s,
+            url_of(dispatch, self._own_url),
         )
         self._runs[attempt] = slot
-        self._effects.append(StartTask(slot.index, dispatch))
+        self._effects.append(StartTask(slot.index, dispatch, slot.run.url))
 
     def _end_run(self, now: Instant, slot: Slot, ended_by: EndedBy, reason: str) -> None:
         """End a running attempt's process group; it settles when that is gone (D8, D9)."""
@@ -537,11 +587,12 @@ class Slots:
         reason = slot.reason
         if is_unknown:
             reason += f"; its process {slot.pid} could not be ended and may still be at work"
-        url = _mdsip_url(run.dispatch.task, self._contact.identity.url)
-        if url is not None:
+        if run.url is not None and not run.is_over_there:
             # What we have ended is only the process that waited for it.
             is_unknown = True
-            reason += f"; the mdsip server at {url} may still be at work on it"
+            reason += f"; the mdsip server at {run.url} may still be at work on it"
+            _remember(self._unproven, run.attempt, None, self._settings.seen_max)
+            self._effects.append(Withdraw(run.url, run.attempt))
         self._settle(now, run, slot.ended_by, status, reason, is_unknown=is_unknown)
 
     def _settle(
@@ -554,6 +605,7 @@ class Slots:
         *,
         code: int | None = None,
         is_unknown: bool = False,
+        is_started: bool = True,
     ) -> None:
         run.log.close(now.wall)
         finished = Finished(
@@ -562,9 +614,9 @@ class Slots:
             status=status,
             code=code,
             reason=reason[:4096],
-            started_at=run.started.wall,
+            started_at=run.started.wall if is_started else None,
             ended_at=now.wall,
-            duration_s=max(0.0, now.mono - run.started.mono),
+            duration_s=max(0.0, now.mono - run.started.mono) if is_started else None,
             outcome_unknown=is_unknown,
             lines=run.log.lines,
         )
@@ -720,27 +772,18 @@ class Slots:
         on(Answered, self._on_answered)
         on(OutputStored, self._on_output_stored)
         on(CommandServer, self._on_command)
+        on(ClearBinding, self._on_clear_binding)
         on(Stop, self._on_stop)
         on(WorkerReady, self._on_worker_ready)
         on(TaskOutput, self._on_output)
         on(TaskProgress, self._on_progress)
         on(TaskEnded, self._on_task_ended)
+        on(TaskProven, self._on_task_proven)
+        on(Bound, self._on_bound)
         on(WorkerExited, self._on_worker_exited)
         on(GroupGone, self._on_group_gone)
         on(Tick, self._on_tick)
         return handlers
-
-
-def _mdsip_url(task: bytes, own_url: str | None) -> str | None:
-    """Return the url of the mdsip server that a task runs on, None for one that runs here."""
-    try:
-        fields = json.loads(task)
-    except ValueError:
-        return None
-    if not isinstance(fields, dict) or fields.get("kind") != "mdsplus":
-        return None
-    url = own_url or fields.get("url")
-    return url if isinstance(url, str) else None
 
 
 def _is_due(now: Instant, deadline: float | None) -> bool:

@@ -41,6 +41,7 @@ MAY_SEND: Final[dict[bytes, Roles]] = {
     b"output": _SERVERS,
     b"finished": _SERVERS,
     b"returned": _SERVERS,
+    b"bound": _SERVERS,
     b"log_line": _SERVERS,
     b"problem": _SERVERS,
 }

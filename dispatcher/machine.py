@@ -46,6 +46,7 @@ from shotline.dispatcher.effects import (
     MachineEvent,
     MalformedFrom,
     OutputRead,
+    Say,
     ShotRead,
     StopAsked,
     TermPassed,
@@ -250,7 +251,8 @@ class Dispatcher:
             case LogLine():
                 self._log_line(message)
             case Problem():
-                self.core.say("error", f"the broker says: {message.text}")
+                # Not on the feed: what is published may be the very thing that was refused.
+                self.core.at_once(Say("error", f"the broker says: {message.text}"))
             case _:
                 self.core.say("error", f"the broker sent {message.KIND}, which is not for us")
 

@@ -24,9 +24,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 from shotline.common.actions import AttemptId
 from shotline.common.model import Model
 from shotline.trees.mdsip_binding import BindingState
-from shotline.trees.tree import ConnectionLost, MdsplusTask, Outcome, TreeError
+from shotline.trees.tree import ConnectionLost, MdsplusTask, Outcome, UrlBusy
 
 LINE_MAX: Final = 1 << 21
+_KEEPER_START_S: Final = 20.0  # a keeper that was just started may not listen yet
+_CONNECT_PAUSE_S: Final = 0.05
 
 
 class KeeperRequest(Model):
@@ -76,6 +78,20 @@ class Late(Model):
     lost: str = ""
 
 
+class Handed(Model):
+    """Keeper → action server: the request was answered, and its worker has the answer."""
+
+    kind: Literal["handed"] = "handed"
+    attempt: AttemptId
+
+
+class Withdrawn(Model):
+    """Keeper → action server: the worker left before its task was asked for; it never will be."""
+
+    kind: Literal["withdrawn"] = "withdrawn"
+    attempt: AttemptId
+
+
 class Bound(Model):
     """Keeper → action server: what the url is busy with has changed."""
 
@@ -83,26 +99,42 @@ class Bound(Model):
     state: BindingState
 
 
-KeeperEvent = Late | Bound
+class Clear(Model):
+    """Action server → keeper: somebody vouches that nothing given up runs there."""
+
+    kind: Literal["clear"] = "clear"
+
+
+class Withdraw(Model):
+    """Action server → keeper: this attempt's worker is gone.
+
+    What was not asked for yet never will be, and Withdrawn says so; else the answer is awaited.
+    """
+
+    kind: Literal["withdraw"] = "withdraw"
+    attempt: AttemptId
+
+
+KeeperCommand = Clear | Withdraw
+KeeperEvent = Late | Handed | Withdrawn | Bound
 KeeperReply = Waiting | Started | Answer
 
 _REPLY: Final[TypeAdapter[KeeperReply]] = TypeAdapter(
     Annotated[KeeperReply, Field(discriminator="kind")]
+)
+_COMMAND: Final[TypeAdapter[KeeperCommand]] = TypeAdapter(
+    Annotated[KeeperCommand, Field(discriminator="kind")]
 )
 _EVENT: Final[TypeAdapter[KeeperEvent]] = TypeAdapter(
     Annotated[KeeperEvent, Field(discriminator="kind")]
 )
 
 
-class UrlBusy(TreeError):
-    """The mdsip url went on working for another shot for too long; the task was not started."""
-
-
 def keeper_command(url: str, address: Path) -> list[str]:
     """Return the command of a keeper; start it outside of every worker's process group.
 
     It serves workers at `address` (a Unix socket), writes KeeperEvents to its standard output,
-    takes the line `clear` on its standard input, and ends when that is closed.
+    takes KeeperCommands on its standard input, and ends when that is closed.
     """
     return [sys.executable, "-m", "shotline.trees.mdsip_keeper", url, str(address)]
 
@@ -110,6 +142,11 @@ def keeper_command(url: str, address: Path) -> list[str]:
 def read_event(line: str | bytes) -> KeeperEvent:
     """Return the event that a line of a keeper's standard output says. Raise ValueError."""
     return _EVENT.validate_json(line)
+
+
+def read_command(line: str | bytes) -> KeeperCommand:
+    """Return the command that a line of a keeper's standard input says. Raise ValueError."""
+    return _COMMAND.validate_json(line)
 
 
 def as_line(message: Model) -> bytes:
@@ -134,10 +171,12 @@ class KeeperExecutor:
         address: Path,
         *,
         url_wait_s: float,
+        start_s: float = _KEEPER_START_S,
         say: Callable[[str], None] = _print,
     ) -> None:
         self.url = url
         self._address = address
+        self._start_s = start_s
         self._url_wait_s = url_wait_s
         self._say = say
 
@@ -147,16 +186,28 @@ class KeeperExecutor:
         Raise UrlBusy when its turn does not come in time, ConnectionLost when its outcome is
         unknown.
         """
-        connection = socket.socket(socket.AF_UNIX)
         try:
-            connection.connect(str(self._address))
+            connection = self._connected()
             connection.sendall(as_line(KeeperRequest(attempt=attempt, task=task)))
         except OSError as error:
-            connection.close()
             text = f"was not started: no keeper for {self.url} at {self._address}: {error}"
             return Outcome(ok=False, text=text)
         with connection:
             return self._follow(connection)
+
+    def _connected(self) -> socket.socket:
+        give_up_at = time.monotonic() + self._start_s
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(str(self._address))
+            except (FileNotFoundError, ConnectionRefusedError):
+                connection.close()
+                if time.monotonic() >= give_up_at:
+                    raise
+                time.sleep(_CONNECT_PAUSE_S)
+            else:
+                return connection
 
     def _follow(self, connection: socket.socket) -> Outcome:
         give_up_at = time.monotonic() + self._url_wait_s

@@ -15,18 +15,24 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from shotline.common.actions import AttemptId
 from shotline.common.model import Model
 from shotline.trees.mdsip_binding import BindingState, UrlBinding
 from shotline.trees.mdsip_client import (
     LINE_MAX,
     Answer,
     Bound,
+    Clear,
+    Handed,
+    KeeperEvent,
     KeeperRequest,
     Late,
     Received,
     Started,
     Waiting,
+    Withdrawn,
     as_line,
+    read_command,
 )
 from shotline.trees.mdsip_execute import MdsipExecutor
 from shotline.trees.tree import ConnectionLost, Outcome
@@ -44,6 +50,7 @@ class Keeper:
         self._said: BindingState | None = None
         self._turns: dict[int, asyncio.Event] = {}
         self._requests = 0
+        self._asked: set[AttemptId] = set()  # or withdrawn; an attempt is never asked for twice
         self._idle: list[MdsipExecutor] = []
         self._threads = ThreadPoolExecutor(CONNECTIONS_MAX)
 
@@ -67,9 +74,13 @@ class Keeper:
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
-            if line.strip() == b"clear":
+            command = read_command(line)
+            if isinstance(command, Clear):
                 self._start(self._binding.clear())
                 self._say_state()
+            elif command.attempt not in self._asked:
+                self._asked.add(command.attempt)  # its request may still be on the way
+                _say(Withdrawn(attempt=command.attempt))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -77,6 +88,10 @@ class Keeper:
         except (ValidationError, ValueError):
             writer.close()
             return
+        if request.attempt in self._asked:  # withdrawn before it came
+            writer.close()
+            return
+        self._asked.add(request.attempt)
         self._requests += 1
         number = self._requests
         try:
@@ -111,6 +126,7 @@ class Keeper:
         if gone.done():
             self._binding.withdrawn(number)
             self._start(self._binding.answered(number))
+            _say(Withdrawn(attempt=request.attempt))
             return False
         gone.cancel()
         await asyncio.wait({gone})
@@ -146,7 +162,10 @@ class Keeper:
             self._start(self._binding.answered(number))
         self._idle.append(executor)
         _write(writer, Answer(outcome=outcome, lost=lost))
-        if not await _was_received(received):
+        if await _was_received(received):
+            if outcome is not None:
+                _say(Handed(attempt=request.attempt))
+        else:
             _say(Late(attempt=request.attempt, outcome=outcome, lost=lost))
 
     def _start(self, numbers: tuple[int, ...]) -> None:
@@ -182,7 +201,7 @@ def _write(writer: asyncio.StreamWriter, message: Model) -> None:
         writer.write(as_line(message))
 
 
-def _say(event: Late | Bound) -> None:
+def _say(event: KeeperEvent) -> None:
     sys.stdout.buffer.write(as_line(event))
     sys.stdout.flush()
 

@@ -144,6 +144,10 @@ class ConnectionLost(TreeError):
     """The connection to the tree's server broke; whether the request was carried out is unknown."""
 
 
+class UrlBusy(TreeError):
+    """The mdsip url went on working for another shot for too long; the task was not started."""
+
+
 class Tree(Protocol):
     """A source of actions. All methods may raise TreeError."""
 
@@ -175,6 +179,17 @@ class DeclaresOptions(Protocol):
 
     def warnings(self, shot: int) -> Sequence[str]:
         """Return what is worth a look in the shot's declaration, and stops nothing."""
+
+
+@runtime_checkable
+class KeepsCurrentShot(Protocol):
+    """A tree whose site keeps the number of the current shot."""
+
+    def current_shot(self) -> int:
+        """Return the number; 0 where none was ever set."""
+
+    def set_current_shot(self, shot: int) -> None:
+        """Make this the current shot, for all programs of the site."""
 
 
 @runtime_checkable

@@ -17,14 +17,19 @@ from tests.support.mdsip.replay import ReplayServer
 from shotline.common.actions import AttemptId
 from shotline.trees.mdsip_client import (
     Bound,
+    Clear,
+    Handed,
+    KeeperCommand,
     KeeperEvent,
     KeeperExecutor,
     Late,
-    UrlBusy,
+    Withdraw,
+    Withdrawn,
+    as_line,
     keeper_command,
     read_event,
 )
-from shotline.trees.tree import ConnectionLost, MdsplusTask, Outcome
+from shotline.trees.tree import ConnectionLost, MdsplusTask, Outcome, UrlBusy
 
 DEADLINE_S = 30
 TASK = MdsplusTask(nid=0, task_kind="unknown", text="")
@@ -68,9 +73,9 @@ class Keeper:
         assert isinstance(found, Bound)
         return found
 
-    def say(self, line: str) -> None:
+    def say(self, command: KeeperCommand) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.write(as_line(command))
         self.process.stdin.flush()
 
     def close(self) -> int:
@@ -165,6 +170,30 @@ def test_the_answer_that_comes_after_the_worker_was_killed(
     assert len(server.asked("do_task")) == 1
 
 
+def test_a_request_that_was_withdrawn_before_it_came_is_never_started(
+    server: ReplayServer, keeper: Keeper
+) -> None:
+    keeper.say(Withdraw(attempt=attempt("INIT_A")))
+    withdrawn = keeper.wait_for(Withdrawn)
+    assert isinstance(withdrawn, Withdrawn)
+    assert withdrawn.attempt == attempt("INIT_A")
+    outcome = executor(server, keeper, []).execute(TASK, attempt("INIT_A"))
+    assert not outcome.ok
+    assert outcome.text.startswith("was not started")
+    assert server.asked("do_task") == []
+
+
+def test_what_was_asked_for_cannot_be_withdrawn(server: ReplayServer, keeper: Keeper) -> None:
+    assert executor(server, keeper, []).execute(TASK, attempt("INIT_A")).ok
+    handed = keeper.wait_for(Handed)
+    keeper.say(Withdraw(attempt=attempt("INIT_A")))
+    keeper.say(Withdraw(attempt=attempt("INIT_B")))
+    assert isinstance(handed, Handed)
+    withdrawn = keeper.wait_for(Withdrawn)
+    assert isinstance(withdrawn, Withdrawn)
+    assert withdrawn.attempt == attempt("INIT_B")
+
+
 def test_another_shot_waits_for_what_a_killed_worker_left_running(
     server: ReplayServer, keeper: Keeper
 ) -> None:
@@ -213,7 +242,7 @@ def test_a_lost_connection_holds_the_url_until_it_is_cleared(tmp_path: Path) -> 
         keeper.wait_until_bound(shot=1, lost=1)
         next_shot = Worker(server, keeper, attempt("INIT_A", 7))
         keeper.wait_until_bound(shot=1, waiting=1)
-        keeper.say("clear")
+        keeper.say(Clear())
         assert next_shot.output().endswith("\n1\n")
         keeper.wait_until_bound(tree=None)
         assert keeper.close() == 0
@@ -223,7 +252,8 @@ def test_no_keeper_is_a_failure_that_says_it_never_started(
     server: ReplayServer, keeper: Keeper
 ) -> None:
     keeper.address.unlink()
-    outcome = executor(server, keeper, []).execute(TASK, attempt("INIT_A"))
+    nobody = KeeperExecutor(server.url, keeper.address, url_wait_s=1, start_s=0)
+    outcome = nobody.execute(TASK, attempt("INIT_A"))
     assert not outcome.ok
     assert outcome.text.startswith("was not started: no keeper for")
     assert server.requests == []

@@ -7,9 +7,10 @@ import pytest
 from tests.support.mdsip.replay import ReplayServer
 from tests.support.stack import Stack
 
+from shotline.client.errors import RunAborted
 from shotline.client.report import Report
 from shotline.common.actions import ActionState, Cause, Status
-from shotline.common.views import ActionView
+from shotline.common.views import ActionView, StatusResult
 
 TREE, SHOT = "TEST", 1
 Ending = tuple[ActionState, Status | None, Cause | None]
@@ -101,6 +102,72 @@ def test_a_line_that_breaks_in_mid_action(tmp_path: Path) -> None:
         assert lost
         for action in lost:
             _is_lost(action)
+
+
+def test_two_shots_on_one_mdsip_server_and_what_an_abort_leaves_running(tmp_path: Path) -> None:
+    with ReplayServer(hold="do_task(build_path($))") as server:
+        experiment = {"source": {"kind": "mdsip", "url": server.url}}
+        stack = Stack(tmp_path, ("SRV_A:1", "SRV_B:1"), {TREE: experiment})
+        with stack, stack.supervisor() as shotline:
+            for shot in (SHOT, 7):
+                shotline.build_tables(TREE, shot)
+            shotline.do_phase("INIT", TREE, SHOT, wait=False)
+            assert server.held.wait(60)
+            shotline.do_phase("INIT", TREE, 7, wait=False)
+
+            def waits(status: StatusResult) -> bool:
+                pending = shotline.pending().actions
+                return any(
+                    f"{server.url}, which works for TEST/1" in one.waits_for for one in pending
+                )
+
+            stack.wait_until(waits)
+            shotline.abort(TREE, SHOT)
+            with pytest.raises(RunAborted):
+                shotline.wait(TREE, SHOT, 1)
+            first = shotline.actions(TREE, SHOT).actions
+            ended = [one for one in first if one.last.cause is Cause.OPERATOR]
+            assert ended
+            assert all(one.last.outcome_unknown for one in ended)
+            stack.wait_until(lambda status: any("ended by us" in b for b in bound(status)))
+            assert {request[1] for request in server.asked("TreeOpen")} == {TREE}
+            assert {request[2] for request in server.asked("TreeOpen")} == {SHOT, 7}
+
+            server.release.set()
+            second = shotline.wait(TREE, 7, 1)
+            assert endings(second) == INIT
+            stack.wait_until(lambda status: not bound(status))
+            known = {one.path: one.last for one in shotline.actions(TREE, SHOT).actions}
+            for one in ended:
+                assert known[one.path].state is ActionState.ABORTED
+                assert not known[one.path].outcome_unknown
+                assert "it has ended there meanwhile" in known[one.path].reason
+
+
+def test_a_url_is_cleared_after_its_line_broke(tmp_path: Path) -> None:
+    with ReplayServer(hold="do_task(build_path($))") as server:
+        experiment = {"source": {"kind": "mdsip", "url": server.url}}
+        stack = Stack(tmp_path, ("SRV_A:1", "SRV_B:1"), {TREE: experiment})
+        with stack, stack.supervisor() as shotline:
+            for shot in (SHOT, 7):
+                shotline.build_tables(TREE, shot)
+            shotline.do_phase("INIT", TREE, SHOT, wait=False)
+            assert server.held.wait(60)
+            server.stop()
+            server.hold = None
+            server.start()
+            shotline.wait(TREE, SHOT, 1)
+            stack.wait_until(lambda status: any("lost with" in text for text in bound(status)))
+            shotline.do_phase("INIT", TREE, 7, wait=False)
+            assert {request[2] for request in server.asked("TreeOpen")} == {SHOT, 7}
+            answer = shotline.clear_url(server.url)
+            assert "is free for any shot" in answer.message
+            assert endings(shotline.wait(TREE, 7, 1)) == INIT
+            stack.wait_until(lambda status: not bound(status))
+
+
+def bound(status: StatusResult) -> list[str]:
+    return [text for server in status.servers for text in server.bound]
 
 
 def _is_lost(action: ActionView) -> None:

@@ -9,7 +9,9 @@ from shotline.action_server.events import (
     Connected,
     GroupSignal,
     Stop,
+    TaskEnded,
     TaskProgress,
+    TaskProven,
     WorkerExited,
 )
 from shotline.action_server.output import OutputLimits
@@ -17,6 +19,7 @@ from shotline.action_server.reports import ReportLimits
 from shotline.action_server.slot import Settings
 from shotline.common.actions import AttemptId, Status
 from shotline.common.messages import (
+    Bound,
     CommandServer,
     EndedBy,
     Finished,
@@ -34,6 +37,8 @@ from shotline.common.messages import (
     ServerOrder,
     Started,
 )
+
+MDSPLUS = b'{"kind": "mdsplus", "nid": 7, "task_kind": "expression", "text": "", "url": "mds:8000"}'
 
 
 def started(settings: Settings | None = None, slots: int = 2) -> World:
@@ -311,7 +316,7 @@ def test_what_a_task_returns_after_it_was_told_to_end_is_not_its_result() -> Non
 
 def test_what_runs_on_an_mdsip_server_is_not_ended_with_our_worker() -> None:
     world = started()
-    attempt = world.dispatch(task=b'{"kind": "mdsplus", "url": "mds:8000", "nid": 7}')
+    attempt = world.dispatch(task=MDSPLUS)
     slot = world.slot_of(attempt)
     world.abort(attempt)
     world.be_gone(slot)
@@ -319,6 +324,67 @@ def test_what_runs_on_an_mdsip_server_is_not_ended_with_our_worker() -> None:
     assert finished.ended_by is EndedBy.ABORT
     assert finished.outcome_unknown
     assert finished.reason == "enough; the mdsip server at mds:8000 may still be at work on it"
+
+
+def ended_with_its_task_running_on(world: World) -> AttemptId:
+    attempt = world.dispatch(task=MDSPLUS)
+    slot = world.slot_of(attempt)
+    world.abort(attempt)
+    world.be_gone(slot)
+    return attempt
+
+
+def test_the_late_answer_of_an_mdsip_server_is_reported_as_the_proof_once() -> None:
+    world = started()
+    attempt = ended_with_its_task_running_on(world)
+    proof = TaskProven(attempt, Status.SUCCESS, 1, "%SS-S-NORMAL")
+    world.handle(proof)
+    assert [one.late for one in world.results(attempt)] == [False]  # the result goes first
+    world.answer()
+    world.handle(proof)
+    reported = world.results(attempt)
+    assert [one.late for one in reported] == [False, True]
+    assert (reported[1].status, reported[1].reason) == (Status.SUCCESS, "%SS-S-NORMAL")
+
+
+def test_a_proof_before_our_worker_is_gone_makes_the_outcome_known() -> None:
+    world = started()
+    attempt = world.dispatch(task=MDSPLUS)
+    slot = world.slot_of(attempt)
+    world.abort(attempt)
+    world.handle(TaskProven(attempt, text="it was never started there"))
+    world.be_gone(slot)
+    [finished] = world.results(attempt)
+    assert not finished.outcome_unknown
+    assert "it was never started there" in finished.reason
+
+
+def test_a_url_that_was_busy_too_long_is_no_server() -> None:
+    world = started()
+    attempt = world.dispatch(task=MDSPLUS)
+    busy = "was not started within 60 s: mds:8000 works for TEST/1"
+    world.handle(TaskEnded(world.slot_of(attempt), Status.FAILURE, text=busy, url_busy=True))
+    [finished] = world.results(attempt)
+    assert (finished.ended_by, finished.status, finished.started_at) == (
+        EndedBy.NO_SERVER,
+        None,
+        None,
+    )
+    assert (finished.reason, finished.outcome_unknown) == (busy, False)
+
+
+def test_what_urls_are_busy_with_is_told_gathered_and_again_after_a_registration() -> None:
+    world = started()
+    for unanswered in (1, 2):
+        world.handle(Bound(url="mds:8000", tree="TEST", shot=1, unanswered=unanswered))
+    world.advance(1.0)
+    told = [one for one in world.sent if isinstance(one, Bound)]
+    assert [one.unanswered for one in told] == [2]
+    world.handle(RegisterAnew(why="asked for"))
+    world.answer()
+    world.advance(1.0)
+    told = [one for one in world.sent if isinstance(one, Bound)]
+    assert [one.unanswered for one in told] == [2, 2]
 
 
 def test_aborts_before_the_attempt_comes_are_remembered_and_bounded() -> None:

@@ -1,0 +1,61 @@
+"""What the action server's machine knows of mdsip servers: who needs one, what runs on behind it.
+
+A task that runs in an mdsip server does not end with our worker. It is proven to have ended by the
+keeper of its url only (DESIGN §6, mdsip). Pure.
+"""
+
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from shotline.common.messages import Bound, Dispatch
+from shotline.trees.tree import MdsplusTask, Task
+
+TELL_S: Final = 0.2
+"""What urls are busy with is gathered this long before the dispatcher is told."""
+
+_TASK: Final[TypeAdapter[Task]] = TypeAdapter(Task)
+
+
+def url_of(dispatch: Dispatch, own_url: str | None) -> str | None:
+    """Return the mdsip url on which an action runs, None where it runs in our worker."""
+    if b'"mdsplus"' not in dispatch.task:  # most often, and much faster
+        return None
+    try:
+        task = _TASK.validate_json(dispatch.task)
+    except ValidationError:
+        return None  # the worker says what is wrong with it
+    return (own_url or task.url) if isinstance(task, MdsplusTask) else None
+
+
+class UrlNews:
+    """What is to be told of urls: the last of each, gathered; all that are not free on request."""
+
+    def __init__(self) -> None:
+        self._busy: dict[str, Bound] = {}
+        self._news: dict[str, Bound] = {}
+        self.due: float | None = None
+
+    def take(self, now: float, bound: Bound) -> None:
+        """Take what a keeper says of its url."""
+        if bound.tree is None:
+            self._busy.pop(bound.url, None)
+        else:
+            self._busy[bound.url] = bound
+        self._news[bound.url] = bound
+        if self.due is None:
+            self.due = now + TELL_S
+
+    def tell_all(self, now: float) -> None:
+        """Tell everything again: the dispatcher may be another one."""
+        self._news.update(self._busy)
+        if self._news:
+            self.due = now
+
+    def pop_due(self, now: float) -> list[Bound]:
+        """Return what is to be told now."""
+        if self.due is None or now < self.due:
+            return []
+        self.due = None
+        news, self._news = list(self._news.values()), {}
+        return news

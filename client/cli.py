@@ -1,8 +1,8 @@
 """The `shotline` command: its group, its exit codes, and what an operator sees of errors.
 
-The commands are in `cli_shot`, `cli_server`, `cli_show`, `cli_live` and `cli_system`. Exit codes:
-0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an action failed or
-the run was aborted or is HELD.
+The commands are in `cli_shot`, `cli_server`, `cli_show`, `cli_tree`, `cli_live` and `cli_system`.
+Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an action
+failed or the run was aborted or is HELD.
 """
 
 import os
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import click
 
-from shotline.client import cli_live, cli_server, cli_shot, cli_show, cli_system
+from shotline.client import cli_live, cli_server, cli_shot, cli_show, cli_system, cli_tree
 from shotline.client.cli_base import (
     Options,
     ShotlineGroup,
@@ -46,7 +46,7 @@ def shotline() -> None:
     """
 
 
-for _module in (cli_shot, cli_server, cli_show, cli_live, cli_system):
+for _module in (cli_shot, cli_server, cli_show, cli_tree, cli_live, cli_system):
     for _command in _module.COMMANDS:
         shotline.add_command(_command)
 

@@ -201,6 +201,19 @@ def check(
     return reading(make(c.Check, **on_shot(tree, shot), reset=reset), v.CheckResult)
 
 
+def tree(tree: str | None = None, shot: int | None = None) -> Call[v.TreeResult]:
+    """Return what a shot's tree declares and what is wrong about it; nothing is built."""
+    return result(make(c.ReadTree, **on_shot(tree, shot)), v.TreeResult)
+
+
+def current(
+    tree: str, set_to: int | None = None, *, increment: bool = False
+) -> Call[v.CurrentResult]:
+    """Return the site's current shot number of an experiment; set or increment it first."""
+    command = make(c.CurrentShot, tree=tree, set_to=set_to, increment=increment)
+    return result(command, v.CurrentResult)
+
+
 def snapshot(channel: str) -> Call[v.SnapshotResult]:
     """Return the state of a channel with the number of its last event (I6)."""
     return result(make(c.Snapshot, channel=channel), v.SnapshotResult)

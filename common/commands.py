@@ -204,6 +204,27 @@ class Snapshot(Command):
     channel: Annotated[str, Field(min_length=1, max_length=1200)]
 
 
+class ReadTree(OnShot):
+    """What a shot's tree declares, read now: nothing is built, kept or changed.
+
+    Shot -1 is the model, 0 the current shot where the site has one.
+    """
+
+    verb: Literal["tree"] = "tree"
+
+
+class CurrentShot(Command):
+    """The experiment's current shot number as the site keeps it (MDSplus), set where asked for.
+
+    `set_to` writes it, `increment` writes the next one; with neither it is only read.
+    """
+
+    verb: Literal["current"] = "current"
+    tree: TreeName
+    set_to: Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)] | None = None
+    increment: bool = False
+
+
 class Shots(Command):
     """The shots that are known."""
 
@@ -241,12 +262,25 @@ AnyCommand = (
     | Logs
     | Check
     | Snapshot
+    | ReadTree
+    | CurrentShot
     | Shots
     | Quit
 )
 
 READING: Final[frozenset[str]] = frozenset(
-    ("status", "servers", "actions", "print_pending", "show", "logs", "snapshot", "shots", "wait")
+    (
+        "status",
+        "servers",
+        "actions",
+        "print_pending",
+        "show",
+        "logs",
+        "snapshot",
+        "tree",
+        "shots",
+        "wait",
+    )
 )
 """The verbs that change nothing (`check` without reset neither, but it may)."""
 

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from shotline.common.model import Model
 from shotline.common.records import Counts, Record, RunKind, RunOutcome, Transition
+from shotline.trees.tree import ActionNode
 
 
 class ActionView(Model):
@@ -170,6 +171,34 @@ class CheckResult(Model):
     failures: tuple[ActionView, ...]
 
 
+class TreeProblem(Model):
+    """Something to look at in a tree; `path` is empty where it concerns no single action."""
+
+    severity: Literal["error", "warning"]
+    path: str
+    text: str
+
+
+class TreeResult(Model):
+    """Answer to `tree`: what the tree declares, and what is wrong or odd about it."""
+
+    kind: Literal["tree"] = "tree"
+    tree: str
+    shot: int
+    phases: tuple[str, ...]  # the site's in their order, then those that only actions name
+    actions: tuple[ActionNode, ...]  # in the tree's order
+    never: dict[str, str] = {}  # path → why it is never dispatched
+    problems: tuple[TreeProblem, ...] = ()
+
+
+class CurrentResult(Model):
+    """Answer to `current`."""
+
+    kind: Literal["current"] = "current"
+    tree: str
+    shot: int
+
+
 class ShotsResult(Model):
     """Answer to `shots`."""
 
@@ -198,6 +227,8 @@ AnyResult = (
     | StoryResult
     | LogsResult
     | CheckResult
+    | TreeResult
+    | CurrentResult
     | ShotsResult
     | SnapshotResult
 )

@@ -19,6 +19,7 @@ from shotline.dispatcher.pulses import Pulses
 from shotline.dispatcher.queries import Queries
 from shotline.dispatcher.runs import Runs
 from shotline.dispatcher.table import LookupFailed
+from shotline.dispatcher.tree_queries import Trees
 from shotline.trees.options import DispatchOptions
 
 
@@ -39,6 +40,7 @@ class Commands:
         self.orders = Orders(self.office)
         self.queries = Queries(self.office)
         self._pulses = Pulses(self.office, options_of)
+        self._trees = Trees(self.office, options_of)
         self.desk.rebuild = self._result_again
 
     def handle(self, asked: Asked, command: c.AnyCommand) -> Answer | None:
@@ -54,6 +56,10 @@ class Commands:
                 return self._pulses.create_pulse(asked, command)
             case c.BuildTables():
                 return self._pulses.build_tables(asked, command)
+            case c.ReadTree():
+                return self._trees.read(asked, command)
+            case c.CurrentShot():
+                return self._trees.current(asked, command)
             case c.DoPhase() | c.DoSequence():
                 return self.runs.do_run(asked, command)
             case c.DispatchAction():

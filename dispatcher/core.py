@@ -28,6 +28,7 @@ class Settings:
     host: str = ""
     pid: int = 0
     experiments: frozenset[str] = frozenset()
+    server_classes: frozenset[str] = frozenset()  # of the servers that the configuration names
     heartbeat_s: float = 1.0
     missed_beats: int = 3  # after so many the broker counts as away
     server_grace_s: float = 5.0

@@ -88,7 +88,22 @@ class WriteStatusJob:
     code: int
 
 
-TreeJob = CreatePulseJob | ReadTableJob | ReadNodeJob | RaiseEventJob | WriteStatusJob
+@dataclass(frozen=True, slots=True)
+class CurrentShotJob:
+    """Read the experiment's current shot number; write it first where `set_to` is given.
+
+    `increment`: write the next one.
+    """
+
+    job: int
+    key: ShotKey
+    set_to: int | None
+    increment: bool
+
+
+TreeJob = (
+    CreatePulseJob | ReadTableJob | ReadNodeJob | RaiseEventJob | WriteStatusJob | CurrentShotJob
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +159,7 @@ Effect = (
     | ReadNodeJob
     | RaiseEventJob
     | WriteStatusJob
+    | CurrentShotJob
     | ReadShot
     | ReadOutput
     | ForgetShots
@@ -212,6 +228,7 @@ class TreeDone:
     phases: tuple[Phase, ...] = ()
     options: DispatchOptions | None = None  # as the tree itself declares them
     warnings: tuple[str, ...] = ()
+    current: int | None = None  # shot number
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def _unusable(table: Table) -> Iterator[TableProblem]:
             yield TableProblem(Severity.WARNING, node.path, f"is off, and unusable: {hidden}")
         if declared and node.phase and node.phase not in declared:
             text = f"phase {node.phase} is none of the site's: {', '.join(sorted(declared))}"
-            yield TableProblem(Severity.WARNING, node.path, text)
+            yield TableProblem(Severity.ERROR, node.path, text)
 
 
 def _references(table: Table) -> Iterator[TableProblem]:

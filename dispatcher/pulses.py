@@ -10,7 +10,9 @@ from shotline.dispatcher.effects import CreatePulseJob, ForgetShots, ReadTableJo
 from shotline.dispatcher.office import Done, Office
 from shotline.dispatcher.problems import find_problems
 from shotline.dispatcher.shots import Shot
+from shotline.dispatcher.table import Table
 from shotline.trees.options import DispatchOptions
+from shotline.trees.tree import TreeError
 
 
 class Pulses:
@@ -71,6 +73,10 @@ class Pulses:
             self._office.building.pop(key, None)
             if done.error:
                 return Answer(Outcome.FAILED, f"{key}: its tables were not built: {done.error}")
+            try:
+                Table.build(done.nodes, done.phases, DispatchOptions())
+            except TreeError as error:
+                return Answer(Outcome.FAILED, f"{key}: its tables were not built: {error}")
             return self._office.on_loaded(
                 asked, key, lambda: self._built(key, done, reset=command.reset)
             )

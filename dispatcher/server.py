@@ -28,6 +28,7 @@ from shotline.dispatcher.core import Settings
 from shotline.dispatcher.effects import (
     BrokerGone,
     CreatePulseJob,
+    CurrentShotJob,
     Effect,
     Exit,
     ForgetShots,
@@ -115,6 +116,10 @@ class DispatcherServer:
             self._dealer.close()
             self._context.term()
 
+    def _expected_servers(self) -> tuple[str, ...]:
+        """Return the servers, as CLASS:ID, that the configuration expects beside `up`'s."""
+        return self._config.monitor.expected_servers or ()
+
     def _load(self) -> None:
         loaded = self._load_when_redis_is_there()
         term = loaded.term
@@ -132,6 +137,10 @@ class DispatcherServer:
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 experiments=frozenset(experiments),
+                server_classes=frozenset(
+                    [server.server_class for server in self._config.up.servers]
+                    + [name.partition(":")[0] for name in self._expected_servers()]
+                ),
                 heartbeat_s=broker.heartbeat_s,
                 server_grace_s=section.server_grace_s,
                 server_lost_s=broker.server_lost_s,
@@ -316,6 +325,7 @@ class DispatcherServer:
                 | ReadNodeJob()
                 | RaiseEventJob()
                 | WriteStatusJob()
+                | CurrentShotJob()
             ):
                 self._trees.do(effect)
             case ReadShot():

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from shotline.common.service import Service
 from shotline.dispatcher.effects import (
     CreatePulseJob,
+    CurrentShotJob,
     RaiseEventJob,
     ReadNodeJob,
     ReadTableJob,
@@ -162,6 +163,7 @@ class TreeHost:
                 phases=answer.phases,
                 options=answer.options,
                 warnings=answer.warnings,
+                current=answer.current,
             )
         )
 
@@ -204,6 +206,14 @@ def _request(job: TreeJob) -> TreeRequest:
             return TreeRequest(job=job.job, action="read_node", shot=shot, path=job.path)
         case RaiseEventJob():
             return TreeRequest(job=job.job, action="raise_event", shot=shot, event=job.event)
+        case CurrentShotJob():
+            return TreeRequest(
+                job=job.job,
+                action="current_shot",
+                shot=shot,
+                set_to=job.set_to,
+                increment=job.increment,
+            )
         case WriteStatusJob():
             return TreeRequest(
                 job=job.job, action="write_status", shot=shot, path=job.path, code=job.code

@@ -18,6 +18,7 @@ from shotline.trees.source import Source
 from shotline.trees.tree import (
     ActionNode,
     DeclaresOptions,
+    KeepsCurrentShot,
     Phase,
     PulseExists,
     Tree,
@@ -30,12 +31,16 @@ class TreeRequest(Model):
     """One job."""
 
     job: int
-    action: Literal["create_pulse", "read_table", "read_node", "raise_event", "write_status"]
+    action: Literal[
+        "create_pulse", "read_table", "read_node", "raise_event", "write_status", "current_shot"
+    ]
     shot: int
     replace: bool = False
     path: str = ""
     event: str = ""
     code: int = 0
+    set_to: int | None = None
+    increment: bool = False
 
 
 class TreeAnswer(Model):
@@ -48,6 +53,7 @@ class TreeAnswer(Model):
     phases: tuple[Phase, ...] = ()
     options: DispatchOptions | None = None
     warnings: tuple[str, ...] = ()
+    current: int | None = None
 
 
 def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
@@ -74,6 +80,8 @@ def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
                 if not isinstance(tree, WritesStatus):
                     raise TreeError("its nodes keep no status: switch `write_status` off")
                 tree.write_status(shot, request.path, request.code)
+            case "current_shot":
+                return TreeAnswer(job=job, current=_current_shot(tree, request))
     except PulseExists as error:
         return TreeAnswer(job=job, exists=True, error=str(error))
     except TreeError as error:
@@ -81,6 +89,16 @@ def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
     except Exception as error:  # noqa: BLE001  a library's own: the operator must see it
         return TreeAnswer(job=job, error=f"{type(error).__name__}: {error}")
     return TreeAnswer(job=job)
+
+
+def _current_shot(tree: Tree, request: TreeRequest) -> int:
+    if not isinstance(tree, KeepsCurrentShot):
+        raise TreeError("its site keeps no current shot number")
+    if request.increment:
+        tree.set_current_shot(tree.current_shot() + 1)
+    elif request.set_to is not None:
+        tree.set_current_shot(request.set_to)
+    return tree.current_shot()
 
 
 def main(name: str, source: str, jobs: int, answers: int) -> None:

@@ -96,6 +96,19 @@ class MdsipTree:
             text = self._connection.status_text(status)
             raise MdsplusFailure(status, f"event {event} was not raised: {text}")
 
+    def current_shot(self) -> int:
+        """Return the site's current shot number, as the server has it."""
+        return self._connection.number("current_shot($)", self.tree)
+
+    def set_current_shot(self, shot: int) -> None:
+        """Make this the site's current shot."""
+        status = self._connection.number("TreeSetCurrentShot($,$)", self.tree, shot)
+        if not status & 1:
+            text = self._connection.status_text(status)
+            raise MdsplusFailure(
+                status, f"the current shot of {self.tree} was not set to {shot}: {text}"
+            )
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

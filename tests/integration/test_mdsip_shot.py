@@ -1,5 +1,8 @@
 """The recorded TEST tree as a shot: real daemons, and an mdsip server as slow as the real tasks."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from shotline.client.errors import RunAborted
 from shotline.client.report import Report
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.views import ActionView, StatusResult
+from shotline.trees.mdsip import MdsipConnection
 
 TREE, SHOT = "TEST", 1
 Ending = tuple[ActionState, Status | None, Cause | None]
@@ -164,6 +168,41 @@ def test_a_url_is_cleared_after_its_line_broke(tmp_path: Path) -> None:
             assert "is free for any shot" in answer.message
             assert endings(shotline.wait(TREE, 7, 1)) == INIT
             stack.wait_until(lambda status: not bound(status))
+
+
+def test_the_recorded_tree_is_shown_and_checked(server: ReplayServer, tmp_path: Path) -> None:
+    experiment = {"source": {"kind": "mdsip", "url": server.url}}
+    stack = Stack(tmp_path, ("SRV_A:1",), {TREE: experiment})
+    with stack, stack.supervisor() as shotline:
+        result = shotline.tree(TREE, SHOT)
+        assert {node.name for node in result.actions} == {*INIT, *STORE}
+        assert [(problem.severity, problem.text) for problem in result.problems] == [
+            ("error", "server class SRV_B has no server, neither configured nor registered"),
+            ("warning", "its condition refers to \\TEST::TOP:OFF_ACTION, which is off"),
+        ]
+        assert shotline.status().shots == ()
+
+        code, shown = command_line(stack, "tree", "TEST/1")
+        assert code == 0
+        assert "when not FAIL" in shown
+        code, shown = command_line(stack, "tree", "TEST", "1", "--check", "--json")
+        assert code == 2
+        assert len(json.loads(shown)["result"]["actions"]) == len(INIT) + len(STORE)
+
+        assert shotline.current(TREE).shot == 7
+        other = MdsipConnection(
+            server.url, connect_timeout_s=60, answer_timeout_s=60, keep_alive_s=15
+        )
+        other.open_tree(TREE, -1)  # the recording has the next request with this tree on top
+        assert shotline.current(TREE, 7).shot == 7
+        other.close()
+
+
+def command_line(stack: Stack, *words: str) -> tuple[int, str]:
+    broker = stack.config.broker.clients
+    command = [sys.executable, "-m", "shotline.client.cli", "--broker", broker, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout
 
 
 def bound(status: StatusResult) -> list[str]:

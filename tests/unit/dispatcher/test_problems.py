@@ -75,7 +75,7 @@ def test_names_that_differ_only_by_case_are_named() -> None:
 
 def test_a_phase_that_the_site_does_not_know_is_named() -> None:
     assert texts(action("A", phase="INTI"), phases=("INIT", "STORE")) == [
-        (Severity.WARNING, "A", "phase INTI is none of the site's: INIT, STORE")
+        (Severity.ERROR, "A", "phase INTI is none of the site's: INIT, STORE")
     ]
 
 

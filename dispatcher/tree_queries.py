@@ -1,0 +1,109 @@
+"""The commands that ask a tree itself: what it declares, and the site's current shot. Pure.
+
+Nothing is built or journalled; the tree worker answers.
+"""
+
+from collections.abc import Callable, Iterator
+
+from shotline.common import commands as c
+from shotline.common.messages import Outcome
+from shotline.common.records import ShotKey
+from shotline.common.views import CurrentResult, TreeProblem, TreeResult
+from shotline.dispatcher.desk import Answer, Asked, Refused
+from shotline.dispatcher.effects import CurrentShotJob, ReadTableJob, TreeDone
+from shotline.dispatcher.office import Done, Office
+from shotline.dispatcher.problems import Severity, TableProblem, find_problems
+from shotline.dispatcher.table import Table
+from shotline.trees.options import DispatchOptions
+from shotline.trees.tree import TreeError
+
+
+class Trees:
+    """Asks trees; shots in memory are neither needed nor changed."""
+
+    def __init__(self, office: Office, options_of: Callable[[str], DispatchOptions | None]) -> None:
+        self._office = office
+        self._core = office.core
+        self._options_of = options_of
+
+    def read(self, asked: Asked, command: c.ReadTree) -> Answer | None:
+        """Read a shot's tree and say what is wrong or odd about it."""
+        key = self._key(command)
+        self._office.choice.known_tree(key.tree)
+
+        def done(done: Done) -> Answer:
+            assert isinstance(done, TreeDone)
+            if done.error:
+                return Answer(Outcome.FAILED, f"{key} cannot be read: {done.error}")
+            options = self._options_of(key.tree) or done.options or DispatchOptions()
+            try:
+                table = Table.build(done.nodes, done.phases, options)
+            except TreeError as error:
+                return Answer(Outcome.FAILED, f"{key} cannot be dispatched: {error}")
+            return Answer(Outcome.OK, "", self._result(key, table), done.warnings)
+
+        self._core.after(ReadTableJob(self._office.later(asked, done), key))
+        return None
+
+    def current(self, asked: Asked, command: c.CurrentShot) -> Answer | None:
+        """Read, set or raise the site's current shot number."""
+        self._office.choice.known_tree(command.tree)
+        if command.increment and command.set_to is not None:
+            raise Refused("set the current shot or increment it, not both")
+
+        def done(done: Done) -> Answer:
+            assert isinstance(done, TreeDone)
+            if done.error or done.current is None:
+                return Answer(Outcome.FAILED, f"{command.tree}: current shot: {done.error}")
+            result = CurrentResult(tree=command.tree, shot=done.current)
+            is_now = "is now" if command.increment or command.set_to is not None else "is"
+            text = f"the current shot of {command.tree} {is_now} {done.current}"
+            return Answer(Outcome.OK, text, result)
+
+        job = self._office.later(asked, done)
+        key = ShotKey(command.tree, 0)
+        self._core.after(CurrentShotJob(job, key, command.set_to, command.increment))
+        return None
+
+    def _key(self, command: c.ReadTree) -> ShotKey:
+        if command.tree is not None and command.shot is not None:
+            return ShotKey(command.tree, command.shot)  # the model and the current shot, too
+        return self._office.choice.key(command)
+
+    def _result(self, key: ShotKey, table: Table) -> TreeResult:
+        problems = [*self._unserved(table), *find_problems(table)]
+        # Errors first, in the order in which they were found.
+        problems.sort(key=lambda problem: problem.severity is not Severity.ERROR)
+        return TreeResult(
+            tree=key.tree,
+            shot=key.shot,
+            phases=table.phases,
+            actions=table.actions,
+            never={
+                node.path: table.initial(node.path).reason
+                for node in table.actions
+                if table.initial(node.path).cause is not None
+            },
+            problems=tuple(
+                TreeProblem(severity=severity.value, path=path, text=text)
+                for severity, path, text in problems
+            ),
+        )
+
+    def _unserved(self, table: Table) -> Iterator[TableProblem]:
+        """Yield the classes that no server serves, neither a configured nor a present one."""
+        servers = self._core.fleet.servers.values()
+        here = {server.register.server_class for server in servers if not server.is_lost}
+        served = here | self._core.settings.server_classes
+        wanted = {
+            node.server_class
+            for node in table.actions
+            if node.server_class and table.initial(node.path).cause is None
+        }
+        if not served and wanted:
+            text = "no server is configured or registered: nobody knows whether classes are served"
+            yield TableProblem(Severity.WARNING, "", text)
+            return
+        for name in sorted(wanted - served):
+            text = f"server class {name} has no server, neither configured nor registered"
+            yield TableProblem(Severity.ERROR, "", text)

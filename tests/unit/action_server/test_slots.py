@@ -614,3 +614,35 @@ def test_started_is_told_again_after_a_new_registration() -> None:
     world.answer()
     world.advance(0.1)
     assert [one.attempt for one in world.sent if isinstance(one, Started)] == [attempt] * 2
+
+
+def test_short_tasks_that_ran_side_by_side_report_together() -> None:
+    world = started(slots=3)
+    attempts = [world.dispatch() for _ in range(3)]
+    world.advance(0.001)
+    before = len(world.sent)
+    world.end_task(0)
+    world.end_task(1)
+    assert kinds(world.sent[before:]) == []
+    world.end_task(2)
+    assert [one.attempt for one in world.sent[before:] if isinstance(one, Finished)] == attempts
+
+
+def test_a_result_waits_only_a_moment_for_those_of_other_tasks() -> None:
+    world = started(slots=2)
+    first, _ = world.dispatch(), world.dispatch()
+    world.advance(0.001)
+    before = len(world.sent)
+    world.end_task(0)
+    assert kinds(world.sent[before:]) == []
+    world.advance(Settings().report_hold_s)
+    assert [one.attempt for one in world.sent[before:] if isinstance(one, Finished)] == [first]
+
+
+def test_a_result_does_not_wait_for_a_long_task() -> None:
+    world = started(slots=2)
+    _, second = world.dispatch(), world.dispatch()
+    world.advance(0.1)
+    before = len(world.sent)
+    world.end_task(1)
+    assert [one.attempt for one in world.sent[before:] if isinstance(one, Finished)] == [second]

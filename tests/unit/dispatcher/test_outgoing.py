@@ -1,0 +1,122 @@
+"""What leaves at once, what is gathered, and that nothing overtakes on its way to one target."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from shotline.common.actions import AttemptId
+from shotline.common.codec import PUBLISH, decode
+from shotline.common.messages import (
+    Answered,
+    Dispatch,
+    Event,
+    OutputStored,
+    Problem,
+    Verdict,
+)
+from shotline.dispatcher.effects import Publish, ToPeer
+from shotline.dispatcher.outgoing import EVENTS_MAX, GATHER_S, MESSAGES_MAX, Outgoing
+
+A, B = b"SRV_A:1/x", b"SRV_B:1/y"
+
+
+class Link:
+    def __init__(self) -> None:
+        self.sent: list[list[bytes]] = []
+        self.lost: list[bytes] = []
+        self.is_up = True
+        self.outgoing = Outgoing(self._send, lambda target, _frames: self.lost.append(target))
+
+    def _send(self, frames: Sequence[bytes]) -> bool:
+        if self.is_up:
+            self.sent.append(list(frames))
+        return self.is_up
+
+    def kinds(self) -> list[tuple[bytes, list[str]]]:
+        return [(first, [one.KIND for one in decode(rest)]) for first, *rest in self.sent]
+
+
+def attempt(number: int = 1) -> AttemptId:
+    return AttemptId("TEST", 1, r"\TOP:A", number)
+
+
+def answered(number: int = 1) -> Answered:
+    return Answered(attempt=attempt(number), verdict=Verdict.STORED)
+
+
+def dispatch() -> Dispatch:
+    return Dispatch(term=1, epoch=1, number=1, attempt=attempt(2), task=b"{}", timeout_s=None)
+
+
+def event(number: int) -> Publish:
+    return Publish(Event(channel="shot/TEST/1", term=1, seq=number, at=0.0, payload=b"{}"))
+
+
+@pytest.fixture
+def link() -> Link:
+    return Link()
+
+
+def test_what_somebody_waits_for_leaves_at_once(link: Link) -> None:
+    link.outgoing.to_peer(ToPeer(A, (dispatch(),)))
+    link.outgoing.to_peer(ToPeer(B, (Problem(text="no"),)))
+    link.outgoing.flush(10.0)
+    assert link.kinds() == [(A, ["dispatch"]), (B, ["problem"])]
+    assert link.outgoing.wake_at() is None
+
+
+def test_answers_are_gathered_for_a_moment(link: Link) -> None:
+    link.outgoing.to_peer(ToPeer(A, (answered(1),)))
+    link.outgoing.flush(10.0)
+    link.outgoing.to_peer(ToPeer(A, (answered(2), OutputStored(attempt=attempt(), through=3))))
+    link.outgoing.flush(10.001)
+    assert link.sent == []
+    assert link.outgoing.wake_at() == 10.0 + GATHER_S
+    link.outgoing.flush(10.0 + GATHER_S)
+    assert link.kinds() == [(A, ["answered", "answered", "output_stored"])]
+    assert link.outgoing.wake_at() is None
+
+
+def test_what_waits_goes_with_what_does_not_and_before_it(link: Link) -> None:
+    link.outgoing.to_peer(ToPeer(A, (answered(),)))
+    link.outgoing.flush(10.0)
+    link.outgoing.to_peer(ToPeer(A, (dispatch(),)))
+    link.outgoing.to_peer(ToPeer(A, (answered(2),)))
+    link.outgoing.flush(10.001)
+    assert link.kinds() == [(A, ["answered", "dispatch", "answered"])]
+
+
+def test_events_are_gathered_in_their_order(link: Link) -> None:
+    for number in (1, 2, 3):
+        link.outgoing.publish(event(number))
+        link.outgoing.flush(10.0)
+    assert link.sent == []
+    link.outgoing.flush(10.0 + GATHER_S)
+    [frames] = link.sent
+    assert frames[0] == PUBLISH
+    told = [decode([b"event", body])[0] for body in frames[2::2]]
+    assert [one.seq for one in told if isinstance(one, Event)] == [1, 2, 3]
+
+
+def test_a_crowd_of_events_does_not_wait(link: Link) -> None:
+    for number in range(EVENTS_MAX + 1):
+        link.outgoing.publish(event(number))
+    link.outgoing.flush(10.0)
+    assert len(link.sent) == 1
+
+
+def test_a_crowd_of_answers_does_not_wait(link: Link) -> None:
+    for number in range(MESSAGES_MAX + 1):
+        link.outgoing.to_peer(ToPeer(A, (answered(number),)))
+    link.outgoing.flush(10.0)
+    assert [len(kinds) for _, kinds in link.kinds()] == [MESSAGES_MAX + 1]
+
+
+def test_what_cannot_leave_is_told(link: Link) -> None:
+    link.is_up = False
+    link.outgoing.to_peer(ToPeer(A, (dispatch(),)))
+    link.outgoing.to_peer(ToPeer(B, (answered(),)))
+    link.outgoing.flush(10.0)
+    assert link.lost == [A]
+    link.outgoing.flush_all()
+    assert link.lost == [A, B]

@@ -128,7 +128,7 @@ export class ActionTable extends HTMLElement {
     const { shot, system } = this.app;
     if (all > 0) return 'No action fits the filters.';
     if (!shot) return system.known ? 'There is no shot yet: create a pulse and build its table.' : 'Waiting for the monitor …';
-    if (shot.problem) return `${shot.name}: ${shot.problem}`;
+    if (shot.problem) return shot.problem.startsWith(shot.name) ? shot.problem : `${shot.name}: ${shot.problem}`;
     if (!shot.known) return `Waiting for ${shot.name} …`;
     return shot.rows.length > 0
       ? `No action belongs to ${shot.phase}.`

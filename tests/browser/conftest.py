@@ -1,0 +1,18 @@
+"""One Chromium for all tests of the page; a test fails when a script on its pages has failed."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.support.browser import Browser
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    yield chromium
+    assert chromium.close_all() == []

@@ -42,6 +42,8 @@ class Office:
         """Go on with the command that waits for this; one that nobody waits for is dropped."""
         found = self._continuations.pop(job, None)
         if found is None:
+            if done.error:  # nobody waits for it, as for a status that is written back
+                self.core.say("warning", done.error)
             return
         asked, go_on = found
         try:

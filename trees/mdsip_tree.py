@@ -109,6 +109,26 @@ class MdsipTree:
                 status, f"the current shot of {self.tree} was not set to {shot}: {text}"
             )
 
+    def write_status(self, shot: int, path: str, code: int) -> None:
+        """Write an action's status to its node, and look whether it is there.
+
+        `set node` says nothing when the node refuses its status, so it is read again.
+        """
+        connection = self._connection
+        self._close_other_than(shot)
+        connection.open_tree(self.tree, shot)
+        self._open_shot = shot
+        status = connection.number("tcl($,_o)", f"set node {path}/status={code}")
+        if not status & 1:
+            text = f"{connection.status_text(status)} {connection.text('_o')}".rstrip()
+            raise MdsplusFailure(status, f"the status of {path} was not written: {text}")
+        found = connection.number('getnci($,"STATUS")', path)
+        if found != code or connection.number("data($SHOT)") != shot:
+            raise TreeError(
+                f"the status of {path} in {self.tree}/{shot} is {found} after {code} was written "
+                f"through {connection.url}: the node refuses it, or another client opened a tree"
+            )
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

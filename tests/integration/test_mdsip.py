@@ -176,6 +176,70 @@ def test_the_model_is_no_pulse(server: ReplayServer, tree: MdsipTree, shot: int)
     assert server.requests == []
 
 
+class Answers:
+    """A connection with answers of the test's own: writing a status is not in the recording."""
+
+    url = "mds:8000"
+
+    def __init__(self, **answers: int) -> None:
+        self.answers = {"TCL": 1, **answers}
+        self.asked: list[tuple[object, ...]] = []
+
+    def number(self, expression: str, *arguments: object) -> int:
+        self.asked.append((expression, *arguments))
+        return next(value for key, value in self.answers.items() if key in expression.upper())
+
+    def open_tree(self, *tree: object) -> None:
+        self.asked.append(tree)
+
+    def status_text(self, status: int) -> str:
+        return f"status {status}"
+
+    def text(self, expression: str) -> str:
+        return f"text of {expression}"
+
+
+def writing(**answers: int) -> tuple[MdsipTree, Answers]:
+    tree, connection = MdsipTree("test", MdsipSource(url="mds:8000")), Answers(**answers)
+    tree._connection = connection  # type: ignore[assignment]
+    return tree, connection
+
+
+def test_a_status_is_written_to_its_node_and_read_again() -> None:
+    tree, connection = writing(GETNCI=65545, **{"DATA($SHOT)": 1})
+    tree.write_status(1, "\\TEST::TOP:INIT_A", 65545)
+    assert connection.asked[:3] == [
+        ("TEST", 1),
+        ("tcl($,_o)", "set node \\TEST::TOP:INIT_A/status=65545"),
+        ('getnci($,"STATUS")', "\\TEST::TOP:INIT_A"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ({"GETNCI": 0, "DATA($SHOT)": 1}, "is 0 after 65545 was written"),
+        ({"GETNCI": 65545, "DATA($SHOT)": 2}, "another client opened a tree"),
+        ({"TCL": 2}, "was not written: status 2 text of _o"),
+    ],
+)
+def test_a_status_that_was_not_written_is_said(answers: dict[str, int], why: str) -> None:
+    tree, _ = writing(**answers)
+    with pytest.raises(TreeError, match=why):
+        tree.write_status(1, "\\TEST::TOP:INIT_A", 65545)
+
+
+def test_the_current_shot(server: ReplayServer, tree: MdsipTree) -> None:
+    assert tree.current_shot() == 7
+    other = MdsipConnection(server.url, connect_timeout_s=20, answer_timeout_s=20, keep_alive_s=15)
+    other.open_tree("TEST", -1)  # the recording has the next request with this tree on top
+    tree.set_current_shot(7)
+    other.close()
+    assert server.unrecorded == []
+    with pytest.raises(MdsplusFailure, match="Unknown"):
+        tree.set_current_shot(8)
+
+
 def test_events_carry_the_shot(server: ReplayServer, tree: MdsipTree) -> None:
     tree.raise_event("INIT_A_DONE", 258)
     assert server.requests == [("setevent($,$)", "INIT_A_DONE", b"\x02\x01\x00\x00")]

@@ -100,11 +100,14 @@ class BridgeServer:
 
     async def _tick(self, systemd: Systemd) -> None:
         await self._tried.wait()
-        systemd.send(f"READY=1\nSTATUS={self._status()}")
+        told = self._status()
+        systemd.send(f"READY=1\nSTATUS={told}")
         prune_at = time.monotonic()
         while True:
             systemd.keep_alive()
-            systemd.send(f"STATUS={self._status()}")
+            if (status := self._status()) != told:
+                told = status
+                systemd.send(f"STATUS={told}")
             self._owe_ends()
             if self._stream is not None and time.monotonic() >= prune_at:
                 prune_at = time.monotonic() + PRUNE_S

@@ -31,20 +31,28 @@ numbers = count(1)
 
 
 class World:
-    """The stack with its bridge, and the Redis server of the old programs."""
+    """The stack with its bridge, and the Redis server of the old programs.
 
-    def __init__(self, folder: Path, legacy: dict[str, object] | None = None) -> None:
+    `shared`: it is the one in which the dispatcher keeps its journal.
+    """
+
+    def __init__(
+        self, folder: Path, legacy: dict[str, object] | None = None, *, shared: bool = False
+    ) -> None:
         self.gate = folder / "gate"
         file = folder / "experiment.yaml"
         gate = f'"while [ ! -e {self.gate} ]; do sleep 0.05; done"'
         file.write_text(EXPERIMENT.replace("GATE", gate))
+        other = folder / "other.yaml"
+        other.write_text(file.read_text().replace("experiment: TEST", "experiment: OTHER"))
         self.old = RedisServer(folder / "old")
         self.old.start()
         self.stack = Stack(
             folder,
-            ("A:1", "B:1"),
-            {"TEST": file},
+            ("A:1", "B:1*2"),
+            {"TEST": file, "OTHER": other},
             {
+                "redis": {"url": self.old.url if shared else None},
                 "up": {"daemons": ["broker", "dispatcher", "legacy"]},
                 "legacy": {"redis_url": self.old.url, **(legacy or {})},
                 "dispatcher": {"server_grace_s": 0.5},
@@ -322,6 +330,35 @@ def test_servers_are_shown_and_commanded(world: World, old: OldPrograms) -> None
     )
     assert server.pid in (pid, None)
     old.poll_until("ACTION_SERVER_ACTIVE:A", lambda now: now.get("1") == "ON")
+
+
+def test_one_experiment_only_and_on_shotlines_own_redis(tmp_path: Path) -> None:
+    with (
+        World(tmp_path, {"trees": ["TEST"]}, shared=True) as world,
+        OldPrograms(world.old.url) as old,
+        world.stack.supervisor() as shotline,
+    ):
+        old.prepare(1)
+        shotline.create_pulse("OTHER", 1)
+        shotline.build_tables("OTHER", 1)
+        shotline.do_phase("Pulse", "OTHER", 1, wait=False)
+        old.command("do_phase:TEST:1:Pulse")
+        assert old.wait_for("DOING").startswith("DOING+TEST")
+        old.command("do_phase:OTHER:2:INIT")  # nobody's business here
+        old.redis.rpush("ACTION_SERVER_TODO:A", "OTHER+1+\\OTHER::TOP:KEEP+0+0+0")
+        old.to_servers("A", "DO")
+        old.dispatch(1, "A", f"{P}KEEP")
+        assert old.wait_for("DONE").startswith(f"DONE+TEST+1+A+1+{P}KEEP")
+        assert old.redis.llen("ACTION_SERVER_TODO:A") == 1
+        assert old.run("ABORT") == "END_PHASE+TEST+1+Pulse"
+        (other,) = shotline.actions("OTHER", 1).shots
+        assert other.runs[-1].state == "open"
+        world.gate.touch()
+        assert shotline.wait("OTHER", 1).run.outcome == "completed"
+        assert old.run("do_phase:TEST:1:STORE") == "END_PHASE+TEST+1+STORE"
+        assert not any("OTHER" in text for text in old.heard)
+        assert not [name for name in old.redis.scan_iter("ACTION_*") if "OTHER" in name]
+        assert shotline.status().journal == "ok"
 
 
 def test_a_server_that_dies_and_one_that_is_stopped_are_off(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""`make screenshots`: the five tabs, from a demo's shot as it goes on, as PNG files.
+
+    python -m tests.browser.screenshots docs/images
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page
+from tests.support.browser import Browser, address_of, live, shown
+from tests.support.monitor import with_monitor
+from tests.support.stack import Stack
+
+from shotline.common.config import packaged
+
+SERVERS = ("CONTROL:1*2", "HEATING:1*2", "DAQ:1", "DAQ:2", "DAQ:3")
+EXPECTED = ("CONTROL:1", "HEATING:1", "DAQ:1", "DAQ:2", "DAQ:3", "DAQ:4")
+PHASES = ("INIT", "PULSE", "STORE")
+SIZE = (1280, 800)
+SHOTS_BEFORE = 2  # so that usual durations are known
+
+
+def whole_shot(stack: Stack, shot: int) -> None:
+    """Run a whole shot of the demo; its camera fails by design."""
+    with stack.supervisor() as shotline:
+        shotline.create_pulse("DEMO", shot)
+        shotline.build_tables("DEMO", shot)
+        for phase in PHASES:
+            shotline.do_phase(phase, "DEMO", shot, check=False)
+
+
+def begun(stack: Stack, shot: int, phase: str) -> None:
+    """Begin a phase."""
+    with stack.supervisor() as shotline:
+        shotline.do_phase(phase, "DEMO", shot, wait=False)
+
+
+def take(page: Page, folder: Path, name: str) -> None:
+    """Write what the page shows to a file."""
+    page.screenshot(path=folder / f"{name}.png")
+
+
+def screenshots(folder: Path, work: Path) -> None:
+    """Write all of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    demo = Path(str(packaged("experiments/demo.yaml")))
+    settings = {"expected_servers": list(EXPECTED)}
+    with with_monitor(work, SERVERS, {"DEMO": demo}, settings) as stack, Browser() as browser:
+        for shot in range(1, SHOTS_BEFORE + 1):
+            whole_shot(stack, shot)
+        number = SHOTS_BEFORE + 1
+        with stack.supervisor() as shotline:
+            shotline.create_pulse("DEMO", number)
+            shotline.build_tables("DEMO", number)
+        page = browser.open(stack, "#/actions", browser.new_page(*SIZE))
+        begun(stack, number, "INIT")
+        failed = page.locator("#active .row.red, #all .row.red").first
+        shown(failed).to_be_visible()
+        take(page, folder, "actions")
+        page.goto(f"{address_of(stack)}/#/timeline")
+        live(page)
+        page.locator(".timeline-scroll").focus()
+        page.keyboard.press("n")
+        shown(page.locator("tab-timeline .run-left")).to_contain_text("left")
+        take(page, folder, "timeline")
+        shown(page.locator("tab-timeline .run-state")).to_have_text("completed")
+        begun(stack, number, "PULSE")
+        page.locator("a[data-tab=servers]").click()
+        shown(page.get_by_text("ACQUIRE").first).to_be_visible()
+        take(page, folder, "servers")
+        page.locator("a[data-tab=heartbeat]").click()
+        shown(page.locator("tab-heartbeat tbody tr")).to_have_count(len(EXPECTED))
+        take(page, folder, "heartbeat")
+        page.locator("a[data-tab=log]").click()
+        shown(page.locator(".log-line:not([hidden])").first).to_be_visible()
+        take(page, folder, "log")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        screenshots(Path(sys.argv[1]), Path(scratch))

@@ -1,6 +1,7 @@
 # Everything here needs Python >= 3.11 and make; the rest is installed into .venv.
 #
-#   make demo     set up, then run a whole shot of the demo experiment
+#   make demo     set up, then run a whole shot of the demo experiment; KEEP=1: stay, with a shot
+#                 every minute
 #   make test     everything that checks the project
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
@@ -27,7 +28,7 @@ BROWSER_TESTS := $(wildcard tests/browser)
 .DEFAULT_GOAL := demo
 
 demo: install
-	$(BIN)/shotline demo
+	$(BIN)/shotline demo $(if $(KEEP),--keep)
 
 test: check
 	$(PYTEST) -n 2 $(FAST_TESTS)

@@ -46,7 +46,7 @@ def up() -> None:
     show_default=True,
     help="Where its configuration, data and logs are.",
 )
-@click.option("--keep", is_flag=True, help="Leave the daemons running until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Stay until Ctrl-C, with a shot every minute.")
 def demo(folder: Path, keep: bool) -> None:  # noqa: FBT001
     """Run a whole shot of the demo experiment, on daemons of its own.
 

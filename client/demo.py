@@ -39,7 +39,8 @@ from shotline.common.views import ActionView, RunReport, ServersEvent, ServerVie
 
 TREE: Final = "DEMO"
 BY_DESIGN: Final = "CAMERA:ARM"  # fails, so that a failure can be seen
-SHOTS_KEPT: Final = 5
+SHOTS_KEPT: Final = 20
+SHOT_EVERY_S: Final = 60.0
 RECOVERY_LOOK_S: Final = 0.2
 LINES_OF_A_FAILURE: Final = 5
 
@@ -57,15 +58,23 @@ def run_demo(folder: Path, out: Console, *, keep: bool) -> bool:
     def tell(text: str) -> None:
         out.print(Text(text, style="dim"))
 
+    page = f"http://{config.monitor.address}:{config.monitor.port}/"
+
     with terminable(), started(daemons, tell), Supervisor(config.broker.clients) as shotline:
         wait_for_servers(shotline, config)
-        shot = next_shot(shotline)
-        reports = run_shot(shotline, shot, out)
-        good = summarise(shotline, shot, reports, out)
+        out.print(Text(f"The page: {page}", style="bold"))
+
+        def one_shot() -> tuple[int, bool]:
+            shot = next_shot(shotline)
+            reports = run_shot(shotline, shot, out)
+            return shot, summarise(shotline, shot, reports, out)
+
+        shot, good = one_shot()
         if keep:
             show_next(out, config_file, daemons, shot, keep=True)
-            out.print(Text("\nThe daemons stay until Ctrl-C.", style="bold"))
-            serve(daemons, tell)
+            text = f"\nThe daemons stay until Ctrl-C, with a shot every minute: {page}"
+            out.print(Text(text, style="bold"))
+            serve(daemons, tell, every_s=SHOT_EVERY_S, do=one_shot)
     if not keep:
         show_next(out, config_file, daemons, shot, keep=False)
     return good
@@ -76,7 +85,7 @@ def write_config(folder: Path) -> Path:
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     settings = yaml.safe_load(packaged("config.yaml").read_text(encoding="utf-8"))
-    clients, servers, events, redis = _free_ports(4)
+    clients, servers, events, redis, page = _free_ports(5)
     settings["data_folder"] = str(folder)
     settings["broker"] |= {
         "clients": f"tcp://127.0.0.1:{clients}",
@@ -84,8 +93,9 @@ def write_config(folder: Path) -> Path:
         "events": f"tcp://127.0.0.1:{events}",
     }
     settings["redis"]["port"] = redis
+    settings["monitor"]["port"] = page
     settings["journal"]["keep_shots"] = SHOTS_KEPT
-    settings["up"]["daemons"] = ["broker", "dispatcher"]
+    settings["up"]["daemons"] = ["broker", "dispatcher", "monitor"]
     source = settings["experiments"][TREE]["source"]
     source["file"] = str(packaged(source["file"]))
     file = folder / "config.yaml"

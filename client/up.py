@@ -1,6 +1,7 @@
 """`shotline up`: the daemons that the configuration names here, until somebody ends it."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -51,12 +52,28 @@ def started(daemons: Daemons, tell: Callable[[str], None]) -> Iterator[None]:
             daemons.stop(lambda name: tell(f"ended {name}"))
 
 
-def serve(daemons: Daemons, tell: Callable[[str], None]) -> bool:
+def serve(
+    daemons: Daemons,
+    tell: Callable[[str], None],
+    *,
+    every_s: float | None = None,
+    do: Callable[[], object] = lambda: None,
+) -> bool:
     """Stay until Ctrl-C or SIGTERM, or until no daemon is left; tell which end by themselves.
 
-    None is restarted: who does that is systemd. Return whether all were still there at the end.
+    None is restarted: who does that is systemd. Meanwhile `do` is done every `every_s`. Return
+    whether all daemons were still there at the end.
     """
     service = Service("up")
+    due = None if every_s is None else time.monotonic() + every_s
+
+    def do_again() -> None:
+        nonlocal due
+        do()
+        due = None if every_s is None else time.monotonic() + every_s
+
+    service.set_wake(lambda: due)
+    service.on_tick(do_again)
     known: set[Daemon] = {daemon for daemon in daemons.all if daemon.running}
     lost: list[Daemon] = [daemon for daemon in daemons.all if daemon not in known]
 

@@ -1,6 +1,6 @@
 """`make screenshots`: the five tabs, from a demo's shot as it goes on, as PNG files.
 
-    python -m tests.browser.screenshots docs/images
+python -m tests.browser.screenshots docs/images
 """
 
 import sys
@@ -17,7 +17,7 @@ from shotline.common.config import packaged
 SERVERS = ("CONTROL:1*2", "HEATING:1*2", "DAQ:1", "DAQ:2", "DAQ:3")
 EXPECTED = ("CONTROL:1", "HEATING:1", "DAQ:1", "DAQ:2", "DAQ:3", "DAQ:4")
 PHASES = ("INIT", "PULSE", "STORE")
-SIZE = (1280, 800)
+SIZE = (1440, 900)
 SHOTS_BEFORE = 2  # so that usual durations are known
 
 

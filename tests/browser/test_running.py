@@ -237,7 +237,7 @@ def test_servers_expected_but_absent_are_shown_and_the_sites_script_is_run(
     shown(absent).to_contain_text("OFF, expected")
     states = page.locator("tab-servers tbody tr td:first-child").all_inner_texts()
     assert [text.split()[-1] for text in states] == ["ON", "ON", "expected"]
-    absent.get_by_role("button", name="Start").click()
+    absent.get_by_role("button", name="Start", exact=True).click()
     shown(page.locator(".command-reply header")).to_contain_text("server_command.sh C START 7")
     shown(page.locator(".command-reply header")).to_contain_text("exit code 5")
     shown(page.locator(".command-reply pre")).to_have_text("site script: C START 7\n")
@@ -293,5 +293,3 @@ def test_whoever_may_only_look_can_press_nothing(
     ) == ["Logs"]
     page.locator("a[data-tab=servers]").click()
     shown(page.locator("tab-servers tbody button:enabled")).to_have_count(0)
-
-

@@ -158,5 +158,3 @@ def confirm(page: Page, title: str | re.Pattern[str]) -> None:
 def reply(page: Page, what: str) -> Locator:
     """Return the last answer to a command that is shown."""
     return page.locator("reply-list .reply").filter(has_text=what).last
-
-

@@ -189,7 +189,8 @@ export function remainingWords(shot) {
   if (!run || run.state === 'ended' || !estimate) return '';
   if (estimate.remaining_s === null || estimate.remaining_s === undefined) return 'time left unknown';
   const rough = (estimate.known ?? 1) < 0.999 ? 'at least ' : 'about ';
-  return `${rough}${duration(estimate.remaining_s)} left`;
+  const left = estimate.remaining_s;
+  return `${rough}${left < 10 ? `${left.toFixed(1)} s` : duration(Math.round(left)).replace('.0 s', ' s')} left`;
 }
 
 customElements.define('run-strip', RunStrip);

@@ -37,7 +37,12 @@ class World:
     """
 
     def __init__(
-        self, folder: Path, legacy: dict[str, object] | None = None, *, shared: bool = False
+        self,
+        folder: Path,
+        legacy: dict[str, object] | None = None,
+        *,
+        shared: bool = False,
+        keep_shots: int = 100,
     ) -> None:
         self.gate = folder / "gate"
         file = folder / "experiment.yaml"
@@ -53,6 +58,7 @@ class World:
             {"TEST": file, "OTHER": other},
             {
                 "redis": {"url": self.old.url if shared else None},
+                "journal": {"keep_shots": keep_shots},
                 "up": {"daemons": ["broker", "dispatcher", "legacy"]},
                 "legacy": {"redis_url": self.old.url, **(legacy or {})},
                 "dispatcher": {"server_grace_s": 0.5},
@@ -359,6 +365,21 @@ def test_one_experiment_only_and_on_shotlines_own_redis(tmp_path: Path) -> None:
         assert not any("OTHER" in text for text in old.heard)
         assert not [name for name in old.redis.scan_iter("ACTION_*") if "OTHER" in name]
         assert shotline.status().journal == "ok"
+
+
+def test_what_shotline_keeps_no_longer_is_removed_here_too(tmp_path: Path) -> None:
+    with World(tmp_path, keep_shots=1) as world, OldPrograms(world.old.url) as old:
+        old.redis.hset("ACTION_STATUS:TEST:77", f"{P}KEEP", "Success")  # of the old dispatcher
+        for shot in (1, 2):
+            old.prepare(shot)
+            old.run(f"do_phase:TEST:{shot}:STORE")
+        bridge = world.stack["legacy"]
+        bridge.stop()
+        world.stack.restart(bridge)
+        eventually(lambda: not [*old.redis.scan_iter("*:TEST:1*")])
+        assert not old.redis.hexists("SHOTLINE_BRIDGE:ANNOUNCED", "TEST:1")
+        assert old.poll("ACTION_STATUS:TEST:2")[f"{P}KEEP"] == "Success"
+        assert old.redis.exists("ACTION_LOG:TEST:2", "ACTION_STATUS:TEST:77") == 2
 
 
 def test_a_server_that_dies_and_one_that_is_stopped_are_off(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ schema: install
 
 bench: install
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.page
 
 install: $(STAMP)
 

@@ -67,7 +67,7 @@ def screenshots(folder: Path, work: Path) -> None:
         shown(page.locator("tab-timeline .run-state")).to_have_text("completed")
         begun(stack, number, "PULSE")
         page.locator("a[data-tab=servers]").click()
-        shown(page.get_by_text("ACQUIRE").first).to_be_visible()
+        shown(page.locator("tab-servers").get_by_text("ACQUIRE").first).to_be_visible()
         take(page, folder, "servers")
         page.locator("a[data-tab=heartbeat]").click()
         shown(page.locator("tab-heartbeat tbody tr")).to_have_count(len(EXPECTED))

@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 STATIC: Final = Path(__file__).resolve().parent / "static"
 BODY_BYTES_MAX: Final = 1024 * 1024
-PING_S: Final = 20.0
+PING_S: Final = 30.0
 TICK_MS: Final = 1000
 _PAGE_POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "

@@ -106,6 +106,8 @@ class Page:
     ) -> None:
         for socket in self.sockets:
             socket.close()
+        for socket in self.sockets:
+            await socket.rest()  # until the other side has closed, too
         self.client.close()
 
 
@@ -114,14 +116,20 @@ class Ws:
 
     def __init__(self, connection: WebSocketClientConnection) -> None:
         self.connection = connection
+        self._ended = False
 
     async def send(self, frame: str | Json) -> None:
         await self.connection.write_message(frame if isinstance(frame, str) else json.dumps(frame))
 
     async def next(self) -> Json | None:
         """Return the next frame, None when the connection was closed."""
+        if self._ended:
+            return None
         async with asyncio.timeout(DEADLINE_S):
             frame = await self.connection.read_message()
+        self._ended = frame is None
+        if self._ended:
+            self.connection.close()
         return None if frame is None else json.loads(frame)
 
     async def rest(self) -> list[Json]:

@@ -1,0 +1,92 @@
+"""Who may do what: Host, Origin, the page's token, the role."""
+
+import pytest
+
+from shotline.monitor.access import Access, Asked, Role
+
+ACCESS = Access(5580, ("shots.example", "proxy.example:8443"))
+PAGE = Asked(
+    host="127.0.0.1:5580",
+    origin="http://127.0.0.1:5580",
+    has_cookies=True,
+    cookie_token="secret",
+    header_token="secret",
+    content_type="application/json",
+)
+
+
+def changed(**fields: object) -> Asked:
+    values = {name: getattr(PAGE, name) for name in PAGE.__slots__} | fields
+    return Asked(**values)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "localhost:5580",
+        "127.0.0.1:5580",
+        "[::1]:5580",
+        "[::1]",
+        "192.168.1.7:5580",
+        "shots.example",
+        "SHOTS.example:5580",
+        "proxy.example:8443",
+    ],
+)
+def test_its_own_names(host: str) -> None:
+    assert ACCESS.refuses_reading(Asked(host)) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "evil.example", "evil.example:5580", "127.0.0.1.evil.example", "localhost.evil.example"],
+)
+def test_other_names_are_refused(host: str) -> None:
+    """A name of another site may point here; then its pages would be of the same origin."""
+    assert ACCESS.refuses_reading(Asked(host)) is not None
+    assert ACCESS.refuses_change(changed(host=host)) is not None
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "null", "", "file://", "http://127.0.0.1:5581", "127.0.0.1:5580"],
+)
+def test_other_origins_are_refused(origin: str) -> None:
+    assert ACCESS.refuses_reading(changed(origin=origin)) is not None
+    assert ACCESS.refuses_change(changed(origin=origin)) is not None
+
+
+def test_the_page_may_change() -> None:
+    assert ACCESS.refuses_change(PAGE) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"header_token": None},
+        {"header_token": "other"},
+        {"cookie_token": None},
+        {"header_token": "", "cookie_token": ""},
+        {"content_type": "text/plain"},
+        {"content_type": ""},
+    ],
+)
+def test_a_browser_without_the_token_may_not(wrong: dict[str, object]) -> None:
+    assert ACCESS.refuses_change(changed(**wrong)) is not None
+
+
+def test_a_program_needs_no_token() -> None:
+    program = Asked(host="localhost:5580", content_type="application/json; charset=utf-8")
+    assert ACCESS.refuses_change(program) is None
+
+
+def test_a_viewer_may_look_and_not_change() -> None:
+    viewer = Access(5580, role=Role.VIEWER)
+    assert viewer.refuses_reading(PAGE) is None
+    assert "viewer" in (viewer.refuses_change(PAGE) or "")
+
+
+def test_behind_a_proxy_with_tls() -> None:
+    asked = changed(host="shots.example", origin="https://shots.example")
+    assert ACCESS.refuses_change(asked) is None

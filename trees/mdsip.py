@@ -13,22 +13,13 @@ from typing import Final, cast
 import mdsthin
 from mdsthin.exceptions import EXCEPTION_MAP, MdsException
 
+from shotline.trees.tdi import MdsplusFailure, Scalar, TdiConnection
 from shotline.trees.tree import ConnectionLost, TreeError
 
 _UNKNOWN_STATUS: Final = re.compile(r"Unknown status: (-?\d+)")
 
-Scalar = int | float | str | bytes
 
-
-class MdsplusFailure(TreeError):
-    """MDSplus answered with a failure; `status` is its number, 0 when there is none."""
-
-    def __init__(self, status: int, text: str) -> None:
-        self.status = status
-        super().__init__(text)
-
-
-class MdsipConnection:
+class MdsipConnection(TdiConnection):
     """One connection, made when it is first needed and made again after it was lost.
 
     Not for use by several threads at once. `answer_timeout_s` None waits as long as it takes; a
@@ -92,51 +83,10 @@ class MdsipConnection:
                 f"the mdsip server at {self.url} gave an answer that cannot be read ({error!r})"
             ) from error
 
-    def number(self, expression: str, *arguments: Scalar) -> int:
-        """Return the value of an expression as a whole number."""
-        answer = self.ask(expression, *arguments)
-        if isinstance(answer, int | float):
-            return int(answer)
-        raise TreeError(f"{self.url} answered {answer!r} to {expression}, not a number")
-
-    def text(self, expression: str, *arguments: Scalar) -> str:
-        """Return the value of an expression as text, "" when it has none."""
-        answer = self.ask(expression, *arguments)
-        return answer.rstrip() if isinstance(answer, str) else ""
-
-    def several(self, expression: str) -> list[Scalar]:
-        """Return the value of an expression as a list, also when it is only one."""
-        answer = self.ask(expression)
-        if answer is None:
-            return []
-        return answer if isinstance(answer, list) else [answer]
-
-    def open_tree(self, tree: str, shot: int) -> None:
-        """Make (tree, shot) the server's current tree."""
-        status = self.number("TreeOpen($,$)", tree, shot)
-        if not status & 1:
-            raise MdsplusFailure(
-                status, f"cannot open {tree}/{shot} at {self.url}: {self.status_text(status)}"
-            )
-
-    def close_tree(self, tree: str, shot: int) -> None:
-        """Close (tree, shot) on the server; closing what is not open is no error."""
-        self.ask("TreeClose($,$)", tree, shot)
-
-    def status_text(self, status: int) -> str:
-        """Return a status as `%TDI-E-INVDTYDSC, …`: from mdsthin's list, else the server's."""
+    def known_status(self, status: int) -> str | None:
+        """Return a status in words from mdsthin's list, None when it does not have it."""
         known = EXCEPTION_MAP.get(status)
-        if known is not None:
-            return str(known())
-        with suppress(TreeError):
-            told = self.text("getmsg($)", status)
-            if told.startswith("%"):
-                return told
-        return f"MDSplus status {status}"
-
-    def content(self, expression: str) -> bytes:
-        """Return the value of an expression that yields bytes, such as SerializeOut."""
-        return bytes(int(byte) & 0xFF for byte in self.several(expression))
+        return str(known()) if known is not None else None
 
     def close(self) -> None:
         """Close the connection."""

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from shotline.common.actions import AttemptId
-from shotline.trees.mdsip import MdsipConnection, MdsplusFailure
+from shotline.trees.mdsip import MdsipConnection
+from shotline.trees.tdi import MdsplusFailure
 from shotline.trees.tree import ConnectionLost, MdsplusTask, Outcome, TreeError
 
 

@@ -21,10 +21,19 @@ def open_tree(
         return FileTree(tree, Path(source.file), pulses, on_event=on_event)
     if isinstance(source, MdsipSource):
         return _mdsip_tree(tree, source)
-    raise TreeError(
-        f"{tree.upper()} is configured for MDSplus on this machine, which this version cannot read "
-        "yet; use an mdsip server (kind: mdsip)"
-    )
+    return _native_tree(tree)
+
+
+def _native_tree(tree: str) -> Tree:
+    if importlib.util.find_spec("MDSplus") is None:
+        raise TreeError(
+            f"{tree.upper()} is configured for MDSplus on this machine, where `import MDSplus` "
+            "fails: set PYTHONPATH as for other MDSplus programs, or use an mdsip server "
+            "(kind: mdsip)"
+        )
+    from shotline.trees.mdsplus import NativeTree
+
+    return NativeTree(tree)
 
 
 def _mdsip_tree(tree: str, source: MdsipSource) -> Tree:

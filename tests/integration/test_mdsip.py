@@ -12,11 +12,12 @@ from tests.support.mdsip.replay import ReplayServer
 
 from shotline.common.actions import AttemptId
 from shotline.trees.condition import references
-from shotline.trees.mdsip import MdsipConnection, MdsplusFailure
+from shotline.trees.mdsip import MdsipConnection
 from shotline.trees.mdsip_execute import MdsipExecutor
 from shotline.trees.mdsip_tree import MdsipTree
 from shotline.trees.open_tree import open_tree
 from shotline.trees.source import MdsipSource
+from shotline.trees.tdi import MdsplusFailure
 from shotline.trees.tree import (
     ActionNode,
     ConditionWhen,

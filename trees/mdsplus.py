@@ -1,0 +1,90 @@
+"""MDSplus on this machine: the only file that imports it, and only when it is needed.
+
+Expressions are evaluated in this process, by the same words as over mdsip, so that both adapters
+read the same actions. A task runs here too, in a worker process that can be ended; its output is
+the worker's. Written after what was seen of MDSplus 7.145.2; not yet tried on an installation.
+"""
+
+from typing import Final, cast
+
+import MDSplus
+
+from shotline.common.actions import AttemptId
+from shotline.trees.tdi import MdsplusFailure, Scalar, TdiConnection
+from shotline.trees.tdi_tree import TdiTree
+from shotline.trees.tree import MdsplusTask, Outcome, TreeError
+
+_HERE: Final = "MDSplus on this machine"
+
+
+class NativeConnection(TdiConnection):
+    """Evaluates expressions in this process. To be used by one thread, as its open trees are."""
+
+    url = _HERE
+
+    def ask(self, expression: str, *arguments: Scalar) -> list[Scalar] | Scalar | None:
+        """Return the value of an expression. Raise MdsplusFailure when MDSplus refuses it."""
+        try:
+            answer = MDSplus.Data.execute(expression, *map(_argument, arguments))
+            return _plain(answer.data() if answer is not None else None)
+        except MDSplus.MDSplusException as error:
+            raise MdsplusFailure(int(error.status), str(error)) from None
+
+    def known_status(self, status: int) -> str | None:
+        """Return a status in words as MDSplus' own exceptions have it."""
+        text = str(MDSplus.mdsExceptions.statusToException(status))
+        return text if text.startswith("%") and "Unknown" not in text else None
+
+    def close(self) -> None:
+        """Leave the trees open: they end with the process."""
+
+
+class NativeTree(TdiTree):
+    """A tree of this machine's MDSplus; implements `Tree`."""
+
+    def __init__(self, tree: str) -> None:
+        super().__init__(tree, NativeConnection(), None)
+
+
+class MdsplusExecutor:
+    """Runs tasks in this process, one after the other."""
+
+    def __init__(self) -> None:
+        self._connection = NativeConnection()
+        self._open: tuple[str, int] | None = None
+
+    def execute(self, task: MdsplusTask, attempt: AttemptId) -> Outcome:
+        """Run the task to its end; a failure is raised by MDSplus, or comes back as even status."""
+        del task  # its text is for people; MDSplus reads the record itself
+        try:
+            self._open_tree(attempt.tree, attempt.shot)
+        except TreeError as error:
+            code = error.status if isinstance(error, MdsplusFailure) else None
+            return Outcome(ok=False, code=code, text=f"was not started: {error}")
+        try:
+            # By path, not by number: a wrong number would run another action.
+            status = self._connection.number("do_task(build_path($))", attempt.path)
+        except MdsplusFailure as error:
+            return Outcome(ok=False, code=error.status or None, text=str(error))
+        except TreeError as error:
+            return Outcome(ok=False, text=str(error))
+        return Outcome(ok=bool(status & 1), code=status, text=self._connection.status_text(status))
+
+    def _open_tree(self, tree: str, shot: int) -> None:
+        wanted = (tree, shot)
+        if self._open is not None and self._open != wanted:
+            self._connection.close_tree(*self._open)
+            self._open = None
+        self._connection.open_tree(tree, shot)
+        self._open = wanted
+
+
+def _argument(value: Scalar) -> object:
+    return MDSplus.Uint8Array(list(value)) if isinstance(value, bytes) else value
+
+
+def _plain(value: object) -> list[Scalar] | Scalar | None:
+    """Return what MDSplus gives, much of it numpy's, as plain values."""
+    if value is None or type(value) in (int, float, str, bytes):
+        return cast("Scalar | None", value)
+    return cast("list[Scalar] | Scalar", cast("memoryview", value).tolist())

@@ -1,0 +1,87 @@
+"""Asking MDSplus by TDI expressions: what both adapters share of it.
+
+How a question gets there, over mdsip or within this process, is the subclasses'. Both give the same
+plain values, and the same failures.
+"""
+
+from abc import ABC, abstractmethod
+from contextlib import suppress
+
+from shotline.trees.tree import TreeError
+
+Scalar = int | float | str | bytes
+
+
+class MdsplusFailure(TreeError):
+    """MDSplus answered with a failure; `status` is its number, 0 when there is none."""
+
+    def __init__(self, status: int, text: str) -> None:
+        self.status = status
+        super().__init__(text)
+
+
+class TdiConnection(ABC):
+    """Somebody who evaluates TDI expressions. `url` names it, for people."""
+
+    url: str
+
+    @abstractmethod
+    def ask(self, expression: str, *arguments: Scalar) -> list[Scalar] | Scalar | None:
+        """Return the value of an expression: a scalar, a list, or None for no value.
+
+        Raise MdsplusFailure when MDSplus refuses it, ConnectionLost when no answer came.
+        """
+
+    @abstractmethod
+    def known_status(self, status: int) -> str | None:
+        """Return a status in words from MDSplus' lists, None when they do not have it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close what is open."""
+
+    def number(self, expression: str, *arguments: Scalar) -> int:
+        """Return the value of an expression as a whole number."""
+        answer = self.ask(expression, *arguments)
+        if isinstance(answer, int | float):
+            return int(answer)
+        raise TreeError(f"{self.url} answered {answer!r} to {expression}, not a number")
+
+    def text(self, expression: str, *arguments: Scalar) -> str:
+        """Return the value of an expression as text, "" when it has none."""
+        answer = self.ask(expression, *arguments)
+        return answer.rstrip() if isinstance(answer, str) else ""
+
+    def several(self, expression: str) -> list[Scalar]:
+        """Return the value of an expression as a list, also when it is only one."""
+        answer = self.ask(expression)
+        if answer is None:
+            return []
+        return answer if isinstance(answer, list) else [answer]
+
+    def open_tree(self, tree: str, shot: int) -> None:
+        """Make (tree, shot) the server's current tree."""
+        status = self.number("TreeOpen($,$)", tree, shot)
+        if not status & 1:
+            raise MdsplusFailure(
+                status, f"cannot open {tree}/{shot} at {self.url}: {self.status_text(status)}"
+            )
+
+    def close_tree(self, tree: str, shot: int) -> None:
+        """Close (tree, shot) on the server; closing what is not open is no error."""
+        self.ask("TreeClose($,$)", tree, shot)
+
+    def status_text(self, status: int) -> str:
+        """Return a status as `%TDI-E-INVDTYDSC, …`: from our own list, else as MDSplus says it."""
+        known = self.known_status(status)
+        if known is not None:
+            return known
+        with suppress(TreeError):
+            told = self.text("getmsg($)", status)
+            if told.startswith("%"):
+                return told
+        return f"MDSplus status {status}"
+
+    def content(self, expression: str) -> bytes:
+        """Return the value of an expression that yields bytes, such as SerializeOut."""
+        return bytes(int(byte) & 0xFF for byte in self.several(expression))

@@ -1,0 +1,261 @@
+"""An MDSplus tree, asked by TDI expressions: reads its tables, makes its pulses, raises its events.
+
+What the records mean is `mdsplus_records`'s. Reading never evaluates a task.
+
+The open trees of an mdsip server are common to all its connections: another client may put its own
+tree on top at any moment. So reading checks at its end that its tree was the current one.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from shotline.trees.mdsplus_records import NodeFacts, action_node, unreadable_node
+from shotline.trees.mdsplus_terms import UndecodableRecord, decode_term
+from shotline.trees.tdi import MdsplusFailure, Scalar, TdiConnection
+from shotline.trees.tree import ActionNode, Phase, PulseExists, TreeError
+
+MODEL_SHOT: Final = -1
+_READ_ATTEMPTS: Final = 3
+_NO_NODE: Final = 265388144  # TreeNNF
+
+ResultT = TypeVar("ResultT")
+
+
+class TdiTree:
+    """A tree behind a connection; implements `Tree`, `KeepsCurrentShot` and `WritesStatus`.
+
+    `tasks_url`: mdsip server that runs the tasks; None: they run in the workers' own processes.
+    """
+
+    def __init__(self, tree: str, connection: TdiConnection, tasks_url: str | None) -> None:
+        self.tree = tree.upper()
+        self._tasks_url = tasks_url
+        self._connection = connection
+        self._open_shot: int | None = None
+
+    def actions(self, shot: int) -> Sequence[ActionNode]:
+        """Return all ACTION nodes in the order in which the tree lists them."""
+
+        def read(lookup: _Lookup) -> Sequence[ActionNode]:
+            return [self._node(facts, lookup) for facts in lookup.facts]
+
+        return self._reading(shot, read)
+
+    def action(self, shot: int, path: str) -> ActionNode:
+        """Read one node again, by its full or short path."""
+        wanted = path.upper()
+
+        def read(lookup: _Lookup) -> ActionNode:
+            for facts in lookup.facts:
+                if wanted in (facts.path.upper(), facts.name.upper()):
+                    return self._node(facts, lookup)
+            raise TreeError(f"{self.tree}/{shot} has no action {path}")
+
+        return self._reading(shot, read)
+
+    def phases(self, shot: int) -> Sequence[Phase]:
+        """Return the site's phase table, by number; it is the same for all shots."""
+        del shot
+        cells = [str(cell).strip() for cell in self._connection.several("phase_table()")]
+        pairs = zip(cells[::2], cells[1::2], strict=False)
+        phases = [
+            Phase(name=name, number=int(number)) for name, number in pairs if number.isdigit()
+        ]
+        return sorted(phases, key=lambda phase: phase.number)
+
+    def create_pulse(self, shot: int, *, replace: bool) -> None:
+        """Make the pulse from the model, on the server."""
+        if shot < 1:
+            raise TreeError(f"{shot} is not a shot number; pulses have numbers from 1")
+        if not replace and self._exists(shot):
+            raise PulseExists(f"{self.tree}/{shot} exists already; --replace makes it again")
+        connection = self._connection
+        connection.open_tree(self.tree, MODEL_SHOT)
+        try:
+            status = connection.number(f'tcl("create pulse {shot}",_o)')
+            said = connection.text("_o")
+            if not status & 1:
+                raise MdsplusFailure(
+                    status,
+                    f"the server at {connection.url} cannot create {self.tree}/{shot}: "
+                    f"{connection.status_text(status)} {said}".rstrip(),
+                )
+        finally:
+            with suppress(TreeError):
+                connection.close_tree(self.tree, MODEL_SHOT)
+
+    def raise_event(self, event: str, shot: int) -> None:
+        """Raise an MDSplus event on the server; its data are the shot as 4 little-endian bytes."""
+        data = (shot & 0xFFFFFFFF).to_bytes(4, "little")
+        status = self._connection.number("setevent($,$)", event, data)
+        if not status & 1:
+            text = self._connection.status_text(status)
+            raise MdsplusFailure(status, f"event {event} was not raised: {text}")
+
+    def current_shot(self) -> int:
+        """Return the site's current shot number, as the server has it."""
+        return self._connection.number("current_shot($)", self.tree)
+
+    def set_current_shot(self, shot: int) -> None:
+        """Make this the site's current shot."""
+        status = self._connection.number("TreeSetCurrentShot($,$)", self.tree, shot)
+        if not status & 1:
+            text = self._connection.status_text(status)
+            raise MdsplusFailure(
+                status, f"the current shot of {self.tree} was not set to {shot}: {text}"
+            )
+
+    def write_status(self, shot: int, path: str, code: int) -> None:
+        """Write an action's status to its node, and look whether it is there.
+
+        `set node` says nothing when the node refuses its status, so it is read again.
+        """
+        connection = self._connection
+        self._close_other_than(shot)
+        connection.open_tree(self.tree, shot)
+        self._open_shot = shot
+        status = connection.number("tcl($,_o)", f"set node {path}/status={code}")
+        if not status & 1:
+            text = f"{connection.status_text(status)} {connection.text('_o')}".rstrip()
+            raise MdsplusFailure(status, f"the status of {path} was not written: {text}")
+        found = connection.number('getnci($,"STATUS")', path)
+        if found != code or connection.number("data($SHOT)") != shot:
+            raise TreeError(
+                f"the status of {path} in {self.tree}/{shot} is {found} after {code} was written "
+                f"through {connection.url}: the node refuses it, or another client opened a tree"
+            )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _exists(self, shot: int) -> bool:
+        try:
+            self._connection.open_tree(self.tree, shot)
+        except MdsplusFailure:
+            return False
+        self._connection.close_tree(self.tree, shot)
+        return True
+
+    def _reading(self, shot: int, read: Callable[["_Lookup"], ResultT]) -> ResultT:
+        """Return what `read` reads while (tree, shot) was the current tree all the time."""
+        connection = self._connection
+        if shot == 0:
+            shot = connection.number("current_shot($)", self.tree)
+        top = f"\\{self.tree}::TOP"
+        self._close_other_than(shot)
+        for _ in range(_READ_ATTEMPTS):
+            connection.open_tree(self.tree, shot)
+            self._open_shot = shot
+            # Wildcards start at the default node, which is common to all connections, too.
+            connection.number("TreeSetDefault($)", top)
+            result = read(_Lookup(connection, self.tree))
+            current = (connection.text("$DEFAULT"), connection.number("data($SHOT)"))
+            if current == (top, shot):
+                return result
+        raise TreeError(
+            f"while {self.tree}/{shot} was read, other clients of {connection.url} opened other "
+            "trees there; give the experiment an mdsip server of its own for reading (tree_url)"
+        )
+
+    def _close_other_than(self, shot: int) -> None:
+        """Close the shot that was read before, so that open trees do not pile up on the server.
+
+        The one that is read is left open: whoever executes its actions there needs it.
+        """
+        if self._open_shot is not None and self._open_shot != shot:
+            with suppress(TreeError):
+                self._connection.close_tree(self.tree, self._open_shot)
+            self._open_shot = None
+
+    def _node(self, facts: NodeFacts, lookup: "_Lookup") -> ActionNode:
+        nid = facts.nid
+        text = ""
+        try:
+            text = self._connection.text(f'decompile(`getnci({nid},"RECORD"))')
+            content = self._connection.content(f'SerializeOut(`(getnci({nid},"RECORD");))')
+            return action_node(facts, decode_term(content), text, lookup, self._tasks_url)
+        except (MdsplusFailure, UndecodableRecord) as error:
+            return unreadable_node(facts, text, str(error))
+
+
+class _Lookup:
+    """What the server says of the current tree; implements `NodeLookup`."""
+
+    def __init__(self, connection: TdiConnection, tree: str) -> None:
+        self._connection = connection
+        self._tree = tree
+        self._values: dict[int, int | float | str | None] = {}
+        self._phase_names: dict[int, str | None] = {}
+        self.facts = self._read_facts()
+        self._paths = {facts.nid: facts.path for facts in self.facts}
+
+    def _read_facts(self) -> list[NodeFacts]:
+        try:
+            nids = self._item("NID_NUMBER")
+        except MdsplusFailure as error:
+            if error.status == _NO_NODE:
+                return []
+            raise
+        columns = (
+            nids,
+            self._item("FULLPATH"),
+            self._item("MINPATH"),
+            self._item("ON"),
+            self._item("STATE"),
+            self._item("PARENT_STATE"),
+            self._item("ESSENTIAL"),
+        )
+        if len({len(column) for column in columns}) != 1:
+            raise TreeError(f"{self._connection.url} lists the actions of {self._tree} unevenly")
+        return [
+            NodeFacts(
+                nid=int(nid),
+                path=str(path).strip(),
+                name=str(name).strip(),
+                on=bool(on),
+                node_on=not state,
+                parent_on=not parent_state,
+                essential=bool(essential),
+            )
+            for nid, path, name, on, state, parent_state, essential in zip(*columns, strict=True)
+        ]
+
+    def _item(self, item: str) -> list[Scalar]:
+        return self._connection.several(f'getnci("***","{item}","ACTION")')
+
+    def action_path(self, nid: int) -> str | None:
+        """Return the full path of an action node, None when the node is no action."""
+        return self._paths.get(nid)
+
+    def node_path(self, nid: int) -> str:
+        """Return the full path of any node."""
+        with suppress(MdsplusFailure):
+            return self._connection.text(f'getnci({nid},"FULLPATH")')
+        return f"NID {nid}"
+
+    def node_value(self, nid: int) -> int | float | str | None:
+        """Return the value of a node that holds a number or a text, else None."""
+        if nid not in self._values:
+            value = None
+            with suppress(MdsplusFailure):
+                value = self._connection.ask(f'data(getnci({nid},"RECORD"))')
+            self._values[nid] = value if isinstance(value, int | float | str) else None
+        return self._values[nid]
+
+    def full_path(self, path: str) -> str:
+        """Return a path as written in a record as a full path, whether or not it exists."""
+        upper = path.strip().upper()
+        if upper.startswith("\\"):
+            return upper
+        return f"\\{self._tree}::TOP" + (upper if upper.startswith((":", ".")) else f":{upper}")
+
+    def phase_name(self, number: int) -> str | None:
+        """Return the site's name of a phase, None when it has none."""
+        if number not in self._phase_names:
+            name = ""
+            with suppress(MdsplusFailure):
+                name = self._connection.text("phase_name_lookup($)", number)
+            self._phase_names[number] = name or None
+        return self._phase_names[number]

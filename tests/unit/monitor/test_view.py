@@ -1,0 +1,284 @@
+"""The fold of the feed: what pages are told of shots, runs, servers and the system."""
+
+import json
+from collections.abc import Iterable
+
+from shotline.client.feed import FeedStopped, News, Whole
+from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.machine import Instant
+from shotline.common.records import (
+    Counts,
+    NodeRead,
+    PulseCreated,
+    Record,
+    RunEnded,
+    RunHeld,
+    RunKind,
+    RunOpened,
+    RunOutcome,
+    ShotKey,
+    Transition,
+)
+from shotline.common.views import (
+    ActionView,
+    FeedBeat,
+    RunView,
+    ServersEvent,
+    ServerView,
+    ShotEvent,
+    ShotView,
+    SnapshotResult,
+)
+from shotline.monitor.effects import AskSystem, Drop, Effect, End, Open, Post, Refresh, Unfollow
+from shotline.monitor.view import View, ViewSettings
+from shotline.trees.tree import ActionNode
+
+A, B = "\\T::TOP:A", "\\T::TOP:B"
+Message = dict[str, object]
+
+
+def view(**settings: int) -> View:
+    return View(
+        ViewSettings(broker="tcp://b", version="1", life="x", expected=("S:1",), **settings)  # type: ignore[arg-type]
+    )
+
+
+def now(mono: float = 10.0) -> Instant:
+    return Instant(mono, 1000.0 + mono)
+
+
+def live(path: str, state: ActionState, run: int | None = None, **fields: object) -> Transition:
+    return Transition.model_validate(
+        {"time": 5.0, "path": path, "state": state, "run": run} | fields
+    )
+
+
+def pending(path: str) -> Transition:
+    return live(path, ActionState.NOT_DISPATCHED)
+
+
+def done(path: str, run: int) -> Transition:
+    return live(path, ActionState.DONE, run, attempt=1, status=Status.FAILURE, cause=Cause.TIMEOUT)
+
+
+def action(last: Transition) -> ActionView:
+    return ActionView(path=last.path, name=last.path, server_class="S", phase="INIT", last=last)
+
+
+def snapshot(
+    *actions: Transition,
+    runs: tuple[RunView, ...] = (),
+    shot: int = 1,
+    built_at: float = 1.0,
+    current: bool = False,
+) -> Whole:
+    about = ShotView(tree="T", shot=shot, built_at=built_at, runs=runs, current=current)
+    channel = f"shot/T/{shot}"
+    return Whole(
+        channel,
+        SnapshotResult(
+            channel=channel, term=1, seq=1, shot=about, actions=tuple(map(action, actions))
+        ),
+    )
+
+
+def news(
+    *records: Record, shot: int = 1, progress: tuple[tuple[str, float, str], ...] = ()
+) -> News:
+    return News(f"shot/T/{shot}", 6.0, ShotEvent(records=records, progress=progress))
+
+
+def run(state: str = "open", number: int = 1) -> RunView:
+    return RunView.model_validate(
+        {"tree": "T", "shot": 1, "run": number, "kind": "phase", "phase": "INIT", "state": state,
+         "opened_at": 2.0, "counts": Counts()}
+    )  # fmt: skip
+
+
+OPENED = RunOpened(time=3.0, run=1, kind=RunKind.PHASE, phase="INIT", paths=(A, B))
+ENDED = RunEnded(time=9.0, run=1, outcome=RunOutcome.COMPLETED, counts=Counts(failed=2))
+
+
+def told(effects: Iterable[Effect], channel: str) -> list[Message]:
+    return [
+        json.loads(b"{" + one.body)
+        for one in effects
+        if isinstance(one, Post) and one.channel == channel
+    ]
+
+
+def commands(messages: list[Message]) -> list[object]:
+    return [message["command"] for message in messages]
+
+
+def test_a_run_is_told_on_the_shots_channel_and_on_its_own() -> None:
+    one = view()
+    first = list(one.take(now(), snapshot(pending(A), pending(B))))
+    assert Open("T/1", "") in first
+    assert commands(told(first, "T/1")) == ["WHOLE"]
+    effects = list(
+        one.take(
+            now(), news(OPENED, live(A, ActionState.DISPATCHED, 1, attempt=1), done(A, 1), ENDED)
+        )
+    )
+    assert commands(told(effects, "T/1")) == ["RUN_OPENED", "ACTION", "TASK", "RUN_CHANGED"]
+    mine = told(effects, "T/1/INIT/1")
+    assert commands(mine) == ["STARTED", "ACTION", "TASK", "FINISHED"]
+    assert mine[2]["task_state"] == "FAILED"
+    assert mine[2]["failed"] is True
+    assert End("T/1/INIT/1") in effects
+    assert told(effects, "T/1")[0]["paths"] is None  # the whole phase
+
+
+def test_a_run_of_some_actions_names_them() -> None:
+    one = view()
+    list(one.take(now(), snapshot(pending(A), pending(B))))
+    effects = list(one.take(now(), news(OPENED.model_copy(update={"paths": (B,)}))))
+    assert told(effects, "T/1")[0]["paths"] == [B]
+
+
+def test_what_was_missed_is_told_as_the_latest_of_what_has_changed() -> None:
+    one = view()
+    list(one.take(now(), snapshot(pending(A), pending(B))))
+    list(one.take(now(), news(OPENED)))
+    later = snapshot(done(A, 1), pending(B), runs=(run("held"),))
+    effects = list(one.take(now(), later))
+    assert commands(told(effects, "T/1")) == ["TASK", "ACTION", "RUN_CHANGED"]
+    assert told(effects, "T/1")[0]["task_id"] == A
+
+
+def test_a_table_that_was_built_anew_is_told_whole() -> None:
+    one = view()
+    list(one.take(now(), snapshot(pending(A))))
+    effects = list(one.take(now(), snapshot(pending(A), pending(B), built_at=2.0)))
+    assert commands(told(effects, "T/1")) == ["WHOLE"]
+
+
+def test_a_node_that_was_read_again_has_the_whole_asked_for() -> None:
+    one = view()
+    list(one.take(now(), snapshot(pending(A))))
+    node = ActionNode(path=A, name="A", server_class="OTHER", phase="INIT")
+    effects = list(one.take(now(), news(NodeRead(time=7.0, node=node))))
+    assert Refresh("T", 1) in effects
+    changed = snapshot(pending(A))
+    assert changed.snapshot.shot is not None
+    other = changed.snapshot.actions[0].model_copy(update={"server_class": "OTHER"})
+    again = Whole(changed.channel, changed.snapshot.model_copy(update={"actions": (other,)}))
+    effects = list(one.take(now(), again))
+    (message,) = told(effects, "T/1")
+    assert (message["command"], message["task_id"]) == ("NODE", A)
+
+
+def test_an_open_run_from_before_this_monitor_has_a_channel_that_says_so() -> None:
+    one = view()
+    effects = list(one.take(now(), snapshot(done(A, 1), pending(B), runs=(run(),))))
+    opened = [effect for effect in effects if isinstance(effect, Open)]
+    assert [bool(effect.lacks) for effect in opened] == [True, True]
+    assert commands(told(effects, "T/1/INIT/1")) == ["STARTED", "TASK"]
+
+
+def test_a_held_run_is_told_and_its_channel_stays() -> None:
+    one = view()
+    list(one.take(now(), snapshot(pending(A), pending(B))))
+    list(one.take(now(), news(OPENED)))
+    effects = list(one.take(now(), news(RunHeld(time=4.0, run=1, reason="too old"))))
+    (message,) = told(effects, "T/1/INIT/1")
+    assert message["run"]["state"] == "held"  # type: ignore[index]
+    assert not any(isinstance(effect, End) for effect in effects)
+
+
+def test_the_current_pulse_is_told() -> None:
+    one = view()
+    effects = list(one.take(now(), snapshot(pending(A), current=True)))
+    assert "CURRENT" in commands(told(effects, "system"))
+    assert one.system.current == ("T", 1)
+    list(one.take(now(), snapshot(shot=2)))
+    effects = list(one.take(now(), news(PulseCreated(time=8.0), shot=2)))
+    assert one.system.current == ("T", 2)
+    assert commands(told(effects, "T/2")) == ["PULSE"]
+
+
+def test_the_shot_that_was_quiet_longest_makes_room_for_a_new_one() -> None:
+    one = view(shots_max=2)
+    for number in (1, 2):
+        list(one.take(now(float(number)), snapshot(pending(A), shot=number)))
+    effects = list(one.take(now(3.0), snapshot(pending(A), shot=3)))
+    assert Unfollow("T", 1) in effects
+    assert Drop("T/1") in effects
+    assert set(one.shots) == {ShotKey("T", 2), ShotKey("T", 3)}
+    assert {shot.shot for shot in one.all_shots()} == {1, 2, 3}
+
+
+def test_a_shot_with_an_open_run_is_never_dropped() -> None:
+    one = view(shots_max=1)
+    list(one.take(now(1.0), snapshot(pending(A), runs=(run(),))))
+    list(one.take(now(2.0), snapshot(pending(A), shot=2)))
+    assert ShotKey("T", 1) in one.shots
+
+
+def server(liveness: str = "alive", seen: float = 1.0, name: str = "S:1") -> ServerView:
+    return ServerView.model_validate(
+        {"server": name, "server_class": "S", "server_id": name[2:], "liveness": liveness,
+         "last_seen_at": seen, "round_trip_s": seen / 1000}
+    )  # fmt: skip
+
+
+def servers(*views: ServerView, term: int = 1) -> Whole:
+    return Whole("servers", SnapshotResult(channel="servers", term=term, seq=1, servers=views))
+
+
+def test_expected_servers_are_shown_also_while_they_are_absent() -> None:
+    one = view()
+    assert [(each.server, each.liveness) for each in one.all_servers()] == [("S:1", "absent")]
+    effects = list(one.take(now(), servers(server("suspect", name="S:2"))))
+    assert [message["task_state"] for message in told(effects, "servers")] == ["SUSPECT"]
+    assert [each.server for each in one.all_servers()] == ["S:2", "S:1"]
+
+
+def test_heartbeats_are_kept_up_to_their_number() -> None:
+    one = view(heartbeats_max=3)
+    for beat in range(1, 6):
+        list(one.take(now(), News("servers", 1.0, ServersEvent(servers=(server(seen=beat),)))))
+    whole = json.loads(b"{" + (one.whole("servers", 1.0) or b""))
+    assert whole["heartbeats"] == {"S:1": [[3.0, 0.003], [4.0, 0.004], [5.0, 0.005]]}
+
+
+def test_a_feed_that_has_stopped_is_said_with_its_time_until_it_is_back() -> None:
+    one = view()
+    assert AskSystem() in list(one.take(now(), servers()))
+    effects = list(one.take(now(20.0), FeedStopped("servers", 5.0)))
+    (message,) = told(effects, "system")
+    assert message["system"]["feed"] == "stopped"  # type: ignore[index]
+    assert message["system"]["feed_stopped_at"] == 1015.0  # type: ignore[index]
+    effects = list(one.take(now(30.0), servers()))
+    assert told(effects, "system")[0]["system"]["feed"] == "live"  # type: ignore[index]
+    assert AskSystem() in effects
+
+
+def test_a_degraded_journal_is_told_at_once() -> None:
+    one = view()
+    effects = list(one.take(now(), News("feed", 1.0, FeedBeat(last={}, journal="degraded"))))
+    assert told(effects, "system")[0]["system"]["journal"] == "degraded"  # type: ignore[index]
+
+
+def test_progress_is_told_where_it_belongs() -> None:
+    one = view()
+    list(one.take(now(), snapshot(pending(A), pending(B))))
+    list(one.take(now(), news(OPENED, live(A, ActionState.DOING, 1, attempt=1))))
+    effects = list(one.take(now(), news(progress=((A, 0.5, "half"),))))
+    for channel in ("T/1", "T/1/INIT/1"):
+        (message,) = told(effects, channel)
+        assert (message["command"], message["progress"], message["text"]) == (
+            "PROGRESS",
+            0.5,
+            "half",
+        )
+
+
+def test_text_from_trees_is_told_as_it_stands() -> None:
+    one = view()
+    name = '<img src=x onerror=alert(1)>"\\\n\x1b[31m'
+    effects = list(one.take(now(), snapshot(live(name, ActionState.NOT_DISPATCHED))))
+    actions = told(effects, "T/1")[0]["actions"]
+    assert isinstance(actions, list)
+    assert actions[0]["path"] == name

@@ -38,6 +38,7 @@ from shotline.trees.mdsip_execute import MdsipExecutor
 from shotline.trees.tree import ConnectionLost, Outcome
 
 CONNECTIONS_MAX: Final = 64
+ASKED_MAX: Final = 100_000  # attempts remembered
 
 
 class Keeper:
@@ -50,7 +51,8 @@ class Keeper:
         self._said: BindingState | None = None
         self._turns: dict[int, asyncio.Event] = {}
         self._requests = 0
-        self._asked: set[AttemptId] = set()  # or withdrawn; an attempt is never asked for twice
+        # Or withdrawn; an attempt is never asked for twice.
+        self._asked: dict[AttemptId, None] = {}
         self._idle: list[MdsipExecutor] = []
         self._threads = ThreadPoolExecutor(CONNECTIONS_MAX)
 
@@ -79,8 +81,14 @@ class Keeper:
                 self._start(self._binding.clear())
                 self._say_state()
             elif command.attempt not in self._asked:
-                self._asked.add(command.attempt)  # its request may still be on the way
+                self._remember(command.attempt)  # its request may still be on the way
                 _say(Withdrawn(attempt=command.attempt))
+
+    def _remember(self, attempt: AttemptId) -> None:
+        """Note an attempt, and forget the oldest beyond the limit (I8)."""
+        self._asked[attempt] = None
+        if len(self._asked) > ASKED_MAX:
+            del self._asked[next(iter(self._asked))]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -91,7 +99,7 @@ class Keeper:
         if request.attempt in self._asked:  # withdrawn before it came
             writer.close()
             return
-        self._asked.add(request.attempt)
+        self._remember(request.attempt)
         self._requests += 1
         number = self._requests
         try:

@@ -25,7 +25,7 @@ export class TabActions extends HTMLElement {
   #create = h('button', { onclick: () => void this.#createPulse() }, 'Create Pulse');
   #build = h('button', { onclick: () => void this.#buildTable() }, 'Build Table');
   #dispatch = h('button', { class: 'primary', onclick: () => void this.#doPhase() }, 'Dispatch');
-  #line = h('input', { id: 'command', autocomplete: 'off', spellcheck: false, placeholder: 'status' });
+  #line = h('input', { id: 'command', autocomplete: 'off', spellcheck: false, placeholder: 'status', size: 8 });
   #run = h('button', { type: 'submit' }, 'Run');
   #address = h('output', { class: 'address' });
   #reply = h('div', { class: 'command-reply', hidden: true });

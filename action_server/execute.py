@@ -74,9 +74,11 @@ _HANDLED_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.
 
 
 def main(arguments: list[str]) -> int:
-    """Serve jobs until the server closes the control channel. Arguments: three descriptors."""
+    """Serve jobs until the server closes the control channel; `worker_start` calls it.
+
+    Arguments: the descriptors of the control channel, the lifeline and the reports of progress.
+    """
     control_descriptor, lifeline, progress_descriptor = map(int, arguments)
-    kernel.kill_group_when_closed(lifeline)
     kernel.adopt_orphans()
     kernel.buffer_c_output_by_lines()
     for descriptor in (control_descriptor, lifeline):
@@ -391,7 +393,3 @@ def _flush() -> None:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     kernel.flush_c_output()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -46,7 +46,7 @@ class Worker:
                     [
                         sys.executable,
                         "-m",
-                        "shotline.action_server.execute",
+                        "shotline.action_server.worker_start",
                         *map(str, (theirs.fileno(), lifeline[0], progress[1])),
                     ],
                     stdin=subprocess.DEVNULL,

@@ -254,6 +254,11 @@ class OutputRead:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerReached:
+    """A connection to the broker was made; without it nothing could be sent."""
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerGone:
     """The connection to the broker broke; what was on its way may be lost."""
 
@@ -274,6 +279,7 @@ MachineEvent = (
     | TreeDone
     | ShotRead
     | OutputRead
+    | BrokerReached
     | BrokerGone
     | StopAsked
 )

@@ -79,6 +79,10 @@ class Link:
             self.broker = None  # it has restarted: claim again, at once
             self._next = self._core.now
 
+    def reached(self) -> None:
+        """A connection was made: claim at once."""
+        self._next = self._core.now
+
     def gone(self) -> None:
         """The connection broke: claim again, so that all servers report what they hold."""
         self.broker = None

@@ -38,6 +38,7 @@ from shotline.dispatcher.commands import Commands
 from shotline.dispatcher.core import Core, Settings
 from shotline.dispatcher.effects import (
     BrokerGone,
+    BrokerReached,
     Effect,
     Exit,
     FromBroker,
@@ -154,6 +155,8 @@ class Dispatcher:
                 core.at_once(Exit(0, f"term {event.term} has taken over the journal"))
             case MalformedFrom():
                 self._malformed(event)
+            case BrokerReached():
+                self.link.reached()
             case BrokerGone():
                 self.link.gone()
             case StopAsked():

@@ -27,6 +27,7 @@ from shotline.common.views import OutputLine
 from shotline.dispatcher.core import Settings
 from shotline.dispatcher.effects import (
     BrokerGone,
+    BrokerReached,
     CreatePulseJob,
     CurrentShotJob,
     Effect,
@@ -62,6 +63,7 @@ log = logging.getLogger(__name__)
 _LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _LOAD_S: Final = 5.0
 _LINGER_MS: Final = 1000
+_READY_S: Final = 5.0
 
 
 class DispatcherServer:
@@ -73,6 +75,7 @@ class DispatcherServer:
         self._config = config
         self._service = service
         self._events: list[MachineEvent] = []
+        self._ready_at: float | None = None  # when to say so without a broker
         self._output: dict[int, ReadOutput] = {}
         self._attempts: dict[int, tuple[int, ...]] = {}
         self._journal = RedisJournal(
@@ -104,7 +107,7 @@ class DispatcherServer:
         service.set_wake(self._wake_at)
         service.on_tick(self._tick)
         service.after_each(self._decide)
-        service.ready(f"term {self._machine.core.term}")
+        self._ready_at = time.monotonic() + _READY_S
         try:
             self._events.append(Tick())
             self._decide()
@@ -202,8 +205,11 @@ class DispatcherServer:
                 self._events.append(MalformedFrom(source, str(error)))
 
     def _read_connection(self) -> None:
-        if False in self._dealer.connection():
+        changes = self._dealer.connection()
+        if False in changes:
             self._events.append(BrokerGone())
+        if changes and changes[-1]:
+            self._events.append(BrokerReached())
 
     def _read_journal(self) -> None:
         for event in self._journal.poll(time.monotonic()):
@@ -285,6 +291,14 @@ class DispatcherServer:
         while self._events:
             events, self._events[:] = tuple(self._events), ()
             self._carry_out(self._machine.handle(self._service.instant(), *events))
+        if self._ready_at is not None:
+            self._say_ready(self._ready_at)
+
+    def _say_ready(self, at_the_latest: float) -> None:
+        """Tell who started us once commands are answered; a broker may come much later, too."""
+        if self._machine.link.broker is not None or time.monotonic() >= at_the_latest:
+            self._ready_at = None
+            self._service.ready(f"term {self._machine.core.term}")
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         outgoing = self._outgoing

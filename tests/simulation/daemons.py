@@ -169,7 +169,8 @@ class DispatcherDaemon(Daemon):
         self._network.cut(self._link)
 
     def connected(self) -> None:
-        """Nothing: the machine claims when its time comes."""
+        """Tell the machine."""
+        self.handle(d.BrokerReached())
 
     def disconnected(self) -> None:
         """Tell the machine."""

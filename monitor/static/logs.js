@@ -135,6 +135,11 @@ async function stored(number) {
       problem = typeof data === 'string' ? data : (data?.message ?? `status ${status}`);
       break;
     }
+    if (attempts.length === 0) {
+      attempts = (data.result?.attempts ?? []).map(String);
+      choose.replaceChildren(...attempts.map((one) => h('option', { value: one }, one)));
+      choose.value = String(data.result?.attempt ?? number);
+    }
     const lines = /** @type {{number: number, at: number, stream: number, text: string}[]} */ (data.result?.lines ?? []);
     for (const line of lines) output.add(line.number, [[line.at, line.stream, line.text]]);
     more = Boolean(data.result?.more) && lines.length > 0;

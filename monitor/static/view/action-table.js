@@ -12,6 +12,7 @@ import { Windowed } from './windowed.js';
 
 const SORTED_EVERY_MS = 250;
 const MANY = 2000;
+const HELD_MS = 3000;
 
 /**
  * One drawn row and its cells.
@@ -38,7 +39,8 @@ export class ActionTable extends HTMLElement {
   /** @type {() => Row[]} */ source = () => [];
   #key = '';
   #sortedAt = 0;
-  #held = false;
+  #heldAt = -Infinity;
+  #drawnRows = '';
   #cursor = 0;
   /** @type {Windowed<RowElement>} */ #rows = /** @type {any} */ (null);
   /** @type {HTMLElement} */ #count = h('span', { class: 'count' });
@@ -61,10 +63,11 @@ export class ActionTable extends HTMLElement {
     );
     this.#body.addEventListener('scroll', () => this.app.changed(), { passive: true });
     this.#body.addEventListener('keydown', (event) => this.#keydown(event));
-    space.addEventListener('pointerover', (event) => {
-      this.#held = event.target instanceof Element && event.target.closest('.row-actions') !== null;
+    space.addEventListener('pointermove', (event) => {
+      const onButtons = event.target instanceof Element && event.target.closest('.row-actions') !== null;
+      this.#heldAt = onButtons ? performance.now() : -Infinity;
     });
-    space.addEventListener('pointerleave', () => (this.#held = false));
+    space.addEventListener('pointerleave', () => (this.#heldAt = -Infinity));
     new ResizeObserver(() => this.app.changed()).observe(this.#body);
   }
 
@@ -95,7 +98,7 @@ export class ActionTable extends HTMLElement {
     if (this.offsetParent === null) return;
     const { shot } = this.app;
     const rows = shot ? this.source() : [];
-    this.#refresh(rows, shot ? `${shot.name} ${shot.generation} ${shot.version} ${rows.length}` : '');
+    this.#refresh(rows, shot ? `${shot.name} ${shot.generation}` : '', `${shot?.version} ${rows.length}`);
     const shown = this.view.rows;
     this.#rows.head = this.#body.firstElementChild instanceof HTMLElement ? this.#body.firstElementChild.offsetHeight : 0;
     this.#rows.draw(shown.length);
@@ -111,14 +114,17 @@ export class ActionTable extends HTMLElement {
    * Order anew when rows have changed; not under a pointer that is about to press a row's button,
    * and not at every frame where that takes long.
    * @param {Row[]} rows
+   * @param {string} whose the rows are others when it changes
    * @param {string} key
    */
-  #refresh(rows, key) {
+  #refresh(rows, whose, key) {
     const now = performance.now();
     const costly = rows.length > MANY && this.view.wanted.sort !== null;
-    if (key === this.#key || (this.#held && this.#key !== '')) return;
-    if (costly && now - this.#sortedAt < SORTED_EVERY_MS) return;
+    const same = whose === this.#drawnRows && this.#key !== '';
+    if (same && (key === this.#key || now - this.#heldAt < HELD_MS)) return;
+    if (same && costly && now - this.#sortedAt < SORTED_EVERY_MS) return;
     this.#key = key;
+    this.#drawnRows = whose;
     this.#sortedAt = now;
     this.view.update(rows, this.app.now());
   }

@@ -138,7 +138,7 @@ def test_any_bytes_in_a_queue_are_an_action_or_bad(data: bytes) -> None:
     assert data.decode().split("+")[2] == wanted.path
 
 
-SETTLED = [(state, cause) for state, causes in SETTLED_CAUSES.items() for cause in causes]
+SETTLED = [(state, cause) for state in SETTLED_CAUSES for cause in sorted(SETTLED_CAUSES[state])]
 
 
 @pytest.mark.parametrize(("state", "cause"), SETTLED)

@@ -79,6 +79,7 @@ class Execution:
                 self._core.put(shot, shot.actions[path])
         run = shot.runs[number]
         run.opened_mono = self._core.now
+        self._core.say("info", f"{shot.key} run {number} ({phase}) begins: {len(paths)} actions")
         self.drive(shot, run)
         return run
 
@@ -438,16 +439,20 @@ class Execution:
         core = self._core
         mono = run.opened_mono
         duration_s = core.now - mono if mono is not None else max(core.wall - run.opened.time, 0.0)
-        core.put(
-            shot,
-            RunEnded(
-                time=core.wall,
-                run=run.number,
-                outcome=RunOutcome.ABORTED if run.aborting else RunOutcome.COMPLETED,
-                counts=shot.counts(run.paths),
-                duration_s=duration_s,
-                reason=run.aborting or "",
-            ),
+        ended = RunEnded(
+            time=core.wall,
+            run=run.number,
+            outcome=RunOutcome.ABORTED if run.aborting else RunOutcome.COMPLETED,
+            counts=shot.counts(run.paths),
+            duration_s=duration_s,
+            reason=run.aborting or "",
+        )
+        core.put(shot, ended)
+        core.say(
+            "info",
+            f"{shot.key} run {run.number} ({run.opened.phase}) is {ended.outcome} after "
+            f"{duration_s:.3g} s: {ended.counts.success} success, {ended.counts.failed} failed, "
+            f"{ended.counts.server_off} server off, {ended.counts.not_dispatched} not dispatched",
         )
         self._on_run_ended(shot, run)
 

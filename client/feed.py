@@ -114,9 +114,12 @@ class Observer:
     seq: int = -1
     has_snapshot: bool = False
     stopped: bool = False
+    from_start: bool = False  # heard of by its first event: what comes before the whole is told
     _asked_at: float | None = None
     _heard_at: float | None = None
     _waiting: list[Event] = field(default_factory=list)
+    _in_step: bool = False  # without a snapshot, but nothing was missed since the last one
+    _held: SnapshotResult | None = None  # it is ahead of the events
 
     def wants_snapshot(self, now: float) -> bool:
         """Return whether to ask for one now; asking is then counted as done."""
@@ -142,6 +145,7 @@ class Observer:
         if self.has_snapshot:
             self.has_snapshot = False
             self._asked_at = None
+            self._in_step = True
 
     def tick(self, now: float) -> list[Update]:
         """Say once when the feed has been silent for too long."""
@@ -157,6 +161,23 @@ class Observer:
         self._asked_at = None
         if (snapshot.term, snapshot.seq) < (self.term, self.seq) and self.has_snapshot:
             return []
+        if self._held is None and self._in_step and self._is_behind(snapshot):
+            self._held = snapshot  # its events come by another way, and may come later
+            self._asked_at = now
+            return []
+        return self._whole(now, snapshot)
+
+    def _is_behind(self, snapshot: SnapshotResult) -> bool:
+        """Return whether events before a snapshot have not come yet."""
+        seq = self.seq
+        for event in self._waiting:
+            if event.term == self.term and event.seq == seq + 1:
+                seq = event.seq
+        return snapshot.term == self.term and seq < snapshot.seq
+
+    def _whole(self, now: float, snapshot: SnapshotResult) -> list[Update]:
+        """Tell what came before a snapshot, the snapshot, and what came after it."""
+        self._held, self._in_step = None, False
         waiting, self._waiting = self._waiting, []
         updates: list[Update] = []
         for event in waiting:
@@ -175,7 +196,12 @@ class Observer:
     def event(self, now: float, event: Event) -> list[Update]:
         """Take an event of the channel's."""
         self._hear(now)
-        return self._take(event)
+        if self.from_start and self.term < 0 and event.seq == 1:
+            self.term, self.seq, self._in_step = event.term, 0, True
+        updates = self._take(event)
+        if self._held is not None and not self._is_behind(self._held):
+            updates += self._whole(now, self._held)
+        return updates
 
     def beat(self, now: float, event: Event) -> None:
         """Take a beat of the feed: it shows what was lost at the end (I6)."""
@@ -205,6 +231,6 @@ class Observer:
         self.stopped = False
 
     def _forget(self) -> None:
-        self.has_snapshot = False
-        self._asked_at = None
+        self.has_snapshot = self._in_step = False
+        self._asked_at = self._held = None
         self._waiting.clear()

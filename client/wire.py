@@ -305,7 +305,8 @@ class Wire:
                 elif (found := stream.observers.get(event.channel)) is not None:
                     stream.put(found.event(now, event))
                 elif event.channel.startswith(stream.follows):
-                    found = stream.observers[event.channel] = Observer(event.channel, now)
+                    found = Observer(event.channel, now, from_start=True)
+                    stream.observers[event.channel] = found
                     stream.put(found.event(now, event))
                 elif event.channel.startswith(stream.taps):
                     stream.put([News(event.channel, event.at, payload_of(event))])

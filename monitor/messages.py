@@ -7,6 +7,7 @@ describes them all.
 
 import json
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Final
 
 from shotline.common.actions import ActionState, Cause, Status, colour_of, has_failed
@@ -24,7 +25,7 @@ NEVER_RUN: Final = (Cause.OFF, Cause.ASYNCHRONOUS, Cause.UNREADABLE, Cause.BAD_N
 
 def quoted(text: str) -> Json:
     """Return a JSON string."""
-    return json.dumps(text, ensure_ascii=False).encode(errors="backslashreplace")
+    return encode_basestring(text).encode(errors="backslashreplace")
 
 
 def short(model: Model) -> Json:

@@ -187,7 +187,7 @@ class ShotState:
 
     def take_news(self, now: Instant, news: News) -> Iterator[Effect]:
         """Take an event of the shot's channel."""
-        if not isinstance(news.payload, ShotEvent) or not self.known:
+        if not isinstance(news.payload, ShotEvent):
             return
         self.touched = now.mono
         self.board.take(news)
@@ -201,8 +201,10 @@ class ShotState:
 
     def _begin(self, snapshot: SnapshotResult) -> Iterator[Effect]:
         assert snapshot.shot is not None
-        new = not snapshot.shot.runs and not any(one.last.attempt for one in snapshot.actions)
-        yield Open(self.channel, "" if new else "this monitor was not there at its beginning")
+        missed = any(run.run not in self.runs for run in snapshot.shot.runs) or any(
+            one.last.attempt and one.last.run not in self.runs for one in snapshot.actions
+        )
+        yield Open(self.channel, "this monitor was not there at its beginning" if missed else "")
 
     def _changed_nodes(self, time: float, before: dict[str, ActionView]) -> Iterator[Effect]:
         live = {"last", "failed", "waits_for", "progress", "progress_text"}

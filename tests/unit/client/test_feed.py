@@ -181,3 +181,41 @@ def test_pieces_of_output_are_lines_with_numbers() -> None:
         (9, 2, "c"),
         (10, 0, ""),
     ]
+
+
+def test_a_refresh_loses_nothing_that_comes_before_its_snapshot(observer: Observer) -> None:
+    observer.snapshot(0.0, whole(1))
+    observer.refresh()
+    assert observer.wants_snapshot(0.1)
+    assert observer.event(0.2, event(2)) == []
+    assert told(observer.snapshot(0.3, whole(2))) == ["1.2", "whole"]
+    assert told(observer.event(0.4, event(3))) == ["1.3"]
+
+
+def test_a_snapshot_that_is_ahead_of_its_events_waits_for_them(observer: Observer) -> None:
+    """Replies and events come by different ways."""
+    observer.snapshot(0.0, whole(1))
+    observer.refresh()
+    assert observer.wants_snapshot(0.1)
+    assert observer.snapshot(0.2, whole(3)) == []
+    assert observer.event(0.3, event(2)) == []
+    assert told(observer.event(0.4, event(3))) == ["1.2", "1.3", "whole"]
+    assert told(observer.event(0.5, event(4))) == ["1.4"]
+
+
+def test_a_snapshot_does_not_wait_for_events_that_were_lost(observer: Observer) -> None:
+    observer.snapshot(0.0, whole(1))
+    observer.refresh()
+    assert observer.wants_snapshot(0.1)
+    assert observer.snapshot(0.2, whole(3)) == []
+    assert observer.event(0.3, event(3)) == []
+    assert observer.wants_snapshot(0.2 + ASK_AGAIN_S)
+    assert told(observer.snapshot(2.5, whole(3))) == ["whole"]
+
+
+def test_who_hears_of_a_channel_by_its_first_event_misses_none() -> None:
+    observer = Observer(CHANNEL, 0.0, from_start=True)
+    assert observer.event(0.0, event(1)) == []
+    assert observer.wants_snapshot(0.0)
+    assert observer.snapshot(0.1, whole(2)) == []
+    assert told(observer.event(0.2, event(2))) == ["1.1", "1.2", "whole"]

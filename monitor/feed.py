@@ -43,6 +43,7 @@ REFRESH_S: Final = 0.5  # a shot's whole state is asked for at most this often
 LINES_PER_PAGE: Final = 10_000
 LINE_TRIES: Final = 30
 WAIT_FOR_SHOT_S: Final = 15.0
+COMING_S: Final = 2.0  # for a channel whose beginning is still on its way
 PAST_PAUSE_S: Final = 0.1
 ESTIMATE_PAUSE: Final = 20.0  # times as long as an estimate took
 WAITS_MAX: Final = 500  # unsettled actions; of more, `show` tells of each
@@ -309,11 +310,21 @@ class Feed:
                 self._opening[channel] = task
                 task.add_done_callback(lambda _: self._opening.pop(channel, None))
             await asyncio.shield(task)
-        if channel not in self.channels:
+        if not await self._comes(channel):
             raise NoChannel(
                 f"there is no channel {channel[:200]!r}; what has ended is kept for "
                 f"{self.channels.limits.retention_s:g} s"
             )
+
+    async def _comes(self, channel: str) -> bool:
+        """Return whether a channel is there; the reply to do_phase may be before its event."""
+        try:
+            async with asyncio.timeout(COMING_S):
+                while channel not in self.channels:
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _require_shot(self, key: ShotKey) -> ShotState:
         state = self.view.shots.get(key)

@@ -21,8 +21,6 @@ from shotline.monitor.messages import quoted
 log = logging.getLogger(__name__)
 
 FRAME_BYTES_MAX: Final = 64 * 1024  # of what a client sends
-COMING_S: Final = 2.0  # how long a channel that is not known yet may take to become known
-COMING_LOOK_S: Final = 0.05
 _REASON_BYTES_MAX: Final = 120
 
 
@@ -214,7 +212,7 @@ class Socket(WebSocketHandler):
         if self._number is None:
             return
         if why is None:
-            answer = await self._subscribed(number, channel)
+            answer = self._readers.channels.subscribe(number, channel)
             if isinstance(answer, Subscribed):
                 self._readers.pump_soon()
                 return
@@ -234,34 +232,11 @@ class Socket(WebSocketHandler):
                 return
             answer: Subscribed | CloseCode = CloseCode.UNKNOWN
             if why is None:
-                answer = await self._subscribed(
+                answer = channels.subscribe(
                     number, channel, since=form.since, life=form.life, whole=form.state
                 )
             await self.write_message(_answer(channels, channel, answer, why))
             self._readers.pump_soon()
-
-    async def _subscribed(
-        self,
-        number: int,
-        channel: str,
-        *,
-        since: int | None = None,
-        life: str | None = None,
-        whole: bool = False,
-    ) -> Subscribed | CloseCode:
-        """Subscribe; wait a moment for a channel whose beginning is still on its way.
-
-        The reply to do_phase may be here before the event that tells of its run.
-        """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + COMING_S
-        while True:
-            answer = self._readers.channels.subscribe(
-                number, channel, since=since, life=life, whole=whole
-            )
-            if answer is not CloseCode.UNKNOWN or loop.time() >= deadline or self._number is None:
-                return answer
-            await asyncio.sleep(COMING_LOOK_S)
 
     def _end(self, code: CloseCode, reason: str) -> None:
         if self._number is not None:

@@ -6,7 +6,6 @@ from shotline.common.views import (
     ActionsResult,
     ActionView,
     RunReport,
-    RunView,
     ServerView,
     ShotView,
     SnapshotResult,
@@ -79,10 +78,6 @@ class Answers:
         if run.sequencer is None:
             return "the servers' reports: the dispatcher has just come back"
         return run.sequencer.waits_for(live.path)
-
-    def run(self, shot: Shot, run: Run) -> RunView:
-        """Return one run."""
-        return shot.run_view(run)
 
     def report(self, shot: Shot, run: Run) -> RunReport:
         """Return a run with its actions."""

@@ -6,7 +6,7 @@ long. Pure.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from shotline.common.actions import TRANSITIONS, ActionState, AttemptId, Cause, Status
 from shotline.common.messages import AbortAttempt, Dispatch
@@ -516,8 +516,3 @@ class Execution:
 def _wanted_url(task: Task | None) -> str | None:
     """Return the mdsip url that a task names: empty for none, None for tasks not of MDSplus."""
     return (task.url or "") if isinstance(task, MdsplusTask) else None
-
-
-def in_order(shot: Shot, paths: Iterable[str]) -> list[str]:
-    """Return paths in the table's order."""
-    return sorted(paths, key=shot.table.position)

@@ -8,15 +8,16 @@ Servers are `registry`'s, the dispatcher's claim is `seat`'s business; here is w
 link and who may send it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from shotline.broker.outbox import Effect, Outbox
 from shotline.broker.permissions import EVERYBODY, Roles, may_command, may_send, shown_role
 from shotline.broker.registry import Registry, RegistryRules, Server
 from shotline.broker.seat import Seat
-from shotline.common.codec import BATCH_MAX, BROKER, PUBLISH, decode, decode_one
+from shotline.common.codec import BATCH_MAX, BROKER, PUBLISH, decode, decode_one, encode_body
 from shotline.common.errors import MalformedMessage
 from shotline.common.liveness import PauseDetector, Watch
 from shotline.common.machine import Instant, Tick
@@ -61,9 +62,13 @@ _COMPLAINT_S: Final = 1.0
 
 
 class FromServers(NamedTuple):
-    """What one wake-up drained from the servers' socket: routing id and frames of each."""
+    """What one wake-up drained from the servers' socket: routing id and frames of each.
+
+    `addresses`: the network addresses of those that register, by routing id.
+    """
 
     messages: Sequence[tuple[bytes, list[bytes]]]
+    addresses: Mapping[bytes, str] = MappingProxyType({})
 
 
 class FromClients(NamedTuple):
@@ -168,9 +173,9 @@ class Broker:
             self._clients.restart(now.mono)
             self._outbox.log(now.wall, "warning", "the broker was paused; deadlines start again")
         match event:
-            case FromServers(messages):
+            case FromServers(messages, addresses):
                 for peer, frames in messages:
-                    self._from_server(now, peer, frames)
+                    self._from_server(now, peer, frames, addresses)
             case FromClients(messages):
                 for peer, frames in messages:
                     self._from_client(now, peer, frames)
@@ -210,7 +215,9 @@ class Broker:
 
     # The servers' link.
 
-    def _from_server(self, now: Instant, peer: bytes, frames: list[bytes]) -> None:
+    def _from_server(
+        self, now: Instant, peer: bytes, frames: list[bytes], addresses: Mapping[bytes, str]
+    ) -> None:
         server = self._registry.by_peer.get(peer)
         kinds = frames[::2]
         if server is not None and frames and FROM_SERVERS.issuperset(kinds) and not len(frames) & 1:
@@ -223,9 +230,10 @@ class Broker:
             batch = _partly_decoded(frames, FROM_SERVERS)
             self._check_roles(peer, kinds)
             if isinstance(batch[0][2], Register):
-                first = batch.pop(0)
-                assert isinstance(first[2], Register)
-                self._registry.register(now, peer, first[2], first[1])
+                register = batch.pop(0)[2]
+                assert isinstance(register, Register)
+                register = register.model_copy(update={"address": addresses.get(peer, "")})
+                self._registry.register(now, peer, register, encode_body(register))
         except MalformedMessage as error:
             self._complain(now, f"server {peer!r}", error)
             self._outbox.to_server(peer, Problem(text=error.detail))

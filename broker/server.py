@@ -19,6 +19,7 @@ from shotline.broker.routing import (
 )
 from shotline.common.config import BrokerSection
 from shotline.common.machine import Instant, Tick
+from shotline.common.messages import Register
 from shotline.common.service import Service
 from shotline.common.transport import Delivery, Limits, Publisher, Router
 
@@ -97,7 +98,8 @@ class BrokerServer:
 
     def _read_servers(self) -> None:
         now = self._service.instant()
-        self._carry_out(now, self._machine.handle(now, FromServers(self._servers.receive_all())))
+        arrived = FromServers(*self._servers.receive_addressed(Register.KIND.encode()))
+        self._carry_out(now, self._machine.handle(now, arrived))
 
     def _tick(self) -> None:
         now = self._service.instant()

@@ -113,6 +113,7 @@ class Register(Message):
     holding: tuple[Held, ...] = ()
     url: str | None = None  # mdsip server that its tasks run on, where it has one of its own
     ended_leftovers: bool = False  # the previous incarnation's processes are proven gone
+    address: str = ""  # network address that it comes from; the broker writes what it sees
 
     @property
     def server(self) -> str:

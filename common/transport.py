@@ -9,7 +9,7 @@ behind a living connection still works; those are the machines' business.
 """
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
@@ -23,6 +23,7 @@ DRAIN_MAX: Final = 1000
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 _NOBLOCK_MORE: Final = int(zmq.NOBLOCK) | int(zmq.SNDMORE)
 _POLLIN: Final = int(zmq.POLLIN)
+_RCVMORE: Final = int(zmq.RCVMORE)
 _RECONNECT_MS: Final = 50
 _RECONNECT_MAX_MS: Final = 1000
 _HANDSHAKE_MS: Final = 5000
@@ -125,8 +126,10 @@ class _Endpoint:
     ) -> None:
         self.close()
 
-    def _drain(self, limit: int) -> list[list[bytes]]:
-        receive = self.socket.recv_multipart
+    def _drain(
+        self, limit: int, receive: Callable[[int], list[bytes]] | None = None
+    ) -> list[list[bytes]]:
+        receive = receive or self.socket.recv_multipart
         messages: list[list[bytes]] = []
         try:
             messages.append(receive(_NOBLOCK))
@@ -248,6 +251,30 @@ class Router(_Endpoint):
         """Return what has arrived with its senders' routing ids, at most `limit` messages."""
         return [(frames[0], frames[1:]) for frames in self._drain(limit)]
 
+    def receive_addressed(
+        self, first: bytes, limit: int = DRAIN_MAX
+    ) -> tuple[list[tuple[bytes, list[bytes]]], dict[bytes, str]]:
+        """Return what has arrived, and the network addresses of some of its senders.
+
+        They are told of those whose message begins with the frame `first`: only they are asked for.
+        """
+        addresses: dict[bytes, str] = {}
+        socket = self.socket
+
+        def receive(flags: int) -> list[bytes]:
+            frames = [socket.recv(flags)]
+            while socket.get(_RCVMORE):
+                if len(frames) == 2 and frames[1] == first:
+                    frame = socket.recv(flags, copy=False)
+                    frames.append(frame.bytes)
+                    addresses[frames[0]] = _address_of(frame)
+                else:
+                    frames.append(socket.recv(flags))
+            return frames
+
+        arrived = [(frames[0], frames[1:]) for frames in self._drain(limit, receive)]
+        return arrived, addresses
+
 
 class Publisher(_Endpoint):
     """A socket that binds and sends to whoever has subscribed; a slow subscriber misses messages.
@@ -296,3 +323,11 @@ class Subscriber(_Endpoint):
     def receive_all(self, limit: int = DRAIN_MAX) -> list[list[bytes]]:
         """Return what has arrived, at most `limit` messages of topic and body."""
         return self._drain(limit)
+
+
+def _address_of(frame: zmq.Frame) -> str:
+    """Return the network address that a frame came from; none is known of what is no network."""
+    try:
+        return str(frame.get("Peer-Address"))
+    except zmq.ZMQError:
+        return ""

@@ -82,6 +82,7 @@ class ServerView(Model):
     draining: bool = False
     why: str = ""
     host: str = ""
+    address: str = ""  # network address that the broker's connection comes from
     pid: int = 0
     version: str = ""
     slots: int = 0

@@ -320,6 +320,7 @@ class Fleet:
             draining=server.stopping or server.leaving,
             why=server.why,
             host=register.host,
+            address=register.address,
             pid=register.pid,
             version=register.version,
             slots=register.slots,

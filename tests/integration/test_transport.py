@@ -134,6 +134,31 @@ def test_a_message_above_the_limit_cuts_its_sender_off(
             assert received(router) == [(b"small", [bytes(1000)])]
 
 
+def test_the_address_is_told_of_whoever_begins_with_the_frame_that_is_asked_for(
+    context: zmq.Context[zmq.Socket[bytes]],
+) -> None:
+    with (
+        Router(context, "tcp://127.0.0.1:*") as router,
+        Dealer(context, router.address, b"a") as first,
+        Dealer(context, router.address, b"b") as second,
+    ):
+        for dealer, frames in ((first, [b"hello", b"1", b"hello"]), (second, [b"other", b"2"])):
+            connected(dealer)
+            assert dealer.send(frames)
+        found: dict[bytes, list[bytes]] = {}
+        addresses: dict[bytes, str] = {}
+
+        def arrived() -> bool:
+            messages, told = router.receive_addressed(b"hello")
+            found.update(messages)
+            addresses.update(told)
+            return len(found) == 2
+
+        until(arrived, router.socket)
+    assert found == {b"a": [b"hello", b"1", b"hello"], b"b": [b"other", b"2"]}
+    assert addresses == {b"a": "127.0.0.1"}
+
+
 def test_an_address_in_use_is_named(context: zmq.Context[zmq.Socket[bytes]]) -> None:
     with (
         Router(context, LOOPBACK) as router,

@@ -56,6 +56,14 @@ def test_a_registration_reaches_the_dispatcher_as_it_is(world: World) -> None:
     assert (SERVER, register(epoch=4)) in world.read(DISPATCHER)
 
 
+def test_the_broker_writes_the_address_that_it_sees_into_a_registration(world: World) -> None:
+    told = register(epoch=4).model_copy(update={"address": "1.2.3.4"})
+    world.handle(FromServers([(SERVER, encode([told]))], {SERVER: "10.0.0.7"}))
+    assert [one.address for one in world.got(DISPATCHER, Register)] == ["10.0.0.7"]
+    world.handle(FromServers([(SERVER, encode([told]))]))
+    assert [one.address for one in world.got(DISPATCHER, Register)] == [""]
+
+
 def test_registering_again_opens_a_new_epoch(world: World) -> None:
     world.join(epoch=1)
     world.read(DISPATCHER)

@@ -32,6 +32,8 @@ def up() -> None:
 
     tell(f"configuration {file}; logs in {daemons.logs}")
     with terminable(), started(daemons, tell):
+        if "monitor" in config.up.daemons:
+            tell(f"the page: {config.monitor.page}")
         tell("all are up; Ctrl-C ends them")
         good = serve(daemons, tell)
     if not good:

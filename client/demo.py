@@ -58,7 +58,7 @@ def run_demo(folder: Path, out: Console, *, keep: bool) -> bool:
     def tell(text: str) -> None:
         out.print(Text(text, style="dim"))
 
-    page = f"http://{config.monitor.address}:{config.monitor.port}/"
+    page = config.monitor.page
 
     with terminable(), started(daemons, tell), Supervisor(config.broker.clients) as shotline:
         wait_for_servers(shotline, config)
@@ -95,7 +95,6 @@ def write_config(folder: Path) -> Path:
     settings["redis"]["port"] = redis
     settings["monitor"]["port"] = page
     settings["journal"]["keep_shots"] = SHOTS_KEPT
-    settings["up"]["daemons"] = ["broker", "dispatcher", "monitor"]
     source = settings["experiments"][TREE]["source"]
     source["file"] = str(packaged(source["file"]))
     file = folder / "config.yaml"

@@ -366,6 +366,12 @@ class MonitorSection(Section):
         description="Address at which ReCodEx's own progress messages are taken; null: none are.",
     )
 
+    @property
+    def page(self) -> str:
+        """The address of the page."""
+        host = self.address.strip("[]")
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
 
 class LegacySection(Section):
     """The bridge for programs that were written for the MDSplus Redis dispatcher."""
@@ -421,7 +427,7 @@ class UpSection(Section):
     """What `shotline up` runs on this machine, in the order of their start."""
 
     daemons: tuple[Literal["broker", "dispatcher", "monitor", "legacy"], ...] = Field(
-        ("broker", "dispatcher"),
+        ("broker", "dispatcher", "monitor"),
         description="Daemons; with the dispatcher also Redis, where `redis.url` is null.",
     )
     servers: tuple[UpServer, ...] = Field((), description="Action servers.")

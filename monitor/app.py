@@ -112,7 +112,7 @@ class MonitorServer:
             loop.add_signal_handler(number, self._stopping.set)
         feed = loop.create_task(self.feed.run())
         feed.add_done_callback(lambda _: self._stopping.set())
-        address = f"http://{self._settings.address}:{self._settings.port}/"
+        address = self._settings.page
         log.info("the page is at %s", address)
         systemd.send(f"READY=1\nSTATUS={address}")
         await self._stopping.wait()

@@ -1,6 +1,7 @@
 """Abort, Dispatch and Logs of running actions; hostile texts; slow actions; scripts of servers."""
 
 import re
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -233,6 +234,9 @@ def test_servers_expected_but_absent_are_shown_and_the_sites_script_is_run(
     stack: Stack, browser: Browser
 ) -> None:
     page = browser.open(stack, "#/servers")
+    here = page.locator("tr[data-server='A:1']")
+    shown(here.locator("[data-head=Host]")).to_contain_text(socket.gethostname())
+    shown(here.locator("[data-head=Address]")).to_have_text("127.0.0.1")
     absent = page.locator("tr[data-server='C:7']")
     shown(absent).to_contain_text("OFF, expected")
     states = page.locator("tab-servers tbody tr td:first-child").all_inner_texts()

@@ -7,14 +7,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
 import pytest
 import yaml
 from tests.support.processes import processes_of
-from tests.support.stack import DEADLINE_S, Stack, eventually
+from tests.support.stack import DEADLINE_S, Stack, eventually, free_ports
 
 from shotline.client.supervisor import Supervisor
+from shotline.common.sections import UpSection
 
 
 @contextmanager
@@ -93,10 +95,12 @@ def test_killed_it_leaves_nothing_behind_either(tmp_path: Path) -> None:
 
 
 def up_config(folder: Path) -> Path:
-    """Write a configuration with one server; nothing of it runs yet."""
+    """Write a configuration with one server and the usual daemons; nothing of it runs yet."""
     file = folder / "experiment.yaml"
     file.write_text("experiment: TEST\nphases: {P: 1}\nactions: []\n")
-    return Stack(folder, ("A:1",), {"TEST": file}).config_file
+    (port,) = free_ports(1)
+    usual = {"monitor": {"port": port}, "up": {"daemons": list(UpSection().daemons)}}
+    return Stack(folder, ("A:1",), {"TEST": file}, usual).config_file
 
 
 def test_up_says_what_is_up_tells_of_what_is_lost_and_ends_the_rest_in_order(
@@ -105,10 +109,15 @@ def test_up_says_what_is_up_tells_of_what_is_lost_and_ends_the_rest_in_order(
     config = up_config(tmp_path)
     with shotline(tmp_path, "--config", str(config), "up") as process:
         said = read_until(process, "all are up")
-        order = ["redis", "broker", "dispatcher", "A:1"]
+        order = ["redis", "broker", "dispatcher", "monitor", "A:1"]
         places = [said.index(f"up    {name}") for name in order]
         assert places == sorted(places)
-        clients = yaml.safe_load(config.read_text())["broker"]["clients"]
+        settings = yaml.safe_load(config.read_text())
+        page = f"http://127.0.0.1:{settings['monitor']['port']}/"
+        assert f"the page: {page}" in said
+        with urlopen(page, timeout=DEADLINE_S) as answer:
+            assert b"<title>Shotline</title>" in answer.read()
+        clients = settings["broker"]["clients"]
         with Supervisor(clients, timeout_s=DEADLINE_S) as shotline_:
             assert shotline_.status().term >= 1
         (server,) = [
@@ -118,7 +127,9 @@ def test_up_says_what_is_up_tells_of_what_is_lost_and_ends_the_rest_in_order(
         read_until(process, "LOST  A:1")
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=DEADLINE_S)
-        places = [out.index(f"ended {name}") for name in ("dispatcher", "broker", "redis")]
+        places = [
+            out.index(f"ended {name}") for name in ("monitor", "dispatcher", "broker", "redis")
+        ]
         assert places == sorted(places)
         assert process.returncode == 4
         assert processes_of(tmp_path) == []

@@ -101,6 +101,7 @@
  * @property {boolean} [draining]
  * @property {string} [why]
  * @property {string} [host]
+ * @property {string} [address] network address, as the broker sees it
  * @property {number} [pid]
  * @property {string} [version]
  * @property {number} [slots]

@@ -11,7 +11,7 @@ import { run } from './commands.js';
 import { ask } from './dialog.js';
 import { h, setAttribute, setText } from './dom.js';
 
-const HEADS = ['State', 'Class', 'ID', 'Host', 'Slots', 'What it is doing', 'Last seen', ''];
+const HEADS = ['State', 'Class', 'ID', 'Host', 'Address', 'Slots', 'What it is doing', 'Last seen', ''];
 
 /** What each button does. Start, Restart and Kill are the site's script's; Quit and Stop ours. */
 const BUTTONS = /** @type {const} */ ([
@@ -111,11 +111,12 @@ export class TabServers extends HTMLElement {
     setText(cells[2], server.server_id);
     setText(cells[3], where(server));
     cells[3].title = `${plain(server.url ?? '')} ${server.version ? `version ${server.version}, started ${moment(server.started_at)}` : ''}`.trim();
-    setText(cells[4], slots(server));
-    setText(cells[5], this.#doing(server));
-    cells[5].title = (server.busy ?? []).map(plain).join('\n');
-    setText(cells[6], server.last_seen_at ? `${age(this.app.now() - server.last_seen_at)} ago` : 'never');
-    cells[6].title = moment(server.last_seen_at);
+    setText(cells[4], plain(server.address ?? ''));
+    setText(cells[5], slots(server));
+    setText(cells[6], this.#doing(server));
+    cells[6].title = (server.busy ?? []).map(plain).join('\n');
+    setText(cells[7], server.last_seen_at ? `${age(this.app.now() - server.last_seen_at)} ago` : 'never');
+    cells[7].title = moment(server.last_seen_at);
     const may = this.app.mayChange && this.app.feed.connected;
     const on = state !== 'OFF';
     for (const [text, button] of drawn.buttons) {
@@ -192,7 +193,7 @@ export class TabServers extends HTMLElement {
 
 /** @param {ServerView} server */
 function searched(server) {
-  return `${server.server} ${server.host ?? ''} ${serverState(server)} ${server.url ?? ''} ${(server.busy ?? []).join(' ')}`.toLowerCase();
+  return `${server.server} ${server.host ?? ''} ${server.address ?? ''} ${serverState(server)} ${server.url ?? ''} ${(server.busy ?? []).join(' ')}`.toLowerCase();
 }
 
 /** @param {ServerView} server */

@@ -1,12 +1,15 @@
 """Tells observers, while a run is open, what its pending actions wait for. Pure.
 
 What an action waits for changes without the action changing, so no record carries it. It is told
-now and then, for the first pending actions of a run; `actions` and `show` tell it for any.
+now and then: for the first pending actions of a run, which come next, each time; for the rest in
+turns. `actions` and `show` tell it for any.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from shotline.common.actions import ActionState
+from shotline.common.records import Transition
 from shotline.common.views import ShotEvent
 from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.core import Core
@@ -14,7 +17,7 @@ from shotline.dispatcher.feed import shot_channel
 from shotline.dispatcher.shots import Run, Shot
 
 PERIOD_S: Final = 0.5
-ACTIONS_MAX: Final = 200
+ACTIONS_MAX: Final = 100  # of each run each time: so many first ones, and so many of the rest
 
 
 class Waits:
@@ -24,7 +27,8 @@ class Waits:
         self._core = core
         self._answers = answers
         self._due: float | None = None
-        self._told: dict[str, dict[str, str]] = {}  # by channel
+        self._told: dict[str, dict[str, str]] = {}  # by channel and path
+        self._turns: dict[str, int] = {}  # by channel: how many of the rest were looked at
 
     def wake_at(self) -> float | None:
         """Return when it is time to tell again; None while no run is open."""
@@ -37,6 +41,7 @@ class Waits:
         if not open_runs:
             self._due = None
             self._told.clear()
+            self._turns.clear()
         elif self._due is None:
             self._due = core.now + PERIOD_S
         elif core.now >= self._due:
@@ -46,15 +51,31 @@ class Waits:
 
     def _tell(self, shot: Shot, run: Run) -> None:
         channel = shot_channel(shot.key)
-        before, now = self._told.get(channel, {}), {}
-        for path in run.paths:
-            live = shot.actions[path]
-            if live.cause is None and live.state is ActionState.NOT_DISPATCHED:
-                now[path] = self._answers.waits_for(shot, live)
-                if len(now) == ACTIONS_MAX:
-                    break
-        self._told[channel] = now
-        news = tuple((path, text) for path, text in now.items() if before.get(path) != text)
+        told = self._told.get(channel, {})
+        pending = [live for path in run.paths if _is_pending(live := shot.actions[path])]
+        self._told[channel] = now = {
+            live.path: told[live.path] for live in pending if live.path in told
+        }
+        news = []
+        for live in self._chosen(channel, pending):
+            text = self._answers.waits_for(shot, live)
+            if now.get(live.path) != text:
+                now[live.path] = text
+                news.append((live.path, text))
         if news:
-            payload = ShotEvent(waits=news).model_dump_json().encode()
+            payload = ShotEvent(waits=tuple(news)).model_dump_json().encode()
             self._core.after(self._core.feed.publish(channel, self._core.wall, payload))
+
+    def _chosen(self, channel: str, pending: list[Transition]) -> Iterator[Transition]:
+        """Yield the pending actions to look at now."""
+        yield from pending[:ACTIONS_MAX]
+        rest = pending[ACTIONS_MAX:]
+        at = self._turns.get(channel, 0)
+        if at >= len(rest):
+            at = 0
+        yield from rest[at : at + ACTIONS_MAX]
+        self._turns[channel] = at + ACTIONS_MAX
+
+
+def _is_pending(live: Transition) -> bool:
+    return live.cause is None and live.state is ActionState.NOT_DISPATCHED

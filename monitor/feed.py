@@ -46,7 +46,6 @@ WAIT_FOR_SHOT_S: Final = 15.0
 COMING_S: Final = 2.0  # for a channel whose beginning is still on its way
 PAST_PAUSE_S: Final = 0.1
 ESTIMATE_PAUSE: Final = 20.0  # times as long as an estimate took
-WAITS_MAX: Final = 500  # unsettled actions; of more, `show` tells of each
 
 
 class NoChannel(Exception):
@@ -267,7 +266,7 @@ class Feed:
     # Once a second
 
     def tick(self) -> None:
-        """Estimate the open runs that somebody looks at, and ask what their actions wait for."""
+        """Estimate the runs that somebody looks at."""
         now = instant()
         slots = slots_by_class(self.view.servers.values())
         for state in self.view.shots.values():
@@ -278,20 +277,6 @@ class Feed:
             # Of a large run it takes a while: a twentieth of the time at most.
             took_s = time.monotonic() - now.mono
             state.estimate_at = now.mono + max(0.5, ESTIMATE_PAUSE * took_s)
-            if state.asked_waits_at < state.touched and 0 < state.unsettled <= WAITS_MAX:
-                state.asked_waits_at = now.mono
-                self._spawn(self._ask_waits())
-
-    async def _ask_waits(self) -> None:
-        try:
-            pending = await self.supervisor.pending()
-        except SupervisorError as error:
-            log.debug("what actions wait for is not known: %s", error)
-            return
-        for shot in pending.shots[:1]:
-            state = self.view.shots.get(ShotKey(shot.tree, shot.shot))
-            if state is not None and len(pending.shots) == 1:
-                self.carry_out(state.waits(instant(), pending.actions))
 
     # Channels that are made when somebody asks for them
 

@@ -71,7 +71,6 @@ class ShotState:
     touched: float = 0.0  # monotonic
     estimate: dict[str, object] | None = None
     estimate_at: float = 0.0  # monotonic; the next one is due
-    asked_waits_at: float = 0.0
     _short: ShotView = field(init=False)
     _shape: tuple[object, ...] = ()
 
@@ -83,14 +82,6 @@ class ShotState:
     def channel(self) -> str:
         """The id of its channel."""
         return shot_id(self.key)
-
-    @property
-    def unsettled(self) -> int:
-        """How many actions of the open run have not settled."""
-        run = self.open_run
-        if run is None:
-            return 0
-        return sum(action.last.cause is None for action in self.actions_of_run(run.run))
 
     @property
     def open_run(self) -> RunView | None:
@@ -144,19 +135,6 @@ class ShotState:
             self.estimate = fields
             yield Post(self.channel, plain("ESTIMATE", now.wall, fields), "estimate")
 
-    def waits(self, now: Instant, actions: Iterable[ActionView]) -> Iterator[Effect]:
-        """Take the dispatcher's word on what unsettled actions wait for."""
-        changed: dict[str, str] = {}
-        for action in actions:
-            old = self.board.actions.get(action.path)
-            if old is None or old.waits_for == action.waits_for or old.last != action.last:
-                continue
-            changed[action.path] = action.waits_for
-            update = {"waits_for": action.waits_for}
-            self.board.actions[action.path] = old.model_copy(update=update)
-        if changed:
-            yield Post(self.channel, plain("WAITS", now.wall, {"waits": changed}))
-
     # What the feed tells
 
     def take_whole(self, now: Instant, update: Whole) -> Iterator[Effect]:
@@ -195,6 +173,9 @@ class ShotState:
             yield from self._record(now.wall, record)
         for path, fraction, text in news.payload.progress:
             yield from self._progress(news.at, path, fraction, text)
+        if news.payload.waits:
+            waits = {path: text for path, text in news.payload.waits if path in self.board.actions}
+            yield Post(self.channel, plain("WAITS", news.at, {"waits": waits}))
         if self.board.needs_snapshot:
             self.board.needs_snapshot = False
             yield Refresh(self.key.tree, self.key.shot)

@@ -282,3 +282,15 @@ def test_text_from_trees_is_told_as_it_stands() -> None:
     actions = told(effects, "T/1")[0]["actions"]
     assert isinstance(actions, list)
     assert actions[0]["path"] == name
+
+
+def test_what_actions_wait_for_is_told_for_every_shot_on_its_own_channel() -> None:
+    seen = view()
+    for shot in (1, 2):
+        list(seen.take(now(), snapshot(pending(A), pending(B), shot=shot)))
+    for shot, words in ((1, "a free slot of class S"), (2, "resume: run 1 is HELD")):
+        event = ShotEvent(waits=((A, words), ("\\T::TOP:GONE", "nothing")))
+        effects = seen.take(now(), News(f"shot/T/{shot}", 6.0, event))
+        (message,) = told(effects, f"T/{shot}")
+        assert (message["command"], message["waits"]) == ("WAITS", {A: words})
+        assert seen.shots[ShotKey("T", shot)].board.actions[A].waits_for == words

@@ -84,7 +84,17 @@ def _argument(value: Scalar) -> object:
 
 
 def _plain(value: object) -> list[Scalar] | Scalar | None:
-    """Return what MDSplus gives, much of it numpy's, as plain values."""
-    if value is None or type(value) in (int, float, str, bytes):
+    """Return what MDSplus gives, much of it numpy's, as plain values.
+
+    A single text comes as str, the texts of an array as bytes.
+    """
+    if value is None or type(value) in (int, float, str):
         return cast("Scalar | None", value)
-    return cast("list[Scalar] | Scalar", cast("memoryview", value).tolist())
+    plain = cast("memoryview", value).tolist() if not isinstance(value, bytes) else value
+    if isinstance(plain, list):
+        return [_as_text(one) for one in cast("list[Scalar]", plain)]
+    return _as_text(cast("Scalar", plain))
+
+
+def _as_text(value: Scalar) -> Scalar:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

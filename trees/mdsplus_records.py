@@ -6,7 +6,7 @@ makes its action unreadable, with the decompiled text. Tasks are described, neve
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
 from shotline.trees.condition import And, Expression, Not, Or, Reference
@@ -20,6 +20,7 @@ from shotline.trees.mdsplus_terms import (
     PROCEDURE,
     PROGRAM,
     ROUTINE,
+    WRAPPERS,
     NodeRef,
     Nothing,
     Number,
@@ -55,6 +56,13 @@ MULTIPLY: Final = 247
 DIVIDE: Final = 129
 UNARY_MINUS: Final = 350
 UNARY_PLUS: Final = 351
+ABS: Final = 32
+INT: Final = 201
+LONG: Final = 227
+MAX: Final = 233
+MIN: Final = 241
+MOD: Final = 245
+NINT: Final = 255
 
 # What a Dependency and a Condition are.
 DEPENDENCY_AND: Final = 10
@@ -78,12 +86,36 @@ _TASK_KINDS: Final[dict[int, TaskKind]] = {
     PROCEDURE: "procedure",
 }
 
-_ARITHMETIC: Final[dict[int, Callable[[float, float], float]]] = {
+
+def _quotient(left: float, right: float) -> float:
+    """Divide as TDI does: whole numbers give a whole number, cut towards 0."""
+    if right == 0:
+        raise ZeroDivisionError("division by zero")
+    if isinstance(left, int) and isinstance(right, int):
+        return abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
+    return left / right
+
+
+_ONE: Final[dict[int, Callable[[float], float]]] = {
+    UNARY_MINUS: lambda value: -value,
+    UNARY_PLUS: lambda value: value,
+    ABS: abs,
+    INT: math.trunc,
+    LONG: math.trunc,
+    NINT: lambda value: math.trunc(value + math.copysign(0.5, value)),
+}
+_TWO: Final[dict[int, Callable[[float, float], float]]] = {
     ADD: lambda left, right: left + right,
     SUBTRACT: lambda left, right: left - right,
     MULTIPLY: lambda left, right: left * right,
-    DIVIDE: lambda left, right: left / right,
+    DIVIDE: _quotient,
+    MOD: lambda left, right: (
+        left - right * _quotient(left, right)
+        if isinstance(left, int) and isinstance(right, int)
+        else math.fmod(left, right)
+    ),
 }
+_SEVERAL: Final[dict[int, Callable[[Sequence[float]], float]]] = {MAX: max, MIN: min}
 
 
 class NodeLookup(Protocol):
@@ -97,6 +129,9 @@ class NodeLookup(Protocol):
 
     def node_value(self, nid: int) -> int | float | str | None:
         """Return the value of a node that holds a number or a text, else None."""
+
+    def nid_of(self, path: str) -> int | None:
+        """Return the node that a path of a record leads to by now, None when there is none."""
 
     def full_path(self, path: str) -> str:
         """Return a path as written in a record as a full path, whether or not it exists."""
@@ -131,7 +166,7 @@ def action_node(
     """
     if not isinstance(record, Record) or record.dtype != ACTION:
         return unreadable_node(facts, text, "the node holds no action record")
-    dispatch = record.part(0)
+    dispatch = _located(record.part(0), lookup)
     if not isinstance(dispatch, Record) or dispatch.dtype != DISPATCH:
         return unreadable_node(facts, text, "the action has no dispatch part")
     when_text, task_text = split_action_text(text)
@@ -200,6 +235,7 @@ def unreadable_node(facts: NodeFacts, text: str, why: str) -> ActionNode:
 
 def when_of(term: Term, text: str, lookup: NodeLookup) -> When:
     """Return what a `when` says: a sequence number, a condition, or why it is neither."""
+    term = _located(term, lookup)
     try:
         if isinstance(term, Nothing):
             raise Unusable("is missing")
@@ -209,6 +245,19 @@ def when_of(term: Term, text: str, lookup: NodeLookup) -> When:
         return ConditionWhen(expression=_condition_of(term, lookup), text=text)
     except Unusable as error:
         return UnusableWhen(text=text, why=str(error))
+
+
+def _located(term: Term, lookup: NodeLookup) -> Term:
+    """Return the term with the nodes that exist by now in place of their paths.
+
+    MDSplus writes the path of a node that did not exist yet, and finds it when it evaluates.
+    """
+    if isinstance(term, PathRef):
+        nid = lookup.nid_of(term.path)
+        return term if nid is None else NodeRef(nid)
+    if isinstance(term, Record):
+        return replace(term, parts=tuple(_located(part, lookup) for part in term.parts))
+    return term
 
 
 def _condition_of(term: Term, lookup: NodeLookup) -> Expression:
@@ -314,20 +363,29 @@ def _number_of(term: Term, lookup: NodeLookup) -> int | float | None:
     if isinstance(term, NodeRef) and lookup.action_path(term.nid) is None:
         value = lookup.node_value(term.nid)
         return value if isinstance(value, int | float) else None
-    if not isinstance(term, Record) or term.dtype != FUNCTION:
+    if not isinstance(term, Record):
+        return None
+    if term.dtype in WRAPPERS:
+        return _number_of(term.part(0), lookup)
+    if term.dtype != FUNCTION:
         return None
     values = [_number_of(part, lookup) for part in term.parts]
     given = [value for value in values if value is not None]
     if len(given) < len(values) or not values:
         return None
-    if term.code in (UNARY_MINUS, UNARY_PLUS) and len(given) == 1:
-        return -given[0] if term.code == UNARY_MINUS else given[0]
-    if term.code in _ARITHMETIC and len(given) == 2:
-        try:
-            return _ARITHMETIC[term.code](given[0], given[1])
-        except ArithmeticError as error:
-            raise Unusable(f"cannot be evaluated ({error})") from None
-    return None
+    try:
+        return _value_of(term.code, given)
+    except (ArithmeticError, ValueError) as error:
+        raise Unusable(f"cannot be evaluated ({error})") from None
+
+
+def _value_of(code: int, given: Sequence[float]) -> float | None:
+    """Return the value of a numeric function, None when it is none of those known here."""
+    if code in _ONE and len(given) == 1:
+        return _ONE[code](given[0])
+    if code in _TWO and len(given) == 2:
+        return _TWO[code](given[0], given[1])
+    return _SEVERAL[code](given) if code in _SEVERAL else None
 
 
 def _whole(number: int | float) -> int:
@@ -374,7 +432,7 @@ def _timeout_of(task: Term, lookup: NodeLookup, problems: list[str]) -> float | 
     """Return the seconds of a task's time limit; missing and 0 mean none, as in MDSplus."""
     if not isinstance(task, Record) or task.dtype not in _TASK_KINDS:
         return None
-    limit = task.part(0)
+    limit = _located(task.part(0), lookup)
     if isinstance(limit, Nothing):
         return None
     try:

@@ -25,6 +25,7 @@ PROCEDURE: Final = 206
 METHOD: Final = 207
 DEPENDENCY: Final = 208
 CONDITION: Final = 209
+WRAPPERS: Final = frozenset({194, 211, 213})  # parameter, with units, with error: part 0 and more
 
 _CLASS_S: Final = 1
 _CLASS_R: Final = 194

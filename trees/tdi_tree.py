@@ -244,6 +244,13 @@ class _Lookup:
             self._values[nid] = value if isinstance(value, int | float | str) else None
         return self._values[nid]
 
+    def nid_of(self, path: str) -> int | None:
+        """Return the node that a path of a record leads to by now, None when there is none."""
+        try:
+            return self._connection.number('getnci($,"NID_NUMBER")', path.strip())
+        except MdsplusFailure:
+            return None
+
     def full_path(self, path: str) -> str:
         """Return a path as written in a record as a full path, whether or not it exists."""
         upper = path.strip().upper()

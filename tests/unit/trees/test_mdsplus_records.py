@@ -35,6 +35,7 @@ from shotline.trees.tree import (
 
 A, B, C = (Reference(path=f"\\T::TOP:{name}") for name in "ABC")
 MISSING = Reference(path="\\T::TOP:GONE", missing=True)
+WITH_UNITS = 211
 NUMBER_NODE, TEXT_NODE, ARRAY_NODE = 90, 91, 92
 
 
@@ -50,6 +51,9 @@ class Lookup:
     def node_value(self, nid: int) -> int | float | str | None:
         values: dict[int, int | float | str] = {NUMBER_NODE: 20, TEXT_NODE: "SRV_N"}
         return values.get(nid)
+
+    def nid_of(self, path: str) -> int | None:
+        return {"LATER": 2, "LATER_TEXT": TEXT_NODE}.get(path)
 
     def full_path(self, path: str) -> str:
         return f"\\T::TOP:{path}"
@@ -82,6 +86,13 @@ def condition(code: int, *parts: Term) -> Record:
     [
         (a, A),
         (gone, MISSING),
+        # A node that was made after the record that names it.
+        (PathRef("LATER"), B),
+        (
+            call(records.AND, a, call(records.NOT, PathRef("LATER"))),
+            And(operands=(A, Not(operand=B))),
+        ),
+        (condition(records.IGNORE_UNDEFINED, PathRef("LATER")), B),
         (call(records.AND, a, b), And(operands=(A, B))),
         (call(records.OR, a, b), Or(operands=(A, B))),
         (call(records.NOT, a), Not(operand=A)),
@@ -123,6 +134,18 @@ def test_conditions(term: Term, expected: Expression) -> None:
         (Number(-3), -3),
         (NodeRef(NUMBER_NODE), 20),
         (call(records.ADD, NodeRef(NUMBER_NODE), Number(1)), 21),
+        # What TDI says to these was seen.
+        (call(records.DIVIDE, Number(25), Number(10)), 2),
+        (call(records.DIVIDE, Number(-25), Number(10)), -2),
+        (call(records.MOD, Number(13), Number(10)), 3),
+        (call(records.MOD, Number(-13), Number(10)), -3),
+        (call(records.NINT, Number(2.5)), 3),
+        (call(records.NINT, Number(-2.5)), -3),
+        (call(records.INT, Number(-2.7)), -2),
+        (call(records.MAX, Number(3), Number(5), Number(4)), 5),
+        (call(records.MIN, Number(3), Number(5), Number(4)), 3),
+        (call(records.ABS, Number(-4)), 4),
+        (Record(WITH_UNITS, 0, (Number(10), Text("s"))), 10),
     ],
 )
 def test_numbers(term: Term, number: int) -> None:
@@ -138,7 +161,7 @@ def test_numbers(term: Term, number: int) -> None:
         (Number(float("nan")), "is not a whole number (nan)"),
         (Number(2**40), "is a number beyond 2147483647"),
         (call(records.DIVIDE, Number(1), Number(0)), "cannot be evaluated (division by zero)"),
-        (call(records.DIVIDE, Number(1), Number(2)), "is not a whole number (0.5)"),
+        (call(records.DIVIDE, Number(1), Number(2.0)), "is not a whole number (0.5)"),
         (call(records.AND, a, Number(1)), "has a number where an action is expected"),
         (call(records.ADD, a, Number(1)), "uses a function that has no meaning in a condition"),
         (call(156, a, b), "uses a function that has no meaning in a condition"),
@@ -222,7 +245,13 @@ def test_tasks_and_their_time_limits(task: Term, kind: str, timeout_s: float | N
     assert (read.task.task_kind, read.timeout_s, read.unreadable) == (kind, timeout_s, None)
 
 
+def test_a_time_limit_with_units() -> None:
+    limit = Record(WITH_UNITS, 0, (Number(3), Text("s")))
+    assert node(Record(PROGRAM, 0, (limit, Text("ls")))).timeout_s == 3.0
+
+
 def test_server_class_in_a_node() -> None:
+    assert node(server_class=PathRef("LATER_TEXT")).server_class == "SRV_N"
     assert node(server_class=NodeRef(TEXT_NODE)).server_class == "SRV_N"
 
 
@@ -271,5 +300,6 @@ def test_an_asynchronous_action_waits_for_an_event_and_is_readable() -> None:
 def test_the_opcodes_are_those_of_mdsplus() -> None:
     functions = pytest.importorskip("mdsthin.internals.opcbuiltins", reason="mdsthin is missing")
     names = ("AND", "AND_NOT", "NAND", "NOR", "NOT", "OR", "OR_NOT", "ADD", "SUBTRACT")
-    for name in (*names, "MULTIPLY", "DIVIDE", "UNARY_MINUS", "UNARY_PLUS"):
+    names += ("MULTIPLY", "DIVIDE", "UNARY_MINUS", "UNARY_PLUS")
+    for name in (*names, "ABS", "INT", "LONG", "MAX", "MIN", "MOD", "NINT"):
         assert functions.OPCODE_MAP[name] == getattr(records, name)

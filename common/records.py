@@ -266,7 +266,7 @@ class UnknownResult(Model):
 
 
 class ServerSeen(Model):
-    """What is known of a server, for people: the value under its name in the servers' hash."""
+    """What is known of a server, and what it was told to do: its value in the servers' hash."""
 
     type: Literal["server_seen"] = "server_seen"
     time: float
@@ -278,6 +278,8 @@ class ServerSeen(Model):
     incarnation: str = ""
     epoch: int = 0
     reason: str = ""
+    stopping: bool = False  # server_stop: it is to end when its work is done (D17)
+    restarting: bool = False  # server_restart of its class: it is to start anew in its turn (D17)
 
 
 ShotRecord = (

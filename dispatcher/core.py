@@ -11,7 +11,7 @@ from typing import Literal
 from shotline.common.journal import EncodedCommit
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
-from shotline.common.records import GlobalRecord, ShotKey, ShotRecord
+from shotline.common.records import GlobalRecord, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import LogEvent, ServersEvent
 from shotline.dispatcher.effects import Effect, JournalState, Say, ToPeer, ToReader
 from shotline.dispatcher.feed import LOG, SERVERS, Feed
@@ -58,7 +58,7 @@ class Core:
     stored: dict[ShotKey, float] = field(default_factory=dict)  # all stored shots, last use
     newest: dict[str, int] = field(default_factory=dict)  # tree → newest built shot
     current: ShotKey | None = None
-    incarnations: set[str] = field(default_factory=set)  # of servers, from before our start
+    seen: dict[str, ServerSeen] = field(default_factory=dict)  # servers before our start, by name
     journal_state: JournalState = "ok"
     journal_text: str = ""
     recovering: bool = True
@@ -95,6 +95,25 @@ class Core:
     def put_system(self, record: GlobalRecord) -> None:
         """Journal a record that belongs to no shot."""
         self.ledger.record_system(record)
+
+    def put_seen(self, server: Server) -> None:
+        """Journal what is known of a server, and what it was told to do."""
+        register = server.register
+        self.put_system(
+            ServerSeen(
+                time=self.wall,
+                server=server.name,
+                liveness=server.liveness.value,
+                host=register.host,
+                pid=register.pid,
+                slots=register.slots,
+                incarnation=register.incarnation,
+                epoch=register.epoch,
+                reason=server.why,
+                stopping=server.stopping,
+                restarting=server.restarting,
+            )
+        )
 
     def after(self, effect: Effect) -> None:
         """Let an effect leave behind all that was recorded so far (I4)."""

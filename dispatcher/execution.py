@@ -81,6 +81,7 @@ class Execution:
         run.opened_mono = self._core.now
         self._core.say("info", f"{shot.key} run {number} ({phase}) begins: {len(paths)} actions")
         self.drive(shot, run)
+        self._abort_for_unreadable(shot, run)
         return run
 
     def drive(self, shot: Shot, run: Run) -> None:
@@ -152,6 +153,20 @@ class Execution:
             and run is not None
             and not run.aborting
         )
+
+    def _abort_for_unreadable(self, shot: Shot, run: Run) -> None:
+        """Abort a new run whose essential action cannot be read: it has failed already (D3)."""
+        if shot.table.options.essential_failure != "abort_run":
+            return
+        for path in run.paths:
+            live = shot.actions[path]
+            if (
+                live.cause is Cause.UNREADABLE
+                and shot.table.node(path).essential
+                and shot.failed(path)
+            ):
+                self.abort_run(shot, run, f"essential action {path} cannot be read: {live.reason}")
+                return
 
     def _drain(self) -> None:
         while self._steps:

@@ -32,7 +32,9 @@ class Server:
     why: str = ""
     reported: bool = True  # has registered since the last claim
     stopping: bool = False  # server_stop: ends when its work is done
+    restarting: bool = False  # server_restart of its class: starts anew in its turn
     leaving: bool = False  # server_quit or server_restart was sent
+    leaving_since: float | None = None
     full: bool = False
     stuck: int = 0
     unanswered: int = 0
@@ -237,6 +239,7 @@ class Fleet:
             server.liveness is LivenessState.ALIVE
             and server.reported
             and not server.leaving
+            and not server.restarting
             and not server.full
             and server.free > 0
             and (not server.stopping or self.alone(server))
@@ -300,6 +303,8 @@ class Fleet:
         if url is not None:
             return f"the mdsip server at {url}, which works for {self.urls.shot_of(url)}"
         members = self.server_class(name)
+        if servers and all(server.leaving or server.restarting for server in servers):
+            return f"a server of class {name} that has been restarted"
         if not servers:
             left = (members.without_since or now) + grace_s - now
             return f"a server of class {name}: none is there, SERVER_OFF in {max(left, 0):.0f} s"
@@ -317,7 +322,7 @@ class Fleet:
             server_class=register.server_class,
             server_id=register.server_id,
             liveness=server.liveness.value,
-            draining=server.stopping or server.leaving,
+            draining=server.stopping or server.restarting or server.leaving,
             why=server.why,
             host=register.host,
             address=register.address,

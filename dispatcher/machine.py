@@ -31,7 +31,7 @@ from shotline.common.messages import (
     SupersededNotice,
     Undeliverable,
 )
-from shotline.common.records import CommandDone, ShotKey, ShotRecord
+from shotline.common.records import CommandDone, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import LogEvent
 from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.commands import Commands
@@ -97,7 +97,7 @@ class Dispatcher:
         newest: Mapping[str, int],
         current: ShotKey | None,
         commands: Iterable[CommandDone],
-        incarnations: Iterable[str],
+        servers: Iterable[ServerSeen],
     ) -> None:
         """Take what the journal holds, once, before the first event."""
         core = self.core
@@ -112,7 +112,7 @@ class Dispatcher:
         core.stored.update(stored)
         core.newest.update(newest)
         core.current = current
-        core.incarnations.update(incarnations)
+        core.seen.update((seen.server, seen) for seen in servers)
         for done in commands:
             self.desk.remember(done)
 
@@ -127,7 +127,7 @@ class Dispatcher:
             released += self._take(event)
         self._tick()
         self.execution.pump()
-        self.commands.orders.let_stopped_servers_go()
+        self.commands.orders.tick()
         left = core.take_effects() + released + core.ledger.flush()
         return left + core.ledger.take_readings() if core.journal_state == "stopped" else left
 
@@ -173,6 +173,7 @@ class Dispatcher:
             self.recovery.wake_at(),
             self.waits.wake_at(),
             self.desk.wake_at(),
+            self.commands.orders.wake_at(),
             core.servers_due,
             None
             if core.recovering
@@ -312,10 +313,12 @@ class Dispatcher:
         self.commands.runs.run_ended(shot, run)
 
     def _write_anew(self) -> None:
-        """Redis has lost history: write the state of every loaded shot again (I9)."""
+        """Redis has lost history: write every loaded shot's and server's state again (I9)."""
         for shot in self.core.shots.values():
             for record in shot.records(self.core.wall):
                 self.core.ledger.record(shot.key, record)
+        for server in self.core.fleet.servers.values():
+            self.core.put_seen(server)
         self.core.say(
             "warning", "Redis had lost history; the state of all loaded shots is written anew"
         )

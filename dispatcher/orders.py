@@ -1,8 +1,16 @@
 """The commands to servers: stop, restart, quit, abort (D17), and to forget a busy url. Pure."""
 
+from typing import Final
+
 from shotline.common import commands as c
 from shotline.common.actions import ActionState, AttemptId
-from shotline.common.messages import ClearBinding, CommandServer, Outcome, ServerOrder
+from shotline.common.messages import (
+    ClearBinding,
+    CommandServer,
+    LivenessState,
+    Outcome,
+    ServerOrder,
+)
 from shotline.common.records import ShotKey
 from shotline.dispatcher.desk import Answer, Refused
 from shotline.dispatcher.fleet import Server
@@ -10,6 +18,9 @@ from shotline.dispatcher.office import Office
 from shotline.dispatcher.shots import IN_PROGRESS, Shot
 from shotline.dispatcher.table import LookupFailed
 from shotline.dispatcher.urls import url_key
+
+RESTART_WAIT_S: Final = 30.0
+"""How long one server of a class that restarts is waited for before the next is left as it is."""
 
 
 class Orders:
@@ -104,17 +115,34 @@ class Orders:
         notices: tuple[str, ...] = (f"it runs: {', '.join(running)}",) if running else ()
         if isinstance(command, c.ServerStop):
             for server in servers:
-                server.stopping = True
-                self._core.server_changed(server)
-                self._core.fleet.note_absence(server.register.server_class, self._core.now)
+                self._mark(server, stopping=True)
             return Answer(Outcome.OK, f"{names} ends when its work is done", notices=notices)
-        restart = isinstance(command, c.ServerRestart)
-        verb = "restarts" if restart else "ends"
+        if isinstance(command, c.ServerQuit):
+            for server in servers:
+                self._order(server, ServerOrder.QUIT)
+            return Answer(Outcome.OK, f"{names} ends; what it runs is aborted", notices=notices)
+        return self._restart(servers, names, notices)
+
+    def _restart(self, servers: list[Server], names: str, notices: tuple[str, ...]) -> Answer:
+        """Restart one server, or several one after the other, so that their class goes on (D17)."""
+        here = [server for server in servers if not server.leaving]
+        if len(here) > 1:
+            for server in here:
+                self._mark(server, restarting=True)
+            how = "restart one after the other, each when the one before is back; what they run"
+            return Answer(Outcome.OK, f"{names} {how} then is aborted", notices=notices)
         for server in servers:
-            if restart and self._core.fleet.alone(server):
+            if self._core.fleet.alone(server):
                 notices += self._drop_queue(server)
-            self._order(server, ServerOrder.RESTART if restart else ServerOrder.QUIT)
-        return Answer(Outcome.OK, f"{names} {verb}; what it runs is aborted", notices=notices)
+            self._order(server, ServerOrder.RESTART)
+        return Answer(Outcome.OK, f"{names} restarts; what it runs is aborted", notices=notices)
+
+    def _mark(self, server: Server, *, stopping: bool = False, restarting: bool = False) -> None:
+        """Journal what a server is to do in its time, for the next dispatcher, too."""
+        server.stopping, server.restarting = stopping, restarting
+        self._core.put_seen(server)
+        self._core.server_changed(server)
+        self._core.fleet.note_absence(server.register.server_class, self._core.now)
 
     def _drop_queue(self, server: Server) -> tuple[str, ...]:
         """Remove what is pending for the class of a server that is alone (D17)."""
@@ -130,7 +158,7 @@ class Orders:
         return (f"removed, as it is alone: {', '.join(removed)}",) if removed else ()
 
     def _order(self, server: Server, order: ServerOrder) -> None:
-        server.leaving = True
+        server.leaving, server.leaving_since = True, self._core.now
         self._core.fleet.note_absence(server.register.server_class, self._core.now)
         self._core.server_changed(server)
         self._core.send(
@@ -140,13 +168,53 @@ class Orders:
             ),
         )
 
-    def let_stopped_servers_go(self) -> None:
-        """End servers that were stopped and have no work left (D17)."""
+    def tick(self) -> None:
+        """Tell servers that were stopped, or are to restart, once their time has come (D17)."""
+        if self._core.recovering:
+            return  # who else is there, and what is still to be done, is not known yet
         for server in self._core.fleet.servers.values():
-            if not server.stopping or server.leaving or server.is_lost or server.attempts:
-                continue
-            if not self._core.fleet.alone(server) or not self._has_work(server):
+            if server.stopping and self._may_leave(server):
                 self._order(server, ServerOrder.QUIT)
+        for members in self._core.fleet.classes.values():
+            self._restart_next(list(members.servers.values()))
+
+    def wake_at(self) -> float | None:
+        """Return when a server that restarts is not waited for any longer (monotonic seconds)."""
+        due = [
+            server.leaving_since + RESTART_WAIT_S
+            for server in self._core.fleet.servers.values()
+            if server.restarting and server.leaving_since is not None
+        ]
+        return min(due, default=None)
+
+    def _may_leave(self, server: Server) -> bool:
+        if server.leaving or server.attempts or server.liveness is not LivenessState.ALIVE:
+            return False
+        return not self._core.fleet.alone(server) or not self._has_work(server)
+
+    def _restart_next(self, members: list[Server]) -> None:
+        """Restart the next server of a class when the one before is back; give up without it."""
+        waiting = [server for server in members if server.restarting and not server.leaving]
+        gone = [server for server in members if server.restarting and server.leaving]
+        for server in gone:
+            if self._core.now >= (server.leaving_since or 0.0) + RESTART_WAIT_S:
+                self._give_up_restart(server, [one for one in waiting if not one.is_lost])
+                return
+        alive = [one for one in waiting if one.liveness is LivenessState.ALIVE and one.reported]
+        if alive and not gone:
+            self._order(alive[0], ServerOrder.RESTART)
+
+    def _give_up_restart(self, gone: Server, waiting: list[Server]) -> None:
+        gone.restarting = False
+        self._core.put_seen(gone)
+        for server in waiting:
+            self._mark(server)
+        rest = ", ".join(server.name for server in waiting)
+        self._core.say(
+            "error",
+            f"{gone.name} has not come back within {RESTART_WAIT_S:g} s of its restart"
+            + (f"; not restarted, and at work again: {rest}" if waiting else ""),
+        )
 
     def _has_work(self, server: Server) -> bool:
         name = server.register.server_class

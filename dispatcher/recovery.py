@@ -22,7 +22,7 @@ from shotline.common.messages import (
     Returned,
     Undeliverable,
 )
-from shotline.common.records import Mark, ServerSeen, ShotKey, Transition
+from shotline.common.records import Mark, ShotKey, Transition
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
@@ -96,7 +96,9 @@ class Recovery:
             self._execution.forget_events(shot)
             self._lose_unreported(shot)
             if shot.open_run is not None:
-                self._go_on_or_hold(shot, shot.open_run, known | core.incarnations)
+                self._go_on_or_hold(
+                    shot, shot.open_run, known | {seen.incarnation for seen in core.seen.values()}
+                )
         core.say("info", f"term {core.term}: reports collected, dispatching")
         self._on_recovered()
 
@@ -152,6 +154,8 @@ class Recovery:
         if old is not None and old.register.incarnation != register.incarnation:
             self._replaced(old, register)
         server = core.fleet.registered(register, core.wall)
+        if server is not old:
+            self._remember_orders(server)
         before, server.attempts = server.attempts, {}
         for held in register.holding:
             self._take_held(server, held)
@@ -161,7 +165,13 @@ class Recovery:
         if core.recovering:
             self._not_held_after_restart(server, register)
         core.server_changed(server)
-        self._seen(server)
+        core.put_seen(server)
+
+    def _remember_orders(self, server: Server) -> None:
+        """Go on with what a dispatcher before us was to tell this life of a server (D17)."""
+        seen = self._core.seen.get(server.name)
+        if seen is not None and seen.incarnation == server.register.incarnation:
+            server.stopping, server.restarting = seen.stopping, seen.restarting
 
     def _replaced(self, old: Server, register: Register) -> None:
         attempts, old.attempts = old.attempts, {}
@@ -259,32 +269,18 @@ class Recovery:
         """Settle what a lost server had; no other server of its class is touched (D7)."""
         core = self._core
         core.fleet.judged(server, LivenessState.LOST, why, core.now)
+        if not server.leaving:
+            server.restarting = False  # should it come back later, nobody expects that any more
         attempts, server.attempts = server.attempts, {}
         for attempt in attempts:
             self._lose(server, attempt, why, proven_dead=False)
         core.server_changed(server)
-        self._seen(server)
+        core.put_seen(server)
 
     def _lose(self, server: Server, attempt: AttemptId, why: str, *, proven_dead: bool) -> None:
         found = self._current(server, attempt)
         if found is not None:
             self._execution.lose(found[0], found[1].path, why, proven_dead=proven_dead)
-
-    def _seen(self, server: Server) -> None:
-        core, register = self._core, server.register
-        core.put_system(
-            ServerSeen(
-                time=core.wall,
-                server=server.name,
-                liveness=server.liveness.value,
-                host=register.host,
-                pid=register.pid,
-                slots=register.slots,
-                incarnation=register.incarnation,
-                epoch=register.epoch,
-                reason=server.why,
-            )
-        )
 
     # What comes back
 
@@ -313,7 +309,7 @@ class Recovery:
             if isinstance(message, Dispatch):
                 self._dispatch_came_back(server, message, notice.why)
             elif isinstance(message, CommandServer):
-                server.leaving = False
+                self._command_came_back(server, message, notice.why)
 
     def _dispatch_came_back(self, server: Server, message: Dispatch, why: str) -> None:
         if server.attempts.get(message.attempt) != message.epoch:
@@ -325,6 +321,14 @@ class Recovery:
         found = self._current(server, message.attempt)
         if found is not None:
             self._execution.requeue(found[0], found[1].path, f"{server.name}: {why}")
+
+    def _command_came_back(self, server: Server, message: CommandServer, why: str) -> None:
+        """The server goes on working; a stop is tried again when it is heard of."""
+        server.leaving = server.restarting = False
+        server.liveness, server.why = LivenessState.SUSPECT, why
+        self._core.say("warning", f"server_{message.order} did not reach {server.name}: {why}")
+        self._core.server_changed(server)
+        self._core.put_seen(server)
 
     def ask_anew(self, server: Server, why: str) -> None:
         """Let a server register again: something may not have reached it (DESIGN §5)."""

@@ -166,7 +166,7 @@ class DispatcherServer:
             newest=loaded.newest,
             current=loaded.current,
             commands=loaded.commands,
-            incarnations=loaded.incarnations,
+            servers=loaded.servers,
         )
         log.info("term %d: %d shots loaded", term, len(loaded.shots))
 

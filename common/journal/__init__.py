@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from shotline.common.journal.commit import EncodedCommit, encode_commit
-from shotline.common.records import CommandDone, ShotKey, ShotRecord
+from shotline.common.records import CommandDone, ServerSeen, ShotKey, ShotRecord
 
 __all__ = [
     "AttemptsRead",
@@ -187,7 +187,7 @@ class Loaded:
     current: ShotKey | None = None  # the current pulse (D16)
     stored: tuple[StoredShot, ...] = ()  # all shots, the one unused for longest first
     commands: tuple[CommandDone, ...] = ()  # the last ones, oldest first (D15)
-    incarnations: frozenset[str] = frozenset()  # of the servers when they were last seen
+    servers: tuple[ServerSeen, ...] = ()  # as they were last seen
     warnings: tuple[str, ...] = ()  # what is wrong with Redis's settings, in words
 
 

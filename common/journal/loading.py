@@ -119,19 +119,19 @@ def read_everything(
         current=current,
         stored=stored,
         commands=_read_commands(connection, commands_max),
-        incarnations=_read_incarnations(connection),
+        servers=_read_servers(connection),
         warnings=tuple(warnings),
     )
 
 
-def _read_incarnations(connection: Connection) -> frozenset[str]:
-    found = set()
+def _read_servers(connection: Connection) -> tuple[ServerSeen, ...]:
+    found = []
     for _, body in pairs(ask(connection, "HGETALL", layout.SERVERS)):
         with contextlib.suppress(ValueError):  # it is for people, who may have put notes there
             record = decode_record(body)
             if isinstance(record, ServerSeen):
-                found.add(record.incarnation)
-    return frozenset(found)
+                found.append(record)
+    return tuple(found)
 
 
 def _read_shot(connection: Connection, shot: ShotKey) -> LoadedShot:

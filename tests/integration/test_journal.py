@@ -272,6 +272,9 @@ def test_the_next_dispatcher_reads_what_the_last_one_wrote(
     for number in range(5):
         done_command = CommandDone(time=6.0, command=f"c{number}", reply="{}")
         first.commit(system=(done_command,))
+    server = ServerSeen(time=7.0, server="SRV:1", liveness="alive", incarnation="one")
+    stopped = server.model_copy(update={"stopping": True})
+    first.commit(system=(server, stopped))
     first.journal.close()
 
     loaded = start(commands_max=3).loaded
@@ -284,6 +287,7 @@ def test_the_next_dispatcher_reads_what_the_last_one_wrote(
     assert loaded.current == SHOT
     assert {shot.key for shot in loaded.stored} == set(loaded.shots)
     assert [command.command for command in loaded.commands] == ["c2", "c3", "c4"]
+    assert loaded.servers == (stopped,)
     assert loaded.warnings == ()
 
 

@@ -153,7 +153,7 @@ class DispatcherDaemon(Daemon):
             newest=store.newest,
             current=store.current,
             commands=store.commands,
-            incarnations=store.incarnations,
+            servers=store.servers.values(),
         )
         self._timer = Timer(world, lambda: self.handle(Tick()))
         self._link = network.open(f"dispatcher/{next(self.lives)}".encode(), self)

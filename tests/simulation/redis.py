@@ -27,7 +27,7 @@ class Store:
     number: int = 0
     shots: dict[ShotKey, list[ShotRecord]] = field(default_factory=dict)
     commands: list[CommandDone] = field(default_factory=list)
-    incarnations: set[str] = field(default_factory=set)
+    servers: dict[str, ServerSeen] = field(default_factory=dict)
     current: ShotKey | None = None
     newest: dict[str, int] = field(default_factory=dict)
     lines: dict[ShotKey, dict[tuple[str, int], int]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Store:
             if isinstance(system, CommandDone):
                 self.commands.append(system)
             elif isinstance(system, ServerSeen):
-                self.incarnations.add(system.incarnation)
+                self.servers[system.server] = system
         for output in commit.outputs:
             stored = self.lines.setdefault(ShotKey(output.tree, output.shot), {})
             count = output.first + sum(1 + text.count(b"\n") for _, _, text in output.pieces)

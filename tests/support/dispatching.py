@@ -101,7 +101,7 @@ class Bench:
             newest=self.store.newest,
             current=self.store.current,
             commands=self.store.commands,
-            incarnations=self.store.incarnations,
+            servers=self.store.servers.values(),
         )
         self.handle(Tick())
         if recover:

@@ -1,6 +1,7 @@
 """The commands about pulses and runs, on the dispatcher's machine: D9 to D12, D14 and D16."""
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 from tests.support.dispatching import KEY, Bench, report_of, result, view_of
@@ -614,6 +615,32 @@ def test_an_essential_failure_may_abort_the_run() -> None:
     final = bench.replies_to("do-phase-1")[-1]
     assert final.outcome is Outcome.FAILED
     assert "essential action ONE has failed" in final.message
+
+
+@pytest.mark.parametrize("unreadable", ["fail", "warn"])
+def test_an_essential_action_that_cannot_be_read_may_abort_the_run(
+    unreadable: Literal["fail", "warn"],
+) -> None:
+    bad = action("BAD", 1, unreadable="its task cannot be read")
+    bench = Bench(
+        bad.model_copy(update={"essential": True}),
+        action("ONE", 1),
+        action("LATER", 1, phase="PULSE"),
+        options=DispatchOptions(essential_failure="abort_run", unreadable=unreadable),
+    ).register("SRV_A:1")
+    bench.build()
+    bench.told(WAITING, "do-phase-1")
+    if unreadable == "warn":
+        assert bench.dispatched() == ["ONE"], "what is only warned of has not failed"
+        return
+    assert bench.dispatched() == []
+    assert bench.states()["ONE"] == "aborted_before_sent"
+    final = bench.replies_to("do-phase-1")[-1]
+    assert final.outcome is Outcome.FAILED
+    assert "essential action BAD cannot be read: its task cannot be read" in final.message
+    assert [ended.outcome for ended in bench.records(RunEnded)] == [RunOutcome.ABORTED]
+    bench.told(c.DoPhase(phase="PULSE"))
+    assert bench.dispatched() == ["LATER"], "it belongs to the other phase"
 
 
 def test_every_unsettled_action_shows_what_it_waits_for() -> None:

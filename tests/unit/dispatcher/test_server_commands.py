@@ -17,6 +17,7 @@ from shotline.common.messages import (
     ServerOrder,
 )
 from shotline.common.records import RunEnded, ShotKey
+from shotline.dispatcher.effects import HistoryLost, Say
 from shotline.trees.tree import ActionNode
 
 INIT = c.DoPhase(phase="INIT")
@@ -147,6 +148,115 @@ def test_a_restart_says_what_it_ends_and_what_it_removes() -> None:
     assert bench.dispatched() == ["FIRST", "FIRST"]
 
 
+def restarted(bench: Bench) -> list[str]:
+    return [name for name, order in orders(bench) if order is ServerOrder.RESTART]
+
+
+def test_the_servers_of_a_class_restart_one_after_the_other_and_nothing_is_removed() -> None:
+    nodes = (action("FIRST", 1), action("BESIDE", 1), action("SECOND", 2))
+    bench = bench_of("SRV_A:1", "SRV_A:2", "SRV_A:3", nodes=nodes)
+    bench.told(INIT)
+    assert (bench.server_of("FIRST"), bench.server_of("BESIDE")) == ("SRV_A:1", "SRV_A:2")
+    reply = bench.told(c.ServerRestart(server="SRV_A"))
+    assert reply.message.startswith("SRV_A:1, SRV_A:2, SRV_A:3 restart one after the other")
+    assert reply.notices == ("it runs: FIRST, BESIDE",)
+    assert restarted(bench) == ["SRV_A:1"]
+    bench.from_server("SRV_A:1", result(bench.attempt("FIRST"), ended_by=EndedBy.ABORT))
+    bench.judge("SRV_A:1", LivenessState.LOST, "goodbye")
+    bench.finish("BESIDE")
+    bench.pass_time(10.0)
+    assert restarted(bench) == ["SRV_A:1"], "it is not back"
+    assert bench.states()["SECOND"] == "NOT_DISPATCHED", "the others would end it in their turn"
+    bench.register("SRV_A:1", incarnation="two")
+    assert restarted(bench) == ["SRV_A:1", "SRV_A:2"]
+    assert bench.server_of("SECOND") == "SRV_A:1"
+    bench.register("SRV_A:2", incarnation="two")
+    bench.register("SRV_A:3", incarnation="two")
+    assert restarted(bench) == ["SRV_A:1", "SRV_A:2", "SRV_A:3"]
+    bench.pass_time(60.0)
+    assert restarted(bench) == ["SRV_A:1", "SRV_A:2", "SRV_A:3"]
+    assert bench.states()["SECOND"] == "DISPATCHED"
+    assert not any(view(bench, f"SRV_A:{at}") for at in (1, 2, 3))
+
+
+def test_where_a_restarted_server_does_not_come_back_the_others_are_left_at_work() -> None:
+    bench = bench_of("SRV_A:1", "SRV_A:2")
+    bench.told(c.ServerRestart(server="SRV_A"))
+    bench.judge("SRV_A:1", LivenessState.LOST, "goodbye")
+    bench.told(INIT)
+    assert bench.dispatched() == []
+    bench.pass_time(31.0)
+    assert restarted(bench) == ["SRV_A:1"]
+    assert not view(bench, "SRV_A:2")
+    assert bench.server_of("FIRST") == "SRV_A:2"
+    said = [effect.text for effect in bench.left if isinstance(effect, Say)]
+    assert any("SRV_A:1 has not come back" in text and "SRV_A:2" in text for text in said)
+    bench.register("SRV_A:1", incarnation="two")
+    assert restarted(bench) == ["SRV_A:1"]
+
+
+def test_a_lost_server_that_returns_is_not_restarted_late() -> None:
+    bench = bench_of("SRV_A:1", "SRV_A:2")
+    bench.told(c.ServerRestart(server="SRV_A"))
+    bench.judge("SRV_A:2", LivenessState.LOST)
+    bench.register("SRV_A:1", incarnation="two")
+    bench.register("SRV_A:2", epoch=2)
+    assert restarted(bench) == ["SRV_A:1"]
+
+
+def test_a_restart_that_did_not_arrive_is_reported_and_the_next_one_goes_on() -> None:
+    bench = bench_of("SRV_A:1", "SRV_A:2")
+    bench.told(c.ServerRestart(server="SRV_A"))
+    bench.undeliverable("SRV_A:1", next(m for _, m in bench.sent if isinstance(m, CommandServer)))
+    assert restarted(bench) == ["SRV_A:1", "SRV_A:2"]
+    said = [effect.text for effect in bench.left if isinstance(effect, Say)]
+    assert any("server_restart did not reach SRV_A:1" in text for text in said)
+
+
+def test_a_dispatcher_goes_on_with_what_servers_were_told_before_it() -> None:
+    bench = bench_of("SRV_A:1", "SRV_A:2")
+    bench.told(INIT)
+    bench.start("FIRST")
+    name = bench.server_of("FIRST")
+    held = Held(attempt=bench.attempt("FIRST"), held_as=HeldAs.RUNNING)
+    bench.told(c.ServerStop(server=name))
+    again = bench.restart()
+    other = "SRV_A:1" if name == "SRV_A:2" else "SRV_A:2"
+    again.register(other, epoch=2).register("SRV_B:1", epoch=2)
+    again.register(name, epoch=2, holding=[held]).recover()
+    assert view(again, name)
+    assert orders(again) == [], "what it runs ends first"
+    again.finish("FIRST")
+    assert orders(again) == [(name, ServerOrder.QUIT)]
+    assert again.server_of("SECOND") == other
+    later = again.restart()
+    later.register(name, incarnation="two").recover()
+    assert not view(later, name), "a new life was not told to stop"
+
+
+def test_a_dispatcher_restarts_the_rest_of_a_class_that_one_before_it_began_to() -> None:
+    bench = bench_of("SRV_A:1", "SRV_A:2")
+    bench.told(c.ServerRestart(server="SRV_A"))
+    again = bench.restart()
+    again.register("SRV_A:1", incarnation="two").register("SRV_A:2", epoch=2)
+    assert restarted(again) == [], "nothing before the reports are in"
+    again.recover()
+    assert restarted(again) == ["SRV_A:2"]
+
+
+def test_a_stopped_server_stays_stopped_when_redis_has_lost_its_history() -> None:
+    bench = bench_of("SRV_A:1", "SRV_A:2")
+    bench.told(INIT)
+    bench.start("FIRST")
+    name = bench.server_of("FIRST")
+    held = Held(attempt=bench.attempt("FIRST"), held_as=HeldAs.RUNNING)
+    bench.told(c.ServerStop(server=name))
+    bench.store.servers.clear()
+    bench.handle(HistoryLost())
+    again = bench.restart().register(name, epoch=2, holding=[held])
+    assert view(again, name)
+
+
 def test_a_restart_of_one_of_two_removes_nothing() -> None:
     bench = bench_of("SRV_A:1", "SRV_A:2")
     bench.told(INIT)
@@ -164,6 +274,8 @@ def test_a_command_that_did_not_reach_its_server_leaves_it_at_work() -> None:
     command = next(one for _, one in bench.sent if isinstance(one, CommandServer))
     bench.undeliverable("SRV_A:1", command)
     bench.told(INIT)
+    assert bench.dispatched() == [], "until it is heard of"
+    bench.beat("SRV_A:1")
     assert bench.dispatched() == ["FIRST"]
     bench.finish("FIRST")
     bench.pass_time(10.0)

@@ -413,7 +413,12 @@ class Slots:
     def _on_worker_exited(self, now: Instant, event: WorkerExited) -> None:
         slot = self._slots[event.slot]
         if slot.state is SlotState.RUNNING:
-            self._end_run(now, slot, EndedBy.WORKER_DIED, f"its worker process {event.how}")
+            how = f"its worker process {event.how}"
+            if slot.run is not None and _is_due(now, slot.run.timeout_at):
+                # MDSplus has time limits of its own, which end the process of the task.
+                self._end_at_limit(now, slot, slot.run, f"; {how}")
+            else:
+                self._end_run(now, slot, EndedBy.WORKER_DIED, how)
         elif slot.state is SlotState.STARTING:
             self._log(Level.ERROR, f"worker process {event.slot} does not start: it {event.how}")
             slot.retry_at = now.mono + self._settings.worker_retry_s
@@ -475,11 +480,13 @@ class Slots:
         if run is None:
             return
         if _is_due(now, run.timeout_at) and slot.state is SlotState.RUNNING:
-            limit_s = (run.timeout_at or 0.0) - run.started.mono
-            self._end_run(
-                now, slot, EndedBy.TIMEOUT, f"ended at its time limit of {_seconds(limit_s)} s"
-            )
+            self._end_at_limit(now, slot, run)
         self._flush_due(now, run)
+
+    def _end_at_limit(self, now: Instant, slot: Slot, run: Run, how: str = "") -> None:
+        limit_s = (run.timeout_at or 0.0) - run.started.mono
+        reason = f"ended at its time limit of {_seconds(limit_s)} s{how}"
+        self._end_run(now, slot, EndedBy.TIMEOUT, reason)
 
     def _deadlines(self) -> Iterator[float]:
         registered = self._contact.is_registered

@@ -18,6 +18,7 @@ from shotline.action_server.output import OutputLimits
 from shotline.action_server.reports import ReportLimits
 from shotline.action_server.slot import Settings
 from shotline.common.actions import AttemptId, Status
+from shotline.common.machine import Instant
 from shotline.common.messages import (
     Bound,
     CommandServer,
@@ -282,6 +283,33 @@ def test_a_timeout_is_term_then_kill_and_settles_when_the_group_is_gone() -> Non
     assert finished.status is Status.FAILURE
     assert not finished.outcome_unknown
     assert not world.workers[slot].is_ready, "a new worker is starting"
+
+
+@pytest.mark.parametrize(
+    ("late_s", "ended_by", "reason"),
+    [
+        (-0.1, EndedBy.WORKER_DIED, "its worker process was killed by SIGINT"),
+        (
+            0.1,
+            EndedBy.TIMEOUT,
+            "ended at its time limit of 2 s; its worker process was killed by SIGINT",
+        ),
+    ],
+)
+def test_a_worker_that_dies_before_we_end_it_at_the_limit(
+    late_s: float, ended_by: EndedBy, reason: str
+) -> None:
+    """MDSplus keeps the limit, too, and may be a moment faster than a busy server."""
+    world = started()
+    attempt = world.dispatch(timeout_s=2.0)
+    slot = world.slot_of(attempt)
+    world.now = Instant(world.now.mono + 2.0 + late_s, world.now.wall + 2.0 + late_s)
+    world.exit_worker(slot, "was killed by SIGINT")
+    world.be_gone(slot)
+    [finished] = world.results(attempt)
+    assert (finished.ended_by, finished.reason) == (ended_by, reason)
+    assert finished.status is Status.FAILURE
+    assert not finished.outcome_unknown
 
 
 def test_what_cannot_be_ended_settles_with_its_outcome_unknown_and_keeps_its_slot() -> None:

@@ -24,7 +24,7 @@ class Identity:
     version: str = ""
     started_at: float = 0.0
     url: str | None = None
-    ended_leftovers: bool = False
+    ended: tuple[str, ...] = ()  # earlier incarnations whose processes are proven gone
 
     @property
     def name(self) -> str:
@@ -107,7 +107,7 @@ class Contact:
             term=self.term,
             holding=tuple(holding),
             url=who.url,
-            ended_leftovers=who.ended_leftovers,
+            ended=who.ended,
         )
 
     def accepted(self, now: Instant, message: Registered) -> bool:

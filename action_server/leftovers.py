@@ -24,6 +24,9 @@ from shotline.common.model import Model
 log = logging.getLogger(__name__)
 
 KILL_WAIT_S: Final = 5.0
+BEFORE_MAX: Final = 20
+"""So many earlier incarnations are remembered."""
+
 _POLL_S: Final = 0.01
 
 
@@ -57,6 +60,8 @@ class ServerFile(Model):
     """The contents of a file."""
 
     server: KnownProcess
+    incarnation: str = ""
+    before: tuple[str, ...] = ()  # incarnations whose processes it has found gone
     workers: tuple[KnownProcess, ...] = ()
 
 
@@ -67,31 +72,29 @@ _FILE: Final = TypeAdapter(ServerFile)
 class Cleared:
     """What was found of earlier lives."""
 
-    found: int  # files of dead servers
+    incarnations: tuple[str, ...]  # whose processes are proven gone, the last one at the end
     ended: tuple[int, ...]  # process groups that were still there
     left: tuple[int, ...]  # those that could not be ended
     living: tuple[int, ...]  # server processes of this name that are alive
-
-    @property
-    def is_proof(self) -> bool:
-        """Whether all processes of the incarnation before are proven gone."""
-        return bool(self.found) and not self.left and not self.living
 
 
 class StateFile:
     """The file of this life of the server."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, incarnation: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._name = name
         self._path = folder / f"{name}.{os.getpid()}.json"
         self._server = KnownProcess.of(os.getpid())
+        self._incarnation = incarnation
+        self._before: tuple[str, ...] = ()
         self._workers: dict[int, KnownProcess] = {}
 
     def clear(self) -> Cleared:
         """End what dead servers of this name left, and remove their files. Waits a few seconds."""
-        found, living = 0, []
+        living: list[int] = []
+        gone: list[str] = []
         ended: list[int] = []
         left: list[int] = []
         for path in sorted(self._folder.glob(f"{self._name}.*.json")):
@@ -101,19 +104,26 @@ class StateFile:
             if contents.server.is_alive() and contents.server.pid != os.getpid():
                 living.append(contents.server.pid)
                 continue
-            found += 1
             groups = [worker.pid for worker in contents.workers if _is_its_group(worker)]
             ended += groups
             still_there = _end(groups)
             left += still_there
             if not still_there:
                 path.unlink(missing_ok=True)
-        return Cleared(found, tuple(ended), tuple(left), tuple(living))
+                gone += [*contents.before, contents.incarnation]
+        known = dict.fromkeys(incarnation for incarnation in gone if incarnation)
+        self._before = tuple(known)[-BEFORE_MAX:]
+        return Cleared(self._before, tuple(ended), tuple(left), tuple(living))
 
     def set_workers(self, pids: Iterable[int]) -> None:
         """Write down which worker processes there are."""
         self._workers = {pid: self._workers.get(pid) or KnownProcess.of(pid) for pid in pids}
-        contents = ServerFile(server=self._server, workers=tuple(self._workers.values()))
+        contents = ServerFile(
+            server=self._server,
+            incarnation=self._incarnation,
+            before=self._before,
+            workers=tuple(self._workers.values()),
+        )
         new = self._path.with_suffix(".new")
         try:
             new.write_text(contents.model_dump_json(indent=1), encoding="utf-8")

@@ -120,18 +120,19 @@ class ActionServer:
         self._name = f"{server_class}:{server_id}"
         self._url_wait_s = url_wait_s
         self._keepers = Keepers(service, self._handle)
-        self._state = StateFile(section.state_folder, self._name)
+        incarnation = secrets.token_hex(8)
+        self._state = StateFile(section.state_folder, self._name, incarnation)
         self._identity = Identity(
             server_class=server_class,
             server_id=server_id,
-            incarnation=secrets.token_hex(8),
+            incarnation=incarnation,
             slots=section.slots or os.cpu_count() or 1,
             host=socket.gethostname(),
             pid=os.getpid(),
             version=__version__,
             started_at=service.instant().wall,
             url=section.mdsip_url,
-            ended_leftovers=self._clear_leftovers(),
+            ended=self._clear_leftovers(),
         )
         self._machine = Slots(self._identity, settings_of(section, broker))
         self._workers: dict[int, Worker] = {}
@@ -427,7 +428,7 @@ class ActionServer:
         if frames and not self._link.send(frames):
             self._handle(SendFailed())
 
-    def _clear_leftovers(self) -> bool:
+    def _clear_leftovers(self) -> tuple[str, ...]:
         cleared = self._state.clear()
         if cleared.ended:
             log.warning(
@@ -440,7 +441,7 @@ class ActionServer:
             log.error("could not end the process groups %s", ", ".join(map(str, cleared.left)))
         if cleared.living:
             log.warning("%s also runs as process %s", self._name, cleared.living[0])
-        return cleared.is_proof
+        return cleared.incarnations
 
     def _clean_up(self) -> None:
         for worker in self._workers.values():

@@ -112,7 +112,7 @@ class Register(Message):
     term: int = 0  # highest term that it has seen
     holding: tuple[Held, ...] = ()
     url: str | None = None  # mdsip server that its tasks run on, where it has one of its own
-    ended_leftovers: bool = False  # the previous incarnation's processes are proven gone
+    ended: tuple[Name, ...] = ()  # earlier incarnations whose processes are proven gone
     address: str = ""  # network address that it comes from; the broker writes what it sees
 
     @property

@@ -13,6 +13,7 @@ from shotline.dispatcher.core import Core
 from shotline.dispatcher.desk import Answer, Asked, Desk, Refused, Unknown
 from shotline.dispatcher.effects import OutputRead, ReadShot, ShotRead, TreeDone
 from shotline.dispatcher.execution import Execution
+from shotline.dispatcher.proofs import take_proofs
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.table import LookupFailed
 
@@ -70,7 +71,9 @@ class Office:
             for record in done.records:
                 shot.apply(record)
             shot.lines.update(done.lines)
-            self.core.shots.setdefault(key, shot)
+            shot = self.core.shots.setdefault(key, shot)
+            for server in self.core.fleet.servers.values():
+                take_proofs(self.core, shot, server.register)
             self.core.unload(keep=key)
             return go_on()
 

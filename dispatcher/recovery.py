@@ -26,6 +26,7 @@ from shotline.common.records import Mark, ShotKey, Transition
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
+from shotline.dispatcher.proofs import take_proofs
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 
 
@@ -164,6 +165,8 @@ class Recovery:
                 self._not_held(server, attempt)
         if core.recovering:
             self._not_held_after_restart(server, register)
+        for shot in core.shots.values():
+            take_proofs(core, shot, register)
         core.server_changed(server)
         core.put_seen(server)
 
@@ -180,7 +183,7 @@ class Recovery:
                 old,
                 attempt,
                 "a new incarnation has registered",
-                proven_dead=register.ended_leftovers,
+                proven_dead=old.register.incarnation in register.ended,
             )
 
     def _take_held(self, server: Server, held: Held) -> None:
@@ -250,7 +253,7 @@ class Recovery:
                         shot,
                         live.path,
                         "a new incarnation has registered",
-                        proven_dead=register.ended_leftovers,
+                        proven_dead=live.incarnation in register.ended,
                     )
 
     def judged(self, liveness: Liveness) -> None:

@@ -28,6 +28,7 @@ from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.feed import output_channel, shot_channel
 from shotline.dispatcher.fleet import Server
+from shotline.dispatcher.proofs import prove
 from shotline.dispatcher.shots import IN_PROGRESS, Shot
 
 _CAUSES = {
@@ -152,6 +153,8 @@ class Results:
             pass  # whoever has the attempt will tell; this one must not stand in its way
         elif attempt.number <= shot.attempts.get(attempt.path, 0):
             self._core.put(shot, self._late(server, result))
+            if live is not None and live.outcome_unknown and not result.outcome_unknown:
+                prove(self._core, shot, live, f"it has ended meanwhile: {_said(result)}")
             return Verdict.LATE
         self._core.put_system(
             UnknownResult(
@@ -177,13 +180,8 @@ class Results:
             return Verdict.DUPLICATE
         self._core.put(shot, self._late(server, result))
         if live is not None and live.outcome_unknown and live.cause is not None:
-            said = result.reason or (result.status.value if result.status else "")
-            known = {
-                "time": self._core.wall,
-                "outcome_unknown": False,
-                "reason": f"{live.reason}; it has ended there meanwhile: {said}",
-            }
-            self._core.put(shot, live.model_copy(update=known))
+            said = _said(result)
+            prove(self._core, shot, live, f"it has ended there meanwhile: {said}")
         return Verdict.LATE
 
     def _late(self, server: Server, result: Finished) -> LateResult:
@@ -224,6 +222,10 @@ class Results:
         )
         self._execution.change(shot, settled)
         self._execution.after_end(shot, settled)
+
+
+def _said(result: Finished) -> str:
+    return result.reason or (result.status.value if result.status else result.ended_by.value)
 
 
 def _is_anothers(live: Transition | None, server: Server) -> bool:

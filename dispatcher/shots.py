@@ -85,6 +85,7 @@ class Shot:
     essential_failures: dict[str, None] = field(default_factory=dict)
     events: dict[tuple[str, int], str] = field(default_factory=dict)  # intended, not yet raised
     progress: dict[str, tuple[float, str]] = field(default_factory=dict)
+    given_up: dict[str, None] = field(default_factory=dict)  # with an unknown outcome, once
     lines: dict[tuple[str, int], int] = field(default_factory=dict)  # output lines stored
     last_record_at: float | None = None
 
@@ -140,6 +141,8 @@ class Shot:
             told = new.cause is not Cause.SERVER_LOST or new.duration_s is not None
             if new.state in (ActionState.DONE, ActionState.ABORTED) and told:
                 self.resulted.add((new.path, new.attempt))
+            if new.outcome_unknown:
+                self.given_up[new.path] = None
             if self._is_new_failure(old, new):
                 self.essential_failures[new.path] = None
 
@@ -235,6 +238,13 @@ class Shot:
     def attempt_of(self, live: Transition) -> AttemptId:
         """Return which attempt an action's state is about."""
         return AttemptId(self.key.tree, self.key.shot, live.path, live.attempt)
+
+    def unknown(self) -> list[Transition]:
+        """Return the settled attempts whose outcome is unknown."""
+        found = [self.actions[path] for path in self.given_up if path in self.actions]
+        found = [live for live in found if live.outcome_unknown and live.cause is not None]
+        self.given_up = {live.path: None for live in found}
+        return found
 
     def in_progress(self) -> Iterator[Transition]:
         """Yield the actions that are DISPATCHED or DOING."""

@@ -264,6 +264,7 @@ class ServerDaemon(Daemon):
         task_of: Callable[[AttemptId], Task],
         on_start: Callable[[AttemptId, str], None],
         on_exit: Callable[["ServerDaemon", bool], None],
+        ended: tuple[str, ...] = (),
     ) -> None:
         super().__init__(world)
         self.name = name
@@ -271,9 +272,9 @@ class ServerDaemon(Daemon):
         self._task_of, self._on_start, self._on_exit = task_of, on_start, on_exit
         self.is_dead = False
         self._workers: dict[int, int] = {}  # slot → generation, so that a killed task ends nothing
-        incarnation = f"life{next(self.lives)}"
+        self.incarnation = incarnation = f"life{next(self.lives)}"
         self.machine = Slots(
-            Identity(*name, incarnation, slots=slots, ended_leftovers=True), ServerSettings()
+            Identity(*name, incarnation, slots=slots, ended=ended), ServerSettings()
         )
         self._timer = Timer(world, lambda: self.handle(Tick()))
         self._link: Link = network.open(f"{':'.join(name)}/{incarnation}".encode(), self)

@@ -93,6 +93,7 @@ class Scenario:
         self.dispatcher: DispatcherDaemon | None = None
         self._start_dispatcher()
         self.servers: dict[tuple[str, str], ServerDaemon | None] = {}
+        self.lives: dict[tuple[str, str], list[str]] = {}  # incarnations, the last one at the end
         for name in sorted({node.server_class for node in self.nodes}):
             for number in range(self.chance.randint(1, 2)):
                 self._start_server((name, str(number + 1)))
@@ -134,7 +135,8 @@ class Scenario:
 
     def _start_server(self, name: tuple[str, str]) -> None:
         self.world.tell(f"server {name} starts")
-        self.servers[name] = ServerDaemon(
+        lives = self.lives.setdefault(name, [])
+        server = self.servers[name] = ServerDaemon(
             self.world,
             self.servers_net,
             name,
@@ -142,7 +144,9 @@ class Scenario:
             self._task_of,
             self._on_start,
             lambda gone, _restart: self._restart_server(gone.name),
+            tuple(lives[-2:]),
         )
+        lives.append(server.incarnation)
 
     def _restart_server(self, name: tuple[str, str]) -> None:
         self.servers[name] = None

@@ -281,7 +281,7 @@ class Bench:
         incarnation: str = "one",
         epoch: int = 1,
         holding: Sequence[Held] = (),
-        ended_leftovers: bool = False,
+        ended: Sequence[str] = (),
     ) -> Self:
         """Let a server register."""
         server_class, _, server_id = name.partition(":")
@@ -292,7 +292,7 @@ class Bench:
             epoch=epoch,
             slots=slots,
             holding=tuple(holding),
-            ended_leftovers=ended_leftovers,
+            ended=tuple(ended),
         )
         return self.from_server(name, register)
 

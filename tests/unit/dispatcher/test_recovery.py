@@ -27,6 +27,7 @@ from shotline.common.records import (
     RunEnded,
     RunHeld,
     RunOpened,
+    ShotKey,
     Transition,
 )
 from shotline.dispatcher import effects as d
@@ -82,7 +83,7 @@ def test_a_run_goes_on_only_soon_after_and_with_a_server_from_before(
         told = bench.told(WAITING, ID)
         assert told.outcome is Outcome.FAILED
         assert "HELD" in told.message
-        bench.register("SRV_A:1", incarnation="three", ended_leftovers=True)
+        bench.register("SRV_A:1", incarnation="three", ended=["one", "two"])
         bench.told(c.Resume())
         assert bench.dispatched() == ["TWO"]
     bench.finish("TWO")
@@ -143,16 +144,76 @@ def test_a_started_attempt_that_its_server_has_forgotten_may_have_run() -> None:
     assert bench.dispatches("ONE") == []
 
 
-@pytest.mark.parametrize("ended_leftovers", [False, True])
+@pytest.mark.parametrize("ended", [(), ("one",), ("two",)])
 def test_a_new_incarnation_says_whether_the_old_one_s_processes_are_gone(
-    *, ended_leftovers: bool
+    ended: tuple[str, ...],
 ) -> None:
     for bench in (running(), running().restart()):
-        bench.register("SRV_A:1", incarnation="two", ended_leftovers=ended_leftovers).recover()
+        bench.register("SRV_A:1", incarnation="two", ended=ended).recover()
         live = bench.live("ONE")
         assert live.state is ActionState.ABORTED
-        assert live.outcome_unknown is not ended_leftovers
-        assert ("it may have run" in live.reason) is not ended_leftovers
+        assert live.outcome_unknown is (ended != ("one",))
+        assert ("it may have run" in live.reason) is live.outcome_unknown
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_later_life_s_proof_is_taken_for_what_was_lost_before(*, restarted: bool) -> None:
+    bench = running()
+    bench.judge("SRV_A:1", LivenessState.LOST)
+    bench.register("SRV_A:1", incarnation="two")
+    lost = bench.live("ONE")
+    assert lost.outcome_unknown, "silence is no proof"
+    if restarted:
+        bench = bench.restart(recover=True)
+    bench.register("SRV_A:2", incarnation="three", ended=["one"])
+    assert bench.live("ONE").outcome_unknown, "another server's word is none"
+    bench.register("SRV_A:1", incarnation="three", ended=["one", "two"])
+    live = bench.live("ONE")
+    assert (live.state, live.cause) == (lost.state, lost.cause)
+    assert not live.outcome_unknown
+    assert live.reason == f"{lost.reason}; a later life of SRV_A:1 has ended what this one left"
+    assert live in bench.store.shots[KEY], "it is a transition of its own"
+    bench.register("SRV_A:1", incarnation="three", epoch=2, ended=["one", "two"])
+    assert bench.live("ONE") == live, "once"
+
+
+def test_a_proof_counts_for_a_shot_that_is_read_again_later() -> None:
+    bench = running()
+    bench.judge("SRV_A:1", LivenessState.LOST)
+    bench.register("SRV_A:1", incarnation="two").finish("TWO")
+    bench.build(ShotKey("T", 8))
+    bench.machine.core.shots.pop(KEY)
+    bench.register("SRV_A:1", incarnation="three", ended=["one", "two"])
+    bench.told(c.Actions(tree=KEY.tree, shot=KEY.shot))
+    assert not bench.live("ONE").outcome_unknown
+
+
+def test_a_server_that_is_back_without_what_it_was_sent_has_never_started_it() -> None:
+    bench = running(started=False)
+    bench.judge("SRV_A:1", LivenessState.LOST)
+    assert bench.live("ONE").outcome_unknown
+    one = held(bench, "ONE", HeldAs.QUEUED)
+    bench.register("SRV_A:1", epoch=2, holding=[one])
+    assert bench.live("ONE").outcome_unknown, "it has it"
+    bench.register("SRV_A:1", epoch=3)
+    assert bench.live("ONE").state is ActionState.ABORTED
+    assert not bench.live("ONE").outcome_unknown
+    assert bench.live("ONE").reason.endswith("it was never started")
+
+
+def test_a_late_result_is_the_proof_that_it_has_ended() -> None:
+    bench = running()
+    one = bench.attempt("ONE")
+    bench.judge("SRV_A:1", LivenessState.LOST)
+    bench.register("SRV_A:1", epoch=2, holding=[held(bench, "ONE")])
+    assert bench.live("ONE").outcome_unknown
+    bench.from_server("SRV_A:1", result(one))
+    live = bench.live("ONE")
+    assert (live.state, live.status) == (ActionState.ABORTED, None)
+    assert not live.outcome_unknown
+    assert "it has ended meanwhile" in live.reason
+    bench.from_server("SRV_A:1", result(one))
+    assert bench.live("ONE") == live, "a repeat changes nothing"
 
 
 def test_what_no_server_reports_may_have_run() -> None:

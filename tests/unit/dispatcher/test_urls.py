@@ -205,7 +205,7 @@ def test_a_lost_server_proves_nothing_about_its_mdsip_server() -> None:
     run(made, KEY)
     made.start("ONE")
     made.judge("SRV_A:1", LivenessState.LOST)
-    made.register("SRV_A:1", incarnation="two", ended_leftovers=True)
+    made.register("SRV_A:1", incarnation="two", ended=["one"])
     assert made.live("ONE").outcome_unknown
     run(made, OTHER)
     assert made.dispatched() == ["ONE"]

@@ -1,0 +1,39 @@
+"""What becomes known of attempts that were given up on: an unknown outcome ends with a proof (I1).
+
+Proof is a late result, a later life of the server that has ended what this one left, or a new
+registration of the same life without an attempt of which no start was ever heard. Pure.
+"""
+
+from shotline.common.actions import Cause
+from shotline.common.messages import Register
+from shotline.common.records import Transition
+from shotline.dispatcher.core import Core
+from shotline.dispatcher.shots import Shot
+
+
+def prove(core: Core, shot: Shot, live: Transition, what: str) -> None:
+    """Journal that the outcome of a settled attempt is known by now; its state stays."""
+    known = {
+        "time": core.wall,
+        "outcome_unknown": False,
+        "reason": f"{live.reason}; {what}",
+    }
+    core.put(shot, live.model_copy(update=known))
+
+
+def take_proofs(core: Core, shot: Shot, register: Register) -> None:
+    """Take what a registration proves about a shot's attempts of unknown outcome."""
+    held = {item.attempt for item in register.holding}
+    for live in shot.unknown():
+        if live.server != register.server or live.url is not None:
+            continue  # what runs in an mdsip server does not end with ours
+        if live.incarnation in register.ended:
+            prove(core, shot, live, f"a later life of {live.server} has ended what this one left")
+        elif (
+            live.incarnation == register.incarnation
+            and live.epoch != register.epoch
+            and live.cause is Cause.SERVER_LOST
+            and live.started_at is None
+            and shot.attempt_of(live) not in held
+        ):
+            prove(core, shot, live, f"{live.server} is back without it: it was never started")

@@ -40,8 +40,9 @@ from shotline.monitor.api import (
     ServerCommandHandler,
     Services,
 )
-from shotline.monitor.channels import Channels, Limits
+from shotline.monitor.channels import Channels
 from shotline.monitor.feed import Feed, NoChannel
+from shotline.monitor.histories import Limits
 from shotline.monitor.metrics import CONTENT_TYPE, Metrics
 from shotline.monitor.recodex import RecodexSource, is_theirs
 from shotline.monitor.runner import Runner

@@ -1,20 +1,20 @@
-"""Channels: their numbered histories, who reads them how far, and what is due to whom. Pure.
+"""Channels: histories with their readers, who reads how far, and what is due to whom. Pure.
 
 A reader's queue is its place in the history that all readers share, so that a slow one costs
-nothing but that place; what it is sent is bounded, merged or ended here. What the messages say is
-`messages`' and `view`'s business, sending them `websocket`'s.
+nothing but that place; what it is sent is bounded, merged or ended here, and made once for all who
+stand at the same place. Sending it is `websocket`'s business.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 
+from shotline.monitor.histories import Channel, Histories, Limits, Message
 from shotline.monitor.messages import Body, cut_message, quoted
 
 FRAME_BYTES: Final = 1024 * 1024  # more waits for the reader to have taken this much
-_MESSAGE_OVERHEAD: Final = 150  # bytes that a kept message costs beside its text
-_CHANNEL_OVERHEAD: Final = 1000
+WHOLE_KEY: Final = "whole"
 
 
 class CloseCode(IntEnum):
@@ -27,70 +27,6 @@ class CloseCode(IntEnum):
     UNKNOWN = 4404  # there is no such channel
     SLOW = 4408  # it does not read what it is sent
     TOO_MANY = 4429
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What bounds channels and readers; see the configuration's section `monitor`."""
-
-    history_bytes_max: int = 32 * 1024 * 1024
-    histories_bytes_max: int = 256 * 1024 * 1024
-    log_lines_max: int = 5_000
-    retention_s: float = 300.0
-    queue_bytes_max: int = 4 * 1024 * 1024
-    merge_beyond: int = 200
-    reader_channels_max: int = 100
-
-
-class Message(NamedTuple):
-    """One message of a history. A later one of the same key replaces it for who is behind."""
-
-    key: str | None
-    body: Body
-    end: int  # bytes of the channel up to and with this message
-
-
-@dataclass(slots=True)
-class Channel:
-    """One channel: what is left of its history, and where it stands."""
-
-    id: str
-    first: int = 1  # number of the first message that is left
-    messages: list[Message] = field(default_factory=list)
-    total: int = 0  # bytes of all messages that there ever were
-    cut_reason: str = ""
-    ended_at: float | None = None
-    lasting: bool = False  # never dropped to make room
-    readers: dict[int, None] = field(default_factory=dict)
-
-    @property
-    def seq(self) -> int:
-        """The number of the last message, 0 before the first."""
-        return self.first + len(self.messages) - 1
-
-    @property
-    def size(self) -> int:
-        """Bytes that are kept."""
-        return self.total - self.offset(self.first - 1) + _CHANNEL_OVERHEAD
-
-    def offset(self, seq: int) -> int:
-        """Return the bytes up to and with a message; of what was cut, up to what is left."""
-        index = min(seq, self.seq) - self.first
-        if index >= 0:
-            return self.messages[index].end
-        if not self.messages:
-            return self.total
-        return self.messages[0].end - len(self.messages[0].body) - _MESSAGE_OVERHEAD
-
-    def since(self, seq: int) -> list[Message]:
-        """Return the messages after a number, as far as they are left."""
-        return self.messages[max(0, seq + 1 - self.first) :]
-
-    def cut(self, count: int, reason: str) -> None:
-        """Drop the oldest messages."""
-        del self.messages[:count]
-        self.first += count
-        self.cut_reason = reason
 
 
 @dataclass(slots=True)
@@ -131,158 +67,44 @@ class Subscribed:
     ends: bool
 
 
-@dataclass(slots=True)
-class Counts:
-    """What the metrics tell."""
-
-    published: int = 0
-    sent: int = 0
-    frames: int = 0
-    merged: int = 0
-    left_out: int = 0
-    slow_closed: int = 0
-    cut: int = 0
-    dropped: int = 0
-
-
 Whole = Callable[[str], Body | None]
 
 
-class Channels:
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A channel's state as a frame, and the number up to which it tells."""
+
+    seq: int
+    at: int  # bytes of the channel up to there
+    frame: bytes
+
+    def serves(self, channel: Channel) -> bool:
+        """Return whether what came after it is at hand, and much less than it."""
+        return self.seq + 1 >= channel.first and channel.total - self.at <= len(self.frame) // 2
+
+
+class Channels(Histories):
     """All channels and their readers. `whole` gives the state of a channel that has one."""
 
     def __init__(self, limits: Limits, life: str, whole: Whole) -> None:
-        self.limits = limits
+        super().__init__(limits)
         self.life = life
-        self.counts = Counts()
-        self.size = 0
         self._whole = whole
-        self._channels: dict[str, Channel] = {}
         self._readers: dict[int, Reader] = {}
-        self._wholes: dict[str, tuple[int, Body]] = {}
+        self._wholes: dict[str, _Whole] = {}
         self._frames: dict[tuple[str, int, int], tuple[bytes, int, int]] = {}
-        self._dirty: dict[int, None] = {}
-        self._dropping: dict[str, float] = {}  # ended channels, in the order of their ends
 
-    # What happens in channels
-
-    def __contains__(self, channel_id: str) -> bool:
-        return channel_id in self._channels
-
-    def __len__(self) -> int:
-        return len(self._channels)
-
-    def ids(self) -> tuple[str, ...]:
-        """Return all channels."""
-        return tuple(self._channels)
-
-    def seq(self, channel_id: str) -> int:
-        """Return the number of a channel's last message, 0 for none."""
-        channel = self._channels.get(channel_id)
-        return 0 if channel is None else channel.seq
-
-    def has_readers(self, channel_id: str) -> bool:
-        """Return whether anybody reads a channel."""
-        channel = self._channels.get(channel_id)
-        return channel is not None and bool(channel.readers)
-
-    def open(self, channel_id: str, *, lasting: bool = False) -> None:
-        """Let there be a channel, so that it can be subscribed to before its first message."""
-        if channel_id not in self._channels:
-            if self.size > self.limits.histories_bytes_max:
-                self._make_room()
-            self._channels[channel_id] = Channel(channel_id, lasting=lasting)
-            self.size += _CHANNEL_OVERHEAD
-
-    def publish(self, channel_id: str, body: Body, key: str | None = None) -> None:
-        """Add a message. What comes after the end of a channel is dropped."""
-        self.open(channel_id)
-        channel = self._channels[channel_id]
-        if channel.ended_at is not None:
-            return
-        cost = len(body) + _MESSAGE_OVERHEAD
-        channel.total += cost
-        channel.messages.append(Message(key, body, channel.total))
-        self.size += cost
-        self.counts.published += 1
-        self._dirty |= channel.readers
-        if channel.size > self.limits.history_bytes_max:
-            self._cut(channel, self.limits.history_bytes_max, "its history was too long")
-        elif channel_id == "log" and len(channel.messages) > self.limits.log_lines_max:
-            # A tenth at a time, so that not every line moves all others.
-            count = len(channel.messages) - self.limits.log_lines_max * 9 // 10
-            self._drop_messages(channel, count, "older lines are not kept")
-        if self.size > self.limits.histories_bytes_max:
-            self._make_room()
-
-    def lack_beginning(self, channel_id: str, reason: str) -> None:
-        """Say in its first message that a channel's history does not begin at its beginning."""
-        self.open(channel_id)
-        channel = self._channels[channel_id]
-        if channel.first == 1 and not channel.messages:
-            channel.first = 2
-        channel.cut_reason = reason
-
-    def end(self, now: float, channel_id: str) -> None:
-        """End a channel; it is kept for the retention time."""
-        channel = self._channels.get(channel_id)
-        if channel is not None and channel.ended_at is None:
-            channel.ended_at = self._dropping[channel_id] = now
-            self._dirty |= channel.readers
+    def tick(self, now: float) -> None:
+        """Drop what has been kept long enough, and states that serve nobody any more."""
+        super().tick(now)
+        for channel_id, made in list(self._wholes.items()):
+            if not made.serves(self._channels[channel_id]):
+                del self._wholes[channel_id]
 
     def drop(self, channel_id: str) -> None:
         """Forget a channel at once; who still reads it is told that it has ended."""
-        channel = self._channels.pop(channel_id, None)
-        if channel is None:
-            return
-        self.size -= channel.size
-        self.counts.dropped += 1
-        self._dropping.pop(channel_id, None)
+        super().drop(channel_id)
         self._wholes.pop(channel_id, None)
-        self._dirty |= channel.readers
-
-    def tick(self, now: float) -> None:
-        """Drop what has been kept long enough."""
-        for channel_id, ended_at in list(self._dropping.items()):
-            if now < ended_at + self.limits.retention_s:
-                break
-            self.drop(channel_id)
-
-    def wake_at(self) -> float | None:
-        """Return when `tick` is due."""
-        for ended_at in self._dropping.values():
-            return ended_at + self.limits.retention_s
-        return None
-
-    def _cut(self, channel: Channel, limit: int, reason: str) -> None:
-        target = channel.size - limit * 9 // 10
-        count = freed = 0
-        for message in channel.messages[:-1]:
-            if freed >= target:
-                break
-            freed += len(message.body) + _MESSAGE_OVERHEAD
-            count += 1
-        self._drop_messages(channel, count, reason)
-
-    def _drop_messages(self, channel: Channel, count: int, reason: str) -> None:
-        before = channel.size
-        channel.cut(count, reason)
-        self.size -= before - channel.size
-        self.counts.cut += count
-
-    def _make_room(self) -> None:
-        """Cut the longest history; once none is long, drop what has ended first."""
-        limit = self.limits.histories_bytes_max
-        while self.size > limit:
-            longest = max(self._channels.values(), key=lambda channel: channel.size)
-            if longest.size > limit // 50 and len(longest.messages) > 1:
-                self._cut(longest, longest.size // 2, "all histories together were too long")
-            else:
-                others = (one.id for one in self._channels.values() if not one.lasting)
-                oldest = next(iter(self._dropping), None) or next(others, None)
-                if oldest is None:
-                    return
-                self.drop(oldest)
 
     # Readers
 
@@ -431,36 +253,37 @@ class Channels:
         if place.wants_whole or (lost and not place.from_start):
             whole = self._whole_of(channel)
             if whole is not None:
-                place.at = whole[0]
-                frames.append(_frame(channel.id, [_numbered(*whole)], 0))
+                place.at, place.backlog = whole.seq, 0
+                frames.append(whole.frame)
                 self.counts.sent += 1
             place.wants_whole = False
         if place.at >= channel.seq and not (place.at + 1 < channel.first):
             return frames
-        made = self._frames.get((channel.id, place.at, place.backlog))
+        # Whose backlog is behind them stand at the same place as those who never had one.
+        key = (channel.id, place.at, place.backlog if place.at < place.backlog else 0)
+        made = self._frames.get(key)
         if made is None:
-            made = self._made(channel, place)
-            self._frames[channel.id, place.at, place.backlog] = made
+            made = self._frames[key] = self._made(channel, place)
         frame, place.at, merged = made
         place.from_start = False
         self.counts.merged += merged
         self.counts.sent += 1
         return [*frames, frame]
 
-    def _whole_of(self, channel: Channel) -> tuple[int, Body] | None:
-        """Return a state and its number; one made lately does when its sequel is at hand."""
+    def _whole_of(self, channel: Channel) -> _Whole | None:
+        """Return a state; one that was made lately does.
+
+        So a hundred pages that come at once cost one state, and those that sleep share it.
+        """
         made = self._wholes.get(channel.id)
-        if (
-            made is not None
-            and made[0] + 1 >= channel.first
-            and channel.seq - made[0] <= (self.limits.merge_beyond)
-        ):
+        if made is not None and made.serves(channel):
             return made
         body = self._whole(channel.id)
         if body is None:
             return None
-        self._wholes[channel.id] = (channel.seq, body)
-        return self._wholes[channel.id]
+        frame = _frame(channel.id, [_numbered(channel.seq, body)], 0)
+        self._wholes[channel.id] = made = _Whole(channel.seq, channel.total, frame)
+        return made
 
     def _made(self, channel: Channel, place: Place) -> tuple[bytes, int, int]:
         """Return one frame, the number up to which it tells, and how many it leaves out."""
@@ -512,9 +335,6 @@ class Channels:
                 break
         parts += reversed(kept)
         return _frame(channel.id, parts, merged), channel.seq, merged
-
-
-WHOLE_KEY: Final = "whole"
 
 
 def _cut_of(channel: Channel) -> Body:

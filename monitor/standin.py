@@ -13,7 +13,8 @@ from shotline.common.sections import MonitorSection
 from shotline.common.service import Systemd
 from shotline.monitor.access import Access, Role
 from shotline.monitor.app import PING_S, TICK_MS, listening
-from shotline.monitor.channels import Channels, Limits
+from shotline.monitor.channels import Channels
+from shotline.monitor.histories import Limits
 from shotline.monitor.recodex import RecodexConfig, RecodexSource
 from shotline.monitor.websocket import FRAME_BYTES_MAX, Readers, Socket
 

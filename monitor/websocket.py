@@ -6,10 +6,12 @@ What is due to whom is `channels`' decision; what a client may say is in `forms`
 import asyncio
 import itertools
 import logging
+import struct
 import time
 from collections.abc import Awaitable
 from typing import Final, Protocol
 
+from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from shotline.common.errors import MalformedMessage
@@ -21,7 +23,9 @@ from shotline.monitor.messages import quoted
 log = logging.getLogger(__name__)
 
 FRAME_BYTES_MAX: Final = 64 * 1024  # of what a client sends
+SHARED_BYTES: Final = 16 * 1024  # a larger frame is not copied for each WebSocket
 _REASON_BYTES_MAX: Final = 120
+_TEXT: Final = 0x81  # a whole text message
 
 
 class Requires(Protocol):
@@ -95,9 +99,8 @@ class Readers:
         last: asyncio.Future[None] | None = None
         try:
             for frame in due.frames:
-                last = asyncio.ensure_future(socket.write_message(frame))
-                last.add_done_callback(_taken)
-        except WebSocketClosedError:
+                last = socket.send(frame)
+        except (WebSocketClosedError, StreamClosedError):
             self.remove(number)
             return
         if due.close is not None:
@@ -159,6 +162,26 @@ class Socket(WebSocketHandler):
         self.set_nodelay(True)
         self._number = self._readers.add(self)
         self._worker = asyncio.get_running_loop().create_task(self._serve())
+
+    def send(self, text: bytes) -> "asyncio.Future[None]":
+        """Send a text frame; return when it has left.
+
+        Tornado's own `write_message` copies every frame for every WebSocket. This writes the same
+        bytes for all of them, so that many that do not read hold one frame between them. Raise
+        WebSocketClosedError, StreamClosedError.
+        """
+        connection = self.ws_connection
+        stream = None if connection is None or connection.is_closing() else connection.stream
+        if stream is None:
+            raise WebSocketClosedError
+        head = _head(len(text))
+        if len(text) < SHARED_BYTES:
+            sent = stream.write(head + text)
+        else:
+            stream.write(head).add_done_callback(_taken)
+            sent = stream.write(text)
+        sent.add_done_callback(_taken)
+        return sent
 
     async def on_message(self, message: str | bytes) -> None:
         """Take a frame; they are served in order, and the client waits when there are many."""
@@ -257,6 +280,15 @@ def _answer(
         )
     words = why or ("no more channels" if answer is CloseCode.TOO_MANY else "no such channel")
     return b'{"channel":%s,"error":%s,"code":%d}' % (quoted(channel), quoted(words), answer)
+
+
+def _head(length: int) -> bytes:
+    """Return what stands before a server's text frame of this length (RFC 6455, 5.2)."""
+    if length < 126:
+        return bytes((_TEXT, length))
+    if length < 1 << 16:
+        return struct.pack("!BBH", _TEXT, 126, length)
+    return struct.pack("!BBQ", _TEXT, 127, length)
 
 
 def _shortened(reason: str) -> str:

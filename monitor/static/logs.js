@@ -158,6 +158,7 @@ function draw() {
   space.style.minWidth = `${output.widest + 18}ch`;
   if (following) {
     scroll.scrollTop = scroll.scrollHeight;
+    rows.look();
     rows.draw(output.lines.length);
   }
   newest.hidden = following;

@@ -17,6 +17,7 @@ import { showKeys } from './view/keys.js';
 import { toggleTheme, useTheme } from './view/theme.js';
 
 const TICK_MS = 100;
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
 const TITLES = { actions: 'Actions', timeline: 'Timeline', servers: 'Servers', heartbeat: 'Heartbeat', log: 'Log' };
 
 const app = new App();
@@ -30,6 +31,7 @@ const tabs = {
 const state = /** @type {ConnectionState} */ (document.createElement('connection-state'));
 const replies = /** @type {Replies} */ (document.createElement('reply-list'));
 const main = h('main');
+let shownSecond = 0;
 const links = new Map(TABS.map((tab) => [tab, h('a', { href: '#', 'data-tab': tab, class: 'tab' }, TITLES[tab])]));
 const time = h('time', { class: 'clock' });
 const about = h('span', { class: 'about' });
@@ -87,8 +89,9 @@ function title() {
 
 function drawFoot() {
   const now = app.now();
-  const text = new Date(now * 1000).toLocaleDateString(undefined, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
-  setText(time, `${clock(now)}  ${text}`);
+  if (Math.floor(now) === shownSecond) return;
+  shownSecond = Math.floor(now);
+  setText(time, `${clock(now)}  ${DAY.format(now * 1000)}`);
   const { view } = app.system;
   const parts = [
     view.broker && `broker ${view.broker}`,

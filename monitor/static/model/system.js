@@ -85,6 +85,7 @@ export function serverState(server) {
 }
 
 const HEARTBEATS_MAX = 120;
+const COLLATOR = new Intl.Collator('en', { numeric: true });
 
 /** The action servers and their last heartbeats. */
 export class Servers {
@@ -95,6 +96,9 @@ export class Servers {
     this.heartbeats = new Map();
     this.version = 0;
   }
+
+  /** @type {string[]} */
+  #sorted = [];
 
   /** @param {Message} message */
   apply(message) {
@@ -111,11 +115,22 @@ export class Servers {
 
   /** Return the servers, ON first, then by name. */
   sorted() {
-    return [...this.byName.values()].sort(
-      (a, b) =>
-        SERVER_ORDER[serverState(a)] - SERVER_ORDER[serverState(b)] ||
-        a.server.localeCompare(b.server, 'en', { numeric: true }),
-    );
+    const names = this.#names();
+    /** @type {ServerView[][]} */
+    const byState = [[], [], [], []];
+    for (const name of names) {
+      const server = /** @type {ServerView} */ (this.byName.get(name));
+      byState[SERVER_ORDER[serverState(server)]].push(server);
+    }
+    return byState.flat();
+  }
+
+  /** Return the names in order, sorted anew only when there are others. */
+  #names() {
+    if (this.#sorted.length !== this.byName.size || !this.#sorted.every((name) => this.byName.has(name))) {
+      this.#sorted = [...this.byName.keys()].sort(COLLATOR.compare);
+    }
+    return this.#sorted;
   }
 
   /** @returns {Record<ServerState, number>} */

@@ -131,9 +131,9 @@ export function nothingWanted() {
 }
 
 /**
- * Return what tells whether a row is shown.
+ * Return what tells whether a row is shown; null when all are.
  * @param {Wanted} wanted
- * @returns {(row: Row) => boolean}
+ * @returns {((row: Row) => boolean)|null}
  */
 export function rowFilter(wanted) {
   /** @type {((row: Row) => boolean)[]} */
@@ -154,7 +154,7 @@ export function rowFilter(wanted) {
         COLUMNS.some((column) => column.text(row).toLowerCase().includes(word)),
     );
   }
-  if (tests.length === 0) return () => true;
+  if (tests.length === 0) return null;
   return (row) => tests.every((test) => test(row));
 }
 
@@ -215,7 +215,8 @@ export class TableView {
     this.version = 0;
     /** @type {WeakMap<Row, {version: number, fits: boolean}>} */
     this.known = new WeakMap();
-    this.filter = rowFilter(this.wanted);
+    /** @type {((row: Row) => boolean)|null} null: all rows are shown */
+    this.filter = null;
   }
 
   /** @param {Partial<Wanted>} change */
@@ -231,16 +232,17 @@ export class TableView {
    * @param {number} now
    */
   update(rows, now) {
-    const shown = rows.filter((row) => this.#fits(row));
+    const { filter } = this;
+    const shown = filter ? rows.filter((row) => this.#fits(row, filter)) : rows;
     this.rows = ordered(shown, this.wanted, now);
     this.version += 1;
   }
 
-  /** @param {Row} row */
-  #fits(row) {
+  /** @param {Row} row @param {(row: Row) => boolean} filter */
+  #fits(row, filter) {
     const known = this.known.get(row);
     if (known && known.version === row.version) return known.fits;
-    const fits = this.filter(row);
+    const fits = filter(row);
     if (known) {
       known.version = row.version;
       known.fits = fits;

@@ -10,8 +10,10 @@ import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from './comm
 import { h, setAttribute, setText } from './dom.js';
 import { Windowed } from './windowed.js';
 
-const SORTED_EVERY_MS = 250;
+/** Of many rows the order, and who fits the filters, is looked at only so often. */
 const MANY = 2000;
+const ORDERED_EVERY_MS = 100;
+const SORTED_EVERY_MS = 250;
 const HELD_MS = 3000;
 
 /**
@@ -41,6 +43,7 @@ export class ActionTable extends HTMLElement {
   #sortedAt = 0;
   #heldAt = -Infinity;
   #drawnRows = '';
+  #total = 0;
   #cursor = 0;
   /** @type {Windowed<RowElement>} */ #rows = /** @type {any} */ (null);
   /** @type {HTMLElement} */ #count = h('span', { class: 'count' });
@@ -68,7 +71,11 @@ export class ActionTable extends HTMLElement {
       this.#heldAt = onButtons ? performance.now() : -Infinity;
     });
     space.addEventListener('pointerleave', () => (this.#heldAt = -Infinity));
-    new ResizeObserver(() => this.app.changed()).observe(this.#body);
+    const head = /** @type {HTMLElement} */ (this.#body.firstElementChild);
+    new ResizeObserver(() => {
+      this.#rows.head = head.offsetHeight;
+      this.app.changed();
+    }).observe(this.#body);
   }
 
   /** Measure anew: the style has changed. */
@@ -95,17 +102,15 @@ export class ActionTable extends HTMLElement {
 
   /** Draw what has changed. Called once per animation frame. */
   draw() {
-    if (this.offsetParent === null) return;
+    if (this.hidden) return;
     const { shot } = this.app;
-    const rows = shot ? this.source() : [];
-    this.#refresh(rows, shot ? `${shot.name} ${shot.generation}` : '', `${shot?.version} ${rows.length}`);
+    this.#refresh(shot ? `${shot.name} ${shot.generation}` : '', `${shot?.name} ${shot?.version}`);
     const shown = this.view.rows;
-    this.#rows.head = this.#body.firstElementChild instanceof HTMLElement ? this.#body.firstElementChild.offsetHeight : 0;
     this.#rows.draw(shown.length);
     setAttribute(this.#body, 'aria-rowcount', String(shown.length + 1));
-    setText(this.#count, shown.length === rows.length ? `${rows.length}` : `${shown.length} of ${rows.length}`);
+    setText(this.#count, shown.length === this.#total ? `${shown.length}` : `${shown.length} of ${this.#total}`);
     this.#empty.hidden = shown.length > 0;
-    if (shown.length === 0) setText(this.#empty, this.#emptyWords(rows.length));
+    if (shown.length === 0) setText(this.#empty, this.#emptyWords(this.#total));
     for (const [id, head] of this.#heads) this.#drawHead(id, head);
     this.#all.checked = this.ticked.size > 0 && shown.length > 0 && shown.every((row) => this.ticked.has(row.path));
   }
@@ -113,19 +118,19 @@ export class ActionTable extends HTMLElement {
   /**
    * Order anew when rows have changed; not under a pointer that is about to press a row's button,
    * and not at every frame where that takes long.
-   * @param {Row[]} rows
    * @param {string} whose the rows are others when it changes
    * @param {string} key
    */
-  #refresh(rows, whose, key) {
+  #refresh(whose, key) {
     const now = performance.now();
-    const costly = rows.length > MANY && this.view.wanted.sort !== null;
+    const every = this.#total <= MANY ? 0 : this.view.wanted.sort === null ? ORDERED_EVERY_MS : SORTED_EVERY_MS;
     const same = whose === this.#drawnRows && this.#key !== '';
-    if (same && (key === this.#key || now - this.#heldAt < HELD_MS)) return;
-    if (same && costly && now - this.#sortedAt < SORTED_EVERY_MS) return;
+    if (same && (key === this.#key || now - this.#heldAt < HELD_MS || now - this.#sortedAt < every)) return;
     this.#key = key;
     this.#drawnRows = whose;
     this.#sortedAt = now;
+    const rows = this.app.shot ? this.source() : [];
+    this.#total = rows.length;
     this.view.update(rows, this.app.now());
   }
 

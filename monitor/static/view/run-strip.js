@@ -9,11 +9,17 @@ import { ask } from './dialog.js';
 import { run } from './commands.js';
 import { h, setAttribute, setText } from './dom.js';
 
+/** Of many actions the counts are made only so often. */
+const MANY = 2000;
+const COUNTED_EVERY_MS = 100;
+
 /** Sends `category` when one is chosen: only those rows are then shown. */
 export class RunStrip extends HTMLElement {
   /** @type {App} */ app = /** @type {any} */ (null);
   /** @type {Category|null} */ category = null;
   #version = '';
+  #counted = '';
+  #countedAt = -Infinity;
   #name = h('strong', { class: 'run-shot' });
   #what = h('span', { class: 'run-what' });
   #state = h('span', { class: 'run-state' });
@@ -78,8 +84,12 @@ export class RunStrip extends HTMLElement {
     const { shot } = this.app;
     this.#drawRun();
     const version = shot ? `${shot.name} ${shot.version}` : '';
-    if (version !== this.#version) {
+    const now = performance.now();
+    const often = shot?.name === this.#counted && (shot?.rows.length ?? 0) > MANY && now - this.#countedAt < COUNTED_EVERY_MS;
+    if (version !== this.#version && !often) {
       this.#version = version;
+      this.#counted = shot?.name ?? '';
+      this.#countedAt = now;
       this.#drawCounts();
       this.#drawPhases();
     }

@@ -7,6 +7,7 @@
 import { serverState } from '../model/system.js';
 import { SERVER_SYMBOLS, moment } from '../model/words.js';
 import { h, setAttribute, setText } from './dom.js';
+import { Seen } from './seen.js';
 
 const HEADS = ['Server', 'State', 'Last heartbeat', 'Age', 'Round trip', 'Last minutes: time between beats and round trip'];
 const WIDTH = 240;
@@ -30,6 +31,7 @@ export class TabHeartbeat extends HTMLElement {
   #empty = h('p', { class: 'empty' }, 'No action server is known.');
   /** @type {Map<string, Drawn>} */ #drawn = new Map();
   #order = '';
+  #seen = new Seen(() => this.app.changed());
 
   connectedCallback() {
     if (this.childElementCount > 0) return;
@@ -53,7 +55,10 @@ export class TabHeartbeat extends HTMLElement {
     const text = this.#find.value.trim().toLowerCase();
     const shown = this.app.servers.sorted().filter((one) => one.server.toLowerCase().includes(text));
     for (const server of shown) {
-      if (!this.#drawn.has(server.server)) this.#drawn.set(server.server, create(server));
+      if (this.#drawn.has(server.server)) continue;
+      const made = create(server);
+      this.#drawn.set(server.server, made);
+      this.#seen.watch(made.row);
     }
     const order = shown.map((server) => server.server).join('\n');
     if (order !== this.#order) {
@@ -61,7 +66,10 @@ export class TabHeartbeat extends HTMLElement {
       this.#body.replaceChildren(...shown.map((server) => /** @type {Drawn} */ (this.#drawn.get(server.server)).row));
     }
     this.#empty.hidden = shown.length > 0;
-    for (const server of shown) this.#update(/** @type {Drawn} */ (this.#drawn.get(server.server)), server);
+    for (const server of shown) {
+      const drawn = /** @type {Drawn} */ (this.#drawn.get(server.server));
+      if (this.#seen.has(drawn.row)) this.#update(drawn, server);
+    }
   }
 
   /** @param {Drawn} drawn @param {ServerView} server */

@@ -82,6 +82,7 @@ export class TabLog extends HTMLElement {
     this.#rows.draw(this.#lines.length);
     if (this.#following) {
       this.#scroll.scrollTop = this.#scroll.scrollHeight;
+      this.#rows.look();
       this.#rows.draw(this.#lines.length);
     }
     setText(this.#count, `${this.#lines.length} of ${log.lines.length} lines`);
@@ -97,6 +98,7 @@ export class TabLog extends HTMLElement {
     const index = this.#lines.findIndex((line) => line.seq >= first.seq);
     const height = this.#rows.rowHeight;
     if (index >= 0) this.#scroll.scrollTop = index * height + (this.#scroll.scrollTop % height);
+    this.#rows.look();
   }
 
   #scrolled() {

@@ -10,6 +10,7 @@ import { post } from './api.js';
 import { run } from './commands.js';
 import { ask } from './dialog.js';
 import { h, setAttribute, setText } from './dom.js';
+import { Seen } from './seen.js';
 
 const HEADS = ['State', 'Class', 'ID', 'Host', 'Address', 'Slots', 'What it is doing', 'Last seen', ''];
 
@@ -29,7 +30,8 @@ const BUTTONS = /** @type {const} */ ([
  * @property {HTMLElement} symbol
  * @property {HTMLElement} word
  * @property {Map<string, HTMLButtonElement>} buttons
- * @property {ServerView} server
+ * @property {ServerView|null} server as it was drawn
+ * @property {string} key what else it was drawn with
  */
 
 export class TabServers extends HTMLElement {
@@ -41,6 +43,7 @@ export class TabServers extends HTMLElement {
   #output = h('div', { class: 'command-reply', hidden: true });
   /** @type {Map<string, Drawn>} */ #drawn = new Map();
   #order = '';
+  #seen = new Seen(() => this.app.changed());
 
   connectedCallback() {
     if (this.childElementCount > 0) return;
@@ -74,7 +77,15 @@ export class TabServers extends HTMLElement {
       this.#body.replaceChildren(...shown.map((server) => /** @type {Drawn} */ (this.#drawn.get(server.server)).row));
       for (const name of [...this.#drawn.keys()]) if (!servers.byName.has(name)) this.#drawn.delete(name);
     }
-    for (const server of shown) this.#update(/** @type {Drawn} */ (this.#drawn.get(server.server)), server);
+    const may = this.app.mayChange && this.app.feed.connected;
+    const key = `${Math.floor(this.app.now())} ${may}`;
+    for (const server of shown) {
+      const drawn = /** @type {Drawn} */ (this.#drawn.get(server.server));
+      if ((drawn.server === server && drawn.key === key) || !this.#seen.has(drawn.row)) continue;
+      drawn.server = server;
+      drawn.key = key;
+      this.#update(drawn, server, may);
+    }
     const counts = servers.counts();
     setText(this.#summary, Object.entries(counts).filter(([, count]) => count).map(([state, count]) => `${count} ${state}`).join('   '));
     this.#empty.hidden = shown.length > 0;
@@ -96,11 +107,12 @@ export class TabServers extends HTMLElement {
       last.append(button);
     }
     const row = h('tr', { 'data-server': server.server }, ...cells, last);
-    return { row, cells, symbol, word, buttons, server };
+    this.#seen.watch(row);
+    return { row, cells, symbol, word, buttons, server: null, key: '' };
   }
 
-  /** @param {Drawn} drawn @param {ServerView} server */
-  #update(drawn, server) {
+  /** @param {Drawn} drawn @param {ServerView} server @param {boolean} may */
+  #update(drawn, server, may) {
     const state = serverState(server);
     const { cells } = drawn;
     setAttribute(drawn.row, 'class', `server-${state}`);
@@ -117,7 +129,6 @@ export class TabServers extends HTMLElement {
     cells[6].title = (server.busy ?? []).map(plain).join('\n');
     setText(cells[7], server.last_seen_at ? `${age(this.app.now() - server.last_seen_at)} ago` : 'never');
     cells[7].title = moment(server.last_seen_at);
-    const may = this.app.mayChange && this.app.feed.connected;
     const on = state !== 'OFF';
     for (const [text, button] of drawn.buttons) {
       button.disabled = !may || (text === 'Start' ? on : text === 'Stop' || text === 'Quit' ? !on : false);

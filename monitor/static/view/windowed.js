@@ -27,8 +27,17 @@ export class Windowed {
     this.rowHeight = 0;
     this.count = 0;
     this.head = 0;
-    this.first = 0;
-    this.end = 0;
+    // As they were seen last: asked for while something is being drawn, they cost a layout.
+    this.top = 0;
+    this.height = 0;
+    scroller.addEventListener('scroll', () => this.look(), { passive: true });
+    new ResizeObserver(() => this.look()).observe(scroller);
+  }
+
+  /** See how far it is scrolled, and how much room there is. */
+  look() {
+    this.top = this.scroller.scrollTop;
+    this.height = this.scroller.clientHeight;
   }
 
   /**
@@ -41,9 +50,7 @@ export class Windowed {
       this.count = count;
       this.space.style.height = `${count * this.rowHeight}px`;
     }
-    const { first, end } = visible(count, this.rowHeight, this.scroller.scrollTop, this.scroller.clientHeight);
-    this.first = first;
-    this.end = end;
+    const { first, end } = visible(count, this.rowHeight, this.top, this.height);
     for (const [index, element] of this.shown) {
       if (index >= first && index < end) continue;
       this.shown.delete(index);
@@ -69,6 +76,7 @@ export class Windowed {
     this.rowHeight = probe.offsetHeight || 24;
     probe.remove();
     this.count = -1;
+    this.look();
     for (const element of this.shown.values()) this.spare.push(element);
     this.shown.clear();
   }
@@ -84,6 +92,7 @@ export class Windowed {
     else if (top + this.rowHeight > this.scroller.scrollTop + room) {
       this.scroller.scrollTop = top + this.rowHeight - room;
     }
+    this.look();
   }
 
   #make() {

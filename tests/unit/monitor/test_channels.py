@@ -10,9 +10,9 @@ from shotline.monitor.channels import (
     Channels,
     CloseCode,
     Due,
-    Limits,
     Subscribed,
 )
+from shotline.monitor.histories import Limits
 from shotline.monitor.messages import Body, plain
 
 LIMITS = Limits(retention_s=300.0, merge_beyond=5)
@@ -359,18 +359,48 @@ def test_a_whole_state_that_was_made_lately_serves_the_next_reader_too() -> None
 
     def whole(channel: str) -> Body:
         asked.append(channel)
-        return plain("WHOLE", 0.0, {})
+        return plain("WHOLE", 0.0, {"filling": "x" * 1_000})
 
     channels = made(whole=whole)
     fill(channels, "a", range(1, 4))
+    first: list[bytes] = []
     for reader in range(50):
         channels.enter(reader, form=True)
         channels.subscribe(reader, "a", whole=True)
-        assert seqs(read_form(channels, reader))[0] == 3
+        frames = channels.due(reader).frames
+        assert seqs([json.loads(frames[0])]) == [3]
+        first.append(frames[0])
         if reader == 20:
             channels.publish("a", message(4))
     assert asked == ["a"]
+    assert all(frame is first[0] for frame in first), "those who sleep share it"
+    channels.sent(3)
     assert seqs(read_form(channels, 3)) == [4]
+    # What has come since is no longer much less than the state itself: there is a new one.
+    fill(channels, "a", range(5, 15))
+    channels.tick(0.0)
+    enter_whole(channels, 50)
+    assert seqs(read_form(channels, 50)) == [14]
+    assert asked == ["a", "a"]
+
+
+def enter_whole(channels: Channels, reader: int) -> None:
+    channels.enter(reader, form=True)
+    assert isinstance(channels.subscribe(reader, "a", whole=True), Subscribed)
+
+
+def test_a_frame_is_made_once_for_all_who_stand_at_the_same_place() -> None:
+    channels = made()
+    for reader in range(10):  # each has another backlog
+        fill(channels, "a", range(reader, reader + 1))
+        enter(channels, reader, "a", form=True)
+        read_form(channels, reader)
+    for reader in range(10):
+        read_form(channels, reader)
+    channels.publish("a", message(100))
+    frames = [frame for reader in channels.waiting() for frame in channels.due(reader).frames]
+    assert len(frames) == 10
+    assert all(frame is frames[0] for frame in frames)
 
 
 def test_a_slow_reader_whose_place_was_cut_gets_the_whole_state() -> None:

@@ -8,11 +8,16 @@ booleans, null, lists and mappings.
 The scalars are those of YAML 1.2: only `true` and `false` are booleans, so that `on: false` and
 `NO` mean what they say; dates stay text. Anchors and aliases are refused, mappings have text keys,
 and size, nesting and number of entries are bounded (DESIGN I7, I8).
+
+JSON is YAML, and what a program wrote is often JSON: it is read by Python's own reader, which is
+several times faster, and where its lines are is looked up only when something is wrong with it.
 """
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
@@ -32,6 +37,7 @@ _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STANDARD_TAG: Final = "tag:yaml.org,2002:"
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON writes what is beyond 16 bits
 _WORDS: Final[Mapping[str, bool | None]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -72,8 +78,13 @@ class LocatedDocument:
 
     path: Path
     data: JsonValue
-    lines: Mapping[Location, int] = field(repr=False)
+    locate: Callable[[], Mapping[Location, int]] = field(repr=False)
     problems: tuple[Problem, ...] = ()
+
+    @cached_property
+    def lines(self) -> Mapping[Location, int]:
+        """The line of each part, from 1."""
+        return self.locate()
 
     def line_of(self, location: Sequence[str | int]) -> int | None:
         """Return the line of the part at a pydantic `loc`, or of its nearest known parent.
@@ -148,6 +159,16 @@ def parse_yaml(content: bytes, path: Path) -> LocatedDocument:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _failure(path, line, "is not UTF-8 text") from None
+    if text.startswith("{"):
+        try:
+            return LocatedDocument(path, _read_json(text), lambda: _lines_of_json(text, path))
+        except (ValueError, RecursionError):
+            pass  # it is YAML that only begins like JSON, or is refused with a line below
+    builder = _build(text, path)
+    return LocatedDocument(path, builder.data, lambda: builder.lines, tuple(builder.problems))
+
+
+def _build(text: str, path: Path) -> "_Builder":
     builder = _Builder(path)
     try:
         for event in _events(text):
@@ -161,7 +182,53 @@ def parse_yaml(content: bytes, path: Path) -> LocatedDocument:
         raise _failure(path, line, f"is not YAML: {error.reason}") from None
     except yaml.YAMLError as error:
         raise _failure(path, None, f"is not YAML: {error}") from None
-    return LocatedDocument(path, builder.data, builder.lines, tuple(builder.problems))
+    return builder
+
+
+def _read_json(text: str) -> JsonValue:
+    """Return what the YAML reader would. Raise ValueError for all that it would not just take."""
+    data: JsonValue = json.loads(
+        text,
+        object_pairs_hook=_unique,
+        parse_int=_plain_value,
+        parse_float=_plain_value,
+        parse_constant=_no_constant,
+    )
+    if _SURROGATE.search(text):
+        json.dumps(data, ensure_ascii=False).encode()  # half a character is a ValueError
+    entries, level = 0, [data]
+    for _ in range(DEPTH_MAX + 1):
+        entries += len(level)
+        if not level:
+            return data
+        below: list[JsonValue] = []
+        for value in level:
+            if isinstance(value, dict):
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+        level = below
+        if entries > ENTRIES_MAX:
+            break
+    raise ValueError("too deep, or too much")
+
+
+def _lines_of_json(text: str, path: Path) -> Mapping[Location, int]:
+    try:
+        return _build(text, path).lines
+    except FileProblems:  # a tab where YAML wants none, say: then problems have no lines
+        return {}
+
+
+def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a repeated key")
+    return made
+
+
+def _no_constant(name: str) -> JsonValue:
+    raise ValueError(f"{name} is no number")
 
 
 def _events(text: str) -> Iterator[yaml.Event]:

@@ -20,6 +20,7 @@ from shotline.trees.condition import And, Expression, Not, Or, Reference
 LENGTH_MAX: Final = 16_384  # characters
 DEPTH_MAX: Final = 64  # brackets and negations inside each other
 NUMBER_MAX: Final = 2**31 - 1
+_PLAIN_DIGITS: Final = 9  # so many are never beyond NUMBER_MAX
 
 _TOKEN: Final = re.compile(
     r"(?P<space>\s+)"
@@ -52,6 +53,8 @@ class _Token(NamedTuple):
 
 def parse_when(text: str) -> int | Expression:
     """Return the sequence number or the condition that `text` says. Raise ConditionError."""
+    if text.isascii() and text.isdigit() and len(text) <= _PLAIN_DIGITS:  # most of them
+        return int(text)
     tokens = _tokens(text)
     if any(token.kind == "name" for token in tokens):
         return _Condition(tokens).parse()

@@ -59,14 +59,18 @@ class PythonEntry(Model):
     """Call a Python function in a worker process of the action server."""
 
     python: str = Field(pattern=r"^[\w.]+:[\w.]+$", description="`module:function`.")
-    arguments: dict[str, JsonValue] = Field({}, description="Keyword arguments of the call.")
+    arguments: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Keyword arguments of the call."
+    )
 
 
 class ShellEntry(Model):
     """Run a program with an argument list; no shell interprets it."""
 
     shell: tuple[str, ...] = Field(min_length=1, description="Program and arguments.")
-    environment: dict[str, str] = Field({}, description="Added to the server's environment.")
+    environment: dict[str, str] = Field(
+        default_factory=dict, description="Added to the server's environment."
+    )
     directory: str | None = Field(
         None, description="Where it runs. Default: the folder of the pulse."
     )

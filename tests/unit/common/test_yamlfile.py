@@ -1,5 +1,6 @@
 """YAML files: plain data, lines, all problems at once, and no input that gets around the error."""
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -145,3 +146,62 @@ def test_any_text_is_either_read_or_refused_by_the_one_error(text: str) -> None:
 )
 def test_what_yaml_writes_is_read_back(value: object) -> None:
     assert parse_yaml(yaml.safe_dump(value).encode(), FILE).data == value
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("ensure_ascii", [True, False])
+@given(value=st.dictionaries(st.text(max_size=3), _JSON))
+def test_json_is_read_as_the_yaml_that_it_is(
+    value: dict[str, object], ensure_ascii: object, indent: int | None
+) -> None:
+    text = json.dumps(value, ensure_ascii=bool(ensure_ascii), indent=indent)
+    as_json = parse(text)
+    try:
+        as_yaml = parse("\n" + text)
+    except FileProblems:  # YAML has fewer characters than JSON
+        return
+    assert as_json.data == as_yaml.data
+    assert {at: line + 1 for at, line in as_json.lines.items()} == as_yaml.lines
+
+
+def test_problems_of_a_json_file_have_lines() -> None:
+    assert problems('{\n "limit_s": 1,\n "servers": [\n  {"slots": 2}\n ]\n}') == [
+        "some.yaml:4: servers[0].name: is missing"
+    ]
+    assert problems('{"limit_s": 1,\n "servers": [],\n "servers": []}') == [
+        "some.yaml:3: servers: is given a second time (first on line 2)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1',
+        '{"a": NaN}',
+        '{"a": 1} {"b": 2}',
+        "{" * 40 + "}" * 40,
+        '{"a": "\x01"}',
+        '{"a": "\\ud800"}',
+    ],
+)
+def test_what_only_begins_like_json_is_judged_as_yaml(text: str) -> None:
+    try:
+        expected: object = parse("\n" + text).data
+    except FileProblems as refused:
+        expected = [(one.line and one.line - 1, one.message) for one in refused.problems]
+    try:
+        found: object = parse(text).data
+    except FileProblems as refused:
+        found = [(one.line, one.message) for one in refused.problems]
+    assert found == expected

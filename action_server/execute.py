@@ -185,7 +185,7 @@ def execute(job: Job, surroundings: _Surroundings) -> Ended:
         os._exit(0)
     _flush()
     notes = _end_leftovers()
-    left = set(threading.enumerate()) - threads
+    left = {thread for thread in threading.enumerate() if _runs(thread)} - threads
     if left:
         names = ", ".join(sorted(thread.name for thread in left))
         notes.append(f"[the task left threads running ({names}); its worker process is replaced]")
@@ -198,6 +198,14 @@ def execute(job: Job, surroundings: _Surroundings) -> Ended:
         tuple(notes),
         bool(left),
         is_busy,
+    )
+
+
+def _runs(thread: threading.Thread) -> bool:
+    """Return whether a thread is there; one that C made, as MDSplus does, is listed for ever."""
+    return (
+        not isinstance(thread, threading._DummyThread)
+        or Path(f"/proc/self/task/{thread.native_id}").exists()
     )
 
 

@@ -16,8 +16,7 @@ from typing import Final
 
 CHANNEL: Final = "BENCH/1"
 LOOKING: Final = 4
-NEW_S: Final = 0.5
-SMALL_FRAME: Final = 500_000
+WARM_S: Final = 10.0  # in which the states of all are read
 READ_BYTES: Final = 262_144
 SMALL_BUFFER: Final = 65_536
 WAKE_WITHIN_S: Final = 30.0
@@ -61,7 +60,7 @@ class Frames:
     """The frames in what was read."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
 
     def take(self, chunk: bytes) -> list[bytes]:
         """Return the payloads of the text frames that are whole by now."""
@@ -75,26 +74,14 @@ class Frames:
             if len(self._rest) < at + length:
                 break
             if self._rest[0] & 15 == 1:
-                found.append(self._rest[at : at + length])
-            self._rest = self._rest[at + length :]
+                found.append(bytes(self._rest[at : at + length]))
+            del self._rest[: at + length]
         return found
 
 
-async def settle(one: socket.socket) -> Frames:
-    """Read until the state is there and what comes is new."""
-    loop, frames = asyncio.get_running_loop(), Frames()
-    while True:
-        for text in frames.take(await loop.sock_recv(one, READ_BYTES)):
-            messages = json.loads(text).get("messages", ()) if len(text) < SMALL_FRAME else ()
-            if messages and time.time() - messages[-1]["time"] < NEW_S:
-                return frames
-
-
-async def read(
-    one: socket.socket, frames: Frames, told: Told, *, looks: bool, until: float
-) -> None:
+async def read(one: socket.socket, told: Told, *, looks: bool, until: float) -> None:
     """Read for a while; who looks notes how old each change is when it arrives."""
-    loop = asyncio.get_running_loop()
+    loop, frames = asyncio.get_running_loop(), Frames()
     while (left := until - time.monotonic()) > 0:
         try:
             chunk = await asyncio.wait_for(loop.sock_recv(one, READ_BYTES), left)
@@ -139,15 +126,15 @@ async def main(port: int, awake: int, asleep: int, seconds: float) -> None:
     told = Told()
     sleepers = [await connected(port, SMALL_BUFFER) for _ in range(asleep)]
     readers = [await connected(port) for _ in range(awake)]
-    settled = await asyncio.gather(*map(settle, readers))
-    print("connected", flush=True)
-    until = time.monotonic() + seconds
-    await asyncio.gather(
-        *(
-            read(one, frames, told, looks=at < LOOKING, until=until)
-            for at, (one, frames) in enumerate(zip(readers, settled, strict=True))
-        )
+    until = time.monotonic() + WARM_S + seconds
+    reading = asyncio.gather(
+        *(read(one, told, looks=at < LOOKING, until=until) for at, one in enumerate(readers))
     )
+    await asyncio.sleep(WARM_S)
+    told.frames_bytes = 0
+    told.ages_s.clear()
+    print("connected", flush=True)
+    await reading
     print("waking", flush=True)
     for one in readers:
         one.close()

@@ -7,13 +7,14 @@ was. It is an estimate for people; nothing is decided by it.
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from shotline.common.actions import ActionState
 from shotline.common.views import ActionView, ServerView
 
+STEP: Final = 100  # actions that are looked at in one go
 NOTABLE_S: Final = 0.2  # less than this longer than usual is not worth a mark
 _EPSILON_S: Final = 0.05  # clocks of two machines are not the same
 
@@ -42,31 +43,47 @@ class Estimate:
         }
 
 
-def estimate(
+def estimating(
     run: int,
     actions: Sequence[ActionView],
     usual: Usual,
     slots: Mapping[str, int],
     now: float,
     slow_factor: float,
-) -> Estimate:
-    """Return what is expected of a run with these actions at a wall clock time."""
+) -> Generator[None, None, Estimate]:
+    """Return what is expected of a run with these actions at a wall clock time.
+
+    Of many actions that takes a while: it yields now and then, so that others come in between.
+    """
     open_ones = [action for action in actions if action.last.cause is None]
     known = [duration for one in open_ones if (duration := usual(one.path)) is not None]
+    yield
     share = len(known) / len(open_ones) if open_ones else 1.0
     play = _Play({one.path: one for one in actions}, usual, slots, now)
     if open_ones and not known:
         remaining = None
     else:
         play.fallback_s = sum(known) / len(known) if known else 0.0
-        remaining = play.to_the_end(open_ones)
-    return Estimate(
-        run,
-        remaining,
-        share,
-        tuple(_critical(actions, play)),
-        tuple(one.path for one in actions if is_slow(one, usual(one.path), now, slow_factor)),
-    )
+        remaining = yield from play.to_the_end(open_ones)
+    slow: list[str] = []
+    for one in _in_parts(actions):
+        if one is None:
+            yield
+        elif is_slow(one, usual(one.path), now, slow_factor):
+            slow.append(one.path)
+    critical = yield from _critical(actions, play)
+    return Estimate(run, remaining, share, tuple(critical), tuple(slow))
+
+
+T = TypeVar("T")
+
+
+def _in_parts(items: Iterable[T]) -> Iterator[T | None]:
+    """Yield the items, and None in between where it is time for others to come in."""
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % STEP == 0:
+            yield None
 
 
 def is_slow(action: ActionView, usual_s: float | None, now: float, factor: float) -> bool:
@@ -110,8 +127,8 @@ class _Play:
     _queued: set[str] = field(default_factory=set)
     _count: int = 0
 
-    def to_the_end(self, open_ones: Sequence[ActionView]) -> float:
-        """Return when the last of them ends."""
+    def to_the_end(self, open_ones: Sequence[ActionView]) -> Generator[None, None, float]:
+        """Return when the last of them ends; yields now and then."""
         for action in open_ones:
             slots = max(1, self.slots.get(action.server_class, 1))
             self._free.setdefault(action.server_class, slots)
@@ -119,14 +136,22 @@ class _Play:
             if action.number is not None:
                 group = self._groups.setdefault(action.server_class, {})
                 group.setdefault(action.number, {})[action.path] = None
-        for action in open_ones:
-            self._place(action)
+        yield
+        for one in _in_parts(open_ones):
+            if one is None:
+                yield
+            else:
+                self._place(one)
         for server_class in self._groups:
             self._next_number(server_class, 0.0, None)
-        last = 0.0
+            yield
+        last, number = 0.0, 0
         while self._running:
             last, path = heapq.heappop(self._running)
             self._ended(path, last)
+            number += 1
+            if number % STEP == 0:
+                yield
         return last
 
     def _place(self, action: ActionView) -> None:
@@ -196,9 +221,16 @@ class _Play:
                 self._ready(path, at, because)
 
 
-def _critical(actions: Sequence[ActionView], play: _Play) -> list[str]:
+def _critical(actions: Sequence[ActionView], play: _Play) -> Generator[None, None, list[str]]:
     """Return the chain of actions that the run's end hangs on, in order."""
-    past = _Past(actions)
+    past = _Past()
+    for one in _in_parts(actions):
+        if one is None:
+            yield
+        else:
+            past.add(one)
+    past.sort()
+    yield
     last = max(play.ends, key=lambda path: play.ends[path], default=None) or past.last()
     chain: list[str] = []
     seen: set[str] = set()
@@ -212,22 +244,23 @@ def _critical(actions: Sequence[ActionView], play: _Play) -> list[str]:
 class _Past:
     """What has ended, by class and by server, so that each one's predecessor is found at once."""
 
-    def __init__(self, actions: Sequence[ActionView]) -> None:
-        self._ended: dict[str, tuple[float, str]] = {
-            one.path: (one.last.ended_at, one.path)
-            for one in actions
-            if one.last.ended_at is not None and one.last.cause is not None
-        }
+    def __init__(self) -> None:
+        self._ended: dict[str, tuple[float, str]] = {}
         self._by_server: dict[str, list[tuple[float, str]]] = {}
         self._by_number: dict[str, dict[int, tuple[float, str]]] = {}
-        for one in actions:
-            end = self._ended.get(one.path)
-            if end is None:
-                continue
-            self._by_server.setdefault(one.last.server or "", []).append(end)
-            if one.number is not None:
-                numbers = self._by_number.setdefault(one.server_class, {})
-                numbers[one.number] = max(end, numbers.get(one.number, end))
+
+    def add(self, one: ActionView) -> None:
+        """Take an action; one that has not ended is passed over."""
+        if one.last.ended_at is None or one.last.cause is None:
+            return
+        end = self._ended[one.path] = (one.last.ended_at, one.path)
+        self._by_server.setdefault(one.last.server or "", []).append(end)
+        if one.number is not None:
+            numbers = self._by_number.setdefault(one.server_class, {})
+            numbers[one.number] = max(end, numbers.get(one.number, end))
+
+    def sort(self) -> None:
+        """Put each server's in order, once all are there."""
         for ends in self._by_server.values():
             ends.sort()
 

@@ -5,8 +5,9 @@ What the updates mean is `view`'s business; who reads the channels is `websocket
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from typing import Final
 
 from shotline.client.async_connection import AsyncEventStream
@@ -46,6 +47,8 @@ WAIT_FOR_SHOT_S: Final = 15.0
 COMING_S: Final = 2.0  # for a channel whose beginning is still on its way
 PAST_PAUSE_S: Final = 0.1
 ESTIMATE_PAUSE: Final = 20.0  # times as long as an estimate took
+ESTIMATE_SLICE_S: Final = 0.004
+ESTIMATE_GAP_S: Final = 0.016
 
 
 class NoChannel(Exception):
@@ -267,16 +270,27 @@ class Feed:
 
     def tick(self) -> None:
         """Estimate the runs that somebody looks at."""
-        now = instant()
-        slots = slots_by_class(self.view.servers.values())
         for state in self.view.shots.values():
-            if not self.channels.has_readers(state.channel) or now.mono < state.estimate_at:
-                continue
-            factor = self.view.settings.slow_factor
-            self.carry_out(state.estimated(now, slots, factor))
-            # Of a large run it takes a while: a twentieth of the time at most.
-            took_s = time.monotonic() - now.mono
-            state.estimate_at = now.mono + max(0.5, ESTIMATE_PAUSE * took_s)
+            if self.channels.has_readers(state.channel) and time.monotonic() >= state.estimate_at:
+                state.estimate_at = math.inf  # while it is made
+                self._spawn(self._estimate(state))
+
+    async def _estimate(self, state: ShotState) -> None:
+        """Estimate a run, a moment at a time: of a large one the whole takes too long."""
+        now, worked_s = instant(), 0.0
+        slots = slots_by_class(self.view.servers.values())
+        steps = state.estimating(now, slots, self.view.settings.slow_factor)
+        effects: list[Effect] | None = None
+        try:
+            while effects is None:
+                effects, took_s = _for_a_moment(steps)
+                worked_s += took_s
+                if effects is None:
+                    await asyncio.sleep(ESTIMATE_GAP_S)
+        finally:
+            state.estimate_at = time.monotonic() + max(0.5, ESTIMATE_PAUSE * worked_s)
+        if self.view.shots.get(state.key) is state:
+            self.carry_out(effects)
 
     # Channels that are made when somebody asks for them
 
@@ -374,3 +388,17 @@ class Feed:
         told = plain("LOG", time.time(), {"level": level, "source": source, "text": text})
         self.channels.publish(LOG, told)
         self._on_messages()
+
+
+def _for_a_moment(
+    steps: Generator[None, None, list[Effect]],
+) -> tuple[list[Effect] | None, float]:
+    """Go on with an estimate; return what follows from it once it is there, and the time taken."""
+    begun = time.monotonic()
+    try:
+        while time.monotonic() < begun + ESTIMATE_SLICE_S:
+            next(steps)
+    except StopIteration as end:
+        effects: list[Effect] = end.value
+        return effects, time.monotonic() - begun
+    return None, time.monotonic() - begun

@@ -1,6 +1,6 @@
 """One shot as the monitor holds it, and the messages that follow from what happens to it. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shotline.client.board import Board
@@ -31,7 +31,7 @@ from shotline.common.views import ActionView, RunView, ShotEvent, ShotView, Snap
 from shotline.monitor.attempts import Attempt
 from shotline.monitor.durations import Durations
 from shotline.monitor.effects import Effect, End, Open, Post, Refresh
-from shotline.monitor.estimate import estimate
+from shotline.monitor.estimate import estimating
 from shotline.monitor.messages import (
     Body,
     action_message,
@@ -116,24 +116,26 @@ class ShotState:
         """Yield the actions that a run has, in the table's order."""
         return (action for action in self.board.actions.values() if action.last.run == run)
 
-    def estimated(
+    def estimating(
         self, now: Instant, slots: Mapping[str, int], slow_factor: float
-    ) -> Iterator[Effect]:
-        """Tell what is expected of the last run, when that has changed."""
+    ) -> Generator[None, None, list[Effect]]:
+        """Tell what is expected of the last run, when that has changed; yields now and then."""
         run = self.open_run or next(reversed(self.runs.values()), None)
         if run is None:
-            return
-        fields = estimate(
+            return []
+        found = yield from estimating(
             run.run,
             list(self.actions_of_run(run.run)),
             lambda path: self.durations.median(self.key, path),
             slots,
             now.wall,
             slow_factor,
-        ).fields()
-        if fields != self.estimate:
-            self.estimate = fields
-            yield Post(self.channel, plain("ESTIMATE", now.wall, fields), "estimate")
+        )
+        fields = found.fields()
+        if fields == self.estimate:
+            return []
+        self.estimate = fields
+        return [Post(self.channel, plain("ESTIMATE", now.wall, fields), "estimate")]
 
     # What the feed tells
 

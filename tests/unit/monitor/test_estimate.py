@@ -1,15 +1,48 @@
 """What is left of a run, what limits it, and which actions are slow."""
 
+import itertools
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.records import ShotKey, Transition
 from shotline.common.views import ActionView
 from shotline.monitor.durations import Durations
-from shotline.monitor.estimate import estimate
+from shotline.monitor.estimate import STEP, Estimate, Usual, estimating
 
 NOW = 1000.0
 KEY = ShotKey("T", 9)
+
+
+def estimate(
+    run: int,
+    actions: Sequence[ActionView],
+    usual: Usual,
+    slots: Mapping[str, int],
+    now: float,
+    slow_factor: float,
+) -> Estimate:
+    """Return what is expected, without a pause."""
+    return steps_and_estimate(run, actions, usual, slots, now, slow_factor)[1]
+
+
+def steps_and_estimate(
+    run: int,
+    actions: Sequence[ActionView],
+    usual: Usual,
+    slots: Mapping[str, int],
+    now: float,
+    slow_factor: float,
+) -> tuple[int, Estimate]:
+    steps = estimating(run, actions, usual, slots, now, slow_factor)
+    for number in itertools.count():
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Estimate = end.value
+            return number, found
+    raise AssertionError
 
 
 def action(
@@ -137,3 +170,10 @@ def test_ten_thousand_actions_are_no_trouble() -> None:
     actions = [action(f"N{number}", number // 10) for number in range(10_000)]
     found = estimate(1, actions, lambda _: 1.0, {"A": 5}, NOW, 1.5)
     assert found.remaining_s == pytest.approx(2_000.0)
+
+
+def test_of_many_actions_others_come_in_between() -> None:
+    actions = [action(f"A{number}", number) for number in range(10 * STEP)]
+    number, found = steps_and_estimate(1, actions, lambda _: 1.0, {"A": 4}, NOW, 1.5)
+    assert number > 20
+    assert found.remaining_s == 10 * STEP

@@ -8,11 +8,9 @@ long. Pure.
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from shotline.common.actions import TRANSITIONS, ActionState, AttemptId, Cause, Status
+from shotline.common.actions import TRANSITIONS, ActionState, AttemptId, Cause
 from shotline.common.messages import AbortAttempt, Dispatch
 from shotline.common.records import (
-    EventOutcome,
-    EventRaised,
     Redispatched,
     RunAborting,
     RunEnded,
@@ -25,7 +23,6 @@ from shotline.common.records import (
     Transition,
 )
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.effects import RaiseEventJob, TreeDone, WriteStatusJob
 from shotline.dispatcher.fleet import Entry, Server
 from shotline.dispatcher.sequencer import Sequencer, Step
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
@@ -43,7 +40,6 @@ class Execution:
         self._touched: dict[ShotKey, None] = {}
         self._on_run_ended = on_run_ended
         self._on_run_held = on_run_held
-        self._event_jobs: dict[int, tuple[ShotKey, str, int, str]] = {}
 
     # Runs begin
 
@@ -470,62 +466,6 @@ class Execution:
             f"{ended.counts.server_off} server off, {ended.counts.not_dispatched} not dispatched",
         )
         self._on_run_ended(shot, run)
-
-    # Completion events and statuses (D13)
-
-    def after_end(self, shot: Shot, live: Transition) -> None:
-        """Raise the completion event of an action that became DONE, write its status back."""
-        node, options = shot.table.node(live.path), shot.table.options
-        if options.write_status and live.code is not None:
-            job = self._core.next_job()
-            self._core.after(WriteStatusJob(job, shot.key, live.path, live.code))
-        wanted = options.completion_events == "all" or live.status is Status.SUCCESS
-        if live.state is not ActionState.DONE or not wanted or not node.completion_event:
-            return
-        self._note_event(
-            shot, live.path, live.attempt, node.completion_event, EventOutcome.INTENDED
-        )
-        job = self._core.next_job()
-        self._event_jobs[job] = (shot.key, live.path, live.attempt, node.completion_event)
-        self._core.after(RaiseEventJob(job, shot.key, node.completion_event))
-
-    def event_done(self, done: TreeDone) -> bool:
-        """Take the end of a tree job that raised an event. False when it is another job."""
-        found = self._event_jobs.pop(done.job, None)
-        if found is None:
-            return False
-        key, path, attempt, event = found
-        shot = self._core.shots.get(key)
-        if shot is not None:
-            outcome = EventOutcome.FAILED if done.error else EventOutcome.RAISED
-            self._note_event(shot, path, attempt, event, outcome, done.error)
-        return True
-
-    def forget_events(self, shot: Shot) -> None:
-        """After a restart: events whose raising was not confirmed are shown as such (D13)."""
-        for (path, attempt), event in list(shot.events.items()):
-            self._note_event(shot, path, attempt, event, EventOutcome.PERHAPS_NOT_RAISED)
-
-    def _note_event(
-        self,
-        shot: Shot,
-        path: str,
-        attempt: int,
-        event: str,
-        outcome: EventOutcome,
-        reason: str = "",
-    ) -> None:
-        self._core.put(
-            shot,
-            EventRaised(
-                time=self._core.wall,
-                path=path,
-                attempt=attempt,
-                event=event,
-                outcome=outcome,
-                reason=reason,
-            ),
-        )
 
 
 def _wanted_url(task: Task | None) -> str | None:

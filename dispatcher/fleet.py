@@ -203,8 +203,12 @@ class Fleet:
         What needs an mdsip url that works for another shot is passed over.
         """
         for name, members in self.classes.items():
-            while members.queue:
-                found = self._next(name, members, now)
+            if not members.queue:
+                continue
+            able = [server for server in self.of_class(name) if self.takes_work(server)]
+            while able and members.queue:
+                able.sort(key=lambda server: (-server.free, server.last_given))
+                found = self._next(name, members, able, now)
                 if found is None:
                     break
                 entry, server = found
@@ -212,12 +216,12 @@ class Fleet:
                 server.last_given = self._turn
                 self.withdraw(name, entry)
                 yield entry, server
+                if server.free <= 0:
+                    able.remove(server)
 
-    def _next(self, name: str, members: ServerClass, now: float) -> tuple[Entry, Server] | None:
-        able = [server for server in self.of_class(name) if self.takes_work(server)]
-        if not able:
-            return None
-        able.sort(key=lambda server: (-server.free, server.last_given))
+    def _next(
+        self, name: str, members: ServerClass, able: list[Server], now: float
+    ) -> tuple[Entry, Server] | None:
         for entry, wanted in members.queue.items():
             busy = ""
             for server in able:

@@ -1,8 +1,8 @@
 """The dispatcher's state machine: `handle(now, event)` gives the effects to carry out.
 
 It only hands events to the parts that decide: `link` (broker), `recovery` (what servers hold),
-`results` (what they report), `desk` and `commands` (what is asked), `execution` (runs). Nothing
-else changes the state in `core` (DESIGN §6). Pure.
+`results` (what they report), `aftermath` (what the tree is told then), `desk` and `commands` (what
+is asked), `execution` (runs). Nothing else changes the state in `core` (DESIGN §6). Pure.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +33,7 @@ from shotline.common.messages import (
 )
 from shotline.common.records import CommandDone, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import LogEvent
+from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.commands import Commands
 from shotline.dispatcher.core import Core, Settings
@@ -78,11 +79,12 @@ class Dispatcher:
     ) -> None:
         self.core = Core(settings, term, instant)
         self.execution = Execution(self.core, self._run_ended, self._run_ended)
-        self.results = Results(self.core, self.execution)
+        self.aftermath = Aftermath(self.core)
+        self.results = Results(self.core, self.execution, self.aftermath)
         self.answers = Answers(self.core)
         self.commands = Commands(self.core, self.execution, self.answers, options_of)
         self.desk = self.commands.desk
-        self.recovery = Recovery(self.core, self.execution, self.desk.take_early)
+        self.recovery = Recovery(self.core, self.execution, self.aftermath, self.desk.take_early)
         self.link = Link(self.core)
         self.waits = Waits(self.core, self.answers)
         self._feed_at = instant.mono
@@ -141,7 +143,7 @@ class Dispatcher:
             case Tick():
                 pass
             case TreeDone():
-                if not self.execution.event_done(event):
+                if not self.aftermath.done(event):
                     self.commands.office.done(event.job, event)
             case ShotRead() | OutputRead():
                 self.commands.office.done(event.query, event)

@@ -23,6 +23,7 @@ from shotline.common.messages import (
     Undeliverable,
 )
 from shotline.common.records import Mark, ShotKey, Transition
+from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
@@ -33,9 +34,16 @@ from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 class Recovery:
     """Judges attempts when servers register, are lost, or send something back."""
 
-    def __init__(self, core: Core, execution: Execution, on_recovered: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        execution: Execution,
+        aftermath: Aftermath,
+        on_recovered: Callable[[], None],
+    ) -> None:
         self._core = core
         self._execution = execution
+        self._aftermath = aftermath
         self._on_recovered = on_recovered
         self._collect_until: float | None = None
         self._unreported_until: float | None = None
@@ -94,7 +102,7 @@ class Recovery:
         core.fleet.begin(core.now)
         for shot in core.shots.values():
             known = {live.incarnation for live in shot.actions.values() if live.incarnation}
-            self._execution.forget_events(shot)
+            self._aftermath.give_up(shot)
             self._lose_unreported(shot)
             if shot.open_run is not None:
                 self._go_on_or_hold(

@@ -24,6 +24,7 @@ from shotline.common.records import (
     UnknownResult,
 )
 from shotline.common.views import ShotEvent
+from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.feed import output_channel, shot_channel
@@ -49,9 +50,10 @@ _STATES = {
 class Results:
     """Takes the reports of attempts."""
 
-    def __init__(self, core: Core, execution: Execution) -> None:
+    def __init__(self, core: Core, execution: Execution, aftermath: Aftermath) -> None:
         self._core = core
         self._execution = execution
+        self._aftermath = aftermath
 
     def _find(self, attempt: AttemptId) -> tuple[Shot | None, Transition | None]:
         shot = self._core.shots.get(ShotKey(attempt.tree, attempt.shot))
@@ -221,7 +223,7 @@ class Results:
             }
         )
         self._execution.change(shot, settled)
-        self._execution.after_end(shot, settled)
+        self._aftermath.after_end(shot, settled)
 
 
 def _said(result: Finished) -> str:

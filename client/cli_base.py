@@ -5,14 +5,16 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NoReturn, ParamSpec, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 from rich.console import Console
 
 from shotline.client.calls import Call
+from shotline.client.completion import ASK_S, Known, complete
 from shotline.client.errors import SupervisorError
 from shotline.client.supervisor import TIMEOUT_S, Supervisor
 from shotline.client.text import plain
@@ -139,8 +141,14 @@ def options_of(ctx: click.Context | None = None) -> Options:
     return (ctx or click.get_current_context()).ensure_object(Options)
 
 
-def words(metavar: str, *, required: bool = False) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Add positional words; `TREE/SHOT` counts as the two words TREE SHOT."""
+def words(
+    metavar: str, *, required: bool = False, new_shot: bool = False
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Add positional words; `TREE/SHOT` counts as the two words TREE SHOT.
+
+    The shell completes them by the metavar; with `new_shot` SHOT is one that is still to be made.
+    """
+    kinds = metavar.replace("SHOT", "NEW_SHOT") if new_shot else metavar
 
     def split(_: click.Context, __: click.Parameter, value: Sequence[str]) -> tuple[str, ...]:
         found: list[str] = []
@@ -150,7 +158,23 @@ def words(metavar: str, *, required: bool = False) -> Callable[[Callable[P, T]],
             found += [part.replace(_MINUS, "-", 1) if _is_signed(part) else part for part in parts]
         return tuple(found)
 
-    return click.argument("given", nargs=-1, metavar=metavar, required=required, callback=split)
+    def completed(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return complete(kinds, ctx.params.get("given") or (), incomplete, known(ctx))
+
+    return click.argument(
+        "given",
+        nargs=-1,
+        metavar=metavar,
+        required=required,
+        callback=split,
+        shell_complete=completed,
+    )
+
+
+def known(ctx: click.Context) -> Known:
+    """Return what may be completed with the options that this command line has so far."""
+    options = options_of(ctx)
+    return Known(options.config, replace(options, timeout_s=ASK_S).supervisor)
 
 
 def _is_signed(word: str) -> bool:

@@ -27,7 +27,7 @@ WAIT = click.option(
 
 
 @command("create-pulse", example="shotline create-pulse TEST 42")
-@words("TREE SHOT", required=True)
+@words("TREE SHOT", required=True, new_shot=True)
 @click.option("--replace", is_flag=True, help="Make it again where it exists.")
 def create_pulse(given: tuple[str, ...], replace: bool) -> None:  # noqa: FBT001
     """Make the pulse of a shot from its model; it becomes the current pulse."""

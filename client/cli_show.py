@@ -1,9 +1,19 @@
 """The commands of `shotline` that show how things stand."""
 
 import click
+from click.shell_completion import CompletionItem
 
 from shotline.client import verbs
-from shotline.client.cli_base import command, optional_shot, path_and_shot, send, words, wrong
+from shotline.client.cli_base import (
+    command,
+    known,
+    optional_shot,
+    path_and_shot,
+    send,
+    words,
+    wrong,
+)
+from shotline.client.completion import complete
 from shotline.client.render import (
     show_actions,
     show_check,
@@ -13,6 +23,14 @@ from shotline.client.render import (
     show_status,
     show_story,
 )
+
+
+def phases(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a phase of the shot that stands before it, or of the current pulse."""
+    given = ctx.params.get("given") or ()
+    return complete(
+        "[TREE SHOT] PHASE" if len(given) == 2 else "PHASE", given, incomplete, known(ctx)
+    )
 
 
 @command("status", example="shotline status --json")
@@ -32,7 +50,7 @@ def shots(given: tuple[str, ...]) -> None:
 
 @command("actions", example="shotline actions TEST 42 --phase INIT")
 @words("[TREE SHOT]")
-@click.option("--phase", help="Only the actions of one phase.")
+@click.option("--phase", help="Only the actions of one phase.", shell_complete=phases)
 def actions(given: tuple[str, ...], phase: str | None) -> None:
     """Show all actions of a shot, as they stand."""
     send(verbs.actions(*optional_shot(given), phase=phase), show_actions)

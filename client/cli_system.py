@@ -7,6 +7,7 @@ import click
 from click.shell_completion import get_completion_class
 
 import shotline
+import shotline.client.completion_bash  # takes the place of click's for bash
 from shotline.client.cli_base import command, console, options_of, plain_lines, words, wrong
 from shotline.client.daemons import Daemons
 from shotline.client.demo import run_demo
@@ -95,7 +96,7 @@ def version() -> None:
 @command("completion", example='eval "$(shotline completion bash)"')
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Write the script that lets a shell complete `shotline` commands and options."""
+    """Write the script that lets a shell complete the words of `shotline`."""
     kind = get_completion_class(shell)
     assert kind is not None
     root = click.get_current_context().find_root().command

@@ -136,3 +136,50 @@ def test_output_of_what_is_unknown_is_refused_in_words(shot: Shot) -> None:
         out, _ = process.communicate(timeout=DEADLINE_S)
         assert process.returncode == 2
         assert "Traceback" not in out
+
+
+BASH = """
+eval "$(shotline completion bash)"
+COMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:'
+COMP_LINE=$1 COMP_POINT=${#1}
+compopt() { :; }
+_shotline_completion shotline
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def completed(line: str, broker: str) -> list[str]:
+    """What bash puts behind this line when Tab is pressed."""
+    programs = str(Path(sys.executable).parent)
+    done = subprocess.run(
+        ["bash", "-c", BASH, "bash", line],
+        env={**os.environ, "SHOTLINE_BROKER": broker, "PATH": f"{programs}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.split("\n")[:-1]
+
+
+def test_bash_completes_what_the_running_dispatcher_knows(shot: Shot) -> None:
+    expected = {
+        "shotline build-tables TE": ["TEST"],
+        "shotline do-phase TEST ": ["1"],
+        "shotline do-phase TEST/1 ": ["PULSE"],
+        "shotline show ta": ["TALK"],
+        "shotline server-stop A": ["A", "A:1"],
+        "shotline server-stop A:": ["1"],
+        "shotline display-logs TEST 1 B ": ["LISTEN", "ANY"],
+        "shotline actions --phase ": ["PULSE"],
+        "shotline --timeout 3 abort-p": ["abort-pending"],
+    }
+    broker = shot.stack.config.broker.clients
+    assert {line: completed(line, broker) for line in expected} == expected
+
+
+def test_completion_is_silent_where_nobody_is(tmp_path: Path) -> None:
+    nobody = f"ipc://{tmp_path}/nobody"
+    assert completed("shotline show \\\\TEST::T", nobody) == [""]
+    assert completed("shotline check-config etc", nobody) == [""]

@@ -35,7 +35,7 @@ class HardwareFault(Exception):
     """A device did not do what it was asked for."""
 
 
-# ------------------------------------------------------------------ before the pulse
+# Before the pulse
 
 
 def configure(plasma_current_ka: float, field_t: float, gas: str) -> str:
@@ -181,7 +181,7 @@ def check_interlocks() -> str:
     return "all clear"
 
 
-# ------------------------------------------------------------------ the pulse
+# The pulse
 
 
 def trigger(countdown: int) -> str:
@@ -260,7 +260,7 @@ def acquire(digitizer: str) -> str:
     return f"{count} samples"
 
 
-# ------------------------------------------------------------------ after the pulse
+# After the pulse
 
 
 def integrate_current() -> str:
@@ -386,7 +386,7 @@ def report() -> str:
     return "report.txt"
 
 
-# ------------------------------------------------------------------ arithmetic
+# Arithmetic
 
 
 def _heating_kw(settings: dict[str, Any], now_s: float) -> float:
@@ -429,7 +429,7 @@ def _fourier_transform(values: Sequence[complex]) -> list[complex]:
     ]
 
 
-# ------------------------------------------------------------------ files and time
+# Files and time
 
 
 def _folder() -> Path:

@@ -70,7 +70,7 @@ def wait_until_gone(broker: ServersBroker, pids: list[int]) -> None:
     broker.wait(lambda: not any(map(is_running, pids)), f"the end of {pids}")
 
 
-# ---------------------------------------------------------------- limits and deaths
+# Limits and deaths
 
 
 def test_output_beyond_the_limit_is_cut_with_a_note(broker: ServersBroker, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_stranger_with_a_leftovers_number_is_left_alone(
         stranger.wait()
 
 
-# ---------------------------------------------------------------- the link
+# The link
 
 
 def test_results_and_output_are_repeated_to_the_byte_until_they_are_answered(
@@ -296,7 +296,7 @@ def test_a_full_server_gives_work_back(broker: ServersBroker, tmp_path: Path) ->
         server.end()
 
 
-# ---------------------------------------------------------------- the end of the server
+# The end of the server
 
 
 @pytest.mark.parametrize("way", ["signal", "command"])

@@ -1,23 +1,23 @@
-"""What a server and its worker process say to each other: length-prefixed msgpack on a socket.
+"""What a server and its worker process say to each other: length-prefixed msgpack on two pipes.
 
 The server's end never blocks (`worker`), the worker's does (`execute`). Both are one installation,
 so there is no protocol number; still, what cannot be understood is an error in words.
 """
 
 import struct
-from dataclasses import dataclass, fields
-from typing import Final, cast
+from typing import Final, NamedTuple
 
 import msgpack
 
 from shotline.common.errors import MalformedMessage
 
-FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
+FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
 _LENGTH: Final = struct.Struct("<I")
+# One for all frames: a new one would cost more than a frame.
+_PACKER: Final = msgpack.Packer()
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """Server → worker: execute this task."""
 
     task: bytes  # JSON of a trees.tree.Task
@@ -31,15 +31,13 @@ class Job:
     url_wait_s: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """Worker → server: I take jobs."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """Worker → server: the job has ended; its output is in the pipes."""
 
     ok: bool
@@ -52,15 +50,13 @@ class Ended:
 
 
 Frame = Job | Ready | Ended
-_KINDS: Final[dict[str, type[Frame]]] = {cls.__name__: cls for cls in (Job, Ready, Ended)}
-_FIELDS: Final = {cls: tuple(field.name for field in fields(cls)) for cls in (Job, Ready, Ended)}
+_KINDS: Final[tuple[type[Frame], ...]] = (Job, Ready, Ended)
+_NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
 
 
 def pack(frame: Frame) -> bytes:
     """Return the bytes of a frame."""
-    kind = type(frame)
-    values = [getattr(frame, name) for name in _FIELDS[kind]]
-    body = cast(bytes, msgpack.packb((kind.__name__, values)))
+    body: bytes = _PACKER.pack((_NUMBERS[type(frame)], *frame))
     return _LENGTH.pack(len(body)) + body
 
 
@@ -68,27 +64,31 @@ class Unpacker:
     """Turns a stream of bytes into frames."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._rest = b""
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes and return the frames that they complete. Raise MalformedMessage."""
-        self._buffer += data
+        if self._rest:
+            data = self._rest + data
         frames: list[Frame] = []
-        while len(self._buffer) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._buffer)
+        at, size = 0, len(data)
+        while size - at >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(data, at)
             if length > FRAME_BYTES_MAX:
                 raise MalformedMessage(f"a frame of {length} bytes, at most {FRAME_BYTES_MAX}")
-            end = _LENGTH.size + length
-            if len(self._buffer) < end:
+            begin, end = at + _LENGTH.size, at + _LENGTH.size + length
+            if end > size:
                 break
-            frames.append(_unpack(bytes(self._buffer[_LENGTH.size : end])))
-            del self._buffer[:end]
+            frames.append(_unpack(data[begin:end]))
+            at = end
+        self._rest = data[at:]
         return frames
 
 
 def _unpack(body: bytes) -> Frame:
     try:
-        kind, values = msgpack.unpackb(body, use_list=False)
-        return _KINDS[kind](*values)
-    except Exception as error:  # whatever a task wrote into our socket by mistake
+        number, *values = msgpack.unpackb(body)
+        frame: Frame = _KINDS[number]._make(values)
+    except Exception as error:  # whatever a task wrote into our pipe by mistake
         raise MalformedMessage(f"not a frame of a worker: {error}") from error
+    return frame

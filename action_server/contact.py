@@ -6,6 +6,7 @@ server holds is the machine's knowledge (`slots`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, Held, Pong, Register, Registered
@@ -53,7 +54,7 @@ class Contact:
         self.heard_at = float("-inf")  # when the broker last answered
         self._times = times
         self._broker = ""
-        self._register_at: float | None = None
+        self._register_at = inf
         self._awaits_answer = False
         self._has_given_up = False
         self._beat_at = 0.0
@@ -83,8 +84,7 @@ class Contact:
 
     def is_registration_due(self, now: Instant) -> bool:
         """Whether `register` is to be called now."""
-        deadline = self.wake_at()
-        return not self.is_registered and deadline is not None and now.mono >= deadline
+        return not self.is_registered and now.mono >= self.wake_at()
 
     def register(self, now: Instant, holding: Sequence[Held]) -> Register:
         """Open a new epoch. Dispatches of any other are dropped from here on."""
@@ -116,7 +116,7 @@ class Contact:
             return False
         self.is_registered = True
         self._awaits_answer = False
-        self._register_at = None
+        self._register_at = inf
         self._broker = message.broker
         self.heard_at = now.mono
         self._beat_at = now.mono
@@ -161,10 +161,10 @@ class Contact:
         """How long the last answered heartbeat took."""
         return self._round_trip_s
 
-    def wake_at(self) -> float | None:
-        """Return when something is due."""
+    def wake_at(self) -> float:
+        """Return when something is due, `inf` for never."""
         if self._has_given_up:
-            return None
+            return inf
         if not self.is_registered:
             return self._register_at
         return min(self._beat_at, self.heard_at + self._times.pong_wait_s)

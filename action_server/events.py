@@ -6,6 +6,7 @@ Pure.
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Tick
@@ -53,16 +54,14 @@ class SendFailed:
     """A message could not be sent: no connection, or too much waits. It is lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerReady:
+class WorkerReady(NamedTuple):
     """A slot's new worker process takes tasks."""
 
     slot: int
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class TaskOutput:
+class TaskOutput(NamedTuple):
     """Bytes that a task wrote to standard output (1) or standard error (2)."""
 
     slot: int
@@ -70,8 +69,7 @@ class TaskOutput:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class TaskProgress:
+class TaskProgress(NamedTuple):
     """A task's own report of its progress."""
 
     slot: int
@@ -79,8 +77,7 @@ class TaskProgress:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEnded:
+class TaskEnded(NamedTuple):
     """The task has returned or raised; all its output was given before.
 
     `notes` are shown in its output. `spent`: the worker must not be used again, something of the
@@ -97,8 +94,7 @@ class TaskEnded:
     url_busy: bool = False  # never started: its mdsip server went on working for another shot
 
 
-@dataclass(frozen=True, slots=True)
-class TaskProven:
+class TaskProven(NamedTuple):
     """Proof: nothing of the attempt runs in its mdsip server (any more).
 
     `status` is there when the answer came after our worker had been ended.
@@ -110,23 +106,20 @@ class TaskProven:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerExited:
+class WorkerExited(NamedTuple):
     """A slot's worker process has ended, in words; others of its group may still be there."""
 
     slot: int
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class GroupGone:
+class GroupGone(NamedTuple):
     """Proof: no process of the slot's group is left. Its last output was given before."""
 
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """The process was asked to end (a signal), or to end and start again."""
 
     order: ServerOrder
@@ -164,22 +157,19 @@ class Level(Enum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Send a message to the broker; when that fails, say `SendFailed`."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class StartWorker:
+class StartWorker(NamedTuple):
     """Start a worker process in this slot; answer with WorkerReady, or WorkerExited, GroupGone."""
 
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class StartTask:
+class StartTask(NamedTuple):
     """Give this task to the slot's idle worker. `url`: of the mdsip server that it runs on."""
 
     slot: int
@@ -187,53 +177,46 @@ class StartTask:
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClearUrl:
+class ClearUrl(NamedTuple):
     """Tell the keeper of this url that nothing given up runs there."""
 
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Withdraw:
+class Withdraw(NamedTuple):
     """Tell the keeper of this url that an attempt's worker is gone; TaskProven when it can."""
 
     url: str
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
-class SignalGroup:
+class SignalGroup(NamedTuple):
     """Signal the slot's process group and whatever came out of it; GroupGone follows once it is."""
 
     slot: int
     signal: GroupSignal
 
 
-@dataclass(frozen=True, slots=True)
-class Park:
+class Park(NamedTuple):
     """Stop reading the slot's output: too much waits to be stored. The task blocks, and waits."""
 
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unpark:
+class Unpark(NamedTuple):
     """Read the slot's output again."""
 
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(NamedTuple):
     """Write a line to the daemon's log."""
 
     level: Level
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """End the process; `restart`: then start again, as a new incarnation."""
 
     restart: bool

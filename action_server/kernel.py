@@ -14,7 +14,13 @@ from typing import Final
 PIPE_BYTES: Final = 1024 * 1024
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _IOLBF: Final = 1
-_libc: Final = ctypes.CDLL(None, use_errno=True)
+# For calls that are over at once, or that nobody else may run beside.
+_libc: Final = ctypes.PyDLL(None)
+_fflush: Final = _libc.fflush
+_fflush.argtypes = (ctypes.c_void_p,)
+_waitid: Final = _libc.waitid
+_waitid.argtypes = (ctypes.c_int, ctypes.c_uint, ctypes.c_void_p, ctypes.c_int)
+_LOOK_FOR_CHILDREN: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 
 def adopt_orphans() -> None:
@@ -54,7 +60,14 @@ def buffer_c_output_by_lines() -> None:
 
 def flush_c_output() -> None:
     """Write what C's buffers still hold."""
-    _libc.fflush(None)
+    _fflush(None)
+
+
+def has_children() -> bool:
+    """Return whether this process has any, ended ones that nobody has waited for included."""
+    # As `os.waitid`, without the exception that says that there are none, as most often.
+    is_none: bool = _waitid(os.P_ALL, 0, None, _LOOK_FOR_CHILDREN) != 0
+    return not is_none
 
 
 def children(pid: int) -> list[int]:

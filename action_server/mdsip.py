@@ -4,6 +4,7 @@ A task that runs in an mdsip server does not end with our worker. It is proven t
 keeper of its url only (DESIGN §6, mdsip). Pure.
 """
 
+from math import inf
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -34,7 +35,7 @@ class UrlNews:
     def __init__(self) -> None:
         self._busy: dict[str, Bound] = {}
         self._news: dict[str, Bound] = {}
-        self.due: float | None = None
+        self.due = inf
 
     def take(self, now: float, bound: Bound) -> None:
         """Take what a keeper says of its url."""
@@ -43,7 +44,7 @@ class UrlNews:
         else:
             self._busy[bound.url] = bound
         self._news[bound.url] = bound
-        if self.due is None:
+        if self.due == inf:
             self.due = now + TELL_S
 
     def tell_all(self, now: float) -> None:
@@ -54,8 +55,8 @@ class UrlNews:
 
     def pop_due(self, now: float) -> list[Bound]:
         """Return what is to be told now."""
-        if self.due is None or now < self.due:
+        if now < self.due:
             return []
-        self.due = None
+        self.due = inf
         news, self._news = list(self._news.values()), {}
         return news

@@ -5,6 +5,7 @@ at a time, and sent again after each registration and when no answer comes.
 """
 
 from dataclasses import dataclass
+from math import inf
 
 from shotline.action_server.output import OutputLog
 from shotline.common.actions import AttemptId
@@ -40,6 +41,8 @@ class Reports:
         self._waiting: dict[AttemptId, _Report] = {}
         self._in_flight: dict[AttemptId, _Report] = {}
         self._in_flight_bytes = 0
+        self._with_output: dict[AttemptId, OutputLog] = {}  # those whose output is not stored yet
+        self._look_at = inf  # nothing is due to be sent again before
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._in_flight)
@@ -50,12 +53,7 @@ class Reports:
     @property
     def held_bytes(self) -> int:
         """Memory of the output that is not stored yet."""
-        return sum(
-            report.log.held_bytes
-            for reports in (self._in_flight, self._waiting)
-            for report in reports.values()
-            if report.log is not None
-        )
+        return sum(log.held_bytes for log in self._with_output.values())
 
     def all(self) -> list[Finished]:
         """Return all results, the oldest first."""
@@ -64,9 +62,12 @@ class Reports:
     def add(self, finished: Finished, log: OutputLog | None) -> None:
         """Keep a new result; `pump` sends it."""
         self._waiting[finished.attempt] = _Report(finished, log, is_repeat=False)
+        if log is not None and log.held_bytes:
+            self._with_output[finished.attempt] = log
 
     def answered(self, attempt: AttemptId) -> bool:
         """Forget a result. Return False for one that is not here."""
+        self._with_output.pop(attempt, None)
         report = self._in_flight.pop(attempt, None)
         if report is not None:
             self._in_flight_bytes -= report.sent_bytes
@@ -78,6 +79,8 @@ class Reports:
         report = self._in_flight.get(attempt) or self._waiting.get(attempt)
         if report is not None and report.log is not None:
             report.log.stored(through)
+            if not report.log.held_bytes:
+                self._with_output.pop(attempt, None)
 
     def send_all_again(self) -> None:
         """Let `pump` send everything from the beginning: a new epoch has begun."""
@@ -111,16 +114,19 @@ class Reports:
 
     def tick(self, now: Instant) -> list[Message]:
         """Return again what has waited too long for its answer."""
-        due = [report for report in self._in_flight.values() if report.resend_at <= now.mono]
         messages: list[Message] = []
-        for report in due:
-            report.is_repeat = True
-            self._send(now, report, messages)
+        if now.mono < self._look_at:
+            return messages
+        for report in self._in_flight.values():
+            if report.resend_at <= now.mono:
+                report.is_repeat = True
+                self._send(now, report, messages)
+        self._look_at = min((one.resend_at for one in self._in_flight.values()), default=inf)
         return messages
 
-    def wake_at(self) -> float | None:
-        """Return when something is due to be sent again."""
-        return min((report.resend_at for report in self._in_flight.values()), default=None)
+    def wake_at(self) -> float:
+        """Return when to look at what is due to be sent again; perhaps nothing is by then."""
+        return self._look_at if self._in_flight else inf
 
     def _send(self, now: Instant, report: _Report, messages: list[Message]) -> None:
         if report.log is not None:
@@ -130,3 +136,4 @@ class Reports:
         longest = self._limits.resend_longest_s
         report.wait_s = min(report.wait_s * 2, longest) or self._limits.resend_s
         report.resend_at = now.mono + report.wait_s
+        self._look_at = min(self._look_at, report.resend_at)

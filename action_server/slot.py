@@ -1,47 +1,21 @@
-"""One slot of the action server: its state, what runs in it, its deadlines; and all settings.
+"""One slot of the action server: its state, what runs in it, its deadlines.
 
-Records only; what changes them is `slots`. Pure.
+Records only. Who changes them: `lifecycle` the worker's life, `attempts` what runs, `live` what is
+told of it. Pure.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Literal
+from math import inf
 
-from shotline.action_server.contact import ContactTimes
-from shotline.action_server.output import OutputLimits, OutputLog
-from shotline.action_server.reports import ReportLimits
+from shotline.action_server.output import OutputLog
 from shotline.common.actions import AttemptId
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, EndedBy
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the configuration says about this server."""
-
-    kill_grace_s: float = 0.5
-    kill_wait_s: float = 5.0
-    on_return: Literal["finish", "end"] = "finish"
-    server_lost_s: float = 10.0
-    task_timeout_s: float | None = None
-    results_max: int = 1000
-    held_bytes_max: int = 256 * 1024 * 1024  # of output that waits to be stored, all attempts
-    fold_s: float = 0.005
-    output_hold_s: float = 0.005
-    report_hold_s: float = 0.001  # a result waits so long for those of other short tasks
-    progress_s: float = 0.1
-    worker_start_s: float = 60.0
-    worker_retry_s: float = 1.0
-    deliver_s: float = 5.0  # how long an ending server waits for answers to its results
-    seen_max: int = 10_000
-    aborts_max: int = 1000
-    output: OutputLimits = field(default_factory=OutputLimits)
-    reports: ReportLimits = field(default_factory=ReportLimits)
-    contact: ContactTimes = field(default_factory=ContactTimes)
-
-
 class SlotState(Enum):
-    """Where a slot stands; the module's docstring shows the way from one to the next."""
+    """Where a slot stands; `lifecycle` shows the way from one to the next."""
 
     STARTING = auto()
     IDLE = auto()
@@ -54,23 +28,34 @@ class SlotState(Enum):
 
 @dataclass(slots=True)
 class Run:
-    """A started attempt."""
+    """A started attempt. Its times are deadlines, `inf`: none."""
 
     dispatch: Dispatch
-    log: OutputLog
+    attempt: AttemptId
     started: Instant
-    timeout_at: float | None
+    timeout_at: float
+    tell_at: float  # that it has started, unless it has ended before
     url: str | None = None  # of the mdsip server that it runs on
     is_over_there: bool = False  # proof: nothing of it runs in that server
-    is_start_sent: bool = False
-    flush_at: float | None = None
+    log: OutputLog | None = None  # none before its first output
+    flush_at: float = inf
     progress: tuple[float, str] | None = None
     progress_at: float = 0.0  # not sent again before
 
     @property
-    def attempt(self) -> AttemptId:
-        """Which attempt it is."""
-        return self.dispatch.attempt
+    def lines(self) -> int:
+        """How many lines of output there were."""
+        return 0 if self.log is None else self.log.lines
+
+    @property
+    def held_bytes(self) -> int:
+        """What its output holds in memory."""
+        return 0 if self.log is None else self.log.held_bytes
+
+    def due(self) -> float:
+        """Return when something of it is to be told."""
+        progress_at = inf if self.progress is None else self.progress_at
+        return min(self.tell_at, self.flush_at, progress_at)
 
 
 @dataclass(slots=True)
@@ -82,14 +67,21 @@ class Slot:
     run: Run | None = None
     ended_by: EndedBy = EndedBy.RESULT  # while ENDING with a run: why
     reason: str = ""
-    ready_by: float | None = None
-    kill_at: float | None = None
-    give_up_at: float | None = None
-    retry_at: float | None = None
+    ready_by: float = inf
+    kill_at: float = inf
+    give_up_at: float = inf
+    retry_at: float = inf
     is_parked: bool = False
     pid: int = 0
 
-    def deadlines(self) -> tuple[float | None, ...]:
-        """Return when something about the worker itself is due."""
-        retry_at = self.retry_at if self.state is SlotState.BROKEN else None
-        return (self.ready_by, self.kill_at, self.give_up_at, retry_at)
+    def due(self, *, is_registered: bool) -> float:
+        """Return when something is due. Nothing is told without a registration."""
+        run = self.run
+        if self.state is SlotState.RUNNING and run is not None:
+            return min(run.timeout_at, run.due()) if is_registered else run.timeout_at
+        due = min(self.ready_by, self.kill_at, self.give_up_at)
+        if self.state is SlotState.BROKEN:
+            due = min(due, self.retry_at)
+        if run is not None and is_registered:
+            due = min(due, run.due())
+        return due

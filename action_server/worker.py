@@ -1,4 +1,4 @@
-"""The server's end of one worker process: starting it, its pipes, its control channel, its end.
+"""The server's end of one worker process: starting it, its pipes, its end.
 
 Nothing here blocks. What is read is handed on; what it means is the machine's business (`slots`).
 
@@ -9,11 +9,10 @@ reach, the next incarnation ends (`leftovers`).
 
 import contextlib
 import os
-import select
 import signal
-import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 from shotline.action_server import kernel
@@ -21,6 +20,7 @@ from shotline.action_server.channel import Frame, Job, Unpacker, pack
 from shotline.action_server.output import STDERR, STDOUT
 
 READ_BYTES: Final = 64 * 1024
+_ANSWER_BYTES: Final = 4096
 
 
 class Worker:
@@ -28,8 +28,6 @@ class Worker:
 
     def __init__(self) -> None:
         with contextlib.ExitStack() as undo:
-            ours, theirs = socket.socketpair()
-            undo.callback(ours.close)
             opened: list[int] = []
 
             def pipe() -> tuple[int, int]:
@@ -38,47 +36,38 @@ class Worker:
                 return reading, writing
 
             undo.callback(lambda: _close_all(opened))
-            with contextlib.closing(theirs):
-                output, errors, progress, lifeline = pipe(), pipe(), pipe(), pipe()
-                for reading, _ in (output, errors):
-                    kernel.enlarge_pipe(reading)
-                self._process = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "shotline.action_server.worker_start",
-                        *map(str, (theirs.fileno(), lifeline[0], progress[1])),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output[1],
-                    stderr=errors[1],
-                    pass_fds=(theirs.fileno(), lifeline[0], progress[1]),
-                    start_new_session=True,
-                )
-            for descriptor in (output[1], errors[1], progress[1], lifeline[0]):
-                os.close(descriptor)
+            output, errors, progress, lifeline, jobs, answers = (pipe() for _ in range(6))
+            for reading, _ in (output, errors):
+                kernel.enlarge_pipe(reading)
+            theirs = (lifeline[0], jobs[0], answers[1], progress[1])
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "shotline.action_server.worker_start",
+                    *map(str, theirs),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output[1],
+                stderr=errors[1],
+                pass_fds=theirs,
+                start_new_session=True,
+            )
             undo.pop_all()
-        ours.setblocking(False)
-        for reading in (output[0], errors[0], progress[0]):
-            os.set_blocking(reading, False)
+        _close_all((*theirs, output[1], errors[1]))
+        for ours in (output[0], errors[0], progress[0], answers[0], jobs[1]):
+            os.set_blocking(ours, False)
         self.pid = self._process.pid
-        self.control = ours
+        self.answers = answers[0]
         self.streams: dict[int, int] = {STDOUT: output[0], STDERR: errors[0]}
         self.progress = progress[0]
+        self._jobs = jobs[1]
         self._lifeline = lifeline[1]
-        self._output = select.poll()
-        for reading in (self.progress, *self.streams.values()):
-            self._output.register(reading, select.POLLIN)
-        self._unsent = bytearray()
+        self._unsent = b""
         self._unpacker = Unpacker()
         self._rest_of_report = b""
         self._is_open = True
         self.is_reaped = False
-
-    @property
-    def descriptors(self) -> tuple[int, ...]:
-        """All that may be watched."""
-        return (self.control.fileno(), self.progress, *self.streams.values())
 
     def give(self, job: Job) -> bool:
         """Hand over a job. Return False when a part of it still waits: call `push` later."""
@@ -89,13 +78,13 @@ class Worker:
         """Go on sending. Return whether nothing waits any more."""
         while self._unsent:
             try:
-                sent = self.control.send(self._unsent)
+                sent = os.write(self._jobs, self._unsent)
             except BlockingIOError:
                 return False
             except OSError:  # it has died; its exit is reported in another way
-                self._unsent.clear()
+                self._unsent = b""
                 break
-            del self._unsent[:sent]
+            self._unsent = self._unsent[sent:]
         return True
 
     def frames(self) -> tuple[list[Frame], bool]:
@@ -105,31 +94,20 @@ class Worker:
         """
         frames: list[Frame] = []
         while True:
-            try:
-                data = self.control.recv(READ_BYTES)
-            except BlockingIOError:
-                return frames, False
-            except OSError:
-                data = b""
+            data = _read(self.answers, _ANSWER_BYTES)
             if not data:
-                return frames, True
+                return frames, data is not None
             frames += self._unpacker.feed(data)
-            if len(data) < READ_BYTES:  # that was all; asking again costs as much as the answer
+            if len(data) < _ANSWER_BYTES:  # that was all; asking again costs as much as the answer
                 return frames, False
-            if len(data) < READ_BYTES:  # that was all
-                return frames, False
-
-    def has_output(self) -> bool:
-        """Return whether a stream or the channel of progress has something to read, or its end."""
-        return bool(self._output.poll(0))
 
     def read(self, stream: int) -> bytes | None:
         """Return bytes of a stream: None when there are none now, empty at its end."""
-        return _read(self.streams[stream])
+        return _read(self.streams[stream], READ_BYTES)
 
     def reports(self) -> list[bytes]:
         """Return the complete reports of progress that have come."""
-        data = _read(self.progress) or b""
+        data = _read(self.progress, READ_BYTES) or b""
         *lines, rest = (self._rest_of_report + data).split(b"\n")
         self._rest_of_report = rest[:READ_BYTES]
         return lines
@@ -154,18 +132,24 @@ class Worker:
         """Close all descriptors. What is left of the group is ended by the closing lifeline."""
         if self._is_open:
             self._is_open = False
-            self.control.close()
-            for descriptor in (*self.streams.values(), self.progress, self._lifeline):
-                os.close(descriptor)
+            _close_all(
+                (
+                    *self.streams.values(),
+                    self.progress,
+                    self.answers,
+                    self._jobs,
+                    self._lifeline,
+                )
+            )
 
 
-def _close_all(descriptors: list[int]) -> None:
+def _close_all(descriptors: Iterable[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
 
 
-def _read(descriptor: int) -> bytes | None:
+def _read(descriptor: int, most: int) -> bytes | None:
     try:
-        return os.read(descriptor, READ_BYTES)
+        return os.read(descriptor, most)
     except BlockingIOError:
         return None

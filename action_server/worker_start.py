@@ -11,7 +11,7 @@ from shotline.action_server import kernel
 
 def main(arguments: list[str]) -> int:
     """Take the lifeline, then become the worker. Arguments as those of `execute.main`."""
-    kernel.kill_group_when_closed(int(arguments[1]))
+    kernel.kill_group_when_closed(int(arguments[0]))
     from shotline.action_server.execute import main as serve
 
     return serve(arguments)

@@ -126,12 +126,15 @@ def test_a_task_knows_its_attempt_and_runs_in_the_pulse_folder(
     assert f"folder={tmp_path}" in lines
 
 
+@pytest.mark.parametrize(
+    "spoils", ["spoils_its_surroundings", "spoils_its_streams", "replaces_its_environment"]
+)
 def test_a_task_finds_nothing_that_the_one_before_has_changed(
-    broker: ServersBroker, server: ServerProcess
+    broker: ServersBroker, server: ServerProcess, spoils: str, tmp_path: Path
 ) -> None:
     [worker] = server.workers()
     before = broker.run(python("shows_its_surroundings"))
-    broker.run(python("spoils_its_surroundings"))
+    broker.run(python(spoils), path="\\TOP:OTHER", folder=tmp_path)
     after = broker.run(python("shows_its_surroundings"))
     expected = [
         line.replace(f"ATTEMPT={before.attempt.number}", f"ATTEMPT={after.attempt.number}")
@@ -140,6 +143,14 @@ def test_a_task_finds_nothing_that_the_one_before_has_changed(
     assert text_of(broker, after.attempt) == expected
     assert text_of(broker, after.attempt, stream=2) == ["to stderr"]
     assert server.workers() == [worker]
+
+
+def test_a_task_finds_its_arguments_whatever_another_did_with_the_same(
+    broker: ServersBroker, server: ServerProcess
+) -> None:
+    task = python("uses_up", stock={"pellets": [1, 2]}, left=3)
+    assert broker.run(task).reason == "{'pellets': [1, 2]} 3"
+    assert broker.run(task).reason == "{'pellets': [1, 2]} 3"
 
 
 @pytest.mark.parametrize("way", ["python", "shell"])

@@ -109,13 +109,44 @@ def spoils_its_surroundings() -> None:
     sys.stderr.close()
 
 
+def spoils_its_streams() -> None:
+    os.environ["SHOTLINE_TREE"] = "SPOILT"
+    del os.environ["SHOTLINE_PATH"]
+    os.umask(0o777)
+    signal.alarm(1)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    sys.stdout.reconfigure(line_buffering=False, errors="strict")  # type: ignore[union-attr]
+    sys.stdout.write("begun")
+    sys.stderr = None
+
+
+def replaces_its_environment() -> None:
+    os.environ = {"SPOILT": "1"}  # type: ignore[assignment]  # noqa: B003 (as bad as it gets)
+    sys.stdout.detach()  # type: ignore[union-attr]
+    os.close(2)
+
+
 def shows_its_surroundings() -> None:
     names = sorted(name for name in os.environ if name.startswith(("SHOTLINE_", "SPOILT")))
     for name in names:
         print(f"{name}={os.environ[name]}")
+    subprocess.run(["sh", "-c", "echo program: $SHOTLINE_PATH $SPOILT $SHOTLINE_SHOT_DIR"])
+    mask = os.umask(0)
+    os.umask(mask)
     print(f"folder={Path.cwd()}")
-    print(f"term={signal.getsignal(signal.SIGTERM).name}")  # type: ignore[union-attr]
+    print(f"mask={mask:o} alarm={signal.alarm(0)}")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        print(f"{number.name}={signal.getsignal(number).name}")  # type: ignore[union-attr]
+    print(sys.stdout.errors, sys.stdout.line_buffering)  # type: ignore[union-attr]
     print("to stderr", file=sys.stderr)
+
+
+def uses_up(stock: dict[str, list[int]], left: int) -> str:
+    """Change what it was given; return what that was."""
+    found = f"{stock} {left}"
+    stock["pellets"].clear()
+    left = 0
+    return found
 
 
 def reports(file: str) -> None:

@@ -16,7 +16,7 @@ from shotline.action_server.events import (
 )
 from shotline.action_server.output import OutputLimits
 from shotline.action_server.reports import ReportLimits
-from shotline.action_server.slot import Settings
+from shotline.action_server.settings import Settings
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant
 from shotline.common.messages import (

@@ -28,7 +28,7 @@ from shotline.action_server.events import (
     WorkerExited,
     WorkerReady,
 )
-from shotline.action_server.slot import Settings
+from shotline.action_server.settings import Settings
 from shotline.action_server.slots import Slots
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant, Tick

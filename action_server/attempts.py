@@ -1,0 +1,352 @@
+"""What this server was given: attempts taken, queued, started once, ended, and reported. Pure.
+
+An attempt is queued, then runs in a slot, then is a result in `reports` until the dispatcher has
+answered it (I1, I2, D8, D9). What a slot's worker process goes through meanwhile is `lifecycle`'s,
+what is told of an attempt while it runs is `live`'s business.
+"""
+
+from collections import deque
+from math import inf
+from typing import Final, TypeVar
+
+from shotline.action_server.events import Level, StartTask, TaskEnded, TaskProven, Withdraw
+from shotline.action_server.lifecycle import Lifecycle
+from shotline.action_server.mdsip import url_of
+from shotline.action_server.outlet import Outlet
+from shotline.action_server.output import OutputLog
+from shotline.action_server.reports import Reports
+from shotline.action_server.settings import Settings
+from shotline.action_server.slot import Run, Slot, SlotState
+from shotline.common.actions import AttemptId, Status
+from shotline.common.machine import Instant
+from shotline.common.messages import Dispatch, EndedBy, Finished, Held, HeldAs, Returned
+
+_REASON_MAX: Final = 4096
+_V = TypeVar("_V")
+
+
+class Attempts:
+    """All attempts that this server knows of."""
+
+    def __init__(
+        self, settings: Settings, out: Outlet, lifecycle: Lifecycle, own_url: str | None
+    ) -> None:
+        self.runs: dict[AttemptId, Slot] = {}
+        self.reports = Reports(settings.reports)
+        self._settings = settings
+        self._out = out
+        self._lifecycle = lifecycle
+        self._own_url = own_url
+        self._queue: deque[Dispatch] = deque()
+        # Never started (again) here: when it was started, None: aborted before it was.
+        self._seen: dict[AttemptId, float | None] = {}
+        self._aborts: dict[AttemptId, str] = {}  # asked for before their attempts came
+        # Settled, and perhaps still running in an mdsip server; the proofs that wait for the
+        # answer to the result before.
+        self._unproven: dict[AttemptId, None] = {}
+        self._proofs: dict[AttemptId, Finished] = {}
+        self.report_at = inf  # results wait until then for those of other slots
+
+    # ------------------------------------------------------------------ taking
+
+    @property
+    def queued(self) -> int:
+        """How many wait for a slot."""
+        return len(self._queue)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no work is taken: too many results wait, or no slot can ever run one (I2)."""
+        held = len(self.reports) + len(self.runs) + len(self._queue)
+        return (
+            held >= self._settings.results_max
+            or self._held_bytes() >= self._settings.held_bytes_max
+            or not self._lifecycle.is_any_usable
+        )
+
+    def take(self, now: Instant, dispatch: Dispatch, *, is_closing: bool) -> None:
+        """Take a dispatch, or say why it comes back."""
+        attempt = dispatch.attempt
+        if attempt in self._aborts:
+            self._finish_unstarted(now, attempt, self._aborts.pop(attempt))
+        elif self._holds(attempt):
+            return  # what became of it is reported anyway
+        elif attempt in self._seen:
+            self._refuse_second_start(now, attempt)
+        elif is_closing:
+            self._return(attempt, "the server is ending")
+        elif self.is_full:
+            self._return(
+                attempt,
+                "full: too many results wait to be stored"
+                if self._lifecycle.is_any_usable
+                else "none of the server's worker processes can be used",
+            )
+        else:
+            self._queue.append(dispatch)
+
+    def abort(self, now: Instant, attempt: AttemptId, reason: str) -> None:
+        """End it, take it out of the queue, or remember it for when it comes (D9)."""
+        slot = self.runs.get(attempt)
+        if slot is not None:
+            self.end(now, slot, EndedBy.ABORT, reason)
+            return
+        for queued in self._queue:
+            if queued.attempt == attempt:
+                self._queue.remove(queued)
+                self._finish_unstarted(now, attempt, reason)
+                return
+        if attempt not in self.reports and attempt not in self._seen:
+            _remember(self._aborts, attempt, reason, self._settings.aborts_max)
+
+    def holding(self) -> list[Held]:
+        """Return all that the server holds, for a registration (I1)."""
+        queued = [Held(attempt=dispatch.attempt, held_as=HeldAs.QUEUED) for dispatch in self._queue]
+        running = [
+            Held(attempt=attempt, held_as=HeldAs.RUNNING, started_at=slot.run.started.wall)
+            for attempt, slot in self.runs.items()
+            if slot.run is not None
+        ]
+        finished = [
+            Held(attempt=result.attempt, held_as=HeldAs.FINISHED, started_at=result.started_at)
+            for result in self.reports.all()
+        ]
+        return [*queued, *running, *finished]
+
+    def close(self, now: Instant, reason: str) -> None:
+        """Give back what waits, and end what runs (D17)."""
+        while self._queue:
+            self._return(self._queue.popleft().attempt, f"the server is ending: {reason}")
+        for slot in list(self.runs.values()):
+            self.end(now, slot, EndedBy.ABORT, reason)
+
+    def _refuse_second_start(self, now: Instant, attempt: AttemptId) -> None:
+        """Answer a dispatch of what was answered and forgotten before (I1)."""
+        started_at = self._seen[attempt]
+        if started_at is None:
+            self._finish_unstarted(now, attempt, "it was aborted before")
+            return
+        reason = "this server has started it before and does not start it again; it may have run"
+        self._out.log(Level.ERROR, f"{attempt}: {reason}")
+        finished = Finished(
+            attempt=attempt,
+            ended_by=EndedBy.ABORT,
+            reason=reason,
+            started_at=started_at,
+            ended_at=now.wall,
+            outcome_unknown=True,
+        )
+        self.reports.add(finished, None)
+
+    def _finish_unstarted(self, now: Instant, attempt: AttemptId, reason: str) -> None:
+        _remember(self._seen, attempt, None, self._settings.seen_max)
+        finished = Finished(
+            attempt=attempt, ended_by=EndedBy.ABORT, reason=reason[:_REASON_MAX], ended_at=now.wall
+        )
+        self.reports.add(finished, None)
+
+    def _return(self, attempt: AttemptId, why: str) -> None:
+        self._out.send(Returned(attempt=attempt, why=why))
+
+    def _holds(self, attempt: AttemptId) -> bool:
+        return (
+            attempt in self.runs
+            or attempt in self.reports
+            or any(queued.attempt == attempt for queued in self._queue)
+        )
+
+    def _held_bytes(self) -> int:
+        running = sum(slot.run.held_bytes for slot in self.runs.values() if slot.run is not None)
+        return running + self.reports.held_bytes
+
+    # ------------------------------------------------------------------ running
+
+    def start_next(self, now: Instant) -> None:
+        """Start what waits in the slots that are free."""
+        if not self._queue:
+            return
+        for slot in self._lifecycle.slots:
+            if slot.state is SlotState.IDLE and self._queue:
+                self._start(now, slot, self._queue.popleft())
+        if self._queue and not self._lifecycle.is_any_usable:
+            while self._queue:
+                attempt = self._queue.popleft().attempt
+                self._return(attempt, "none of the server's worker processes can be used")
+
+    def ended(self, now: Instant, slot: Slot, event: TaskEnded) -> None:
+        """Take a task's own end. The next one starts before it is reported."""
+        run = slot.run
+        if run is None:
+            return
+        for note in event.notes:
+            self.log_of(run).note(now.wall, note)
+        if slot.state is not SlotState.RUNNING:
+            # It was told to end already; what it returned on the way out is no result of its own.
+            slot.reason += f" (it returned {event.status} meanwhile: {event.text})"
+            return
+        slot.run = None
+        del self.runs[run.attempt]
+        self._lifecycle.unpark(slot)
+        slot.state = SlotState.IDLE
+        if event.spent:
+            self._lifecycle.end(now, slot)
+        self.start_next(now)
+        if event.url_busy:
+            self._settle(now, run, EndedBy.NO_SERVER, None, event.text, is_started=False)
+        elif event.connection_lost:
+            self._settle(now, run, EndedBy.CONNECTION_LOST, None, event.text, is_unknown=True)
+        else:
+            self._settle(now, run, EndedBy.RESULT, event.status, event.text, code=event.code)
+
+    def end(self, now: Instant, slot: Slot, ended_by: EndedBy, reason: str) -> None:
+        """End a running attempt's process group; it settles when that is gone (D8, D9)."""
+        if slot.state is not SlotState.RUNNING:
+            return
+        slot.ended_by, slot.reason = ended_by, reason
+        self._lifecycle.end(now, slot)
+
+    def end_if_late(self, now: Instant, slot: Slot, how: str = "") -> None:
+        """End what has run for longer than it may (D8)."""
+        run = slot.run
+        if run is not None and now.mono >= run.timeout_at and slot.state is SlotState.RUNNING:
+            limit_s = run.timeout_at - run.started.mono
+            self.end(now, slot, EndedBy.TIMEOUT, f"ended at its time limit of {limit_s:g} s{how}")
+
+    def worker_died(self, now: Instant, slot: Slot, how: str) -> None:
+        """Take the end of the worker in which it runs; it settles when its group is gone."""
+        how = f"its worker process {how}"
+        # MDSplus has time limits of its own, which end the process of the task.
+        self.end_if_late(now, slot, f"; {how}")
+        self.end(now, slot, EndedBy.WORKER_DIED, how)
+
+    def settle_ended(self, now: Instant, slot: Slot, *, is_unknown: bool) -> None:
+        """Settle what was ended here: its process group is gone, or cannot be ended."""
+        run = slot.run
+        if run is None:
+            return
+        slot.run = None
+        del self.runs[run.attempt]
+        status = None if slot.ended_by is EndedBy.ABORT else Status.FAILURE
+        reason = slot.reason
+        if is_unknown:
+            reason += f"; its process {slot.pid} could not be ended and may still be at work"
+        if run.url is not None and not run.is_over_there:
+            # What we have ended is only the process that waited for it.
+            is_unknown = True
+            reason += f"; the mdsip server at {run.url} may still be at work on it"
+            _remember(self._unproven, run.attempt, None, self._settings.seen_max)
+            self._out.add(Withdraw(run.url, run.attempt))
+        self._settle(now, run, slot.ended_by, status, reason, is_unknown=is_unknown)
+
+    def log_of(self, run: Run) -> OutputLog:
+        """Return the output of a running attempt, which begins here when there was none."""
+        if run.log is None:
+            run.log = OutputLog(run.attempt, self._settings.output)
+        return run.log
+
+    def _start(self, now: Instant, slot: Slot, dispatch: Dispatch) -> None:
+        attempt = dispatch.attempt
+        assert attempt not in self._seen, f"{attempt} would start twice (I1)"
+        _remember(self._seen, attempt, now.wall, self._settings.seen_max)
+        timeout_s = dispatch.timeout_s
+        if timeout_s is None:
+            timeout_s = self._settings.task_timeout_s
+        url = url_of(dispatch, self._own_url)
+        slot.state = SlotState.RUNNING
+        slot.run = Run(
+            dispatch,
+            attempt,
+            now,
+            inf if timeout_s is None else now.mono + timeout_s,
+            now.mono + self._settings.fold_s,
+            url,
+        )
+        self.runs[attempt] = slot
+        self._out.add(StartTask(slot.index, dispatch, url))
+
+    def _settle(
+        self,
+        now: Instant,
+        run: Run,
+        ended_by: EndedBy,
+        status: Status | None,
+        reason: str,
+        *,
+        code: int | None = None,
+        is_unknown: bool = False,
+        is_started: bool = True,
+    ) -> None:
+        if run.log is not None:
+            run.log.close(now.wall)
+        finished = Finished(
+            attempt=run.attempt,
+            ended_by=ended_by,
+            status=status,
+            code=code,
+            reason=reason[:_REASON_MAX],
+            started_at=run.started.wall if is_started else None,
+            ended_at=now.wall,
+            duration_s=max(0.0, now.mono - run.started.mono) if is_started else None,
+            outcome_unknown=is_unknown,
+            lines=run.lines,
+        )
+        self.reports.add(finished, run.log)
+        if self.report_at == inf:
+            self.report_at = now.mono + self._settings.report_hold_s
+
+    # ------------------------------------------------------------------ results
+
+    def report(self, now: Instant) -> None:
+        """Send results; short tasks that run side by side report together."""
+        if now.mono < self.report_at and self._is_another_about_to_end():
+            return
+        self.report_at = inf
+        for message in self.reports.pump(now):
+            self._out.send(message)
+
+    def _is_another_about_to_end(self) -> bool:
+        ended = self.report_at - self._settings.report_hold_s
+        short = ended - self._settings.fold_s
+        for slot in self.runs.values():
+            if slot.run is not None and short < slot.run.started.mono < ended:
+                return True
+        return False
+
+    def answered(self, attempt: AttemptId) -> None:
+        """Forget a result that the dispatcher has; the proof of its end comes after it."""
+        self.reports.answered(attempt)
+        if self._proofs:
+            proof = self._proofs.pop(attempt, None)
+            if proof is not None:
+                self.reports.add(proof, None)
+
+    def proven(self, now: Instant, event: TaskProven) -> None:
+        """Take the keeper's word that nothing of an attempt runs in its mdsip server."""
+        attempt = event.attempt
+        slot = self.runs.get(attempt)
+        if slot is not None and slot.run is not None:
+            slot.run.is_over_there = True
+            if slot.state is not SlotState.RUNNING and event.text:
+                slot.reason += f" (on the mdsip server meanwhile: {event.text})"
+        elif attempt in self._unproven:
+            del self._unproven[attempt]
+            proof = Finished(
+                attempt=attempt,
+                ended_by=EndedBy.RESULT,
+                status=event.status,
+                code=event.code,
+                reason=event.text[:_REASON_MAX],
+                ended_at=now.wall,
+                late=True,
+            )
+            if attempt in self.reports:
+                self._proofs[attempt] = proof
+            else:
+                self.reports.add(proof, None)
+
+
+def _remember(memory: dict[AttemptId, _V], attempt: AttemptId, value: _V, most: int) -> None:
+    """Keep a value, and forget the oldest when there are too many (I8)."""
+    memory[attempt] = value
+    if len(memory) > most:
+        del memory[next(iter(memory))]

@@ -1,0 +1,135 @@
+"""The life of the slots' worker processes: started, ready, ended, stuck, broken, gone. Pure.
+
+    STARTING ─ ready ─→ IDLE ─ start ─→ RUNNING ─ ended ─→ IDLE
+        │                 │                │
+        └─ died, or must end: TERM, KILL ──┴─→ ENDING ─ gone ─→ STARTING (or GONE when we end)
+                                                 └─ not gone in time ─→ STUCK ─ gone ─→ STARTING
+    BROKEN: its worker does not even start; tried again after a while.
+
+What runs in them, and what becomes of it, is `attempts`' business: it lets slots be RUNNING.
+"""
+
+from collections.abc import Sequence
+from math import inf
+from typing import Final
+
+from shotline.action_server.events import (
+    GroupSignal,
+    Level,
+    SignalGroup,
+    StartWorker,
+    Unpark,
+)
+from shotline.action_server.outlet import Outlet
+from shotline.action_server.settings import Settings
+from shotline.action_server.slot import Slot, SlotState
+from shotline.common.machine import Instant
+
+_UNUSABLE: Final = (SlotState.STUCK, SlotState.BROKEN, SlotState.GONE)
+
+
+class Lifecycle:
+    """All slots, and their states but for what runs."""
+
+    def __init__(self, slots: int, settings: Settings, out: Outlet) -> None:
+        self.slots: Sequence[Slot] = [Slot(index) for index in range(slots)]
+        self._settings = settings
+        self._out = out
+
+    @property
+    def stuck(self) -> int:
+        """How many slots wait for a process that cannot be ended."""
+        return sum(slot.state is SlotState.STUCK for slot in self.slots)
+
+    @property
+    def is_any_usable(self) -> bool:
+        """Whether a slot can run something, now or soon."""
+        return any(slot.state not in _UNUSABLE for slot in self.slots)
+
+    @property
+    def are_all_ended(self) -> bool:
+        """Whether no slot has a process any more that can be ended."""
+        return all(slot.state in (SlotState.GONE, SlotState.STUCK) for slot in self.slots)
+
+    def start(self, now: Instant, slot: Slot) -> None:
+        """Start the slot's worker process."""
+        slot.state = SlotState.STARTING
+        slot.retry_at = inf
+        slot.ready_by = now.mono + self._settings.worker_start_s
+        self._out.add(StartWorker(slot.index))
+
+    def is_ready(self, slot: Slot, pid: int) -> None:
+        """Take the worker's word that it takes tasks."""
+        if slot.state is SlotState.STARTING:
+            slot.state = SlotState.IDLE
+            slot.ready_by = inf
+            slot.pid = pid
+
+    def exited(self, now: Instant, slot: Slot, how: str) -> None:
+        """Take the end of a worker in which nothing runs; others of its group may be there."""
+        if slot.state is SlotState.STARTING:
+            self._out.log(Level.ERROR, f"worker process {slot.index} does not start: it {how}")
+            slot.retry_at = now.mono + self._settings.worker_retry_s
+            self.end(now, slot)
+        elif slot.state is SlotState.IDLE:
+            self._out.log(Level.WARNING, f"worker process {slot.index} {how} while idle")
+            self.end(now, slot)
+
+    def end(self, now: Instant, slot: Slot) -> None:
+        """End the slot's process group: TERM, after a grace KILL (D8)."""
+        slot.state = SlotState.ENDING
+        slot.ready_by = inf
+        slot.kill_at = now.mono + self._settings.kill_grace_s
+        self.unpark(slot)
+        self._out.add(SignalGroup(slot.index, GroupSignal.TERM))
+
+    def gone(self, now: Instant, slot: Slot, *, is_closing: bool) -> None:
+        """Take the proof that nothing of the group is left; what ran in it is settled."""
+        slot.kill_at = slot.give_up_at = inf
+        self.unpark(slot)
+        if slot.state is SlotState.STUCK:
+            self._out.log(Level.INFO, f"the stuck process of slot {slot.index} is gone")
+        if is_closing:
+            slot.state = SlotState.GONE
+        elif slot.retry_at != inf:
+            slot.state = SlotState.BROKEN
+        else:
+            self.start(now, slot)
+
+    def unpark(self, slot: Slot) -> None:
+        """Let the slot's output be read again."""
+        if slot.is_parked:
+            slot.is_parked = False
+            self._out.add(Unpark(slot.index))
+
+    def close(self, now: Instant) -> None:
+        """End what runs nothing, for good."""
+        for slot in self.slots:
+            if slot.state in (SlotState.IDLE, SlotState.STARTING):
+                self.end(now, slot)
+            elif slot.state is SlotState.BROKEN:
+                slot.state, slot.retry_at = SlotState.GONE, inf
+
+    def tick(self, now: Instant, slot: Slot) -> bool:
+        """Do what is due. Return whether the slot has just become STUCK."""
+        has_stuck = False
+        if now.mono >= slot.kill_at:
+            slot.kill_at = inf
+            slot.give_up_at = now.mono + self._settings.kill_wait_s
+            self._out.add(SignalGroup(slot.index, GroupSignal.KILL))
+        if now.mono >= slot.give_up_at:
+            slot.give_up_at = inf
+            slot.state = SlotState.STUCK
+            has_stuck = True
+            self._out.log(
+                Level.ERROR,
+                f"process group {slot.pid} of slot {slot.index} is not gone "
+                f"{self._settings.kill_wait_s:g} s after KILL; the slot stays taken until it is",
+            )
+        if slot.state is SlotState.BROKEN and now.mono >= slot.retry_at:
+            self.start(now, slot)
+        if now.mono >= slot.ready_by:
+            self._out.log(Level.ERROR, f"worker process {slot.index} is not ready in time")
+            slot.retry_at = now.mono
+            self.end(now, slot)
+        return has_stuck

@@ -1,0 +1,137 @@
+"""What every task finds in its worker process as if it were the first, and how it is put back.
+
+Environment, current folder, mask of new files, standard streams, signal handlers, alarm. Processes
+and threads that a task leaves behind are `leavings`' business.
+
+This is done for every task: what is put back is only compared where comparing is cheaper.
+"""
+
+import _signal  # type: ignore[import-not-found]
+import contextlib
+import io
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+from shotline.action_server import kernel
+from shotline.action_server.channel import Job
+from shotline.action_server.progress import DESCRIPTOR_VARIABLE
+
+TASK_VARIABLES: Final = (
+    "SHOTLINE_TREE",
+    "SHOTLINE_SHOT",
+    "SHOTLINE_PATH",
+    "SHOTLINE_ATTEMPT",
+    "SHOTLINE_SHOT_DIR",
+)
+"""What tells a task which attempt it is; the last only where the pulse has a folder."""
+
+_HANDLED_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
+_NUMBERS: Final = tuple(map(int, _HANDLED_SIGNALS))
+# Without the wrapper of `signal`, which makes enumeration members of it: ten times faster.
+_handler_of: Final = _signal.getsignal
+_DEFAULT: Final = int(signal.SIG_DFL)
+_ERRORS: Final = "backslashreplace"
+
+
+class Surroundings:
+    """What a worker process was when it began, and what its present task was told."""
+
+    def __init__(self, progress: int) -> None:
+        """Take what there is now. `progress`: the descriptor of the reports of progress."""
+        for name in TASK_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ["PYTHONUNBUFFERED"] = "1"  # for the Python programs that a task starts
+        os.environ[DESCRIPTOR_VARIABLE] = str(progress)
+        for number in _HANDLED_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        self.pid = os.getpid()
+        self.progress = progress
+        self._environ = os.environ
+        self._environment = dict(os.environ)
+        # It as `os.environ` keeps it; comparing two of these costs next to nothing.
+        self._encoded: dict[bytes, bytes] = vars(os.environ)["_data"]
+        self._expected = dict(self._encoded)
+        self._told: dict[str, str] = {}  # the task's variables as they are set
+        self._mask = os.umask(0o022)
+        os.umask(self._mask)
+        self._folder = os.open(Path.cwd(), os.O_PATH | os.O_DIRECTORY)
+        self._output, self._errors = (os.dup(descriptor) for descriptor in (1, 2))
+        self._stdout, self._stderr = sys.stdout, sys.stderr = _stream(1), _stream(2)
+        self._are_streams_open = True
+
+    def tell(self, job: Job) -> None:
+        """Tell the task which attempt it is, and go to its pulse's folder."""
+        folder = job.folder
+        for name, value in (
+            ("SHOTLINE_TREE", job.tree),
+            ("SHOTLINE_SHOT", str(job.shot)),
+            ("SHOTLINE_PATH", job.path),
+            ("SHOTLINE_ATTEMPT", str(job.number)),
+        ):
+            if self._told.get(name) != value:
+                self._set(name, value)
+        if folder is not None:
+            if self._told.get("SHOTLINE_SHOT_DIR") != folder:
+                self._set("SHOTLINE_SHOT_DIR", folder)
+            with contextlib.suppress(OSError):
+                os.chdir(folder)
+        elif "SHOTLINE_SHOT_DIR" in self._told:
+            self._unset("SHOTLINE_SHOT_DIR")
+
+    def flush(self) -> None:
+        """Write what the task's streams, and C's, still hold."""
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            self._are_streams_open = sys.stdout is self._stdout and sys.stderr is self._stderr
+        except (OSError, ValueError, AttributeError):  # closed, full, or no streams at all
+            self._are_streams_open = False
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError, AttributeError):
+                    stream.flush()
+        kernel.flush_c_output()
+
+    def restore(self) -> None:
+        """Put back what a task may have changed; `flush` comes before."""
+        os.dup2(self._output, 1)
+        os.dup2(self._errors, 2)
+        out, errors = self._stdout, self._stderr
+        if not (
+            self._are_streams_open
+            and out.line_buffering
+            and errors.line_buffering
+            and out.errors == errors.errors == _ERRORS
+        ):
+            self._stdout, self._stderr = sys.stdout, sys.stderr = _stream(1), _stream(2)
+        for number in _NUMBERS:
+            if _handler_of(number) != _DEFAULT:
+                signal.signal(number, signal.SIG_DFL)
+        signal.alarm(0)
+        if os.environ is not self._environ or self._encoded != self._expected:
+            self._restore_environment()
+        os.umask(self._mask)
+        os.fchdir(self._folder)
+
+    def _restore_environment(self) -> None:
+        os.environ = self._environ  # noqa: B003 (it is cleared below)
+        os.environ.clear()
+        os.environ.update(self._environment)
+        self._told.clear()
+        self._expected = dict(self._encoded)
+
+    def _set(self, name: str, value: str) -> None:
+        os.environ[name] = self._told[name] = value
+        key = os.fsencode(name)
+        self._expected[key] = self._encoded[key]
+
+    def _unset(self, name: str) -> None:
+        del os.environ[name], self._told[name], self._expected[os.fsencode(name)]
+
+
+def _stream(descriptor: int) -> io.TextIOWrapper:
+    """Return a text stream that is written at each line end and takes any string."""
+    raw = io.FileIO(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", errors=_ERRORS, line_buffering=True)

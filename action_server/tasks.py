@@ -1,0 +1,224 @@
+"""The kinds of tasks: what each does, and what its end means. Runs in the worker process.
+
+* python: None or True is success, False is failure, an int is an MDSplus status (odd is success),
+  `sys.exit` is as for a program; any other value is success, a string is shown. An exception is
+  failure: `ValueError: …`, its traceback goes to standard error.
+* shell: exit code 0 is success.
+* sleep: success.
+* mdsplus: what `do_task` returns, natively or through the mdsip server.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from shotline.action_server import kernel
+from shotline.action_server.channel import Job
+from shotline.common.actions import AttemptId
+from shotline.common.codec import describe
+from shotline.common.errors import LocalError
+from shotline.trees.tree import (
+    ConnectionLost,
+    MdsplusTask,
+    Outcome,
+    PythonTask,
+    ShellTask,
+    SleepTask,
+    Task,
+    UrlBusy,
+)
+
+_TASK: Final[TypeAdapter[Task]] = TypeAdapter(Task)
+_KNOWN_MAX: Final = 256
+_KNOWN_BYTES_MAX: Final = 4096  # of one task that is remembered
+
+
+class Result(NamedTuple):
+    """How a task ended: a `trees.tree.Outcome` that is made in no time."""
+
+    ok: bool
+    code: int | None = None
+    text: str = ""
+
+
+_SUCCESS: Final = Result(ok=True)
+_Run = Callable[[Job, int], Result]
+_known: Final[dict[bytes, _Run]] = {}
+
+
+def perform(job: Job, progress: int) -> Result:
+    """Run the job's task to its end, whatever it raises.
+
+    `progress` is the descriptor that programs inherit for their reports. Raise ConnectionLost or
+    UrlBusy when nothing is known of the task's end, or it was not started.
+    """
+    run = _known.get(job.task)
+    if run is None:
+        try:
+            run = _understood(job.task)
+        except ValidationError as error:
+            return Result(ok=False, text=f"the task cannot be understood: {describe(error)}")
+    try:
+        return run(job, progress)
+    except (ConnectionLost, UrlBusy):
+        raise
+    except SystemExit as leaving:
+        return _exit_in_words(leaving.code)
+    except BaseException as error:  # noqa: BLE001 (a task may raise anything)
+        return _error_in_words(error)
+
+
+def _understood(data: bytes) -> _Run:
+    """Return how a task is run. Remembered where nothing in it can be changed by running it."""
+    task = _TASK.validate_json(data)
+    is_constant = True
+    run: _Run
+    match task:
+        case PythonTask():
+            module, _, path = task.callable.partition(":")
+            run = partial(_call, module, tuple(path.split(".")), task.arguments)
+            is_constant = not any(isinstance(one, list | dict) for one in task.arguments.values())
+        case ShellTask():
+            run = partial(_run_program, task)
+        case SleepTask():
+            run = partial(_sleep, task.seconds)
+        case MdsplusTask():
+            run = partial(_do_mdsplus, task)
+    if is_constant and len(data) <= _KNOWN_BYTES_MAX:
+        if len(_known) >= _KNOWN_MAX:
+            _known.clear()
+        _known[data] = run
+    return run
+
+
+# ---------------------------------------------------------------- python
+
+
+def _call(
+    module: str,
+    path: tuple[str, ...],
+    arguments: Mapping[str, JsonValue],
+    _job: Job,
+    _progress: int,
+) -> Result:
+    found: object = sys.modules.get(module) or importlib.import_module(module)
+    for name in path:
+        found = getattr(found, name)
+    if not callable(found):
+        raise TypeError(f"{module}:{'.'.join(path)} is not callable")
+    return _value_in_words(found(**arguments))
+
+
+def _value_in_words(value: object) -> Result:
+    if value is None or value is True:
+        return _SUCCESS
+    if value is False:
+        return Result(ok=False, text="returned False")
+    if isinstance(value, int):
+        ok = bool(value & 1)
+        return Result(ok, value, "" if ok else f"returned the even status {value}")
+    return Result(ok=True, text=value if isinstance(value, str) else "")
+
+
+def _exit_in_words(code: object) -> Result:
+    if code is None or code == 0:
+        return Result(ok=True, code=0)
+    if isinstance(code, int):
+        return Result(ok=False, code=code, text=f"exit code {code}")
+    return Result(ok=False, code=1, text=str(code))
+
+
+def _error_in_words(error: BaseException) -> Result:
+    # The first frames are ours and tell its author nothing.
+    ours = Path(__file__).resolve()
+    frames = error.__traceback__
+    while frames is not None and Path(frames.tb_frame.f_code.co_filename).resolve() == ours:
+        frames = frames.tb_next
+    with contextlib.suppress(OSError, ValueError):
+        traceback.print_exception(type(error), error, frames)
+    return Result(ok=False, text="".join(traceback.format_exception_only(error)).strip())
+
+
+# ---------------------------------------------------------------- shell, sleep
+
+
+def _run_program(task: ShellTask, _job: Job, progress: int) -> Result:
+    program = task.arguments[0]
+    environment = {**os.environ, **task.environment}
+    try:
+        code = subprocess.call(
+            task.arguments,
+            stdin=subprocess.DEVNULL,
+            cwd=task.directory,
+            env=environment,
+            pass_fds=(progress,),
+        )
+    except (OSError, ValueError) as error:
+        where = f" in {task.directory}" if task.directory else ""
+        words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return Result(ok=False, text=f"cannot start {program}{where}: {words}")
+    if code < 0:
+        return Result(ok=False, code=code, text=f"killed by {kernel.signal_name(-code)}")
+    return Result(ok=code == 0, code=code, text="" if code == 0 else f"exit code {code}")
+
+
+def _sleep(seconds: float, _job: Job, _progress: int) -> Result:
+    time.sleep(seconds)
+    return _SUCCESS
+
+
+# ---------------------------------------------------------------- mdsplus
+
+
+class _Executor(Protocol):
+    """What runs MDSplus tasks."""
+
+    def execute(self, task: MdsplusTask, attempt: AttemptId) -> Outcome:
+        """Run the task to its end. Raise ConnectionLost when its outcome is unknown."""
+
+
+_executors: Final[dict[str, _Executor]] = {}
+
+
+def _do_mdsplus(task: MdsplusTask, job: Job, _progress: int) -> Result:
+    executor = _mdsip_executor(job) if job.url is not None else _native_executor()
+    outcome = executor.execute(task, AttemptId(job.tree, job.shot, job.path, job.number))
+    return Result(outcome.ok, outcome.code, outcome.text)
+
+
+# Imported only where they are needed: most workers never see an MDSplus task.
+def _mdsip_executor(job: Job) -> _Executor:
+    from shotline.trees.mdsip_client import KeeperExecutor
+
+    if importlib.util.find_spec("mdsthin") is None:
+        raise LocalError(
+            f"this action runs on the mdsip server at {job.url}, which needs mdsthin here: "
+            "pip install 'shotline[mdsip]'"
+        )
+    if job.url is None or job.keeper is None:
+        raise LocalError(f"no keeper could be started for {job.url}; see the server's log")
+    return KeeperExecutor(job.url, Path(job.keeper), url_wait_s=job.url_wait_s)
+
+
+def _native_executor() -> _Executor:
+    try:
+        if "native" not in _executors:
+            module = importlib.import_module("shotline.trees.mdsplus")
+            _executors["native"] = module.MdsplusExecutor()
+    except ImportError as error:
+        raise LocalError(
+            f"this worker cannot run MDSplus tasks: {error}; install what is missing, or name an "
+            "mdsip server (`mdsip_url`)"
+        ) from error
+    return _executors["native"]

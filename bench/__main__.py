@@ -28,7 +28,8 @@ from shotline.common.redis_server import RedisServer
 B1: Final = "B1"
 B2: Final = "B2"
 SHOTLINE: Final = "Shotline"
-MEMORY_SHOTS: Final = 6
+MEMORY_SHOTS: Final = 11
+MEMORY_SPAN: Final = 4  # so many shots are compared with as many before them
 PROFILE_LINES: Final = 40
 WIDTH_MIN: Final = 160  # a table that is piped into a file is not folded
 
@@ -85,10 +86,12 @@ def _measure_memory(outcome: Outcome, shotline: Shotline) -> None:
             outcome.table_s.append(shotline.table_s)
         shotline.run(Workload.W2)
         sizes_bytes.append(shotline.dispatcher_bytes())
-    # The first shots fill what may be held; from then on nothing may grow.
-    steady = sizes_bytes[MEMORY_SHOTS // 2 :]
-    settled = outcome.sizes.independent * (len(steady) - 1)
-    outcome.memory_per_action_bytes.append((steady[-1] - steady[0]) / settled)
+    # The first shots fill what may be held; from then on nothing may grow. What a shot in the making
+    # needs goes up and down with the moment of the measurement, so the highest values are compared.
+    steady = sizes_bytes[-2 * MEMORY_SPAN :]
+    before, after = max(steady[:MEMORY_SPAN]), max(steady[MEMORY_SPAN:])
+    settled = outcome.sizes.independent * MEMORY_SPAN
+    outcome.memory_per_action_bytes.append((after - before) / settled)
 
 
 def show(outcome: Outcome, console: Console) -> None:

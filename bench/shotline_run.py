@@ -33,7 +33,7 @@ from shotline.common.views import OutputEvent
 START_WITHIN_S: Final = 60.0
 END_WITHIN_S: Final = 20.0
 SILENCE_S: Final = 60.0
-SHOTS_LOADED_MAX: Final = 6  # one of each workload, and one that is just being made
+SHOTS_LOADED_MAX: Final = 2  # one that is run, and one that is just being made
 
 DAEMONS: Final = ("broker", "dispatcher", "action_server")  # the first server of two
 

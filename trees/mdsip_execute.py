@@ -59,17 +59,7 @@ class MdsipExecutor:
             f"[runs on the mdsip server at {self._connection.url}; its output is in that server's "
             "log]"
         )
-        try:
-            # By path, not by number: a wrong number would run another action.
-            status = self._connection.number("do_task(build_path($))", attempt.path)
-        except MdsplusFailure as error:
-            return Outcome(ok=False, code=error.status or None, text=str(error))
-        except ConnectionLost:
-            raise
-        except TreeError as error:
-            return Outcome(ok=False, text=str(error))
-        ok = bool(status & 1)
-        return Outcome(ok=ok, code=status, text=self._connection.status_text(status))
+        return self._connection.do_task(attempt.path)
 
     def close(self) -> None:
         """Close the connection; what runs on the server goes on."""

@@ -2,9 +2,10 @@
 
 Expressions are evaluated in this process, by the same words as over mdsip, so that both adapters
 read the same actions. A task runs here too, in a worker process that can be ended; its output is
-the worker's. Written after what was seen of MDSplus 7.145.2; not yet tried on an installation.
+the worker's.
 """
 
+from contextlib import suppress
 from typing import Final, cast
 
 import MDSplus
@@ -31,9 +32,9 @@ class NativeConnection(TdiConnection):
             raise MdsplusFailure(int(error.status), str(error)) from None
 
     def known_status(self, status: int) -> str | None:
-        """Return a status in words as MDSplus' own exceptions have it."""
-        text = str(MDSplus.mdsExceptions.statusToException(status))
-        return text if text.startswith("%") and "Unknown" not in text else None
+        """Return None: MDSplus is asked itself, which is as near."""
+        del status
+        return None
 
     def close(self) -> None:
         """Leave the trees open: they end with the process."""
@@ -61,22 +62,16 @@ class MdsplusExecutor:
         except TreeError as error:
             code = error.status if isinstance(error, MdsplusFailure) else None
             return Outcome(ok=False, code=code, text=f"was not started: {error}")
-        try:
-            # By path, not by number: a wrong number would run another action.
-            status = self._connection.number("do_task(build_path($))", attempt.path)
-        except MdsplusFailure as error:
-            return Outcome(ok=False, code=error.status or None, text=str(error))
-        except TreeError as error:
-            return Outcome(ok=False, text=str(error))
-        return Outcome(ok=bool(status & 1), code=status, text=self._connection.status_text(status))
+        return self._connection.do_task(attempt.path)
 
     def _open_tree(self, tree: str, shot: int) -> None:
-        wanted = (tree, shot)
-        if self._open is not None and self._open != wanted:
-            self._connection.close_tree(*self._open)
-            self._open = None
+        """Open the tree, anew also when it is open: its structure may be another by now."""
+        before, self._open = self._open, None
+        if before is not None:
+            with suppress(MdsplusFailure):
+                self._connection.close_tree(*before)
         self._connection.open_tree(tree, shot)
-        self._open = wanted
+        self._open = (tree, shot)
 
 
 def _argument(value: Scalar) -> object:

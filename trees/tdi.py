@@ -6,10 +6,12 @@ plain values, and the same failures.
 
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from typing import Final
 
-from shotline.trees.tree import TreeError
+from shotline.trees.tree import ConnectionLost, Outcome, TreeError
 
 Scalar = int | float | str | bytes
+_NO_MESSAGE: Final = "%NONAME"  # what MDSplus calls a facility that it does not know
 
 
 class MdsplusFailure(TreeError):
@@ -78,9 +80,28 @@ class TdiConnection(ABC):
             return known
         with suppress(TreeError):
             told = self.text("getmsg($)", status)
-            if told.startswith("%"):
-                return told
+            if told.startswith("%") and not told.startswith(_NO_MESSAGE):
+                return told.rstrip(".")
         return f"MDSplus status {status}"
+
+    def do_task(self, path: str) -> Outcome:
+        """Run the task of an action of the current tree to its end, and say how that was.
+
+        A task fails by what it returns or by an error. By path, not by number: a wrong number
+        would run another action. Raise ConnectionLost when no answer came.
+        """
+        try:
+            status = self.number("do_task(build_path($))", path)
+        except MdsplusFailure as error:
+            text = str(error)
+            if error.status and not text.startswith("%"):
+                text = self.status_text(error.status)
+            return Outcome(ok=False, code=error.status or None, text=text.rstrip("."))
+        except ConnectionLost:
+            raise
+        except TreeError as error:
+            return Outcome(ok=False, text=str(error))
+        return Outcome(ok=bool(status & 1), code=status, text=self.status_text(status))
 
     def content(self, expression: str) -> bytes:
         """Return the value of an expression that yields bytes, such as SerializeOut."""

@@ -16,8 +16,12 @@ from shotline.trees.tdi import MdsplusFailure, Scalar, TdiConnection
 from shotline.trees.tree import ActionNode, Phase, PulseExists, TreeError
 
 MODEL_SHOT: Final = -1
+SHOT_MAX: Final = 2**31 - 1
 _READ_ATTEMPTS: Final = 3
 _NO_NODE: Final = 265388144  # TreeNNF
+_NO_FILE: Final = 265392154  # TreeFOPENR
+_NOT_CREATED: Final = 265392162  # TreeFCREATE
+_NO_CURRENT_SHOT: Final = 265519154  # TdiABORT
 
 ResultT = TypeVar("ResultT")
 
@@ -32,6 +36,8 @@ class TdiTree:
         self.tree = tree.upper()
         self._tasks_url = tasks_url
         self._connection = connection
+        # Whether no task may be running in the trees that this connection opens.
+        self.is_alone = tasks_url is None or _host(tasks_url) != _host(connection.url)
         self._open_shot: int | None = None
 
     def actions(self, shot: int) -> Sequence[ActionNode]:
@@ -65,25 +71,30 @@ class TdiTree:
         return sorted(phases, key=lambda phase: phase.number)
 
     def create_pulse(self, shot: int, *, replace: bool) -> None:
-        """Make the pulse from the model, on the server."""
-        if shot < 1:
+        """Make the pulse from the model, where the connection leads."""
+        if not 1 <= shot <= SHOT_MAX:
             raise TreeError(f"{shot} is not a shot number; pulses have numbers from 1")
-        if not replace and self._exists(shot):
+        if self._exists(shot) and not replace:
             raise PulseExists(f"{self.tree}/{shot} exists already; --replace makes it again")
         connection = self._connection
+        self._close_stale(MODEL_SHOT)
         connection.open_tree(self.tree, MODEL_SHOT)
         try:
             status = connection.number(f'tcl("create pulse {shot}",_o)')
-            said = connection.text("_o")
             if not status & 1:
-                raise MdsplusFailure(
-                    status,
-                    f"the server at {connection.url} cannot create {self.tree}/{shot}: "
-                    f"{connection.status_text(status)} {said}".rstrip(),
-                )
+                raise MdsplusFailure(status, self._not_created(shot, status))
         finally:
             with suppress(TreeError):
                 connection.close_tree(self.tree, MODEL_SHOT)
+
+    def _not_created(self, shot: int, status: int) -> str:
+        why = self._connection.status_text(status)
+        if status == _NOT_CREATED:
+            why = why.rstrip(".") + (
+                f"; the folder that {self.tree.lower()}_path names there must exist and be "
+                "writable for MDSplus, and so must the files of a pulse that is made again"
+            )
+        return f"cannot create {self.tree}/{shot} at {self._connection.url}: {why}"
 
     def raise_event(self, event: str, shot: int) -> None:
         """Raise an MDSplus event on the server; its data are the shot as 4 little-endian bytes."""
@@ -94,11 +105,18 @@ class TdiTree:
             raise MdsplusFailure(status, f"event {event} was not raised: {text}")
 
     def current_shot(self) -> int:
-        """Return the site's current shot number, as the server has it."""
-        return self._connection.number("current_shot($)", self.tree)
+        """Return the site's current shot number; 0 where none was ever set."""
+        try:
+            return self._connection.number("current_shot($)", self.tree)
+        except MdsplusFailure as error:
+            if error.status == _NO_CURRENT_SHOT:
+                return 0
+            raise
 
     def set_current_shot(self, shot: int) -> None:
         """Make this the site's current shot."""
+        if not 1 <= shot <= SHOT_MAX:
+            raise TreeError(f"{shot} is not a shot number; pulses have numbers from 1")
         status = self._connection.number("TreeSetCurrentShot($,$)", self.tree, shot)
         if not status & 1:
             text = self._connection.status_text(status)
@@ -112,18 +130,17 @@ class TdiTree:
         `set node` says nothing when the node refuses its status, so it is read again.
         """
         connection = self._connection
-        self._close_other_than(shot)
-        connection.open_tree(self.tree, shot)
-        self._open_shot = shot
+        self._open(shot)
         status = connection.number("tcl($,_o)", f"set node {path}/status={code}")
         if not status & 1:
-            text = f"{connection.status_text(status)} {connection.text('_o')}".rstrip()
+            text = connection.status_text(status)
             raise MdsplusFailure(status, f"the status of {path} was not written: {text}")
         found = connection.number('getnci($,"STATUS")', path)
-        if found != code or connection.number("data($SHOT)") != shot:
+        if (found - code) & 0xFFFFFFFF or connection.number("data($SHOT)") != shot:
             raise TreeError(
                 f"the status of {path} in {self.tree}/{shot} is {found} after {code} was written "
-                f"through {connection.url}: the node refuses it, or another client opened a tree"
+                f"through {connection.url}: the node refuses it, the pulse's files are not "
+                "writable there, or another client opened a tree"
             )
 
     def close(self) -> None:
@@ -131,23 +148,28 @@ class TdiTree:
         self._connection.close()
 
     def _exists(self, shot: int) -> bool:
+        """Return whether a pulse exists; its tree is closed afterwards."""
         try:
             self._connection.open_tree(self.tree, shot)
         except MdsplusFailure:
             return False
-        self._connection.close_tree(self.tree, shot)
+        self._close(shot)
         return True
 
     def _reading(self, shot: int, read: Callable[["_Lookup"], ResultT]) -> ResultT:
         """Return what `read` reads while (tree, shot) was the current tree all the time."""
         connection = self._connection
         if shot == 0:
-            shot = connection.number("current_shot($)", self.tree)
+            shot = self.current_shot()
+            if shot == 0:
+                raise TreeError(
+                    f"{self.tree} has no current shot at {connection.url}; set it with "
+                    f"`shotline current {self.tree} SHOT`"
+                )
         top = f"\\{self.tree}::TOP"
-        self._close_other_than(shot)
+        self._close_stale(shot)
         for _ in range(_READ_ATTEMPTS):
-            connection.open_tree(self.tree, shot)
-            self._open_shot = shot
+            self._open(shot)
             # Wildcards start at the default node, which is common to all connections, too.
             connection.number("TreeSetDefault($)", top)
             result = read(_Lookup(connection, self.tree))
@@ -159,15 +181,35 @@ class TdiTree:
             "trees there; give the experiment an mdsip server of its own for reading (tree_url)"
         )
 
-    def _close_other_than(self, shot: int) -> None:
-        """Close the shot that was read before, so that open trees do not pile up on the server.
+    def _open(self, shot: int) -> None:
+        """Open a shot's tree, and close the one before, so that they do not pile up.
 
         The one that is read is left open: whoever executes its actions there needs it.
         """
         if self._open_shot is not None and self._open_shot != shot:
-            with suppress(TreeError):
-                self._connection.close_tree(self.tree, self._open_shot)
+            self._close(self._open_shot)
+        try:
+            self._connection.open_tree(self.tree, shot)
+        except MdsplusFailure as error:
+            if error.status == _NO_FILE and shot > 0:
+                hint = f"create the pulse first: shotline create-pulse {self.tree} {shot}"
+                raise MdsplusFailure(error.status, f"{str(error).rstrip('.')}; {hint}") from None
+            raise
+        self._open_shot = shot
+
+    def _close_stale(self, shot: int) -> None:
+        """Close a tree before it is read, where no task may need it.
+
+        MDSplus keeps the structure of an open tree as it was, whatever becomes of its file.
+        """
+        if self.is_alone or shot == MODEL_SHOT == self._open_shot:
+            self._close(shot)
+
+    def _close(self, shot: int) -> None:
+        if shot == self._open_shot:
             self._open_shot = None
+        with suppress(MdsplusFailure):
+            self._connection.close_tree(self.tree, shot)
 
     def _node(self, facts: NodeFacts, lookup: "_Lookup") -> ActionNode:
         nid = facts.nid
@@ -178,6 +220,10 @@ class TdiTree:
             return action_node(facts, decode_term(content), text, lookup, self._tasks_url)
         except (MdsplusFailure, UndecodableRecord) as error:
             return unreadable_node(facts, text, str(error))
+
+
+def _host(url: str) -> str:
+    return url.removeprefix("tcp://").rstrip("/").casefold()
 
 
 class _Lookup:

@@ -140,6 +140,9 @@ OUTPUT: Final = {
     "RUNS": "build_program(*, \"echo 'from a program'; echo 'its errors' >&2\")",
     "SPAWNS": "spawn('echo from a child of TDI'), 1",
     "RAISES": 'build_method(*, "fail", DEV)',
+    "DEV_FACIL": "662480290",
+    "NO_FACIL": "123456",
+    "REFUSES": 'build_method(*, "refuse", DEV)',
     "MANY": "execute('for (_i = 0; _i < 20000; _i++) write(*, _i); 1;')",
 }
 
@@ -148,6 +151,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import MDSplus
@@ -165,10 +169,14 @@ class Sltdev(MDSplus.Device):
     ]
 
     def init(self):
-        self.result.record = 1
+        threading.current_thread()
+        print("initialised")
 
     def fail(self):
         raise RuntimeError("the device is on fire")
+
+    def refuse(self):
+        raise MDSplus.mdsExceptions.DevINV_SETUP
 
     def slow(self, seconds):
         time.sleep(float(seconds))

@@ -63,6 +63,7 @@ export class ActionTable extends HTMLElement {
       space,
       () => this.#create(),
       (element, index) => this.#update(element, index),
+      (index) => this.view.rows[index],
     );
     this.#body.addEventListener('scroll', () => this.app.changed(), { passive: true });
     this.#body.addEventListener('keydown', (event) => this.#keydown(event));

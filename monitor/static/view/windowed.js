@@ -14,13 +14,16 @@ export class Windowed {
    * @param {HTMLElement} space whose height is that of all rows
    * @param {() => E} create
    * @param {(element: E, index: number) => void} update
+   * @param {(index: number) => unknown} [keyOf] what a row shows: its element follows it when the
+   *   order changes, so that nothing but its place is drawn anew
    */
-  constructor(scroller, space, create, update) {
+  constructor(scroller, space, create, update, keyOf = (index) => index) {
     this.scroller = scroller;
     this.space = space;
     this.create = create;
     this.update = update;
-    /** @type {Map<number, E>} */
+    this.keyOf = keyOf;
+    /** @type {Map<unknown, {element: E, index: number}>} */
     this.shown = new Map();
     /** @type {E[]} */
     this.spare = [];
@@ -51,20 +54,25 @@ export class Windowed {
       this.space.style.height = `${count * this.rowHeight}px`;
     }
     const { first, end } = visible(count, this.rowHeight, this.top, this.height);
-    for (const [index, element] of this.shown) {
-      if (index >= first && index < end) continue;
-      this.shown.delete(index);
-      this.spare.push(element);
-    }
+    const before = this.shown;
+    this.shown = new Map();
+    /** @type {[unknown, number][]} */
+    const fresh = [];
     for (let index = first; index < end; index += 1) {
-      let element = this.shown.get(index);
-      if (!element) {
-        element = this.spare.pop() ?? this.#make();
-        this.shown.set(index, element);
-        element.style.transform = `translateY(${index * this.rowHeight}px)`;
-        element.hidden = false;
+      const key = this.keyOf(index);
+      const old = before.get(key);
+      if (!old) {
+        fresh.push([key, index]);
+        continue;
       }
-      this.update(element, index);
+      before.delete(key);
+      this.#place(key, old.element, index, old.index);
+    }
+    for (const { element } of before.values()) this.spare.push(element);
+    for (const [key, index] of fresh) {
+      const element = this.spare.pop() ?? this.#make();
+      element.hidden = false;
+      this.#place(key, element, index, -1);
     }
     for (const element of this.spare) element.hidden = true;
   }
@@ -77,7 +85,7 @@ export class Windowed {
     probe.remove();
     this.count = -1;
     this.look();
-    for (const element of this.shown.values()) this.spare.push(element);
+    for (const { element } of this.shown.values()) this.spare.push(element);
     this.shown.clear();
   }
 
@@ -93,6 +101,18 @@ export class Windowed {
       this.scroller.scrollTop = top + this.rowHeight - room;
     }
     this.look();
+  }
+
+  /**
+   * @param {unknown} key
+   * @param {E} element
+   * @param {number} index
+   * @param {number} old
+   */
+  #place(key, element, index, old) {
+    this.shown.set(key, { element, index });
+    if (index !== old) element.style.transform = `translateY(${index * this.rowHeight}px)`;
+    this.update(element, index);
   }
 
   #make() {

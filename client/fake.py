@@ -16,8 +16,9 @@ from typing import Self, TypeVar
 
 from shotline.client.calls import Call
 from shotline.client.errors import Refused, SupervisorError
-from shotline.client.fake_dispatcher import FakeAction, FakeDispatcher, ToldOutcome
+from shotline.client.fake_dispatcher import FakeDispatcher
 from shotline.client.fake_feed import AsyncFakeStream, FakeStream
+from shotline.client.fake_shot import FakeAction, ToldOutcome
 from shotline.client.feed import channel_of_shot
 from shotline.client.methods import AsyncCommands, Commands
 from shotline.common.actions import ActionState, Cause, Status

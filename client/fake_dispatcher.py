@@ -4,21 +4,17 @@ What a test says and sees is `fake`'s; here is what the commands do. Not a model
 dispatcher: no conditions, no servers, no time.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 from shotline.client.errors import Refused
 from shotline.client.fake_feed import FakeFeed
+from shotline.client.fake_shot import FakeAction, FakeShot, ToldOutcome
 from shotline.client.feed import channel_of_shot
 from shotline.common import commands as c
 from shotline.common import views as v
 from shotline.common.actions import (
     ActionState,
     Cause,
-    Colour,
-    Status,
-    colour_of,
     has_failed,
 )
 from shotline.common.commands import AnyCommand
@@ -35,47 +31,6 @@ from shotline.common.records import (
 )
 
 
-@dataclass(frozen=True)
-class FakeAction:
-    """One action of a fake experiment."""
-
-    path: str
-    phase: str
-    server_class: str = "FAKE"
-    number: int = 10
-    on: bool = True
-    essential: bool = False
-
-
-@dataclass
-class ToldOutcome:
-    """How an action ends."""
-
-    state: ActionState = ActionState.DONE
-    status: Status | None = Status.SUCCESS
-    cause: Cause = Cause.RESULT
-    reason: str = ""
-    lines: tuple[str, ...] = ()
-
-
-@dataclass
-class _Shot:
-    tree: str
-    shot: int
-    built: bool = False
-    actions: dict[str, v.ActionView] = field(default_factory=dict)
-    stories: dict[str, list[Record]] = field(default_factory=dict)
-    output: dict[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
-    runs: list[v.RunView] = field(default_factory=list)
-    run_paths: list[tuple[str, ...]] = field(default_factory=list)
-    essential: list[str] = field(default_factory=list)
-
-    @property
-    def open_run(self) -> v.RunView | None:
-        """The run that has not ended, HELD ones included."""
-        return next((run for run in self.runs if run.state != "ended"), None)
-
-
 class FakeDispatcher:
     """Answers commands; `told` says how actions end, `hold` and `abort` what the next run does."""
 
@@ -85,7 +40,7 @@ class FakeDispatcher:
         self.abort = ""
         self.feed = FakeFeed()
         self._experiments = {tree.upper(): tuple(found) for tree, found in experiments.items()}
-        self._shots: dict[tuple[str, int], _Shot] = {}
+        self._shots: dict[tuple[str, int], FakeShot] = {}
         self._current: tuple[str, int] | None = None
 
     def answer(self, command: AnyCommand) -> Reply:
@@ -117,37 +72,28 @@ class FakeDispatcher:
             raise Refused(f"shot {command.shot} cannot be created: pulses begin with 1")
         if key in self._shots and not command.replace:
             raise Refused(f"{command.tree}/{command.shot} exists already; --replace makes it again")
-        self._shots[key] = _Shot(*key)
+        self._shots[key] = FakeShot(*key)
         self._current = key
         return _done(f"{command.tree}/{command.shot} was created")
 
     def _build_tables(self, command: c.BuildTables) -> Reply:
         shot = self._shot(command, built=False)
-        self._refuse_open(shot)
-        known = shot.actions
-        shot.actions = {}
-        for declared in self._experiments[shot.tree]:
-            action = _view(declared)
-            before = known.get(action.path)
-            keep = before is not None and not command.reset
-            shot.actions[action.path] = before if keep and before is not None else action
-        shot.built = True
-        return _done(
-            f"{shot.tree}/{shot.shot}: {len(shot.actions)} actions", self._actions(shot, None)
-        )
+        shot.refuse_open()
+        shot.build(self._experiments[shot.tree], reset=command.reset)
+        return _done(f"{shot.name}: {len(shot.actions)} actions", self._actions(shot, None))
 
     def _begin(self, command: c.DoPhase | c.DoSequence | c.DispatchAction) -> Reply:
         shot = self._shot(command)
-        self._refuse_open(shot)
+        shot.refuse_open()
         if isinstance(command, c.DispatchAction):
-            action = self._find(shot, command.path)
+            action = shot.find(command.path)
             if not action.on and not command.even_if_off:
                 raise Refused(f"{action.path} is off; --even-if-off dispatches it all the same")
             paths: tuple[str, ...] = (action.path,)
             kind, phase, first, last = RunKind.SINGLE, action.phase, None, None
         else:
             kind, phase, first, last = RunKind.PHASE, command.phase, None, None
-            self._check_phase(shot, phase)
+            shot.check_phase(phase)
             if isinstance(command, c.DoSequence):
                 kind, first, last = RunKind.SEQUENCE, command.first, command.last
                 if command.first > command.last:
@@ -177,13 +123,13 @@ class FakeDispatcher:
         self._publish(shot, RunOpened(time=0.0, run=number, kind=kind, phase=phase, paths=paths))
         if self.hold:
             reason, self.hold = self.hold, ""
-            self._change_run(shot, number, state="held", reason=reason)
+            shot.change_run(number, self.feed.now(), state="held", reason=reason)
             self._publish(shot, RunHeld(time=0.0, run=number, reason=reason))
         else:
             self._carry_out(shot, number, forced=kind is RunKind.SINGLE)
         return self._report(shot, number, final=command.wait)
 
-    def _carry_out(self, shot: _Shot, number: int, *, forced: bool) -> None:
+    def _carry_out(self, shot: FakeShot, number: int, *, forced: bool) -> None:
         paths = sorted(shot.run_paths[number - 1], key=lambda path: shot.actions[path].number or 0)
         outcome, reason = RunOutcome.COMPLETED, ""
         if self.abort:
@@ -196,13 +142,15 @@ class FakeDispatcher:
                 self._settle(shot, path, number, unsent)
             elif shot.actions[path].on or forced:
                 self._run(shot, path, number)
-        ended = self._change_run(shot, number, state="ended", outcome=outcome, reason=reason)
+        ended = shot.change_run(
+            number, self.feed.now(), state="ended", outcome=outcome, reason=reason
+        )
         self._publish(
             shot,
             RunEnded(time=0.0, run=number, outcome=outcome, counts=ended.counts, duration_s=0.0),
         )
 
-    def _run(self, shot: _Shot, path: str, number: int) -> None:
+    def _run(self, shot: FakeShot, path: str, number: int) -> None:
         action = shot.actions[path]
         told = self.told.get(path) or self.told.get(action.name) or ToldOutcome()
         attempt = action.last.attempt
@@ -224,7 +172,7 @@ class FakeDispatcher:
             self.feed.output(shot.tree, shot.shot, path, attempt, told.lines)
         self._settle(shot, path, number, told)
 
-    def _settle(self, shot: _Shot, path: str, number: int, told: ToldOutcome) -> None:
+    def _settle(self, shot: FakeShot, path: str, number: int, told: ToldOutcome) -> None:
         last = shot.actions[path].last
         ended = Transition(
             time=0.0,
@@ -246,8 +194,9 @@ class FakeDispatcher:
         shot = self._shot(command)
         number = command.run or (shot.open_run.run if shot.open_run else 0)
         if not 1 <= number <= len(shot.runs):
-            name = f"{shot.tree}/{shot.shot}"
-            raise Refused(f"{name} has no run {command.run}" if command.run else "no run is open")
+            raise Refused(
+                f"{shot.name} has no run {command.run}" if command.run else "no run is open"
+            )
         return self._report(shot, number, final=True)
 
     def _control(self, command: c.Abort | c.AbortPending | c.Hold | c.Resume) -> Reply:
@@ -265,7 +214,7 @@ class FakeDispatcher:
             run = shot.open_run
             assert run is not None
             if isinstance(command, c.Hold):
-                raise Refused(f"{shot.tree}/{shot.shot} run {run.run} is HELD already")
+                raise Refused(f"{shot.name} run {run.run} is HELD already")
             if not isinstance(command, c.Resume):
                 self.abort = "aborted by an operator"
             self._carry_out(shot, run.run, forced=run.kind is RunKind.SINGLE)
@@ -276,18 +225,18 @@ class FakeDispatcher:
             case c.Actions():
                 shot = self._shot(command)
                 if command.phase is not None:
-                    self._check_phase(shot, command.phase)
+                    shot.check_phase(command.phase)
                 return self._actions(shot, command.phase)
             case c.PrintPending():
                 return v.ActionsResult(shots=(), actions=())
             case c.Show():
                 shot = self._shot(command)
-                action = self._find(shot, command.path)
+                action = shot.find(command.path)
                 return v.StoryResult(
                     action=action, records=tuple(shot.stories.get(action.path, ()))
                 )
             case c.Logs():
-                return self._logs(command)
+                return self._shot(command).logs(command)
             case c.Check():
                 shot = self._shot(command)
                 failures = tuple(shot.actions[path] for path in shot.essential)
@@ -314,26 +263,9 @@ class FakeDispatcher:
                     shots=tuple(self._shot_view(shot) for shot in self._shots.values()),
                 )
 
-    def _logs(self, command: c.Logs) -> v.LogsResult:
-        shot = self._shot(command)
-        path = self._find(shot, command.path).path
-        attempts = tuple(number for known, number in shot.output if known == path)
-        attempt = command.attempt or max(attempts, default=0)
-        lines = tuple(
-            v.OutputLine(number=number, at=0.0, stream=1, text=text)
-            for number, text in enumerate(shot.output.get((path, attempt), ()))
-        )[command.since :]
-        return v.LogsResult(
-            path=path,
-            attempt=attempt,
-            attempts=attempts,
-            lines=lines[: command.limit],
-            more=len(lines) > command.limit,
-        )
-
     # Small questions
 
-    def _shot(self, command: c.OnShot, *, built: bool = True) -> _Shot:
+    def _shot(self, command: c.OnShot, *, built: bool = True) -> FakeShot:
         key = self._current
         if command.tree is not None and command.shot is not None:
             key = (command.tree, command.shot)
@@ -344,41 +276,13 @@ class FakeDispatcher:
             raise Refused(f"{key[0]}/{key[1]}: its tables are not built")
         return shot
 
-    def _find(self, shot: _Shot, path: str) -> v.ActionView:
-        for action in shot.actions.values():
-            if path.upper() in (action.path.upper(), action.name.upper()):
-                return action
-        raise Refused(f"{shot.tree}/{shot.shot} has no action {path}")
-
-    def _check_phase(self, shot: _Shot, phase: str) -> None:
-        known = dict.fromkeys(action.phase for action in shot.actions.values())
-        if phase not in known:
-            raise Refused(f"unknown phase {phase}; known: {', '.join(known)}")
-
-    def _refuse_open(self, shot: _Shot) -> None:
-        if shot.open_run is not None:
-            raise Refused(f"{shot.tree}/{shot.shot}: run {shot.open_run.run} is open")
-
     # Views and events
 
-    def _actions(self, shot: _Shot, phase: str | None) -> v.ActionsResult:
+    def _actions(self, shot: FakeShot, phase: str | None) -> v.ActionsResult:
         found = tuple(
             action for action in shot.actions.values() if phase is None or action.phase == phase
         )
         return v.ActionsResult(shots=(self._shot_view(shot),), actions=found)
-
-    def _shot_view(self, shot: _Shot) -> v.ShotView:
-        return v.ShotView(
-            tree=shot.tree,
-            shot=shot.shot,
-            built_at=0.0 if shot.built else None,
-            phases=tuple(dict.fromkeys(action.phase for action in shot.actions.values())),
-            actions=len(shot.actions),
-            counts=_counts(shot.actions.values()),
-            runs=tuple(shot.runs),
-            essential_failures=tuple(shot.essential),
-            current=self._current == (shot.tree, shot.shot),
-        )
 
     def snapshot(self, channel: str) -> v.SnapshotResult:
         """Return a channel's state. Raise Refused for a shot that is not known."""
@@ -391,40 +295,18 @@ class FakeDispatcher:
             raise Refused(f"nothing is known of channel {channel}")
         return self.feed.snapshot(channel)
 
-    def _report(self, shot: _Shot, number: int, *, final: bool) -> Reply:
-        run = shot.runs[number - 1]
-        actions = tuple(shot.actions[path] for path in shot.run_paths[number - 1])
-        report = v.RunReport(run=run, actions=actions)
-        failed = [action.name for action in actions if action.failed]
-        bad = failed or run.state != "ended" or run.outcome is not RunOutcome.COMPLETED
-        words = f"{shot.tree}/{shot.shot} run {number} ({run.phase})"
-        if run.state == "held":
-            words += f" is HELD: {run.reason}"
-        elif run.outcome is RunOutcome.ABORTED:
-            words += f" was aborted: {run.reason}"
-        else:
-            words += (
-                f" is over; {len(failed)} failed: {', '.join(failed)}" if failed else " is over"
-            )
-        return _done(words, report, Outcome.FAILED if final and bad else Outcome.OK)
+    def _shot_view(self, shot: FakeShot) -> v.ShotView:
+        return shot.view(current=self._current == (shot.tree, shot.shot))
 
-    def _change_run(self, shot: _Shot, number: int, **update: object) -> v.RunView:
-        paths = shot.run_paths[number - 1]
-        update["counts"] = _counts(shot.actions[path] for path in paths)
-        if update.get("state") == "ended":
-            update |= {"ended_at": self.feed.now(), "duration_s": 0.0}
-        changed = shot.runs[number - 1].model_copy(update=update)
-        shot.runs[number - 1] = changed
-        return changed
+    def _report(self, shot: FakeShot, number: int, *, final: bool) -> Reply:
+        words, report, good = shot.report(number)
+        return _done(words, report, Outcome.FAILED if final and not good else Outcome.OK)
 
-    def _transition(self, shot: _Shot, new: Transition) -> None:
-        failed = has_failed(new.state, new.status)
-        update = {"last": new, "failed": failed}
-        shot.actions[new.path] = shot.actions[new.path].model_copy(update=update)
-        shot.stories.setdefault(new.path, []).append(new)
+    def _transition(self, shot: FakeShot, new: Transition) -> None:
+        shot.change(new)
         self._publish(shot, new)
 
-    def _publish(self, shot: _Shot, record: Record) -> None:
+    def _publish(self, shot: FakeShot, record: Record) -> None:
         self.feed.record(shot.tree, shot.shot, record)
 
 
@@ -436,33 +318,4 @@ def _done(message: str, result: v.AnyResult | None = None, outcome: Outcome = Ou
         outcome=outcome,
         message=message,
         result=b"" if result is None else v.encode_result(result),
-    )
-
-
-def _view(declared: FakeAction) -> v.ActionView:
-    off = None if declared.on else Cause.OFF
-    return v.ActionView(
-        path=declared.path,
-        name=declared.path.rpartition("::")[2].removeprefix("TOP:"),
-        server_class=declared.server_class,
-        phase=declared.phase,
-        when=str(declared.number),
-        number=declared.number,
-        on=declared.on,
-        essential=declared.essential,
-        last=Transition(time=0.0, path=declared.path, state=ActionState.NOT_DISPATCHED, cause=off),
-    )
-
-
-def _counts(actions: Iterable[v.ActionView]) -> Counts:
-    counted = Counter(
-        colour_of(action.last.state, action.last.status, action.last.cause) for action in actions
-    )
-    return Counts(
-        pending=counted[Colour.BLUE],
-        in_progress=counted[Colour.ORANGE],
-        success=counted[Colour.GREEN],
-        failed=counted[Colour.RED],
-        server_off=counted[Colour.GREY],
-        not_dispatched=counted[Colour.GREY_OUTLINED],
     )

@@ -12,14 +12,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
 from shotline.client.calls import Call
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.text import plain as shown
-from shotline.common.commands import READING, AnyCommand, Check, Command, Logs, OnShot
+from shotline.common.commands import READING, AnyCommand, Check, Logs
 from shotline.common.messages import Outcome, Reply
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import COOKIE, HEADER, Access, Asked
@@ -35,6 +35,14 @@ from shotline.monitor.models import (
     ServerCommandRequest,
 )
 from shotline.monitor.openapi import GET_VERBS, VERBS
+from shotline.monitor.requests import (
+    STATUS_OF,
+    BadInput,
+    command_of,
+    problems_of,
+    query_of,
+    status_of,
+)
 from shotline.monitor.runner import NotRunnable, Runner
 
 log = logging.getLogger(__name__)
@@ -42,28 +50,8 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
-STATUS_OF: Final = {
-    Outcome.OK: 200,
-    Outcome.ACCEPTED: 200,
-    Outcome.FAILED: 200,
-    Outcome.USAGE: 422,
-    Outcome.REFUSED: 409,
-    Outcome.NOBODY: 503,
-    Outcome.ERROR: 500,
-}
 LINES_PER_PAGE: Final = 10_000
-_NUMBERS: Final = frozenset(("shot", "run", "attempt", "since", "limit"))
-_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _UNSAFE_IN_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
-_COMMANDS: Final[TypeAdapter[AnyCommand]] = TypeAdapter(AnyCommand)
-
-
-class BadInput(Exception):
-    """The request is wrong; `fields` says where."""
-
-    def __init__(self, fields: tuple[FieldProblem, ...]) -> None:
-        self.fields = fields
-        super().__init__("; ".join(f"{one.field}: {one.message}" for one in fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,52 +349,3 @@ class NothingHere(Handler):
         self.refuse(404, Outcome.REFUSED, f"there is nothing at {self.request.path[:200]}")
 
     get = post = put = delete = patch = _nothing
-
-
-def status_of(reply: Reply) -> int:
-    """Return the HTTP status of a command's reply."""
-    if reply.outcome is Outcome.REFUSED and reply.unknown:
-        return 404
-    if reply.outcome is Outcome.FAILED and not reply.result:
-        return 409  # it was tried and could not be done, as a pulse that was not created
-    return STATUS_OF[reply.outcome]
-
-
-def command_of(kind: type[Command], body: bytes) -> AnyCommand:
-    """Return the command of a JSON object. Raise BadInput."""
-    try:
-        command = kind.model_validate_json(body)
-    except ValidationError as error:
-        raise BadInput(problems_of(error)) from None
-    return _whole(command)
-
-
-def query_of(kind: type[Command], given: dict[str, str]) -> AnyCommand:
-    """Return the command of a query's arguments. Raise BadInput."""
-    values: dict[str, str | int] = {
-        name: int(text) if name in _NUMBERS and _WHOLE_NUMBER.fullmatch(text) else text
-        for name, text in given.items()
-    }
-    try:
-        command = kind.model_validate(values)
-    except ValidationError as error:
-        raise BadInput(problems_of(error)) from None
-    return _whole(command)
-
-
-def _whole(command: Command) -> AnyCommand:
-    if isinstance(command, OnShot) and (command.tree is None) != (command.shot is None):
-        field = "tree" if command.tree is None else "shot"
-        words = "give both tree and shot, or neither for the current pulse"
-        raise BadInput((FieldProblem(field=field, message=words),))
-    return _COMMANDS.validate_python(command)
-
-
-def problems_of(error: ValidationError) -> tuple[FieldProblem, ...]:
-    """Return what is wrong with each field of a request."""
-    return tuple(
-        FieldProblem(
-            field=".".join(str(step) for step in item["loc"]) or "body", message=item["msg"]
-        )
-        for item in error.errors(include_url=False, include_context=False, include_input=False)[:20]
-    )

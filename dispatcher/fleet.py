@@ -82,6 +82,7 @@ class Fleet:
         self.servers: dict[str, Server] = {}
         self.classes: dict[str, ServerClass] = {}
         self.urls = Urls()
+        self.told: dict[str, Server] = {}  # those that are to stop or to restart in their time
         self._blocked: dict[Entry, tuple[str, str, float]] = {}  # class, url, since when
         self._turn = 0
         self._no_class_since = 0.0
@@ -133,10 +134,19 @@ class Fleet:
         else:
             server = self.servers[register.server] = Server(register, last_seen_at=wall)
             self.urls.forget_server(server.name)
+            self.told.pop(server.name, None)
         members = self.server_class(register.server_class)
         members.servers[server.name] = server
         members.without_since = None
         return server
+
+    def tell(self, server: Server, *, stopping: bool = False, restarting: bool = False) -> None:
+        """Note what a server is to do when its time comes; nothing takes an earlier word back."""
+        server.stopping, server.restarting = stopping, restarting
+        if stopping or restarting:
+            self.told[server.name] = server
+        else:
+            self.told.pop(server.name, None)
 
     def judged(self, server: Server, state: LivenessState, why: str, now: float) -> None:
         """Take the broker's judgement."""

@@ -139,7 +139,7 @@ class Orders:
 
     def _mark(self, server: Server, *, stopping: bool = False, restarting: bool = False) -> None:
         """Journal what a server is to do in its time, for the next dispatcher, too."""
-        server.stopping, server.restarting = stopping, restarting
+        self._core.fleet.tell(server, stopping=stopping, restarting=restarting)
         self._core.put_seen(server)
         self._core.server_changed(server)
         self._core.fleet.note_absence(server.register.server_class, self._core.now)
@@ -172,17 +172,20 @@ class Orders:
         """Tell servers that were stopped, or are to restart, once their time has come (D17)."""
         if self._core.recovering:
             return  # who else is there, and what is still to be done, is not known yet
-        for server in self._core.fleet.servers.values():
+        restarting: dict[str, list[Server]] = {}
+        for server in self._core.fleet.told.values():
             if server.stopping and self._may_leave(server):
                 self._order(server, ServerOrder.QUIT)
-        for members in self._core.fleet.classes.values():
-            self._restart_next(list(members.servers.values()))
+            if server.restarting:
+                restarting.setdefault(server.register.server_class, []).append(server)
+        for members in restarting.values():
+            self._restart_next(members)
 
     def wake_at(self) -> float | None:
         """Return when a server that restarts is not waited for any longer (monotonic seconds)."""
         due = [
             server.leaving_since + RESTART_WAIT_S
-            for server in self._core.fleet.servers.values()
+            for server in self._core.fleet.told.values()
             if server.restarting and server.leaving_since is not None
         ]
         return min(due, default=None)
@@ -194,8 +197,8 @@ class Orders:
 
     def _restart_next(self, members: list[Server]) -> None:
         """Restart the next server of a class when the one before is back; give up without it."""
-        waiting = [server for server in members if server.restarting and not server.leaving]
-        gone = [server for server in members if server.restarting and server.leaving]
+        waiting = [server for server in members if not server.leaving]
+        gone = [server for server in members if server.leaving]
         for server in gone:
             if self._core.now >= (server.leaving_since or 0.0) + RESTART_WAIT_S:
                 self._give_up_restart(server, [one for one in waiting if not one.is_lost])
@@ -205,7 +208,7 @@ class Orders:
             self._order(alive[0], ServerOrder.RESTART)
 
     def _give_up_restart(self, gone: Server, waiting: list[Server]) -> None:
-        gone.restarting = False
+        self._core.fleet.tell(gone)
         self._core.put_seen(gone)
         for server in waiting:
             self._mark(server)

@@ -182,7 +182,7 @@ class Recovery:
         """Go on with what a dispatcher before us was to tell this life of a server (D17)."""
         seen = self._core.seen.get(server.name)
         if seen is not None and seen.incarnation == server.register.incarnation:
-            server.stopping, server.restarting = seen.stopping, seen.restarting
+            self._core.fleet.tell(server, stopping=seen.stopping, restarting=seen.restarting)
 
     def _replaced(self, old: Server, register: Register) -> None:
         attempts, old.attempts = old.attempts, {}
@@ -281,7 +281,8 @@ class Recovery:
         core = self._core
         core.fleet.judged(server, LivenessState.LOST, why, core.now)
         if not server.leaving:
-            server.restarting = False  # should it come back later, nobody expects that any more
+            # Should it come back later, nobody expects a restart any more.
+            core.fleet.tell(server, stopping=server.stopping)
         attempts, server.attempts = server.attempts, {}
         for attempt in attempts:
             self._lose(server, attempt, why, proven_dead=False)
@@ -335,7 +336,8 @@ class Recovery:
 
     def _command_came_back(self, server: Server, message: CommandServer, why: str) -> None:
         """The server goes on working; a stop is tried again when it is heard of."""
-        server.leaving = server.restarting = False
+        server.leaving = False
+        self._core.fleet.tell(server, stopping=server.stopping)
         server.liveness, server.why = LivenessState.SUSPECT, why
         self._core.say("warning", f"server_{message.order} did not reach {server.name}: {why}")
         self._core.server_changed(server)

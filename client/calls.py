@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from shotline.client.errors import ActionFailed, Fault, WrongArguments, error_of
 from shotline.client.report import Answer, Report
+from shotline.common import commands as c
 from shotline.common.codec import describe
 from shotline.common.commands import AnyCommand, Command
 from shotline.common.messages import Reply
@@ -49,7 +50,12 @@ def result_of(reply: Reply) -> AnyResult | None:
 
 
 def make(kind: type[C], **arguments: object) -> C:
-    """Return a command. Raise WrongArguments, naming the argument, when one is not allowed."""
+    """Return a command. Raise WrongArguments, naming the argument, when one is not allowed.
+
+    `tree` and `shot` are given both, or neither (None) for the current pulse.
+    """
+    if "shot" in arguments and (arguments["tree"] is None) != (arguments["shot"] is None):
+        raise WrongArguments("give both tree and shot, or neither for the current pulse")
     try:
         return kind.model_validate(arguments)
     except ValidationError as error:
@@ -82,8 +88,10 @@ def reading(command: AnyCommand, kind: type[R]) -> Call[R]:
     return Call(command, made_of)
 
 
-def run(command: AnyCommand, *, waits: bool, check: bool) -> Call[Report]:
-    """Return a call that answers with a run's report.
+def run(
+    command: c.DoPhase | c.DoSequence | c.DispatchAction | c.Wait, *, check: bool
+) -> Call[Report]:
+    """Return a call that answers with a run's report, at its end where the command waits.
 
     A run that was aborted or is HELD raises always; failed actions only with `check`.
     """
@@ -96,14 +104,7 @@ def run(command: AnyCommand, *, waits: bool, check: bool) -> Call[Report]:
             raise error
         return Report.of(reply, _expected(result, RunReport))
 
-    return Call(command, made_of, waits)
-
-
-def on_shot(tree: str | None, shot: int | None) -> dict[str, object]:
-    """Return the arguments that name a shot. Raise WrongArguments for half a name."""
-    if (tree is None) != (shot is None):
-        raise WrongArguments("give both tree and shot, or neither for the current pulse")
-    return {"tree": tree, "shot": shot}
+    return Call(command, made_of, long=isinstance(command, c.Wait) or command.wait)
 
 
 def _answer(reply: Reply, result: AnyResult | None) -> Answer:

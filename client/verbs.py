@@ -4,7 +4,7 @@ The supervisors' methods are made of these, so their names, arguments and docstr
 library's. Tree and shot left out mean the current pulse (DESIGN D16).
 """
 
-from shotline.client.calls import Call, answer, make, on_shot, reading, result, run
+from shotline.client.calls import Call, answer, make, reading, result, run
 from shotline.client.report import Answer, Report
 from shotline.common import commands as c
 from shotline.common import views as v
@@ -19,7 +19,7 @@ def build_tables(
     tree: str | None = None, shot: int | None = None, *, reset: bool = False
 ) -> Call[v.ActionsResult]:
     """Read and classify all actions of a shot; `reset` forgets their states (D1, D14)."""
-    return result(make(c.BuildTables, **on_shot(tree, shot), reset=reset), v.ActionsResult)
+    return result(make(c.BuildTables, tree=tree, shot=shot, reset=reset), v.ActionsResult)
 
 
 def do_phase(
@@ -37,14 +37,8 @@ def do_phase(
     report; with `check` they raise ActionFailed, which carries it. `wait=False` returns as soon as
     the run is open. `even_if_running` as in D11.
     """
-    command = make(
-        c.DoPhase,
-        **on_shot(tree, shot),
-        phase=phase,
-        wait=wait,
-        even_if_running=even_if_running,
-    )
-    return run(command, waits=wait, check=check)
+    asked = {"wait": wait, "even_if_running": even_if_running}
+    return run(make(c.DoPhase, tree=tree, shot=shot, phase=phase, **asked), check=check)
 
 
 def do_sequence(
@@ -59,16 +53,8 @@ def do_sequence(
     check: bool = False,
 ) -> Call[Report]:
     """Run the actions of a range of sequence numbers of a phase (D12); see `do_phase`."""
-    command = make(
-        c.DoSequence,
-        **on_shot(tree, shot),
-        phase=phase,
-        first=first,
-        last=last,
-        wait=wait,
-        even_if_running=even_if_running,
-    )
-    return run(command, waits=wait, check=check)
+    asked = {"first": first, "last": last, "wait": wait, "even_if_running": even_if_running}
+    return run(make(c.DoSequence, tree=tree, shot=shot, phase=phase, **asked), check=check)
 
 
 def dispatch(
@@ -82,37 +68,30 @@ def dispatch(
     check: bool = False,
 ) -> Call[Report]:
     """Run one action again (D10); see `do_phase`."""
-    command = make(
-        c.DispatchAction,
-        **on_shot(tree, shot),
-        path=path,
-        wait=wait,
-        even_if_off=even_if_off,
-        even_if_running=even_if_running,
-    )
-    return run(command, waits=wait, check=check)
+    asked = {"wait": wait, "even_if_off": even_if_off, "even_if_running": even_if_running}
+    return run(make(c.DispatchAction, tree=tree, shot=shot, path=path, **asked), check=check)
 
 
 def abort(
     tree: str | None = None, shot: int | None = None, path: str | None = None
 ) -> Call[Answer]:
     """Abort the open run of a shot, or one action of it, or all open runs (D9)."""
-    return answer(make(c.Abort, **on_shot(tree, shot), path=path))
+    return answer(make(c.Abort, tree=tree, shot=shot, path=path))
 
 
 def abort_pending(tree: str | None = None, shot: int | None = None) -> Call[Answer]:
     """Remove what was not sent yet; what runs goes on (D9)."""
-    return answer(make(c.AbortPending, **on_shot(tree, shot)))
+    return answer(make(c.AbortPending, tree=tree, shot=shot))
 
 
 def hold(tree: str | None = None, shot: int | None = None) -> Call[Answer]:
     """Start nothing more of the open run until `resume`."""
-    return answer(make(c.Hold, **on_shot(tree, shot)))
+    return answer(make(c.Hold, tree=tree, shot=shot))
 
 
 def resume(tree: str | None = None, shot: int | None = None) -> Call[Answer]:
     """Let a HELD run go on."""
-    return answer(make(c.Resume, **on_shot(tree, shot)))
+    return answer(make(c.Resume, tree=tree, shot=shot))
 
 
 def wait(
@@ -123,7 +102,7 @@ def wait(
     check: bool = False,
 ) -> Call[Report]:
     """Wait for the end of the open run, or of the numbered one; see `do_phase`."""
-    return run(make(c.Wait, **on_shot(tree, shot), run=run_number), waits=True, check=check)
+    return run(make(c.Wait, tree=tree, shot=shot, run=run_number), check=check)
 
 
 def server_restart(server: str) -> Call[Answer]:
@@ -165,7 +144,7 @@ def actions(
     tree: str | None = None, shot: int | None = None, *, phase: str | None = None
 ) -> Call[v.ActionsResult]:
     """Return all actions of a shot, or of one phase of it, as they stand."""
-    return result(make(c.Actions, **on_shot(tree, shot), phase=phase), v.ActionsResult)
+    return result(make(c.Actions, tree=tree, shot=shot, phase=phase), v.ActionsResult)
 
 
 def pending() -> Call[v.ActionsResult]:
@@ -175,7 +154,7 @@ def pending() -> Call[v.ActionsResult]:
 
 def show(path: str, tree: str | None = None, shot: int | None = None) -> Call[v.StoryResult]:
     """Return one action's story: every transition with time and cause."""
-    return result(make(c.Show, **on_shot(tree, shot), path=path), v.StoryResult)
+    return result(make(c.Show, tree=tree, shot=shot, path=path), v.StoryResult)
 
 
 def logs(
@@ -189,7 +168,7 @@ def logs(
 ) -> Call[v.LogsResult]:
     """Return the stored output of an attempt (the last one without `attempt`)."""
     command = make(
-        c.Logs, **on_shot(tree, shot), path=path, attempt=attempt, since=since, limit=limit
+        c.Logs, tree=tree, shot=shot, path=path, attempt=attempt, since=since, limit=limit
     )
     return result(command, v.LogsResult)
 
@@ -198,12 +177,12 @@ def check(
     tree: str | None = None, shot: int | None = None, *, reset: bool = False
 ) -> Call[v.CheckResult]:
     """Return the essential actions that failed since the last `reset` (D3)."""
-    return reading(make(c.Check, **on_shot(tree, shot), reset=reset), v.CheckResult)
+    return reading(make(c.Check, tree=tree, shot=shot, reset=reset), v.CheckResult)
 
 
 def tree(tree: str | None = None, shot: int | None = None) -> Call[v.TreeResult]:
     """Return what a shot's tree declares and what is wrong about it; nothing is built."""
-    return result(make(c.ReadTree, **on_shot(tree, shot)), v.TreeResult)
+    return result(make(c.ReadTree, tree=tree, shot=shot), v.TreeResult)
 
 
 def current(

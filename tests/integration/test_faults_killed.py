@@ -12,16 +12,21 @@ from pathlib import Path
 
 import pytest
 from tests.support.faults import (
+    ALL,
+    ALL_GOOD,
     CONDITION_FALSE,
     DOING,
     LOST,
+    LOST_SOON,
     NO_SERVER,
     PENDING,
     SUCCESS,
     Pulse,
     action,
+    assert_all_good,
     each_once,
     ends_of,
+    in_mid_phase,
     journal_is,
     liveness_of,
     shotline_command,
@@ -30,23 +35,6 @@ from tests.support.faults import (
 from tests.support.stack import Stack, eventually
 
 from shotline.client.errors import RunHeld
-
-ACTIONS = (
-    action("A_FIRST", "A", 1, gate="a"),
-    action("A_NEXT", "A", 2),
-    action("B_FIRST", "B", 1, gate="b"),
-    action("B_AFTER", "B", "A_FIRST"),
-)
-ALL = ("A_FIRST", "A_NEXT", "B_FIRST", "B_AFTER")
-ALL_GOOD = dict.fromkeys(ALL, SUCCESS)
-LOST_SOON: dict[str, object] = {
-    "broker": {"server_lost_s": 2.0},
-    "dispatcher": {"server_grace_s": 1.0},
-}
-
-
-def small_stack(folder: Path, settings: dict[str, object] | None = None) -> Stack:
-    return stack_of(folder, ("A:1", "B:1"), *ACTIONS, settings=settings)
 
 
 def recovered(stack: Stack) -> None:
@@ -59,10 +47,7 @@ def recovered(stack: Stack) -> None:
 
 
 def test_dispatcher_killed_while_actions_run(tmp_path: Path) -> None:
-    with small_stack(tmp_path) as stack:
-        pulse = Pulse(stack)
-        report = pulse.begin()
-        pulse.wait_started("A_FIRST", "B_FIRST")
+    with in_mid_phase(tmp_path) as (stack, pulse, report):
         stack.dispatcher.kill()
         pulse.open("a")  # ends while nobody is there to hear of it
         eventually(lambda: pulse.ends()["A_FIRST"] == 1)
@@ -70,50 +55,31 @@ def test_dispatcher_killed_while_actions_run(tmp_path: Path) -> None:
         recovered(stack)
         assert pulse.action("B_FIRST").last.state == "DOING"
         pulse.open("b")
-        result = report.result()
-        assert result.ok
-        assert ends_of(result.actions) == ALL_GOOD
-        assert pulse.starts() == each_once(*ALL)
-        assert pulse.runs_ended() == [1]
+        assert_all_good(pulse, report)
 
 
 def test_dispatcher_killed_twice_and_again_in_its_recovery(tmp_path: Path) -> None:
-    with small_stack(tmp_path) as stack:
-        pulse = Pulse(stack)
-        report = pulse.begin()
-        pulse.wait_started("A_FIRST", "B_FIRST")
+    with in_mid_phase(tmp_path) as (stack, pulse, report):
         for _ in range(2):
             stack.dispatcher.kill()
             stack.restart(stack.dispatcher)  # serves, and collects reports
         recovered(stack)
         pulse.open("a", "b")
-        result = report.result()
-        assert ends_of(result.actions) == ALL_GOOD
-        assert pulse.starts() == each_once(*ALL)
-        assert pulse.runs_ended() == [1]
+        assert_all_good(pulse, report)
 
 
 def test_broker_killed_while_actions_run(tmp_path: Path) -> None:
-    with small_stack(tmp_path) as stack:
-        pulse = Pulse(stack)
-        report = pulse.begin()
-        pulse.wait_started("A_FIRST", "B_FIRST")
+    with in_mid_phase(tmp_path) as (stack, pulse, report):
         stack.broker.kill()
         pulse.open("a")
         eventually(lambda: pulse.ends()["A_FIRST"] == 1)
         stack.restart(stack.broker)
         pulse.open("b")
-        result = report.result()
-        assert ends_of(result.actions) == ALL_GOOD
-        assert pulse.starts() == each_once(*ALL)
-        assert pulse.runs_ended() == [1]
+        assert_all_good(pulse, report)
 
 
 def test_broker_and_dispatcher_killed_together(tmp_path: Path) -> None:
-    with small_stack(tmp_path) as stack:
-        pulse = Pulse(stack)
-        report = pulse.begin()
-        pulse.wait_started("A_FIRST", "B_FIRST")
+    with in_mid_phase(tmp_path) as (stack, pulse, report):
         stack.broker.kill()
         stack.dispatcher.kill()
         pulse.open("a")
@@ -121,16 +87,11 @@ def test_broker_and_dispatcher_killed_together(tmp_path: Path) -> None:
         stack.restart(stack.broker)
         recovered(stack)
         pulse.open("b")
-        assert ends_of(report.result().actions) == ALL_GOOD
-        assert pulse.starts() == each_once(*ALL)
-        assert pulse.runs_ended() == [1]
+        assert_all_good(pulse, report)
 
 
 def test_server_killed_and_started_again_proves_that_its_action_is_dead(tmp_path: Path) -> None:
-    with small_stack(tmp_path) as stack:
-        pulse = Pulse(stack)
-        report = pulse.begin()
-        pulse.wait_doing("A_FIRST", "B_FIRST")
+    with in_mid_phase(tmp_path, shown=True) as (stack, pulse, report):
         stack["A:1"].kill()
         stack.restart(stack["A:1"])
         pulse.wait_started("A_NEXT")  # on the new incarnation
@@ -155,10 +116,7 @@ def test_server_killed_and_started_again_proves_that_its_action_is_dead(tmp_path
 
 
 def test_server_killed_for_good(tmp_path: Path) -> None:
-    with small_stack(tmp_path, LOST_SOON) as stack:
-        pulse = Pulse(stack)
-        report = pulse.begin()
-        pulse.wait_doing("A_FIRST", "B_FIRST")
+    with in_mid_phase(tmp_path, LOST_SOON, shown=True) as (stack, pulse, report):
         stack["A:1"].kill()
         stack.wait_until(lambda status: liveness_of(status, "A:1") == "lost")
         pulse.open("b")
@@ -174,6 +132,14 @@ def test_server_killed_for_good(tmp_path: Path) -> None:
         assert "may have run" in lost.reason
         assert pulse.starts() == each_once("A_FIRST", "B_FIRST")
         assert pulse.runs_ended() == [1]
+        # Its next life is the proof that was missing (I1).
+        stack.restart(stack["A:1"])
+        eventually(lambda: not pulse.action("A_FIRST").last.outcome_unknown)
+        assert ends_of([pulse.action("A_FIRST")]) == {"A_FIRST": LOST}
+        pulse.open("a")
+        with stack.supervisor() as shotline:
+            again = shotline.dispatch("A_FIRST", *pulse.key)
+        assert ends_of(again.actions)["A_FIRST"] == SUCCESS
 
 
 def test_killed_server_leaves_other_servers_of_its_class_alone(tmp_path: Path) -> None:
@@ -195,10 +161,7 @@ def test_killed_server_leaves_other_servers_of_its_class_alone(tmp_path: Path) -
 
 
 def test_redis_killed_and_started_again_with_its_data(tmp_path: Path) -> None:
-    with small_stack(tmp_path) as stack:
-        pulse = Pulse(stack)
-        report = pulse.begin()
-        pulse.wait_started("A_FIRST", "B_FIRST")
+    with in_mid_phase(tmp_path) as (stack, pulse, report):
         stack.redis.kill()
         stack.wait_until(journal_is("degraded"))
         code, shown = shotline_command(stack, "status")
@@ -217,10 +180,7 @@ def test_redis_killed_and_started_again_with_its_data(tmp_path: Path) -> None:
 
 
 def test_redis_and_dispatcher_killed_while_the_spill_file_holds_the_run(tmp_path: Path) -> None:
-    with small_stack(tmp_path) as stack:
-        pulse = Pulse(stack)
-        report = pulse.begin()
-        pulse.wait_started("A_FIRST", "B_FIRST")
+    with in_mid_phase(tmp_path) as (stack, pulse, report):
         stack.redis.kill()
         stack.wait_until(journal_is("degraded"))
         pulse.open("a")
@@ -237,17 +197,12 @@ def test_redis_and_dispatcher_killed_while_the_spill_file_holds_the_run(tmp_path
             "B_AFTER": PENDING,
         }
         pulse.open("b")
-        assert ends_of(report.result().actions) == ALL_GOOD
-        assert pulse.starts() == each_once(*ALL)
-        assert pulse.runs_ended() == [1]
+        assert_all_good(pulse, report)
 
 
 @pytest.mark.parametrize("back_before_the_end", [True, False])
 def test_redis_stopped_for_seconds(tmp_path: Path, *, back_before_the_end: bool) -> None:
-    with small_stack(tmp_path) as stack:
-        pulse = Pulse(stack)
-        report = pulse.begin()
-        pulse.wait_started("A_FIRST", "B_FIRST")
+    with in_mid_phase(tmp_path) as (stack, pulse, report):
         redis_pid = stack.redis.pid
         assert redis_pid is not None
         os.kill(redis_pid, signal.SIGSTOP)
@@ -262,17 +217,12 @@ def test_redis_stopped_for_seconds(tmp_path: Path, *, back_before_the_end: bool)
             os.kill(redis_pid, signal.SIGCONT)
         stack.wait_until(journal_is("ok"))
         pulse.open("b")
-        assert ends_of(report.result().actions) == ALL_GOOD
-        assert pulse.starts() == each_once(*ALL)
-        assert pulse.runs_ended() == [1]
+        assert_all_good(pulse, report)
 
 
 def test_redis_that_comes_back_empty(tmp_path: Path) -> None:
     """Its disk was lost: what the dispatcher knows is written anew, also for the next one."""
-    with small_stack(tmp_path) as stack:
-        pulse = Pulse(stack)
-        report = pulse.begin()
-        pulse.wait_doing("A_FIRST", "B_FIRST")
+    with in_mid_phase(tmp_path, shown=True) as (stack, pulse, report):
         stack.redis.kill()
         data = [*stack.redis.folder.glob("append*"), *stack.redis.folder.glob("dump*")]
         assert data
@@ -286,19 +236,14 @@ def test_redis_that_comes_back_empty(tmp_path: Path) -> None:
         stack.restart(stack.dispatcher)
         recovered(stack)
         pulse.open("b")
-        assert ends_of(report.result().actions) == ALL_GOOD
-        assert pulse.starts() == each_once(*ALL)
-        assert pulse.runs_ended() == [1]
+        assert_all_good(pulse, report)
         with stack.supervisor() as shotline:
             again = shotline.dispatch("A_FIRST", *pulse.key)
         assert again.action("A_FIRST").last.attempt == 2, "numbers never start again"
 
 
 def test_everything_killed_at_once(tmp_path: Path) -> None:
-    with small_stack(tmp_path) as stack:
-        pulse = Pulse(stack)
-        report = pulse.begin()
-        pulse.wait_doing("A_FIRST", "B_FIRST")
+    with in_mid_phase(tmp_path, shown=True) as (stack, pulse, report):
         for daemon in stack.daemons.all:
             daemon.kill()
         stack.redis.kill()

@@ -9,6 +9,7 @@ import pytest
 from tests.support.faults import (
     ABORTED,
     LOST,
+    LOST_SOON,
     NO_SERVER,
     REMOVED,
     SUCCESS,
@@ -24,10 +25,6 @@ from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.errors import Refused
 
-SOON: dict[str, object] = {
-    "broker": {"server_lost_s": 2.0},
-    "dispatcher": {"server_grace_s": 1.0},
-}
 CHAIN = (action("A_FIRST", "A", 1, gate="a"), action("A_NEXT", "A", 2), action("B", "B", 1))
 FOUR = tuple(action(f"A_{n}", "A", 1, gate=f"gate{n}") for n in range(4))
 FOUR_NAMES = tuple(f"A_{n}" for n in range(4))
@@ -49,7 +46,7 @@ def two_of_four(pulse: Pulse) -> dict[str, str]:
 
 
 def test_stop_of_the_only_server_lets_the_run_finish_first(tmp_path: Path) -> None:
-    with stack_of(tmp_path, ("A:1", "B:1"), *CHAIN, settings=SOON) as stack:
+    with stack_of(tmp_path, ("A:1", "B:1"), *CHAIN, settings=LOST_SOON) as stack:
         pulse = Pulse(stack)
         report = pulse.begin()
         pulse.wait_doing("A_FIRST")
@@ -100,7 +97,7 @@ def test_stop_of_one_of_two_servers(tmp_path: Path) -> None:
 
 
 def test_stopping_server_that_becomes_the_only_one_finishes_the_run(tmp_path: Path) -> None:
-    with stack_of(tmp_path, ("A:1", "A:2"), *FOUR, settings=SOON) as stack:
+    with stack_of(tmp_path, ("A:1", "A:2"), *FOUR, settings=LOST_SOON) as stack:
         pulse = Pulse(stack)
         report = pulse.begin()
         running = two_of_four(pulse)
@@ -117,7 +114,7 @@ def test_stopping_server_that_becomes_the_only_one_finishes_the_run(tmp_path: Pa
 
 
 def test_restart_of_the_only_server_removes_what_waits_for_it(tmp_path: Path) -> None:
-    with stack_of(tmp_path, ("A:1", "B:1"), *CHAIN, settings=SOON) as stack:
+    with stack_of(tmp_path, ("A:1", "B:1"), *CHAIN, settings=LOST_SOON) as stack:
         pulse = Pulse(stack)
         report = pulse.begin()
         pulse.wait_doing("A_FIRST")
@@ -160,8 +157,45 @@ def test_restart_of_one_of_two_servers_ends_only_what_it_runs(tmp_path: Path) ->
         assert pulse.ends()[running["A:1"]] == 0
 
 
+def test_restart_of_a_whole_class_ends_what_runs_and_removes_nothing(tmp_path: Path) -> None:
+    with stack_of(tmp_path, ("A:1", "A:2"), *FOUR) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        running = two_of_four(pulse)
+        before = {name: incarnation(stack, name) for name in running}
+        code, said = shotline_command(stack, "server-restart", "A")
+        assert code == 0
+        assert "one after the other" in said
+        eventually(lambda: all(incarnation(stack, name) != before[name] for name in running))
+        pulse.open(*FOUR_GATES)
+        ended = dict.fromkeys(running.values(), ABORTED)
+        assert ends_of(report.result().actions) == dict.fromkeys(FOUR_NAMES, SUCCESS) | ended
+        assert pulse.starts() == each_once(*FOUR_NAMES)
+        assert pulse.runs_ended() == [1]
+
+
+def test_stop_is_remembered_by_the_next_dispatcher(tmp_path: Path) -> None:
+    with stack_of(tmp_path, ("A:1", "A:2"), *FOUR) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        running = two_of_four(pulse)
+        with stack.supervisor() as shotline:
+            shotline.server_stop("A:1")
+        stack.dispatcher.kill()
+        stack.restart(stack.dispatcher)
+        eventually(lambda: incarnation(stack, "A:1") != "")
+        pulse.open(running["A:1"].replace("A_", "gate"))
+        assert stack["A:1"].wait(DEADLINE_S), "it ends when its own action has ended"
+        assert not report.is_over
+        pulse.open(*FOUR_GATES)
+        result = report.result()
+        assert ends_of(result.actions) == dict.fromkeys(FOUR_NAMES, SUCCESS)
+        on_first = [view.name for view in result.actions if view.last.server == "A:1"]
+        assert on_first == [running["A:1"]]
+
+
 def test_quit_aborts_what_runs_and_the_class_is_off_after_its_grace(tmp_path: Path) -> None:
-    with stack_of(tmp_path, ("A:1", "B:1"), *CHAIN, settings=SOON) as stack:
+    with stack_of(tmp_path, ("A:1", "B:1"), *CHAIN, settings=LOST_SOON) as stack:
         pulse = Pulse(stack)
         report = pulse.begin()
         pulse.wait_doing("A_FIRST")
@@ -195,7 +229,7 @@ def test_abort_of_one_action_of_a_server_and_of_all(tmp_path: Path) -> None:
 
 
 def test_class_without_a_server_is_off_after_the_grace(tmp_path: Path) -> None:
-    with stack_of(tmp_path, ("A:1",), *CHAIN, settings=SOON) as stack:
+    with stack_of(tmp_path, ("A:1",), *CHAIN, settings=LOST_SOON) as stack:
         pulse = Pulse(stack)
         report = pulse.begin()
         pulse.open("a")
@@ -223,7 +257,7 @@ def test_server_that_comes_within_the_grace_gets_the_work(tmp_path: Path) -> Non
 
 def test_server_ended_by_sigterm_reports_what_it_ran(tmp_path: Path) -> None:
     """As systemd ends it: what runs is ended and reported before the process goes."""
-    with stack_of(tmp_path, ("A:1", "B:1"), *CHAIN, settings=SOON) as stack:
+    with stack_of(tmp_path, ("A:1", "B:1"), *CHAIN, settings=LOST_SOON) as stack:
         pulse = Pulse(stack)
         report = pulse.begin()
         pulse.wait_doing("A_FIRST")

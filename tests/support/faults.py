@@ -8,7 +8,7 @@ import contextlib
 import io
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -55,6 +55,10 @@ SETTINGS: Final[Mapping[str, object]] = {
     "redis": {"timeout_s": 1.0, "retry_s": 0.2},
     "dispatcher": {"recovery_s": 2.0, "server_grace_s": 10.0, "tree_timeout_s": 30.0},
 }
+LOST_SOON: Final[Mapping[str, object]] = {
+    "broker": {"server_lost_s": 2.0},
+    "dispatcher": {"server_grace_s": 1.0},
+}
 
 
 def action(
@@ -77,6 +81,17 @@ def action(
         "task": task,
         **more,
     }
+
+
+# Two that wait at a gate, and what follows them: next in line, and by a condition.
+ACTIONS: Final = (
+    action("A_FIRST", "A", 1, gate="a"),
+    action("A_NEXT", "A", 2),
+    action("B_FIRST", "B", 1, gate="b"),
+    action("B_AFTER", "B", "A_FIRST"),
+)
+ALL: Final = ("A_FIRST", "A_NEXT", "B_FIRST", "B_AFTER")
+ALL_GOOD: Final = dict.fromkeys(ALL, SUCCESS)
 
 
 def experiment(folder: Path, *actions: Mapping[str, object]) -> Path:
@@ -220,6 +235,30 @@ class Pulse:
             for record in self.records()
             if isinstance(record, LateResult)
         ]
+
+
+@contextlib.contextmanager
+def in_mid_phase(
+    folder: Path, settings: Mapping[str, object] | None = None, *, shown: bool = False
+) -> Iterator[tuple[Stack, Pulse, Waiting[Report]]]:
+    """Give a stack with `ACTIONS` in a phase: the first ones have started and wait at their gates.
+
+    `shown`: the dispatcher has heard of it, too.
+    """
+    with stack_of(folder, ("A:1", "B:1"), *ACTIONS, settings=settings) as stack:
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_started("A_FIRST", "B_FIRST")
+        if shown:
+            pulse.wait_doing("A_FIRST", "B_FIRST")
+        yield stack, pulse, report
+
+
+def assert_all_good(pulse: Pulse, report: Waiting[Report]) -> None:
+    """Whoever waits for the phase gets its end; each action started once, and it ended once."""
+    assert ends_of(report.result().actions) == ALL_GOOD
+    assert pulse.starts() == each_once(*ALL)
+    assert pulse.runs_ended() == [1]
 
 
 def ends_of(views: Sequence[ActionView]) -> dict[str, End]:

@@ -43,6 +43,7 @@ from shotline.monitor.api import (
 from shotline.monitor.channels import Channels
 from shotline.monitor.feed import Feed, NoChannel
 from shotline.monitor.histories import Limits
+from shotline.monitor.livelog import LiveLog
 from shotline.monitor.metrics import CONTENT_TYPE, Metrics
 from shotline.monitor.recodex import RecodexSource, is_theirs
 from shotline.monitor.runner import Runner
@@ -111,6 +112,8 @@ class MonitorServer:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
+        live_log = LiveLog(self.feed.say)
+        logging.getLogger().addHandler(live_log)
         feed = loop.create_task(self.feed.run())
         feed.add_done_callback(lambda _: self._stopping.set())
         address = self._settings.page
@@ -118,6 +121,7 @@ class MonitorServer:
         systemd.send(f"READY=1\nSTATUS={address}")
         await self._stopping.wait()
         systemd.send("STOPPING=1")
+        logging.getLogger().removeHandler(live_log)
         ticks.stop()
         server.stop()
         failed = feed.done() and not feed.cancelled() and feed.exception() is not None

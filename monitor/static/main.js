@@ -38,6 +38,8 @@ const about = h('span', { class: 'about' });
 const theme = h('button', { class: 'quiet small', onclick: () => { toggleTheme(); restyle(); } }, 'Dark / light');
 
 function build() {
+  // First: what is drawn by hand takes its sizes from the style.
+  document.body.classList.toggle('wall', app.wall);
   for (const tab of TABS) {
     const element = tabs[tab];
     element.app = app;
@@ -61,7 +63,6 @@ function build() {
     h('footer', { class: 'page-foot' }, time, about,
       h('button', { class: 'quiet small', onclick: showKeys, title: 'keys (?)' }, 'Keys'), theme),
   );
-  document.body.classList.toggle('wall', app.wall);
 }
 
 function draw() {

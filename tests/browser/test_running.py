@@ -252,6 +252,10 @@ def test_servers_expected_but_absent_are_shown_and_the_sites_script_is_run(
     server.get_by_role("button", name="Kill").click()
     confirm(page, re.compile(r"Kill B:1 on .+\?"))
     shown(page.locator(".command-reply pre")).to_have_text("site script: B KILL 1\n")
+    # The monitor's own warnings stand in the live log, too.
+    page.locator("a[data-tab=log]").click()
+    page.locator("#log-source").select_option("monitor")
+    shown(page.locator(".log-line:not([hidden])").last).to_contain_text("server_command B KILL 1")
 
 
 def test_a_filter_and_the_keys_find_and_act(stack: Stack, browser: Browser, folder: Path) -> None:

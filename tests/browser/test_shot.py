@@ -167,6 +167,15 @@ def test_small_screens_show_what_matters(stack: Stack, browser: Browser) -> None
             page.locator(f"a[data-tab={tab}]").click()
             shown(page.locator(f"#tab-{tab}")).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+            if tab == "timeline":
+                drawn = page.locator(".timeline-canvas").bounding_box()
+                assert drawn is not None
+                assert drawn["height"] > height / 4
+            if tab == "servers":
+                kill = page.locator("tab-servers tbody tr").last.get_by_role("button", name="Kill")
+                box = kill.bounding_box()
+                assert box is not None
+                assert box["x"] + box["width"] <= width
 
 
 def test_the_wall_is_large_and_has_no_buttons(stack: Stack, browser: Browser) -> None:

@@ -121,8 +121,8 @@ export class TabServers extends HTMLElement {
     cells[0].title = plain(server.why ?? '');
     setText(cells[1], server.server_class);
     setText(cells[2], server.server_id);
-    setText(cells[3], where(server));
-    cells[3].title = `${plain(server.url ?? '')} ${server.version ? `version ${server.version}, started ${moment(server.started_at)}` : ''}`.trim();
+    setText(cells[3], plain(server.host ?? ''));
+    cells[3].title = about(server);
     setText(cells[4], plain(server.address ?? ''));
     setText(cells[5], slots(server));
     setText(cells[6], this.#doing(server));
@@ -208,9 +208,14 @@ function searched(server) {
 }
 
 /** @param {ServerView} server */
-function where(server) {
-  const pid = server.pid ? `, process ${server.pid}` : '';
-  return server.host ? `${plain(server.host)}${pid}` : '';
+function about(server) {
+  const parts = [
+    server.pid && `process ${server.pid}`,
+    server.version && `version ${server.version}`,
+    server.started_at && `started ${moment(server.started_at)}`,
+    server.url && `mdsip server ${plain(server.url)}`,
+  ];
+  return parts.filter(Boolean).join(', ');
 }
 
 /** @param {ServerView} server */

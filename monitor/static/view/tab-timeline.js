@@ -16,6 +16,7 @@ import { TimelineCanvas } from './timeline-canvas.js';
 const MANY = 2000;
 const LAID_OUT_EVERY_MS = 250;
 const LISTED = 30;
+const LONG = 120;
 
 export class TabTimeline extends HTMLElement {
   /** @type {App} */ app = /** @type {any} */ (null);
@@ -286,7 +287,8 @@ export class TabTimeline extends HTMLElement {
 
   /** @param {number} by */
   #next(by) {
-    const { bars } = this.#drawn;
+    const run = this.#range.value === 'run' ? (this.app.shot?.run?.run ?? null) : null;
+    const bars = this.#drawn.bars.filter((bar) => run === null || bar.row.last.run === run);
     const at = bars.findIndex((bar) => bar.row.path === this.app.selected);
     const next = bars[at < 0 ? 0 : Math.max(0, Math.min(bars.length - 1, at + by))];
     if (next) this.app.select(next.row.path);
@@ -340,7 +342,7 @@ export class TabTimeline extends HTMLElement {
     this.#dispatch.disabled = !may || !canDispatch(row);
     this.#abort.disabled = !may || !canAbort(row);
     const facts = factsOf(row, this.app.shot, now).filter(([, text]) => text);
-    this.#facts.replaceChildren(...facts.flatMap(([name, text]) => [h('dt', {}, name), h('dd', {}, text)]));
+    this.#facts.replaceChildren(...facts.flatMap(([name, text]) => [h('dt', {}, name), h('dd', { class: text.length > LONG ? 'long' : '' }, text)]));
   }
 }
 

@@ -300,7 +300,7 @@ class Commander:
         return tree is not None and self._mirror.wants(tree)
 
     def _beat(self, server: str) -> None:
-        beat = self._mirror.beat_of(server)
+        beat = self._mirror.servers.beat_of(server)
         if not beat:
             log.info("no sign of life for %s: it is not alive", server)
         self._write(beat)

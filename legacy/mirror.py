@@ -1,9 +1,9 @@
 """What the old programs are to see: the fold of the feed into changes of the old keys. Pure.
 
 Updates of Shotline's channels come in, changes come out. How a shot is folded is the client
-library's `Board`; what the old words are is `translation`'s. The ends of runs are not changes but
-debts (`due`), owed until they were published: an old program that waits for END_PHASE must get it,
-also when Redis or the bridge was away meanwhile.
+library's `Board`; servers are `mirrored_servers`'s; what the old words are is `translation`'s. The
+ends of runs are not changes but debts (`due`), owed until they were published: an old program that
+waits for END_PHASE must get it, also when Redis or the bridge was away meanwhile.
 """
 
 import json
@@ -24,10 +24,11 @@ from shotline.common.records import (
     TableBuilt,
     Transition,
 )
-from shotline.common.views import ActionView, ServersEvent, ServerView, ShotEvent
+from shotline.common.views import ActionView, ServersEvent, ShotEvent
 from shotline.legacy import changes as ch
 from shotline.legacy import translation as old
 from shotline.legacy.changes import Change
+from shotline.legacy.mirrored_servers import MirroredServers
 
 SERVERS: Final = "servers"
 SHOT_PREFIX: Final = "shot/"
@@ -35,7 +36,6 @@ RUNS_MAX: Final = 20  # as many as a snapshot carries
 LOOKS_MAX: Final = 5
 _ENDED: Final = (ActionState.DONE, ActionState.ABORTED)
 _IN_PROGRESS: Final = (ActionState.DISPATCHED, ActionState.DOING)
-_SEEN: Final = ("alive", "suspect")
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Mirror:
     def __init__(self, trees: Iterable[str] | None = None, shots_max: int = 10) -> None:
         self.trees = None if trees is None else frozenset(trees)
         self.shots: dict[ShotKey, MirroredShot] = {}  # the one that was quiet longest first
-        self.servers: dict[str, ServerView] = {}
+        self.servers = MirroredServers()
         self._shots_max = shots_max
         self._markers: dict[ShotKey, int] = {}
         self._begun: dict[ShotKey, int] = {}  # the first run of old programs, by shot
@@ -143,8 +143,7 @@ class Mirror:
         found: list[Change] = []
         for key, shot in self.shots.items():
             found += self._shot_anew(key, shot)
-        for view in self.servers.values():
-            found += _server_fields(view)
+        found += self.servers.everything()
         if self._built is not None:
             found.append(_last_built(self._built[1]))
         if self._current is not None:
@@ -152,39 +151,19 @@ class Mirror:
         found += self._last_phases()
         return found
 
-    def beat_of(self, server: str) -> list[Change]:
-        """Return the signs of life of a server that is there."""
-        view = self.servers.get(server)
-        if view is None or view.liveness != "alive":
-            return []
-        fields = ((view.server_id, "ON"),)
-        return [
-            ch.SetFields(f"ACTION_SERVER_ACTIVE:{view.server_class}", fields),
-            ch.AddOne(f"ACTION_SERVER_HEARTBEAT:{view.server_class}", view.server_id),
-        ]
-
-    def all_off(self) -> list[Change]:
-        """Return what shows that nobody vouches for the servers any more."""
-        return [
-            ch.SetFields(f"ACTION_SERVER_ACTIVE:{view.server_class}", ((view.server_id, "OFF"),))
-            for view in self.servers.values()
-        ]
-
     # The fold
 
     def take(self, update: Update) -> list[Change]:
         """Take one update of the feed."""
         match update:
             case News(channel=channel) if channel == FEED:
-                return [change for name in self.servers for change in self.beat_of(name)]
+                return self.servers.beats()
             case News(payload=ServersEvent(servers=servers)):
-                return self._take_servers(servers)
+                return self.servers.take(servers)
             case Whole(channel=channel, snapshot=snapshot) if channel == SERVERS:
-                gone = set(self.servers) - {view.server for view in snapshot.servers}
-                lost = [self.servers[name].model_copy(update={"liveness": "lost"}) for name in gone]
-                return self._take_servers([*lost, *snapshot.servers])
+                return self.servers.take_all(snapshot.servers)
             case FeedStopped(channel=channel) if channel == SERVERS:
-                return self.all_off()
+                return self.servers.all_off()
         key = key_of(update.channel)
         if key is None or not self.wants(key.tree):
             return []
@@ -197,13 +176,6 @@ class Mirror:
             case Unknown():
                 return self._unknown(key)
         return []
-
-    def _take_servers(self, servers: Iterable[ServerView]) -> list[Change]:
-        found: list[Change] = []
-        for view in servers:
-            self.servers[view.server] = view
-            found += _server_fields(view)
-        return found
 
     def _whole(self, key: ShotKey, update: Whole) -> Iterator[Change]:
         shot = self.shots.pop(key, None) or MirroredShot(Board(key.tree, key.shot))
@@ -417,16 +389,6 @@ def key_of(channel: str) -> ShotKey | None:
         return None
     tree, _, shot = channel.removeprefix(SHOT_PREFIX).partition("/")
     return ShotKey(tree, int(shot)) if shot.isdecimal() else None
-
-
-def _server_fields(view: ServerView) -> list[Change]:
-    name, id_ = view.server_class, view.server_id
-    active = "ON" if view.liveness in _SEEN else "OFF"
-    return [
-        ch.SetFields(f"ACTION_SERVER_ACTIVE:{name}", ((id_, active),)),
-        ch.SetFields(f"ACTION_SERVER_DOING:{name}", ((id_, str(len(view.busy))),)),
-        ch.SetFields(f"ACTION_SERVER_IP:{name}", ((id_, view.host),)),
-    ]
 
 
 def _abort_request(action: ActionView) -> Change:

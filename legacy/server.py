@@ -1,6 +1,7 @@
 """The bridge's shell, between Shotline's feed and the Redis server of the old programs.
 
-What is mirrored is `mirror`'s business, what old messages do is `commander`'s. Both sides may go
+What is mirrored is `mirror`'s business, what old messages do is `commander`'s, how output is read
+is `outputs`'s. Both sides may go
 and come back at any moment: while Redis is away nothing is written, and afterwards everything anew.
 """
 
@@ -11,7 +12,7 @@ import logging
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from shotline.client.async_connection import AsyncEventStream
@@ -26,7 +27,7 @@ from shotline.legacy.changes import Change, Written
 from shotline.legacy.commander import Commander
 from shotline.legacy.mirror import SERVERS, SHOT_PREFIX, Mirror
 from shotline.legacy.old_redis import REDIS_ERRORS, OldRedis, password_of
-from shotline.legacy.translation import ENDED, ended
+from shotline.legacy.outputs import Outputs
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,6 @@ TICK_S: Final = 1.0
 PRUNE_S: Final = 600.0
 UNWRITTEN_MAX: Final = 100_000
 BATCH_MAX: Final = 1_000
-FETCHES: Final = 8  # outputs that are read at a time
-FETCHES_MAX: Final = 20_000
-FETCH_TRIES: Final = 30
-LINES_PER_PAGE: Final = 10_000
 END_WAITS_S: Final = 10.0  # END_PHASE waits so long at most for its actions' outputs
 ANSWERS_MAX: Final = 1_000
 
@@ -63,8 +60,9 @@ class BridgeServer:
         self._unwritten: deque[Written] = deque()
         self._queued_ends: dict[tuple[ShotKey, int], None] = {}
         self._ended_at: dict[tuple[ShotKey, int], float] = {}
-        self._fetching: dict[ShotKey, int] = {}
-        self._fetches = asyncio.Semaphore(FETCHES)
+        self._outputs = Outputs(
+            self._supervisor, self._carry_out, self._owe_ends, settings.output_bytes_max
+        )
         self._to_write = asyncio.Event()
         self._redis_was_there = asyncio.Event()
         self._tried = asyncio.Event()
@@ -92,9 +90,10 @@ class BridgeServer:
             )
         await self._say_farewell()
         self.commander.close()
-        for task in (*parts, beat, *self._tasks):
+        tasks = (*parts, beat, *self._tasks, *self._outputs.tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*parts, beat, *self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._supervisor.close()
         return EXIT_FAULT if fault is not None else 0
 
@@ -111,7 +110,9 @@ class BridgeServer:
             self._owe_ends()
             if self._stream is not None and time.monotonic() >= prune_at:
                 prune_at = time.monotonic() + PRUNE_S
-                self._spawn(self._prune())
+                pruning = asyncio.get_running_loop().create_task(self._prune())
+                self._tasks.add(pruning)
+                pruning.add_done_callback(self._tasks.discard)
             await asyncio.sleep(TICK_S)
 
     def _status(self) -> str:
@@ -126,7 +127,7 @@ class BridgeServer:
         """Show no server as alive that nobody looks at any more."""
         if self._redis is not None:
             with contextlib.suppress(*REDIS_ERRORS):
-                off = [one for one in self.mirror.all_off() if isinstance(one, Written)]
+                off = [one for one in self.mirror.servers.all_off() if isinstance(one, Written)]
                 await self._redis.write(off)
 
     # The old side
@@ -263,9 +264,10 @@ class BridgeServer:
         for change in changes:
             match change:
                 case ch.FetchOutput():
-                    self._fetch(change)
+                    self._outputs.fetch(change)
                 case ch.FillOutputs(key, wanted):
-                    self._spawn(self._fill(key, wanted))
+                    if self._redis is not None:
+                        self._outputs.fill(self._redis, key, wanted)
                 case ch.Refresh(key):
                     if self._stream is not None:
                         self._stream.refresh(channel_of_shot(*key))
@@ -296,86 +298,11 @@ class BridgeServer:
             del self._ended_at[name]
         for name, one in due.items():
             ended_at = self._ended_at.setdefault(name, now)
-            waits = self._fetching.get(one.key, 0) and now < ended_at + END_WAITS_S
+            waits = self._outputs.is_waiting(one.key) and now < ended_at + END_WAITS_S
             if name not in self._queued_ends and not waits:
                 self._queued_ends[name] = None
                 self._unwritten.append(one)
         self._to_write.set()
-
-    # Outputs
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _fill(self, key: ShotKey, wanted: Iterable[ch.FetchOutput]) -> None:
-        redis = self._redis
-        if redis is None:
-            return
-        try:
-            there = await redis.outputs(key)
-        except REDIS_ERRORS as error:
-            log.info("which outputs of %s are missing is not known: %s", key, error)
-            return
-        for one in wanted:
-            if there.get(one.path) != str(one.attempt):
-                self._fetch(one)
-
-    def _fetch(self, wanted: ch.FetchOutput) -> None:
-        if len(self._tasks) >= FETCHES_MAX:
-            log.warning("the output of %s is left out: too many are waited for", wanted.path)
-            return
-        self._fetching[wanted.key] = self._fetching.get(wanted.key, 0) + 1
-        self._spawn(self._fetched(wanted))
-
-    async def _fetched(self, wanted: ch.FetchOutput) -> None:
-        try:
-            async with self._fetches:
-                text = await self._output_of(wanted)
-            changes: list[Change] = [
-                ch.StoreOutput(wanted.key, wanted.path, wanted.attempt, text),
-            ]
-            if wanted.announce:
-                told = ended(wanted.key, wanted.server_class, wanted.path, wanted.status, text)
-                changes.append(ch.Publish(ENDED, told))
-            self._carry_out(changes)
-        except SupervisorError as error:
-            log.warning("the output of %s is not mirrored: %s", wanted.path, error)
-        finally:
-            left = self._fetching[wanted.key] - 1
-            if left:
-                self._fetching[wanted.key] = left
-            else:
-                del self._fetching[wanted.key]
-            self._owe_ends()
-
-    async def _output_of(self, wanted: ch.FetchOutput) -> str:
-        for _ in range(FETCH_TRIES - 1):
-            try:
-                return await self._read_output(wanted)
-            except Nobody:
-                await asyncio.sleep(RETRY_S)  # the dispatcher is being restarted
-        return await self._read_output(wanted)
-
-    async def _read_output(self, wanted: ch.FetchOutput) -> str:
-        lines: list[str] = []
-        room = self._settings.output_bytes_max
-        while True:
-            page = await self._supervisor.logs(
-                wanted.path,
-                *wanted.key,
-                attempt=wanted.attempt,
-                since=len(lines),
-                limit=LINES_PER_PAGE,
-            )
-            for line in page.lines:
-                room -= len(line.text) + 1
-                if room < 0:
-                    return "\n".join([*lines, "… the rest is in `shotline logs`"])
-                lines.append(line.text)
-            if not page.more or not page.lines:
-                return "\n".join(lines)
 
     # Shots that Shotline has forgotten
 

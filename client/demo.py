@@ -6,7 +6,9 @@ itself and leaves no process behind.
 
 import contextlib
 import shlex
+import shutil
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -202,7 +204,7 @@ def show_next(out: Console, config_file: Path, daemons: Daemons, shot: int, *, k
     """Show where the logs are and what to try next."""
     with contextlib.suppress(ValueError):
         config_file = config_file.relative_to(Path.cwd())
-    program = f"shotline --config {shlex.quote(str(config_file))}"
+    program = f"{shlex.quote(_program())} --config {shlex.quote(str(config_file))}"
     out.print(Text(f"\nLogs of the daemons: {daemons.logs}"))
     out.print(Text("Next commands to try:", style="bold"))
     if not keep:
@@ -215,6 +217,15 @@ def show_next(out: Console, config_file: Path, daemons: Daemons, shot: int, *, k
         "status",
     ):
         out.print(Text(f"  {program} {command}"), soft_wrap=True)
+
+
+def _program() -> str:
+    """Return how the `shotline` of this installation is called from here."""
+    own = Path(sys.executable).with_name("shotline")
+    found = shutil.which("shotline")
+    if not own.exists() or (found is not None and Path(found).samefile(own)):
+        return "shotline"
+    return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
 
 
 def _name(action: ActionView) -> str:

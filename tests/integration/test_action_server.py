@@ -9,7 +9,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.action_server import PATIENCE_S, ServerProcess, ServersBroker, is_running
+from tests.support.action_server import (
+    PATIENCE_S,
+    ServerProcess,
+    ServersBroker,
+    is_running,
+    pids_in,
+    python,
+    wait_until_gone,
+)
 
 from shotline.common.actions import AttemptId, Status
 from shotline.common.messages import (
@@ -47,27 +55,6 @@ def server(broker: ServersBroker, tmp_path: Path) -> Iterator[ServerProcess]:
         yield server
     finally:
         server.end()
-
-
-def python(name: str, **arguments: object) -> dict[str, object]:
-    return {"kind": "python", "callable": f"tests.support.tasks:{name}", "arguments": arguments}
-
-
-def shell(*arguments: str) -> dict[str, object]:
-    return {"kind": "shell", "arguments": list(arguments)}
-
-
-def text_of(broker: ServersBroker, attempt: AttemptId, stream: int = 1) -> list[str]:
-    return [line.decode() for number, line in broker.lines(attempt) if number == stream]
-
-
-def pids_in(broker: ServersBroker, file: Path) -> list[int]:
-    broker.wait(lambda: file.exists() and file.read_text().endswith("\n"), f"{file.name}")
-    return [int(word) for word in file.read_text().split()]
-
-
-def wait_until_gone(broker: ServersBroker, pids: list[int]) -> None:
-    broker.wait(lambda: not any(map(is_running, pids)), f"the end of {pids}")
 
 
 # Limits and deaths

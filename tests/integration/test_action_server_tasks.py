@@ -11,7 +11,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.action_server import ServerProcess, ServersBroker, is_running
+from tests.support.action_server import (
+    ServerProcess,
+    ServersBroker,
+    is_running,
+    pids_in,
+    python,
+    shell,
+    text_of,
+)
 
 from shotline.common.actions import AttemptId, Status
 from shotline.common.messages import (
@@ -45,28 +53,7 @@ def server(
         server.end()
 
 
-def python(name: str, **arguments: object) -> dict[str, object]:
-    return {"kind": "python", "callable": f"tests.support.tasks:{name}", "arguments": arguments}
-
-
-def shell(*arguments: str) -> dict[str, object]:
-    return {"kind": "shell", "arguments": list(arguments)}
-
-
-def text_of(broker: ServersBroker, attempt: AttemptId, stream: int = 1) -> list[str]:
-    return [line.decode() for number, line in broker.lines(attempt) if number == stream]
-
-
-def pids_in(broker: ServersBroker, file: Path) -> list[int]:
-    broker.wait(lambda: file.exists() and file.read_text().endswith("\n"), f"{file.name}")
-    return [int(word) for word in file.read_text().split()]
-
-
-def wait_until_gone(broker: ServersBroker, pids: list[int]) -> None:
-    broker.wait(lambda: not any(map(is_running, pids)), f"the end of {pids}")
-
-
-# ---------------------------------------------------------------- how tasks end
+# How tasks end
 
 
 @pytest.mark.parametrize(
@@ -172,7 +159,7 @@ def test_progress_is_shown_and_not_kept_as_output(
     assert text_of(broker, attempt) == (["done"] if way == "shell" else [])
 
 
-# ---------------------------------------------------------------- output
+# Output
 
 
 def test_a_hundred_thousand_lines_arrive_in_order(
@@ -290,7 +277,7 @@ def test_a_worker_with_a_leftover_thread_is_replaced(
     assert worker not in server.workers()
 
 
-# ---------------------------------------------------------------- timeouts, aborts, deaths
+# Timeouts, aborts, deaths
 
 
 def test_a_task_that_ignores_term_is_ended_at_its_time_limit(

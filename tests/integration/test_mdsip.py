@@ -56,7 +56,7 @@ def attempt(name: str, shot: int = 1) -> AttemptId:
 TASK = MdsplusTask(nid=0, task_kind="unknown", text="")
 
 
-# ------------------------------------------------------------------ reading
+# Reading
 
 
 def as_recorded(node: ActionNode) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def test_trees_do_not_pile_up_on_the_server(server: ReplayServer, tree: MdsipTre
     assert server.trees == ["TEST/7"]
 
 
-# ------------------------------------------------------------------ pulses and events
+# Pulses and events
 
 
 def test_create_pulse(server: ReplayServer, tree: MdsipTree) -> None:
@@ -243,7 +243,7 @@ def test_events_carry_the_shot(server: ReplayServer, tree: MdsipTree) -> None:
     assert server.requests == [("setevent($,$)", "INIT_A_DONE", b"\x02\x01\x00\x00")]
 
 
-# ------------------------------------------------------------------ executing
+# Executing
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def opened(source: Source) -> Iterator[Callable[[str], TdiTree]]:
 Opened = Callable[[str], TdiTree]
 
 
-# ------------------------------------------------------------------ reading
+# Reading
 
 
 def in_words(expression: Expression) -> str:
@@ -240,7 +240,7 @@ def test_a_table_is_read_anew_also_when_the_structure_has_changed(opened: Opened
     assert [node.name for node in tree.actions(20)] == before
 
 
-# ------------------------------------------------------------------ pulses, events, status
+# Pulses, events, status
 
 
 def test_a_pulse_has_its_subtrees(opened: Opened) -> None:
@@ -303,7 +303,7 @@ def test_an_event_carries_the_shot(opened: Opened) -> None:
     assert heard == [b"\x02\x01\x00\x00"]
 
 
-# ------------------------------------------------------------------ executing
+# Executing
 
 
 def test_the_output_of_an_action_is_complete(site: Path, tmp_path: Path) -> None:
@@ -463,7 +463,7 @@ def test_the_tree_is_checked_and_shown(site: Path, tmp_path: Path) -> None:
         assert code != 0
 
 
-# ------------------------------------------------------------------ a real mdsip server
+# A real mdsip server
 
 
 @needs_mdsip
@@ -520,7 +520,7 @@ def test_statuses_are_written_through_mdsip(site: Path, tmp_path: Path) -> None:
                 assert found[action.name] == action.last.code
 
 
-# ------------------------------------------------------------------ helpers
+# Helpers
 
 
 TASK = MdsplusTask(nid=0, task_kind="unknown", text="")

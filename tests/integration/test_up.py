@@ -1,6 +1,7 @@
 """`shotline up` and `shotline demo` as processes: what they start they end, however they end."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,7 +66,10 @@ def test_the_demo_runs_a_whole_shot_and_leaves_nothing_behind(tmp_path: Path) ->
         assert "it is meant to fail" in out
         assert "What was not run, and why" in out
         assert "Logs of the daemons" in out
-        assert "Next commands to try" in out
+        _, _, following = out.partition("Next commands to try:")
+        programs = {line.split()[0] for line in following.strip().splitlines()}
+        assert len(programs) == 1
+        assert shutil.which(programs.pop()), "it can be called so from where the demo was"
         assert processes_of(tmp_path) == []
 
 

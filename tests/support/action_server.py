@@ -217,3 +217,29 @@ def is_running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def python(name: str, **arguments: object) -> dict[str, object]:
+    """Return a task that calls a function of `tests.support.tasks`."""
+    return {"kind": "python", "callable": f"tests.support.tasks:{name}", "arguments": arguments}
+
+
+def shell(*arguments: str) -> dict[str, object]:
+    """Return a task that runs a program."""
+    return {"kind": "shell", "arguments": list(arguments)}
+
+
+def text_of(broker: ServersBroker, attempt: AttemptId, stream: int = 1) -> list[str]:
+    """Return what an attempt wrote to a stream, line by line."""
+    return [line.decode() for number, line in broker.lines(attempt) if number == stream]
+
+
+def pids_in(broker: ServersBroker, file: Path) -> list[int]:
+    """Return the process ids that a task writes to a file, once they are there."""
+    broker.wait(lambda: file.exists() and file.read_text().endswith("\n"), f"{file.name}")
+    return [int(word) for word in file.read_text().split()]
+
+
+def wait_until_gone(broker: ServersBroker, pids: list[int]) -> None:
+    """Return once none of these processes runs."""
+    broker.wait(lambda: not any(map(is_running, pids)), f"the end of {pids}")

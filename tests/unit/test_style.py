@@ -21,6 +21,7 @@ CODE_FOLDERS = tuple(
 WRITTEN_FOLDERS = (*CODE_FOLDERS, "bench", "docs", "etc", "tests")
 TEXT_SUFFIXES = {".cfg", ".css", ".html", ".js", ".md", ".py", ".service", ".sh", ".toml", ".yaml"}
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home/\w+|opt/(?:pypi|wheels))(?:/|\b)")
+BANNER = re.compile(r"(#|//|/\*)\s*[-=*#~_]{8,}")
 TICKET = re.compile(r"\bissues?[ /]#?\d", re.IGNORECASE)
 # What a pure module never calls; what it never imports is in .importlinter.
 IMPURE_CALLS = {"breakpoint", "eval", "exec", "input", "open", "print", "datetime.now"}
@@ -120,7 +121,7 @@ def test_a_test_waits_for_events_and_never_sleeps(path: Path) -> None:
             assert yields, f"{named(path)} line {node.lineno}: wait for an event with a deadline"
 
 
-def test_nothing_written_depends_on_one_machine() -> None:
+def test_nothing_written_depends_on_one_machine_or_draws_banners() -> None:
     for path in written_files():
         try:
             text = path.read_text(encoding="utf-8")
@@ -129,3 +130,4 @@ def test_nothing_written_depends_on_one_machine() -> None:
         for number, line in enumerate(text.splitlines(), start=1):
             assert not MACHINE_PATH.search(line), f"{named(path)}:{number} names a machine's path"
             assert not TICKET.search(line), f"{named(path)}:{number} names a ticket"
+            assert not BANNER.search(line), f"{named(path)}:{number} is a banner: say it in words"

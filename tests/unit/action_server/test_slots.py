@@ -53,7 +53,7 @@ def kinds(messages: list[Message]) -> list[str]:
     return [message.KIND for message in messages if not isinstance(message, ServerBeat)]
 
 
-# ---------------------------------------------------------------- results
+# Results
 
 
 def test_a_short_task_is_one_message() -> None:
@@ -161,7 +161,7 @@ def test_output_that_is_not_stored_parks_the_slot() -> None:
     assert not world.workers[slot].is_parked
 
 
-# ---------------------------------------------------------------- epochs and dispatches
+# Epochs and dispatches
 
 
 def test_nothing_is_taken_without_a_registration() -> None:
@@ -260,7 +260,7 @@ def test_a_server_that_returns_runs_on_or_ends_first(on_return: str) -> None:
     assert world.machine.is_registered
 
 
-# ---------------------------------------------------------------- timeouts, aborts, deaths
+# Timeouts, aborts, deaths
 
 
 def test_a_timeout_is_term_then_kill_and_settles_when_the_group_is_gone() -> None:
@@ -470,7 +470,7 @@ def test_progress_is_thinned_out() -> None:
     assert reports == sorted(reports)
 
 
-# ---------------------------------------------------------------- the end of the server
+# The end of the server
 
 
 def test_a_server_that_quits_delivers_before_it_says_goodbye() -> None:
@@ -526,7 +526,7 @@ def test_a_fatal_refusal_ends_what_runs_and_then_the_server() -> None:
     assert len([one for one in world.sent if isinstance(one, Register)]) == registrations
 
 
-# ---------------------------------------------------------------- any order of events
+# Any order of events
 
 STEPS = st.sampled_from(
     [

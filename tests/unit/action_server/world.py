@@ -78,7 +78,7 @@ class World:
         self.carry_out(self.machine.begin(self.now))
         self.handle(Connected())
 
-    # -------------------------------------------------------------- the machine
+    # The machine
 
     def handle(self, event: Event) -> None:
         self.carry_out(self.machine.handle(self.now, event))
@@ -150,7 +150,7 @@ class World:
     def _move_to(self, mono: float) -> None:
         self.now = Instant(mono, self.now.wall + mono - self.now.mono)
 
-    # -------------------------------------------------------------- workers
+    # Workers
 
     def get_ready(self) -> None:
         for slot, worker in list(self.workers.items()):
@@ -179,7 +179,7 @@ class World:
         del self.workers[slot]
         self.handle(GroupGone(slot))
 
-    # -------------------------------------------------------------- broker and dispatcher
+    # Broker and dispatcher
 
     def answer(self, *, results: bool = True, output: bool = True) -> None:
         """Answer all that has arrived, in order."""

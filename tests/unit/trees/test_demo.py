@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,7 +82,6 @@ def run(node: ActionNode) -> bool:
     return True
 
 
-@pytest.mark.skipif(shutil.which("sh") is None, reason="one task is a shell's")
 def test_a_whole_shot_by_hand(
     demo: Experiment,
     tmp_path: Path,

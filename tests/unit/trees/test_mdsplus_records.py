@@ -1,6 +1,7 @@
 """What MDSplus records mean: all forms of `when`, phases, tasks, and what has no meaning."""
 
 import pytest
+from mdsthin.internals import opcbuiltins
 
 from shotline.trees import mdsplus_records as records
 from shotline.trees.condition import And, Expression, Not, Or, Reference
@@ -298,8 +299,7 @@ def test_an_asynchronous_action_waits_for_an_event_and_is_readable() -> None:
 
 
 def test_the_opcodes_are_those_of_mdsplus() -> None:
-    functions = pytest.importorskip("mdsthin.internals.opcbuiltins", reason="mdsthin is missing")
     names = ("AND", "AND_NOT", "NAND", "NOR", "NOT", "OR", "OR_NOT", "ADD", "SUBTRACT")
     names += ("MULTIPLY", "DIVIDE", "UNARY_MINUS", "UNARY_PLUS")
     for name in (*names, "ABS", "INT", "LONG", "MAX", "MIN", "MOD", "NINT"):
-        assert functions.OPCODE_MAP[name] == getattr(records, name)
+        assert opcbuiltins.OPCODE_MAP[name] == getattr(records, name)

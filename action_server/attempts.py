@@ -47,8 +47,6 @@ class Attempts:
         self._proofs: dict[AttemptId, Finished] = {}
         self.report_at = inf  # results wait until then for those of other slots
 
-    # ------------------------------------------------------------------ taking
-
     @property
     def queued(self) -> int:
         """How many wait for a slot."""
@@ -156,10 +154,11 @@ class Attempts:
         )
 
     def _held_bytes(self) -> int:
-        running = sum(slot.run.held_bytes for slot in self.runs.values() if slot.run is not None)
-        return running + self.reports.held_bytes
-
-    # ------------------------------------------------------------------ running
+        held = self.reports.held_bytes
+        for slot in self.runs.values():
+            if slot.run is not None and slot.run.log is not None:
+                held += slot.run.log.held_bytes
+        return held
 
     def start_next(self, now: Instant) -> None:
         """Start what waits in the slots that are free."""
@@ -200,8 +199,11 @@ class Attempts:
 
     def end(self, now: Instant, slot: Slot, ended_by: EndedBy, reason: str) -> None:
         """End a running attempt's process group; it settles when that is gone (D8, D9)."""
-        if slot.state is not SlotState.RUNNING:
+        run = slot.run
+        if run is None or slot.state is not SlotState.RUNNING:
             return
+        run.timeout_at = inf
+        run.reckon()
         slot.ended_by, slot.reason = ended_by, reason
         self._lifecycle.end(now, slot)
 
@@ -293,8 +295,6 @@ class Attempts:
         self.reports.add(finished, run.log)
         if self.report_at == inf:
             self.report_at = now.mono + self._settings.report_hold_s
-
-    # ------------------------------------------------------------------ results
 
     def report(self, now: Instant) -> None:
         """Send results; short tasks that run side by side report together."""

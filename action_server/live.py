@@ -45,6 +45,7 @@ class Live:
             run.progress = report
         if log.has_gathered and run.flush_at == inf:
             run.flush_at = now.mono + self._settings.output_hold_s
+        run.reckon()
         if log.is_batch_ready and is_registered:
             self._flush(slot, run)
         if log.is_over_window and not slot.is_parked and slot.state is SlotState.RUNNING:
@@ -55,6 +56,7 @@ class Live:
         """Take a task's own report of its progress; the latest counts."""
         if slot.run is not None:
             slot.run.progress = (fraction, text)
+            slot.run.reckon()
 
     def stored(self, attempt: AttemptId, through: int) -> None:
         """Forget output that is journalled, of what runs or has ended."""
@@ -73,6 +75,7 @@ class Live:
         for slot in self._attempts.runs.values():
             if slot.run is not None:
                 slot.run.tell_at = slot.run.started.mono + self._settings.fold_s
+                slot.run.reckon()
                 if slot.run.log is not None:
                     for message in slot.run.log.unstored():
                         self._out.send(message)
@@ -87,6 +90,7 @@ class Live:
         if run.progress is not None and now.mono >= run.progress_at:
             fraction, text = run.progress
             run.progress, run.progress_at = None, now.mono + self._settings.progress_s
+            run.reckon()
             self._out.send(Progress(attempt=run.attempt, fraction=fraction, text=text[:_TEXT_MAX]))
 
     def _flush(self, slot: Slot, run: Run) -> None:
@@ -95,6 +99,7 @@ class Live:
             run.tell_at = inf
             self._out.send(Started(attempt=run.attempt, started_at=run.started.wall, pid=slot.pid))
         run.flush_at = inf
+        run.reckon()
         if run.log is not None:
             for message in run.log.take():
                 self._out.send(message)

@@ -53,6 +53,8 @@ class Reports:
     @property
     def held_bytes(self) -> int:
         """Memory of the output that is not stored yet."""
+        if not self._with_output:
+            return 0
         return sum(log.held_bytes for log in self._with_output.values())
 
     def all(self) -> list[Finished]:

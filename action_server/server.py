@@ -142,8 +142,6 @@ class ActionServer:
             self._clean_up()
         return EXIT_RESTART if self._is_restart and code == 0 else code
 
-    # ------------------------------------------------------------------ in
-
     def _tell(self, event: Event) -> None:
         self._events.append(event)
 
@@ -177,8 +175,6 @@ class ActionServer:
         wake_at = self._machine.wake_at()
         return self._workers.look_at if wake_at is None else min(wake_at, self._workers.look_at)
 
-    # ------------------------------------------------------------------ out
-
     def _decide(self) -> None:
         """Let the machine decide about all that this wake-up brought, and send what it says."""
         while self._events:
@@ -186,6 +182,7 @@ class ActionServer:
             self._carry_out(self._machine.handle_all(self._service.instant(), events))
             if self._outbox:
                 self._send()
+        self._workers.push()
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -257,8 +254,6 @@ class ActionServer:
                 frames, size = [], 0
         if frames and not self._link.send(frames):
             self._tell(SendFailed())
-
-    # ------------------------------------------------------------------ beginning and end
 
     def _clear_leftovers(self) -> tuple[str, ...]:
         cleared = self._state.clear()

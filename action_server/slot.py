@@ -28,7 +28,7 @@ class SlotState(Enum):
 
 @dataclass(slots=True)
 class Run:
-    """A started attempt. Its times are deadlines, `inf`: none."""
+    """A started attempt. Its times are deadlines, `inf`: none; `reckon` follows their changes."""
 
     dispatch: Dispatch
     attempt: AttemptId
@@ -41,21 +41,20 @@ class Run:
     flush_at: float = inf
     progress: tuple[float, str] | None = None
     progress_at: float = 0.0  # not sent again before
+    due_at: float = 0.0  # the first of all of them
+
+    def __post_init__(self) -> None:
+        self.reckon()
 
     @property
     def lines(self) -> int:
         """How many lines of output there were."""
         return 0 if self.log is None else self.log.lines
 
-    @property
-    def held_bytes(self) -> int:
-        """What its output holds in memory."""
-        return 0 if self.log is None else self.log.held_bytes
-
-    def due(self) -> float:
-        """Return when something of it is to be told."""
+    def reckon(self) -> None:
+        """Note when the first thing is due, also when something of it is to be told."""
         progress_at = inf if self.progress is None else self.progress_at
-        return min(self.tell_at, self.flush_at, progress_at)
+        self.due_at = min(self.timeout_at, self.tell_at, self.flush_at, progress_at)
 
 
 @dataclass(slots=True)
@@ -78,10 +77,10 @@ class Slot:
         """Return when something is due. Nothing is told without a registration."""
         run = self.run
         if self.state is SlotState.RUNNING and run is not None:
-            return min(run.timeout_at, run.due()) if is_registered else run.timeout_at
+            return run.due_at if is_registered else run.timeout_at
         due = min(self.ready_by, self.kill_at, self.give_up_at)
         if self.state is SlotState.BROKEN:
             due = min(due, self.retry_at)
         if run is not None and is_registered:
-            due = min(due, run.due())
+            due = min(due, run.due_at)
         return due

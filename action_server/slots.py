@@ -84,8 +84,6 @@ class Slots:
         )
         self._handlers = self._make_handlers()
 
-    # ------------------------------------------------------------------ the outside
-
     def begin(self, now: Instant) -> list[Effect]:
         """Start the workers. The first registration waits for a connection, but not for ever."""
         for slot in self._slots:
@@ -157,8 +155,6 @@ class Slots:
             f"unanswered {len(self._reports)}"
         )
 
-    # ------------------------------------------------------------------ the link
-
     def _on_connected(self, now: Instant, _event: Connected) -> None:
         self._contact.register_soon(now)
 
@@ -201,8 +197,6 @@ class Slots:
 
     def _on_problem(self, _now: Instant, event: Problem) -> None:
         self._out.log(Level.WARNING, f"told by a peer: {event.text}")
-
-    # ------------------------------------------------------------------ the dispatcher
 
     def _on_dispatch(self, now: Instant, event: Dispatch) -> None:
         contact = self._contact
@@ -254,8 +248,6 @@ class Slots:
         self._attempts.close(now, reason)
         self._lifecycle.close(now)
 
-    # ------------------------------------------------------------------ workers and tasks
-
     def _on_worker_ready(self, _now: Instant, event: WorkerReady) -> None:
         self._lifecycle.is_ready(self._slots[event.slot], event.pid)
 
@@ -292,8 +284,6 @@ class Slots:
         if slot.state in (SlotState.ENDING, SlotState.STUCK):
             self._attempts.settle_ended(now, slot, is_unknown=False)
             self._lifecycle.gone(now, slot, is_closing=self._closing.is_begun)
-
-    # ------------------------------------------------------------------ time
 
     def _on_tick(self, now: Instant, _event: Tick) -> None:
         is_registered = self._contact.is_registered

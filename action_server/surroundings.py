@@ -28,6 +28,7 @@ TASK_VARIABLES: Final = (
 )
 """What tells a task which attempt it is; the last only where the pulse has a folder."""
 
+_KEYS: Final = tuple(map(os.fsencode, TASK_VARIABLES))
 _HANDLED_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
 _NUMBERS: Final = tuple(map(int, _HANDLED_SIGNALS))
 # Without the wrapper of `signal`, which makes enumeration members of it: ten times faster.
@@ -54,7 +55,7 @@ class Surroundings:
         # It as `os.environ` keeps it; comparing two of these costs next to nothing.
         self._encoded: dict[bytes, bytes] = vars(os.environ)["_data"]
         self._expected = dict(self._encoded)
-        self._told: dict[str, str] = {}  # the task's variables as they are set
+        self._told: dict[bytes, str] = {}  # the task's variables as they are set
         self._mask = os.umask(0o022)
         os.umask(self._mask)
         self._folder = os.open(Path.cwd(), os.O_PATH | os.O_DIRECTORY)
@@ -65,21 +66,15 @@ class Surroundings:
     def tell(self, job: Job) -> None:
         """Tell the task which attempt it is, and go to its pulse's folder."""
         folder = job.folder
-        for name, value in (
-            ("SHOTLINE_TREE", job.tree),
-            ("SHOTLINE_SHOT", str(job.shot)),
-            ("SHOTLINE_PATH", job.path),
-            ("SHOTLINE_ATTEMPT", str(job.number)),
+        told = self._told
+        for key, value in zip(
+            _KEYS, (job.tree, str(job.shot), job.path, str(job.number), folder), strict=True
         ):
-            if self._told.get(name) != value:
-                self._set(name, value)
+            if told.get(key) != value:
+                self._set(key, value)
         if folder is not None:
-            if self._told.get("SHOTLINE_SHOT_DIR") != folder:
-                self._set("SHOTLINE_SHOT_DIR", folder)
             with contextlib.suppress(OSError):
                 os.chdir(folder)
-        elif "SHOTLINE_SHOT_DIR" in self._told:
-            self._unset("SHOTLINE_SHOT_DIR")
 
     def flush(self) -> None:
         """Write what the task's streams, and C's, still hold."""
@@ -122,13 +117,16 @@ class Surroundings:
         self._told.clear()
         self._expected = dict(self._encoded)
 
-    def _set(self, name: str, value: str) -> None:
-        os.environ[name] = self._told[name] = value
-        key = os.fsencode(name)
-        self._expected[key] = self._encoded[key]
-
-    def _unset(self, name: str) -> None:
-        del os.environ[name], self._told[name], self._expected[os.fsencode(name)]
+    def _set(self, key: bytes, value: str | None) -> None:
+        """Do what `os.environ` does."""
+        if value is None:
+            os.unsetenv(key)
+            del self._told[key], self._encoded[key], self._expected[key]
+        else:
+            encoded = os.fsencode(value)
+            os.putenv(key, encoded)
+            self._told[key] = value
+            self._encoded[key] = self._expected[key] = encoded
 
 
 def _stream(descriptor: int) -> io.TextIOWrapper:

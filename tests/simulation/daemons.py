@@ -30,6 +30,8 @@ from shotline.dispatcher.core import Settings
 from shotline.dispatcher.machine import Dispatcher
 from shotline.trees.tree import ActionNode
 
+URL_WAIT_S = 5.0
+
 
 class Timer:
     """Wakes a machine when it asks for it; a newer wish replaces an older one."""
@@ -144,7 +146,12 @@ class DispatcherDaemon(Daemon):
         self.machine = make(
             world.instant,
             term,
-            Settings(name=f"dispatcher{term}", experiments=frozenset(nodes), recovery_s=1.0),
+            Settings(
+                name=f"dispatcher{term}",
+                experiments=frozenset(nodes),
+                recovery_s=1.0,
+                url_wait_s=URL_WAIT_S,
+            ),
         )
         self.machine.load(
             {key: list(records) for key, records in store.shots.items()},

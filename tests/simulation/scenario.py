@@ -30,7 +30,6 @@ from shotline.trees.tree import ActionNode, ConditionWhen, SequenceWhen, SleepTa
 
 PHASES = ("INIT", "PULSE", "STORE")
 FAULTS_UNTIL_S = 30.0
-END_S = 400.0
 
 
 def draw_nodes(chance: random.Random) -> tuple[ActionNode, ...]:
@@ -78,10 +77,12 @@ def _draw_condition(
 class Scenario:
     """One seed. `make` may be a dispatcher with a planted bug."""
 
+    end_s = 400.0
+
     def __init__(self, seed: int, make: type[Dispatcher] = Dispatcher) -> None:
         self.world = World(seed)
         self.chance = self.world.random
-        self.nodes = draw_nodes(self.chance)
+        self.nodes = self._draw()
         self.checks = Checks()
         self.store = Store(on_record=self.checks.record)
         delay_s_max = self.chance.choice((0.001, 0.02, 0.3))
@@ -106,7 +107,7 @@ class Scenario:
 
     def run(self) -> None:
         """Let it happen; then check what must hold at the end."""
-        self.world.run(self.world.now + END_S, lambda: self.is_done)
+        self.world.run(self.world.now + self.end_s, lambda: self.is_done)
         assert self.is_done, "I5: the supervisor still waits"
         dispatcher = self.dispatcher
         assert dispatcher is not None
@@ -114,6 +115,9 @@ class Scenario:
         self.world.run(self.world.now + 30.0, lambda: False)
         shots = dispatcher.machine.core.shots
         self.checks.at_end({key: shot.actions for key, shot in shots.items()})
+
+    def _draw(self) -> tuple[ActionNode, ...]:
+        return draw_nodes(self.chance)
 
     # Daemons
 
@@ -136,7 +140,11 @@ class Scenario:
     def _start_server(self, name: tuple[str, str]) -> None:
         self.world.tell(f"server {name} starts")
         lives = self.lives.setdefault(name, [])
-        server = self.servers[name] = ServerDaemon(
+        server = self.servers[name] = self._new_server(name, tuple(lives[-2:]))
+        lives.append(server.incarnation)
+
+    def _new_server(self, name: tuple[str, str], ended: tuple[str, ...]) -> ServerDaemon:
+        return ServerDaemon(
             self.world,
             self.servers_net,
             name,
@@ -144,9 +152,8 @@ class Scenario:
             self._task_of,
             self._on_start,
             lambda gone, _restart: self._restart_server(gone.name),
-            tuple(lives[-2:]),
+            ended,
         )
-        lives.append(server.incarnation)
 
     def _restart_server(self, name: tuple[str, str]) -> None:
         self.servers[name] = None

@@ -42,6 +42,7 @@ from shotline.monitor.requests import (
     problems_of,
     query_of,
     status_of,
+    text_of,
 )
 from shotline.monitor.runner import NotRunnable, Runner
 
@@ -120,6 +121,10 @@ class Handler(RequestHandler):
             return model.model_validate_json(self.request.body or b"{}")
         except ValidationError as error:
             raise BadInput(problems_of(error)) from None
+
+    def query(self) -> dict[str, str]:
+        """Return the query's arguments. Raise BadInput."""
+        return {name: text_of(name, given) for name, given in self.request.query_arguments.items()}
 
     def answer(self, model: BaseModel) -> None:
         """Answer with a model."""
@@ -205,13 +210,10 @@ class CommandHandler(Handler):
             self.set_header("Allow", "POST")
             self.refuse(405, Outcome.USAGE, f"{self._verb} changes something: use POST")
             return
-        command = query_of(VERBS[self._verb], self._query())
+        command = query_of(VERBS[self._verb], self.query())
         if isinstance(command, Check) and command.reset:
             raise BadInput((FieldProblem(field="reset", message="use POST to reset"),))
         await self._ask(command)
-
-    def _query(self) -> dict[str, str]:
-        return {name: self.get_query_argument(name) for name in self.request.query_arguments}
 
     async def _ask(self, command: AnyCommand) -> None:
         reply = await self.waited(self.services.feed.supervisor.ask(raw_call(command)))
@@ -231,7 +233,7 @@ class LogFileHandler(Handler):
     async def get(self) -> None:
         """Write the output, page by page."""
         names = ("tree", "shot", "path", "attempt")
-        given = {name: self.get_query_argument(name) for name in self.request.query_arguments}
+        given = self.query()
         for name in given:
             if name not in names:
                 raise BadInput((FieldProblem(field=name, message="is no argument of this"),))

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from shotline.monitor.messages import Body
 
+PATIENCE: Final = 2  # retention times after its end a channel is dropped under its readers, too
 _MESSAGE_OVERHEAD: Final = 150  # bytes that a kept message costs beside its text
 _CHANNEL_OVERHEAD: Final = 1000
 
@@ -176,11 +177,13 @@ class Histories:
         self._dirty |= channel.readers
 
     def tick(self, now: float) -> None:
-        """Drop what has been kept long enough."""
+        """Drop what has been kept long enough; who came before that may read it to its end."""
         for channel_id, ended_at in list(self._dropping.items()):
             if now < ended_at + self.limits.retention_s:
                 break
-            self.drop(channel_id)
+            at_last = ended_at + self.limits.retention_s * PATIENCE
+            if not self._channels[channel_id].readers or now >= at_last:
+                self.drop(channel_id)
 
     def wake_at(self) -> float | None:
         """Return when `tick` is due."""

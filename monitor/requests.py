@@ -1,6 +1,7 @@
 """What a request asks for: the command in its body or query, or which field is wrong. Pure."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -60,6 +61,16 @@ def query_of(kind: type[Command], given: dict[str, str]) -> AnyCommand:
     except ValidationError as error:
         raise BadInput(problems_of(error)) from None
     return _whole(command)
+
+
+def text_of(name: str, given: Sequence[bytes]) -> str:
+    """Return an argument of a query as it was given, once. Raise BadInput."""
+    if len(given) != 1:
+        raise BadInput((FieldProblem(field=name, message="is given more than once"),))
+    try:
+        return given[0].decode().strip()
+    except UnicodeDecodeError:
+        raise BadInput((FieldProblem(field=name, message="is no UTF-8 text"),)) from None
 
 
 def _whole(command: Command) -> AnyCommand:

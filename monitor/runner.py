@@ -142,6 +142,8 @@ class _Output:
 
 def arguments_of(line: str) -> list[str]:
     """Return a line's words as the shell would split them. Raise NotRunnable."""
+    if "\0" in line:
+        raise NotRunnable("the line has a NUL character in it")
     try:
         words = shlex.split(line)
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import stat
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from tests.support.monitor import Page, Response, with_monitor
-from tests.support.stack import Stack
+from tests.support.stack import DEADLINE_S, Stack
 
 from shotline.monitor.openapi import GET_VERBS, VERBS
 
@@ -216,6 +217,77 @@ def test_half_a_shots_name_is_bad_input(stack: Stack) -> None:
         assert fields(answer) == ["path"]
         answer = await page.get("/api/logs.txt?tree=TEST&shot=3&path=ONE&limit=5")
         assert fields(answer) == ["limit"]
+
+    on(stack, work)
+
+
+def test_what_is_no_text_or_said_twice_is_named(stack: Stack) -> None:
+    async def work(page: Page) -> None:
+        for path in ("/api/actions?tree=%ff%fe&shot=1", "/api/logs.txt?tree=T&tree=U&path=ONE"):
+            answer = await page.get(path)
+            assert (answer.status, fields(answer)) == (422, ["tree"]), answer
+
+    on(stack, work)
+
+
+NESTED = b"[" * 100_000
+BODIES = (
+    NESTED,
+    b'{"tree":' + NESTED,
+    b'{"tree":"T\\ud800","shot":1}',
+    b'{"tree":"TEST","shot":1e400}',
+    b'{"tree":"TEST","shot":NaN}',
+    b'{"line":"\\u0000"}',
+    b'{"line":"status \\u0000"}',
+    b'{"text":"\\ud800"}',
+    b"\x00" * 1_000,
+)
+
+
+def test_no_body_for_any_route_is_a_fault_or_changes_anything(stack: Stack) -> None:
+    async def work(page: Page) -> None:
+        before = (await page.get("/api/shots")).json["result"]
+        reading = ("/api/status", "/api/servers", "/api/monitor")
+        routes = [f"/api/{verb}" for verb in VERBS if verb not in ("quit", "abort", "check")]
+        for route in (*routes, "/api/log", "/api/server_command", "/api/command_line", *reading):
+            for body in BODIES:
+                answer = await page.post(route, body)
+                assert 400 <= answer.status < 500, (route, body[:30], answer)
+        assert (await page.get("/api/shots")).json["result"] == before
+
+    on(stack, work)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: \xff\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -5\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: \xff=\xfe\x01\r\n\r\n",
+        b"POST /api/log HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999999999\r\n\r\nx",
+        b"POST /api/log HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 99\r\nSec-WebSocket-Key: x\r\n\r\n",
+    ],
+)
+def test_bytes_that_are_no_request_get_an_error_or_nothing(stack: Stack, request_: bytes) -> None:
+    with socket.create_connection(
+        ("127.0.0.1", stack.config.monitor.port), timeout=DEADLINE_S
+    ) as raw:
+        raw.sendall(request_)
+        raw.shutdown(socket.SHUT_WR)
+        try:
+            answer = raw.recv(4096)
+        except ConnectionResetError:  # it does not read what is too much
+            answer = b""
+    assert not answer or answer.startswith(b"HTTP/1.1 4")
+
+    async def work(page: Page) -> None:
+        assert (await page.get("/healthz")).status == 200
 
     on(stack, work)
 

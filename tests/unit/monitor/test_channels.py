@@ -439,3 +439,20 @@ def test_a_reader_that_has_left_costs_nothing() -> None:
     channels.publish("a", message(1))
     assert channels.waiting() == []
     assert not channels.has_readers("a")
+
+
+def test_who_came_in_time_reads_to_the_end_but_holds_nothing_for_ever() -> None:
+    channels = made()
+    for channel in ("a", "b"):
+        fill(channels, channel, range(1, 4))
+        channels.end(0.0, channel)
+    enter(channels, 1, "a")
+    enter(channels, 2, "b")
+    channels.tick(300.0)
+    assert seqs(read_plain(channels, 1)[0]) == [1, 2, 3]
+    channels.tick(301.0)
+    assert "a" not in channels
+    assert "b" in channels
+    channels.tick(600.0)
+    assert "b" not in channels
+    assert read_plain(channels, 2)[1].close is CloseCode.ENDED

@@ -54,7 +54,7 @@ class Trees:
         def done(done: Done) -> Answer:
             assert isinstance(done, TreeDone)
             if done.error or done.current is None:
-                return Answer(Outcome.FAILED, f"{command.tree}: current shot: {done.error}")
+                raise Refused(f"{command.tree}: the current shot is not known: {done.error}")
             result = CurrentResult(tree=command.tree, shot=done.current)
             is_now = "is now" if command.increment or command.set_to is not None else "is"
             text = f"the current shot of {command.tree} {is_now} {done.current}"

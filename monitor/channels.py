@@ -15,6 +15,8 @@ from shotline.monitor.messages import Body, cut_message, quoted
 
 FRAME_BYTES: Final = 1024 * 1024  # more waits for the reader to have taken this much
 WHOLE_KEY: Final = "whole"
+_ENDED: Final = b'{"channel":%s,"ended":true}'
+_LATE: Final = b'{"channel":%s,"error":"it reads too slowly: the channel is gone","code":4408}'
 
 
 class CloseCode(IntEnum):
@@ -93,6 +95,7 @@ class Channels(Histories):
         self._readers: dict[int, Reader] = {}
         self._wholes: dict[str, _Whole] = {}
         self._frames: dict[tuple[str, int, int], tuple[bytes, int, int]] = {}
+        self._late: dict[tuple[int, str], None] = {}  # who had not read a channel that is gone
 
     def tick(self, now: float) -> None:
         """Drop what has been kept long enough, and states that serve nobody any more."""
@@ -102,7 +105,10 @@ class Channels(Histories):
                 del self._wholes[channel_id]
 
     def drop(self, channel_id: str) -> None:
-        """Forget a channel at once; who still reads it is told that it has ended."""
+        """Forget a channel at once; who still reads it is told so."""
+        channel = self._channels.get(channel_id)
+        if channel is not None and channel.ended_at is not None:
+            self._late |= {(reader_id, channel_id): None for reader_id in channel.readers}
         super().drop(channel_id)
         self._wholes.pop(channel_id, None)
 
@@ -117,6 +123,7 @@ class Channels(Histories):
         reader = self._readers.pop(reader_id, None)
         self._dirty.pop(reader_id, None)
         for channel_id in reader.places if reader is not None else ():
+            self._late.pop((reader_id, channel_id), None)
             channel = self._channels.get(channel_id)
             if channel is not None:
                 channel.readers.pop(reader_id, None)
@@ -132,7 +139,7 @@ class Channels(Histories):
     ) -> Subscribed | CloseCode:
         """Place a reader in a channel: at its beginning, after `since`, or before its state."""
         reader, channel = self._readers[reader_id], self._channels.get(channel_id)
-        if channel is None:
+        if channel is None or channel.over:
             return CloseCode.UNKNOWN
         full = len(reader.places) >= self.limits.reader_channels_max
         if full and channel_id not in reader.places:
@@ -155,6 +162,7 @@ class Channels(Histories):
         channel = self._channels.get(channel_id)
         if channel is not None:
             channel.readers.pop(reader_id, None)
+        self._late.pop((reader_id, channel_id), None)
         return self._readers[reader_id].places.pop(channel_id, None) is not None
 
     def waiting(self) -> list[int]:
@@ -204,9 +212,12 @@ class Channels(Histories):
             )
             if not ended:
                 continue
+            late = (reader_id, channel_id) in self._late
             self.unsubscribe(reader_id, channel_id)
             if reader.form:
-                frames.append(b'{"channel":%s,"ended":true}' % quoted(channel_id))
+                frames.append((_LATE if late else _ENDED) % quoted(channel_id))
+            elif late:
+                close, reason = CloseCode.SLOW, "it reads too slowly"
             else:
                 close, reason = CloseCode.ENDED, "the channel has ended"
         if not more:

@@ -45,6 +45,7 @@ class Channel:
     cut_reason: str = ""
     ended_at: float | None = None
     lasting: bool = False  # never dropped to make room
+    over: bool = False  # its time is over: there only for who came before
     readers: dict[int, None] = field(default_factory=dict)
 
     @property
@@ -103,7 +104,8 @@ class Histories:
         self._dropping: dict[str, float] = {}  # ended channels, in the order of their ends
 
     def __contains__(self, channel_id: str) -> bool:
-        return channel_id in self._channels
+        channel = self._channels.get(channel_id)
+        return channel is not None and not channel.over
 
     def __len__(self) -> int:
         return len(self._channels)
@@ -124,7 +126,8 @@ class Histories:
 
     def open(self, channel_id: str, *, lasting: bool = False) -> None:
         """Let there be a channel, so that it can be subscribed to before its first message."""
-        if channel_id not in self._channels:
+        if self._channels.get(channel_id, _OVER).over:
+            self.drop(channel_id)
             if self.size > self.limits.histories_bytes_max:
                 self._make_room()
             self._channels[channel_id] = Channel(channel_id, lasting=lasting)
@@ -181,8 +184,9 @@ class Histories:
         for channel_id, ended_at in list(self._dropping.items()):
             if now < ended_at + self.limits.retention_s:
                 break
-            at_last = ended_at + self.limits.retention_s * PATIENCE
-            if not self._channels[channel_id].readers or now >= at_last:
+            channel = self._channels[channel_id]
+            channel.over = True
+            if not channel.readers or now >= ended_at + self.limits.retention_s * PATIENCE:
                 self.drop(channel_id)
 
     def wake_at(self) -> float | None:
@@ -220,3 +224,6 @@ class Histories:
                 if oldest is None:
                     return
                 self.drop(oldest)
+
+
+_OVER: Final = Channel("", over=True)  # in the place of none

@@ -448,11 +448,15 @@ def test_who_came_in_time_reads_to_the_end_but_holds_nothing_for_ever() -> None:
         channels.end(0.0, channel)
     enter(channels, 1, "a")
     enter(channels, 2, "b")
+    enter(channels, 3, "b", form=True)
     channels.tick(300.0)
+    assert "a" not in channels, "for who comes now it is gone"
+    channels.enter(4, form=True)
+    assert channels.subscribe(4, "a") is CloseCode.UNKNOWN
     assert seqs(read_plain(channels, 1)[0]) == [1, 2, 3]
     channels.tick(301.0)
-    assert "a" not in channels
-    assert "b" in channels
+    assert channels.ids() == ("b",)
     channels.tick(600.0)
-    assert "b" not in channels
-    assert read_plain(channels, 2)[1].close is CloseCode.ENDED
+    assert channels.ids() == ()
+    assert read_plain(channels, 2)[1].close is CloseCode.SLOW
+    assert [one["code"] for one in read_form(channels, 3)] == [CloseCode.SLOW]

@@ -59,9 +59,16 @@ class _Keeper:
 
 
 class Keepers:
-    """All keepers of this server. `tell` takes what they say; `service` watches them."""
+    """All keepers of this server. `tell` takes what they say; `service` watches them.
 
-    def __init__(self, service: Service, tell: Tell) -> None:
+    `connect_timeout_s` and `keep_alive_s` are those of their connections to mdsip servers.
+    """
+
+    def __init__(
+        self, service: Service, tell: Tell, *, connect_timeout_s: float, keep_alive_s: int
+    ) -> None:
+        self._connect_timeout_s = connect_timeout_s
+        self._keep_alive_s = keep_alive_s
         self._service = service
         self._tell = tell
         self._keepers: dict[str, _Keeper] = {}
@@ -122,7 +129,7 @@ class Keepers:
         self._started += 1
         address = self._folder / str(self._started)
         process = subprocess.Popen(
-            keeper_command(url, address),
+            keeper_command(url, address, self._connect_timeout_s, self._keep_alive_s),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

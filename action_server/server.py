@@ -101,7 +101,12 @@ class ActionServer:
             ended=self._clear_leftovers(),
         )
         self._machine = Slots(self._identity, settings_of(section, broker))
-        self._keepers = Keepers(service, self._tell)
+        self._keepers = Keepers(
+            service,
+            self._tell,
+            connect_timeout_s=section.mdsip_connect_timeout_s,
+            keep_alive_s=section.mdsip_keep_alive_s,
+        )
         self._workers = Workers(service, self._state, self._tell, lambda: self._keepers.pids)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._link = Dealer(

@@ -276,8 +276,14 @@ class ActionServerSection(Section):
     )
     mdsip_url: MdsipUrl | None = Field(
         None,
-        description="Url of the mdsip server that runs this server's MDSplus tasks; null: the one "
-        "that the experiment's tables are read from.",
+        description="Url of the mdsip server that runs this server's MDSplus tasks; null: the "
+        "experiment's own, as its `source` says.",
+    )
+    mdsip_connect_timeout_s: Seconds = Field(
+        10.0, description="Time limit of making a connection to an mdsip server that runs tasks."
+    )
+    mdsip_keep_alive_s: int = Field(
+        15, ge=1, description="A silent connection is tested this often, and lost after 4 of them."
     )
 
 

@@ -130,13 +130,16 @@ _EVENT: Final[TypeAdapter[KeeperEvent]] = TypeAdapter(
 )
 
 
-def keeper_command(url: str, address: Path) -> list[str]:
+def keeper_command(
+    url: str, address: Path, connect_timeout_s: float = 10.0, keep_alive_s: int = 15
+) -> list[str]:
     """Return the command of a keeper; start it outside of every worker's process group.
 
     It serves workers at `address` (a Unix socket), writes KeeperEvents to its standard output,
     takes KeeperCommands on its standard input, and ends when that is closed.
     """
-    return [sys.executable, "-m", "shotline.trees.mdsip_keeper", url, str(address)]
+    words = (url, address, connect_timeout_s, keep_alive_s)
+    return [sys.executable, "-m", "shotline.trees.mdsip_keeper", *map(str, words)]
 
 
 def read_event(line: str | bytes) -> KeeperEvent:

@@ -44,8 +44,12 @@ ASKED_MAX: Final = 100_000  # attempts remembered
 class Keeper:
     """Serves workers at a Unix socket; `run` returns when the standard input is closed."""
 
-    def __init__(self, url: str, address: Path) -> None:
+    def __init__(
+        self, url: str, address: Path, connect_timeout_s: float, keep_alive_s: int
+    ) -> None:
         self._url = url
+        self._connect_timeout_s = connect_timeout_s
+        self._keep_alive_s = keep_alive_s
         self._address = address
         self._binding = UrlBinding(url)
         self._said: BindingState | None = None
@@ -149,7 +153,7 @@ class Keeper:
     ) -> None:
         """Run the task; its answer goes to the worker, to the action server if that has gone."""
         _write(writer, Started())
-        executor = self._idle.pop() if self._idle else MdsipExecutor(self._url, say=_nothing)
+        executor = self._idle.pop() if self._idle else self._new_executor()
         loop = asyncio.get_running_loop()
         running = loop.run_in_executor(
             self._threads, executor.execute, request.task, request.attempt
@@ -175,6 +179,14 @@ class Keeper:
                 _say(Handed(attempt=request.attempt))
         else:
             _say(Late(attempt=request.attempt, outcome=outcome, lost=lost))
+
+    def _new_executor(self) -> MdsipExecutor:
+        return MdsipExecutor(
+            self._url,
+            connect_timeout_s=self._connect_timeout_s,
+            keep_alive_s=self._keep_alive_s,
+            say=_nothing,
+        )
 
     def _start(self, numbers: tuple[int, ...]) -> None:
         for number in numbers:
@@ -220,8 +232,9 @@ def _nothing(line: str) -> None:
 
 def main() -> None:
     """Keep the connections to URL for the workers that come to ADDRESS."""
-    url, address = sys.argv[1:]
-    asyncio.run(Keeper(url, Path(address)).run())
+    url, address, connect_timeout_s, keep_alive_s = sys.argv[1:]
+    keeper = Keeper(url, Path(address), float(connect_timeout_s), int(keep_alive_s))
+    asyncio.run(keeper.run())
     # Threads may still wait for answers that nobody is left to hear.
     os._exit(0)
 

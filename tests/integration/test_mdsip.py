@@ -1,6 +1,7 @@
 """An mdsip server through mdsthin, on recorded answers of a real one."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.support.mdsip.replay import ReplayServer
 from shotline.common.actions import AttemptId
 from shotline.trees.condition import references
 from shotline.trees.mdsip import MdsipConnection
+from shotline.trees.mdsip_client import keeper_command
 from shotline.trees.mdsip_execute import MdsipExecutor
 from shotline.trees.mdsip_tree import MdsipTree
 from shotline.trees.open_tree import open_tree
@@ -306,6 +308,21 @@ def test_no_server_is_a_failure_that_says_it_never_started(server: ReplayServer)
     outcome = MdsipExecutor(server.url).execute(TASK, attempt("INIT_A"))
     assert not outcome.ok
     assert outcome.text.startswith("was not started: cannot connect to the mdsip server at")
+
+
+def test_time_limit_and_keep_alive_are_those_of_the_configuration(server: ReplayServer) -> None:
+    connection = MdsipConnection(
+        server.url, connect_timeout_s=7.0, answer_timeout_s=None, keep_alive_s=23
+    )
+    connection.connect()
+    carrier = connection._connection._socket  # type: ignore[union-attr]
+    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+        assert carrier.getsockopt(socket.IPPROTO_TCP, option) == 23
+    assert carrier.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert carrier.gettimeout() is None
+    connection.close()
+    command = keeper_command("mds:8000", Path("address"), 7.0, 23)
+    assert command[-4:] == ["mds:8000", "address", "7.0", "23"]
 
 
 def test_a_server_that_refuses_us() -> None:

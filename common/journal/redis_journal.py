@@ -12,7 +12,6 @@ import selectors
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, NamedTuple
@@ -36,6 +35,7 @@ from shotline.common.journal import (
     queries,
 )
 from shotline.common.journal.commit import EncodedCommit, pack_commit, unpack_commit
+from shotline.common.journal.disk import Disk, Done
 from shotline.common.journal.layout import NO_COMMIT, CommitId
 from shotline.common.journal.link import (
     REDIS_ERRORS,
@@ -51,7 +51,6 @@ from shotline.common.journal.link import (
 )
 from shotline.common.journal.projection import COMMIT_SCRIPT, claim_arguments, commit_arguments
 from shotline.common.journal.recent import Kept, RecentCommits
-from shotline.common.journal.spill import SpillFile
 from shotline.common.journal.worker import Failed, Worker
 from shotline.common.records import ShotKey
 from shotline.common.sections import JournalSection, RedisSection
@@ -103,19 +102,15 @@ class RedisJournal:
         keep_bytes_max: int = KEEP_BYTES_MAX,
     ) -> None:
         self._redis = redis
-        self._settings = journal
         self._commands_max = commands_max
         self._claimed_by = f"{socket.gethostname()} pid {os.getpid()}"
         self._pool = connection_pool(redis.address, redis.password_file, redis.timeout_s)
-        self._spill: SpillFile | None = None
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
             end.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
-        self._disk: Worker[Callable[[], None]] = Worker(
-            "journal-disk", self._notify, (OSError, JournalError)
-        )
+        self._disk = Disk(journal.spill_file, journal.spill_bytes_max, redis.retry_s, self._notify)
         self._connector: Worker[_Connected] = Worker(
             "journal-connect", self._notify, (*REDIS_ERRORS, JournalError)
         )
@@ -127,13 +122,9 @@ class RedisJournal:
         self._acknowledged = NO_COMMIT  # the last one that Redis has told us to have
         self._recent = RecentCommits(keep_s, keep_bytes_max)
         self._again: deque[_Sent] = deque()  # what Redis has lost, to be written again
-        self._replayed = 0  # bytes of the spill file that Redis has
         self._sent: _Sent | None = None
         self._pending: EncodedCommit | None = None
         self._pending_at = _At.NOWHERE
-        self._disk_busy = False
-        self._disk_retry_at = 0.0
-        self._disk_trouble = ""
         self._redis_trouble = ""
         self._now = 0.0
         self._requests: deque[tuple[int, queries.Query]] = deque()
@@ -146,7 +137,7 @@ class RedisJournal:
 
     def load(self, deadline_s: float) -> Loaded:
         """See `Journal.load`."""
-        spill = self._spill = SpillFile(self._settings.spill_file, self._settings.spill_bytes_max)
+        spill = self._disk.open()
         connection = self._connect_until(time.monotonic() + deadline_s)
         try:
             warnings = loading.warnings_about(connection, self._redis.append_fsync)
@@ -164,7 +155,7 @@ class RedisJournal:
 
     def claim_term(self, above: int) -> int:
         """See `Journal.claim_term`."""
-        if self._pending is not None or self._acknowledged.number or self._spill_file.size:
+        if self._pending is not None or self._acknowledged.number or self._disk.file.size:
             raise JournalError("a term is claimed before the first commit only")
         try:
             connection = connect(self._pool)
@@ -215,8 +206,8 @@ class RedisJournal:
             silent_since = self._link.silent_since()
             if silent_since is not None:
                 times.append(silent_since + self._redis.timeout_s)
-        if self._pending is not None and self._pending_at is _At.NOWHERE and self._disk_trouble:
-            times.append(self._disk_retry_at)
+        if self._pending is not None and self._pending_at is _At.NOWHERE and self._disk.trouble:
+            times.append(self._disk.retry_at)
         return min(times, default=None)
 
     def write(self, now: float, commit: EncodedCommit) -> None:
@@ -275,10 +266,7 @@ class RedisJournal:
             result = self._connector.take()
             if isinstance(result, _Connected):
                 result.connection.disconnect()
-        # A thread that is still at the disk keeps the file; the process's end closes it.
-        if self._disk.close() and self._spill is not None:
-            self._spill.close()
-            self._spill = None
+        self._disk.close()
         self._selector.close()
         self._wake.close()
         self._woken.close()
@@ -297,28 +285,29 @@ class RedisJournal:
             return
         if self._sent is None:
             self._send_next(now)
-        if self._spill_file.size - self._replayed > _BACKLOG_BYTES:
+        if self._disk.backlog > _BACKLOG_BYTES:
             self._spill_pending(now)
 
     def _send_next(self, now: float) -> None:
-        spill = self._spill_file
+        disk = self._disk
         if self._again:
             self._send_commit(now, self._again.popleft())
-        elif self._replayed < spill.size:
-            for end, data in spill.frames(self._replayed):
-                self._send_commit(now, _request(unpack_commit(data))._replace(spill_end=end))
-                break
-            else:
+        elif disk.backlog:
+            found = disk.next_commit()
+            if found is None:
                 self._drop_link()
-                self._trouble(now, f"the spill file {spill.path} cannot be read back")
-        elif self._replayed and not self._disk_busy:
-            self._clear_spill()
-        elif not spill.size and not self._disk_busy:
+                self._trouble(now, f"the spill file {disk.file.path} cannot be read back")
+            else:
+                end, data = found
+                self._send_commit(now, _request(unpack_commit(data))._replace(spill_end=end))
+        elif disk.replayed and not disk.is_busy:
+            disk.clear()
+        elif not disk.file.size and not disk.is_busy:
             if self._pending is not None:
                 self._pending_at = _At.REDIS
                 self._send_commit(now, _request(self._pending))
             elif self._state is not JournalState.OK:
-                self._redis_trouble = self._disk_trouble = ""
+                self._redis_trouble = disk.trouble = ""
                 self._change(JournalState.OK, f"{self._name} has everything again")
 
     def _send_commit(self, now: float, sent: _Sent) -> None:
@@ -350,7 +339,7 @@ class RedisJournal:
         elif sent.id.number:
             self._recent.add(self._now, sent.id, sent.request)
         if sent.spill_end is not None:
-            self._replayed = sent.spill_end
+            self._disk.replayed = sent.spill_end
             self._change(
                 JournalState.DEGRADED, f"{self._name} is back; the spill file is written to it"
             )
@@ -461,13 +450,13 @@ class RedisJournal:
         if self._link is not None or not self._redis_trouble:
             return
         away = f"{self._name} is away: {self._redis_trouble}"
-        if self._disk_trouble:
+        if self._disk.trouble:
             self._change(
                 JournalState.STOPPED,
-                f"{away}; and {self._disk_trouble}: nothing new starts until one of them is back",
+                f"{away}; and {self._disk.trouble}: nothing new starts until one of them is back",
             )
         else:
-            path = self._spill_file.path
+            path = self._disk.file.path
             self._change(JournalState.DEGRADED, f"{away}; commits go to the spill file {path}")
 
     def _change(self, state: JournalState, words: str) -> None:
@@ -483,61 +472,23 @@ class RedisJournal:
 
     # The disk
 
-    @property
-    def _spill_file(self) -> SpillFile:
-        if self._spill is None:
-            raise JournalError("the journal is used before it was loaded")
-        return self._spill
-
     def _spill_pending(self, now: float) -> None:
-        commit, spill = self._pending, self._spill_file
-        if commit is None or self._pending_at is not _At.NOWHERE or self._disk_busy:
-            return
-        if self._disk_trouble and now < self._disk_retry_at:
-            return
-
-        def append() -> Callable[[], None]:
-            spill.append(pack_commit(commit))
-            return self._spilled
-
-        self._pending_at = _At.DISK
-        self._disk_busy = True
-        self._disk.call(append)
-
-    def _clear_spill(self) -> None:
-        spill = self._spill_file
-
-        def clear() -> Callable[[], None]:
-            spill.clear()
-            return self._cleared
-
-        self._disk_busy = True
-        self._disk.call(clear)
-
-    def _spilled(self) -> None:
-        self._disk_trouble = ""
-        self._written(Where.SPILL)
-        self._tell()
-
-    def _cleared(self) -> None:
-        self._replayed = 0
+        if (
+            self._pending is not None
+            and self._pending_at is _At.NOWHERE
+            and self._disk.is_ready(now)
+        ):
+            self._pending_at = _At.DISK
+            self._disk.append(pack_commit(self._pending))
 
     def _take_disk_results(self, now: float) -> None:
-        result = self._disk.take()
-        if result is None:
-            return
-        self._disk_busy = False
-        if not isinstance(result, Failed):
-            result()
-        elif self._pending_at is _At.DISK:
-            self._pending_at = _At.NOWHERE
-            self._disk_retry_at = now + self._redis.retry_s
-            self._disk_trouble = _disk_words(result.error, self._spill_file)
+        done = self._disk.take(now)
+        if done is Done.APPENDED:
+            self._written(Where.SPILL)
             self._tell()
-        else:
-            # Redis has all that the file holds. Should it stay there, it is written once more at
-            # the next start and changes nothing.
-            self._cleared()
+        elif done is Done.NOT_APPENDED:
+            self._pending_at = _At.NOWHERE
+            self._tell()
 
     # Requests
 
@@ -568,9 +519,3 @@ class RedisJournal:
 def _request(commit: EncodedCommit) -> _Sent:
     request = pack_script(COMMIT_SCRIPT, commit_arguments(commit))
     return _Sent(CommitId(commit.term, commit.number), request)
-
-
-def _disk_words(error: Exception, spill: SpillFile) -> str:
-    if isinstance(error, OSError):
-        return f"the spill file {spill.path} cannot be written ({error.strerror})"
-    return str(error)

@@ -28,6 +28,9 @@ Source = zmq.Socket[bytes] | int
 EXIT_FAULT: Final = 70  # EX_SOFTWARE: a fault of ours; systemd starts the daemon again
 PROFILE_VARIABLE: Final = "SHOTLINE_PROFILE"
 _IDLE_MS: Final = 60_000
+# Plain numbers: this is done for every source of every wake-up.
+_FAILED: Final = int(zmq.POLLERR)
+_READY: Final = int(zmq.POLLIN | zmq.POLLOUT)
 _JOURNAL_LEVELS: Final = {
     logging.DEBUG: 7,
     logging.INFO: 6,
@@ -160,7 +163,7 @@ class Service:
             if callback is None:  # an earlier callback of this wake-up has unwatched it
                 continue
             self._call(callback)
-            ended = events & zmq.POLLERR and not events & (zmq.POLLIN | zmq.POLLOUT)
+            ended = events & _FAILED and not events & _READY
             if ended and self._callbacks.get(source) is callback:
                 self.unwatch(source)
         if self._tick is not None and self._due is not None and self._due <= time.monotonic():

@@ -449,6 +449,8 @@ class Sequencer:
             return f"the tree has no action {path}"
         name = self._table.node(path).name
         state, status, cause = self._live(path)
+        if state is ActionState.DONE and self._options.test == "completion":
+            return f"{name} is done"
         if state is ActionState.DONE:
             return f"{name} {'succeeded' if status is Status.SUCCESS else 'failed'}"
         cause = cause or self._initial(path).cause

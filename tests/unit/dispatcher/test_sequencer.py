@@ -285,6 +285,10 @@ def test_with_the_completion_test_every_done_action_is_true() -> None:
     run = run_of(action("A", 1), action("C", "A"), options=options)
     run.start()
     assert settled(run.changed(aborted("A"))) == {"C": Cause.CONDITION_FALSE}
+    run = run_of(action("A", 1), action("C", no("A")), options=options)
+    run.start()
+    [settling] = run.changed(failed("A")).settle
+    assert settling.reason == "its condition is false: A is done"
 
 
 def test_a_condition_may_look_at_any_phase() -> None:

@@ -86,8 +86,9 @@ def _measure_memory(outcome: Outcome, shotline: Shotline) -> None:
             outcome.table_s.append(shotline.table_s)
         shotline.run(Workload.W2)
         sizes_bytes.append(shotline.dispatcher_bytes())
-    # The first shots fill what may be held; from then on nothing may grow. What a shot in the making
-    # needs goes up and down with the moment of the measurement, so the highest values are compared.
+    # The first shots fill what may be held; from then on nothing may grow. What a shot in the
+    # making needs goes up and down with the moment of the measurement, so the highest values are
+    # compared.
     steady = sizes_bytes[-2 * MEMORY_SPAN :]
     before, after = max(steady[:MEMORY_SPAN]), max(steady[MEMORY_SPAN:])
     settled = outcome.sizes.independent * MEMORY_SPAN

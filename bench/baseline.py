@@ -15,14 +15,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Final, Self
 
 import msgpack
 import redis
 import zmq
 
-from bench.workloads import LINE_BYTES, SERVERS, WARM_UP, Sizes, Workload
+from bench.workloads import LINE_BYTES, SERVERS, WARM_UP, Measured, Sizes, Workload
 
 BATCH_MAX: Final = 200
 ANSWER_WITHIN_MS: Final = 120_000
@@ -151,7 +150,7 @@ def _tell(text: str) -> None:
     print(text, flush=True)
 
 
-class Baseline:
+class Baseline(Measured):
     """A running baseline and its client; `redis_url` makes it the second one."""
 
     def __init__(self, sizes: Sizes, redis_url: str | None = None) -> None:
@@ -161,22 +160,6 @@ class Baseline:
         self._sent = 0
         self._socket = _socket(zmq.DEALER)
         self._socket.setsockopt(zmq.RCVTIMEO, ANSWER_WITHIN_MS)
-
-    def __enter__(self) -> Self:
-        try:
-            self._bring_up()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._end()
 
     def _bring_up(self) -> None:
         broker = self._start("broker", *([self._redis_url] if self._redis_url else []))

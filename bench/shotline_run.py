@@ -14,14 +14,13 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import psutil
 import redis
 
 from bench.experiments import OUTPUT_PATH, PHASE, SERVER_CLASS, write_experiment
-from bench.workloads import SERVERS, SLOTS, WARM_UP, Sizes, Workload
+from bench.workloads import SERVERS, SLOTS, WARM_UP, Measured, Sizes, Workload
 from shotline.client.connection import EventStream
 from shotline.client.errors import SupervisorError
 from shotline.client.feed import News, Whole, channel_of_output
@@ -40,7 +39,7 @@ DAEMONS: Final = ("broker", "dispatcher", "action_server")  # the first server o
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
 
-class Shotline:
+class Shotline(Measured):
     """Running daemons and a supervisor.
 
     `table_s` is how long the last build of W2's table took; `profiles` names
@@ -68,22 +67,6 @@ class Shotline:
         self._config.write_text(json.dumps(self._configuration(redis_url)), encoding="utf-8")
         self._supervisor = Supervisor(self._address("clients"))
         self._observer: EventStream | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            self._bring_up()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._end()
 
     def _bring_up(self) -> None:
         self._start("broker")

@@ -6,9 +6,11 @@ started and driven is its own business (`bench.baseline`, `bench.shotline_run`).
 
 import statistics
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import TracebackType
 from typing import Final, Protocol, Self
 
 WARM_UP: Final = 100
@@ -147,3 +149,29 @@ def _latencies(stacks: Sequence[Stack], count: int) -> list[Figure]:
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+class Measured(ABC):
+    """What is measured: brought up when it is entered, and ended whatever happens."""
+
+    @abstractmethod
+    def _bring_up(self) -> None: ...
+
+    @abstractmethod
+    def _end(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        try:
+            self._bring_up()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()

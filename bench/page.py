@@ -211,13 +211,15 @@ async def measure_tab(
     busy = {name: (after[name] - before[name]) / len(intervals) * 1000 for name in SHARES}
     late = sum(one > 25 for one in intervals) / len(intervals)
     heap = (await page.evaluate("performance.memory.usedJSHeapSize")) / MB
+    memory = renderer_mb()
+    await session.send("HeapProfiler.collectGarbage")
     print(
         f"{tab:<9} frame interval: median {statistics.median(intervals):.1f} ms, "
         f"95 % {of(intervals, 0.95):.1f} ms, most {max(intervals):.1f} ms, {late:.1%} over 25 ms\n"
         f"          a frame's work {busy['TaskDuration']:.1f} ms (script "
         f"{busy['ScriptDuration']:.1f}, layout {busy['LayoutDuration']:.1f}, style "
         f"{busy['RecalcStyleDuration']:.1f}); heap {heap:.0f} MB, the tab's process "
-        f"{renderer_mb():.0f} MB"
+        f"{memory:.0f} MB, {renderer_mb():.0f} MB without garbage"
     )
     if seen["ages"]:
         rate = len(seen["ages"]) / sizes.seconds

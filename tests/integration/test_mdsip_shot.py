@@ -128,7 +128,7 @@ def test_a_line_that_breaks_in_mid_action(tmp_path: Path) -> None:
             server.stop()
             server.hold = None
             server.start()
-            report = shotline.wait(TREE, SHOT)
+            report = shotline.wait(TREE, SHOT, 1)
         lost = [action for action in report.actions if action.last.cause is Cause.SERVER_LOST]
         assert lost
         for action in lost:

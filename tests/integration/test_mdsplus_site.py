@@ -483,7 +483,7 @@ def test_an_mdsip_server_that_is_killed_in_mid_action(site: Path, tmp_path: Path
             again = MdsipServer(tmp_path, {}, server.port)
             try:
                 again.wait_until_it_listens()
-                report = shotline.wait("TEST", 23)
+                report = shotline.wait("TEST", 23, 1)
                 lost = report.action("SLEEP").last
                 assert (lost.state, lost.cause) == (ActionState.ABORTED, Cause.SERVER_LOST)
                 assert lost.outcome_unknown

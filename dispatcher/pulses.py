@@ -41,7 +41,7 @@ class Pulses:
             if done.exists:
                 raise Refused(f"{key} exists already; --replace makes it again")
             if done.error:
-                return Answer(Outcome.FAILED, f"{key} was not created: {done.error}")
+                return Answer(Outcome.REFUSED, f"{key} was not created: {done.error}")
             # What is stored of a pulse that is replaced stays: numbers of attempts go on.
             return self._office.on_loaded(asked, key, lambda: known(done))
 
@@ -72,11 +72,11 @@ class Pulses:
             assert isinstance(done, TreeDone)
             self._office.building.pop(key, None)
             if done.error:
-                return Answer(Outcome.FAILED, f"{key}: its tables were not built: {done.error}")
+                return Answer(Outcome.REFUSED, f"{key}: its tables were not built: {done.error}")
             try:
                 Table.build(done.nodes, done.phases, DispatchOptions())
             except TreeError as error:
-                return Answer(Outcome.FAILED, f"{key}: its tables were not built: {error}")
+                return Answer(Outcome.REFUSED, f"{key}: its tables were not built: {error}")
             return self._office.on_loaded(
                 asked, key, lambda: self._built(key, done, reset=command.reset)
             )

@@ -149,7 +149,7 @@ class Runs:
                 raise Refused(f"{shot.key} was put aside meanwhile; try again")
             if done.error or not done.nodes:
                 return Answer(
-                    Outcome.FAILED, f"{path} was not dispatched: it cannot be read: {done.error}"
+                    Outcome.REFUSED, f"{path} was not dispatched: it cannot be read: {done.error}"
                 )
             self._refuse_dispatch(shot, path, command)
             before = shot.actions[path]

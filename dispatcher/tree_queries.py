@@ -34,12 +34,12 @@ class Trees:
         def done(done: Done) -> Answer:
             assert isinstance(done, TreeDone)
             if done.error:
-                return Answer(Outcome.FAILED, f"{key} cannot be read: {done.error}")
+                return Answer(Outcome.REFUSED, f"{key} cannot be read: {done.error}")
             options = self._options_of(key.tree) or done.options or DispatchOptions()
             try:
                 table = Table.build(done.nodes, done.phases, options)
             except TreeError as error:
-                return Answer(Outcome.FAILED, f"{key} cannot be dispatched: {error}")
+                return Answer(Outcome.REFUSED, f"{key} cannot be dispatched: {error}")
             return Answer(Outcome.OK, "", self._result(key, table), done.warnings)
 
         self._core.after(ReadTableJob(self._office.later(asked, done), key))

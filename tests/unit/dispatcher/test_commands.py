@@ -82,7 +82,7 @@ def test_a_pulse_that_cannot_be_made_says_why() -> None:
     assert bench.ask(c.CreatePulse(tree="T", shot=1), "create-pulse") is None
     bench.answer_jobs("the disk is full")
     (reply,) = bench.replies_to("create-pulse")
-    assert reply.outcome is Outcome.FAILED
+    assert reply.outcome is Outcome.REFUSED
     assert "the disk is full" in reply.message
     assert bench.machine.core.current is None
 
@@ -152,7 +152,7 @@ def test_tables_that_cannot_be_read_change_nothing() -> None:
     bench.answers_jobs = False
     bench.ask(c.BuildTables(), "build-0001")
     bench.answer_jobs("no such node")
-    assert bench.replies_to("build-0001")[0].outcome is Outcome.FAILED
+    assert bench.replies_to("build-0001")[0].outcome is Outcome.REFUSED
     assert bench.told(INIT).outcome is Outcome.OK  # the lock is not left behind
 
 
@@ -469,7 +469,7 @@ def test_a_redispatch_looks_at_the_node_again() -> None:
     bench.answers_jobs = False
     bench.ask(c.DispatchAction(path="TWO"), "dispatch-1")
     bench.answer_jobs("no such tree")
-    assert bench.replies_to("dispatch-1")[0].outcome is Outcome.FAILED
+    assert bench.replies_to("dispatch-1")[0].outcome is Outcome.REFUSED
 
 
 def test_two_redispatches_at_a_time_make_one_attempt() -> None:

@@ -53,7 +53,7 @@ def test_classes_are_served_by_configured_and_by_present_servers() -> None:
 
 def test_a_tree_that_cannot_be_read_or_names_a_path_twice() -> None:
     bench = Bench(action("A"), action("A"))
-    assert bench.told(ReadTree(tree="T", shot=1)).outcome is Outcome.FAILED
+    assert bench.told(ReadTree(tree="T", shot=1)).outcome is Outcome.REFUSED
     bench.answers_jobs = False
     bench.ask(ReadTree(tree="T", shot=1))
     bench.answer_jobs("no such shot")

@@ -80,9 +80,11 @@ class _Whole:
     at: int  # bytes of the channel up to there
     frame: bytes
 
-    def serves(self, channel: Channel) -> bool:
-        """Return whether what came after it is at hand, and much less than it."""
-        return self.seq + 1 >= channel.first and channel.total - self.at <= len(self.frame) // 2
+    def serves(self, channel: Channel, merge_beyond: int) -> bool:
+        """Return whether what came after it is at hand, and is little, or much less than it."""
+        little = channel.seq - self.seq <= merge_beyond
+        less = channel.total - self.at <= len(self.frame) // 2
+        return self.seq + 1 >= channel.first and (little or less)
 
 
 class Channels(Histories):
@@ -101,7 +103,7 @@ class Channels(Histories):
         """Drop what has been kept long enough, and states that serve nobody any more."""
         super().tick(now)
         for channel_id, made in list(self._wholes.items()):
-            if not made.serves(self._channels[channel_id]):
+            if not made.serves(self._channels[channel_id], self.limits.merge_beyond):
                 del self._wholes[channel_id]
 
     def drop(self, channel_id: str) -> None:
@@ -287,7 +289,7 @@ class Channels(Histories):
         So a hundred pages that come at once cost one state, and those that sleep share it.
         """
         made = self._wholes.get(channel.id)
-        if made is not None and made.serves(channel):
+        if made is not None and made.serves(channel, self.limits.merge_beyond):
             return made
         body = self._whole(channel.id)
         if body is None:

@@ -144,7 +144,9 @@ def _error_in_words(error: BaseException) -> Result:
         frames = frames.tb_next
     with contextlib.suppress(OSError, ValueError):
         traceback.print_exception(type(error), error, frames)
-    return Result(ok=False, text="".join(traceback.format_exception_only(error)).strip())
+    # Where its class stands is in the traceback.
+    text = "".join(traceback.format_exception_only(error)).strip()
+    return Result(ok=False, text=text.removeprefix(f"{type(error).__module__}."))
 
 
 def _run_program(task: ShellTask, _job: Job, progress: int) -> Result:

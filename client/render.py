@@ -137,11 +137,12 @@ def _print_servers(out: Console, servers: Sequence[ServerView]) -> None:
             Text(_liveness(server), style=STYLES[_LIVENESS[server.liveness]]),
             f"{len(server.busy)}/{server.slots}" + (f", {server.stuck} STUCK" * bool(server.stuck)),
             plain(f"{server.host}:{server.pid}" if server.host else ""),
+            plain(server.address),
             plain("; ".join(filter(None, (server.why, ", ".join(server.busy), *server.bound)))),
         )
         for server in servers
     )
-    put(out, table("", "SERVER", "STATE", "BUSY", "HOST:PID", "DETAILS", rows=rows))
+    put(out, table("", "SERVER", "STATE", "BUSY", "HOST:PID", "ADDRESS", "DETAILS", rows=rows))
 
 
 def _liveness(server: ServerView) -> str:

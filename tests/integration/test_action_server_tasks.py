@@ -65,6 +65,7 @@ def server(
         (python("returns", value=65554), Status.FAILURE, 65554, "returned the even status 65554"),
         (python("returns", value="42 shots"), Status.SUCCESS, None, "42 shots"),
         (python("raises"), Status.FAILURE, None, "ValueError: no gas"),
+        (python("raises_its_own"), Status.FAILURE, None, "ValveStuckError: valve 3 is stuck"),
         (python("leaves", code=3), Status.FAILURE, 3, "exit code 3"),
         (python("nowhere"), Status.FAILURE, None, "AttributeError: module"),
         (shell("true"), Status.SUCCESS, 0, ""),

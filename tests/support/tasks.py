@@ -22,6 +22,14 @@ def raises() -> None:
     raise ValueError("no gas")
 
 
+class ValveStuckError(Exception):
+    pass
+
+
+def raises_its_own() -> None:
+    raise ValveStuckError("valve 3 is stuck")
+
+
 def leaves(code: int) -> None:
     sys.exit(code)
 

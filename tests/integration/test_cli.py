@@ -156,7 +156,7 @@ def test_a_reader_that_has_had_enough_is_no_fault(script: Script) -> None:
 
 def test_the_shell_is_answered() -> None:
     code, out, _ = shotline(
-        None, _SHOTLINE_COMPLETE="bash_complete", COMP_WORDS="shotline do-p", COMP_CWORD="1"
+        None, _SHOTLINE_COMPLETE="bash_complete", COMP_LINE="shotline do-p", COMP_WORDBREAKS=" :"
     )
     assert code == 0
     assert out.split() == ["plain,do-phase"]

@@ -14,7 +14,8 @@ from shotline.broker.routing import (
     UnsentToClient,
     UnsentToServer,
 )
-from shotline.common.codec import decode, encode
+from shotline.common.codec import decode_one, encode
+from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     Claim,
@@ -68,10 +69,13 @@ class World:
         self.multiparts: dict[bytes, list[list[bytes]]] = {}
         self.published: list[tuple[bytes, bytes]] = []
         self.logged: list[str] = []
+        self.given: set[bytes] = set()  # frames of peers, which the broker may pass on unread
         self.unreachable: set[bytes] = set()
         self.full: set[bytes] = set()
 
     def handle(self, event: Event) -> None:
+        if isinstance(event, FromServers | FromClients):
+            self.given.update(frame for _, frames in event.messages for frame in frames)
         effects = list(self.broker.handle(Instant(self.now, 0.0), event))
         self.broker.check()
         for effect in effects:
@@ -96,7 +100,13 @@ class World:
 
     def deliver(self, peer: bytes, source: bytes, frames: list[bytes]) -> None:
         self.multiparts.setdefault(peer, []).append(frames)
-        self.mail.setdefault(peer, []).extend((source, message) for message in decode(frames))
+        mail = self.mail.setdefault(peer, [])
+        for kind, body in zip(frames[::2], frames[1::2], strict=True):
+            try:
+                mail.append((source, decode_one(kind, body)))
+            except MalformedMessage:
+                if body not in self.given:
+                    raise  # it is the broker's own
 
     def read(self, peer: bytes) -> list[tuple[bytes, Message]]:
         return self.mail.pop(peer, [])

@@ -1,6 +1,6 @@
 """Any frames from anybody are accepted, or answered by a Problem and change nothing (I7)."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shotline.broker.routing import FromClients, FromServers
@@ -71,6 +71,7 @@ def state(world: World) -> str:
 
 
 @settings(max_examples=400, deadline=None)
+@example([(0.0, ("client", b"dispatcher/d1", [b"SRV_A:1/y", b"reply", b"\xd4\x80\x00"]))])
 @given(st.lists(st.tuples(st.floats(0, 3), multiparts), max_size=12))
 def test_any_frames(story: list[tuple[float, tuple[str, bytes, list[bytes]]]]) -> None:
     world = World()

@@ -95,7 +95,7 @@ class Shotline(Measured):
         self._shots[workload] = shot
         self._supervisor.create_pulse(workload.value, shot)
         begin = time.perf_counter()
-        self._supervisor.build_tables(workload.value, shot)
+        self._supervisor.build_tables(workload.value, shot, list_actions=False)
         if workload is Workload.W2:
             self.table_s = time.perf_counter() - begin
         if workload is Workload.W5:

@@ -80,7 +80,10 @@ class FakeDispatcher:
         shot = self._shot(command, built=False)
         shot.refuse_open()
         shot.build(self._experiments[shot.tree], reset=command.reset)
-        return _done(f"{shot.name}: {len(shot.actions)} actions", self._actions(shot, None))
+        built = self._actions(shot, None)
+        if not command.list_actions:
+            built = built.model_copy(update={"actions": ()})
+        return _done(f"{shot.name}: {len(shot.actions)} actions", built)
 
     def _begin(self, command: c.DoPhase | c.DoSequence | c.DispatchAction) -> Reply:
         shot = self._shot(command)

@@ -16,10 +16,18 @@ def create_pulse(tree: str, shot: int, *, replace: bool = False) -> Call[Answer]
 
 
 def build_tables(
-    tree: str | None = None, shot: int | None = None, *, reset: bool = False
+    tree: str | None = None,
+    shot: int | None = None,
+    *,
+    reset: bool = False,
+    list_actions: bool = True,
 ) -> Call[v.ActionsResult]:
-    """Read and classify all actions of a shot; `reset` forgets their states (D1, D14)."""
-    return result(make(c.BuildTables, tree=tree, shot=shot, reset=reset), v.ActionsResult)
+    """Read and classify all actions of a shot; `reset` forgets their states (D1, D14).
+
+    Without `list_actions` the answer only counts them, in its shot: a list of thousands takes time.
+    """
+    asked = make(c.BuildTables, tree=tree, shot=shot, reset=reset, list_actions=list_actions)
+    return result(asked, v.ActionsResult)
 
 
 def do_phase(

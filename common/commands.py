@@ -43,10 +43,14 @@ class CreatePulse(Command):
 
 
 class BuildTables(OnShot):
-    """Read and classify all actions of a shot; `reset` forgets their states (D1, D14)."""
+    """Read and classify all actions of a shot; `reset` forgets their states (D1, D14).
+
+    Without `list_actions` the answer counts them only: a list of thousands is megabytes.
+    """
 
     verb: Literal["build_tables"] = "build_tables"
     reset: bool = False
+    list_actions: bool = True
 
 
 class DoPhase(OnShot):

@@ -110,6 +110,12 @@ class Answers:
         fleet = self._core.fleet
         return tuple(fleet.view(fleet.servers[name]) for name in sorted(fleet.servers))
 
+    def built(self, shot: Shot, *, list_actions: bool) -> ActionsResult:
+        """Return what was built, with all actions where they are wanted."""
+        if list_actions:
+            return self.actions(shot, None)
+        return ActionsResult(shots=(self.shot(shot),), actions=())
+
     def actions(self, shot: Shot, phase: str | None) -> ActionsResult:
         """Return the actions of a shot, or of one of its phases."""
         paths = shot.actions if phase is None else shot.table.paths_of_phase(phase)

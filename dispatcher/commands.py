@@ -94,7 +94,8 @@ class Commands:
             command = c.decode_command(request.command)
             if not isinstance(command, c.BuildTables):
                 return None
-            return self.office.answers.actions(self.office.choice.shot(command), None)
+            shot = self.office.choice.shot(command)
+            return self.office.answers.built(shot, list_actions=command.list_actions)
         except (ValidationError, RecursionError, Refused):
             return None
 

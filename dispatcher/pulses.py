@@ -77,14 +77,12 @@ class Pulses:
                 Table.build(done.nodes, done.phases, DispatchOptions())
             except TreeError as error:
                 return Answer(Outcome.REFUSED, f"{key}: its tables were not built: {error}")
-            return self._office.on_loaded(
-                asked, key, lambda: self._built(key, done, reset=command.reset)
-            )
+            return self._office.on_loaded(asked, key, lambda: self._built(key, done, command))
 
         self._core.after(ReadTableJob(self._office.later(asked, read), key))
         return None
 
-    def _built(self, key: ShotKey, done: TreeDone, *, reset: bool) -> Answer:
+    def _built(self, key: ShotKey, done: TreeDone, command: c.BuildTables) -> Answer:
         core = self._core
         shot = core.shots.setdefault(key, Shot(key))
         before = dict(shot.actions)
@@ -95,7 +93,7 @@ class Pulses:
                 actions=done.nodes,
                 phases=done.phases,
                 options=self._options_of(key.tree) or done.options or DispatchOptions(),
-                reset=reset,
+                reset=command.reset,
             ),
         )
         for path, live in shot.actions.items():
@@ -108,7 +106,7 @@ class Pulses:
         return Answer(
             Outcome.OK,
             f"{key}: {len(shot.actions)} actions in {len(shot.table.phases)} phases",
-            self._answers.actions(shot, None),
+            self._answers.built(shot, list_actions=command.list_actions),
             (*done.warnings, *(f"{p.severity}: {p.path} {p.text}" for p in problems))[:50],
         )
 

@@ -220,8 +220,10 @@ class Commander:
                     _named(order),
                     ", ".join(unsure),
                 )
-        built = await self._supervisor.build_tables(order.tree, order.shot, reset=reset)
-        log.info("%s: tables of %d actions were built", _named(order), len(built.actions))
+        built = await self._supervisor.build_tables(
+            order.tree, order.shot, reset=reset, list_actions=False
+        )
+        log.info("%s: tables of %d actions were built", _named(order), built.shots[0].actions)
 
     async def _run(self, order: Run) -> None:
         shotline = self._supervisor

@@ -98,6 +98,9 @@ def test_a_table_has_all_actions_also_those_that_are_off(shotline: Commands, sho
     assert states["FIRE"].state is ActionState.NOT_DISPATCHED
     assert states["FIRE"].cause is None
     assert built.shots[0].phases == ("INIT", "PULSE")
+    counted = shotline.build_tables("TEST", shot, list_actions=False)
+    assert counted.actions == ()
+    assert counted.shots == built.shots
 
 
 def test_a_phase_is_run_and_reported(shotline: Commands, shot: int) -> None:

@@ -184,7 +184,7 @@ export class TabActions extends HTMLElement {
       tell('Build Table', problem('Give experiment and shot first, or create a pulse.'));
       return;
     }
-    await run(`Build Table ${tree}/${shot}`, 'build_tables', { tree, shot });
+    await run(`Build Table ${tree}/${shot}`, 'build_tables', { tree, shot, list_actions: false });
   }
 
   async #doPhase() {

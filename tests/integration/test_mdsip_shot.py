@@ -143,7 +143,7 @@ def test_two_shots_on_one_mdsip_server_and_what_an_abort_leaves_running(tmp_path
             for shot in (SHOT, 7):
                 shotline.build_tables(TREE, shot)
             shotline.do_phase("INIT", TREE, SHOT, wait=False)
-            assert server.held.wait(60)
+            stack.wait_until(lambda _: len(server.asked("do_task")) == 2)  # of both classes
             shotline.do_phase("INIT", TREE, 7, wait=False)
 
             def waits(status: StatusResult) -> bool:

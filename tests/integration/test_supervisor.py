@@ -100,7 +100,7 @@ def test_a_table_has_all_actions_also_those_that_are_off(shotline: Commands, sho
     assert built.shots[0].phases == ("INIT", "PULSE")
     counted = shotline.build_tables("TEST", shot, list_actions=False)
     assert counted.actions == ()
-    assert counted.shots == built.shots
+    assert counted.shots[0].actions == len(built.actions)
 
 
 def test_a_phase_is_run_and_reported(shotline: Commands, shot: int) -> None:

@@ -1,15 +1,14 @@
 """The HTTP interface on the real stack: every route, with good input and with bad."""
 
-import asyncio
 import json
 import socket
 import stat
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
-from tests.support.monitor import Page, Response, with_monitor
+from tests.support.monitor import Page, Response, on, with_monitor
 from tests.support.stack import DEADLINE_S, Stack
 
 from shotline.monitor.openapi import GET_VERBS, VERBS
@@ -48,14 +47,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     }
     with with_monitor(folder, ("A:1",), {"TEST": folder / "experiment.yaml"}, monitor) as running:
         yield running
-
-
-def on(stack: Stack, work: Callable[[Page], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with Page(stack) as page:
-            await work(page)
-
-    asyncio.run(run())
 
 
 async def shot_made(page: Page, shot: int) -> None:

@@ -7,10 +7,10 @@ What the channels decide by themselves, with the clock in the test's hand, is in
 import asyncio
 import json
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from tests.support.monitor import Json, Page, Ws, with_monitor
+from tests.support.monitor import Json, Page, Ws, on, with_monitor
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
 EXPERIMENT = """
@@ -40,14 +40,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     monitor = {"viewers_max": 250, "viewer_queue_bytes_max": 200_000, "merge_beyond": 20}
     with with_monitor(folder, ("A:1",), {"TEST": file}, monitor) as running:
         yield running
-
-
-def on(stack: Stack, work: Callable[[Page], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with Page(stack) as page:
-            await work(page)
-
-    asyncio.run(run())
 
 
 async def shot_made(page: Page, shot: int) -> None:

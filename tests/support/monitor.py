@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -166,6 +166,16 @@ class Ws:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def on(stack: Stack, work: Callable[[Page], Awaitable[None]]) -> None:
+    """Do asynchronous work with a client of the running monitor."""
+
+    async def run() -> None:
+        async with Page(stack) as page:
+            await work(page)
+
+    asyncio.run(run())
 
 
 def messages_of(frame: Json, channel: str | None = None) -> list[Json]:

@@ -8,7 +8,10 @@
 #   make schema   write etc/config.schema.json and docs/openapi.json anew
 #   make screenshots  the pictures of the page in docs/images, from the demo
 #   make bench    the performance suite, beside its baselines
-#   make install  the virtual environment; again only when its description changes
+#   make install  the virtual environment, of the locked versions; again only when these change
+#   make lock     write tests/requirements.lock anew where setup.cfg asks for it; UPGRADE=1: with the
+#                 newest versions of everything
+#   make test-newest  `make test` in an environment of its own, with the newest versions of everything
 #   make clean    forget what can be made again; make distclean: also .venv and the demo's data
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -18,13 +21,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+COMMA := ,
+EXTRAS := embedded,mdsip,dev
 CODE := action_server broker client common dispatcher legacy monitor trees
 FAST_TESTS := $(wildcard tests/unit tests/simulation)
 REAL_TESTS := $(wildcard tests/integration)
 BROWSER_TESTS := $(wildcard tests/browser)
 
 .PHONY: demo test check check-format check-lint check-types check-architecture check-style \
-	check-page screenshots format schema bench install clean distclean
+	check-page screenshots format schema bench install lock test-newest clean distclean
 .DEFAULT_GOAL := demo
 
 demo: install
@@ -62,16 +68,16 @@ check-style: install
 ifneq ($(and $(shell command -v node),$(shell command -v npm)),)
 check-page: $(VENV)/page/node_modules
 	$(VENV)/page/node_modules/.bin/tsc -p tests/js/tsconfig.json
-	node --test tests/js/
+	node --test --test-timeout=60000 tests/js/
 else
 check-page:
 	@echo "check-page: left out, node and npm are not installed" >&2
 endif
 
-$(VENV)/page/node_modules: tests/js/package.json | install
+$(VENV)/page/node_modules: tests/js/package.json tests/js/package-lock.json | install
 	mkdir -p $(VENV)/page
-	cp tests/js/package.json $(VENV)/page/
-	npm install --prefix $(VENV)/page --no-package-lock --no-audit --no-fund --silent
+	cp $^ $(VENV)/page/
+	npm ci --prefix $(VENV)/page --no-audit --no-fund --silent
 	@touch $@
 
 # Needs Chromium.
@@ -94,13 +100,33 @@ bench: install
 
 install: $(STAMP)
 
-$(STAMP): setup.cfg pyproject.toml
+# Exactly the locked versions, by their hashes; LOCK= takes the newest that setup.cfg allows.
+LOCK := tests/requirements.lock
+
+$(STAMP): setup.cfg pyproject.toml $(LOCK)
 	@test -n "$(PYTHON)" || { echo "Shotline needs Python 3.11 or newer:" \
 		"install it, or say which one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "The virtual" \
 		"environment could not be made; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,mdsip,dev]'
+ifneq ($(LOCK),)
+	$(PIP) install --quiet --require-hashes -r $(LOCK)
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	$(PIP) check
+else
+	$(PIP) install --quiet --upgrade --upgrade-strategy eager -e '.[$(EXTRAS)]'
+endif
 	@touch $@
+
+lock: install
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
+		$(addprefix --extra ,$(subst $(COMMA), ,$(EXTRAS))) setup.cfg -o $(LOCK)
+	npm install --prefix tests/js --package-lock-only --omit-lockfile-registry-resolved \
+		--no-audit --no-fund --silent
+
+test-newest:
+	rm -f .venv-newest/.installed
+	$(MAKE) test VENV=.venv-newest LOCK=
 
 clean:
 	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
@@ -108,4 +134,4 @@ clean:
 	find $(CODE) tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) var
+	rm -rf $(VENV) .venv-newest var

@@ -1,5 +1,6 @@
 """The wheel: built from the source distribution, installed and used where there is no checkout."""
 
+import configparser
 import os
 import shutil
 import subprocess
@@ -8,11 +9,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE_FOLDERS = sorted(path.name for path in (ROOT / "src" / "shotline").iterdir() if path.is_dir())
 SHIPPED = {".py", ".yaml", ".json", ".sh", ".service", ".html", ".css", ".js", ".svg"}
-DEADLINE_S = 600  # building and installing fetch packages
+LOCK = ROOT / "tests" / "requirements.lock"
+DEADLINE_S = 600  # installing fetches packages
+
+pytestmark = pytest.mark.timeout(DEADLINE_S)
 
 IMPORT_ALL = """
 import importlib, pkgutil, shotline
@@ -52,6 +58,12 @@ def run(*command: str | Path, folder: Path) -> str:
     return done.stdout
 
 
+def locked_requirements() -> list[str]:
+    """Return the lock file's requirements without their hashes."""
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    return [line.removesuffix(" \\") for line in lines if line[:1].isalnum()]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel as a release does: from the source distribution, of a copy of the sources."""
@@ -63,7 +75,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=junk)
     for file in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source / file)
-    run(sys.executable, "-m", "build", "--outdir", folder / "dist", source, folder=folder)
+    build = (sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist")
+    run(*build, source, folder=folder)
     (built,) = (folder / "dist").glob("*.whl")
     return built
 
@@ -74,8 +87,30 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clean")
     run(sys.executable, "-m", "venv", folder / "venv", folder=folder)
     programs = folder / "venv" / "bin"
-    run(programs / "python", "-m", "pip", "install", "--quiet", f"{wheel}[embedded]", folder=folder)
+    locked = folder / "constraints.txt"  # the versions alone: a file with hashes must name all
+    locked.write_text("".join(f"{requirement}\n" for requirement in locked_requirements()))
+    install = (programs / "python", "-m", "pip", "install", "--quiet", "--constraint", locked)
+    run(*install, f"{wheel}[embedded]", folder=folder)
     return programs
+
+
+def test_the_lock_file_answers_setup_cfg() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    wanted = setup["options"]["install_requires"]
+    wanted += "".join(setup["options.extras_require"].values())
+    locked = [Requirement(line) for line in locked_requirements()]
+    for line in filter(None, wanted.splitlines()):
+        asked = Requirement(line)
+        found = [
+            one for one in locked if canonicalize_name(one.name) == canonicalize_name(asked.name)
+        ]
+        assert found, f"{asked.name} is not in {LOCK.name}; write it anew: make lock"
+        for one in found:
+            [version] = one.specifier
+            assert asked.specifier.contains(version.version), (
+                f"{asked} is locked as {one}: make lock"
+            )
 
 
 def test_the_wheel_holds_all_code_and_data_as_real_files(wheel: Path) -> None:

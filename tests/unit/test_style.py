@@ -57,7 +57,8 @@ def module_name(path: Path) -> str:
 
 
 def written_files() -> Iterator[Path]:
-    yield from (path for path in ROOT.iterdir() if path.is_file())
+    # `.git` is a file, and git's own, in a further working tree.
+    yield from (path for path in ROOT.iterdir() if path.is_file() and path.name != ".git")
     yield ROOT / ".ci" / "run"
     for folder in WRITTEN_FOLDERS:
         yield from (path for path in (ROOT / folder).rglob("*") if path.suffix in TEXT_SUFFIXES)

@@ -39,6 +39,7 @@ from shotline.common.yamlfile import (
     dotted,
     load_yaml,
     parse_yaml,
+    validated,
 )
 from shotline.trees.source import FileSource, Source
 
@@ -313,7 +314,7 @@ class _Merged:
 
     def validated(self) -> Config:
         try:
-            config = Config.model_validate(self.data)
+            config = validated(Config, self.data)
         except ValidationError as error:
             self._note(error)
             raise FileProblems(self.problems) from None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
 
 from shotline.common.model import Model
 from shotline.trees.options import DispatchOptions
@@ -31,6 +31,11 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def _id_text(value: object) -> object:
+    # The one text that people write as a number: `id: 1`.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 Seconds = Annotated[float, Field(gt=0, le=86400 * 365, strict=True)]
 SecondsOrZero = Annotated[float, Field(ge=0, le=86400 * 365, strict=True)]
 Count = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
@@ -40,7 +45,8 @@ Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 MdsipUrl = Annotated[str, Field(min_length=1, max_length=1024)]
 ServerClass = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
-ServerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=32)]
+_IdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=32)]
+ServerId = Annotated[_IdText, BeforeValidator(_id_text, json_schema_input_type=_IdText | int)]
 TreeName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
 
 
@@ -57,7 +63,7 @@ def is_loopback(host: str) -> bool:
 class Section(Model):
     """A part of the configuration. Unknown keys are refused, every key is described."""
 
-    model_config = ConfigDict(populate_by_name=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(populate_by_name=True)
 
 
 class BrokerSection(Section):

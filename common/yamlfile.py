@@ -6,8 +6,9 @@ file means is its model's business, not ours. Nothing is ever constructed but te
 booleans, null, lists and mappings.
 
 The scalars are those of YAML 1.2: only `true` and `false` are booleans, so that `on: false` and
-`NO` mean what they say; dates stay text. Anchors and aliases are refused, mappings have text keys,
-and size, nesting and number of entries are bounded (DESIGN I7, I8).
+`NO` mean what they say; dates stay text. A model takes them as they are: no text counts as a number
+or a boolean, no number as a boolean, no boolean as a number. Anchors, aliases and tags are refused,
+mappings have text keys, and size, nesting and number of entries are bounded (DESIGN I7, I8).
 
 JSON is YAML, and what a program wrote is often JSON: it is read by Python's own reader, which is
 several times faster, and where its lines are is looked up only when something is wrong with it.
@@ -23,6 +24,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic_core import to_json
 
 from shotline.common.errors import ConfigError
 
@@ -35,6 +37,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STANDARD_TAG: Final = "tag:yaml.org,2002:"
+_TOO_DEEP: Final = "exceeded maximum nesting depth"  # what libyaml itself reads no further
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON writes what is beyond 16 bits
@@ -46,6 +49,7 @@ _WORDS: Final[Mapping[str, bool | None]] = {
 _PLAIN_WORDS: Final = {
     "missing": "is missing",
     "extra_forbidden": "is not a known key",
+    "bool_type": "must be true or false",
 }
 
 
@@ -104,7 +108,7 @@ class LocatedDocument:
     def validate(self, model: type[ModelT]) -> ModelT:
         """Return the data as a record of `model`. Raise FileProblems with all that is wrong."""
         try:
-            record = model.model_validate(self.data)
+            record = validated(model, self.data)
         except ValidationError as error:
             raise FileProblems([*self.problems, *self.problems_of(error)]) from None
         if self.problems:
@@ -125,6 +129,12 @@ class LocatedDocument:
             if (*known, step) in self.lines:
                 known = (*known, step)
         return known
+
+
+def validated(model: type[ModelT], data: JsonValue) -> ModelT:
+    """Return a file's data as a record of `model`, strictly. Raise pydantic's ValidationError."""
+    # As JSON, where lists are tuples and text is a path: that is no leniency.
+    return model.model_validate_json(to_json(data), strict=True)
 
 
 def dotted(location: Sequence[str | int]) -> str:
@@ -175,8 +185,11 @@ def _build(text: str, path: Path) -> "_Builder":
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else None
+        if error.problem == _TOO_DEEP:
+            raise _too_deep(path, line) from None
         message = " ".join(filter(None, (error.context, error.problem)))
-        raise _failure(path, mark.line + 1 if mark else None, f"is not YAML: {message}") from None
+        raise _failure(path, line, f"is not YAML: {message}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _failure(path, line, f"is not YAML: {error.reason}") from None
@@ -241,6 +254,10 @@ def _failure(path: Path, line: int | None, message: str) -> FileProblems:
     return FileProblems([Problem(path, line, "", message)])
 
 
+def _too_deep(path: Path, line: int | None) -> FileProblems:
+    return _failure(path, line, f"is nested deeper than {DEPTH_MAX} levels")
+
+
 @dataclass
 class _Open:
     """A list or mapping whose end has not come yet."""
@@ -265,9 +282,10 @@ class _Builder:
     def take(self, event: yaml.Event) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.ScalarEvent):  # most of them are
+            self._refuse_marks(event, line)
             self._scalar(event, line)
         elif isinstance(event, yaml.CollectionStartEvent):
-            self._check_tag(event.tag, ("seq", "map"), line)
+            self._refuse_marks(event, line)
             self._begin({} if isinstance(event, yaml.MappingStartEvent) else [], line)
         elif isinstance(event, yaml.CollectionEndEvent):
             self._open.pop()
@@ -283,7 +301,7 @@ class _Builder:
         if parent is not None and isinstance(parent.value, dict) and parent.key is None:
             self._key(parent, event.value, line)
         else:
-            self._add(self._scalar_value(event, line), line)
+            self._add(_plain_value(event.value) if event.implicit[0] else event.value, line)
 
     def _key(self, parent: _Open, key: str, line: int) -> None:
         parent.key = key
@@ -298,7 +316,7 @@ class _Builder:
 
     def _begin(self, value: list[JsonValue] | dict[str, JsonValue], line: int) -> None:
         if len(self._open) >= DEPTH_MAX:
-            raise _failure(self.path, line, f"is nested deeper than {DEPTH_MAX} levels")
+            raise _too_deep(self.path, line)
         parent = self._open[-1] if self._open else None
         if parent is not None and isinstance(parent.value, dict) and parent.key is None:
             raise _failure(self.path, line, "has a list or mapping as a key; keys must be text")
@@ -329,19 +347,14 @@ class _Builder:
         parent.key = None
         return location
 
-    def _scalar_value(self, event: yaml.ScalarEvent, line: int) -> JsonValue:
-        text: str = event.value
-        self._check_tag(event.tag, ("str",), line)
-        untagged = event.tag is None or event.tag == "!"
-        return _plain_value(text) if untagged and event.implicit[0] else text
-
-    def _check_tag(self, tag: str | None, allowed: tuple[str, ...], line: int) -> None:
-        if tag is None or tag in ("!", *(_STANDARD_TAG + name for name in allowed)):
-            return
-        shown = str(tag).replace(_STANDARD_TAG, "!!")
-        self.problems.append(
-            Problem(self.path, line, "", f"uses the tag {shown}; tags are refused")
-        )
+    def _refuse_marks(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int) -> None:
+        if event.anchor is not None:
+            message = f"names an anchor (&{event.anchor}); write the value out where it is needed"
+            self.problems.append(Problem(self.path, line, "", message))
+        if event.tag is not None:
+            shown = str(event.tag).replace(_STANDARD_TAG, "!!")
+            message = f"uses the tag {shown}; leave it out: text is written in quotes"
+            self.problems.append(Problem(self.path, line, "", message))
 
 
 def _plain_value(text: str) -> JsonValue:

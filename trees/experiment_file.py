@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Final, cast
 
 from pydantic import BeforeValidator, Discriminator, Field, JsonValue, StringConstraints, Tag
-from pydantic_core import to_json
+from pydantic_core import PydanticCustomError, to_json
 
 from shotline.common.model import Model
 from shotline.common.yamlfile import FileProblems, LocatedDocument, Problem, parse_yaml
@@ -41,11 +41,20 @@ _PATH: Final = re.compile(
     rf"(?:\\(?P<tree>{_NAME})::TOP:)?(?P<short>{_NAME}(?::{_NAME}){{0,15}})", re.ASCII
 )
 
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?![0-9-])", re.ASCII)
+
 TreeName = Annotated[str, StringConstraints(pattern=rf"^{_NAME}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.\-]{0,63}$")]
 
 
 def _when_text(value: object) -> object:
+    if isinstance(value, str) and _DATE.match(value.strip()):
+        # As a difference of numbers it would be a sequence number nobody meant.
+        raise PydanticCustomError(
+            "date",
+            "is a date, and nothing is dispatched by dates; write a sequence number "
+            "such as 20, or a difference with spaces: 30 - 10",
+        )
     # True is an int to Python; to the writer of the file it is a mistake.
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 

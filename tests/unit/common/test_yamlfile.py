@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from shotline.common.model import Model
 from shotline.common.yamlfile import (
@@ -30,6 +31,19 @@ class Server(Model):
 class Settings(Model):
     servers: list[Server]
     limit_s: float
+
+
+class Values(Model):
+    switch: bool = False
+    number: float = 0
+    count: int = 0
+    text: str = ""
+    place: Path = Path()
+    several: tuple[str, ...] = ()
+
+
+class Anything(Model):
+    a: JsonValue
 
 
 def parse(text: str) -> LocatedDocument:
@@ -72,8 +86,7 @@ def test_all_problems_at_once_with_their_lines() -> None:
         "servers:\n  - name: A\n    slots: many\n  - slots: 2\n    color: red\nservers: []\n"
     ) == [
         "some.yaml:1: limit_s: is missing",
-        "some.yaml:3: servers[0].slots: Input should be a valid integer, "
-        "unable to parse string as an integer",
+        "some.yaml:3: servers[0].slots: Input should be a valid integer",
         "some.yaml:4: servers[1].name: is missing",
         "some.yaml:5: servers[1].color: is not a known key",
         "some.yaml:6: servers: is given a second time (first on line 1)",
@@ -111,10 +124,65 @@ def test_tags_construct_nothing() -> None:
     document = parse(text)
     assert document.data == {"a": ["ls"], "b": "3", "c": "3", "d": {}}
     assert [(one.line, one.message) for one in document.problems] == [
-        (1, "uses the tag !!python/object/apply:os.system; tags are refused"),
-        (2, "uses the tag !!int; tags are refused"),
-        (4, "uses the tag !x; tags are refused"),
+        (line, f"uses the tag {tag}; leave it out: text is written in quotes")
+        for line, tag in (
+            (1, "!!python/object/apply:os.system"),
+            (2, "!!int"),
+            (3, "!!str"),
+            (4, "!x"),
+        )
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a:\n  !!str 1", "uses the tag !!str; leave it out"),
+        ("a:\n  ! 1", "uses the tag !; leave it out"),
+        ("a:\n  !!str b: 1", "uses the tag !!str; leave it out"),
+        ("a:\n  !!seq [1]", "uses the tag !!seq; leave it out"),
+        ("a:\n  !!map {b: 1}", "uses the tag !!map; leave it out"),
+        ("a:\n  &here 1", "names an anchor (&here); write the value out"),
+        ("a:\n  &here [1]", "names an anchor (&here); write the value out"),
+        ("a:\n  &here b: 1", "names an anchor (&here); write the value out"),
+    ],
+)
+def test_tags_and_anchors_are_refused_wherever_they_stand(text: str, message: str) -> None:
+    with pytest.raises(FileProblems) as caught:
+        parse(text).validate(Anything)
+    [problem] = caught.value.problems
+    assert problem.line == 2
+    assert problem.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("switch: n", "must be true or false"),
+        ("switch: on", "must be true or false"),
+        ("switch: 0", "must be true or false"),
+        ("switch: 'true'", "must be true or false"),
+        ("number: true", "Input should be a valid number"),
+        ("number: '3'", "Input should be a valid number"),
+        ("number: 1_0", "Input should be a valid number"),
+        ("count: true", "Input should be a valid integer"),
+        ("count: 1.0", "Input should be a valid integer"),
+        ("count: 1_0", "Input should be a valid integer"),
+        ("text: 1", "Input should be a valid string"),
+        ("text: false", "Input should be a valid string"),
+    ],
+)
+def test_a_value_counts_as_nothing_but_what_it_is(text: str, message: str) -> None:
+    with pytest.raises(FileProblems) as caught:
+        parse(f"\n{text}").validate(Values)
+    [problem] = caught.value.problems
+    assert problem.line == 2
+    assert problem.message == message
+
+
+def test_a_whole_number_is_a_number_and_text_is_a_path() -> None:
+    values = parse("number: 3\nplace: here/there\nseveral: [a, b]\n").validate(Values)
+    assert values == Values(number=3.0, place=Path("here/there"), several=("a", "b"))
 
 
 def test_not_utf_8_names_the_line() -> None:

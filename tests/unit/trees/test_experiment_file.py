@@ -1,6 +1,7 @@
 """The experiment file: what it declares, what it refuses, what it warns of."""
 
 import json
+import re
 import textwrap
 from pathlib import Path
 
@@ -146,6 +147,31 @@ def test_an_unusable_when_is_shown_not_dropped(when: str, why: str) -> None:
     assert broken.when == UnusableWhen(text=when.strip('"'), why=why)
     assert broken.unreadable == f"`when`: {why}"
     assert broken.on
+
+
+@pytest.mark.parametrize(
+    ("entry", "where", "message"),
+    [
+        (action("A", "2024-01-01"), "when", "is a date, and nothing is dispatched by dates; write"),
+        (action("A", '"2024-1-1"'), "when", "is a date"),
+        (action("A", "true"), "when", "Input should be a valid string"),
+        (action("A", more=", on: n"), "on", "must be true or false"),
+        (action("A", more=", on: 0"), "on", "must be true or false"),
+        (action("A", more=", essential: 'yes'"), "essential", "must be true or false"),
+        (action("A", more=", timeout_s: true"), "timeout_s", "Input should be a valid number"),
+        (action("A", more=", timeout_s: 1_0"), "timeout_s", "Input should be a valid number"),
+    ],
+)
+def test_what_a_file_does_not_mean_is_refused(entry: str, where: str, message: str) -> None:
+    [problem] = problems(entry)
+    assert re.match(rf"some\.yaml:4: actions\[0\]\.{where}: {re.escape(message)}", problem)
+
+
+def test_a_sleep_is_no_boolean() -> None:
+    with pytest.raises(
+        TreeError, match=r"actions\[0\]\.task\.sleep: Input should be a valid number"
+    ):
+        read(action("A").replace("sleep: 0", "sleep: true"))
 
 
 def test_a_path_of_its_own_is_not_ambiguous() -> None:

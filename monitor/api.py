@@ -5,7 +5,6 @@ dispatcher's. `docs/websocket.md` describes the interface for people.
 """
 
 import asyncio
-import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -24,7 +23,6 @@ from shotline.common.messages import Outcome, Reply
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import COOKIE, HEADER, Access, Asked
 from shotline.monitor.feed import Feed
-from shotline.monitor.messages import quoted
 from shotline.monitor.models import (
     CommandAnswer,
     CommandLineRequest,
@@ -38,6 +36,7 @@ from shotline.monitor.openapi import GET_VERBS, VERBS
 from shotline.monitor.requests import (
     STATUS_OF,
     BadInput,
+    body_of,
     command_of,
     problems_of,
     query_of,
@@ -218,13 +217,7 @@ class CommandHandler(Handler):
     async def _ask(self, command: AnyCommand) -> None:
         reply = await self.waited(self.services.feed.supervisor.ask(raw_call(command)))
         self.set_status(status_of(reply))
-        parts = (
-            quoted(reply.outcome.value),
-            quoted(reply.message),
-            json.dumps(reply.notices).encode(),
-            reply.result or b"null",
-        )
-        self.finish(b'{"outcome":%s,"message":%s,"notices":%s,"result":%s}' % parts)
+        self.finish(body_of(reply))
 
 
 class LogFileHandler(Handler):

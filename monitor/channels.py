@@ -350,6 +350,29 @@ class Channels(Histories):
         return _frame(channel.id, parts, merged), channel.seq, merged
 
 
+def answer_frame(
+    life: str, channel_id: str, answer: Subscribed | CloseCode, why: str | None = None
+) -> bytes:
+    """Return the frame that answers a subscription; `why` says why there is no such channel."""
+    if isinstance(answer, Subscribed):
+        return b'{"channel":%s,"subscribed":true,"seq":%d,"life":%s,"ends":%s}' % (
+            quoted(channel_id),
+            answer.seq,
+            quoted(life),
+            b"true" if answer.ends else b"false",
+        )
+    words = why or ("no more channels" if answer is CloseCode.TOO_MANY else "no such channel")
+    return b'{"channel":%s,"error":%s,"code":%d}' % (quoted(channel_id), quoted(words), answer)
+
+
+def left_frame(channel_id: str, *, was_there: bool) -> bytes:
+    """Return the frame that answers who leaves a channel."""
+    return b'{"channel":%s,"subscribed":false,"was":%s}' % (
+        quoted(channel_id),
+        b"true" if was_there else b"false",
+    )
+
+
 def _cut_of(channel: Channel) -> Body:
     return cut_message(1, channel.first - 1, channel.cut_reason)
 

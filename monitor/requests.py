@@ -1,5 +1,6 @@
 """What a request asks for: the command in its body or query, or which field is wrong. Pure."""
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -8,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shotline.common.commands import AnyCommand, Command, OnShot
 from shotline.common.messages import Outcome, Reply
+from shotline.monitor.messages import quoted
 from shotline.monitor.models import FieldProblem
 
 STATUS_OF: Final = {
@@ -39,6 +41,16 @@ def status_of(reply: Reply) -> int:
     if reply.outcome is Outcome.FAILED and not reply.result:
         return 409  # it was tried and could not be done, as a pulse that was not created
     return STATUS_OF[reply.outcome]
+
+
+def body_of(reply: Reply) -> bytes:
+    """Return the answer that a command's reply becomes; its result is passed on as it came."""
+    return b'{"outcome":%s,"message":%s,"notices":%s,"result":%s}' % (
+        quoted(reply.outcome.value),
+        quoted(reply.message),
+        json.dumps(reply.notices).encode(),
+        reply.result or b"null",
+    )
 
 
 def command_of(kind: type[Command], body: bytes) -> AnyCommand:

@@ -16,7 +16,14 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from shotline.common.errors import MalformedMessage
 from shotline.monitor.access import Access, Asked
-from shotline.monitor.channels import Channels, CloseCode, Due, Subscribed
+from shotline.monitor.channels import (
+    Channels,
+    CloseCode,
+    Due,
+    Subscribed,
+    answer_frame,
+    left_frame,
+)
 from shotline.monitor.forms import SubscribeForm, listed, parsed
 from shotline.monitor.messages import quoted
 
@@ -245,10 +252,7 @@ class Socket(WebSocketHandler):
         channels = self._readers.channels
         for channel in listed(form.unsubscribe):
             was_there = channels.unsubscribe(number, channel)
-            await self.write_message(
-                b'{"channel":%s,"subscribed":false,"was":%s}'
-                % (quoted(channel), b"true" if was_there else b"false")
-            )
+            await self.write_message(left_frame(channel, was_there=was_there))
         for channel in listed(form.subscribe):
             why = await self._readers.require(channel)
             if self._number is None:
@@ -258,7 +262,7 @@ class Socket(WebSocketHandler):
                 answer = channels.subscribe(
                     number, channel, since=form.since, life=form.life, whole=form.state
                 )
-            await self.write_message(_answer(channels, channel, answer, why))
+            await self.write_message(answer_frame(channels.life, channel, answer, why))
             self._readers.pump_soon()
 
     def _end(self, code: CloseCode, reason: str) -> None:
@@ -266,20 +270,6 @@ class Socket(WebSocketHandler):
             self._readers.remove(self._number)
             self._number = None
         self.close(code, _shortened(reason))
-
-
-def _answer(
-    channels: Channels, channel: str, answer: Subscribed | CloseCode, why: str | None
-) -> bytes:
-    if isinstance(answer, Subscribed):
-        return b'{"channel":%s,"subscribed":true,"seq":%d,"life":%s,"ends":%s}' % (
-            quoted(channel),
-            answer.seq,
-            quoted(channels.life),
-            b"true" if answer.ends else b"false",
-        )
-    words = why or ("no more channels" if answer is CloseCode.TOO_MANY else "no such channel")
-    return b'{"channel":%s,"error":%s,"code":%d}' % (quoted(channel), quoted(words), answer)
 
 
 def _head(length: int) -> bytes:

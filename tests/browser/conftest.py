@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.browser import Browser
+from tests.support.mock_monitor import MockMonitor
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +17,9 @@ def chromium() -> Iterator[Browser]:
 def browser(chromium: Browser) -> Iterator[Browser]:
     yield chromium
     assert chromium.close_all() == []
+
+
+@pytest.fixture
+def monitor(browser: Browser) -> MockMonitor:
+    """Play the monitor to pages: no daemon is needed."""
+    return MockMonitor(browser)

@@ -1,4 +1,4 @@
-"""What we ask of the Linux kernel beyond Python's `os`: lifelines, subreapers, pipe sizes.
+"""What we ask of the Linux kernel beyond Python's `os`: lifelines, subreapers, pipes, processes.
 
 Used by both ends, the server and its workers; knows nothing about tasks.
 """
@@ -9,7 +9,7 @@ import fcntl
 import os
 import signal
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 PIPE_BYTES: Final = 1024 * 1024
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -77,6 +77,31 @@ def children(pid: int) -> list[int]:
         with contextlib.suppress(OSError):
             found += map(int, file.read_text().split())
     return found
+
+
+class Process(NamedTuple):
+    """What the kernel says of a process."""
+
+    group: int
+    start_ticks: int  # from the boot to its start: two processes of one id have different ones
+    is_zombie: bool
+
+
+def process(pid: int) -> Process | None:
+    """Return what is known of a process of this machine, None when there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    # proc(5): the command in brackets may contain anything; the state is the first field after
+    # it, `pgrp` the third, `starttime` the twentieth.
+    fields = stat.rpartition(b")")[2].split()
+    return Process(int(fields[2]), int(fields[19]), fields[0] in (b"Z", b"X"))
+
+
+def boot_id() -> str:
+    """Return what tells this run of the machine from all others."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def has_group(group: int) -> bool:

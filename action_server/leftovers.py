@@ -1,7 +1,6 @@
 """What an earlier life of this server left running, and the file that tells a later one of ours.
 
-Each server process keeps one file `CLASS:ID.PID.json` with its workers' process ids and start
-times. A new incarnation ends the process groups of those whose server is dead, and only of those:
+Each server process keeps one file `CLASS:ID.PID.json` with its workers' process ids and starts. A new incarnation ends the process groups of those whose server is dead, and only of those:
 a process id alone proves nothing, it may belong to somebody else by now.
 """
 
@@ -19,6 +18,7 @@ from typing import Final
 import psutil
 from pydantic import TypeAdapter, ValidationError
 
+from shotline.action_server import kernel
 from shotline.common.model import Model
 
 log = logging.getLogger(__name__)
@@ -31,29 +31,31 @@ _POLL_S: Final = 0.01
 
 
 class KnownProcess(Model):
-    """A process that cannot be mistaken for a later one with the same id."""
+    """A process that cannot be mistaken for a later one with the same id.
+
+    Known by its start in the kernel's own count, which no step of the wall clock moves.
+    """
 
     pid: int
-    started_at: float  # as psutil's create_time
+    boot: str
+    start_ticks: int  # since that boot
 
     @classmethod
     def of(cls, pid: int) -> "KnownProcess":
         """Return a process of ours. One that has just ended is known by its id alone."""
-        try:
-            return cls(pid=pid, started_at=psutil.Process(pid).create_time())
-        except psutil.NoSuchProcess:
-            return cls(pid=pid, started_at=0.0)
+        found = kernel.process(pid)
+        return cls(
+            pid=pid, boot=kernel.boot_id(), start_ticks=-1 if found is None else found.start_ticks
+        )
 
     def is_alive(self) -> bool:
         """Return whether this very process runs."""
-        try:
-            process = psutil.Process(self.pid)
-            return (
-                abs(process.create_time() - self.started_at) < 0.05
-                and process.status() != psutil.STATUS_ZOMBIE
-            )
-        except psutil.NoSuchProcess:
-            return False
+        found = kernel.process(self.pid)
+        return (
+            found is not None
+            and not found.is_zombie
+            and (self.boot, self.start_ticks) == (kernel.boot_id(), found.start_ticks)
+        )
 
 
 class ServerFile(Model):
@@ -148,19 +150,18 @@ def _is_its_group(worker: KnownProcess) -> bool:
     """Return whether the process group is still the one that the worker led.
 
     While a group has members its number is not given to a new process: a group without its leader
-    is the old one, a leader that started at another time is a stranger.
+    is the old one, a leader that started at another time is a stranger; nothing outlives a boot.
     """
-    if psutil.pid_exists(worker.pid):
+    if worker.boot != kernel.boot_id():
+        return False
+    if kernel.process(worker.pid) is not None:
         return worker.is_alive()
     return _has_members(worker.pid)
 
 
 def _has_members(group: int) -> bool:
-    for process in psutil.process_iter():
-        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                return True
-    return False
+    found = map(kernel.process, psutil.pids())
+    return any(one is not None and one.group == group and not one.is_zombie for one in found)
 
 
 def _end(groups: list[int]) -> list[int]:

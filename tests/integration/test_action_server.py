@@ -19,6 +19,7 @@ from tests.support.action_server import (
     wait_until_gone,
 )
 
+from shotline.action_server.leftovers import KnownProcess, ServerFile
 from shotline.common.actions import AttemptId, Status
 from shotline.common.messages import (
     Answered,
@@ -131,11 +132,10 @@ def test_a_new_incarnation_ends_what_the_old_one_left(
     [state] = (tmp_path / "data" / "servers").iterdir()
     stray = psutil.Popen(["sleep", "1000"], start_new_session=True)
     try:
-        text = state.read_text().replace(str(worker), str(stray.pid))
-        started = f'"started_at": {stray.create_time()}'
-        head, _, tail = text.partition('"workers"')
-        at = tail.index('"started_at"')
-        state.write_text(f'{head}"workers"{tail[:at]}{started}{tail[tail.index(chr(10), at) :]}')
+        contents = ServerFile.model_validate_json(state.read_bytes())
+        assert [known.pid for known in contents.workers] == [worker]
+        left = (KnownProcess.of(stray.pid),)
+        state.write_text(contents.model_copy(update={"workers": left}).model_dump_json())
         before = len(broker.all(Register))
         second = ServerProcess(broker.address, tmp_path / "data")
         try:

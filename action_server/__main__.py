@@ -9,6 +9,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from shotline import __version__
 from shotline.action_server.server import EXIT_RESTART, ActionServer
+from shotline.common import interpreter
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.sections import ServerClass, ServerId
@@ -89,7 +90,8 @@ def main(
         click.echo("shotline-action-server: actions always run in processes of their own", err=True)
     code = server.run()
     if code == EXIT_RESTART:
-        os.execv(sys.executable, [sys.executable, "-m", "shotline.action_server", *sys.argv[1:]])
+        again = interpreter.python("shotline.action_server", *sys.argv[1:])
+        os.execve(again[0], again, interpreter.environment())
     sys.exit(code)
 
 

@@ -78,7 +78,7 @@ class Attempts:
                 attempt,
                 "full: too many results wait to be stored"
                 if self._lifecycle.is_any_usable
-                else "none of the server's worker processes can be used",
+                else self._lifecycle.why_unusable,
             )
         else:
             self._queue.append(dispatch)
@@ -170,7 +170,7 @@ class Attempts:
         if self._queue and not self._lifecycle.is_any_usable:
             while self._queue:
                 attempt = self._queue.popleft().attempt
-                self._return(attempt, "none of the server's worker processes can be used")
+                self._return(attempt, self._lifecycle.why_unusable)
 
     def ended(self, now: Instant, slot: Slot, event: TaskEnded) -> None:
         """Take a task's own end. The next one starts before it is reported."""
@@ -255,6 +255,7 @@ class Attempts:
             timeout_s = self._settings.task_timeout_s
         url = url_of(dispatch, self._own_url)
         slot.state = SlotState.RUNNING
+        slot.failures = 0
         slot.run = Run(
             dispatch,
             attempt,

@@ -4,17 +4,36 @@ The server's end never blocks (`worker`), the worker's does (`execute`). Both ar
 so there is no protocol number; still, what cannot be understood is an error in words.
 """
 
+import json
 import struct
 from typing import Final, NamedTuple
 
 import msgpack
 
 from shotline.common.errors import MalformedMessage
+from shotline.common.limits import TaskLimits
 
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
 _LENGTH: Final = struct.Struct("<I")
 # One for all frames: a new one would cost more than a frame.
 _PACKER: Final = msgpack.Packer()
+
+
+class Setup(NamedTuple):
+    """Server → worker, as the last argument of its command: what it begins with."""
+
+    task_path: tuple[str, ...] = ()  # folders of the tasks' modules, behind all others
+    limits: TaskLimits = TaskLimits()
+
+    def as_argument(self) -> str:
+        """Return it as one word."""
+        return json.dumps((self.task_path, self.limits.model_dump()))
+
+    @classmethod
+    def from_argument(cls, word: str) -> "Setup":
+        """Return what `as_argument` has made a word of."""
+        path, limits = json.loads(word)
+        return cls(tuple(path), TaskLimits(**limits))
 
 
 class Job(NamedTuple):

@@ -13,24 +13,26 @@ its output (`leavings`). What it does, and what its end means, is in `tasks`.
 import faulthandler
 import gc
 import os
+from collections.abc import Sequence
 from typing import Final
 
 from shotline.action_server import kernel, leavings, tasks
 from shotline.action_server.channel import Ended, Job, Ready, Unpacker, pack
 from shotline.action_server.leavings import Threads
 from shotline.action_server.surroundings import Surroundings
+from shotline.common.limits import TaskLimits
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
 _TEXT_MAX: Final = 4096
 _READ_BYTES: Final = 4096  # at once; a larger buffer would cost more than most jobs need
 
 
-def main(arguments: list[str]) -> int:
+def main(descriptors: Sequence[int], _limits: TaskLimits) -> int:
     """Serve jobs until the server closes their pipe; `worker_start` calls it.
 
-    Arguments: the descriptors of the lifeline, the jobs, the answers, and the reports of progress.
+    The descriptors are those of the lifeline, the jobs, the answers, and the reports of progress.
     """
-    lifeline, jobs, answers, progress = map(int, arguments)
+    lifeline, jobs, answers, progress = descriptors
     kernel.adopt_orphans()
     kernel.buffer_c_output_by_lines()
     for descriptor in (lifeline, jobs, answers):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Final, cast
 
 from shotline.action_server.events import TaskProven
-from shotline.common import messages
+from shotline.common import interpreter, messages
 from shotline.common.actions import AttemptId, Status
 from shotline.common.service import Service
 from shotline.trees.mdsip_client import (
@@ -132,6 +132,7 @@ class Keepers:
             keeper_command(url, address, self._connect_timeout_s, self._keep_alive_s),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=interpreter.environment(),
             start_new_session=True,
         )
         keeper = _Keeper(process, address)

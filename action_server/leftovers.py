@@ -1,7 +1,8 @@
 """What an earlier life of this server left running, and the file that tells a later one of ours.
 
-Each server process keeps one file `CLASS:ID.PID.json` with its workers' process ids and starts. A new incarnation ends the process groups of those whose server is dead, and only of those:
-a process id alone proves nothing, it may belong to somebody else by now.
+Each server process keeps one file `CLASS:ID.PID.json` with its workers' process ids and starts. A
+new incarnation ends the process groups of those whose server is dead, and only of those: a process
+id alone proves nothing, it may belong to somebody else by now.
 """
 
 import contextlib

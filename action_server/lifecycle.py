@@ -4,7 +4,7 @@
         │                 │                │
         └─ died, or must end: TERM, KILL ──┴─→ ENDING ─ gone ─→ STARTING (or GONE when we end)
                                                  └─ not gone in time ─→ STUCK ─ gone ─→ STARTING
-    BROKEN: its worker does not even start; tried again after a while.
+    BROKEN: its worker does not even start; tried again after a while, each time after a longer one.
 
 What runs in them, and what becomes of it, is `attempts`' business: it lets slots be RUNNING.
 """
@@ -23,8 +23,10 @@ from shotline.action_server.events import (
 from shotline.action_server.outlet import Outlet
 from shotline.action_server.settings import Settings
 from shotline.action_server.slot import Slot, SlotState
+from shotline.common.last_words import LastWords
 from shotline.common.machine import Instant
 
+_DOUBLINGS_MAX: Final = 20
 _UNUSABLE: Final = (SlotState.STUCK, SlotState.BROKEN, SlotState.GONE)
 
 
@@ -44,7 +46,23 @@ class Lifecycle:
     @property
     def is_any_usable(self) -> bool:
         """Whether a slot can run something, now or soon."""
-        return any(slot.state not in _UNUSABLE for slot in self.slots)
+        return any(slot.state not in _UNUSABLE and not slot.trouble for slot in self.slots)
+
+    @property
+    def broken(self) -> int:
+        """How many slots have no worker because none starts."""
+        return sum(bool(slot.trouble) for slot in self.slots)
+
+    @property
+    def trouble(self) -> str:
+        """Why workers do not start, where that is so."""
+        return next((slot.trouble for slot in self.slots if slot.trouble), "")
+
+    @property
+    def why_unusable(self) -> str:
+        """Return in words why no slot can run anything."""
+        text = "none of the server's worker processes can be used"
+        return f"{text}: {self.trouble}" if self.trouble else text
 
     @property
     def are_all_ended(self) -> bool:
@@ -55,6 +73,7 @@ class Lifecycle:
         """Start the slot's worker process."""
         slot.state = SlotState.STARTING
         slot.retry_at = inf
+        slot.words = LastWords()
         slot.ready_by = now.mono + self._settings.worker_start_s
         self._out.add(StartWorker(slot.index))
 
@@ -64,16 +83,32 @@ class Lifecycle:
             slot.state = SlotState.IDLE
             slot.ready_by = inf
             slot.pid = pid
+            if slot.trouble:
+                self._out.log(Level.INFO, f"worker process {slot.index} starts again")
+            slot.trouble = ""
+            slot.words = LastWords()
 
     def exited(self, now: Instant, slot: Slot, how: str) -> None:
         """Take the end of a worker in which nothing runs; others of its group may be there."""
         if slot.state is SlotState.STARTING:
-            self._out.log(Level.ERROR, f"worker process {slot.index} does not start: it {how}")
-            slot.retry_at = now.mono + self._settings.worker_retry_s
-            self.end(now, slot)
+            self._failed(now, slot, f"does not start: it {how}")
+        elif slot.state is SlotState.IDLE and slot.failures:
+            self._failed(now, slot, f"{how} while idle, again")
         elif slot.state is SlotState.IDLE:
-            self._out.log(Level.WARNING, f"worker process {slot.index} {how} while idle")
+            slot.failures = 1  # the next one is started at once
+            said = slot.words.below(f"worker process {slot.index} {how} while idle")
+            self._out.log(Level.WARNING, said)
             self.end(now, slot)
+
+    def _failed(self, now: Instant, slot: Slot, how: str) -> None:
+        """Take note of a worker that was of no use. The next one waits, each time for longer."""
+        what = f"worker process {slot.index} {how}"
+        slot.trouble = slot.words.after(what)
+        slot.failures += 1
+        wait_s = self._settings.worker_retry_s * 2.0 ** min(slot.failures - 1, _DOUBLINGS_MAX)
+        slot.retry_at = now.mono + min(wait_s, self._settings.worker_retry_max_s)
+        self._out.log(Level.ERROR, slot.words.below(what))
+        self.end(now, slot)
 
     def end(self, now: Instant, slot: Slot) -> None:
         """End the slot's process group: TERM, after a grace KILL (D8)."""
@@ -129,7 +164,7 @@ class Lifecycle:
         if slot.state is SlotState.BROKEN and now.mono >= slot.retry_at:
             self.start(now, slot)
         if now.mono >= slot.ready_by:
-            self._out.log(Level.ERROR, f"worker process {slot.index} is not ready in time")
-            slot.retry_at = now.mono
-            self.end(now, slot)
+            self._failed(
+                now, slot, f"is not ready after {self._settings.worker_start_s:g} s; it is ended"
+            )
         return has_stuck

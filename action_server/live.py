@@ -38,6 +38,7 @@ class Live:
         """Take what a task has written."""
         run = slot.run
         if run is None:
+            slot.words.take(data)
             return
         log = self._attempts.log_of(run)
         report = log.feed(now.wall, stream, data)

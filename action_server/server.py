@@ -11,13 +11,14 @@ import secrets
 import signal
 import socket
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 import zmq
 
 from shotline import __version__
 from shotline.action_server import kernel
-from shotline.action_server.channel import Job
+from shotline.action_server.channel import Job, Setup
 from shotline.action_server.contact import Identity
 from shotline.action_server.events import (
     RECEIVED,
@@ -41,7 +42,7 @@ from shotline.action_server.events import (
 )
 from shotline.action_server.keepers import Keepers
 from shotline.action_server.leftovers import StateFile
-from shotline.action_server.settings import settings_of
+from shotline.action_server.settings import limits_of, settings_of
 from shotline.action_server.slots import Slots
 from shotline.action_server.workers import Workers
 from shotline.common.codec import decode, encode, encode_body
@@ -107,7 +108,10 @@ class ActionServer:
             connect_timeout_s=section.mdsip_connect_timeout_s,
             keep_alive_s=section.mdsip_keep_alive_s,
         )
-        self._workers = Workers(service, self._state, self._tell, lambda: self._keepers.pids)
+        # Where the configuration names no folders: the one in which the server was started.
+        path = section.task_path if section.task_path is not None else (Path.cwd(),)
+        setup = Setup(tuple(map(str, path)), limits_of(section, server_class))
+        self._workers = Workers(service, self._state, self._tell, lambda: self._keepers.pids, setup)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._link = Dealer(
             self._context,

@@ -6,6 +6,7 @@ from typing import Literal
 from shotline.action_server.contact import ContactTimes
 from shotline.action_server.output import OutputLimits
 from shotline.action_server.reports import ReportLimits
+from shotline.common.limits import TaskLimits
 from shotline.common.sections import ActionServerSection, BrokerSection
 
 
@@ -25,13 +26,19 @@ class Settings:
     report_hold_s: float = 0.001  # a result waits so long for those of other short tasks
     progress_s: float = 0.1
     worker_start_s: float = 60.0
-    worker_retry_s: float = 1.0
+    worker_retry_s: float = 1.0  # after a worker that did not start; doubled each time
+    worker_retry_max_s: float = 30.0
     deliver_s: float = 5.0  # how long an ending server waits for answers to its results
     seen_max: int = 10_000
     aborts_max: int = 1000
     output: OutputLimits = field(default_factory=OutputLimits)
     reports: ReportLimits = field(default_factory=ReportLimits)
     contact: ContactTimes = field(default_factory=ContactTimes)
+
+
+def limits_of(section: ActionServerSection, server_class: str) -> TaskLimits:
+    """Return the limits of a class's tasks."""
+    return section.class_limits.get(server_class, section.limits)
 
 
 def settings_of(section: ActionServerSection, broker: BrokerSection) -> Settings:

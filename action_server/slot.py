@@ -4,12 +4,13 @@ Records only. Who changes them: `lifecycle` the worker's life, `attempts` what r
 told of it. Pure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import inf
 
 from shotline.action_server.output import OutputLog
 from shotline.common.actions import AttemptId
+from shotline.common.last_words import LastWords
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, EndedBy
 
@@ -72,6 +73,9 @@ class Slot:
     retry_at: float = inf
     is_parked: bool = False
     pid: int = 0
+    failures: int = 0  # workers in a row that ended before they ran anything
+    trouble: str = ""  # why no worker starts, while that is so
+    words: LastWords = field(default_factory=LastWords)  # of its worker, while it runs nothing
 
     def due(self, *, is_registered: bool) -> float:
         """Return when something is due. Nothing is told without a registration."""

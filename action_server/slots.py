@@ -15,7 +15,7 @@ Sockets, processes and pipes are `server`'s and `worker`'s.
 
 from collections.abc import Callable, Iterable
 from math import inf
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from shotline.action_server.attempts import Attempts
 from shotline.action_server.closing import Closing
@@ -63,6 +63,7 @@ from shotline.common.messages import (
     ServerOrder,
 )
 
+_TROUBLE_MAX: Final = 512
 _E = TypeVar("_E")
 
 
@@ -308,6 +309,8 @@ class Slots:
             last_number=self._contact.last_number,
             busy=self.busy,
             stuck=self.stuck,
+            broken=self._lifecycle.broken,
+            trouble=self._lifecycle.trouble[:_TROUBLE_MAX],
             unanswered=self.unanswered,
             full=self.is_full or self._closing.is_begun,
             round_trip_s=self._contact.round_trip_s,

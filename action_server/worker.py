@@ -11,13 +11,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterable
 from typing import Final
 
 from shotline.action_server import kernel
-from shotline.action_server.channel import Frame, Job, Unpacker, pack
+from shotline.action_server.channel import Frame, Job, Setup, Unpacker, pack
 from shotline.action_server.output import STDERR, STDOUT
+from shotline.common import interpreter
 
 READ_BYTES: Final = 64 * 1024
 _ANSWER_BYTES: Final = 4096
@@ -26,7 +26,7 @@ _ANSWER_BYTES: Final = 4096
 class Worker:
     """One worker process and all descriptors that belong to it. Raise OSError when it fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, setup: Setup) -> None:
         with contextlib.ExitStack() as undo:
             opened: list[int] = []
 
@@ -41,16 +41,14 @@ class Worker:
                 kernel.enlarge_pipe(reading)
             theirs = (lifeline[0], jobs[0], answers[1], progress[1])
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "shotline.action_server.worker_start",
-                    *map(str, theirs),
-                ],
+                interpreter.python(
+                    "shotline.action_server.worker_start", *map(str, theirs), setup.as_argument()
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=output[1],
                 stderr=errors[1],
                 pass_fds=theirs,
+                env=interpreter.environment(),
                 start_new_session=True,
             )
             undo.pop_all()

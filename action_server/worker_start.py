@@ -10,11 +10,15 @@ from shotline.action_server import kernel
 
 
 def main(arguments: list[str]) -> int:
-    """Take the lifeline, then become the worker. Arguments as those of `execute.main`."""
+    """Take the lifeline, then become the worker. Arguments: its descriptors, and its Setup."""
     kernel.kill_group_when_closed(int(arguments[0]))
+    from shotline.action_server.channel import Setup
     from shotline.action_server.execute import main as serve
 
-    return serve(arguments)
+    setup = Setup.from_argument(arguments[-1])
+    # Behind everything that is installed: what a site calls its modules hides none of ours.
+    sys.path += [folder for folder in setup.task_path if folder not in sys.path]
+    return serve(tuple(map(int, arguments[:-1])), setup.limits)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from math import inf
 from typing import Final
 
 from shotline.action_server import kernel
-from shotline.action_server.channel import Ended, Job, Ready
+from shotline.action_server.channel import Ended, Job, Ready, Setup
 from shotline.action_server.events import (
     Event,
     GroupGone,
@@ -42,7 +42,8 @@ _WATCH_S: Final = 0.1  # for the rest of a group whose worker has ended
 
 
 class Workers:
-    """The processes by their slots. `others` tells which children of ours are none of them."""
+    """The processes by their slots. `others` tells which children of ours are none of
+    them, `setup` is what each begins with."""
 
     def __init__(
         self,
@@ -50,11 +51,13 @@ class Workers:
         state: StateFile,
         tell: Callable[[Event], None],
         others: Callable[[], set[int]],
+        setup: Setup,
     ) -> None:
         self._service = service
         self._state = state
         self._tell = tell
         self._others = others
+        self._setup = setup
         self._workers: dict[int, Worker] = {}
         self._pipes = select.epoll()
         self._sources: dict[int, tuple[int, int]] = {}  # by descriptor: slot, stream
@@ -70,7 +73,7 @@ class Workers:
     def start(self, slot: int) -> None:
         """Start a worker process; WorkerReady follows, or WorkerExited and GroupGone."""
         try:
-            worker = Worker()
+            worker = Worker(self._setup)
         except OSError as error:
             log.error("cannot start a worker process: %s", error)
             self._tell(WorkerExited(slot, f"cannot be started: {error}"))
@@ -236,8 +239,8 @@ class Workers:
             slot = slots.get(pid)
             if slot is not None:
                 ended = self._read_answers(slot)  # a result that came just before counts
+                self._drain(slot)  # what it has said comes before its end
                 if ended:
-                    self._drain(slot)
                     self._tell_ended(ended)
                 how = self._workers[slot].reaped(wait_status)
                 self._reaped.add(slot)

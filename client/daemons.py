@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from shotline.common import interpreter
 from shotline.common.config import Config
 from shotline.common.errors import LocalError
 from shotline.common.redis_server import RedisServer
@@ -41,7 +42,7 @@ class DaemonError(LocalError):
 
 
 class Daemon:
-    """One daemon: `python -m MODULE …` in a session of its own, its output in `log_file`."""
+    """One daemon: `python -P -m MODULE …` in a session of its own, its output in `log_file`."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Daemon:
         self.name = name
         self.log_file = log_file
         self.ready = False
-        self._argv = [sys.executable, "-m", module, *arguments]
+        self._argv = interpreter.python(module, *arguments)
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._notices: socket.socket | None = None
@@ -84,17 +85,19 @@ class Daemon:
         self._close_notices()
         self.ready = False
         self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        name = f"shotline-{os.getpid()}-{secrets.token_hex(8)}"
-        self._notices.bind(f"\0{name}")
+        address = f"shotline-{os.getpid()}-{secrets.token_hex(8)}"
+        self._notices.bind(f"\0{address}")
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
-        inherited = {key: value for key, value in os.environ.items() if key not in _FORGOTTEN}
+        inherited = interpreter.environment()
+        for name in _FORGOTTEN:
+            inherited.pop(name, None)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *self._argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=inherited | self._environment | {"NOTIFY_SOCKET": f"@{name}"},
+                env=inherited | self._environment | {"NOTIFY_SOCKET": f"@{address}"},
                 start_new_session=True,
             )
 

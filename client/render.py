@@ -135,14 +135,25 @@ def _print_servers(out: Console, servers: Sequence[ServerView]) -> None:
             symbol(out, _LIVENESS[server.liveness]),
             plain(server.server),
             Text(_liveness(server), style=STYLES[_LIVENESS[server.liveness]]),
-            f"{len(server.busy)}/{server.slots}" + (f", {server.stuck} STUCK" * bool(server.stuck)),
+            _slots(server),
             plain(f"{server.host}:{server.pid}" if server.host else ""),
             plain(server.address),
-            plain("; ".join(filter(None, (server.why, ", ".join(server.busy), *server.bound)))),
+            plain("; ".join(filter(None, _details(server)))),
         )
         for server in servers
     )
     put(out, table("", "SERVER", "STATE", "BUSY", "HOST:PID", "ADDRESS", "DETAILS", rows=rows))
+
+
+def _details(server: ServerView) -> tuple[str, ...]:
+    return (server.why, server.trouble, ", ".join(server.busy), *server.bound)
+
+
+def _slots(server: ServerView) -> str:
+    parts = [f"{len(server.busy)}/{server.slots}"]
+    parts += [f"{server.stuck} STUCK"] if server.stuck else []
+    parts += [f"{server.broken} BROKEN"] if server.broken else []
+    return ", ".join(parts)
 
 
 def _liveness(server: ServerView) -> str:

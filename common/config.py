@@ -109,6 +109,7 @@ class Config(Section):
         data = self.data_folder.expanduser().absolute()
         password = self.redis.password_file
         log = self.logging.file
+        path = self.action_server.task_path
         script = self.monitor.server_command
         old_password = self.legacy.password_file
         return self.model_copy(
@@ -124,7 +125,10 @@ class Config(Section):
                     update={"spill_file": data / self.journal.spill_file}
                 ),
                 "action_server": self.action_server.model_copy(
-                    update={"state_folder": data / self.action_server.state_folder}
+                    update={
+                        "state_folder": data / self.action_server.state_folder,
+                        "task_path": path and tuple(beside / folder for folder in path),
+                    }
                 ),
                 "experiments": {
                     name: experiment.model_copy(
@@ -254,10 +258,15 @@ def check_config(
     for name, experiment in config.experiments.items():
         if isinstance(experiment.source, FileSource):
             named["experiments", name, "source", "file"] = Path(experiment.source.file)
-    return [
+    missing = [
         document.problem(location, f"there is no file {file}")
         for location, file in named.items()
         if file is not None and not file.is_file()
+    ]
+    return missing + [
+        document.problem(("action_server", "task_path", index), f"there is no folder {folder}")
+        for index, folder in enumerate(config.action_server.task_path or ())
+        if not folder.is_dir()
     ]
 
 

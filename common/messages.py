@@ -166,6 +166,8 @@ class ServerBeat(Message):
     last_number: int  # of the last dispatch received in this epoch
     busy: int
     stuck: int = 0
+    broken: int = 0  # slots that have no worker because none starts
+    trouble: Text = ""  # why none starts
     unanswered: int = 0  # results that wait for the dispatcher
     full: bool = False  # at its limit of unanswered results: takes no work
     round_trip_s: float | None = None  # of the beat before

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
 
+from shotline.common.limits import TaskLimits
 from shotline.common.model import Model
 from shotline.trees.options import DispatchOptions
 from shotline.trees.source import Source
@@ -246,6 +247,16 @@ class ActionServerSection(Section):
     )
     task_timeout_s: Seconds | None = Field(
         None, description="Time limit of actions that have none of their own; null: no limit."
+    )
+    task_path: tuple[Path, ...] | None = Field(
+        None,
+        description="Folders of the modules that Python tasks name, beside the configuration file; "
+        "null: the folder in which the server was started. They come behind what is installed and "
+        "what PYTHONPATH names.",
+    )
+    limits: TaskLimits = Field(TaskLimits(), description="What a task may use.")
+    class_limits: dict[ServerClass, TaskLimits] = Field(
+        {}, description="Limits by server class, each instead of `limits` as a whole."
     )
     results_max: Count = Field(
         1000, description="Results not yet stored; at this number the server takes no work."

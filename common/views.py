@@ -87,6 +87,8 @@ class ServerView(Model):
     version: str = ""
     slots: int = 0
     stuck: int = 0
+    broken: int = 0  # slots that have no worker because none starts
+    trouble: str = ""  # why none starts
     busy: tuple[str, ...] = ()  # paths of what it has, running or sent
     unanswered: int = 0
     incarnation: str = ""

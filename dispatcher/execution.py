@@ -236,7 +236,8 @@ class Execution:
                     core.shots[entry.key],
                     entry.path,
                     Cause.NO_SERVER,
-                    f"no live server of class {name} for {core.settings.server_grace_s:g} s",
+                    f"no live server of class {name} for {core.settings.server_grace_s:g} s"
+                    f"{core.fleet.without(name)}",
                 )
             self._drain()
         for entry, url in core.fleet.blocked_too_long(core.now, core.settings.url_wait_s):

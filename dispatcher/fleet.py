@@ -37,6 +37,8 @@ class Server:
     leaving_since: float | None = None
     full: bool = False
     stuck: int = 0
+    broken: int = 0
+    trouble: str = ""
     unanswered: int = 0
     number: int = 0  # of the last dispatch in this epoch
     released: deque[tuple[int, float]] = field(default_factory=deque)  # number, when it left
@@ -54,7 +56,12 @@ class Server:
     @property
     def free(self) -> int:
         """Slots that take an action now."""
-        return self.register.slots - len(self.attempts) - self.stuck
+        return self.register.slots - len(self.attempts) - self.stuck - self.broken
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether none of its worker processes starts: it is as good as not there."""
+        return 0 < self.broken >= self.register.slots - self.stuck
 
     @property
     def is_lost(self) -> bool:
@@ -137,7 +144,8 @@ class Fleet:
             self.told.pop(server.name, None)
         members = self.server_class(register.server_class)
         members.servers[server.name] = server
-        members.without_since = None
+        if not server.is_broken:
+            members.without_since = None
         return server
 
     def tell(self, server: Server, *, stopping: bool = False, restarting: bool = False) -> None:
@@ -163,7 +171,9 @@ class Fleet:
 
     def _has_server(self, name: str) -> bool:
         return any(
-            not server.leaving and not (server.stopping and not self.alone(server))
+            not server.leaving
+            and not server.is_broken
+            and not (server.stopping and not self.alone(server))
             for server in self.of_class(name)
         )
 
@@ -177,7 +187,9 @@ class Fleet:
     def beat(self, server: Server, beat: ServerBeat, now: float, delivery_s: float) -> bool:
         """Take a heartbeat. False when dispatches have not arrived for too long (DESIGN §5)."""
         server.full, server.stuck, server.unanswered = beat.full, beat.stuck, beat.unanswered
+        server.broken, server.trouble = beat.broken, beat.trouble
         server.round_trip_s = beat.round_trip_s
+        self.note_absence(server.register.server_class, now)
         if beat.epoch != server.register.epoch:
             return True
         while server.released and server.released[0][0] <= beat.last_number:
@@ -310,6 +322,14 @@ class Fleet:
         due += [since + url_wait_s for _, _, since in self._blocked.values()]
         return min(due, default=None)
 
+    def without(self, name: str) -> str:
+        """Return in words, with a colon before them, what is wrong with the servers of a class that
+        counts as without one; nothing where there is none.
+        """
+        broken = [server for server in self.of_class(name) if server.is_broken]
+        words = "; ".join(f"{one.name} cannot run anything: {one.trouble}" for one in broken)
+        return f": {words}" if words else ""
+
     def waits_for(self, name: str, entry: Entry, now: float, grace_s: float) -> str:
         """Return in words what a ready action of this class waits for."""
         servers = self.of_class(name)
@@ -319,9 +339,10 @@ class Fleet:
         members = self.server_class(name)
         if servers and all(server.leaving or server.restarting for server in servers):
             return f"a server of class {name} that has been restarted"
-        if not servers:
-            left = (members.without_since or now) + grace_s - now
-            return f"a server of class {name}: none is there, SERVER_OFF in {max(left, 0):.0f} s"
+        if members.without_since is not None:
+            left = max(members.without_since + grace_s - now, 0)
+            there = self.without(name) or ": none is there"
+            return f"a server of class {name}{there}, SERVER_OFF in {left:.0f} s"
         if all(server.liveness is LivenessState.SUSPECT for server in servers):
             return f"a server of class {name} to answer: {servers[0].why}"
         if any(server.full for server in servers):
@@ -344,6 +365,8 @@ class Fleet:
             version=register.version,
             slots=register.slots,
             stuck=server.stuck,
+            broken=server.broken,
+            trouble=server.trouble,
             busy=tuple(
                 f"{attempt.tree}/{attempt.shot} {attempt.path}" for attempt in server.attempts
             ),

@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -16,6 +15,8 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
+from shotline.common import interpreter
+from shotline.common.last_words import LastWords
 from shotline.common.service import Service
 from shotline.dispatcher.effects import (
     CreatePulseJob,
@@ -43,6 +44,8 @@ class _Worker:
     process: subprocess.Popen[bytes] | None = None
     jobs: int = -1  # descriptors of the pipes
     answers: int = -1
+    errors: int = -1  # what the tree's library writes, and the interpreter at its end
+    words: LastWords = field(default_factory=LastWords)
     doing: TreeRequest | None = None
     deadline: float = 0.0
     buffer: bytearray = field(default_factory=bytearray)
@@ -109,27 +112,31 @@ class TreeHost:
     def _start(self, worker: _Worker) -> None:
         jobs_read, worker.jobs = os.pipe()
         worker.answers, answers_write = os.pipe()
+        worker.errors, errors_write = os.pipe()
         os.set_blocking(worker.answers, False)
+        os.set_blocking(worker.errors, False)
         source = TypeAdapter(Source).dump_json(self._sources[worker.tree]).decode()
         try:
             worker.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
+                interpreter.python(
                     "shotline.dispatcher.tree_worker",
                     worker.tree,
                     source,
                     str(jobs_read),
                     str(answers_write),
-                ],
+                ),
                 stdin=subprocess.DEVNULL,
+                stderr=errors_write,
                 pass_fds=(jobs_read, answers_write),
+                env=interpreter.environment(),
                 start_new_session=True,
             )
         finally:
             os.close(jobs_read)
             os.close(answers_write)
+            os.close(errors_write)
         self._service.watch(worker.answers, lambda: self._read(worker))
+        self._service.watch(worker.errors, lambda: self._read_errors(worker))
 
     def _read(self, worker: _Worker) -> None:
         try:
@@ -137,7 +144,9 @@ class TreeHost:
         except BlockingIOError:
             return
         if not data:
-            self._fail(worker, "its process has ended" + self._exit_words(worker))
+            self._read_errors(worker)
+            ended = "its process has ended" + self._exit_words(worker)
+            self._fail(worker, worker.words.after(ended))
             return
         worker.buffer += data
         if data.endswith(b"\n"):
@@ -145,6 +154,18 @@ class TreeHost:
             self._answered(worker, line)
         elif len(worker.buffer) > _ANSWER_BYTES_MAX:
             self._fail(worker, f"its answer is larger than {_ANSWER_BYTES_MAX} bytes")
+
+    def _read_errors(self, worker: _Worker) -> None:
+        """Take what it says beside its answers: for the log, and for the reason of its end."""
+        try:
+            data = os.read(worker.errors, _READ_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self._service.unwatch(worker.errors)
+        worker.words.take(data)
+        for line in data.decode(errors="backslashreplace").splitlines():
+            log.warning("the tree worker of %s says: %.1000s", worker.tree, line)
 
     def _answered(self, worker: _Worker, line: bytes) -> None:
         try:
@@ -179,10 +200,12 @@ class TreeHost:
         process, worker.process = worker.process, None
         if process is None:
             return
-        self._service.unwatch(worker.answers)
-        os.close(worker.answers)
+        for descriptor in (worker.answers, worker.errors):
+            self._service.unwatch(descriptor)
+            os.close(descriptor)
         os.close(worker.jobs)
         worker.buffer.clear()
+        worker.words = LastWords()
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -102,7 +102,7 @@ def slots_by_class(servers: Iterable[ServerView]) -> dict[str, int]:
     slots: dict[str, int] = {}
     for server in servers:
         if server.liveness in ("alive", "suspect"):
-            working = max(0, server.slots - server.stuck)
+            working = max(0, server.slots - server.stuck - server.broken)
             slots[server.server_class] = slots.get(server.server_class, 0) + working
     return slots
 

@@ -8,12 +8,12 @@ import contextlib
 import os
 import shlex
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from shotline.common import interpreter
 from shotline.monitor.models import CommandLineAnswer, ServerCommandAnswer
 
 _KILL_GRACE_S: Final = 2.0
@@ -56,7 +56,7 @@ class Runner:
     async def command_line(self, line: str, timeout_s: float) -> CommandLineAnswer:
         """Run a line that `shotline` accepts. Raise NotRunnable when it is none."""
         arguments = arguments_of(line)
-        program = [sys.executable, "-m", "shotline.client.cli"]
+        program = interpreter.python("shotline.client.cli")
         common = ["--broker", self._broker, "--config", str(self._config_file)]
         started = time.monotonic()
         code, output = await self._run([*program, *common, *arguments], timeout_s)
@@ -69,7 +69,9 @@ class Runner:
         )
 
     async def _run(self, program: Sequence[str], timeout_s: float) -> tuple[int | None, str]:
-        environment = {key: one for key, one in os.environ.items() if key not in _FORGOTTEN}
+        environment = interpreter.environment()
+        for name in _FORGOTTEN:
+            environment.pop(name, None)
         # A pipe of ours: what the program leaves running may keep it open, and we do not wait.
         reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(writing, True)

@@ -21,6 +21,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from shotline.common import interpreter
 from shotline.common.actions import AttemptId
 from shotline.common.model import Model
 from shotline.trees.mdsip_binding import BindingState
@@ -139,7 +140,7 @@ def keeper_command(
     takes KeeperCommands on its standard input, and ends when that is closed.
     """
     words = (url, address, connect_timeout_s, keep_alive_s)
-    return [sys.executable, "-m", "shotline.trees.mdsip_keeper", *map(str, words)]
+    return interpreter.python("shotline.trees.mdsip_keeper", *map(str, words))
 
 
 def read_event(line: str | bytes) -> KeeperEvent:

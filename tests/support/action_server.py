@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TypeVar
 import psutil
 import zmq
 
+from shotline.common import interpreter
 from shotline.common.actions import AttemptId
 from shotline.common.codec import decode, encode
 from shotline.common.messages import (
@@ -168,13 +168,21 @@ class ServersBroker:
 class ServerProcess:
     """A real `shotline-action-server` process and what belongs to it."""
 
-    def __init__(self, address: str, folder: Path, *options: str, **environment: str) -> None:
+    def __init__(
+        self,
+        address: str,
+        folder: Path,
+        *options: str,
+        started_in: Path | None = None,
+        **environment: str,
+    ) -> None:
         self.folder = folder
         self.errors = folder / "stderr.txt"
         folder.mkdir(exist_ok=True)
         with self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "shotline.action_server", "TEST", "1", address, *options],
+                interpreter.python("shotline.action_server", "TEST", "1", address, *options),
+                cwd=started_in,
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,

@@ -307,11 +307,14 @@ class Bench:
         liveness = Liveness(server=name, incarnation=incarnation, state=state, why=why)
         return self.handle(d.FromBroker(b"", (liveness,)))
 
-    def beat(self, name: str, last_number: int = 0) -> Self:
+    def beat(self, name: str, last_number: int = 0, **fields: object) -> Self:
         """Let a server's heartbeat come."""
         epoch = self._registers[name].epoch
         return self.from_server(
-            name, ServerBeat(sent_s=0.0, epoch=epoch, last_number=last_number, busy=0)
+            name,
+            ServerBeat.model_validate(
+                {"sent_s": 0.0, "epoch": epoch, "last_number": last_number, "busy": 0, **fields}
+            ),
         )
 
     def undeliverable(self, name: str, *messages: Message) -> Self:

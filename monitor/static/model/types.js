@@ -106,6 +106,8 @@
  * @property {string} [version]
  * @property {number} [slots]
  * @property {number} [stuck]
+ * @property {number} [broken] slots that have no worker because none starts
+ * @property {string} [trouble] why none starts
  * @property {string[]} [busy]
  * @property {number} [unanswered]
  * @property {string} [incarnation]

@@ -141,7 +141,7 @@ export class TabServers extends HTMLElement {
     const names = busy.map((text) => plain(this.#busyName(text)));
     const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more` : '');
     const why = serverState(server) === 'ON' ? '' : plain(server.why ?? '');
-    return [shown, why].filter(Boolean).join(' · ') || (serverState(server) === 'ON' ? 'idle' : '');
+    return [shown, why, plain(server.trouble ?? '')].filter(Boolean).join(' · ') || (serverState(server) === 'ON' ? 'idle' : '');
   }
 
   /** Return an action's name for `TREE/SHOT PATH`; with its shot where that is not the shown one. @param {string} text */
@@ -222,7 +222,10 @@ function about(server) {
 function slots(server) {
   if (!server.slots) return '';
   const busy = (server.busy ?? []).length;
-  return `${Math.min(busy, server.slots)} of ${server.slots}${server.stuck ? `, ${server.stuck} STUCK` : ''}`;
+  const parts = [`${Math.min(busy, server.slots)} of ${server.slots}`];
+  if (server.stuck) parts.push(`${server.stuck} STUCK`);
+  if (server.broken) parts.push(`${server.broken} BROKEN`);
+  return parts.join(', ');
 }
 
 customElements.define('tab-servers', TabServers);

@@ -486,6 +486,66 @@ def test_workers_that_do_not_start_are_tried_again_and_work_is_given_back() -> N
     assert world.starts[world.dispatch()] == 1
 
 
+def test_workers_that_do_not_start_are_tried_more_and_more_seldom() -> None:
+    world = World(slots=1)
+    world.answer()
+    waits: list[float] = []
+    for _ in range(8):
+        failed_at = world.now.mono
+        world.write(0, b"Traceback ...\nImportError: no gas\n", stream=2)
+        world.exit_worker(0, "exited with code 1")
+        world.be_gone(0)
+        while not world.workers:
+            world.advance(0.5)
+            world.answer()
+        waits.append(world.now.mono - failed_at)
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    trouble = "worker process 0 does not start: it exited with code 1"
+    assert world.logs.count(f"{trouble}\n  Traceback ...\n  ImportError: no gas") == 8
+    [beat] = [one for one in world.sent if isinstance(one, ServerBeat)][-1:]
+    assert (beat.broken, beat.trouble) == (1, f"{trouble}: ImportError: no gas")
+    world.get_ready()
+    world.advance(1.5)
+    [beat] = [one for one in world.sent if isinstance(one, ServerBeat)][-1:]
+    assert (beat.broken, beat.trouble, beat.full) == (0, "", False)
+    world.dispatch()
+    world.exit_worker(0)
+    world.be_gone(0)
+    assert world.workers, "one that ran something is replaced at once"
+
+
+def test_a_worker_that_dies_again_and_again_while_idle_is_not_started_for_ever() -> None:
+    world = started(slots=1)
+    world.exit_worker(0)
+    world.be_gone(0)
+    assert world.workers, "the first time it is replaced at once"
+    for wait_s in (2.0, 4.0, 8.0):
+        world.get_ready()
+        world.exit_worker(0)
+        world.be_gone(0)
+        world.advance(wait_s - 0.5)
+        assert not world.workers
+        world.advance(0.6)
+        assert world.workers
+
+
+def test_a_worker_that_never_gets_ready_is_broken_too() -> None:
+    world = World(slots=1)
+    world.answer()
+    world.write(0, b"waits for the licence server\n")
+    while not world.workers[0].signals:
+        world.advance(0.5)
+        world.answer()
+    assert world.now.mono == 160.0
+    world.be_gone(0)
+    assert not world.workers
+    world.advance(1.0)
+    assert world.workers
+    [beat] = [one for one in world.sent if isinstance(one, ServerBeat)][-1:]
+    assert "is not ready after 60 s" in beat.trouble
+    assert beat.trouble.endswith(": waits for the licence server")
+
+
 def test_progress_is_thinned_out() -> None:
     world = started()
     attempt = world.dispatch()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.support.dispatching import KEY, Bench, result
+from tests.support.dispatching import KEY, Bench, result, view_of
 from tests.support.tables import action
 
 from shotline.common import commands as c
@@ -30,6 +30,7 @@ from shotline.common.records import (
     ShotKey,
     Transition,
 )
+from shotline.common.views import ActionsResult, ServersResult
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.shots import Shot
 
@@ -342,6 +343,42 @@ def test_a_server_that_comes_within_the_grace_time_takes_the_work() -> None:
     bench.pass_time(1.0)
     bench.register("SRV_A:1")
     assert bench.dispatched() == ["ONE"]
+
+
+def test_servers_whose_workers_do_not_start_are_as_good_as_none() -> None:
+    bench = Bench(action("ONE", 1)).register("SRV_A:1", slots=2).register("SRV_A:2").build()
+    trouble = "worker process 0 does not start: it exited with code 1: ImportError: no gas"
+    bench.beat("SRV_A:1", broken=2, trouble=trouble, full=True)
+    bench.beat("SRV_A:2", broken=1, trouble="it hangs", full=True)
+    bench.told(INIT)
+    assert bench.dispatched() == []
+    shown = view_of(bench.told(c.PrintPending()))
+    assert isinstance(shown, ActionsResult)
+    assert f"SRV_A:1 cannot run anything: {trouble}" in shown.actions[0].waits_for
+    servers = view_of(bench.told(c.Servers()))
+    assert isinstance(servers, ServersResult)
+    assert [(one.broken, one.trouble) for one in servers.servers] == [
+        (2, trouble),
+        (1, "it hangs"),
+    ]
+    bench.pass_time(5.1)
+    assert bench.states()["ONE"] == "no_server"
+    reason = bench.live("ONE").reason
+    assert f"SRV_A:1 cannot run anything: {trouble}" in reason
+    assert "SRV_A:2 cannot run anything: it hangs" in reason
+
+
+def test_a_server_of_which_one_worker_starts_takes_what_that_one_can_run() -> None:
+    bench = Bench(action("ONE", 1), action("TWO", 1)).register("SRV_A:1", slots=2).build()
+    bench.beat("SRV_A:1", broken=2, trouble="it hangs", full=True)
+    bench.told(INIT)
+    bench.pass_time(4.0)
+    bench.beat("SRV_A:1", broken=1, trouble="it hangs")
+    assert len(bench.dispatched()) == 1
+    bench.pass_time(10.0)
+    assert len(bench.dispatched()) == 1
+    bench.beat("SRV_A:1", last_number=1)
+    assert bench.dispatched() == ["ONE", "TWO"]
 
 
 def test_after_a_restart_the_grace_time_begins_anew() -> None:

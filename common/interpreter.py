@@ -1,0 +1,31 @@
+"""How the product starts Python: the folder that happens to be the current one gives no modules.
+
+A file `random.py` or `signal.py` there would take the place of the standard library's, and
+nothing would start. Where a site's own modules are is in the configuration (`task_path`), and in
+PYTHONPATH.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+_PATH: Final = "PYTHONPATH"
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of ours as a program, with this interpreter."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def environment(inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of such a program: `inherited`, by default our own.
+
+    An empty entry of PYTHONPATH, as `PYTHONPATH=/opt/lab:$PYTHONPATH` leaves it, means the current
+    folder to Python, and before everything else; it is left out.
+    """
+    given = dict(os.environ if inherited is None else inherited)
+    entries = [entry for entry in given.pop(_PATH, "").split(os.pathsep) if entry not in ("", ".")]
+    if entries:
+        given[_PATH] = os.pathsep.join(entries)
+    return given

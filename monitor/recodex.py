@@ -1,7 +1,8 @@
 """ReCodEx's own progress messages, and the configuration file of its monitor.
 
-With `zeromq_uri` the monitor binds a ROUTER to which a ReCodEx broker connects; each message is
-channel, command and, for tasks, their id and state. They go to channels of the same ids.
+With `zeromq_uri` the monitor binds a ROUTER to which a ReCodEx broker connects with a ROUTER of its
+own, so that it must name the monitor: by IDENTITY. Each message is channel, command and, for tasks,
+their id and state. They go to channels of the same ids.
 """
 
 import asyncio
@@ -26,6 +27,8 @@ from shotline.monitor.names import LENGTH_MAX, LOG, SERVERS, SYSTEM, named
 log = logging.getLogger(__name__)
 
 ENDS: Final = frozenset(("FINISHED", "FAILED", "ABORTED"))
+IDENTITY: Final = b"recodex-monitor"
+"""What the broker calls its monitor; messages for any other name are dropped there in silence."""
 OURS: Final = frozenset((SERVERS, LOG, SYSTEM))
 FRAME_BYTES_MAX: Final = 64 * 1024
 _LEVELS: Final = ("debug", "info", "warning", "error", "critical")
@@ -133,6 +136,7 @@ class RecodexSource:
     def listen(self, address: str) -> None:
         """Bind the address. Raise ConfigError when it cannot be had."""
         socket = zmq.asyncio.Context.instance().socket(zmq.ROUTER)
+        socket.setsockopt(zmq.ROUTING_ID, IDENTITY)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
         try:

@@ -18,16 +18,27 @@ from shotline.client.daemons import Daemon
 
 
 class Broker:
-    """ReCodEx's broker, as far as its monitor sees it: a DEALER that connects."""
+    """ReCodEx's broker, as far as its monitor sees it: a ROUTER that connects, and names its peer.
+
+    A message for a name that it does not know is an error here, which that broker passes over.
+    """
 
     def __init__(self, port: int) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
+        self._socket = self._context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        events = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
         self._socket.connect(f"tcp://127.0.0.1:{port}")
+        shaken = events.poll(DEADLINE_S * 1000)
+        self._socket.disable_monitor()
+        events.close()
+        assert shaken, "no handshake"
+        self._socket.poll(0)  # takes note of the peer's name, which has come before that event
 
     def send(self, *frames: str | bytes) -> None:
-        self._socket.send_multipart([f.encode() if isinstance(f, str) else f for f in frames])
+        message = ("recodex-monitor", *frames)
+        self._socket.send_multipart([f.encode() if isinstance(f, str) else f for f in message])
 
     def close(self) -> None:
         self._socket.close()

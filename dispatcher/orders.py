@@ -157,14 +157,17 @@ class Orders:
                     removed.append(path)
         return (f"removed, as it is alone: {', '.join(removed)}",) if removed else ()
 
-    def _order(self, server: Server, order: ServerOrder) -> None:
+    def _order(self, server: Server, order: ServerOrder, asked: str | None = None) -> None:
+        """Give an order; `asked` is the command that it comes from, where they differ."""
         server.leaving, server.leaving_since = True, self._core.now
         self._core.fleet.note_absence(server.register.server_class, self._core.now)
         self._core.server_changed(server)
         self._core.send(
             server.identity,
             CommandServer(
-                term=self._core.term, order=order, reason=f"server_{order} was asked for"
+                term=self._core.term,
+                order=order,
+                reason=f"{asked or f'server_{order}'} was asked for",
             ),
         )
 
@@ -175,7 +178,7 @@ class Orders:
         restarting: dict[str, list[Server]] = {}
         for server in self._core.fleet.told.values():
             if server.stopping and self._may_leave(server):
-                self._order(server, ServerOrder.QUIT)
+                self._order(server, ServerOrder.QUIT, "server_stop")
             if server.restarting:
                 restarting.setdefault(server.register.server_class, []).append(server)
         for members in restarting.values():

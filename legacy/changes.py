@@ -128,13 +128,17 @@ Written = SetFields | SetText | AddOne | ReplaceShot | Publish | StoreOutput | E
 
 @dataclass(frozen=True, slots=True)
 class FetchOutput:
-    """Read an attempt's output; put it into ACTION_LOG and, if `announce`, publish it."""
+    """Read an attempt's output; put it into ACTION_LOG and, if `announce`, publish it.
+
+    `ran`: when it began and ended, in seconds of wall clock; None: it never began.
+    """
 
     key: ShotKey
     path: str
     attempt: int
     server_class: str
     status: str
+    ran: tuple[float, float] | None
     announce: bool = True
 
 

@@ -71,17 +71,19 @@ class Commander:
 
     def take(self, channel: bytes, data: bytes) -> None:
         """Take a message that an old program has published."""
-        self.counts["messages"] += 1
         try:
             if channel == COMMANDS.encode():
                 order = order_of_command(data, replace_pulse=self._replace_pulse)
             else:
                 order = order_of_server(channel, data)
         except BadOldMessage as error:
+            self.counts["messages"] += 1
             self.bad(str(error))
             if error.end_phase is not None:
                 self._write([Publish(MONITOR, error.end_phase)])
             return
+        # Signs of life are asked for by the bridge, too.
+        self.counts["messages"] += not isinstance(order, Beat)
         self._sort(order)
 
     def bad(self, why: str) -> None:

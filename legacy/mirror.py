@@ -144,10 +144,10 @@ class Mirror:
         for key, shot in self.shots.items():
             found += self._shot_anew(key, shot)
         found += self.servers.everything()
+        found += self._never_there()
         if self._built is not None:
             found.append(_last_built(self._built[1]))
-        if self._current is not None:
-            found.append(_default(self._current))
+        found += self._current_pulse()
         found += self._last_phases()
         return found
 
@@ -161,7 +161,7 @@ class Mirror:
             case News(payload=ServersEvent(servers=servers)):
                 return self.servers.take(servers)
             case Whole(channel=channel, snapshot=snapshot) if channel == SERVERS:
-                return self.servers.take_all(snapshot.servers)
+                return [*self.servers.take_all(snapshot.servers), *self._never_there()]
             case FeedStopped(channel=channel) if channel == SERVERS:
                 return self.servers.all_off()
         key = key_of(update.channel)
@@ -202,7 +202,7 @@ class Mirror:
                 yield _last_built(key)
             if view.current and self._current != key:
                 self._current = key
-                yield _default(key)
+                yield from self._current_pulse()
         if self._note_phase(key, shot):
             yield from self._last_phases()
         if not is_new or not was_past:
@@ -259,6 +259,7 @@ class Mirror:
             (ch.phase_key(key), tuple((one.path, one.phase.upper()) for one in actions if one.on)),
         ]
         yield ch.ReplaceShot(key, tuple((name, fields) for name, fields in hashes if fields))
+        yield from self.servers.never_there(classes)
         if shot.announced is not None:
             yield ch.SetFields(ch.MARKERS, ((ch.shot_name(key), str(shot.announced)),))
         yield from (_abort_request(one) for one in actions if one.last.state in _IN_PROGRESS)
@@ -295,7 +296,7 @@ class Mirror:
                     shot.told.clear()
                     self._current = key
                     yield ch.ReplaceShot(key)
-                    yield _default(key)
+                    yield from self._current_pulse()
                 case TableBuilt() | NodeRead():
                     shot.board.needs_snapshot = True
         yield from self._fields_of(key, shot, changed)
@@ -359,8 +360,20 @@ class Mirror:
         fields = tuple((tree, phase) for tree, (_, _, phase) in self._phases.items())
         yield ch.SetFields("CURRENT_PHASE", fields)
         _, key, phase = max(self._phases.values())
-        shown = (("CURR_TREE", key.tree), ("CURR_SHOT", str(key.shot)), ("CURR_PHASE", phase))
-        yield ch.SetFields("DISPATCH_INFO", shown)
+        yield _dispatch_info(self._current or key, ("CURR_PHASE", phase))
+
+    def _current_pulse(self) -> Iterator[Change]:
+        key = self._current
+        if key is not None:
+            yield ch.SetFields("DISPATCH_DEFAULT", (("TREE", key.tree), ("SHOT", str(key.shot))))
+            yield _dispatch_info(key)
+
+    def _never_there(self) -> list[Change]:
+        return self.servers.never_there(
+            action.server_class
+            for shot in self.shots.values()
+            for action in shot.board.actions.values()
+        )
 
     def _leave_some(self, latest: ShotKey) -> Iterator[Change]:
         quiet = [key for key, shot in self.shots.items() if not shot.is_open and key != latest]
@@ -398,8 +411,10 @@ def _abort_request(action: ActionView) -> Change:
 
 def _output(key: ShotKey, action: ActionView, *, announce: bool) -> ch.FetchOutput:
     live = action.last
-    status = old.status_of(live)
-    return ch.FetchOutput(key, live.path, live.attempt, action.server_class, status, announce)
+    ran = (live.started_at, live.ended_at or live.time) if live.started_at is not None else None
+    return ch.FetchOutput(
+        key, live.path, live.attempt, action.server_class, old.status_of(live), ran, announce
+    )
 
 
 def _last_built(key: ShotKey) -> Change:
@@ -407,8 +422,9 @@ def _last_built(key: ShotKey) -> Change:
     return ch.SetText("LAST_BUILD_TABLE", text)
 
 
-def _default(key: ShotKey) -> Change:
-    return ch.SetFields("DISPATCH_DEFAULT", (("TREE", key.tree), ("SHOT", str(key.shot))))
+def _dispatch_info(key: ShotKey, *more: tuple[str, str]) -> Change:
+    shown = (("CURR_TREE", key.tree), ("CURR_SHOT", str(key.shot)), *more)
+    return ch.SetFields("DISPATCH_INFO", shown)
 
 
 def _bound(runs: dict[int, Seen]) -> None:

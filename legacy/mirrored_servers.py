@@ -6,6 +6,7 @@ from typing import Final
 from shotline.common.views import ServerView
 from shotline.legacy import changes as ch
 from shotline.legacy.changes import Change
+from shotline.legacy.translation import SERVER_COMMANDS
 
 _SEEN: Final = ("alive", "suspect")
 
@@ -15,6 +16,7 @@ class MirroredServers:
 
     def __init__(self) -> None:
         self._views: dict[str, ServerView] = {}
+        self._are_known = False  # whether all that there are were told once
 
     def __len__(self) -> int:
         return len(self._views)
@@ -29,6 +31,7 @@ class MirroredServers:
 
     def take_all(self, servers: Iterable[ServerView]) -> list[Change]:
         """Take all that there are; those that are not among them are lost."""
+        self._are_known = True
         there = tuple(servers)
         gone = set(self._views) - {view.server for view in there}
         lost = [self._views[name].model_copy(update={"liveness": "lost"}) for name in gone]
@@ -53,6 +56,24 @@ class MirroredServers:
             ch.AddOne(f"ACTION_SERVER_HEARTBEAT:{view.server_class}", view.server_id),
         ]
 
+    def calls(self) -> list[Change]:
+        """Return what the old dispatcher calls out to its servers, which its page listens to."""
+        return [
+            ch.Publish(f"{SERVER_COMMANDS}{view.server_class}", f"HEARTBEAT+{view.server_id}")
+            for view in self._views.values()
+            if view.liveness == "alive"
+        ]
+
+    def never_there(self, server_classes: Iterable[str]) -> list[Change]:
+        """Return what shows those of these classes that never had a server: as their first, off."""
+        if not self._are_known:
+            return []
+        known = {view.server_class for view in self._views.values()}
+        return [
+            ch.SetFields(f"ACTION_SERVER_ACTIVE:{name}", (("1", "OFF"),))
+            for name in sorted(set(server_classes) - known)
+        ]
+
     def all_off(self) -> list[Change]:
         """Return what shows that nobody vouches for the servers any more."""
         return [
@@ -67,5 +88,6 @@ def _fields(view: ServerView) -> list[Change]:
     return [
         ch.SetFields(f"ACTION_SERVER_ACTIVE:{name}", ((id_, active),)),
         ch.SetFields(f"ACTION_SERVER_DOING:{name}", ((id_, str(len(view.busy))),)),
-        ch.SetFields(f"ACTION_SERVER_IP:{name}", ((id_, view.host),)),
+        # A server of the broker's own machine may be connected without a network.
+        ch.SetFields(f"ACTION_SERVER_IP:{name}", ((id_, view.address or view.host),)),
     ]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
+from datetime import UTC, datetime
 from typing import Final
 
 from shotline.client.errors import Nobody, SupervisorError
@@ -104,6 +105,15 @@ class Outputs:
         return await self._read_output(wanted)
 
     async def _read_output(self, wanted: ch.FetchOutput) -> str:
+        """Return the output between the lines by which the old server says what it belongs to."""
+        text = await self._read_lines(wanted)
+        if wanted.ran is None:
+            return text
+        began, ended_at = map(_date, wanted.ran)
+        first, last = f"{began}  Doing {wanted.path}", f"{ended_at} Done {wanted.path}"
+        return "\n".join((first, text, last) if text else (first, last))
+
+    async def _read_lines(self, wanted: ch.FetchOutput) -> str:
         lines: list[str] = []
         room = self._bytes_max
         while True:
@@ -121,3 +131,8 @@ class Outputs:
                 lines.append(line.text)
             if not page.more or not page.lines:
                 return "\n".join(lines)
+
+
+def _date(at: float) -> str:
+    """Return a moment as the old server writes it: Fri Nov 27 17:04:05 CET 2026."""
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%a %b %d %H:%M:%S %Z %Y")

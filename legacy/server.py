@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
 TICK_S: Final = 1.0
+CALL_S: Final = 5.0  # the old dispatcher calls its servers this often
 PRUNE_S: Final = 600.0
 UNWRITTEN_MAX: Final = 100_000
 BATCH_MAX: Final = 1_000
@@ -101,13 +102,16 @@ class BridgeServer:
         await self._tried.wait()
         told = self._status()
         systemd.send(f"READY=1\nSTATUS={told}")
-        prune_at = time.monotonic()
+        prune_at = call_at = time.monotonic()
         while True:
             systemd.keep_alive()
             if (status := self._status()) != told:
                 told = status
                 systemd.send(f"STATUS={told}")
             self._owe_ends()
+            if self._stream is not None and time.monotonic() >= call_at:
+                call_at = time.monotonic() + CALL_S
+                self._carry_out(self.mirror.servers.calls())
             if self._stream is not None and time.monotonic() >= prune_at:
                 prune_at = time.monotonic() + PRUNE_S
                 pruning = asyncio.get_running_loop().create_task(self._prune())

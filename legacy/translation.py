@@ -188,6 +188,8 @@ def status_of(live: Transition) -> str:
     """Return the word of ACTION_STATUS."""
     if live.state is ActionState.DONE:
         return "Success" if live.status is Status.SUCCESS else "Failure"
+    if live.state in (ActionState.DISPATCHED, ActionState.DOING):
+        return "None"
     return "none" if live.cause is None else _STATUS_OF_CAUSE[live.cause]
 
 

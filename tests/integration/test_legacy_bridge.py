@@ -1,6 +1,7 @@
 """The bridge between a real Redis with old programs on it, and the real stack of daemons."""
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -143,7 +144,10 @@ def test_the_old_command_program_runs_a_phase(old: OldPrograms, shot: int) -> No
     }
     assert old.poll("DISPATCH_DEFAULT") == {"TREE": "TEST", "SHOT": str(shot)}
     assert json.loads(str(old.redis.get("LAST_BUILD_TABLE"))) == {"tree": "TEST", "shot": str(shot)}
-    assert old.poll(f"ACTION_LOG:TEST:{shot}")[f"{P}PREPARE"] == "a+b\nready"
+    told = old.poll(f"ACTION_LOG:TEST:{shot}")[f"{P}PREPARE"]
+    date = r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d \S+ \d{4}"
+    path = re.escape(f"{P}PREPARE")
+    assert re.fullmatch(f"{date}  Doing {path}\na\\+b\nready\n{date} Done {path}", told)
 
     def number(message: str) -> int:
         return old.heard.index(message)
@@ -158,7 +162,29 @@ def test_the_old_command_program_runs_a_phase(old: OldPrograms, shot: int) -> No
         < number(f"END_PHASE+TEST+{shot}+INIT")
     )
     assert len(old.heard) == len(set(old.heard)) == 5
-    assert f"TEST+{shot}+A+{P}PREPARE+Success+a+b\nready" in old.outputs
+    assert f"TEST+{shot}+A+{P}PREPARE+Success+{told}" in old.outputs
+
+
+def test_the_old_page_hears_of_every_server_and_sees_those_that_never_came(
+    old: OldPrograms, shot: int
+) -> None:
+    old.prepare(shot)
+    assert old.poll_until("ACTION_SERVER_ACTIVE:C", bool) == {"1": "OFF"}
+    assert old.poll("ACTION_SERVER_IP:A") == {"1": "127.0.0.1"}
+    assert old.poll("DISPATCH_INFO")["CURR_SHOT"] == str(shot)
+    assert set(old.next_calls(2)) == {
+        ("ACTION_SERVER_PUBSUB:A", "HEARTBEAT+1"),
+        ("ACTION_SERVER_PUBSUB:B", "HEARTBEAT+1"),
+    }
+
+
+def test_what_runs_has_no_status_yet(world: World, old: OldPrograms, shot: int) -> None:
+    old.prepare(shot)
+    old.command(f"do_phase:TEST:{shot}:Pulse")
+    old.wait_for("DOING")
+    assert old.poll_until(f"ACTION_STATUS:TEST:{shot}", bool)[f"{P}FIRE"] == "None"
+    world.gate.touch()
+    old.wait_for("END_PHASE")
 
 
 def test_a_range_of_sequence_numbers(old: OldPrograms, shot: int) -> None:

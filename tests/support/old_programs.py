@@ -65,6 +65,20 @@ class OldPrograms:
         self.command(f"build_tables:TEST:{shot}")
         self.poll_until(f"ACTION_INFO:TEST:{shot}:A", bool)
 
+    def next_calls(self, count: int) -> list[tuple[str, str]]:
+        """Return what the page's heartbeat tab hears next of servers: channel and message."""
+        heard: list[tuple[str, str]] = []
+        with self.redis.pubsub(ignore_subscribe_messages=True) as page:
+            page.psubscribe("ACTION_SERVER_PUBSUB:*")
+            deadline = time.monotonic() + DEADLINE_S
+            while time.monotonic() < deadline:
+                message = page.get_message(timeout=1.0)
+                if message is not None and message["data"].startswith("HEARTBEAT"):
+                    heard.append((message["channel"], message["data"]))
+                    if len(heard) == count:
+                        return heard
+        raise AssertionError(f"only {heard}")
+
     def poll(self, key: str) -> dict[str, str]:
         """Return a hash."""
         return dict(self.redis.hgetall(key))

@@ -1,5 +1,6 @@
 """The commands to servers, on the dispatcher's machine: D17, and aborts of servers (D9)."""
 
+import pytest
 from tests.support.dispatching import KEY, Bench, result
 from tests.support.tables import action
 
@@ -106,6 +107,20 @@ def test_an_idle_server_that_is_stopped_ends_at_once() -> None:
     assert bench.dispatched() == []
     bench.pass_time(6.0)
     assert bench.states()["FIRST"] == "no_server", "a leaving server is none (D6)"
+
+
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        (c.ServerStop(server="SRV_A"), "server_stop was asked for"),
+        (c.ServerQuit(server="SRV_A"), "server_quit was asked for"),
+        (c.ServerRestart(server="SRV_A"), "server_restart was asked for"),
+    ],
+)
+def test_a_server_is_told_which_command_it_leaves_by(command: c.Command, asked: str) -> None:
+    bench = bench_of("SRV_A:1")
+    bench.told(command)
+    assert [one.reason for _, one in bench.sent if isinstance(one, CommandServer)] == [asked]
 
 
 def test_a_whole_class_that_is_stopped_still_finishes_its_work() -> None:

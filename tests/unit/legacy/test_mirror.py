@@ -139,7 +139,7 @@ def test_a_run_is_mirrored_with_its_messages() -> None:
     ]
     found = keys(changes, found)
     assert found["ACTION_INFO:TEST:5:A"] == {"P:A": "DONE", "P:B": "DOING"}
-    assert found["ACTION_STATUS:TEST:5"] == {"P:A": "Success", "P:B": "none"}
+    assert found["ACTION_STATUS:TEST:5"] == {"P:A": "Success", "P:B": "None"}
     assert [one.path for one in changes if isinstance(one, ch.FetchOutput)] == ["P:A"]
     assert ends(mirror) == []
     mirror.take(news(done("P:B"), over(1)))
@@ -243,6 +243,7 @@ def test_a_new_pulse_clears_its_keys_and_is_the_default() -> None:
     found = keys(mirror.take(news(PulseCreated(time=1.0, replaced=True))), found)
     assert not [name for name in found if name.startswith("ACTION_")]
     assert found["DISPATCH_DEFAULT"] == {"TREE": "TEST", "SHOT": "5"}
+    assert found["DISPATCH_INFO"] == {"CURR_TREE": "TEST", "CURR_SHOT": "5"}
     built = TableBuilt(time=2.0, actions=(), options=DispatchOptions())
     assert ch.Refresh(KEY) in mirror.take(news(built))
 
@@ -270,7 +271,7 @@ def test_servers_are_on_while_somebody_vouches_for_them() -> None:
     def server(liveness: str) -> ServerView:
         return ServerView.model_validate(
             {"server": "A:1", "server_class": "A", "server_id": "1", "liveness": liveness}
-            | {"host": "rack3", "busy": ("TEST/5 P:A",)}
+            | {"host": "rack3", "address": "10.7.3.1", "busy": ("TEST/5 P:A",)}
         )
 
     mirror = started()
@@ -278,17 +279,44 @@ def test_servers_are_on_while_somebody_vouches_for_them() -> None:
     assert found == {
         "ACTION_SERVER_ACTIVE:A": {"1": "ON"},
         "ACTION_SERVER_DOING:A": {"1": "1"},
-        "ACTION_SERVER_IP:A": {"1": "rack3"},
+        "ACTION_SERVER_IP:A": {"1": "10.7.3.1"},
     }
     beat = News("feed", 1.0, FeedBeat(last={}, journal="ok"))
     assert ch.AddOne("ACTION_SERVER_HEARTBEAT:A", "1") in mirror.take(beat)
+    assert mirror.servers.calls() == [ch.Publish("ACTION_SERVER_PUBSUB:A", "HEARTBEAT+1")]
     found = keys(mirror.take(FeedStopped("servers", 5.0)), found)
     assert found["ACTION_SERVER_ACTIVE:A"] == {"1": "OFF"}
     assert keys(mirror.take(beat), found)["ACTION_SERVER_ACTIVE:A"] == {"1": "ON"}
     mirror.take(News("servers", 1.0, ServersEvent(servers=(server("lost"),))))
-    assert mirror.take(beat) == []
+    assert mirror.take(beat) == mirror.servers.calls() == []
     gone = SnapshotResult(channel="servers", term=1, seq=1)
     assert keys(mirror.take(Whole("servers", gone)), found)["ACTION_SERVER_ACTIVE:A"]["1"] == "OFF"
+
+
+def test_a_class_that_never_had_a_server_is_off_by_its_first() -> None:
+    off = {"1": "OFF"}
+    mirror = started()
+    mirror.take(whole([live("P:A")]))
+    servers = Whole("servers", SnapshotResult(channel="servers", term=1, seq=1))
+    assert keys(mirror.take(servers), {})["ACTION_SERVER_ACTIVE:A"] == off
+    assert keys(mirror.everything(), {})["ACTION_SERVER_ACTIVE:A"] == off
+    other = whole([live("P:A")], key=ShotKey("TEST", 6))
+    assert keys(mirror.take(other), {})["ACTION_SERVER_ACTIVE:A"] == off
+    second = ServerView(server="A:2", server_class="A", server_id="2", liveness="alive")
+    mirror.take(News("servers", 1.0, ServersEvent(servers=(second,))))
+    assert keys(mirror.everything(), {})["ACTION_SERVER_ACTIVE:A"] == {"2": "ON"}
+
+
+def test_a_run_of_an_older_shot_changes_the_phase_and_not_the_pulse() -> None:
+    mirror = started()
+    mirror.take(whole(map(live, PATHS)))
+    mirror.take(news(PulseCreated(time=1.0), key=KEY))
+    older = whole(map(live, PATHS), key=ShotKey("TEST", 4))
+    assert older.snapshot.shot is not None
+    not_current = older.snapshot.shot.model_copy(update={"current": False})
+    mirror.take(Whole(older.channel, older.snapshot.model_copy(update={"shot": not_current})))
+    found = keys(mirror.take(news(opened(1), key=ShotKey("TEST", 4))), {})
+    assert found["DISPATCH_INFO"] == {"CURR_TREE": "TEST", "CURR_SHOT": "5", "CURR_PHASE": "Init"}
 
 
 def test_quiet_shots_are_left_but_none_whose_end_is_owed() -> None:

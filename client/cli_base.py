@@ -18,6 +18,7 @@ from shotline.client.completion import ASK_S, Known, complete
 from shotline.client.errors import SupervisorError
 from shotline.client.supervisor import TIMEOUT_S, Supervisor
 from shotline.client.text import plain
+from shotline.common.dangers import NamedDanger
 from shotline.common.messages import EXIT_CODES, Outcome, Reply
 from shotline.common.views import AnyResult
 
@@ -270,7 +271,8 @@ def finish(told: Told, show: Callable[[Console, AnyResult], None] | None = None)
     reply, result = told.reply, told.result
     code = EXIT_CODES[reply.outcome]
     if options_of().json:
-        click.echo(json.dumps(as_json(reply.outcome, reply.message, reply.notices, reply.result)))
+        said = as_json(reply.outcome, reply.message, reply.notices, reply.result, reply.dangers)
+        click.echo(json.dumps(said))
     else:
         out = console()
         if result is not None and show is not None:
@@ -285,7 +287,11 @@ def finish(told: Told, show: Callable[[Console, AnyResult], None] | None = None)
 
 
 def as_json(
-    outcome: Outcome, message: str, notices: Sequence[str] = (), result: bytes = b""
+    outcome: Outcome,
+    message: str,
+    notices: Sequence[str] = (),
+    result: bytes = b"",
+    dangers: Sequence[NamedDanger] = (),
 ) -> dict[str, object]:
     """Return what `--json` writes."""
     return {
@@ -293,6 +299,7 @@ def as_json(
         "exit_code": EXIT_CODES[outcome],
         "message": message,
         "notices": list(notices),
+        "dangers": [one.model_dump() for one in dangers],
         "result": json.loads(result) if result else None,
     }
 

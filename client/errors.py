@@ -5,6 +5,7 @@ Every error knows the exit code that the command line gives it. Nothing is raise
 
 from typing import ClassVar
 
+from shotline.common.dangers import NamedDanger
 from shotline.common.errors import ShotlineError
 from shotline.common.messages import EXIT_CODES, Outcome, Reply
 from shotline.common.views import AnyResult, RunReport
@@ -21,10 +22,12 @@ class SupervisorError(ShotlineError):
         *,
         notices: tuple[str, ...] = (),
         result: AnyResult | None = None,
+        dangers: tuple[NamedDanger, ...] = (),
     ) -> None:
         super().__init__(detail)
         self.notices = notices
         self.result = result
+        self.dangers = dangers  # what somebody must insist on, each by itself
 
     @property
     def exit_code(self) -> int:
@@ -115,4 +118,4 @@ def error_of(reply: Reply, result: AnyResult | None) -> SupervisorError | None:
             kind = RunHeld
         elif result.run.state == "aborting" or result.run.outcome == "aborted":
             kind = RunAborted
-    return kind(reply.message, notices=reply.notices, result=result)
+    return kind(reply.message, notices=reply.notices, result=result, dangers=reply.dangers)

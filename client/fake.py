@@ -87,7 +87,9 @@ class FakeShotline(Commands):
         try:
             reply = self._dispatcher.answer(call.command)
         except Refused as refused:
-            reply = Reply(id="", outcome=Outcome.REFUSED, message=str(refused))
+            reply = Reply(
+                id="", outcome=Outcome.REFUSED, message=str(refused), dangers=refused.dangers
+            )
         return call.outcome(reply)
 
     def connect(self) -> None:

@@ -18,6 +18,7 @@ from shotline.common.actions import (
     has_failed,
 )
 from shotline.common.commands import AnyCommand
+from shotline.common.dangers import Danger, NamedDanger, words_of
 from shotline.common.messages import Outcome, Reply
 from shotline.common.records import (
     Counts,
@@ -70,8 +71,8 @@ class FakeDispatcher:
         key = (command.tree, command.shot)
         if command.shot < 1:
             raise Refused(f"shot {command.shot} cannot be created: pulses begin with 1")
-        if key in self._shots and not command.replace:
-            raise Refused(f"{command.tree}/{command.shot} exists already; --replace makes it again")
+        if key in self._shots and not command.insists(Danger.PULSE_EXISTS):
+            raise _dangerous(Danger.PULSE_EXISTS, f"{command.tree}/{command.shot} exists already")
         self._shots[key] = FakeShot(*key)
         self._current = key
         return _done(f"{command.tree}/{command.shot} was created")
@@ -90,8 +91,8 @@ class FakeDispatcher:
         shot.refuse_open()
         if isinstance(command, c.DispatchAction):
             action = shot.find(command.path)
-            if not action.on and not command.even_if_off:
-                raise Refused(f"{action.path} is off; --even-if-off dispatches it all the same")
+            if not action.on and not command.insists(Danger.OFF):
+                raise _dangerous(Danger.OFF, f"{action.path} is off")
             paths: tuple[str, ...] = (action.path,)
             kind, phase, first, last = RunKind.SINGLE, action.phase, None, None
         else:
@@ -311,6 +312,11 @@ class FakeDispatcher:
 
     def _publish(self, shot: FakeShot, record: Record) -> None:
         self.feed.record(shot.tree, shot.shot, record)
+
+
+def _dangerous(danger: Danger, text: str) -> Refused:
+    named = NamedDanger(danger=danger, text=text)
+    return Refused(words_of((named,)), dangers=(named,))
 
 
 def _done(message: str, result: v.AnyResult | None = None, outcome: Outcome = Outcome.OK) -> Reply:

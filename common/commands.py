@@ -4,10 +4,11 @@ The CLI, the client library, the HTTP interface and the wire use these classes; 
 carries them out. A command without tree and shot means the current pulse (D16).
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter
 
+from shotline.common.dangers import Danger
 from shotline.common.model import Model
 
 TreeName = Annotated[
@@ -33,9 +34,31 @@ class OnShot(Command):
     shot: Shot | None = None
 
 
-class CreatePulse(Command):
+class Risky(Command):
+    """A command that is refused where it is dangerous, until somebody insists on each danger.
+
+    `insist` names those that are taken; the fields that say one by itself say the same. `careful`:
+    name also the dangers that programs are not asked about (`succeeded`, `old_shot`).
+    """
+
+    FLAGS: ClassVar[dict[str, Danger]] = {}  # fields that insist on one
+    insist: Annotated[
+        tuple[Annotated[Danger, Field(strict=False)], ...], Field(max_length=len(Danger))
+    ] = ()
+    careful: bool = False
+
+    def insists(self, danger: Danger) -> bool:
+        """Return whether somebody has taken this danger."""
+        flags = self.FLAGS.items()
+        return danger in self.insist or any(
+            found is danger and getattr(self, name, False) for name, found in flags
+        )
+
+
+class CreatePulse(Risky):
     """Make the pulse of a shot from its model (`--replace` when it exists, D14)."""
 
+    FLAGS: ClassVar[dict[str, Danger]] = {"replace": Danger.PULSE_EXISTS}
     verb: Literal["create_pulse"] = "create_pulse"
     tree: TreeName
     shot: Shot
@@ -53,18 +76,20 @@ class BuildTables(OnShot):
     list_actions: bool = True
 
 
-class DoPhase(OnShot):
+class DoPhase(OnShot, Risky):
     """Run the actions of a phase (D2 to D5); `wait` asks for the final reply at the run's end."""
 
+    FLAGS: ClassVar[dict[str, Danger]] = {"even_if_running": Danger.OUTCOME_UNKNOWN}
     verb: Literal["do_phase"] = "do_phase"
     phase: PhaseName
     wait: bool = False
     even_if_running: bool = False
 
 
-class DoSequence(OnShot):
+class DoSequence(OnShot, Risky):
     """Run the actions of a range of sequence numbers of a phase (D12)."""
 
+    FLAGS: ClassVar[dict[str, Danger]] = {"even_if_running": Danger.OUTCOME_UNKNOWN}
     verb: Literal["do_sequence"] = "do_sequence"
     phase: PhaseName
     first: int
@@ -73,9 +98,13 @@ class DoSequence(OnShot):
     even_if_running: bool = False
 
 
-class DispatchAction(OnShot):
+class DispatchAction(OnShot, Risky):
     """Run one action again (D10)."""
 
+    FLAGS: ClassVar[dict[str, Danger]] = {
+        "even_if_off": Danger.OFF,
+        "even_if_running": Danger.OUTCOME_UNKNOWN,
+    }
     verb: Literal["dispatch"] = "dispatch"
     path: ActionPath
     even_if_off: bool = False

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from shotline.common.actions import AttemptId, Status
+from shotline.common.dangers import NamedDanger
 from shotline.common.model import Model
 
 PROTOCOL: int = 1
@@ -475,6 +476,7 @@ class Reply(Message):
     notices: tuple[str, ...] = ()
     result: bytes = b""
     unknown: bool = False  # refused, since what the command names does not exist
+    dangers: tuple[NamedDanger, ...] = ()  # refused, until somebody insists on each of these
 
 
 MESSAGES: dict[str, type[Message]] = {

@@ -8,16 +8,17 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from types import ModuleType
 
-from shotline.common import messages
+from shotline.common import dangers, messages
 from shotline.common.messages import MESSAGES, PROTOCOL, Message
 
 _INTRODUCTION = f"""\
 # The protocol, version {PROTOCOL}
 
-<!-- Written by `python -m shotline.common.protocol_doc` from the classes in common/messages.py. -->
+<!-- Written by `python -m shotline.common.protocol_doc` from common/messages.py and dangers.py. -->
 
 All processes speak through the broker, which binds three ZeroMQ sockets:
 
@@ -70,22 +71,33 @@ On the event feed a message is two frames: the channel, and the body of an `even
 
 def page() -> str:
     """Return the whole page."""
-    source = inspect.getsource(messages)
-    classes = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
-    lines = source.splitlines()
+    classes, lines = _classes(messages)
     sections = [_INTRODUCTION]
     for kind, cls in MESSAGES.items():
         rows = list(_fields(classes.pop(cls.__name__), lines))
         sections.append(_section(f"`{kind}`", cls, ("field", "type", ""), rows))
     sections.append("## Parts and words\n")
-    for name, node in classes.items():
-        cls = getattr(messages, name)
-        if issubclass(cls, StrEnum):
-            sections.append(_section(name, cls, ("word", ""), list(_words(node, lines))))
-        elif cls is not Message:
-            rows = list(_fields(node, lines))
-            sections.append(_section(name, cls, ("field", "type", ""), rows))
+    sections += _parts(messages, classes, lines)
+    sections += _parts(dangers, *_classes(dangers))
     return "\n".join(sections)
+
+
+def _classes(module: ModuleType) -> tuple[dict[str, ast.ClassDef], list[str]]:
+    """Return the classes of a module by their names, and the lines of its source."""
+    source = inspect.getsource(module)
+    body = ast.parse(source).body
+    return {one.name: one for one in body if isinstance(one, ast.ClassDef)}, source.splitlines()
+
+
+def _parts(
+    module: ModuleType, classes: Mapping[str, ast.ClassDef], lines: list[str]
+) -> Iterator[str]:
+    for name, node in classes.items():
+        cls = getattr(module, name)
+        if issubclass(cls, StrEnum):
+            yield _section(name, cls, ("word", ""), list(_words(node, lines)))
+        elif cls is not Message:
+            yield _section(name, cls, ("field", "type", ""), list(_fields(node, lines)))
 
 
 def _section(title: str, cls: type, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

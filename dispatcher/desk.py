@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from shotline.common.codec import describe
 from shotline.common.commands import READING, AnyCommand, decode_command
+from shotline.common.dangers import NamedDanger, words_of
 from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.records import CommandDone, ShotKey
 from shotline.common.views import AnyResult, encode_result
@@ -33,6 +34,7 @@ class Answer:
     result: AnyResult | None = None
     notices: tuple[str, ...] = ()
     unknown: bool = False  # refused, since what the command names does not exist
+    dangers: tuple[NamedDanger, ...] = ()  # refused, until somebody insists on each of them
 
 
 class Refused(Exception):
@@ -45,6 +47,18 @@ class Refused(Exception):
 
 class Unknown(Refused):
     """What the command names does not exist; the text says what does."""
+
+
+class Dangerous(Refused):
+    """Somebody must insist on each of these dangers, by name."""
+
+    def __init__(self, *dangers: NamedDanger) -> None:
+        super().__init__(words_of(dangers))
+        self.dangers = dangers
+
+    def answer(self) -> Answer:
+        """Return the answer that names them."""
+        return Answer(Outcome.REFUSED, str(self), dangers=self.dangers)
 
 
 @dataclass(slots=True)
@@ -168,6 +182,7 @@ class Desk:
             notices=answer.notices,
             result=encode_result(answer.result) if answer.result is not None else b"",
             unknown=answer.unknown,
+            dangers=answer.dangers,
         )
 
     def _send(self, asked: Asked, answer: Answer) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from shotline.common import commands as c
+from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
 from shotline.common.records import PulseCreated, ShotKey, TableBuilt
-from shotline.dispatcher.desk import Answer, Asked, Refused
+from shotline.dispatcher.desk import Answer, Asked, Dangerous, Refused
 from shotline.dispatcher.effects import CreatePulseJob, ForgetShots, ReadTableJob, TreeDone
 from shotline.dispatcher.office import Done, Office
 from shotline.dispatcher.problems import find_problems
@@ -35,11 +36,13 @@ class Pulses:
         shot = self._core.shots.get(key)
         if shot is not None and shot.open_run is not None:
             raise Refused(f"{key}: run {shot.open_run.number} is open; abort it first")
+        replace = command.insists(Danger.PULSE_EXISTS)
 
         def created(done: Done) -> Answer | None:
             assert isinstance(done, TreeDone)
             if done.exists:
-                raise Refused(f"{key} exists already; --replace makes it again")
+                exists = NamedDanger(danger=Danger.PULSE_EXISTS, text=f"{key} exists already")
+                raise Dangerous(exists)
             if done.error:
                 return Answer(Outcome.REFUSED, f"{key} was not created: {done.error}")
             # What is stored of a pulse that is replaced stays: numbers of attempts go on.
@@ -48,11 +51,11 @@ class Pulses:
         def known(done: TreeDone) -> Answer:
             self._core.current = key
             shot = self._core.shots.setdefault(key, Shot(key))
-            self._core.put(shot, PulseCreated(time=self._core.wall, replaced=command.replace))
+            self._core.put(shot, PulseCreated(time=self._core.wall, replaced=replace))
             self._core.stored[key] = self._core.wall
             return Answer(Outcome.OK, f"{key} was created", notices=done.warnings)
 
-        self._core.after(CreatePulseJob(self._office.later(asked, created), key, command.replace))
+        self._core.after(CreatePulseJob(self._office.later(asked, created), key, replace))
         return None
 
     def build_tables(self, asked: Asked, command: c.BuildTables) -> Answer | None:

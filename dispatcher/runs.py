@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from shotline.common import commands as c
 from shotline.common.actions import ActionState, Cause
+from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
 from shotline.common.records import NodeRead, RunKind, RunOutcome
 from shotline.common.views import RunReport
+from shotline.dispatcher.dangers import Dangers
 from shotline.dispatcher.desk import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.effects import ReadNodeJob, TreeDone
 from shotline.dispatcher.office import Done, Office
@@ -22,6 +24,7 @@ class Runs:
         self._execution = office.execution
         self._answers = office.answers
         self._choice = office.choice
+        self._dangers = Dangers(office.core)
 
     def do_run(self, asked: Asked, command: c.DoPhase | c.DoSequence) -> Answer | None:
         """Carry out do_phase and do_sequence."""
@@ -46,8 +49,7 @@ class Runs:
             paths: Sequence[str] = shot.table.paths_of_range(phase, first, last)
         else:
             paths = shot.table.paths_of_phase(phase)
-        if not command.even_if_running:
-            self._refuse_unknown_outcomes(shot, paths)
+        self._dangers.refuse_run(command, shot, paths)
         run = self._execution.open_run(
             shot,
             RunKind.PHASE if first is None else RunKind.SEQUENCE,
@@ -61,15 +63,6 @@ class Runs:
         within = "" if first is None else f" within {first} to {last}"
         notice = () if paths else (f"phase {phase} has no actions{within}",)
         return self._await(asked, shot, run, wait=command.wait, notices=notice)
-
-    def _refuse_unknown_outcomes(self, shot: Shot, paths: Sequence[str]) -> None:
-        unknown = [path for path in paths if shot.actions[path].outcome_unknown]
-        if unknown:
-            raise Refused(
-                "these may still be running: "
-                + ", ".join(unknown)
-                + "; look at the machines, then give --even-if-running"
-            )
 
     def _await(
         self,
@@ -156,9 +149,11 @@ class Runs:
             self._core.put(shot, NodeRead(time=self._core.wall, node=done.nodes[0]))
             if shot.actions[path] != before:  # switched on or off since the table was built
                 self._core.put(shot, shot.actions[path])
-            cause, reason = shot.table.initial(path, even_if_off=command.even_if_off)
+            even_if_off = command.insists(Danger.OFF)
+            cause, reason = shot.table.initial(path, even_if_off=even_if_off)
             if cause is Cause.OFF:
-                raise Refused(f"{path} is off ({reason}); --even-if-off dispatches it all the same")
+                off = NamedDanger(danger=Danger.OFF, text=f"{path} is off ({reason})")
+                self._dangers.refuse(command, off)
             if cause is not None:
                 raise Refused(f"{path} is never dispatched: {reason}")
             run = self._execution.redispatch(shot, path, asked.id)
@@ -177,11 +172,7 @@ class Runs:
             raise Refused(f"{path} is ready already and waits for its server")
         if run is not None and run.aborting:
             raise Refused(f"{shot.key}: run {run.number} is being aborted")
-        if live.outcome_unknown and not command.even_if_running:
-            raise Refused(
-                f"{path} may still be running ({live.reason}); look at {live.server}, "
-                "then give --even-if-running"
-            )
+        self._dangers.refuse_run(command, shot, (path,))
 
     def abort(self, command: c.Abort) -> Answer:
         """Abort runs, or one action (D9)."""

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from shotline.common.dangers import NamedDanger
 from shotline.common.messages import Outcome
 from shotline.common.model import Model
 from shotline.common.sections import ServerClass, ServerId
@@ -23,6 +24,7 @@ class CommandAnswer(Model):
     outcome: Outcome
     message: str = ""
     notices: tuple[str, ...] = ()
+    dangers: tuple[NamedDanger, ...] = ()  # refused, until somebody insists on each by its code
     result: Annotated[AnyResult, Field(discriminator="kind")] | None = None
     fields: tuple[FieldProblem, ...] = ()  # with status 422
 

@@ -45,10 +45,11 @@ def status_of(reply: Reply) -> int:
 
 def body_of(reply: Reply) -> bytes:
     """Return the answer that a command's reply becomes; its result is passed on as it came."""
-    return b'{"outcome":%s,"message":%s,"notices":%s,"result":%s}' % (
+    return b'{"outcome":%s,"message":%s,"notices":%s,"dangers":%s,"result":%s}' % (
         quoted(reply.outcome.value),
         quoted(reply.message),
         json.dumps(reply.notices).encode(),
+        json.dumps([one.model_dump() for one in reply.dangers]).encode(),
         reply.result or b"null",
     )
 

@@ -19,4 +19,4 @@ def test_changes_are_shown_and_buttons_ask_for_what_they_say(monitor: MockMonito
     shown(count(page, "failed")).to_have_text("1")
     row(page, "ONE").get_by_role("button", name="Dispatch").click()
     shown(page.locator("reply-list .reply")).to_contain_text("Dispatch ONE")
-    assert monitor.asked == [DispatchAction(tree="T", shot=1, path="ONE")]
+    assert monitor.asked == [DispatchAction(tree="T", shot=1, path="ONE", careful=True)]

@@ -222,7 +222,7 @@ def test_an_unknown_outcome_asks_before_it_is_dispatched_again(
     server.kill()
     shown(talk).to_contain_text("outcome unknown")
     talk.get_by_role("button", name="Dispatch").click()
-    confirm(page, "Dispatch TALK all the same?")
+    confirm(page, "Dispatch TALK of TEST/20?")
     shown(talk).to_contain_text("SERVER_OFF")
     # A new life of the server proves what became of the old one's: nothing is to be asked then.
     stack.restart(server)
@@ -279,6 +279,7 @@ def test_a_filter_and_the_keys_find_and_act(stack: Stack, browser: Browser, fold
     page.locator("#all .table-scroll").focus()
     page.keyboard.press("End")
     page.keyboard.press("d")
+    confirm(page, "Dispatch EVIL of TEST/30?")
     shown(reply(page, "Dispatch EVIL")).to_have_class(re.compile("good"))
     page.locator("run-strip .chip[data-category=failed]").first.click()
     shown(page.locator("#all .empty")).to_be_visible()

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Shot, asksFirst } from '../../monitor/static/model/shot.js';
+import { Shot } from '../../monitor/static/model/shot.js';
 
 const PENDING = { state: 'NOT_DISPATCHED' };
 
@@ -136,12 +136,4 @@ test('phases are counted in their order, empty ones left out', () => {
   assert.deepEqual([...shot.countsByPhase().keys()], ['INIT', 'PULSE', 'OTHER']);
   const none = shotOf(action('P', 'PULSE'));
   assert.deepEqual([...none.countsByPhase().keys()], ['PULSE']);
-});
-
-test('a doubtful redispatch asks first', () => {
-  const shot = shotOf(action('A'), action('B', 'INIT', { on: false, last: { state: 'NOT_DISPATCHED', cause: 'off' } }));
-  assert.equal(asksFirst(shot.byPath.get('A')), '');
-  assert.match(asksFirst(shot.byPath.get('B')), /off/);
-  shot.apply(changed('A', { state: 'ABORTED', cause: 'server_lost', outcome_unknown: true }, { failed: true }));
-  assert.match(asksFirst(shot.byPath.get('A')), /unknown/);
 });

@@ -148,11 +148,12 @@ def fill(page: Page, field: str, text: str) -> None:
 
 
 def confirm(page: Page, title: str | re.Pattern[str]) -> None:
-    """Answer the question that is asked with yes; it must name its target."""
+    """Answer the question that is asked with yes; it must name its target. Another may follow."""
     dialog = page.locator("dialog.ask")
     shown(dialog.locator("h2")).to_have_text(title)
+    asked = dialog.element_handle()
     dialog.locator("button[value=yes]").click()
-    shown(dialog).to_have_count(0)
+    asked.wait_for_element_state("hidden")
 
 
 def reply(page: Page, what: str) -> Locator:

@@ -15,6 +15,7 @@ const SHOWS = /** @type {const} */ (['auto', 'both', 'active', 'all']);
  * @property {Tab} tab
  * @property {string} tree upper case; empty: the current one
  * @property {number|null} shot null: follow the current one
+ * @property {string} wrong what stands in the place of the shot, and is none; else empty
  * @property {string} find
  * @property {Show} show auto: both where there is room
  */
@@ -27,10 +28,11 @@ export function readRoute(hash) {
   const [path, query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const values = new URLSearchParams(query);
   const tab = TABS.find((one) => one === path) ?? 'actions';
+  const text = (values.get('shot') ?? '').trim();
   return {
     tab,
     tree: (values.get('tree') ?? '').trim().toUpperCase(),
-    shot: shotNumber(values.get('shot') ?? ''),
+    ...readShot(text),
     find: values.get('find') ?? '',
     show: SHOWS.find((one) => one === values.get('show')) ?? 'auto',
   };
@@ -40,11 +42,22 @@ export function readRoute(hash) {
 export function writeRoute(route) {
   const values = new URLSearchParams();
   if (route.tree) values.set('tree', route.tree);
-  if (route.shot !== null) values.set('shot', String(route.shot));
+  if (route.wrong || route.shot !== null) values.set('shot', route.wrong || String(route.shot));
   if (route.find) values.set('find', route.find);
   if (route.show !== 'auto') values.set('show', route.show);
   const query = values.toString();
   return `#/${route.tab}${query ? `?${query}` : ''}`;
+}
+
+/**
+ * Return what a text says of the shot; what cannot be read never means the current one.
+ * @param {string} text empty: the current one
+ * @returns {{shot: number|null, wrong: string}}
+ */
+export function readShot(text) {
+  const trimmed = text.trim();
+  const shot = shotNumber(trimmed);
+  return { shot, wrong: shot === null ? trimmed : '' };
 }
 
 /**

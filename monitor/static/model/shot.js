@@ -310,16 +310,3 @@ function estimateOf(message) {
     slow: message.slow ?? [],
   };
 }
-
-/**
- * Return whether a redispatch needs somebody's word first, and why (D10).
- * @param {Row} row
- * @returns {string}
- */
-export function asksFirst(row) {
-  if (row.last.outcome_unknown) {
-    return 'The outcome of its last attempt is unknown: it may have run, or may still be running.';
-  }
-  if (row.view.on === false || row.last.cause === 'off') return 'The node is switched off.';
-  return '';
-}

@@ -176,6 +176,9 @@
  * @property {{path?: string, event?: string, outcome?: string, reason?: string}} [record]
  */
 
+/** @typedef {'pulse_exists'|'outcome_unknown'|'off'|'succeeded'|'old_shot'} DangerCode */
+/** @typedef {{danger: DangerCode, text: string}} Danger */
+
 /**
  * What a command is answered with.
  * @typedef {object} Answer
@@ -183,6 +186,7 @@
  * @property {'ok'|'accepted'|'failed'|'refused'|'nobody'|'usage'|'error'} outcome
  * @property {string} message
  * @property {string[]} notices
+ * @property {Danger[]} dangers refused, until somebody insists on each of these
  * @property {any} result
  * @property {{field: string, message: string}[]} fields
  */

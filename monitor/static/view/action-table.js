@@ -3,7 +3,7 @@
  */
 
 /** @import {App} from './app.js' */
-/** @import {Row} from '../model/shot.js' */
+/** @import {Row, Shot} from '../model/shot.js' */
 import { COLUMNS, TableView, nodeOf, serverOf } from '../model/table.js';
 import { SYMBOLS, clock, details, duration, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from './commands.js';
@@ -36,9 +36,10 @@ const HELD_MS = 3000;
 export class ActionTable extends HTMLElement {
   /** @type {App} */ app = /** @type {any} */ (null);
   view = new TableView();
-  /** @type {Set<string>} */ ticked = new Set();
   title = '';
   /** @type {() => Row[]} */ source = () => [];
+  /** @type {Set<string>} */ #ticked = new Set();
+  /** @type {Shot|null} */ #tickedIn = null;
   #key = '';
   #sortedAt = 0;
   #heldAt = -Infinity;
@@ -82,6 +83,16 @@ export class ActionTable extends HTMLElement {
   /** Measure anew: the style has changed. */
   restyle() {
     this.#rows.measure();
+  }
+
+  /** The paths of the ticked rows: they belong to the shot in which they were ticked. */
+  get ticked() {
+    const { shot } = this.app;
+    if (this.#tickedIn !== shot) {
+      this.#tickedIn = shot;
+      this.#ticked = new Set();
+    }
+    return this.#ticked;
   }
 
   /** @returns {Row[]} */
@@ -137,7 +148,8 @@ export class ActionTable extends HTMLElement {
 
   /** @param {number} all */
   #emptyWords(all) {
-    const { shot, system } = this.app;
+    const { shot, system, route } = this.app;
+    if (route.wrong) return `${plain(route.wrong)} is no shot number.`;
     if (all > 0) return 'No action fits the filters.';
     if (!shot) return system.known ? 'There is no shot yet: create a pulse and build its table.' : 'Waiting for the monitor …';
     if (shot.problem) return shot.problem.startsWith(shot.name) ? shot.problem : `${shot.name}: ${shot.problem}`;
@@ -299,7 +311,8 @@ export class ActionTable extends HTMLElement {
 
   /** @param {boolean} on */
   #tickAll(on) {
-    this.ticked = new Set(on ? this.view.rows.map((row) => row.path) : []);
+    this.ticked.clear();
+    for (const row of on ? this.view.rows : []) this.ticked.add(row.path);
     this.dispatchEvent(new Event('selection'));
     this.app.changed();
   }
@@ -331,16 +344,16 @@ export class ActionTable extends HTMLElement {
     } else if (event.key === ' ' && row) this.#tick(row.path, !this.ticked.has(row.path));
     else if (event.key === 'Escape') this.#tickAll(false);
     else if ((event.key === 'Enter' || event.key === 'l') && row) openLogs(row);
-    else if (event.key === 'd' && may && this.#chosen(row).length > 0) void dispatchRows(this.#chosen(row));
-    else if (event.key === 'a' && may && this.#chosen(row).length > 0) void abortRows(this.#chosen(row));
+    else if (event.key === 'd' && may) void dispatchRows(this.#chosen(row), { ticked: this.tickedRows.length > 0 });
+    else if (event.key === 'a' && may) void abortRows(this.#chosen(row));
     else return;
     event.preventDefault();
   }
 
   /** @param {Row|undefined} row */
   #chosen(row) {
-    if (this.ticked.size > 0) return this.tickedRows;
-    return row ? [row] : [];
+    const ticked = this.tickedRows;
+    return ticked.length > 0 ? ticked : row ? [row] : [];
   }
 
   /** Bring an action's row into view. @param {string} path */

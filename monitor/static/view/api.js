@@ -18,6 +18,7 @@ export async function command(verb, body = {}) {
     outcome: answer.outcome ?? (status === 200 ? 'ok' : status === 0 ? 'nobody' : 'error'),
     message: answer.message ?? (typeof data === 'string' && data ? data : ''),
     notices: answer.notices ?? [],
+    dangers: answer.dangers ?? [],
     result: answer.result ?? null,
     fields: answer.fields ?? [],
   };

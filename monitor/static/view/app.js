@@ -96,7 +96,8 @@ export class App extends EventTarget {
 
   /** Watch the shot that the address names, or the current one. */
   follow() {
-    const wanted = shownShot(this.system, this.route.tree, this.route.shot);
+    const { tree, shot, wrong } = this.route;
+    const wanted = wrong ? null : shownShot(this.system, tree, shot);
     const name = wanted ? `${wanted[0]}/${wanted[1]}` : null;
     if (name === (this.shot?.name ?? null)) {
       this.#retry();

@@ -3,7 +3,7 @@
  */
 
 /** @import {App} from './app.js' */
-import { shotNumber } from '../model/route.js';
+import { readShot } from '../model/route.js';
 import { plain } from '../model/words.js';
 import { ActionTable } from './action-table.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openLogs, run, tell } from './commands.js';
@@ -61,7 +61,7 @@ export class TabActions extends HTMLElement {
     }
     this.#strip.addEventListener('category', () => this.#want({ category: this.#strip.category }));
     this.#tree.addEventListener('change', () => this.app.go({ tree: this.#tree.value.trim().toUpperCase() }));
-    this.#shot.addEventListener('change', () => this.app.go({ shot: shotNumber(this.#shot.value) }));
+    this.#shot.addEventListener('change', () => this.app.go(readShot(this.#shot.value)));
     this.#find.addEventListener('input', () => this.app.go({ find: this.#find.value }));
     this.#failedFirst.addEventListener('change', () => this.#want({ failedFirst: this.#failedFirst.checked }));
     this.#line.addEventListener('keydown', (event) => this.#recall(event));
@@ -95,16 +95,20 @@ export class TabActions extends HTMLElement {
       this.#show.set(id, button);
       shows.append(button);
     }
-    const chosen = () => [...new Set([...this.#active.tickedRows, ...this.#all.tickedRows])];
     this.#selected.append(
       this.#selectedCount,
-      h('button', { class: 'small', onclick: () => void dispatchRows(chosen().filter(canDispatch)) }, 'Dispatch'),
-      h('button', { class: 'small', onclick: () => void abortRows(chosen().filter(canAbort)) }, 'Abort'),
-      h('button', { class: 'small', onclick: () => chosen().slice(0, 12).forEach(openLogs) }, 'Logs'),
+      h('button', { class: 'small', onclick: () => void dispatchRows(this.#chosen().filter(canDispatch), { ticked: true }) }, 'Dispatch'),
+      h('button', { class: 'small', onclick: () => void abortRows(this.#chosen().filter(canAbort)) }, 'Abort'),
+      h('button', { class: 'small', onclick: () => this.#chosen().slice(0, 12).forEach(openLogs) }, 'Logs'),
       h('button', { class: 'small quiet', onclick: () => [this.#active, this.#all].forEach((table) => table.clearTicks()) }, 'Clear'),
     );
     return h('div', { class: 'toolbar' }, this.#find, shows,
       h('label', { class: 'tick' }, this.#failedFirst, ' failed first'), this.#selected);
+  }
+
+  /** Return the ticked rows of both tables. */
+  #chosen() {
+    return [...new Set([...this.#active.tickedRows, ...this.#all.tickedRows])];
   }
 
   /** @param {Partial<import('../model/table.js').Wanted>} change */
@@ -115,9 +119,10 @@ export class TabActions extends HTMLElement {
 
   /** Take over what the address says. */
   fromRoute() {
-    const { tree, shot, find } = this.app.route;
+    const { tree, shot, wrong, find } = this.app.route;
     if (document.activeElement !== this.#tree) this.#tree.value = tree;
-    if (document.activeElement !== this.#shot) this.#shot.value = shot === null ? '' : String(shot);
+    if (document.activeElement !== this.#shot) this.#shot.value = wrong || (shot === null ? '' : String(shot));
+    setAttribute(this.#shot, 'aria-invalid', wrong ? 'true' : null);
     if (this.#find.value !== find) this.#find.value = find;
     if (this.#all.view.wanted.search !== find) this.#want({ search: find });
   }
@@ -152,7 +157,7 @@ export class TabActions extends HTMLElement {
       this.#active.hidden = show === 'all';
       this.#all.hidden = show === 'active';
     }
-    const chosen = new Set([...this.#active.ticked, ...this.#all.ticked]).size;
+    const chosen = this.#chosen().length;
     this.#selected.hidden = chosen === 0;
     setText(this.#selectedCount, `${chosen} selected`);
     this.#strip.draw();
@@ -160,16 +165,27 @@ export class TabActions extends HTMLElement {
     this.#all.draw();
   }
 
-  /** Return experiment and shot for a command; the shown one where the fields are empty. */
-  #target() {
+  /**
+   * Return experiment and shot for a command; the shown one where the fields are empty. Null, and
+   * said so, where the shot cannot be read.
+   * @param {string} what
+   */
+  #target(what) {
     const tree = this.#tree.value.trim().toUpperCase() || this.app.shot?.tree || '';
-    const typed = shotNumber(this.#shot.value);
+    const { shot: typed, wrong } = readShot(this.#shot.value);
+    if (wrong) {
+      this.#shot.focus();
+      tell(what, problem(`${plain(wrong)} is no shot number: it has digits only.`));
+      return null;
+    }
     const shown = this.app.shot?.tree === tree ? this.app.shot.shot : null;
     return { tree, shot: typed ?? shown, typed };
   }
 
   async #createPulse() {
-    const { tree, typed } = this.#target();
+    const target = this.#target('Create Pulse');
+    if (!target) return;
+    const { tree, typed } = target;
     if (!tree || typed === null) {
       (tree ? this.#shot : this.#tree).focus();
       tell('Create Pulse', problem(`Give the ${tree ? 'shot number' : 'experiment'} first.`));
@@ -179,7 +195,9 @@ export class TabActions extends HTMLElement {
   }
 
   async #buildTable() {
-    const { tree, shot } = this.#target();
+    const target = this.#target('Build Table');
+    if (!target) return;
+    const { tree, shot } = target;
     if (!tree || shot === null) {
       tell('Build Table', problem('Give experiment and shot first, or create a pulse.'));
       return;
@@ -188,14 +206,16 @@ export class TabActions extends HTMLElement {
   }
 
   async #doPhase() {
-    const { tree, shot } = this.#target();
+    const target = this.#target('Dispatch');
+    if (!target) return;
+    const { tree, shot } = target;
     const phase = this.#phase.value.trim();
     if (!phase || !tree || shot === null) {
       this.#phase.focus();
       tell('Dispatch', problem(phase ? 'Give experiment and shot first.' : 'Give the phase first.'));
       return;
     }
-    await run(`Dispatch ${phase} of ${tree}/${shot}`, 'do_phase', { tree, shot, phase, wait: false });
+    await run(`Dispatch ${phase} of ${tree}/${shot}`, 'do_phase', { tree, shot, phase, wait: false, careful: true });
   }
 
   async #custom() {
@@ -244,7 +264,7 @@ export class TabActions extends HTMLElement {
 
 /** @param {string} message @returns {import('../model/types.js').Answer} */
 function problem(message) {
-  return { status: 0, outcome: 'usage', message, notices: [], result: null, fields: [] };
+  return { status: 0, outcome: 'usage', message, notices: [], dangers: [], result: null, fields: [] };
 }
 
 customElements.define('tab-actions', TabActions);

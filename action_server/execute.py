@@ -5,9 +5,10 @@ timeouts or aborts: the server ends the process group instead.
 
 What a task finds: its environment has SHOTLINE_TREE, SHOTLINE_SHOT, SHOTLINE_PATH,
 SHOTLINE_ATTEMPT, and SHOTLINE_SHOT_DIR where the pulse has a folder, which then is the current
-folder, too. What it changes of environment, current folder, signal handlers and standard streams
-is put back after it (`surroundings`). Processes that it leaves behind are ended, with a note in
-its output (`leavings`). What it does, and what its end means, is in `tasks`.
+folder, too. What it changes of these, of the standard streams (`surroundings`) and of the process
+(`process_state`) is put back after it, or the worker is replaced. Processes that it leaves behind
+are ended, with a note in its output (`leavings`). What it does, and what its end means, is in
+`tasks`, what it may use in `limits`.
 """
 
 import faulthandler
@@ -18,7 +19,10 @@ from typing import Final
 
 from shotline.action_server import kernel, leavings, tasks
 from shotline.action_server.channel import Ended, Job, Ready, Unpacker, pack
+from shotline.action_server.exit_functions import ExitFunctions
 from shotline.action_server.leavings import Threads
+from shotline.action_server.limits import Limits
+from shotline.action_server.process_state import ProcessState
 from shotline.action_server.surroundings import Surroundings
 from shotline.common.limits import TaskLimits
 from shotline.trees.tree import ConnectionLost, UrlBusy
@@ -27,7 +31,7 @@ _TEXT_MAX: Final = 4096
 _READ_BYTES: Final = 4096  # at once; a larger buffer would cost more than most jobs need
 
 
-def main(descriptors: Sequence[int], _limits: TaskLimits) -> int:
+def main(descriptors: Sequence[int], limits: TaskLimits) -> int:
     """Serve jobs until the server closes their pipe; `worker_start` calls it.
 
     The descriptors are those of the lifeline, the jobs, the answers, and the reports of progress.
@@ -38,47 +42,62 @@ def main(descriptors: Sequence[int], _limits: TaskLimits) -> int:
     for descriptor in (lifeline, jobs, answers):
         os.set_inheritable(descriptor, False)
     os.set_blocking(progress, False)
-    surroundings = Surroundings(progress)
-    threads = Threads()
     faulthandler.enable(file=2)
+    process = _Process(progress, limits)
     gc.freeze()  # what is loaded by now stays; a task's garbage is found faster
-    _write(answers, pack(Ready(surroundings.pid)))
+    _write(answers, pack(Ready(process.surroundings.pid)))
     unpacker = Unpacker()
     while data := os.read(jobs, _READ_BYTES):
         for job in unpacker.feed(data):
             if isinstance(job, Job):
-                _write(answers, pack(execute(job, surroundings, threads)))
+                _write(answers, pack(execute(job, process)))
                 # The server knows by now, and what comes next waits for us anyway.
-                surroundings.restore()
+                process.surroundings.restore()
     return 0
 
 
-def execute(job: Job, surroundings: Surroundings, threads: Threads) -> Ended:
+class _Process:
+    """What this process was when it began, and what it puts back after each task."""
+
+    def __init__(self, progress: int, limits: TaskLimits) -> None:
+        self.surroundings = Surroundings(progress)
+        self.exit_functions = ExitFunctions()
+        self.state = ProcessState()
+        self.limits = Limits(limits)
+        self.threads = Threads()
+
+
+def execute(job: Job, process: _Process) -> Ended:
     """Execute one task and clean up behind it, but for its surroundings."""
     is_lost = is_busy = False
+    surroundings = process.surroundings
     surroundings.tell(job)
     try:
-        result = tasks.perform(job, surroundings.progress)
+        result = tasks.perform(job, surroundings.progress, process.limits)
     except ConnectionLost as error:
         result, is_lost = tasks.Result(ok=False, text=str(error)), True
     except UrlBusy as error:
         result, is_busy = tasks.Result(ok=False, text=str(error)), True
+    process.state.disarm()
     is_worker = os.getpid() == surroundings.pid
+    changed = []
+    if is_worker and process.exit_functions.call():
+        changed.append("registered functions for its program's end (atexit), which were called")
     surroundings.flush()
     if not is_worker:  # the task has forked and its child came back out of it
         os._exit(0)
     notes = leavings.end_processes()
-    left = threads.left()
-    if left:
-        names = ", ".join(left)
-        notes.append(f"[the task left threads running ({names}); its worker process is replaced]")
+    if left := process.threads.left():
+        changed.append(f"left threads running ({', '.join(left)})")
+    changed += process.state.restore()
+    notes += [f"[the task {what}; its worker process is replaced]" for what in changed]
     return Ended(
         result.ok,
         result.code,
         result.text[:_TEXT_MAX],
         is_lost,
         tuple(notes),
-        bool(left),
+        bool(changed) or process.limits.is_worn,
         is_busy,
     )
 

@@ -1,17 +1,17 @@
 """What every task finds in its worker process as if it were the first, and how it is put back.
 
-Environment, current folder, mask of new files, standard streams, signal handlers, alarm. Processes
-and threads that a task leaves behind are `leavings`' business.
+Environment, current folder, mask of new files, standard streams. What the process itself keeps is
+`process_state`'s business, processes and threads that a task leaves behind are `leavings`'.
 
 This is done for every task: what is put back is only compared where comparing is cheaper.
 """
 
-import _signal  # type: ignore[import-not-found]
 import contextlib
 import io
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -30,10 +30,6 @@ TASK_VARIABLES: Final = (
 
 _KEYS: Final = tuple(map(os.fsencode, TASK_VARIABLES))
 _HANDLED_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
-_NUMBERS: Final = tuple(map(int, _HANDLED_SIGNALS))
-# Without the wrapper of `signal`, which makes enumeration members of it: ten times faster.
-_handler_of: Final = _signal.getsignal
-_DEFAULT: Final = int(signal.SIG_DFL)
 _ERRORS: Final = "backslashreplace"
 
 
@@ -59,7 +55,7 @@ class Surroundings:
         self._mask = os.umask(0o022)
         os.umask(self._mask)
         self._folder = os.open(Path.cwd(), os.O_PATH | os.O_DIRECTORY)
-        self._output, self._errors = (os.dup(descriptor) for descriptor in (1, 2))
+        self._input, self._output, self._errors = map(os.dup, (0, 1, 2))
         self._stdout, self._stderr = sys.stdout, sys.stderr = _stream(1), _stream(2)
         self._are_streams_open = True
 
@@ -91,6 +87,7 @@ class Surroundings:
 
     def restore(self) -> None:
         """Put back what a task may have changed; `flush` comes before."""
+        os.dup2(self._input, 0)
         os.dup2(self._output, 1)
         os.dup2(self._errors, 2)
         out, errors = self._stdout, self._stderr
@@ -101,10 +98,6 @@ class Surroundings:
             and out.errors == errors.errors == _ERRORS
         ):
             self._stdout, self._stderr = sys.stdout, sys.stderr = _stream(1), _stream(2)
-        for number in _NUMBERS:
-            if _handler_of(number) != _DEFAULT:
-                signal.signal(number, signal.SIG_DFL)
-        signal.alarm(0)
         if os.environ is not self._environ or self._encoded != self._expected:
             self._restore_environment()
         os.umask(self._mask)
@@ -116,6 +109,7 @@ class Surroundings:
         os.environ.update(self._environment)
         self._told.clear()
         self._expected = dict(self._encoded)
+        time.tzset()  # it may have been TZ
 
     def _set(self, key: bytes, value: str | None) -> None:
         """Do what `os.environ` does."""

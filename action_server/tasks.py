@@ -25,6 +25,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from shotline.action_server import kernel
 from shotline.action_server.channel import Job
+from shotline.action_server.limits import Limits
 from shotline.common.actions import AttemptId
 from shotline.common.codec import describe
 from shotline.common.errors import LocalError
@@ -57,8 +58,8 @@ _Run = Callable[[Job, int], Result]
 _known: Final[dict[bytes, _Run]] = {}
 
 
-def perform(job: Job, progress: int) -> Result:
-    """Run the job's task to its end, whatever it raises.
+def perform(job: Job, progress: int, limits: Limits) -> Result:
+    """Run the job's task to its end within its limits, whatever it raises.
 
     `progress` is the descriptor that programs inherit for their reports. Raise ConnectionLost or
     UrlBusy when nothing is known of the task's end, or it was not started.
@@ -66,20 +67,22 @@ def perform(job: Job, progress: int) -> Result:
     run = _known.get(job.task)
     if run is None:
         try:
-            run = _understood(job.task)
+            run = _understood(job.task, limits)
         except ValidationError as error:
             return Result(ok=False, text=f"the task cannot be understood: {describe(error)}")
     try:
-        return run(job, progress)
+        with limits:
+            return run(job, progress)
     except (ConnectionLost, UrlBusy):
         raise
     except SystemExit as leaving:
         return _exit_in_words(leaving.code)
     except BaseException as error:  # noqa: BLE001 (a task may raise anything)
-        return _error_in_words(error)
+        result = _error_in_words(error)
+        return result._replace(text=result.text + limits.after_error(error))
 
 
-def _understood(data: bytes) -> _Run:
+def _understood(data: bytes, limits: Limits) -> _Run:
     """Return how a task is run. Remembered where nothing in it can be changed by running it."""
     task = _TASK.validate_json(data)
     is_constant = True
@@ -90,7 +93,7 @@ def _understood(data: bytes) -> _Run:
             run = partial(_call, module, tuple(path.split(".")), task.arguments)
             is_constant = not any(isinstance(one, list | dict) for one in task.arguments.values())
         case ShellTask():
-            run = partial(_run_program, task)
+            run = partial(_run_program, task, limits)
         case SleepTask():
             run = partial(_sleep, task.seconds)
         case MdsplusTask():
@@ -149,24 +152,28 @@ def _error_in_words(error: BaseException) -> Result:
     return Result(ok=False, text=text.removeprefix(f"{type(error).__module__}."))
 
 
-def _run_program(task: ShellTask, _job: Job, progress: int) -> Result:
+def _run_program(task: ShellTask, limits: Limits, _job: Job, progress: int) -> Result:
     program = task.arguments[0]
     environment = {**os.environ, **task.environment}
     try:
-        code = subprocess.call(
+        with subprocess.Popen(
             task.arguments,
             stdin=subprocess.DEVNULL,
             cwd=task.directory,
             env=environment,
             pass_fds=(progress,),
-        )
+        ) as process:
+            limits.started(process.pid)
+            code = process.wait()
     except (OSError, ValueError) as error:
         where = f" in {task.directory}" if task.directory else ""
         words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return Result(ok=False, text=f"cannot start {program}{where}: {words}")
-    if code < 0:
-        return Result(ok=False, code=code, text=f"killed by {kernel.signal_name(-code)}")
-    return Result(ok=code == 0, code=code, text="" if code == 0 else f"exit code {code}")
+        text = f"cannot start {program}{where}: {words}{limits.after_error(error)}"
+        return Result(ok=False, text=text)
+    if code == 0:
+        return Result(ok=True, code=0)
+    how = f"killed by {kernel.signal_name(-code)}" if code < 0 else f"exit code {code}"
+    return Result(ok=False, code=code, text=how + limits.after_exit(code))
 
 
 def _sleep(seconds: float, _job: Job, _progress: int) -> Result:

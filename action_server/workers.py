@@ -25,6 +25,7 @@ from shotline.action_server.events import (
     WorkerReady,
 )
 from shotline.action_server.leftovers import StateFile
+from shotline.action_server.limits import Limits
 from shotline.action_server.output import parse_report
 from shotline.action_server.worker import READ_BYTES, Worker
 from shotline.common.actions import Status
@@ -58,6 +59,7 @@ class Workers:
         self._tell = tell
         self._others = others
         self._setup = setup
+        self._limits = Limits(setup.limits)
         self._workers: dict[int, Worker] = {}
         self._pipes = select.epoll()
         self._sources: dict[int, tuple[int, int]] = {}  # by descriptor: slot, stream
@@ -243,6 +245,7 @@ class Workers:
                 if ended:
                     self._tell_ended(ended)
                 how = self._workers[slot].reaped(wait_status)
+                how += self._limits.after_exit(os.waitstatus_to_exitcode(wait_status))
                 self._reaped.add(slot)
                 self._look_within(_WATCH_S)
                 self._tell(WorkerExited(slot, how))

@@ -133,6 +133,73 @@ def test_a_task_finds_nothing_that_the_one_before_has_changed(
     assert server.workers() == [worker]
 
 
+def test_a_task_finds_its_process_as_it_was_before_another(
+    broker: ServersBroker, server: ServerProcess
+) -> None:
+    [worker] = server.workers()
+    before = text_of(broker, broker.run(python("shows_its_process")).attempt)
+    spoilt = broker.run(python("spoils_its_process"))
+    assert (spoilt.status, spoilt.reason, spoilt.lines) == (Status.SUCCESS, "", 0)
+    assert text_of(broker, broker.run(python("shows_its_process")).attempt) == before
+    assert server.workers() == [worker]
+
+
+@pytest.mark.parametrize("what", ["limits", "priority", "modules", "user"])
+def test_what_cannot_be_put_back_does_not_reach_the_next_task(
+    broker: ServersBroker, server: ServerProcess, tmp_path: Path, what: str
+) -> None:
+    (tmp_path / "elsewhere.py").touch()
+    [worker] = server.workers()
+    before = text_of(broker, broker.run(python("shows_its_process")).attempt)
+    if what == "user" and os.getuid() != 0:
+        what = "modules"  # only root may
+    task = python("changes_for_good", what=what, folder=str(tmp_path))
+    changed = broker.run(task)
+    assert changed.status is Status.SUCCESS
+    assert text_of(broker, broker.run(python("shows_its_process")).attempt) == before
+    if what in ("modules", "user"):
+        [note] = text_of(broker, changed.attempt, stream=0)
+        assert note.endswith("; its worker process is replaced]")
+        assert server.workers() != [worker]
+        assert broker.run(python("is_loaded", module="elsewhere")).reason == "False"
+
+
+def test_what_a_task_registers_for_the_end_is_called_at_its_end(
+    broker: ServersBroker, server: ServerProcess
+) -> None:
+    [worker] = server.workers()
+    finished = broker.run(python("registers_for_the_end"))
+    assert finished.status is Status.SUCCESS
+    assert text_of(broker, finished.attempt) == ["the task", "third", "second"]
+    errors = text_of(broker, finished.attempt, stream=2)
+    assert errors[0].startswith("Exception ignored in atexit callback <function tasks_end")
+    assert errors[-1] == "ValueError: at the end"
+    assert broker.run(python("returns")).status is Status.SUCCESS
+    assert server.workers() != [worker]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        python("shares", text="six times seven"),
+        python("computes_in_processes", way="fork"),
+        python("computes_in_processes", way="spawn"),
+        python("computes_in_processes", way="forkserver"),
+    ],
+    ids=["memory", "fork", "spawn", "forkserver"],
+)
+def test_the_helpers_of_multiprocessing_are_no_leftovers(
+    broker: ServersBroker, server: ServerProcess, task: dict[str, object]
+) -> None:
+    [worker] = server.workers()
+    for _ in range(2):
+        finished = broker.run(task)
+        assert (finished.status, finished.reason) == (Status.SUCCESS, "six times seven")
+        assert broker.lines(finished.attempt) == []
+        assert psutil.Process(worker).children() == []
+    assert server.workers() == [worker]
+
+
 def test_a_task_finds_its_arguments_whatever_another_did_with_the_same(
     broker: ServersBroker, server: ServerProcess
 ) -> None:

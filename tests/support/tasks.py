@@ -1,12 +1,22 @@
 """Tasks that tests let action servers run: each does one awkward thing."""
 
+import atexit
+import contextlib
 import ctypes
+import gc
+import importlib
+import locale
+import multiprocessing
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from multiprocessing import shared_memory
 from pathlib import Path
 
 from shotline.action_server.progress import progress
@@ -165,3 +175,131 @@ def reports(file: str) -> None:
 def appends(file: str) -> None:
     with Path(file).open("a") as lines:
         lines.write(f"{os.environ['SHOTLINE_ATTEMPT']}\n")
+
+
+def spoils_its_process() -> None:
+    """Change what can be put back."""
+    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+        signal.setitimer(timer, 1000.0)
+    for kind, soft in ((resource.RLIMIT_NOFILE, 200), (resource.RLIMIT_AS, 2**40)):
+        resource.setrlimit(kind, (soft, resource.getrlimit(kind)[1]))
+    signal.signal(signal.SIGUSR1, lambda *_: None)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGUSR2])
+    signal.raise_signal(signal.SIGUSR2)  # waits
+    locale.setlocale(locale.LC_ALL, "C")
+    locale.setlocale(locale.LC_NUMERIC, "C.UTF-8")
+    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+    os.environ["TZ"] = "Asia/Tokyo"
+    time.tzset()
+    sys.setrecursionlimit(5000)
+    sys.argv = ["spoilt"]
+    gc.disable()
+    socket.setdefaulttimeout(5.0)
+    os.dup2(os.open("/dev/zero", os.O_RDONLY), 0)
+
+
+def shows_its_process() -> None:
+    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+        print(f"timer {timer} {signal.getitimer(timer)}")
+    for name in sorted(name for name in dir(resource) if name.startswith("RLIMIT_")):
+        print(f"{name}={resource.getrlimit(getattr(resource, name))}")
+    for number in sorted(signal.valid_signals()):
+        print(f"{number}={signal.getsignal(number)}")
+    print(f"blocked={signal.pthread_sigmask(signal.SIG_BLOCK, [])} {signal.sigpending()}")
+    print(f"locale={locale.setlocale(locale.LC_ALL)}")
+    print(f"priority={os.getpriority(os.PRIO_PROCESS, 0)} on {os.sched_getaffinity(0)}")
+    print(f"time zone={time.tzname}")
+    print(f"recursions={sys.getrecursionlimit()} arguments={len(sys.argv)}")
+    print(f"garbage={gc.isenabled()} sockets={socket.getdefaulttimeout()}")
+    print(f"input={Path('/proc/self/fd/0').readlink()}")
+    print(f"path={sys.path}")
+    print(f"users={os.getresuid()} {os.getresgid()}")
+
+
+def changes_for_good(what: str, folder: str = "") -> None:
+    """Change what cannot be put back, or not by everybody."""
+    match what:
+        case "limits":
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        case "priority":
+            os.nice(3)
+        case "modules":
+            sys.path.insert(0, folder)
+            importlib.import_module("elsewhere")
+        case "user":
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+
+
+def is_loaded(module: str) -> str:
+    return str(module in sys.modules)
+
+
+def registers_for_the_end() -> None:
+    atexit.register(print, "first")
+    atexit.register(print, "never")
+    atexit.register(tasks_end, "second")
+    atexit.unregister(print)
+    atexit.register(print, "third")
+    tempfile.TemporaryDirectory().cleanup()  # registers for its own kind, when it is the first
+    print("the task")
+
+
+def tasks_end(text: str) -> None:
+    print(text)
+    raise ValueError("at the end")
+
+
+def shares(text: str) -> str:
+    """Use memory that several processes could share."""
+    memory = shared_memory.SharedMemory(create=True, size=len(text))
+    memory.buf[: len(text)] = text.encode()
+    found = bytes(memory.buf[: len(text)]).decode()
+    memory.close()
+    memory.unlink()
+    return found
+
+
+def computes_in_processes(way: str) -> str:
+    context = multiprocessing.get_context(way)
+    queue = context.SimpleQueue()
+    process = context.Process(target=queue.put, args=("six times seven",))
+    process.start()
+    found = queue.get()
+    process.join()
+    return str(found)
+
+
+def uses_memory(count: int) -> None:
+    bytearray(count)
+
+
+def raises_for_want_of_memory(count: int) -> None:
+    try:
+        uses_memory(count)
+    except MemoryError as error:
+        raise RuntimeError("no image") from error
+
+
+def opens_files(count: int) -> None:
+    with contextlib.ExitStack() as files:
+        for _ in range(count):
+            files.enter_context(Path("/dev/null").open())
+
+
+def uses_processor(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def calls(arguments: list[str]) -> None:
+    subprocess.run(arguments, check=True)
+
+
+def starts_as_nobody() -> None:
+    """Start a program as somebody who is not root, whom the kernel counts no processes."""
+    if os.getuid() == 0:
+        os.setresuid(65534, 65534, 65534)
+    subprocess.call(["true"])

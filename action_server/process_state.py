@@ -1,0 +1,133 @@
+"""What a task may change of its worker process itself, and how that is put back.
+
+Timers, signal handlers and masks, limits, priority, locale, what the interpreter keeps. The
+environment, current folder and standard streams are `surroundings`' business, processes and threads
+that a task leaves are `leavings`'.
+
+What cannot be put back, or stays in what was loaded meanwhile, is named: the worker is replaced.
+It is looked at after every task, before its end is told, so all of it together takes some ten
+microseconds.
+"""
+
+import _locale
+import _signal  # type: ignore[import-not-found]
+import _socket
+import contextlib
+import faulthandler
+import gc
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+# Those of the modules `signal` and `locale` make enumeration members: ten times slower.
+_handler_of: Final = _signal.getsignal
+_set_timer: Final = _signal.setitimer
+_mask: Final = _signal.pthread_sigmask
+_locale_of: Final = _locale.setlocale
+_BLOCK: Final = int(signal.SIG_BLOCK)
+_TIMERS: Final = (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF)
+_SIGNALS: Final = tuple(sorted(map(int, signal.valid_signals())))
+_LIMITS: Final = tuple(
+    {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
+)
+_FOR_US: Final = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+
+# What the interpreter keeps for the process: how it is asked for, and set.
+_KEPT: Final[tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...]] = (
+    (sys.getrecursionlimit, sys.setrecursionlimit),
+    (sys.getswitchinterval, sys.setswitchinterval),
+    (sys.gettrace, sys.settrace),
+    (sys.getprofile, sys.setprofile),
+    (gc.isenabled, lambda enabled: gc.enable() if enabled else gc.disable()),
+    (gc.get_threshold, lambda threshold: gc.set_threshold(*threshold)),
+    (_socket.getdefaulttimeout, _socket.setdefaulttimeout),
+    (faulthandler.is_enabled, lambda _: faulthandler.enable(file=2)),
+)
+_NAMES: Final = ("argv", "excepthook", "unraisablehook", "displayhook", "stdin")  # of `sys`
+
+
+class ProcessState:
+    """What a worker process is when it begins."""
+
+    def __init__(self) -> None:
+        """Take what there is now."""
+        self._handlers = list(map(_handler_of, _SIGNALS))
+        self._mask = _mask(_BLOCK, ())
+        self._limits = list(map(resource.getrlimit, _LIMITS))
+        self._priority = os.getpriority(os.PRIO_PROCESS, 0)
+        self._processors = os.sched_getaffinity(0)
+        self._scheduler = os.sched_getscheduler(0), os.sched_getparam(0)
+        self._users = _users()
+        self._locale: str = _locale_of(_locale.LC_ALL, None)
+        self._path = list(sys.path)
+        self._kept = [ask() for ask, _ in _KEPT]
+        self._named = [getattr(sys, name) for name in _NAMES]
+
+    def disarm(self) -> None:
+        """Let no timer of the task's go off any more. First of all, at its end."""
+        for timer in _TIMERS:
+            _set_timer(timer, 0)
+        faulthandler.cancel_dump_traceback_later()
+
+    def restore(self) -> list[str]:
+        """Put back what can be. Return in words what cannot: 'changed its user'."""
+        if list(map(_handler_of, _SIGNALS)) != self._handlers:
+            self._restore_handlers()
+        if _mask(_BLOCK, ()) != self._mask:
+            self._restore_mask()
+        if _locale_of(_locale.LC_ALL, None) != self._locale:
+            _locale_of(_locale.LC_ALL, self._locale)
+        for (ask, put), kept in zip(_KEPT, self._kept, strict=True):
+            if ask() != kept:
+                put(kept)
+        for name, value in zip(_NAMES, self._named, strict=True):
+            if getattr(sys, name, None) is not value:
+                setattr(sys, name, value)
+        changed = []
+        if list(map(resource.getrlimit, _LIMITS)) != self._limits and not self._restore_limits():
+            changed.append("lowered limits for good")
+        if not self._restore_scheduling():
+            changed.append("changed its priority or processors")
+        if _users() != self._users:
+            changed.append("changed its user or group")
+        if sys.path != self._path:
+            # Put back, it would be missing to what was loaded by it, and never loads again.
+            changed.append("changed where modules are found (sys.path)")
+        return changed
+
+    def _restore_handlers(self) -> None:
+        for number, handler in zip(_SIGNALS, self._handlers, strict=True):
+            # One that is not Python's cannot be set again; nor could those of KILL and STOP.
+            if _handler_of(number) != handler and handler is not None:
+                signal.signal(number, handler)
+
+    def _restore_mask(self) -> None:
+        ours = _mask(_BLOCK, ()) - self._mask - _FOR_US
+        # What has come for the task meanwhile is not ours, and would end us.
+        while pending := signal.sigpending() & ours:
+            signal.sigtimedwait(pending, 0)
+        _mask(int(signal.SIG_SETMASK), self._mask)
+
+    def _restore_limits(self) -> bool:
+        for which, kept in zip(_LIMITS, self._limits, strict=True):
+            with contextlib.suppress(ValueError, OSError):  # a lowered hard one, without privilege
+                resource.setrlimit(which, kept)
+        return list(map(resource.getrlimit, _LIMITS)) == self._limits
+
+    def _restore_scheduling(self) -> bool:
+        with contextlib.suppress(OSError):  # without privilege none becomes more important again
+            if os.sched_getscheduler(0) != self._scheduler[0]:
+                os.sched_setscheduler(0, *self._scheduler)
+            if os.getpriority(os.PRIO_PROCESS, 0) != self._priority:
+                os.setpriority(os.PRIO_PROCESS, 0, self._priority)
+            if os.sched_getaffinity(0) != self._processors:
+                os.sched_setaffinity(0, self._processors)
+            return True
+        return False
+
+
+def _users() -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    return os.getresuid(), os.getresgid()

@@ -373,6 +373,11 @@ def left_frame(channel_id: str, *, was_there: bool) -> bytes:
     )
 
 
+def pong_frame(number: int, time: float) -> bytes:
+    """Return the frame that answers a ping; `time`: wall clock of now."""
+    return b'{"pong":%d,"time":%.6f}' % (number, time)
+
+
 def _cut_of(channel: Channel) -> Body:
     return cut_message(1, channel.first - 1, channel.cut_reason)
 

@@ -1,6 +1,6 @@
-"""What a WebSocket's client may send: a channel id, or a subscribe form. Pure."""
+"""What a WebSocket's client may send: a channel id, a subscribe form, or a ping. Pure."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, ValidationError
 
@@ -10,6 +10,7 @@ from shotline.common.model import Model
 from shotline.monitor.names import LENGTH_MAX
 
 ChannelId = Annotated[str, Field(min_length=1, max_length=LENGTH_MAX)]
+_PING_LENGTH_MAX: Final = 100
 ChannelIds = ChannelId | Annotated[tuple[ChannelId, ...], Field(max_length=1000)]
 
 
@@ -21,6 +22,22 @@ class SubscribeForm(Model):
     since: Annotated[int, Field(ge=0, strict=True)] | None = None
     life: Annotated[str, Field(max_length=100)] | None = None
     state: Annotated[bool, Field(strict=True)] = False
+
+
+class PingForm(Model):
+    """A frame that asks for a sign of life; its answer repeats the number."""
+
+    ping: Annotated[int, Field(ge=0, le=2**53, strict=True)]
+
+
+def ping_of(frame: str | bytes) -> int | None:
+    """Return the number of a ping; None for every other frame."""
+    if isinstance(frame, bytes) or len(frame) > _PING_LENGTH_MAX or '"ping"' not in frame:
+        return None
+    try:
+        return PingForm.model_validate_json(frame).ping
+    except ValidationError:
+        return None
 
 
 def listed(ids: ChannelIds) -> tuple[str, ...]:

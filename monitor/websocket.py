@@ -23,8 +23,9 @@ from shotline.monitor.channels import (
     Subscribed,
     answer_frame,
     left_frame,
+    pong_frame,
 )
-from shotline.monitor.forms import SubscribeForm, listed, parsed
+from shotline.monitor.forms import SubscribeForm, listed, parsed, ping_of
 from shotline.monitor.messages import quoted
 
 log = logging.getLogger(__name__)
@@ -191,9 +192,17 @@ class Socket(WebSocketHandler):
         return sent
 
     async def on_message(self, message: str | bytes) -> None:
-        """Take a frame; they are served in order, and the client waits when there are many."""
-        if self._number is not None:
+        """Take a frame; they are served in order, and the client waits when there are many.
+
+        A ping asks whether this connection lives: no frame that takes its time is before it.
+        """
+        if self._number is None:
+            return
+        ping = ping_of(message)
+        if ping is None or self._form is False:
             await self._work.put(message)
+        else:
+            await self.write_message(pong_frame(ping, time.time()))
 
     def on_close(self) -> None:
         """Forget the WebSocket."""

@@ -13,6 +13,8 @@ import { useTheme } from './view/theme.js';
 import { Windowed } from './view/windowed.js';
 
 /** @import {Style} from './model/ansi.js' */
+/** @import {Line} from './model/output.js' */
+/** @typedef {HTMLElement & {line?: Line, found?: string}} LineElement */
 
 const PAGE = 10_000;
 const values = new URLSearchParams(window.location.search);
@@ -26,6 +28,8 @@ const shot = new Shot(tree, shotNumber);
 const output = new Output();
 /** The attempt that is shown. */
 let attempt = 0;
+/** Counts what was chosen to be shown: an answer to an earlier choice comes too late. */
+let choice = 0;
 let channel = '';
 let following = true;
 let ended = false;
@@ -100,37 +104,44 @@ function newAttempts() {
   choose.value = String(attempt);
 }
 
-/** @param {number} number */
-function show(number) {
+/** Begin to show an attempt, and nothing else; return the number of this choice. @param {number} number */
+function begin(number) {
+  choice += 1;
   if (channel) feed.unsubscribe(channel);
+  channel = '';
   attempt = number;
-  channel = `${tree}/${shotNumber}/${path}#${number}`;
   output.clear();
   following = true;
   ended = false;
+  return choice;
+}
+
+/** @param {number} number */
+function show(number) {
+  const mine = begin(number);
   problem = '';
-  const own = channel;
+  channel = `${tree}/${shotNumber}/${path}#${number}`;
   feed.subscribe(channel, {
     messages: (messages) => {
       for (const message of messages) {
         if (message.lines && message.first !== undefined) output.add(message.first, message.lines);
-        else if (message.command === 'CUT') output.note(message.reason || 'lines are missing here');
+        else if (message.command === 'CUT') output.cut(message.reason ?? '');
       }
       frame.ask();
     },
-    again: () => output.clear(),
+    again: () => { output.clear(); ended = false; },
     ended: () => { ended = true; frame.ask(); },
-    failed: () => { if (own === channel) void stored(number); },
+    failed: () => { if (mine === choice) void stored(number); },
   });
   frame.ask();
 }
 
 /** What is not on a channel is read as it is stored. @param {number} number */
 async function stored(number) {
-  attempt = number;
-  output.clear();
-  for (let more = true; more && number === attempt; ) {
+  const mine = begin(number);
+  for (let more = true; more; ) {
     const { status, data } = await get('logs', { tree, shot: shotNumber, path, attempt: number, since: output.next, limit: PAGE });
+    if (mine !== choice) return;
     if (status !== 200) {
       problem = typeof data === 'string' ? data : (data?.message ?? `status ${status}`);
       break;
@@ -162,7 +173,8 @@ function draw() {
     rows.draw(output.lines.length);
   }
   newest.hidden = following;
-  setText(count, `${output.lines.length} lines`);
+  const { dropped } = output;
+  setText(count, dropped ? `${output.lines.length} lines; ${dropped} before them are only in the download` : `${output.lines.length} lines`);
   drawConnection();
 }
 
@@ -172,7 +184,7 @@ function stateText() {
   if (!row) return shot.known ? 'no such action' : 'waiting for the monitor …';
   if (attempt === 0) return 'not tried yet';
   if (attempt !== (row.last.attempt ?? 0)) return `attempt ${attempt}`;
-  const words = [stateWords(row.last), statusWords(row.last), row.last.server ?? '', duration(takenS(row.last, Date.now() / 1000)), plain(row.last.reason ?? '')];
+  const words = [stateWords(row.last), statusWords(row.last), row.last.server ?? '', duration(takenS(row.last, feed.now())), plain(row.last.reason ?? '')];
   return words.filter(Boolean).join(' · ');
 }
 
@@ -192,13 +204,12 @@ function createLine() {
   return h('div', { class: 'output-line' }, h('time'), h('code'));
 }
 
-/** @param {HTMLElement} element @param {number} index */
+/** @param {LineElement} element @param {number} index */
 function fill(element, index) {
   const line = output.lines[index];
-  if (!line) return;
-  const key = `${output.version > 0 ? attempt : 0}/${line.number}/${index}/${find.value}`;
-  if (element.dataset.key === key) return;
-  element.dataset.key = key;
+  if (!line || (element.line === line && element.found === find.value)) return;
+  element.line = line;
+  element.found = find.value;
   const match = find.value !== '' && line.text.toLowerCase().includes(find.value.toLowerCase());
   element.className = `output-line stream${line.stream}${match ? ' match' : ''}`;
   const [time, text] = element.children;
@@ -244,10 +255,13 @@ function seek(step, fromHere) {
 }
 
 async function save() {
+  const mine = choice;
   const file = `${tree}_${shotNumber}_${path.replace(/\W+/g, '_')}_${attempt}.txt`;
   const query = new URLSearchParams({ tree, shot: String(shotNumber), path, attempt: String(attempt) });
   const response = await fetch(`/api/logs.txt?${query}`).catch(() => null);
-  download(file, response?.ok ? await response.text() : output.text());
+  if (response?.ok) download(file, await response.text());
+  else if (mine === choice) download(file, output.text());
+  else problem = 'the output that was asked for could not be had';
 }
 
 useTheme();

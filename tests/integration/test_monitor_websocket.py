@@ -7,6 +7,7 @@ What the channels decide by themselves, with the clock in the test's hand, is in
 import asyncio
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -321,6 +322,28 @@ def test_malformed_frames_of_a_page_are_answered_and_change_nothing(stack: Stack
         await live.connection.write_message(b"\x00\x01", binary=True)
         await live.until(lambda one: "error" in one)
         await live.until_message("servers", lambda one: one["command"] == "SERVER")
+
+    on(stack, work)
+
+
+def test_a_ping_is_answered_at_once_also_before_what_takes_its_time(stack: Stack) -> None:
+    async def work(page: Page) -> None:
+        await shot_made(page, 900)
+        ws = await page.ws({"ping": 1})
+        first = await ws.next()
+        assert first is not None
+        assert first["pong"] == 1
+        assert abs(float(str(first["time"])) - time.time()) < DEADLINE_S
+        run = "TEST/900/INIT/999999"  # one that may still come
+        await ws.send({"subscribe": run})
+        await ws.send({"ping": 2})
+        frames = await ws.until(lambda one: one.get("channel") == run)
+        assert [one.get("pong") for one in frames[:-1]] == [2]
+        for bad in ({"ping": -1}, {"ping": "x"}, {"ping": 1, "subscribe": "log"}):
+            await ws.send(bad)
+            answer = await ws.next()
+            assert answer is not None
+            assert answer["code"] == 4400
 
     on(stack, work)
 

@@ -39,9 +39,16 @@ from shotline.common.views import (
     SnapshotResult,
     StatusResult,
 )
-from shotline.monitor.channels import Channels, CloseCode, Subscribed, answer_frame, left_frame
+from shotline.monitor.channels import (
+    Channels,
+    CloseCode,
+    Subscribed,
+    answer_frame,
+    left_frame,
+    pong_frame,
+)
 from shotline.monitor.effects import Drop, Effect, End, Open, Post
-from shotline.monitor.forms import SubscribeForm, listed, parsed
+from shotline.monitor.forms import SubscribeForm, listed, parsed, ping_of
 from shotline.monitor.histories import Limits
 from shotline.monitor.names import LOG, SERVERS, SYSTEM, ShotName, named
 from shotline.monitor.openapi import VERBS
@@ -99,10 +106,12 @@ class MockMonitor:
         self.routes: dict[str, Callable[[Json], tuple[int, object]]] = {}  # to all else in /api
         self.away = False  # it answers nothing: connections are refused
         self.mute = False  # its WebSockets are dead, without a word; HTTP answers
+        self.pings = 0  # that were answered
+        self.ahead_s = 0.0  # its clock before the browser's
         self._role = role
         self._held: dict[str, list[Callable[[], None]]] = {}
         self._sockets: dict[int, WebSocketRoute] = {}
-        self._readers = 0
+        self.connections = 0  # WebSockets that there were
         self._lives = 0
         self._begin()
 
@@ -282,11 +291,11 @@ class MockMonitor:
     # WebSockets
 
     def _socket(self, socket: WebSocketRoute) -> None:
-        if self.away:
+        if self.away or self.mute:
             socket.close(code=1001, reason="nobody is here")
             return
-        self._readers += 1
-        number = self._readers
+        self.connections += 1
+        number = self.connections
         self._sockets[number] = socket
         self.channels.enter(number, form=True)
         socket.on_message(lambda frame: self._frame(number, frame))
@@ -299,6 +308,11 @@ class MockMonitor:
     def _frame(self, number: int, frame: str | bytes) -> None:
         socket = self._sockets.get(number)
         if socket is None or self.mute:
+            return
+        ping = ping_of(frame)
+        if ping is not None:
+            self.pings += 1
+            socket.send(pong_frame(ping, time.time() + self.ahead_s).decode())
             return
         form = parsed(frame)
         assert isinstance(form, SubscribeForm), f"the page has said {frame!r}"

@@ -15,11 +15,22 @@ import { clock } from './words.js';
  * @property {Piece[]} pieces
  */
 
-/** Lines as they arrive; colours go on from line to line within a stream. */
+const LINES_MAX = 200_000;
+const CHARACTERS_MAX = 32_000_000;
+
+/** Lines as they arrive; colours go on from line to line within a stream. The oldest are dropped. */
 export class Output {
-  constructor() {
+  /** @param {number} [linesMax] @param {number} [charactersMax] */
+  constructor(linesMax = LINES_MAX, charactersMax = CHARACTERS_MAX) {
+    this.linesMax = linesMax;
+    this.charactersMax = charactersMax;
     /** @type {Line[]} */
     this.lines = [];
+    this.characters = 0;
+    /** How many lines went before the first one that is kept. */
+    this.dropped = 0;
+    /** Whether it was told already that something is missing here. */
+    this.told = false;
     this.next = 0;
     this.version = 0;
     /** Characters of the longest line. */
@@ -37,8 +48,9 @@ export class Output {
     for (const [index, [at, stream, text]] of lines.entries()) {
       const number = first + index;
       if (number < this.next) continue;
-      if (number > this.next) this.note(`${number - this.next} lines are missing here`);
+      if (number > this.next && !this.told) this.note(`${number - this.next} lines are missing here`);
       this.next = number + 1;
+      this.told = false;
       const { pieces, style } = parse(text, this.styles.get(stream) ?? noStyle());
       this.styles.set(stream, style);
       this.#push({ number, at, stream, text, pieces });
@@ -50,8 +62,17 @@ export class Output {
     this.#push({ number: -1, at: 0, stream: 0, text, pieces: [{ text, style: noStyle() }] });
   }
 
+  /** What is missing from here on is told once. @param {string} reason */
+  cut(reason) {
+    this.note(reason || 'lines are missing here');
+    this.told = true;
+  }
+
   clear() {
     this.lines = [];
+    this.characters = 0;
+    this.dropped = 0;
+    this.told = false;
     this.next = 0;
     this.widest = 0;
     this.styles.clear();
@@ -67,6 +88,22 @@ export class Output {
   #push(line) {
     this.lines.push(line);
     this.widest = Math.max(this.widest, line.pieces.reduce((sum, piece) => sum + piece.text.length, 0));
+    this.characters += line.text.length;
     this.version += 1;
+    if (this.lines.length > this.linesMax || this.characters > this.charactersMax) this.#drop();
+  }
+
+  /** Drop a tenth of the oldest, and more where they are long; the last one stays. */
+  #drop() {
+    let count = 0;
+    while (
+      count < this.lines.length - 1 &&
+      (this.lines.length - count > this.linesMax * 0.9 || this.characters > this.charactersMax * 0.9)
+    ) {
+      this.characters -= this.lines[count].text.length;
+      count += 1;
+    }
+    this.lines.splice(0, count);
+    this.dropped += count;
   }
 }

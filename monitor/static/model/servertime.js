@@ -1,14 +1,15 @@
 /**
  * How the browser's clock stands against those of the machines. Pure.
  *
- * Ages and running durations are told by the machines' clock: the smallest difference between a
- * message's time and its arrival is the two clocks' difference.
+ * Ages and running durations are told by the machines' clock: the smallest difference between the
+ * time at which an answer was given and its arrival is the two clocks' difference. What was told
+ * earlier, and is told again, says nothing of it.
  */
 
 const TOLERATED_S = 1.0;
 const KEPT_S = 300;
 
-/** The difference of two clocks, as the messages of the last minutes show it. */
+/** The difference of two clocks, as the answers of the last minutes show it. */
 export class ServerTime {
   constructor() {
     this.offset = 0;
@@ -17,7 +18,7 @@ export class ServerTime {
   }
 
   /**
-   * Take the time that a message was made, and the browser's time at its arrival.
+   * Take the time at which an answer was given, and the browser's time at its arrival.
    * @param {number} sent
    * @param {number} arrived
    */

@@ -29,6 +29,8 @@ export class Subscriptions {
   constructor() {
     /** @type {Map<string, Subscription>} */
     this.all = new Map();
+    /** How many subscriptions of a channel have no answer yet. @type {Map<string, number>} */
+    this.unanswered = new Map();
   }
 
   /**
@@ -53,18 +55,22 @@ export class Subscriptions {
 
   /** Return the frames that take everything up again. */
   resume() {
+    this.unanswered.clear();
     return [...this.all.keys()]
       .filter((channel) => !this.all.get(channel)?.over)
       .map((channel) => this.#frame(channel));
   }
 
   /**
-   * Take a frame of the monitor's. Throw when it is not JSON.
-   * @param {string} text
+   * Take a frame of the monitor's. What comes before the answer to a subscription belongs to an
+   * earlier one of the same channel.
+   * @param {any} frame
    */
-  take(text) {
-    const frame = JSON.parse(text);
-    const subscription = this.all.get(frame.channel);
+  take(frame) {
+    const { channel } = frame;
+    if (frame.subscribed || frame.error) this.#answered(channel);
+    if (this.unanswered.has(channel)) return;
+    const subscription = this.all.get(channel);
     if (!subscription) return;
     const { listener } = subscription;
     if (frame.subscribed) {
@@ -100,9 +106,17 @@ export class Subscriptions {
   }
 
   /** @param {string} channel */
+  #answered(channel) {
+    const left = (this.unanswered.get(channel) ?? 0) - 1;
+    if (left > 0) this.unanswered.set(channel, left);
+    else this.unanswered.delete(channel);
+  }
+
+  /** @param {string} channel */
   #frame(channel) {
     const subscription = this.all.get(channel);
     if (!subscription) return '{}';
+    this.unanswered.set(channel, (this.unanswered.get(channel) ?? 0) + 1);
     const { since, life, state } = subscription;
     if (since !== null && life) return JSON.stringify({ subscribe: channel, since, life });
     return JSON.stringify(state ? { subscribe: channel, state: true } : { subscribe: channel });

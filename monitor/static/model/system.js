@@ -157,7 +157,7 @@ export const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
 
 /**
  * @typedef {object} LogLine
- * @property {number} seq
+ * @property {number} number of this page's own, which is never used for another line
  * @property {number} at
  * @property {string} level
  * @property {string} source
@@ -171,8 +171,7 @@ export class Log {
     this.limit = limit;
     /** @type {LogLine[]} */
     this.lines = [];
-    /** How many lines went before the first one that is kept. */
-    this.dropped = 0;
+    this.next = 0;
     this.version = 0;
   }
 
@@ -180,8 +179,9 @@ export class Log {
   apply(message) {
     if (message.command !== 'LOG' && message.command !== 'CUT') return;
     this.version += 1;
+    this.next += 1;
     this.lines.push({
-      seq: message.seq,
+      number: this.next,
       at: message.time ?? 0,
       level: message.level ?? 'info',
       source: message.source ?? 'monitor',
@@ -191,7 +191,6 @@ export class Log {
           : (message.text ?? ''),
     });
     if (this.lines.length > this.limit * 1.1) {
-      this.dropped += this.lines.length - this.limit;
       this.lines.splice(0, this.lines.length - this.limit);
     }
   }
@@ -199,7 +198,6 @@ export class Log {
   /** Forget all: the monitor began a new life, and tells its history again. */
   clear() {
     this.lines = [];
-    this.dropped = 0;
     this.version += 1;
   }
 

@@ -7,7 +7,6 @@
 /** @import {Message} from '../model/types.js' */
 /** @import {Route} from '../model/route.js' */
 import { readRoute, writeRoute } from '../model/route.js';
-import { ServerTime } from '../model/servertime.js';
 import { Shot } from '../model/shot.js';
 import { Log, Servers, System, shownShot } from '../model/system.js';
 import { Feed } from './feed.js';
@@ -19,7 +18,6 @@ export class App extends EventTarget {
     this.system = new System();
     this.servers = new Servers();
     this.log = new Log();
-    this.time = new ServerTime();
     /** @type {Shot|null} */
     this.shot = null;
     /** @type {Route} */
@@ -56,7 +54,7 @@ export class App extends EventTarget {
 
   /** Return the machines' time, in seconds since 1970. */
   now() {
-    return this.time.at(Date.now() / 1000);
+    return this.feed.now();
   }
 
   /** Return whether what is shown is what is. */
@@ -134,9 +132,6 @@ export class App extends EventTarget {
    * @param {(message: Message) => void} apply
    */
   #fold(messages, apply) {
-    const arrived = Date.now() / 1000;
-    const last = messages.at(-1);
-    if (last?.time && last.command !== 'WHOLE') this.time.take(last.time, arrived);
     for (const message of messages) apply(message);
     this.changed();
   }

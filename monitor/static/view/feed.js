@@ -4,10 +4,15 @@
  */
 
 /** @import {Listener} from '../model/subscriptions.js' */
+import { ServerTime } from '../model/servertime.js';
 import { Subscriptions, retryMs } from '../model/subscriptions.js';
 
+const CHECK_MS = 1000;
+/** After so long without a frame the monitor is asked for a sign of life, and now and then anyhow. */
 const SILENT_MS = 4000;
+const PING_MS = 30_000;
 const ANSWER_MS = 4000;
+const CONNECT_MS = 10_000;
 
 /** One page's connection. Sends `change` when it opens or is lost. */
 export class Feed extends EventTarget {
@@ -16,26 +21,36 @@ export class Feed extends EventTarget {
     super();
     this.address = address;
     this.subscriptions = new Subscriptions();
+    this.time = new ServerTime();
     this.connected = false;
     /** Since when it is lost, in seconds since 1970. @type {number|null} */
     this.lostAt = null;
     /** @type {WebSocket|null} */
     this.socket = null;
     this.attempt = 0;
-    this.heardAt = performance.now();
-    this.checking = false;
+    this.begunAt = 0;
+    this.heardAt = 0;
+    this.pingedAt = 0;
+    this.pings = 0;
+    /** Whether nothing has come since the last ping. */
+    this.waiting = false;
     /** @type {number|undefined} */
     this.timer = undefined;
   }
 
   open() {
     this.#connect();
-    setInterval(() => void this.#check(), 1000);
+    setInterval(() => this.#check(), CHECK_MS);
     for (const event of ['online', 'pageshow', 'visibilitychange']) {
       window.addEventListener(event, () => {
         if (!this.connected && !document.hidden) this.#soon(0);
       });
     }
+  }
+
+  /** Return the machines' time, in seconds since 1970. */
+  now() {
+    return this.time.at(Date.now() / 1000);
   }
 
   /**
@@ -56,6 +71,7 @@ export class Feed extends EventTarget {
 
   #connect() {
     this.attempt += 1;
+    this.begunAt = performance.now();
     const socket = new WebSocket(this.address);
     this.socket = socket;
     socket.onopen = () => {
@@ -64,12 +80,16 @@ export class Feed extends EventTarget {
       this.lostAt = null;
       this.heardAt = performance.now();
       for (const frame of this.subscriptions.resume()) socket.send(frame);
+      this.#ping(socket);
       this.dispatchEvent(new Event('change'));
     };
     socket.onmessage = (event) => {
       this.heardAt = performance.now();
+      this.waiting = false;
       try {
-        this.subscriptions.take(String(event.data));
+        const frame = JSON.parse(String(event.data));
+        if (frame.pong !== undefined) this.time.take(Number(frame.time), Date.now() / 1000);
+        else this.subscriptions.take(frame);
       } catch (error) {
         console.error('a frame of the monitor cannot be read', error);
       }
@@ -81,7 +101,7 @@ export class Feed extends EventTarget {
   #lost(socket) {
     if (socket !== this.socket) return;
     this.socket = null;
-    if (this.connected || this.lostAt === null) this.lostAt ??= Date.now() / 1000;
+    this.lostAt ??= Date.now() / 1000;
     this.connected = false;
     this.dispatchEvent(new Event('change'));
     this.#soon(retryMs(this.attempt, Math.random()));
@@ -95,24 +115,33 @@ export class Feed extends EventTarget {
     }, ms);
   }
 
-  /** A connection may be dead without a word: after a silence the monitor is asked over HTTP. */
-  async #check() {
-    if (!this.connected || this.checking || performance.now() - this.heardAt < SILENT_MS) return;
-    this.checking = true;
-    const socket = this.socket;
-    try {
-      await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) });
-      this.heardAt = performance.now();
-    } catch {
-      if (socket) {
-        socket.onclose = null;
-        socket.onmessage = null;
-        socket.close();
-        this.#lost(socket);
-      }
-    } finally {
-      this.checking = false;
+  /** A connection may be dead without a word, also before it was there. */
+  #check() {
+    const { socket } = this;
+    const now = performance.now();
+    if (!socket) return;
+    if (!this.connected) {
+      if (now - this.begunAt > CONNECT_MS) this.#giveUp(socket);
+    } else if (this.waiting) {
+      if (now - this.pingedAt > ANSWER_MS) this.#giveUp(socket);
+    } else if (now - this.heardAt > SILENT_MS || now - this.pingedAt > PING_MS) {
+      this.#ping(socket);
     }
+  }
+
+  /** Ask for a sign of life on the connection itself; any frame is one. @param {WebSocket} socket */
+  #ping(socket) {
+    this.pingedAt = performance.now();
+    this.pings += 1;
+    this.waiting = true;
+    socket.send(JSON.stringify({ ping: this.pings }));
+  }
+
+  /** @param {WebSocket} socket */
+  #giveUp(socket) {
+    socket.onopen = socket.onclose = socket.onmessage = null;
+    socket.close();
+    this.#lost(socket);
   }
 }
 

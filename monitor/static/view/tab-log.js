@@ -95,7 +95,7 @@ export class TabLog extends HTMLElement {
     const first = this.#following ? undefined : this.#lines[Math.floor(this.#scroll.scrollTop / (this.#rows.rowHeight || 1))];
     this.#lines = filterLog(log.lines, { level: this.#level.value, source: this.#source.value, text: this.#text.value });
     if (!first) return;
-    const index = this.#lines.findIndex((line) => line.seq >= first.seq);
+    const index = this.#lines.findIndex((line) => line.number >= first.number);
     const height = this.#rows.rowHeight;
     if (index >= 0) this.#scroll.scrollTop = index * height + (this.#scroll.scrollTop % height);
     this.#rows.look();
@@ -117,8 +117,8 @@ export class TabLog extends HTMLElement {
   /** @param {HTMLElement} element @param {number} index */
   #fill(element, index) {
     const line = this.#lines[index];
-    if (!line || element.dataset.seq === String(line.seq)) return;
-    element.dataset.seq = String(line.seq);
+    if (!line || element.dataset.number === String(line.number)) return;
+    element.dataset.number = String(line.number);
     element.className = `log-line ${line.level}`;
     const [at, level, source, text] = element.children;
     setText(at, clock(line.at, 3));

@@ -55,7 +55,7 @@ class Core:
     instant: Instant
     fleet: Fleet = field(default_factory=Fleet)
     shots: dict[ShotKey, Shot] = field(default_factory=dict)
-    stored: dict[ShotKey, float] = field(default_factory=dict)  # all stored shots, last use
+    stored: dict[ShotKey, None] = field(default_factory=dict)  # all, unused for longest first
     newest: dict[str, int] = field(default_factory=dict)  # tree → newest built shot
     current: ShotKey | None = None
     seen: dict[str, ServerSeen] = field(default_factory=dict)  # servers before our start, by name
@@ -193,12 +193,16 @@ class Core:
         """Forget closed shots, the one unused for longest first; Redis still has them (I8)."""
         closed = [
             key
-            for key in self.shots
-            if not self.is_open(key) and key not in (keep, self.current) and key in self.stored
+            for key in self.stored
+            if not self.is_open(key) and key not in (keep, self.current) and key in self.shots
         ]
-        closed.sort(key=lambda key: self.stored[key])
         for key in closed[: max(len(self.shots) - self.settings.shots_loaded_max, 0)]:
             self.feed.forget(key, self.shots.pop(key).actions)
+
+    def used(self, key: ShotKey) -> None:
+        """Note that a stored shot was used: it is forgotten after all others."""
+        self.stored.pop(key, None)
+        self.stored[key] = None
 
     def is_open(self, key: ShotKey) -> bool:
         """Whether nothing of a shot may be forgotten (DESIGN §5, Journal)."""

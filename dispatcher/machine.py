@@ -95,7 +95,7 @@ class Dispatcher:
         shots: Mapping[ShotKey, Iterable[ShotRecord]],
         *,
         lines: Mapping[ShotKey, Mapping[tuple[str, int], int]],
-        stored: Mapping[ShotKey, float],
+        stored: Iterable[ShotKey],
         newest: Mapping[str, int],
         current: ShotKey | None,
         commands: Iterable[CommandDone],
@@ -111,7 +111,7 @@ class Dispatcher:
             for live in shot.actions.values():
                 if live.url is not None and (live.outcome_unknown or live.state in IN_PROGRESS):
                     core.fleet.urls.take(live.url, shot.attempt_of(live))
-        core.stored.update(stored)
+        core.stored.update(dict.fromkeys(stored))
         core.newest.update(newest)
         core.current = current
         core.seen.update((seen.server, seen) for seen in servers)

@@ -52,7 +52,7 @@ class Pulses:
             self._core.current = key
             shot = self._core.shots.setdefault(key, Shot(key))
             self._core.put(shot, PulseCreated(time=self._core.wall, replaced=replace))
-            self._core.stored[key] = self._core.wall
+            self._core.used(key)
             return Answer(Outcome.OK, f"{key} was created", notices=done.warnings)
 
         self._core.after(CreatePulseJob(self._office.later(asked, created), key, replace))
@@ -102,7 +102,7 @@ class Pulses:
         for path, live in shot.actions.items():
             if before.get(path) != live:
                 core.put(shot, live)
-        core.stored[key] = core.wall
+        core.used(key)
         core.newest[key.tree] = key.shot
         self._unload()
         problems = find_problems(shot.table)
@@ -118,9 +118,7 @@ class Pulses:
         core = self._core
         core.unload()
         for tree in {key.tree for key in core.stored}:
-            mine = sorted(
-                (key for key in core.stored if key.tree == tree), key=lambda key: core.stored[key]
-            )
+            mine = [key for key in core.stored if key.tree == tree]
             old = [
                 key
                 for key in mine[: max(len(mine) - core.settings.keep_shots, 0)]

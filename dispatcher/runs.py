@@ -59,7 +59,7 @@ class Runs:
             first=first,
             last=last,
         )
-        self._core.stored[shot.key] = self._core.wall
+        self._core.used(shot.key)
         within = "" if first is None else f" within {first} to {last}"
         notice = () if paths else (f"phase {phase} has no actions{within}",)
         return self._await(asked, shot, run, wait=command.wait, notices=notice)

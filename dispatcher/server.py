@@ -162,7 +162,7 @@ class DispatcherServer:
         self._machine.load(
             {key: shot.records for key, shot in loaded.shots.items()},
             lines={key: shot.output_lines for key, shot in loaded.shots.items()},
-            stored={shot.key: shot.used_at for shot in loaded.stored},
+            stored=loaded.stored,
             newest=loaded.newest,
             current=loaded.current,
             commands=loaded.commands,

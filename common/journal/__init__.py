@@ -28,7 +28,6 @@ __all__ = [
     "ShotRead",
     "StateChanged",
     "StoredLine",
-    "StoredShot",
     "SupersededByTerm",
     "Where",
     "Written",
@@ -161,13 +160,6 @@ JournalEvent = (
 )
 
 
-class StoredShot(NamedTuple):
-    """A shot that is stored, and the wall time of its last pulse, table or run."""
-
-    key: ShotKey
-    used_at: float
-
-
 @dataclass(frozen=True, slots=True)
 class LoadedShot:
     """A shot that is held in memory from the start: all its records, oldest first."""
@@ -185,7 +177,7 @@ class Loaded:
     open: frozenset[ShotKey] = frozenset()  # with an open or HELD run
     newest: Mapping[str, int] = field(default_factory=dict)  # tree → newest built shot
     current: ShotKey | None = None  # the current pulse (D16)
-    stored: tuple[StoredShot, ...] = ()  # all shots, the one unused for longest first
+    stored: tuple[ShotKey, ...] = ()  # all shots, the one unused for longest first
     commands: tuple[CommandDone, ...] = ()  # the last ones, oldest first (D15)
     servers: tuple[ServerSeen, ...] = ()  # as they were last seen
     warnings: tuple[str, ...] = ()  # what is wrong with Redis's settings, in words

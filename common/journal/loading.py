@@ -10,7 +10,7 @@ from typing import NamedTuple
 from redis.exceptions import ResponseError
 
 from shotline.common.errors import JournalError
-from shotline.common.journal import Loaded, LoadedShot, StoredShot, layout
+from shotline.common.journal import Loaded, LoadedShot, layout
 from shotline.common.journal.commit import EncodedCommit, unpack_commit
 from shotline.common.journal.layout import CommitId, ShotKeys
 from shotline.common.journal.link import (
@@ -86,12 +86,18 @@ def write_again(connection: Connection, commit: EncodedCommit) -> bool:
 
 def highest_journal_term(connection: Connection) -> int:
     """Return the highest term in the stored shots' journals, should `commits` have been removed."""
-    highest = 0
+    return max((last.term for last in _last_commits(connection).values()), default=0)
+
+
+def _last_commits(connection: Connection) -> dict[ShotKey, CommitId]:
+    """Return all stored shots with the last commit about each."""
+    found = {}
     for name in texts(ask(connection, "ZRANGE", layout.SHOTS, 0, -1)):
-        journal = ShotKeys.of(layout.shot_name(name)).journal
-        for entry, _ in entries(ask(connection, "XREVRANGE", journal, "+", "-", "COUNT", 1)):
-            highest = max(highest, CommitId.parse(entry).term)
-    return highest
+        shot = layout.shot_name(name)
+        last = ask(connection, "XREVRANGE", ShotKeys.of(shot).journal, "+", "-", "COUNT", 1)
+        ids = [CommitId.parse(entry) for entry, _ in entries(last)]
+        found[shot] = max(ids, default=CommitId(0, 0))  # output may be all that is stored of it
+    return found
 
 
 def read_everything(
@@ -104,10 +110,9 @@ def read_everything(
     }
     name = ask(connection, "GET", layout.CURRENT)
     current = layout.shot_name(text(name)) if name is not None else None
-    stored = tuple(
-        StoredShot(layout.shot_name(shot), float(time))
-        for shot, time in pairs(ask(connection, "ZRANGE", layout.SHOTS, 0, -1, "WITHSCORES"))
-    )
+    # By their commits and not by the times in `shots`: the clock may have been wrong.
+    last_commits = _last_commits(connection)
+    stored = tuple(sorted(last_commits, key=last_commits.__getitem__))
     wanted = {ShotKey(*shot) for shot in newest.items()} | opened
     if current is not None:
         wanted.add(current)

@@ -156,7 +156,7 @@ class DispatcherDaemon(Daemon):
         self.machine.load(
             {key: list(records) for key, records in store.shots.items()},
             lines=store.lines,
-            stored=dict.fromkeys(store.shots, 0.0),
+            stored=store.shots,
             newest=store.newest,
             current=store.current,
             commands=store.commands,

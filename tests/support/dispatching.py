@@ -93,11 +93,10 @@ class Bench:
         self._registers: dict[str, Register] = {}
         term = self.store.claim()
         self.machine = Dispatcher(self.instant, term, self.settings, lambda _tree: self.options)
-        stored = dict.fromkeys(self.store.shots, 0.0)
         self.machine.load(
             {key: tuple(records) for key, records in self.store.shots.items()},
             lines=self.store.lines,
-            stored=stored,
+            stored=self.store.shots,
             newest=self.store.newest,
             current=self.store.current,
             commands=self.store.commands,

@@ -484,6 +484,18 @@ def test_old_shots_are_forgotten_and_open_ones_are_not() -> None:
     assert len(bench.records(RunEnded)) == 1
 
 
+def test_the_shots_unused_for_longest_are_forgotten_also_when_the_clock_was_wrong() -> None:
+    bench = small()
+    bench.machine.core.settings = replace(bench.settings, keep_shots=3)
+    bench.wall += 3e9  # a clock that has lost its battery
+    for number in (2, 3):
+        bench.pass_time(1.0).build(ShotKey("T", number))
+    bench.wall -= 3e9
+    for number in (4, 5, 6):
+        bench.pass_time(1.0).build(ShotKey("T", number))
+    assert bench.forgotten == [KEY, ShotKey("T", 2), ShotKey("T", 3)]
+
+
 def test_a_shot_that_was_put_aside_is_read_again_when_it_is_named() -> None:
     bench = small()
     bench.machine.core.settings = replace(bench.settings, shots_loaded_max=1)

@@ -20,6 +20,7 @@ from typing import IO, Final, cast
 from shotline.action_server.events import TaskProven
 from shotline.common import interpreter, messages
 from shotline.common.actions import AttemptId, Status
+from shotline.common.error_pipe import ErrorPipe
 from shotline.common.service import Service
 from shotline.trees.mdsip_client import (
     Bound,
@@ -47,6 +48,7 @@ Tell = Callable[[messages.Bound | TaskProven], None]
 class _Keeper:
     process: "subprocess.Popen[bytes]"
     address: Path
+    errors: ErrorPipe
     rest: bytes = b""
 
     @property
@@ -119,6 +121,7 @@ class Keepers:
                 keeper.process.kill()
                 keeper.process.wait()
             keeper.events.close()
+            keeper.errors.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -128,14 +131,22 @@ class Keepers:
             self._folder = Path(tempfile.mkdtemp(prefix="shotline-keeper-"))
         self._started += 1
         address = self._folder / str(self._started)
-        process = subprocess.Popen(
-            keeper_command(url, address, self._connect_timeout_s, self._keep_alive_s),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=interpreter.environment(),
-            start_new_session=True,
-        )
-        keeper = _Keeper(process, address)
+        errors = ErrorPipe(self._service, f"the keeper of {url}")
+        try:
+            process = subprocess.Popen(
+                keeper_command(url, address, self._connect_timeout_s, self._keep_alive_s),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors.writing,
+                env=interpreter.environment(),
+                start_new_session=True,
+            )
+        except OSError:
+            errors.close()
+            raise
+        finally:
+            errors.started()
+        keeper = _Keeper(process, address, errors)
         os.set_blocking(keeper.events.fileno(), False)
         self._service.watch(keeper.events.fileno(), partial(self._read, url))
         return keeper
@@ -175,7 +186,9 @@ class Keepers:
 
     def _ended(self, url: str, keeper: _Keeper) -> None:
         """It died; the next task gets a new one. What it waited for stays unknown."""
-        log.error("the keeper of %s has ended; what it waited for is not known any more", url)
+        ended = f"the keeper of {url} has ended; what it waited for is not known any more"
+        log.error("%s", keeper.errors.last_words().after(ended))
+        keeper.errors.close()
         self._service.unwatch(keeper.events.fileno())
         keeper.events.close()
         with contextlib.suppress(OSError):

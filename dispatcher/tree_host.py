@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter, ValidationError
 
 from shotline.common import interpreter
-from shotline.common.last_words import LastWords
+from shotline.common.error_pipe import ErrorPipe
 from shotline.common.service import Service
 from shotline.dispatcher.effects import (
     CreatePulseJob,
@@ -44,8 +44,7 @@ class _Worker:
     process: subprocess.Popen[bytes] | None = None
     jobs: int = -1  # descriptors of the pipes
     answers: int = -1
-    errors: int = -1  # what the tree's library writes, and the interpreter at its end
-    words: LastWords = field(default_factory=LastWords)
+    errors: ErrorPipe | None = None
     doing: TreeRequest | None = None
     deadline: float = 0.0
     buffer: bytearray = field(default_factory=bytearray)
@@ -112,9 +111,8 @@ class TreeHost:
     def _start(self, worker: _Worker) -> None:
         jobs_read, worker.jobs = os.pipe()
         worker.answers, answers_write = os.pipe()
-        worker.errors, errors_write = os.pipe()
+        worker.errors = ErrorPipe(self._service, f"the tree worker of {worker.tree}")
         os.set_blocking(worker.answers, False)
-        os.set_blocking(worker.errors, False)
         source = TypeAdapter(Source).dump_json(self._sources[worker.tree]).decode()
         try:
             worker.process = subprocess.Popen(
@@ -126,17 +124,19 @@ class TreeHost:
                     str(answers_write),
                 ),
                 stdin=subprocess.DEVNULL,
-                stderr=errors_write,
+                stderr=worker.errors.writing,
                 pass_fds=(jobs_read, answers_write),
                 env=interpreter.environment(),
                 start_new_session=True,
             )
+        except OSError:
+            self._close_pipes(worker)
+            raise
         finally:
             os.close(jobs_read)
             os.close(answers_write)
-            os.close(errors_write)
+            worker.errors.started()
         self._service.watch(worker.answers, lambda: self._read(worker))
-        self._service.watch(worker.errors, lambda: self._read_errors(worker))
 
     def _read(self, worker: _Worker) -> None:
         try:
@@ -144,9 +144,9 @@ class TreeHost:
         except BlockingIOError:
             return
         if not data:
-            self._read_errors(worker)
+            assert worker.errors is not None
             ended = "its process has ended" + self._exit_words(worker)
-            self._fail(worker, worker.words.after(ended))
+            self._fail(worker, worker.errors.last_words().after(ended))
             return
         worker.buffer += data
         if data.endswith(b"\n"):
@@ -154,18 +154,6 @@ class TreeHost:
             self._answered(worker, line)
         elif len(worker.buffer) > _ANSWER_BYTES_MAX:
             self._fail(worker, f"its answer is larger than {_ANSWER_BYTES_MAX} bytes")
-
-    def _read_errors(self, worker: _Worker) -> None:
-        """Take what it says beside its answers: for the log, and for the reason of its end."""
-        try:
-            data = os.read(worker.errors, _READ_BYTES)
-        except BlockingIOError:
-            return
-        if not data:
-            self._service.unwatch(worker.errors)
-        worker.words.take(data)
-        for line in data.decode(errors="backslashreplace").splitlines():
-            log.warning("the tree worker of %s says: %.1000s", worker.tree, line)
 
     def _answered(self, worker: _Worker, line: bytes) -> None:
         try:
@@ -200,15 +188,19 @@ class TreeHost:
         process, worker.process = worker.process, None
         if process is None:
             return
-        for descriptor in (worker.answers, worker.errors):
-            self._service.unwatch(descriptor)
-            os.close(descriptor)
-        os.close(worker.jobs)
-        worker.buffer.clear()
-        worker.words = LastWords()
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        self._close_pipes(worker)
+
+    def _close_pipes(self, worker: _Worker) -> None:
+        self._service.unwatch(worker.answers)
+        os.close(worker.answers)
+        os.close(worker.jobs)
+        worker.buffer.clear()
+        if worker.errors is not None:
+            worker.errors.close()
+            worker.errors = None
 
     @staticmethod
     def _exit_words(worker: _Worker) -> str:

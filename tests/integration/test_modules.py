@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.support.action_server import ServerProcess, ServersBroker, python
+from tests.support.stack import Stack
 
+from shotline.client.errors import Refused
 from shotline.common.actions import Status
 from shotline.common.messages import Finished, LogLine, Register, Returned, ServerBeat
 
@@ -48,6 +50,38 @@ def test_modules_in_the_current_folder_are_found_and_hide_nothing(
         assert broker.run(python("returns")).status is Status.SUCCESS
     finally:
         server.end()
+
+
+def test_the_whole_system_starts_where_modules_hide_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, broken = lab(tmp_path / "here"), tmp_path / "broken"
+    broken.mkdir()
+    action = {"path": "CHARGE", "server_class": "LAB", "phase": "INIT", "when": 1}
+    experiment = {
+        "experiment": "TEST",
+        "phases": {"INIT": 1},
+        "actions": [action | {"task": {"python": "coils:charge"}}],
+    }
+    file = tmp_path / "test.yaml"
+    file.write_text(yaml.safe_dump(experiment))
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("PYTHONPATH", f"{broken}:")
+    with (
+        Stack(tmp_path, servers=("LAB:1",), experiments={"TEST": file}) as stack,
+        stack.supervisor() as shotline,
+    ):
+        module = broken / "hashlib.py"
+        module.write_text("raise RuntimeError('no tree today')\n")
+        with pytest.raises(Refused, match="exit code 1: RuntimeError: no tree today"):
+            shotline.create_pulse("TEST", 1)
+        said = stack.dispatcher.log_file.read_text()
+        assert "the tree worker of TEST says: Traceback (most recent call last)" in said
+        module.unlink()
+        shotline.create_pulse("TEST", 1)
+        shotline.build_tables("TEST", 1)
+        [done] = shotline.do_phase("INIT").actions
+        assert (done.last.status, done.last.reason) == (Status.SUCCESS, str(here / "coils.py"))
 
 
 def test_the_configuration_names_the_folders_of_modules(

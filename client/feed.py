@@ -152,6 +152,9 @@ class Observer:
         silent_s = now - (self._heard_at or self.started_at)
         if self.stopped or silent_s < SILENT_S:
             return []
+        return self._stop(silent_s)
+
+    def _stop(self, silent_s: float) -> list[Update]:
         self.stopped = True
         self._forget()
         return [FeedStopped(self.channel, silent_s)]
@@ -203,14 +206,18 @@ class Observer:
             updates += self._whole(now, self._held)
         return updates
 
-    def beat(self, now: float, event: Event) -> None:
-        """Take a beat of the feed: it shows what was lost at the end (I6)."""
+    def beat(self, now: float, event: Event) -> list[Update]:
+        """Take a beat of the feed: it shows what was lost at the end (I6), and a farewell."""
         self._hear(now)
-        if not self.has_snapshot or event.term < self.term:
-            return
-        last = FeedBeat.model_validate_json(event.payload).last.get(self.channel)
-        if event.term > self.term or (last is not None and last > self.seq):
+        if event.term < self.term:
+            return []
+        beat = FeedBeat.model_validate_json(event.payload)
+        if beat.leaving:
+            return self._stop(0.0)
+        last = beat.last.get(self.channel)
+        if self.has_snapshot and (event.term > self.term or (last is not None and last > self.seq)):
             self._forget()
+        return []
 
     def _take(self, event: Event) -> list[Update]:
         if not self.has_snapshot:

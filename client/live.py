@@ -117,7 +117,9 @@ class LineView:
             case RunEnded():
                 took = f" after {duration(record.duration_s)}" if record.duration_s else ""
                 words = f"run {record.run} {record.outcome.value}{took}"
-                return Text(f"{words}: {counts_words(record.counts)}", style="bold")
+                bad = record.counts.failed + record.counts.server_off > 0
+                style = "bold red" if bad else "bold"
+                return Text(f"{words}: {counts_words(record.counts)}", style=style)
             case RunHeld() | RunAborting():
                 word = "HELD" if isinstance(record, RunHeld) else "is being aborted"
                 return Text(f"run {record.run} {word}: {plain(record.reason)}", style="bold red")

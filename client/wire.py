@@ -299,7 +299,7 @@ class Wire:
             for stream in self._streams:
                 if event.channel == FEED:
                     for observer in stream.observers.values():
-                        observer.beat(now, event)
+                        stream.put(observer.beat(now, event))
                     if FEED in stream.taps:
                         stream.updates.append(News(FEED, event.at, payload_of(event)))
                 elif (found := stream.observers.get(event.channel)) is not None:

@@ -281,6 +281,7 @@ class LogEvent(Model):
     """Payload on `log`: lines of the daemons' logs."""
 
     lines: tuple[tuple[float, str, str, str], ...]  # time, level, source, text
+    about: tuple[str, int, str, int] | None = None  # attempt: tree, shot, path, number
 
 
 class FeedBeat(Model):
@@ -288,3 +289,4 @@ class FeedBeat(Model):
 
     last: dict[str, int]
     journal: Literal["ok", "degraded", "stopped"]
+    leaving: bool = False  # the dispatcher's last one: it ends

@@ -57,12 +57,13 @@ class Answers:
         run = shot.open_run
         if live.cause is not None:
             return ""
-        if live.aborting:
-            return f"its processes on {live.server} to be gone"
-        if live.state is ActionState.DISPATCHED:
-            return f"{live.server} to start it"
-        if live.state is ActionState.DOING:
-            return f"its end on {live.server}"
+        if live.state in IN_PROGRESS:
+            silent = ", which is silent" if self._core.fleet.is_suspect(live.server) else ""
+            if live.aborting:
+                return f"its processes on {live.server}{silent} to be gone"
+            if live.state is ActionState.DISPATCHED:
+                return f"{live.server}{silent} to start it"
+            return f"its end on {live.server}{silent}"
         if run is None or live.path not in run.paths:
             return f"phase {shot.table.node(live.path).phase} to be run"
         if run.held is not None and (live.path in run.parked or run.sequencer is None):

@@ -11,7 +11,6 @@ from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.choice import Choice
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.desk import Answer, Asked, Desk, Refused, Unknown
-from shotline.dispatcher.effects import Exit
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.office import Office
 from shotline.dispatcher.orders import Orders
@@ -100,6 +99,6 @@ class Commands:
             return None
 
     def _quit(self) -> Answer:
-        self._core.after(Exit(0, "asked to quit by a command"))
+        self._core.leave("asked to quit by a command")
         running = sum(len(server.attempts) for server in self._core.fleet.servers.values())
         return Answer(Outcome.OK, f"the dispatcher ends; {running} actions go on in their servers")

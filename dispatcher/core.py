@@ -6,18 +6,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
+from shotline.common.actions import AttemptId, has_failed
 from shotline.common.journal import EncodedCommit
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
-from shotline.common.records import GlobalRecord, ServerSeen, ShotKey, ShotRecord
+from shotline.common.records import GlobalRecord, ServerSeen, ShotKey, ShotRecord, Transition
 from shotline.common.views import LogEvent, ServersEvent
-from shotline.dispatcher.effects import Effect, JournalState, Say, ToPeer, ToReader
+from shotline.dispatcher.effects import Effect, Exit, JournalState, Say, ToPeer, ToReader
 from shotline.dispatcher.feed import LOG, SERVERS, Feed
 from shotline.dispatcher.fleet import Fleet, Server
 from shotline.dispatcher.ledger import Ledger
 from shotline.dispatcher.shots import Run, Shot
+
+FAILURES_SAID_MAX: Final = 100  # of each run
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,11 @@ class Core:
 
     def put(self, shot: Shot, record: ShotRecord) -> None:
         """Make a record true and journal it."""
+        before = shot.actions.get(record.path) if isinstance(record, Transition) else None
         shot.apply(record)
         self.ledger.record(shot.key, record)
+        if isinstance(record, Transition) and has_failed(record.state, record.status):
+            self._say_failed(shot, before, record)
 
     def put_system(self, record: GlobalRecord) -> None:
         """Journal a record that belongs to no shot."""
@@ -134,11 +140,42 @@ class Core:
         """Let an effect leave that rests on nothing recorded."""
         self._leaving.append(effect)
 
-    def say(self, level: Literal["info", "warning", "error"], text: str) -> None:
+    def leave(self, why: str) -> None:
+        """End, behind all that was recorded so far; observers are told beforehand."""
+        window_s = self.settings.feed_window_s
+        farewell = self.feed.beat(self.wall, self.journal_state, window_s, leaving=True)
+        self.after(farewell)
+        self.after(Exit(0, why))
+
+    def say(
+        self,
+        level: Literal["info", "warning", "error"],
+        text: str,
+        about: AttemptId | None = None,
+    ) -> None:
         """Write a line to the dispatcher's log, and to the observers of all logs."""
         self._leaving.append(Say(level, text))
-        payload = LogEvent(lines=((self.wall, level, "dispatcher", text),)).model_dump_json()
-        self.after(self.feed.publish(LOG, self.wall, payload.encode()))
+        event = LogEvent(lines=((self.wall, level, "dispatcher", text),), about=about)
+        self.after(self.feed.publish(LOG, self.wall, event.model_dump_json().encode()))
+
+    def _say_failed(self, shot: Shot, before: Transition | None, live: Transition) -> None:
+        """Write into the log what has failed: of each run so much as somebody will read."""
+        if before is not None and before.attempt == live.attempt and before.cause is not None:
+            return  # it had failed before; only what is known of it has changed
+        run = shot.runs.get(live.run or 0)
+        if run is None or run.failures_said > FAILURES_SAID_MAX:
+            return
+        run.failures_said += 1
+        if run.failures_said > FAILURES_SAID_MAX:
+            self.say(
+                "error", f"{shot.key}: more actions of run {run.number} fail than are told here"
+            )
+            return
+        where = f" on {live.server}" if live.server else ""
+        reason = f": {live.reason}" if live.reason else ""
+        what = live.status.value if live.status is not None else live.state.value
+        text = f"{shot.key}: {shot.table.node(live.path).name}{where}: {what}{reason}"
+        self.say("error", text, shot.attempt_of(live))
 
     def take_effects(self) -> list[Effect]:
         """Return what leaves at once, and forget it."""

@@ -62,14 +62,23 @@ class Feed:
         return self.publish(shot_channel(key), at, b'{"records":%s}' % body)
 
     def beat(
-        self, at: float, journal: Literal["ok", "degraded", "stopped"], window_s: float
+        self,
+        at: float,
+        journal: Literal["ok", "degraded", "stopped"],
+        window_s: float,
+        *,
+        leaving: bool = False,
     ) -> Publish:
-        """Return the beat: last numbers of what changed within `window_s`, servers and log too."""
+        """Return the beat: last numbers of what changed within `window_s`, servers and log too.
+
+        `leaving`: it is the last one.
+        """
         self._touched = {
             channel: time for channel, time in self._touched.items() if at - time <= window_s
         }
         last = {channel: self._last[channel] for channel in (SERVERS, LOG, *self._touched)}
-        payload = FeedBeat(last=last, journal=journal).model_dump_json().encode()
+        beat = FeedBeat(last=last, journal=journal, leaving=leaving)
+        payload = beat.model_dump_json().encode()
         seq = self._last[FEED] = self._last.get(FEED, 0) + 1
         return Publish(Event(channel=FEED, term=self._term, seq=seq, at=at, payload=payload))
 

@@ -349,6 +349,11 @@ class Fleet:
             return f"a server of class {name} to be rid of its results"
         return f"a free slot of class {name} ({sum(s.register.slots for s in servers)} in use)"
 
+    def is_suspect(self, name: str | None) -> bool:
+        """Return whether a server is there and has been silent for too long."""
+        server = self.servers.get(name or "")
+        return server is not None and server.liveness is LivenessState.SUSPECT
+
     def view(self, server: Server) -> ServerView:
         """Return what is shown of a server."""
         register = server.register

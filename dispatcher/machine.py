@@ -162,8 +162,10 @@ class Dispatcher:
             case BrokerGone():
                 self.link.gone()
             case StopAsked():
-                leave = core.at_once if core.journal_state == "stopped" else core.after
-                leave(Exit(0, "asked to end"))
+                if core.journal_state == "stopped":
+                    core.at_once(Exit(0, "asked to end"))
+                else:
+                    core.leave("asked to end")
         return []
 
     def wake_at(self) -> float | None:

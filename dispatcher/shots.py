@@ -56,6 +56,7 @@ class Run:
     busy: set[str] = field(default_factory=set)  # ready, sent or running
     parked: dict[str, None] = field(default_factory=dict)  # ready, but the run is held
     opened_mono: float | None = None  # None after a restart
+    failures_said: int = 0  # lines of the log
 
     @property
     def number(self) -> int:

@@ -2,7 +2,7 @@
 
 What an action waits for changes without the action changing, so no record carries it. It is told
 now and then: for the first pending actions of a run, which come next, each time; for the rest in
-turns. `actions` and `show` tell it for any.
+turns; for running ones while their server is silent. `actions` and `show` tell it for any.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from shotline.common.views import ShotEvent
 from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.feed import shot_channel
-from shotline.dispatcher.shots import Run, Shot
+from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 
 PERIOD_S: Final = 0.5
 ACTIONS_MAX: Final = 100  # of each run each time: so many first ones, and so many of the rest
@@ -28,6 +28,7 @@ class Waits:
         self._answers = answers
         self._due: float | None = None
         self._told: dict[str, dict[str, str]] = {}  # by channel and path
+        self._silent: dict[str, set[str]] = {}  # by channel: paths that run on silent servers
         self._turns: dict[str, int] = {}  # by channel: how many of the rest were looked at
 
     def wake_at(self) -> float | None:
@@ -41,6 +42,7 @@ class Waits:
         if not open_runs:
             self._due = None
             self._told.clear()
+            self._silent.clear()
             self._turns.clear()
         elif self._due is None:
             self._due = core.now + PERIOD_S
@@ -52,12 +54,18 @@ class Waits:
     def _tell(self, shot: Shot, run: Run) -> None:
         channel = shot_channel(shot.key)
         told = self._told.get(channel, {})
-        pending = [live for path in run.paths if _is_pending(live := shot.actions[path])]
+        lives = [shot.actions[path] for path in run.paths]
+        pending = [live for live in lives if _is_pending(live)]
+        silent = {live.path for live in lives if self._is_at_silent(live)}
+        # Those whose server is heard again are told of once more.
+        told_of = silent | self._silent.get(channel, set())
+        self._silent[channel] = silent
+        at_silent = [live for live in lives if live.path in told_of and live.state in IN_PROGRESS]
         self._told[channel] = now = {
-            live.path: told[live.path] for live in pending if live.path in told
+            live.path: told[live.path] for live in (*pending, *at_silent) if live.path in told
         }
         news = []
-        for live in self._chosen(channel, pending):
+        for live in (*self._chosen(channel, pending), *at_silent[:ACTIONS_MAX]):
             text = self._answers.waits_for(shot, live)
             if now.get(live.path) != text:
                 now[live.path] = text
@@ -65,6 +73,9 @@ class Waits:
         if news:
             payload = ShotEvent(waits=tuple(news)).model_dump_json().encode()
             self._core.after(self._core.feed.publish(channel, self._core.wall, payload))
+
+    def _is_at_silent(self, live: Transition) -> bool:
+        return live.state in IN_PROGRESS and self._core.fleet.is_suspect(live.server)
 
     def _chosen(self, channel: str, pending: list[Transition]) -> Iterator[Transition]:
         """Yield the pending actions to look at now."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable
 from typing import Final
 
 from shotline.client.async_connection import AsyncEventStream
-from shotline.client.errors import Closed, Nobody, SupervisorError
+from shotline.client.errors import Closed, Nobody, NoBroker, SupervisorError
 from shotline.client.feed import Update, channel_of_output, channel_of_shot
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.machine import Instant
@@ -205,8 +205,9 @@ class Feed:
                 try:
                     status = await self.supervisor.status()
                     shots = await self.supervisor.shots()
-                except Nobody:
-                    self.carry_out(self.view.no_dispatcher(instant()))
+                except Nobody as error:
+                    away = "broker" if isinstance(error, NoBroker) else "dispatcher"
+                    self.carry_out(self.view.nobody(instant(), away))
                     await asyncio.sleep(RETRY_S)
                     continue
                 self.carry_out(self.view.status(instant(), status, shots))

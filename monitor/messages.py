@@ -148,9 +148,16 @@ def server_message(time: float, server: ServerView) -> Body:
     )
 
 
-def log_message(time: float, level: str, source: str, text: str) -> Body:
-    """Return the message of one line of a daemon's log."""
-    return plain("LOG", time, {"level": level, "source": source, "text": text})
+def log_message(
+    time: float,
+    level: str,
+    source: str,
+    text: str,
+    about: tuple[str, int, str, int] | None = None,
+) -> Body:
+    """Return the message of one line of a daemon's log, and of the attempt that it is about."""
+    attempt = dict(zip(("tree", "shot", "task_id", "attempt"), about or (), strict=False))
+    return plain("LOG", time, {"level": level, "source": source, "text": text} | attempt)
 
 
 def shot_message(time: float, shot: ShotView) -> Body:

@@ -37,6 +37,7 @@ class SystemView(Model):
     life: str  # of this monitor; message numbers count within it
     feed: Literal["connecting", "live", "stopped"]
     feed_stopped_at: float | None = None
+    away: Literal["broker", "dispatcher"] | None = None  # who does not answer, as far as is known
     dispatcher: str = ""
     term: int | None = None
     journal: Literal["ok", "degraded", "stopped"] = "ok"

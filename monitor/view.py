@@ -137,7 +137,7 @@ class View:
         match news.payload:
             case LogEvent() as event:
                 for at, level, source, text in event.lines:
-                    yield Post(LOG, log_message(at, level, source, text))
+                    yield Post(LOG, log_message(at, level, source, text, event.about))
             case OutputEvent() as event:
                 yield from self._output(news.channel, event)
             case FeedBeat() as beat:
@@ -210,7 +210,7 @@ class View:
             case Whole(snapshot=snapshot):
                 if self.system.feed != "live" or snapshot.term != self.system.term:
                     yield from self._system_is(
-                        now, feed="live", feed_stopped_at=None, term=snapshot.term
+                        now, feed="live", feed_stopped_at=None, away=None, term=snapshot.term
                     )
                     yield AskSystem()
                 told = {server.server for server in snapshot.servers}
@@ -221,6 +221,7 @@ class View:
             case FeedStopped(silent_s=silent_s):
                 stopped_at = now.wall - silent_s
                 yield from self._system_is(now, feed="stopped", feed_stopped_at=stopped_at)
+                yield AskSystem()
             case _:
                 pass
 
@@ -250,6 +251,7 @@ class View:
                     yield Post(SYSTEM, told, f"shot/{key}")
         yield from self._system_is(
             now,
+            away=None,
             dispatcher=status.dispatcher,
             term=status.term,
             journal=status.journal,
@@ -268,9 +270,9 @@ class View:
         for key in newest.values():
             yield Follow(*key)
 
-    def no_dispatcher(self, now: Instant) -> Iterator[Effect]:
-        """Note that nobody dispatches at present."""
-        yield from self._system_is(now, dispatcher="")
+    def nobody(self, now: Instant, away: Literal["broker", "dispatcher"]) -> Iterator[Effect]:
+        """Note that nobody dispatches at present, and who it is that does not answer."""
+        yield from self._system_is(now, dispatcher="", away=away)
 
     def medians(self, now: Instant) -> Iterator[Effect]:
         """Tell the usual durations of all shots that are held."""

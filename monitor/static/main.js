@@ -11,6 +11,7 @@ import { TabHeartbeat } from './view/tab-heartbeat.js';
 import { TabLog } from './view/tab-log.js';
 import { TabServers } from './view/tab-servers.js';
 import { TabTimeline } from './view/tab-timeline.js';
+import { Banners } from './view/banners.js';
 import { ConnectionState } from './view/connection-state.js';
 import { Replies } from './view/replies.js';
 import { showKeys } from './view/keys.js';
@@ -29,6 +30,7 @@ const tabs = {
   log: /** @type {TabLog} */ (document.createElement('tab-log')),
 };
 const state = /** @type {ConnectionState} */ (document.createElement('connection-state'));
+const banners = /** @type {Banners} */ (document.createElement('page-banners'));
 const replies = /** @type {Replies} */ (document.createElement('reply-list'));
 const main = h('main');
 let shownSecond = 0;
@@ -53,11 +55,13 @@ function build() {
     });
   }
   state.app = app;
+  banners.app = app;
   document.body.append(
     h('header', { class: 'page-head' },
       h('span', { class: 'brand' }, 'Shotline'),
       h('nav', { 'aria-label': 'tabs' }, ...links.values()),
       state),
+    banners,
     main,
     replies,
     h('footer', { class: 'page-foot' }, time, about,
@@ -77,6 +81,7 @@ function draw() {
   setAttribute(/** @type {Element} */ (links.get('servers')), 'data-note', off.OFF + off.SUSPECT > 0 ? String(off.OFF + off.SUSPECT) : null);
   document.body.classList.toggle('stale', !app.live);
   state.draw();
+  banners.draw();
   tabs[tab].draw();
   drawFoot();
   setText(document.head.getElementsByTagName('title')[0], title());
@@ -110,7 +115,12 @@ function restyle() {
 
 /** @param {KeyboardEvent} event */
 function keydown(event) {
-  const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement || event.target instanceof HTMLSelectElement;
+  const { target } = event;
+  const box = target instanceof HTMLInputElement && target.type === 'checkbox';
+  const typing = !box && (target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement);
+  // These keys press what has the focus.
+  const presses = event.key === ' ' || event.key === 'Enter';
+  if (presses && (box || (target instanceof Element && target.closest('button, a') !== null))) return;
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
   if (event.key === 'Escape' && typing) /** @type {HTMLElement} */ (event.target).blur();
   if (typing) return;
@@ -118,7 +128,10 @@ function keydown(event) {
   if (number >= 1 && number <= TABS.length) app.go({ tab: TABS[number - 1] });
   else if (event.key === '/') tabs[app.route.tab].focusSearch();
   else if (event.key === '?') showKeys();
-  else return;
+  else {
+    tabs[app.route.tab].key(event); // it says itself whether it took the key
+    return;
+  }
   event.preventDefault();
 }
 

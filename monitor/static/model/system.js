@@ -3,7 +3,7 @@
  */
 
 /** @import {Message, ServerState, ServerView, ShotView, SystemView} from './types.js' */
-import { SERVER_ORDER } from './words.js';
+import { SERVER_ORDER, age } from './words.js';
 
 /** The dispatcher, the journal, the feed, and the shots that are known. */
 export class System {
@@ -113,6 +113,18 @@ export class Servers {
     }
   }
 
+  /**
+   * Return in words that a server is there and has been silent for too long; empty while it is not.
+   * @param {string|null|undefined} name
+   * @param {number} now
+   */
+  silence(name, now) {
+    const server = name ? this.byName.get(name) : undefined;
+    if (!server || serverState(server) !== 'SUSPECT') return '';
+    const at = server.last_seen_at ?? null;
+    return at === null ? `${server.server} is silent` : `${server.server} silent for ${age(now - at)}`;
+  }
+
   /** Return the servers, ON first, then by name. */
   sorted() {
     const names = this.#names();
@@ -162,6 +174,7 @@ export const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
  * @property {string} level
  * @property {string} source
  * @property {string} text
+ * @property {{tree: string, shot: number, path: string}|null} about the action that it is about
  */
 
 /** The last lines of all daemons' logs. */
@@ -189,6 +202,7 @@ export class Log {
         message.command === 'CUT'
           ? `lines were left out here: ${message.reason ?? ''}`
           : (message.text ?? ''),
+      about: aboutOf(message),
     });
     if (this.lines.length > this.limit * 1.1) {
       this.lines.splice(0, this.lines.length - this.limit);
@@ -205,6 +219,11 @@ export class Log {
   sources() {
     return [...new Set(this.lines.map((line) => line.source))].sort();
   }
+}
+
+/** @param {Message} message @returns {LogLine['about']} */
+function aboutOf({ tree, shot, task_id: path }) {
+  return tree && typeof shot === 'number' && path ? { tree, shot, path } : null;
 }
 
 /**

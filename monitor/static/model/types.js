@@ -66,6 +66,7 @@
  * @property {number} opened_at
  * @property {number|null} [ended_at]
  * @property {number|null} [duration_s]
+ * @property {Partial<Record<Category, number>>} [counts]
  */
 
 /**
@@ -125,6 +126,7 @@
  * @property {string} [life]
  * @property {'connecting'|'live'|'stopped'} feed
  * @property {number|null} [feed_stopped_at]
+ * @property {'broker'|'dispatcher'|null} [away]
  * @property {string} [dispatcher]
  * @property {number|null} [term]
  * @property {'ok'|'degraded'|'stopped'} [journal]
@@ -171,6 +173,7 @@
  * @property {number} [from]
  * @property {number} [to]
  * @property {string} [reason]
+ * @property {number} [attempt]
  * @property {number} [first]
  * @property {[number, number, string][]} [lines]
  * @property {{path?: string, event?: string, outcome?: string, reason?: string}} [record]

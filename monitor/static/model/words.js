@@ -127,6 +127,21 @@ export function details(row) {
 }
 
 /**
+ * Return how a run stands, in words, and what it is drawn as. A run that is over is only good where
+ * nothing of it has failed.
+ * @param {RunView} run
+ * @returns {{text: string, look: string}}
+ */
+export function runState(run) {
+  if (run.state === 'held') return { text: 'HELD', look: 'held' };
+  if (run.state !== 'ended') return { text: run.state === 'open' ? 'running' : run.state, look: run.state === 'open' ? 'running' : run.state };
+  const outcome = run.outcome ?? 'ended';
+  const failed = (run.counts?.failed ?? 0) + (run.counts?.server_off ?? 0);
+  if (failed === 0 || outcome !== 'completed') return { text: outcome, look: outcome };
+  return { text: `${outcome}, ${failed} failed`, look: 'failed' };
+}
+
+/**
  * Return the sequence number or condition as written.
  * @param {ActionView} view
  */

@@ -67,7 +67,6 @@ export class ActionTable extends HTMLElement {
       (index) => this.view.rows[index],
     );
     this.#body.addEventListener('scroll', () => this.app.changed(), { passive: true });
-    this.#body.addEventListener('keydown', (event) => this.#keydown(event));
     space.addEventListener('pointermove', (event) => {
       const onButtons = event.target instanceof Element && event.target.closest('.row-actions') !== null;
       this.#heldAt = onButtons ? performance.now() : -Infinity;
@@ -210,9 +209,11 @@ export class ActionTable extends HTMLElement {
       element.append(cell);
     }
     const symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
+    const unknown = h('abbr', { class: 'unknown', title: 'outcome unknown: it may have run, or may still be running' }, '?');
     const word = h('span', { class: 'word' });
-    cells.state.append(symbol, word);
+    cells.state.append(symbol, unknown, word);
     cells.stateWord = word;
+    cells.unknown = unknown;
     const bar = h('i', { class: 'progress' });
     const taken = h('span', { class: 'taken' });
     cells.duration.append(bar, taken);
@@ -241,6 +242,7 @@ export class ActionTable extends HTMLElement {
     if (!row) return;
     if (drawn.row !== row || drawn.version !== row.version) this.#fill(element, row);
     this.#drawDuration(drawn, row);
+    this.#drawReason(drawn, row);
     const ticked = this.ticked.has(row.path);
     const cursor = this.app.selected === row.path;
     const look = `row ${row.colour}${row.failed ? ' failed' : ''}${ticked ? ' ticked' : ''}${cursor ? ' cursor' : ''}`;
@@ -270,6 +272,7 @@ export class ActionTable extends HTMLElement {
     cells.server.classList.toggle('unsent', !row.last.server);
     setText(cells.node, plain(nodeOf(row)));
     cells.node.title = row.view.text ? `${plain(row.path)}\n${plain(row.view.text)}` : plain(row.path);
+    cells.unknown.hidden = !row.last.outcome_unknown;
     setText(cells.stateWord, stateWords(row.last));
     setText(cells.status, statusWords(row.last));
     cells.status.title = statusWords(row.last);
@@ -277,9 +280,15 @@ export class ActionTable extends HTMLElement {
     setText(cells.when, whenWords(row.view));
     cells.when.title = whenWords(row.view);
     setText(cells.start, clock(row.last.started_at));
-    const reason = details(row);
+  }
+
+  /** What does not change with the row: its server falls silent. @param {Drawn} drawn @param {Row} row */
+  #drawReason({ cells }, row) {
+    const silence = row.category === 'in_progress' ? this.app.servers.silence(row.last.server, this.app.now()) : '';
+    const reason = silence ? plain(silence) : details(row);
+    cells.reason.classList.toggle('silent', silence !== '');
     setText(cells.reason, reason);
-    cells.reason.title = reason;
+    setAttribute(cells.reason, 'title', reason);
   }
 
   /** @param {Drawn} drawn @param {Row} row */
@@ -321,9 +330,13 @@ export class ActionTable extends HTMLElement {
     this.#tickAll(false);
   }
 
-  /** @param {KeyboardEvent} event */
-  #keydown(event) {
-    if (event.target !== this.#body || event.ctrlKey || event.metaKey || event.altKey) return;
+  /** Return whether a row is among those that are shown. @param {string|null} path */
+  shows(path) {
+    return this.view.rows.some((row) => row.path === path);
+  }
+
+  /** Take a key of the page's. @param {KeyboardEvent} event */
+  key(event) {
     const rows = this.view.rows;
     const at = rows[this.#cursor]?.path === this.app.selected
       ? this.#cursor

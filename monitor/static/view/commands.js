@@ -96,6 +96,7 @@ async function insisted(jobs, together) {
       text: one ? texts[0] : '',
       items: one ? [] : texts,
       yes: INSIST[danger],
+      cautious: true,
     });
     if (!yes) left = left.filter((job) => !concerned.includes(job));
     else for (const job of concerned) job.insist.push(danger);
@@ -156,11 +157,11 @@ export async function abortRows(rows) {
 
 /**
  * Open the output of an action in a window of its own.
- * @param {Row} row
+ * @param {{tree: string, shot: number, path: string}} action
  */
-export function openLogs(row) {
-  const query = new URLSearchParams({ tree: row.tree, shot: String(row.shot), path: row.path });
-  const name = `logs-${row.tree}-${row.shot}-${row.path}`.replace(/\W/g, '_');
+export function openLogs({ tree, shot, path }) {
+  const query = new URLSearchParams({ tree, shot: String(shot), path });
+  const name = `logs-${tree}-${shot}-${path}`.replace(/\W/g, '_');
   window.open(`/static/logs.html?${query}`, name, 'popup,width=1000,height=680');
 }
 

@@ -5,11 +5,12 @@
 import { h } from './dom.js';
 
 /**
- * Ask; return whether the answer was yes. Escape and a click beside it mean no.
- * @param {{title: string, text?: string, items?: string[], yes: string, danger?: boolean}} question
+ * Ask; return whether the answer was yes. Escape and a click beside it mean no. `cautious`: so does
+ * Enter, as always where several things are meant.
+ * @param {{title: string, text?: string, items?: string[], yes: string, danger?: boolean, cautious?: boolean}} question
  * @returns {Promise<boolean>}
  */
-export function ask({ title, text = '', items = [], yes, danger = true }) {
+export function ask({ title, text = '', items = [], yes, danger = true, cautious = items.length > 1 }) {
   return new Promise((resolve) => {
     const shown = items.slice(0, 12);
     const list = h('ul', { class: 'ask-items' }, ...shown.map((item) => h('li', {}, item)));
@@ -23,8 +24,8 @@ export function ask({ title, text = '', items = [], yes, danger = true }) {
       h(
         'form',
         { method: 'dialog', class: 'ask-buttons' },
-        h('button', { value: 'no', class: 'quiet' }, 'Cancel'),
-        h('button', { value: 'yes', class: danger ? 'danger' : 'primary', autofocus: true }, yes),
+        h('button', { value: 'no', class: 'quiet', autofocus: cautious }, 'Cancel'),
+        h('button', { value: 'yes', class: danger ? 'danger' : 'primary', autofocus: !cautious }, yes),
       ),
     );
     dialog.addEventListener('close', () => {

@@ -4,7 +4,7 @@
 
 /** @import {App} from './app.js' */
 /** @import {Category} from '../model/types.js' */
-import { CATEGORIES, SYMBOLS, duration, plain, runWords } from '../model/words.js';
+import { CATEGORIES, SYMBOLS, duration, plain, runState, runWords } from '../model/words.js';
 import { ask } from './dialog.js';
 import { run } from './commands.js';
 import { h, setAttribute, setText } from './dom.js';
@@ -106,9 +106,9 @@ export class RunStrip extends HTMLElement {
     setAttribute(this.#name, 'title', isCurrent ? 'the current pulse' : 'not the current pulse');
     const one = shot?.run ?? null;
     setText(this.#what, one ? runWords(one) : shot?.known ? 'no run yet' : '');
-    const state = one ? (one.state === 'ended' ? (one.outcome ?? 'ended') : one.state === 'open' ? 'running' : one.state) : '';
-    setText(this.#state, state === 'held' ? 'HELD' : state);
-    this.#state.className = `run-state ${state}`;
+    const { text, look } = one ? runState(one) : { text: '', look: '' };
+    setText(this.#state, text);
+    this.#state.className = `run-state ${look}`;
     const seconds = one ? (one.duration_s ?? Math.max(0, this.app.now() - one.opened_at)) : null;
     setText(this.#time, duration(seconds === null ? null : Math.floor(seconds * 10) / 10));
     setText(this.#left, this.#remaining());

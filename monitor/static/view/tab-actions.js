@@ -132,6 +132,14 @@ export class TabActions extends HTMLElement {
     this.#find.select();
   }
 
+  /** Take a key of the page's: it is for the table that has the focus, or else the cursor. @param {KeyboardEvent} event */
+  key(event) {
+    const shown = [this.#active, this.#all].filter((table) => !table.hidden);
+    const table = shown.find((one) => one.contains(document.activeElement))
+      ?? shown.find((one) => one.shows(this.app.selected)) ?? shown[0];
+    table?.key(event);
+  }
+
   restyle() {
     this.#active.restyle();
     this.#all.restyle();

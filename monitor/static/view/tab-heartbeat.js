@@ -45,6 +45,9 @@ export class TabHeartbeat extends HTMLElement {
     );
   }
 
+  /** Take a key of the page's: there is none here. */
+  key() {}
+
   focusSearch() {
     this.#find.focus();
   }

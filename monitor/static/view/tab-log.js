@@ -7,7 +7,7 @@
 import { LEVELS, filterLog } from '../model/system.js';
 import { clock, plain } from '../model/words.js';
 import { command } from './api.js';
-import { tell } from './commands.js';
+import { openLogs, tell } from './commands.js';
 import { h, setText } from './dom.js';
 import { Windowed } from './windowed.js';
 
@@ -56,6 +56,9 @@ export class TabLog extends HTMLElement {
       h('div', { class: 'toolbar' }, this.#text, field('Level', this.#level), field('From', this.#source), this.#count, this.#newest),
       this.#scroll, form);
   }
+
+  /** Take a key of the page's: there is none here. */
+  key() {}
 
   focusSearch() {
     this.#text.focus();
@@ -120,12 +123,15 @@ export class TabLog extends HTMLElement {
     if (!line || element.dataset.number === String(line.number)) return;
     element.dataset.number = String(line.number);
     element.className = `log-line ${line.level}`;
-    const [at, level, source, text] = element.children;
+    const [at, level, source, text, output] = element.children;
     setText(at, clock(line.at, 3));
     setText(level, `${SYMBOL[line.level] ?? ''} ${line.level}`);
     setText(source, plain(line.source));
     setText(text, plain(line.text));
     /** @type {HTMLElement} */ (text).title = line.text;
+    const button = /** @type {HTMLButtonElement} */ (output);
+    button.hidden = line.about === null;
+    button.onclick = line.about && openLogs.bind(null, line.about);
   }
 
   /** @param {Event} event */
@@ -141,7 +147,8 @@ export class TabLog extends HTMLElement {
 
 /** @returns {HTMLElement} */
 function createLine() {
-  return h('div', { class: 'log-line' }, h('time'), h('span', { class: 'level' }), h('span', { class: 'source' }), h('span', { class: 'text' }));
+  return h('div', { class: 'log-line' }, h('time'), h('span', { class: 'level' }), h('span', { class: 'source' }), h('span', { class: 'text' }),
+    h('button', { class: 'small quiet', hidden: true, title: 'what the action has written' }, 'Output'));
 }
 
 customElements.define('tab-log', TabLog);

@@ -58,6 +58,9 @@ export class TabServers extends HTMLElement {
     );
   }
 
+  /** Take a key of the page's: there is none here. */
+  key() {}
+
   focusSearch() {
     this.#find.focus();
   }

@@ -83,7 +83,6 @@ export class TabTimeline extends HTMLElement {
       area.addEventListener(name, (event) => this.#up(event));
     }
     area.addEventListener('pointerleave', () => this.#hoverAt(null, 0, 0));
-    area.addEventListener('keydown', (event) => this.#keydown(event));
     new ResizeObserver(() => this.app.changed()).observe(area);
     this.#strip.addEventListener('category', () => this.app.changed());
   }
@@ -266,9 +265,8 @@ export class TabTimeline extends HTMLElement {
     }
   }
 
-  /** @param {KeyboardEvent} event */
-  #keydown(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+  /** Take a key of the page's. @param {KeyboardEvent} event */
+  key(event) {
     const step = this.#painter.width / 8;
     const row = this.#selectedRow();
     if (event.key === '+' || event.key === '=') this.#zoom(0.7);

@@ -97,6 +97,17 @@ def test_another_dispatcher_asks_for_a_new_snapshot(observer: Observer) -> None:
     assert told(observer.event(0.7, event(1, term=2))) == ["2.1"]
 
 
+def test_a_farewell_stops_the_feed_at_once_until_another_is_heard(observer: Observer) -> None:
+    observer.snapshot(0.0, whole(7))
+    farewell = FeedBeat(last={CHANNEL: 7}, journal="ok", leaving=True).model_dump_json().encode()
+    ends = Event(channel=FEED, term=1, seq=2, at=0.0, payload=farewell)
+    assert observer.beat(0.5, ends) == [FeedStopped(CHANNEL, 0.0)]
+    assert observer.tick(0.5 + SILENT_S) == []
+    assert observer.beat(9.0, beat(None, term=2)) == []
+    assert observer.wants_snapshot(9.0)
+    assert told(observer.snapshot(9.1, whole(0, term=2))) == ["whole"]
+
+
 def test_a_beat_of_an_older_dispatcher_says_nothing(observer: Observer) -> None:
     observer.snapshot(0.0, whole(0, term=2))
     observer.beat(0.5, beat(99, term=1))

@@ -36,8 +36,9 @@ from shotline.common.records import (
     Transition,
     UnknownResult,
 )
-from shotline.common.views import FeedBeat, ShotEvent, SnapshotResult
+from shotline.common.views import FeedBeat, LogEvent, ShotEvent, SnapshotResult
 from shotline.dispatcher import effects as d
+from shotline.dispatcher.core import FAILURES_SAID_MAX
 from shotline.trees.options import DispatchOptions
 
 INIT = c.DoPhase(phase="INIT")
@@ -448,7 +449,42 @@ def test_log_lines_of_daemons_are_passed_on() -> None:
     bench.from_server("SRV_A:1", line)
     bench.handle(d.FromBroker(b"", (line,)))
     told = [json.loads(event.payload) for event in bench.events if event.channel == "log"]
-    assert told[-2:] == [{"lines": [[1.0, "warning", "SRV_A:1", "<b>hot</b>"]]}] * 2
+    passed_on = {"lines": [[1.0, "warning", "SRV_A:1", "<b>hot</b>"]], "about": None}
+    assert told[-2:] == [passed_on] * 2
+
+
+def test_what_has_failed_is_an_error_in_the_log_once_and_names_its_attempt() -> None:
+    bench = small()
+    bench.told(INIT)
+    bench.start("ONE").finish("ONE", ok=False)
+    told = [
+        LogEvent.model_validate_json(one.payload) for one in bench.events if one.channel == "log"
+    ]
+    [about] = [one for one in told if one.about is not None]
+    assert about.about == ("T", 1, "ONE", 1)
+    [(_, level, source, text)] = about.lines
+    assert (level, source) == ("error", "dispatcher")
+    assert text.startswith("T/1: ONE on SRV_A:1: Failure")
+
+
+def test_of_very_many_failures_the_log_names_the_first() -> None:
+    nodes = [action(f"A{number:03}", 1, "NOWHERE") for number in range(FAILURES_SAID_MAX + 50)]
+    bench = Bench(*nodes).register("SRV_A:1")
+    bench.build().told(INIT)
+    bench.pass_time(6.0)
+    told = [
+        LogEvent.model_validate_json(one.payload) for one in bench.events if one.channel == "log"
+    ]
+    errors = [line[3] for one in told for line in one.lines if line[1] == "error"]
+    assert len(errors) == FAILURES_SAID_MAX + 1
+    assert errors[-1] == "T/1: more actions of run 1 fail than are told here"
+
+
+def test_a_farewell_is_the_last_beat() -> None:
+    bench = small()
+    bench.handle(d.StopAsked())
+    beats = [FeedBeat.model_validate_json(e.payload) for e in bench.events if e.channel == "feed"]
+    assert [one.leaving for one in beats] == [False] * (len(beats) - 1) + [True]
 
 
 def test_bad_input_changes_nothing_and_is_answered() -> None:

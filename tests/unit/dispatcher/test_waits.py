@@ -4,6 +4,7 @@ from tests.support.dispatching import KEY, Bench
 from tests.support.tables import action
 
 from shotline.common import commands as c
+from shotline.common.messages import LivenessState
 from shotline.common.records import ShotKey
 from shotline.common.views import ShotEvent
 from shotline.dispatcher.waits import ACTIONS_MAX, PERIOD_S
@@ -44,6 +45,17 @@ def test_it_is_told_again_only_when_it_has_changed() -> None:
     assert told(bench) == {}
     bench.start("ONE").finish("ONE").pass_time(2 * PERIOD_S)
     assert told(bench) == {"THREE": "sequence number 3 of SRV_A: waits for TWO (2)"}
+
+
+def test_what_runs_on_a_silent_server_says_so_until_it_is_heard_again() -> None:
+    bench = Bench(action("ONE", 1), action("TWO", 2)).register("SRV_A:1")
+    bench.build().told(phase())
+    bench.start("ONE").pass_time(2 * PERIOD_S)
+    assert "ONE" not in told(bench)
+    bench.judge("SRV_A:1", LivenessState.SUSPECT).pass_time(2 * PERIOD_S)
+    assert told(bench)["ONE"] == "its end on SRV_A:1, which is silent"
+    bench.judge("SRV_A:1", LivenessState.ALIVE).pass_time(2 * PERIOD_S)
+    assert told(bench)["ONE"] == "its end on SRV_A:1"
 
 
 def test_of_many_the_first_are_told_each_time_and_the_rest_in_turns() -> None:

@@ -33,6 +33,7 @@ from shotline.monitor.effects import (
 )
 from shotline.monitor.estimate import slots_by_class
 from shotline.monitor.messages import plain
+from shotline.monitor.models import Away
 from shotline.monitor.names import LOG, SERVERS, SYSTEM, AttemptName, ShotName, named
 from shotline.monitor.shots import ShotState
 from shotline.monitor.view import View, earlier_shots
@@ -206,7 +207,8 @@ class Feed:
                     status = await self.supervisor.status()
                     shots = await self.supervisor.shots()
                 except Nobody as error:
-                    away = "broker" if isinstance(error, NoBroker) else "dispatcher"
+                    no_broker = isinstance(error, NoBroker)
+                    away: Away = "broker" if no_broker else "dispatcher"
                     self.carry_out(self.view.nobody(instant(), away))
                     await asyncio.sleep(RETRY_S)
                     continue

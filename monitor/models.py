@@ -29,6 +29,9 @@ class CommandAnswer(Model):
     fields: tuple[FieldProblem, ...] = ()  # with status 422
 
 
+Away = Literal["broker", "dispatcher"]
+
+
 class SystemView(Model):
     """What the monitor is connected to, and how that is."""
 
@@ -37,7 +40,7 @@ class SystemView(Model):
     life: str  # of this monitor; message numbers count within it
     feed: Literal["connecting", "live", "stopped"]
     feed_stopped_at: float | None = None
-    away: Literal["broker", "dispatcher"] | None = None  # who does not answer, as far as is known
+    away: Away | None = None  # who does not answer, as far as is known
     dispatcher: str = ""
     term: int | None = None
     journal: Literal["ok", "degraded", "stopped"] = "ok"

@@ -43,7 +43,7 @@ from shotline.monitor.messages import (
     whole_servers,
     whole_system,
 )
-from shotline.monitor.models import SystemView
+from shotline.monitor.models import Away, SystemView
 from shotline.monitor.names import LOG, SERVERS, SYSTEM, ShotName, named
 from shotline.monitor.shots import ShotState
 
@@ -270,7 +270,7 @@ class View:
         for key in newest.values():
             yield Follow(*key)
 
-    def nobody(self, now: Instant, away: Literal["broker", "dispatcher"]) -> Iterator[Effect]:
+    def nobody(self, now: Instant, away: Away) -> Iterator[Effect]:
         """Note that nobody dispatches at present, and who it is that does not answer."""
         yield from self._system_is(now, dispatcher="", away=away)
 

@@ -42,7 +42,7 @@ from shotline.action_server.events import (
 )
 from shotline.action_server.keepers import Keepers
 from shotline.action_server.leftovers import StateFile
-from shotline.action_server.settings import limits_of, settings_of
+from shotline.action_server.settings import settings_of
 from shotline.action_server.slots import Slots
 from shotline.action_server.workers import Workers
 from shotline.common.codec import decode, encode, encode_body
@@ -110,7 +110,7 @@ class ActionServer:
         )
         # Where the configuration names no folders: the one in which the server was started.
         path = section.task_path if section.task_path is not None else (Path.cwd(),)
-        setup = Setup(tuple(map(str, path)), limits_of(section, server_class))
+        setup = Setup(tuple(map(str, path)), section.limits_of(server_class))
         self._workers = Workers(service, self._state, self._tell, lambda: self._keepers.pids, setup)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._link = Dealer(

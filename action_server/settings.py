@@ -6,7 +6,6 @@ from typing import Literal
 from shotline.action_server.contact import ContactTimes
 from shotline.action_server.output import OutputLimits
 from shotline.action_server.reports import ReportLimits
-from shotline.common.limits import TaskLimits
 from shotline.common.sections import ActionServerSection, BrokerSection
 
 
@@ -34,11 +33,6 @@ class Settings:
     output: OutputLimits = field(default_factory=OutputLimits)
     reports: ReportLimits = field(default_factory=ReportLimits)
     contact: ContactTimes = field(default_factory=ContactTimes)
-
-
-def limits_of(section: ActionServerSection, server_class: str) -> TaskLimits:
-    """Return the limits of a class's tasks."""
-    return section.class_limits.get(server_class, section.limits)
 
 
 def settings_of(section: ActionServerSection, broker: BrokerSection) -> Settings:

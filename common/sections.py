@@ -303,6 +303,10 @@ class ActionServerSection(Section):
         15, ge=1, description="A silent connection is tested this often, and lost after 4 of them."
     )
 
+    def limits_of(self, server_class: str) -> TaskLimits:
+        """Return what the tasks of a class may use."""
+        return self.class_limits.get(server_class, self.limits)
+
 
 class ExperimentSection(Section):
     """Where an experiment's actions are declared, and how they are dispatched."""

@@ -19,6 +19,7 @@ from shotline.common.config import (
     packaged,
 )
 from shotline.common.errors import ConfigError
+from shotline.common.limits import TaskLimits
 from shotline.common.sections import BrokerSection, is_loopback
 from shotline.common.yamlfile import load_yaml
 from shotline.trees.experiment_file import read_experiment
@@ -177,6 +178,7 @@ def test_what_is_written_is_data_and_what_is_read_stands_beside_the_file(file: P
     file.write_text(
         f"data_folder: {data}\n"
         "redis: {password_file: secret}\n"
+        "action_server: {task_path: [lab, /opt/lab]}\n"
         "logging: {file: 'log/{program}.log'}\n"
         "experiments: {DEMO: {source: {kind: file, file: demo.yaml}}}\n"
     )
@@ -185,6 +187,7 @@ def test_what_is_written_is_data_and_what_is_read_stands_beside_the_file(file: P
     assert config.redis.folder == data / "redis"
     assert config.action_server.state_folder == data / "servers"
     assert config.redis.password_file == file.parent / "secret"
+    assert config.action_server.task_path == (file.parent / "lab", Path("/opt/lab"))
     assert config.logging.file_of("shotline-broker") == data / "log" / "shotline-broker.log"
     source = config.experiments["DEMO"].source
     assert source == FileSource(file=str(file.parent / "demo.yaml"), pulses=str(data / "pulses"))
@@ -271,6 +274,25 @@ def test_what_cannot_work_is_refused(file: Path, text: str, where: str) -> None:
 
 def test_a_file_that_is_not_there_is_a_problem(file: Path) -> None:
     assert problems_of(file) == [f"{file}: cannot be read: No such file or directory"]
+
+
+def test_a_folder_of_modules_that_is_not_there_is_a_problem(file: Path) -> None:
+    file.write_text("action_server:\n  task_path:\n    - .\n    - lab\n")
+    found = check_config(file, NOBODY)
+    assert [(one.line, one.where, one.message) for one in found] == [
+        (4, "action_server.task_path[1]", f"there is no folder {file.parent / 'lab'}")
+    ]
+
+
+def test_a_class_s_limits_stand_instead_of_all_others(file: Path) -> None:
+    file.write_text(
+        "action_server:\n"
+        "  limits: {cpu_s: 60, open_files: 100}\n"
+        "  class_limits: {GAS: {open_files: 200}}\n"
+    )
+    section = load_config(file, None, NOBODY).action_server
+    assert section.limits_of("DAQ") == TaskLimits(cpu_s=60, open_files=100)
+    assert section.limits_of("GAS") == TaskLimits(open_files=200)
 
 
 def test_insecure_must_be_said_in_so_many_words(file: Path) -> None:

@@ -22,6 +22,7 @@ from shotline.action_server.channel import Ended, Job, Ready, Unpacker, pack
 from shotline.action_server.exit_functions import ExitFunctions
 from shotline.action_server.leavings import Threads
 from shotline.action_server.limits import Limits
+from shotline.action_server.outcomes import Result, sendable
 from shotline.action_server.process_state import ProcessState
 from shotline.action_server.surroundings import Surroundings
 from shotline.common.limits import TaskLimits
@@ -75,9 +76,9 @@ def execute(job: Job, process: _Process) -> Ended:
     try:
         result = tasks.perform(job, surroundings.progress, process.limits)
     except ConnectionLost as error:
-        result, is_lost = tasks.Result(ok=False, text=str(error)), True
+        result, is_lost = Result(ok=False, text=str(error)), True
     except UrlBusy as error:
-        result, is_busy = tasks.Result(ok=False, text=str(error)), True
+        result, is_busy = Result(ok=False, text=str(error)), True
     process.state.disarm()
     is_worker = os.getpid() == surroundings.pid
     changed = []
@@ -94,9 +95,9 @@ def execute(job: Job, process: _Process) -> Ended:
     return Ended(
         result.ok,
         result.code,
-        result.text[:_TEXT_MAX],
+        sendable(result.text)[:_TEXT_MAX],
         is_lost,
-        tuple(notes),
+        tuple(map(sendable, notes)),
         bool(changed) or process.limits.is_worn,
         is_busy,
     )

@@ -1,31 +1,28 @@
 """The kinds of tasks: what each does, and what its end means. Runs in the worker process.
 
-* python: None or True is success, False is failure, an int is an MDSplus status (odd is success),
-  `sys.exit` is as for a program; any other value is success, a string is shown. An exception is
-  failure: `ValueError: …`, its traceback goes to standard error.
+* python: what it returns, raises or leaves with, as `outcomes` says.
 * shell: exit code 0 is success.
 * sleep: success.
 * mdsplus: what `do_task` returns, natively or through the mdsip server.
 """
 
-import contextlib
 import importlib
 import importlib.util
 import os
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from shotline.action_server import kernel
+from shotline.action_server import kernel, outcomes
 from shotline.action_server.channel import Job
 from shotline.action_server.limits import Limits
+from shotline.action_server.outcomes import Result
 from shotline.common.actions import AttemptId
 from shotline.common.codec import describe
 from shotline.common.errors import LocalError
@@ -45,16 +42,8 @@ _KNOWN_MAX: Final = 256
 _KNOWN_BYTES_MAX: Final = 4096  # of one task that is remembered
 
 
-class Result(NamedTuple):
-    """How a task ended: a `trees.tree.Outcome` that is made in no time."""
-
-    ok: bool
-    code: int | None = None
-    text: str = ""
-
-
-_SUCCESS: Final = Result(ok=True)
 _Run = Callable[[Job, int], Result]
+_OURS: Final = Path(__file__).resolve()
 _known: Final[dict[bytes, _Run]] = {}
 
 
@@ -76,9 +65,9 @@ def perform(job: Job, progress: int, limits: Limits) -> Result:
     except (ConnectionLost, UrlBusy):
         raise
     except SystemExit as leaving:
-        return _exit_in_words(leaving.code)
+        return outcomes.of_exit(leaving.code)
     except BaseException as error:  # noqa: BLE001 (a task may raise anything)
-        result = _error_in_words(error)
+        result = outcomes.of_error(error, _OURS)
         return result._replace(text=result.text + limits.after_error(error))
 
 
@@ -117,39 +106,7 @@ def _call(
         found = getattr(found, name)
     if not callable(found):
         raise TypeError(f"{module}:{'.'.join(path)} is not callable")
-    return _value_in_words(found(**arguments))
-
-
-def _value_in_words(value: object) -> Result:
-    if value is None or value is True:
-        return _SUCCESS
-    if value is False:
-        return Result(ok=False, text="returned False")
-    if isinstance(value, int):
-        ok = bool(value & 1)
-        return Result(ok, value, "" if ok else f"returned the even status {value}")
-    return Result(ok=True, text=value if isinstance(value, str) else "")
-
-
-def _exit_in_words(code: object) -> Result:
-    if code is None or code == 0:
-        return Result(ok=True, code=0)
-    if isinstance(code, int):
-        return Result(ok=False, code=code, text=f"exit code {code}")
-    return Result(ok=False, code=1, text=str(code))
-
-
-def _error_in_words(error: BaseException) -> Result:
-    # The first frames are ours and tell its author nothing.
-    ours = Path(__file__).resolve()
-    frames = error.__traceback__
-    while frames is not None and Path(frames.tb_frame.f_code.co_filename).resolve() == ours:
-        frames = frames.tb_next
-    with contextlib.suppress(OSError, ValueError):
-        traceback.print_exception(type(error), error, frames)
-    # Where its class stands is in the traceback.
-    text = "".join(traceback.format_exception_only(error)).strip()
-    return Result(ok=False, text=text.removeprefix(f"{type(error).__module__}."))
+    return outcomes.of_value(found(**arguments))
 
 
 def _run_program(task: ShellTask, limits: Limits, _job: Job, progress: int) -> Result:
@@ -178,7 +135,7 @@ def _run_program(task: ShellTask, limits: Limits, _job: Job, progress: int) -> R
 
 def _sleep(seconds: float, _job: Job, _progress: int) -> Result:
     time.sleep(seconds)
-    return _SUCCESS
+    return outcomes.SUCCESS
 
 
 class _Executor(Protocol):

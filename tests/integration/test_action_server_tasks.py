@@ -21,6 +21,7 @@ from tests.support.action_server import (
     text_of,
 )
 
+from shotline.action_server.outcomes import CODE_MAX
 from shotline.common.actions import AttemptId, Status
 from shotline.common.messages import (
     AbortAttempt,
@@ -64,6 +65,11 @@ def server(
         (python("returns", value=65545), Status.SUCCESS, 65545, ""),
         (python("returns", value=65554), Status.FAILURE, 65554, "returned the even status 65554"),
         (python("returns", value="42 shots"), Status.SUCCESS, None, "42 shots"),
+        (python("measures", value="8 pulses"), Status.SUCCESS, None, "8 pulses"),
+        (python("yields"), Status.FAILURE, None, "returned a thing of the kind generator"),
+        (python("returns_half_a_character"), Status.SUCCESS, None, "8 \\ud83d pulses"),
+        (python("raises_half_a_character"), Status.FAILURE, None, "ValueError: gas \\udc80"),
+        (python("returns_too_much"), Status.SUCCESS, CODE_MAX, "returned a number of 65 bits"),
         (python("raises"), Status.FAILURE, None, "ValueError: no gas"),
         (python("raises_its_own"), Status.FAILURE, None, "ValveStuckError: valve 3 is stuck"),
         (python("leaves", code=3), Status.FAILURE, 3, "exit code 3"),
@@ -334,13 +340,18 @@ def test_what_a_task_leaves_behind_is_ended_and_noted(
     assert server.workers() == [worker]
 
 
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [("leaves_thread", "left-behind"), ("leaves_an_unspeakable_thread", "left \\udc80")],
+)
 def test_a_worker_with_a_leftover_thread_is_replaced(
-    broker: ServersBroker, server: ServerProcess, tmp_path: Path
+    broker: ServersBroker, server: ServerProcess, tmp_path: Path, task: str, name: str
 ) -> None:
     [worker] = server.workers()
-    finished = broker.run(python("leaves_thread", file=str(tmp_path / "never")))
+    finished = broker.run(python(task, file=str(tmp_path / "never")))
+    assert finished.status is Status.SUCCESS
     [note] = text_of(broker, finished.attempt, stream=0)
-    assert "left-behind" in note
+    assert name in note
     broker.run(python("returns"))
     assert worker not in server.workers()
 

@@ -1,5 +1,6 @@
 """Tasks that tests let action servers run: each does one awkward thing."""
 
+import asyncio
 import atexit
 import contextlib
 import ctypes
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from multiprocessing import shared_memory
 from pathlib import Path
 
@@ -26,6 +28,31 @@ _libc = ctypes.CDLL(None)
 
 def returns(value: object = None) -> object:
     return value
+
+
+async def measures(value: object = None) -> object:
+    await asyncio.sleep(0)
+    return value
+
+
+def yields() -> Iterator[int]:
+    yield 1
+
+
+def returns_half_a_character() -> str:
+    return "8 \ud83d pulses"
+
+
+def raises_half_a_character() -> None:
+    raise ValueError("gas \udc80")
+
+
+def returns_too_much() -> int:
+    return 2**64 + 1
+
+
+def leaves_an_unspeakable_thread(file: str) -> None:
+    threading.Thread(target=waits_for, args=(file,), name="left \udc80", daemon=True).start()
 
 
 def raises() -> None:

@@ -1,0 +1,188 @@
+"""What the end of a Python task means: of what it returned, what it raised, how it left.
+
+The table for people is in docs/experiment-file.md. Whatever a task hands over, what comes out is
+text that can be sent and a number that everybody can hold; nothing here raises.
+"""
+
+import contextlib
+import operator
+import reprlib
+import sys
+import traceback
+import types
+from collections.abc import Awaitable, Coroutine
+from pathlib import Path
+from typing import Final, NamedTuple
+
+CODE_MAX: Final = 2**53 - 1
+"""Beyond it, on either side of zero, JSON's numbers are not exact."""
+_NOT_RUN: Final = (Awaitable, types.GeneratorType, types.AsyncGeneratorType, map, filter)
+_REPR: Final = reprlib.Repr()
+_REPR.maxother = _REPR.maxstring = 200  # characters
+
+
+class Result(NamedTuple):
+    """How a task ended: a `trees.tree.Outcome` that is made in no time."""
+
+    ok: bool
+    code: int | None = None
+    text: str = ""
+
+
+SUCCESS: Final = Result(ok=True)
+
+
+def sendable(text: str) -> str:
+    """Return text with half characters (lone surrogates) written out as they are in Python."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def held(code: int) -> tuple[int, str]:
+    """Return a number within `CODE_MAX`, and in words that it was not; "" when it was."""
+    if -CODE_MAX <= code <= CODE_MAX:
+        return int(code), ""
+    nearest = CODE_MAX if code > 0 else -CODE_MAX
+    return nearest, f"a number of {code.bit_length()} bits, shown as {nearest}"
+
+
+def of_value(value: object) -> Result:
+    """Return what a value means that a task has returned; a coroutine is run to its end first.
+
+    Raise whatever the coroutine raises.
+    """
+    if value is None or value is True:
+        return SUCCESS
+    if isinstance(value, Coroutine):
+        import asyncio
+
+        value = asyncio.run(value)
+    return _of_plain(value)
+
+
+def of_exit(code: object) -> Result:
+    """Return what `sys.exit(code)` means, as for any program."""
+    number = _as_integer(code)
+    if code is None or number == 0:
+        return Result(ok=True, code=0)
+    if number is not None:
+        shown, beyond = held(number)
+        return Result(ok=False, code=shown, text=f"exit code {beyond or shown}")
+    return Result(ok=False, code=1, text=_text_of(code))
+
+
+def of_error(error: BaseException, ours: Path) -> Result:
+    """Return what an exception means, and write its traceback, without the first frames in `ours`.
+
+    Those tell the task's author nothing.
+    """
+    frames = error.__traceback__
+    while frames is not None and Path(frames.tb_frame.f_code.co_filename).resolve() == ours:
+        frames = frames.tb_next
+    with contextlib.suppress(Exception):  # an exception may do anything when it is shown
+        traceback.print_exception(type(error), error, frames)
+    # Where its class stands is in the traceback.
+    return Result(ok=False, text=_error_text(error).removeprefix(f"{type(error).__module__}."))
+
+
+def _of_plain(value: object) -> Result:
+    if value is None or value is True:
+        return SUCCESS
+    if value is False:
+        return Result(ok=False, text="returned False")
+    if isinstance(value, str):
+        return Result(ok=True, text=value)
+    truth = _as_boolean(value)
+    if truth is not None:
+        return SUCCESS if truth else Result(ok=False, text="returned False")
+    number = _as_integer(value)
+    if number is not None:
+        return _of_status(number)
+    if isinstance(value, BaseException) or (
+        isinstance(value, type) and issubclass(value, BaseException)
+    ):
+        what = _error_text(value) if isinstance(value, BaseException) else value.__name__
+        return Result(ok=False, text=f"returned the exception {what} instead of raising it")
+    if isinstance(value, _NOT_RUN) or _is_future(value):
+        return Result(ok=False, text=_not_run(value))
+    return _of_other(value)
+
+
+def _of_status(status: int) -> Result:
+    ok = bool(status & 1)
+    shown, beyond = held(status)
+    if beyond:
+        return Result(ok, shown, f"returned {beyond}")
+    return Result(ok, shown, "" if ok else f"returned the even status {shown}")
+
+
+def _not_run(value: object) -> str:
+    """Say that what was returned would only run when somebody asked it to; end it."""
+    if isinstance(value, types.GeneratorType | types.CoroutineType):
+        with contextlib.suppress(BaseException):  # it may do anything at its end
+            value.close()
+    return f"returned a thing of the kind {type(value).__name__}, which was not run to its end"
+
+
+def _is_future(value: object) -> bool:
+    futures = sys.modules.get("concurrent.futures")  # there, where somebody has one
+    return futures is not None and isinstance(value, futures.Future)
+
+
+def _of_other(value: object) -> Result:
+    """Judge what is neither text, None, boolean nor integer, and say how it was taken."""
+    if isinstance(value, tuple) and value and (verdict := _as_boolean(value[0])) is not None:
+        # A check and what it has to say.
+        said = ", ".join(_text_of(one) for one in value[1:])
+        return Result(verdict, text=said or f"returned {_shown(value)}")
+    try:
+        is_true = value is not NotImplemented and bool(value)
+    except Exception:  # noqa: BLE001 (several numbers at once, say)
+        return Result(ok=True, text=f"returned {_shown(value)}, taken as success: it is no check")
+    if not is_true:
+        return Result(ok=False, text=f"returned {_shown(value)}, which counts as false")
+    return Result(ok=True, text=f"returned {_shown(value)}, taken as success")
+
+
+def _as_boolean(value: object) -> bool | None:
+    """Return the truth of a boolean, numpy's too; None for anything else."""
+    if isinstance(value, bool):
+        return value
+    # numpy's booleans are no integers to Python; their kind says what they are.
+    if getattr(getattr(value, "dtype", None), "kind", None) == "b":
+        with contextlib.suppress(Exception):
+            if getattr(value, "shape", None) == ():
+                return bool(value)
+    return None
+
+
+def _as_integer(value: object) -> int | None:
+    """Return the integer that a value is to Python, numpy's included; None for anything else."""
+    if isinstance(value, int):
+        return int(value)
+    with contextlib.suppress(Exception):
+        return operator.index(value)  # type: ignore[arg-type]
+    return None
+
+
+def _error_text(error: BaseException) -> str:
+    with contextlib.suppress(Exception):
+        return "".join(traceback.format_exception_only(error)).strip()
+    return type(error).__name__
+
+
+def _text_of(value: object) -> str:
+    """Return `str(value)`, or what it is where even that fails."""
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001 (it may do anything)
+        return f"<{type(value).__name__} whose text cannot be made: {type(error).__name__}>"
+
+
+def _shown(value: object) -> str:
+    """Return a value shortly, as a programmer writes it."""
+    try:
+        return " ".join(_REPR.repr(value).split())
+    except Exception as error:  # noqa: BLE001 (it may do anything)
+        return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"

@@ -7,6 +7,7 @@ registers while it is loaded belongs to the process, as the module does.
 """
 
 import atexit
+import contextlib
 import sys
 import traceback
 import weakref
@@ -27,7 +28,7 @@ class ExitFunctions:
         weakref.finalize(self, bool).detach()  # registers for all of its kind, at the first
         self._register = atexit.register
         self._unregister = atexit.unregister
-        atexit.register = self._take  # type: ignore[assignment]
+        atexit.register = self._take
         atexit.unregister = self._drop
 
     def call(self) -> bool:
@@ -42,11 +43,14 @@ class ExitFunctions:
             try:
                 function(*words, **named)
             except BaseException:  # noqa: BLE001 (one must not keep the others from being called)
-                sys.stderr.write(f"Exception ignored in atexit callback {function!r}:\n")
-                traceback.print_exc()
+                with contextlib.suppress(Exception):  # it may have closed its streams
+                    sys.stderr.write(f"Exception ignored in atexit callback {function!r}:\n")
+                    traceback.print_exc()
         return True
 
-    def _take(self, function: Callable[..., Any], *words: Any, **named: Any) -> Callable[..., Any]:
+    def _take(
+        self, function: Callable[..., Any], /, *words: Any, **named: Any
+    ) -> Callable[..., Any]:
         if _is_loading():
             return self._register(function, *words, **named)
         self._entries.append((function, words, named))

@@ -21,6 +21,7 @@ from typing import Final
 from shotline.common.limits import TaskLimits
 
 _PAGE_BYTES: Final = resource.getpagesize()
+_WORN: Final = 4  # a worker that has less than this part left of the memory that it began with
 _EXIT_OF_SIGNAL: Final = 128  # a shell's exit code for a program that a signal has ended
 # What a program does whose memory cannot grow, where it does not look.
 _CRASHES: Final = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
@@ -77,17 +78,25 @@ class Limits:
         if self._cpu_s is not None and time.process_time() >= self._cpu_s:
             return True
         most = self._limits.memory_bytes
-        return most is not None and 2 * _address_space() > self._bytes_at_first + most
+        if most is None:
+            return False
+        return most - _address_space() < (most - self._bytes_at_first) // _WORN
 
     def after_error(self, error: BaseException) -> str:
         """Return which limit may be behind an exception, in words to stand behind its own."""
-        seen: BaseException | None = error
+        if self._limits == _NONE:
+            return ""
+        waiting = [error]
         for _ in range(_CHAIN_MAX):
-            if seen is None:
+            if not waiting:
                 break
+            seen = waiting.pop(0)
             if words := self._behind(seen):
                 return words
-            seen = seen.__cause__ or seen.__context__
+            if isinstance(seen, BaseExceptionGroup):
+                waiting += seen.exceptions
+            if (before := seen.__cause__ or seen.__context__) is not None:
+                waiting.append(before)
         return ""
 
     def after_exit(self, code: int) -> str:
@@ -103,7 +112,10 @@ class Limits:
         if isinstance(error, subprocess.CalledProcessError):
             return self.after_exit(error.returncode)
         number = error.errno if isinstance(error, OSError) else None
-        text = str(error)
+        try:
+            text = str(error)
+        except Exception:  # noqa: BLE001 (a task's own may raise anything)
+            text = ""
 
         def is_about(*codes: int) -> bool:
             return number in codes or any(os.strerror(code) in text for code in codes)
@@ -121,6 +133,7 @@ class Limits:
         return "" if most is None else f"; {_WORDS[key].format(most)} ({key})"
 
 
+_NONE: Final = TaskLimits()
 _CHAIN_MAX: Final = 20
 _UNMAPPED: Final = "failed to map segment"  # the loader, of a library
 _NO_THREAD: Final = "can't start new thread"

@@ -33,6 +33,7 @@ _SIGNALS: Final = tuple(sorted(map(int, signal.valid_signals())))
 _LIMITS: Final = tuple(
     {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
 )
+# By which we are told to end.
 _FOR_US: Final = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 # What the interpreter keeps for the process: how it is asked for, and set.

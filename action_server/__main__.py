@@ -1,6 +1,7 @@
 """`shotline-action-server CLASS ID`: options, configuration, logging; then the server."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from shotline.action_server.server import EXIT_RESTART, ActionServer
 from shotline.common import interpreter
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
+from shotline.common.hangup import Hangup
 from shotline.common.sections import ServerClass, ServerId
-from shotline.common.service import Service, configure_logging
+from shotline.common.service import Service
 
 EPILOG = """\b
 Examples:
@@ -74,14 +76,17 @@ def main(
     }
     given = {key: value for key, value in options.items() if value is not None}
     try:
-        settings = load_config(config, given)
-        configure_logging(f"action-server-{server_class}-{server_id}", settings.logging)
+        name = f"action-server-{server_class}-{server_id}"
+        hangup = Hangup(name, lambda: load_config(config, given), "broker", "action_server")
+        settings = hangup.config
+        service = Service(name)
+        service.on_signal(signal.SIGHUP, hangup)
         server = ActionServer(
             server_class,
             server_id,
             settings.action_server,
             settings.broker,
-            Service(f"action-server-{server_class}-{server_id}"),
+            service,
             url_wait_s=settings.dispatcher.url_wait_s,
         )
     except (ConfigError, OSError) as error:

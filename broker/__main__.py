@@ -1,5 +1,6 @@
 """`shotline-broker`: options, configuration, logging; then the server."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from shotline import __version__
 from shotline.broker.server import BrokerServer
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
-from shotline.common.service import Service, configure_logging
+from shotline.common.hangup import Hangup
+from shotline.common.service import Service
 
 EPILOG = """\b
 Example:
@@ -47,9 +49,10 @@ def main(
     }
     given = {key: value for key, value in options.items() if value is not None}
     try:
-        settings = load_config(config, given)
-        configure_logging("broker", settings.logging)
-        server = BrokerServer(settings.broker, Service("broker"))
+        hangup = Hangup("broker", lambda: load_config(config, given), "broker", "security")
+        service = Service("broker")
+        service.on_signal(signal.SIGHUP, hangup)
+        server = BrokerServer(hangup.config.broker, service)
     except (ConfigError, OSError) as error:
         sys.exit(f"shotline-broker: {error}")
     sys.exit(server.run())

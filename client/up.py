@@ -1,5 +1,6 @@
 """`shotline up`: the daemons that the configuration names here, until somebody ends it."""
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -61,8 +62,9 @@ def serve(
 ) -> bool:
     """Stay until Ctrl-C or SIGTERM, or until no daemon is left; tell which end by themselves.
 
-    None is restarted: who does that is systemd. Meanwhile `do` is done every `every_s`. Return
-    whether all daemons were still there at the end.
+    None is restarted: who does that is systemd. Meanwhile `do` is done every `every_s`. SIGHUP is
+    passed on to the daemons; only the end of the terminal from which all this was started ends it,
+    like Ctrl-C. Return whether all daemons were still there at the end.
     """
     service = Service("up")
     due = None if every_s is None else time.monotonic() + every_s
@@ -92,9 +94,28 @@ def serve(
         if not known:
             service.stop()
 
+    had_terminal = _has_terminal()
+
+    def hang_up() -> None:
+        if had_terminal and not _has_terminal():
+            service.stop()
+            return
+        for daemon in known:
+            daemon.signal(signal.SIGHUP)
+        tell("SIGHUP was passed on: the daemons open their logs anew")
+
     service.on_signal(signal.SIGCHLD, look)
-    service.on_signal(signal.SIGHUP, service.stop)
+    service.on_signal(signal.SIGHUP, hang_up)
     service.after_each(look)
     look()  # one may have ended meanwhile
     service.run()
     return not lost and (redis is None or redis_was_up)
+
+
+def _has_terminal() -> bool:
+    """Return whether this process has a terminal that can still be used."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

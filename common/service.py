@@ -8,11 +8,13 @@ import gc
 import logging
 import logging.handlers
 import os
+import select
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import ceil
 from typing import Final
 
@@ -28,6 +30,7 @@ Source = zmq.Socket[bytes] | int
 EXIT_FAULT: Final = 70  # EX_SOFTWARE: a fault of ours; systemd starts the daemon again
 PROFILE_VARIABLE: Final = "SHOTLINE_PROFILE"
 _IDLE_MS: Final = 60_000
+_HANDLER: Final = "shotline"  # what `configure_logging` has set
 # Plain numbers: this is done for every source of every wake-up.
 _FAILED: Final = int(zmq.POLLERR)
 _READY: Final = int(zmq.POLLIN | zmq.POLLOUT)
@@ -132,30 +135,50 @@ class Service:
             file = profile.replace("{program}", self.name).replace("{pid}", str(os.getpid()))
             profiler.dump_stats(file)
 
+    def pause(self, seconds: float) -> bool:
+        """Before `run`, wait so long, signals apart; return whether to go on, or to `run` and end.
+
+        `on_stop` is not asked for yet: SIGTERM and SIGINT stop.
+        """
+        until = time.monotonic() + seconds
+        with self._signals_heard() as signals:
+            while self._code is None and (left_s := until - time.monotonic()) > 0:
+                if select.select([signals], [], [], left_s)[0]:
+                    self._take_signals(signals)
+        return self._code is None
+
     def _run(self) -> int:
+        with self._signals_heard() as signals:
+            self.watch(signals, lambda: self._take_signals(signals))
+            try:
+                self._due = self._wake()
+                while self._code is None:
+                    self._once()
+            except Exception:
+                log.critical("%s ends because of a fault of its own", self.name, exc_info=True)
+                self._code = EXIT_FAULT
+            finally:
+                self._systemd.send("STOPPING=1")
+                self.unwatch(signals)
+        return self._code
+
+    @contextmanager
+    def _signals_heard(self) -> Iterator[int]:
+        """Let signals arrive here; the descriptor is readable when one has."""
         before = {number: signal.getsignal(number) for number in self._signals}
         reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         # A signal alone would not end poll(): pyzmq goes on waiting for the rest of the time.
         old_wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        self.watch(reading, lambda: self._take_signals(reading))
         for number in self._signals:
             signal.signal(number, lambda got, _frame: self._arrived.append(got))
         try:
-            self._due = self._wake()
-            while self._code is None:
-                self._once()
-        except Exception:
-            log.critical("%s ends because of a fault of its own", self.name, exc_info=True)
-            self._code = EXIT_FAULT
+            yield reading
         finally:
-            self._systemd.send("STOPPING=1")
-            self.unwatch(reading)
             signal.set_wakeup_fd(old_wakeup)
             for number, handler in before.items():
                 signal.signal(number, handler)
             os.close(reading)
             os.close(writing)
-        return self._code
 
     def _once(self) -> None:
         for source, events in self._poller.poll(self._timeout_ms()):
@@ -233,22 +256,18 @@ class Systemd:
 def configure_logging(program: str, settings: LoggingSection) -> None:
     """Let all loggers write where the configuration says: a rotated file, or standard error.
 
-    Lines for the journal carry its own level mark and no time, which it adds. Raise ConfigError
-    when the file cannot be written; logging then goes to standard error.
+    Lines for the journal carry its own level mark and no time, which it adds. Called again it opens
+    the file anew; handlers of others stay. Raise ConfigError when the file cannot be written;
+    logging then goes where it went before, at first to standard error.
     """
     path = settings.file_of(program)
     plain = logging.Formatter(
         "{asctime}.{msecs:03.0f} {levelname:<8} {name}: {message}", "%Y-%m-%d %H:%M:%S", "{"
     )
-    root = logging.getLogger()
-    root.setLevel(settings.level.upper())
-    for old in root.handlers[:]:
-        root.removeHandler(old)
-        old.close()
     stream = logging.StreamHandler(sys.stderr)
     stream.setFormatter(_JournalFormatter() if _stderr_is_the_journal() else plain)
     if path is None:
-        root.addHandler(stream)
+        _log_to(stream, settings)
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -256,10 +275,26 @@ def configure_logging(program: str, settings: LoggingSection) -> None:
             path, maxBytes=settings.max_size, backupCount=settings.rotations, encoding="utf-8"
         )
     except OSError as error:
-        root.addHandler(stream)
+        if not _own_handlers():
+            _log_to(stream, settings)
         raise ConfigError(f"cannot write the log file {path}: {error.strerror}") from error
     file.setFormatter(plain)
-    root.addHandler(file)
+    _log_to(file, settings)
+
+
+def _own_handlers() -> list[logging.Handler]:
+    return [one for one in logging.getLogger().handlers if one.get_name() == _HANDLER]
+
+
+def _log_to(handler: logging.Handler, settings: LoggingSection) -> None:
+    root = logging.getLogger()
+    root.setLevel(settings.level.upper())
+    before = _own_handlers()
+    handler.set_name(_HANDLER)
+    root.addHandler(handler)
+    for old in before:
+        root.removeHandler(old)
+        old.close()
 
 
 class _JournalFormatter(logging.Formatter):

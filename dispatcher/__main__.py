@@ -1,5 +1,6 @@
 """`shotline-dispatcher`: options, configuration, logging; then the server."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -8,8 +9,21 @@ import click
 from shotline import __version__
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError, JournalError
-from shotline.common.service import Service, configure_logging
+from shotline.common.hangup import Hangup
+from shotline.common.service import Service
 from shotline.dispatcher.server import DispatcherServer
+
+# What it reads of the configuration besides the log's settings.
+SECTIONS = (
+    "broker",
+    "redis",
+    "journal",
+    "dispatcher",
+    "action_server",
+    "experiments",
+    "monitor",
+    "up",
+)
 
 EPILOG = """\b
 Example:
@@ -34,13 +48,15 @@ def main(redis: str | None, config: Path | None, broker: str | None, log_level: 
     options = {"redis.url": redis, "broker.clients": broker, "logging.level": log_level}
     given = {key: value for key, value in options.items() if value is not None}
     try:
-        settings = load_config(config, given)
-        configure_logging("dispatcher", settings.logging)
-        server = DispatcherServer(settings, Service("dispatcher"))
-        code = server.run()
-        while server.claim_above is not None:
-            server = DispatcherServer(settings, Service("dispatcher"), server.claim_above)
+        hangup = Hangup("dispatcher", lambda: load_config(config, given), *SECTIONS)
+        claim_above: int | None = 0
+        code = 0
+        while claim_above is not None:
+            service = Service("dispatcher")
+            service.on_signal(signal.SIGHUP, hangup)
+            server = DispatcherServer(hangup.config, service, claim_above)
             code = server.run()
+            claim_above = server.claim_above
     except (ConfigError, JournalError, OSError) as error:
         sys.exit(f"shotline-dispatcher: {error}")
     sys.exit(code)

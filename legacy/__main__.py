@@ -1,6 +1,7 @@
 """`shotline-legacy-bridge`: options, configuration, logging; then the server."""
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import click
 from shotline import __version__
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
-from shotline.common.service import Systemd, configure_logging
+from shotline.common.hangup import Hangup
+from shotline.common.service import Systemd
 from shotline.legacy.server import BridgeServer
 
 EPILOG = """\b
@@ -34,11 +36,11 @@ def main(redis: str | None, config: Path | None, broker: str | None, log_level: 
     options = {"legacy.redis_url": redis, "broker.clients": broker, "logging.level": log_level}
     given = {key: value for key, value in options.items() if value is not None}
     try:
-        settings = load_config(config, given)
-        configure_logging("legacy", settings.logging)
+        hangup = Hangup("legacy", lambda: load_config(config, given), "legacy", "broker")
 
         async def serve() -> int:
-            return await BridgeServer(settings).run(Systemd())
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
+            return await BridgeServer(hangup.config).run(Systemd())
 
         code = asyncio.run(serve())
     except (ConfigError, OSError) as error:

@@ -1,6 +1,7 @@
 """`shotline-monitor`: options, configuration, logging; then the server."""
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import click
 from shotline import __version__
 from shotline.common.config import find_config, load_config
 from shotline.common.errors import ConfigError
+from shotline.common.hangup import Hangup, reopen, survive
 from shotline.common.service import Systemd, configure_logging
 from shotline.monitor.app import MonitorServer
 from shotline.monitor.recodex import RecodexConfig, recodex_config
 from shotline.monitor.standin import StandIn
+
+# What it reads of the configuration besides the log's settings.
+SECTIONS = ("monitor", "broker", "up", "experiments")
 
 EPILOG = """\b
 Example:
@@ -60,21 +65,27 @@ def main(
 
 def serve(file: Path, given: dict[str, str | int]) -> int:
     """Be the monitor."""
-    settings = load_config(file, given)
-    configure_logging("monitor", settings.logging)
     file = file.absolute()
+    hangup = Hangup("monitor", lambda: load_config(file, given), *SECTIONS)
 
     async def run() -> int:
-        return await MonitorServer(settings, file).run(Systemd())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
+        return await MonitorServer(hangup.config, file).run(Systemd())
 
     return asyncio.run(run())
 
 
 def stand_in(config: RecodexConfig) -> int:
     """Be the ReCodEx monitor."""
+    survive()
     configure_logging("monitor", config.logging())
 
+    def hang_up() -> None:
+        # Its configuration is another program's, which reads it at its start only.
+        reopen("monitor", config.logging())
+
     async def run() -> int:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
         return await StandIn(config).run(Systemd())
 
     return asyncio.run(run())

@@ -61,7 +61,6 @@ from shotline.dispatcher.tree_host import TreeHost
 log = logging.getLogger(__name__)
 
 _LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_LOAD_S: Final = 5.0
 _LINGER_MS: Final = 1000
 _READY_S: Final = 5.0
 
@@ -96,7 +95,13 @@ class DispatcherServer:
 
     def run(self) -> int:
         """Serve until told to end. Return the exit code. Raise JournalError without a journal."""
-        self._load()
+        loaded = self._load_when_redis_is_there()
+        if loaded is None:
+            self._trees.close()
+            self._journal.close()
+            self._context.term()
+            return self._service.run()
+        self._load(loaded)
         self._dealer = self._connect()
         self._outgoing = Outgoing(self._dealer.send, self._not_sent)
         service = self._service
@@ -123,8 +128,7 @@ class DispatcherServer:
         """Return the servers, as CLASS:ID, that the configuration expects beside `up`'s."""
         return self._config.monitor.expected_servers or ()
 
-    def _load(self) -> None:
-        loaded = self._load_when_redis_is_there()
+    def _load(self, loaded: j.Loaded) -> None:
         term = loaded.term
         if term <= self._term_above:
             term = self._journal.claim_term(self._term_above)
@@ -170,15 +174,22 @@ class DispatcherServer:
         )
         log.info("term %d: %d shots loaded", term, len(loaded.shots))
 
-    def _load_when_redis_is_there(self) -> j.Loaded:
-        """Wait for Redis as long as it takes: without it nobody knows what was running."""
+    def _load_when_redis_is_there(self) -> j.Loaded | None:
+        """Wait for Redis as long as it takes: without it nobody knows what was running.
+
+        Return None when the dispatcher is to end meanwhile.
+        """
+        said = ""
         while True:
             try:
-                return self._journal.load(_LOAD_S)
+                return self._journal.load()
             except JournalError as error:
-                log.warning("waiting for the journal: %s", error)
-                self._service.status(f"waiting for the journal: {error}")
-                time.sleep(self._config.redis.retry_s)
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("waiting for the journal: %s", said)
+                    self._service.status(f"waiting for the journal: {said}")
+            if not self._service.pause(self._config.redis.retry_s):
+                return None
 
     def _connect(self) -> Dealer:
         broker = self._config.broker

@@ -189,7 +189,7 @@ class Journal(Protocol):
     Watch `fileno()` for reading (it stays the same for the journal's life, whatever happens to
     connections) and call `poll` when it is readable or `wake_at` has come. Start:
 
-        loaded = journal.load(deadline_s)      # blocks; replays the spill file, claims a term
+        loaded = journal.load()                # blocks; replays the spill file, claims a term
         term = journal.claim_term(above)       # only if the servers know of a higher term
         journal.write(now, encode_commit(Commit(loaded.term, 1, …)))
         events = journal.poll(now)             # Written(term, 1, Where.REDIS)
@@ -199,11 +199,12 @@ class Journal(Protocol):
     event each. `now` is monotonic seconds.
     """
 
-    def load(self, deadline_s: float) -> Loaded:
-        """Wait for Redis up to `deadline_s`, write what the spill file holds, claim a term, read.
+    def load(self) -> Loaded:
+        """Lock the spill file, connect, write what the file holds, claim a term, read.
 
         The term is above all that Redis and the spill file know. Raise JournalError, in words for
-        the operator, when Redis is not reachable in time or another dispatcher uses the spill file.
+        the operator, when one of these steps fails: then all of it may be tried again, whatever was
+        wrong. The lock is kept meanwhile; a password file is read at each try.
         """
 
     def claim_term(self, above: int) -> int:

@@ -19,6 +19,7 @@ class Done(Enum):
     APPENDED = auto()
     NOT_APPENDED = auto()  # `trouble` says why; tried again from `retry_at` on
     CLEARED = auto()
+    CLOSED = auto()  # nobody asks any more
 
 
 class Disk:
@@ -39,8 +40,9 @@ class Disk:
         self.replayed = 0
 
     def open(self) -> SpillFile:
-        """Open and lock the file. Raise JournalError, in words, when that is not possible."""
-        self._file = SpillFile(self._path, self._bytes_max)
+        """Open and lock the file unless it is. Raise JournalError when that cannot be."""
+        if self._file is None:
+            self._file = SpillFile(self._path, self._bytes_max)
         return self._file
 
     @property
@@ -109,10 +111,18 @@ class Disk:
         return Done.APPENDED
 
     def close(self) -> None:
-        """Give the file free; where the thread is still at it, the process's end closes it."""
-        if self._worker.close() and self._file is not None:
-            self._file.close()
-            self._file = None
+        """Give the file free; where the thread hangs at the disk, as soon as that lets it go."""
+        file = self._file
+        if file is None:
+            return
+        self._file = None
+
+        def close() -> Done:
+            file.close()
+            return Done.CLOSED
+
+        self._worker.call(close)
+        self._worker.close()
 
     def _words(self, error: Exception) -> str:
         if isinstance(error, OSError):

@@ -69,11 +69,24 @@ def pack(*words: Argument) -> bytes:
     return packed
 
 
-def connection_pool(url: str, password_file: Path | None, timeout_s: float) -> ConnectionPool:
-    """Return redis-py's maker of connections for a url; the file's password is the one that counts.
+def connect(url: str, password_file: Path | None, timeout_s: float) -> Connection:
+    """Return a connection on which Redis has the scripts. Blocks; the password file is read anew.
 
-    Raise JournalError when the file cannot be read.
+    Raise redis-py's errors, or JournalError when the file cannot be read.
     """
+    connection = cast(Connection, _pool(url, password_file, timeout_s).make_connection())
+    try:
+        connection.connect()
+        for script in SCRIPTS:
+            ask(connection, "SCRIPT", "LOAD", script)
+    except BaseException:
+        connection.disconnect()
+        raise
+    return connection
+
+
+def _pool(url: str, password_file: Path | None, timeout_s: float) -> ConnectionPool:
+    """Return redis-py's maker of connections; the file's password is the one that counts."""
     options: dict[str, str] = {}
     if password_file is not None:
         try:
@@ -88,23 +101,9 @@ def connection_pool(url: str, password_file: Path | None, timeout_s: float) -> C
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
         client_name=CLIENT_NAME,
-        max_connections=2**31,  # it counts all that were ever made, the failed ones too
         protocol=2,
         **options,
     )
-
-
-def connect(pool: ConnectionPool) -> Connection:
-    """Return a connection on which Redis has the scripts. Blocks; raise redis-py's errors."""
-    connection = cast(Connection, pool.make_connection())
-    try:
-        connection.connect()
-        for script in SCRIPTS:
-            ask(connection, "SCRIPT", "LOAD", script)
-    except BaseException:
-        connection.disconnect()
-        raise
-    return connection
 
 
 def ask(connection: Connection, *words: Argument) -> Reply:

@@ -10,7 +10,6 @@ import contextlib
 import os
 import selectors
 import socket
-import time
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -43,7 +42,6 @@ from shotline.common.journal.link import (
     Link,
     Reply,
     connect,
-    connection_pool,
     items,
     last_commit,
     pack_script,
@@ -104,7 +102,6 @@ class RedisJournal:
         self._redis = redis
         self._commands_max = commands_max
         self._claimed_by = f"{socket.gethostname()} pid {os.getpid()}"
-        self._pool = connection_pool(redis.address, redis.password_file, redis.timeout_s)
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -135,10 +132,10 @@ class RedisJournal:
 
     # Start
 
-    def load(self, deadline_s: float) -> Loaded:
+    def load(self) -> Loaded:
         """See `Journal.load`."""
         spill = self._disk.open()
-        connection = self._connect_until(time.monotonic() + deadline_s)
+        connection = self._dial()
         try:
             warnings = loading.warnings_about(connection, self._redis.append_fsync)
             spilled, notes = loading.write_spilled(connection, spill)
@@ -150,6 +147,9 @@ class RedisJournal:
         except REDIS_ERRORS as error:
             connection.disconnect()
             raise JournalError(f"{self._name} failed while it was read: {error}") from error
+        except BaseException:
+            connection.disconnect()
+            raise
         self._take_link(connection)
         return loaded
 
@@ -157,10 +157,7 @@ class RedisJournal:
         """See `Journal.claim_term`."""
         if self._pending is not None or self._acknowledged.number or self._disk.file.size:
             raise JournalError("a term is claimed before the first commit only")
-        try:
-            connection = connect(self._pool)
-        except REDIS_ERRORS as error:
-            raise JournalError(f"{self._name} cannot be reached: {error}") from error
+        connection = self._dial()
         try:
             self._claim(connection, max(above, self._term))
         except REDIS_ERRORS as error:
@@ -173,18 +170,20 @@ class RedisJournal:
         self._term, self._before = loading.claim(connection, above, self._claimed_by)
         self._acknowledged = CommitId(self._term, 0)
 
-    def _connect_until(self, deadline: float) -> Connection:
-        while True:
-            try:
-                return connect(self._pool)
-            except (AuthenticationError, AuthorizationError) as error:
-                raise JournalError(f"{self._name} refuses the password: {error}") from error
-            except REDIS_ERRORS as error:
-                if time.monotonic() + self._redis.retry_s >= deadline:
-                    raise JournalError(
-                        f"{self._name} cannot be reached: {error}; start it, or correct redis.url"
-                    ) from error
-            time.sleep(self._redis.retry_s)
+    def _dial(self) -> Connection:
+        """Connect, or say in words why not."""
+        try:
+            return self._new_connection()
+        except (AuthenticationError, AuthorizationError) as error:
+            raise JournalError(f"{self._name} refuses the password: {error}") from error
+        except REDIS_ERRORS as error:
+            raise JournalError(
+                f"{self._name} cannot be reached: {error}; start it, or correct redis.url"
+            ) from error
+
+    def _new_connection(self) -> Connection:
+        redis = self._redis
+        return connect(redis.address, redis.password_file, redis.timeout_s)
 
     # What the dispatcher calls
 
@@ -367,7 +366,7 @@ class RedisJournal:
     # The connection
 
     def _connect(self) -> _Connected:
-        connection = connect(self._pool)
+        connection = self._new_connection()
         try:
             return _Connected(connection, last_commit(connection))
         except BaseException:

@@ -30,7 +30,7 @@ from shotline.common.journal import (
     Written,
     encode_commit,
 )
-from shotline.common.journal.link import connect, connection_pool
+from shotline.common.journal.link import connect
 from shotline.common.journal.redis_journal import RedisJournal
 from shotline.common.records import (
     CommandDone,
@@ -75,7 +75,7 @@ class Dispatcher:
             **options,  # type: ignore[arg-type]
         )
         try:
-            self.loaded: Loaded = self.journal.load(DEADLINE_S)
+            self.loaded: Loaded = self.journal.load()
         except BaseException:
             self.journal.close()
             raise
@@ -582,18 +582,75 @@ def test_without_redis_the_start_says_what_to_do(server: RedisServer, tmp_path: 
         RedisSection(url=server.url, retry_s=0.01), JournalSection(spill_file=tmp_path / "spill")
     )
     with pytest.raises(JournalError, match=r"Redis at 127\.0\.0\.1:\d+/0 cannot be reached"):
-        journal.load(0.05)
+        journal.load()
     journal.close()
 
 
+def test_each_step_of_the_start_can_fail_and_be_tried_again(
+    start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis, tmp_path: Path
+) -> None:
+    """No Redis, a wrong password, no right to write, another's spill file: then it goes on."""
+    other = start()
+    other.commit(table("A"), done("A"))
+    password = tmp_path / "password"
+    password.write_text("wrong")
+    journal = RedisJournal(
+        RedisSection(url=server.url, password_file=password, retry_s=0.01),
+        JournalSection(spill_file=other.spill_file),
+    )
+
+    def fails_twice(why: str) -> None:
+        for _ in range(2):
+            with pytest.raises(JournalError, match=why):
+                journal.load()
+
+    fails_twice("another dispatcher uses the spill file")
+    server.stop()
+    fails_twice("another dispatcher uses the spill file")
+    other.journal.close()
+    fails_twice("cannot be reached")
+    server.start()
+    people.config_set("requirepass", "right")
+    fails_twice("refuses the password")
+    password.unlink()
+    fails_twice("the password of Redis cannot be read")
+    password.write_text("right")
+    fenced = start_with(people, "right")
+    fenced.set("shotline:newest", "not a hash")
+    fails_twice("failed while it was read: .*WRONGTYPE")
+    fenced.delete("shotline:newest")
+    fenced.close()
+    loaded = journal.load()
+    assert loaded.term > other.term
+    journal.write(0.0, encode_commit(Commit(loaded.term, 1, {SHOT: (done("A", 2),)})))
+    journal.close()
+
+
+def start_with(people: redis.Redis, password: str) -> redis.Redis:
+    """Return another connection to the same server, with this password."""
+    options = people.connection_pool.connection_kwargs
+    return redis.Redis(port=options["port"], password=password, decode_responses=True)
+
+
+def test_a_database_that_redis_does_not_have_is_waited_for(tmp_path: Path) -> None:
+    with RedisServer(tmp_path / "redis") as server:
+        url = server.url.removesuffix("0") + "99"
+        journal = RedisJournal(
+            RedisSection(url=url, retry_s=0.01), JournalSection(spill_file=tmp_path / "spill")
+        )
+        for _ in range(2):
+            with pytest.raises(JournalError, match="DB index is out of range"):
+                journal.load()
+        journal.close()
+
+
 def test_a_redis_that_was_away_for_hundreds_of_tries_is_found_again(server: RedisServer) -> None:
-    pool = connection_pool(server.url, None, 5.0)
     server.kill()
     for _ in range(300):
         with pytest.raises(redis.ConnectionError, match="refused"):
-            connect(pool)
+            connect(server.url, None, 5.0)
     server.start()
-    connect(pool).disconnect()
+    connect(server.url, None, 5.0).disconnect()
 
 
 def test_settings_that_lose_data_are_named(

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -19,6 +19,33 @@ from shotline.trees.options import DispatchOptions
 from shotline.trees.source import Source
 
 _HOST_AND_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):([0-9]{1,5})", re.ASCII)
+
+
+def _redis_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    for name, value in options.items():
+        if not (name.startswith("ssl_") or (name == "db" and value.isdecimal())):
+            raise ValueError(
+                f"must have no option {name}={value}; possible are db=NUMBER and ssl_…"
+            )
+    if parts.scheme == "unix":
+        if not parts.path.strip("/"):
+            raise ValueError("must name a file: unix:///run/redis/redis.sock")
+        return url
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ValueError("must have a port from 1 to 65535 behind its colon")
+    if not parts.hostname:
+        raise ValueError("must name a host: redis://HOST:PORT/DB")
+    if not re.fullmatch(r"(/\d{0,9})?", parts.path, re.ASCII):
+        raise ValueError(f"must end with the number of a database, not with {parts.path!r}")
+    return url
 
 
 def _endpoint(text: str) -> str:
@@ -44,6 +71,7 @@ Bytes = Annotated[int, Field(ge=1, le=2**53, strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 MdsipUrl = Annotated[str, Field(min_length=1, max_length=1024)]
 ServerClass = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
 _IdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=32)]
@@ -135,7 +163,7 @@ class BrokerSection(Section):
 class RedisSection(Section):
     """The Redis server in which the dispatcher keeps action state and logs."""
 
-    url: str | None = Field(
+    url: RedisUrl | None = Field(
         None,
         description="redis://HOST:PORT/DB, rediss:// with TLS, or unix://FILE; null: `shotline up` "
         "starts a server of its own on 127.0.0.1.",
@@ -156,13 +184,6 @@ class RedisSection(Section):
         5.0, description="A Redis server that does not answer for this long counts as away."
     )
     retry_s: Seconds = Field(1.0, description="While Redis is away, it is tried again this often.")
-
-    @field_validator("url")
-    @classmethod
-    def _known_scheme(cls, url: str | None) -> str | None:
-        if url is not None and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
-        return url
 
     @property
     def address(self) -> str:
@@ -403,7 +424,7 @@ class MonitorSection(Section):
 class LegacySection(Section):
     """The bridge for programs that were written for the MDSplus Redis dispatcher."""
 
-    redis_url: str = Field(
+    redis_url: RedisUrl = Field(
         "redis://127.0.0.1:6379/0",
         description="The Redis server of those programs, as redis://HOST:PORT/DB, rediss:// with "
         "TLS, or unix://FILE. It may be the one in which Shotline keeps its journal.",
@@ -428,13 +449,6 @@ class LegacySection(Section):
     shots_max: Count = Field(
         10, description="Shots that are followed; of others the keys stay as they are."
     )
-
-    @field_validator("redis_url")
-    @classmethod
-    def _known_scheme(cls, url: str) -> str:
-        if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
-        return url
 
 
 class UpServer(Section):

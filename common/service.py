@@ -261,7 +261,7 @@ def configure_logging(program: str, settings: LoggingSection) -> None:
     logging then goes where it went before, at first to standard error.
     """
     path = settings.file_of(program)
-    plain = logging.Formatter(
+    plain = _Formatter(
         "{asctime}.{msecs:03.0f} {levelname:<8} {name}: {message}", "%Y-%m-%d %H:%M:%S", "{"
     )
     stream = logging.StreamHandler(sys.stderr)
@@ -297,7 +297,30 @@ def _log_to(handler: logging.Handler, settings: LoggingSection) -> None:
         old.close()
 
 
-class _JournalFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    """Lines that a terminal shows and never obeys, and that nobody else can begin.
+
+    What peers send stands in messages: only their own line feeds are kept, with an indent behind.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
+        record.message = record.message.replace("\n", "\n    ")
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _visible(super().format(record))
+
+
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
+class _JournalFormatter(_Formatter):
     """One line of the journal for each line of the record, each with its level's mark."""
 
     def __init__(self) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 import secrets
 import signal
 import time
@@ -188,6 +189,16 @@ class PageHandler(Socket):
 
 class StaticHandler(tornado.web.StaticFileHandler):
     """The page's files; browsers ask each time whether they have changed."""
+
+    def parse_url_path(self, url_path: str) -> str:
+        """Return the path of the file; there is none whose name the system cannot take."""
+        try:
+            os.fsencode(url_path)
+        except UnicodeEncodeError:
+            raise tornado.web.HTTPError(404) from None
+        if "\0" in url_path:
+            raise tornado.web.HTTPError(404)
+        return super().parse_url_path(url_path)
 
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002
         """Let no browser keep an old module beside a new one."""

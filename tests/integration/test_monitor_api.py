@@ -297,6 +297,23 @@ def test_paths_and_methods_that_are_none(stack: Stack) -> None:
 # Who may ask
 
 
+@pytest.mark.parametrize(
+    "name", ["%00", "main.js%00", "%ED%B2%80", "%80", "a" * 5000, "%2e%2e%2fapp.py", "%0a", "css"]
+)
+@pytest.mark.parametrize("folder", ["/static/", "/docs/static/"])
+def test_a_file_that_cannot_be_there_is_a_plain_refusal(
+    stack: Stack, folder: str, name: str
+) -> None:
+    async def work(page: Page) -> None:
+        answer = await page.get(folder + name)
+        assert 400 <= answer.status < 500
+
+    log = stack["monitor"].log_file
+    before = log.stat().st_size
+    on(stack, work)
+    assert b"Traceback" not in log.read_bytes()[before:]
+
+
 def test_a_foreign_page_may_neither_look_nor_change(stack: Stack) -> None:
     async def work(page: Page) -> None:
         foreign = {"Origin": "http://evil.example"}

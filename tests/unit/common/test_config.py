@@ -259,6 +259,15 @@ def test_a_problem_of_environment_or_option_names_it(file: Path) -> None:
             "experiments.DEMO.source.file",
         ),
         ("redis: {password_file: missing}", "redis.password_file"),
+        ("redis: {url: 'redis://there:redis/0'}", "redis.url"),
+        ("redis: {url: 'redis://there:65536/0'}", "redis.url"),
+        ("redis: {url: 'redis://there:6379/first'}", "redis.url"),
+        ("redis: {url: 'redis://there/0?db=first'}", "redis.url"),
+        ("redis: {url: 'redis://there/0?max_connections=many'}", "redis.url"),
+        ("redis: {url: 'redis:///0'}", "redis.url"),
+        ("redis: {url: 'redis://[::1/0'}", "redis.url"),
+        ("redis: {url: 'unix://'}", "redis.url"),
+        ("legacy: {redis_url: 'redis://there:redis/0'}", "legacy.redis_url"),
         ("logging: {file: all.log}", "logging.file"),
         ("logging: {level: loud}", "logging.level"),
         ("security: {insecure: 1}", "security.insecure"),
@@ -270,6 +279,21 @@ def test_what_cannot_work_is_refused(file: Path, text: str, where: str) -> None:
     found = check_config(file, NOBODY)
     assert where in {problem.where for problem in found}
     assert {problem.line for problem in found} == {1}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://there",
+        "redis://:secret@there:6379/15",
+        "rediss://there:6379/0?ssl_ca_certs=/etc/ca.pem",
+        "redis://[::1]:6379",
+        "unix:///run/redis/redis.sock?db=2",
+    ],
+)
+def test_every_form_of_a_redis_url_is_taken(file: Path, url: str) -> None:
+    file.write_text(f"redis: {{url: '{url}'}}\nlegacy: {{redis_url: '{url}'}}\n")
+    assert check_config(file, NOBODY) == []
 
 
 def test_a_file_that_is_not_there_is_a_problem(file: Path) -> None:

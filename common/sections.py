@@ -21,16 +21,26 @@ from shotline.trees.source import Source
 _HOST_AND_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):([0-9]{1,5})", re.ASCII)
 
 
+_TLS_OPTIONS: Final = (
+    "ssl_ca_certs",
+    "ssl_ca_path",
+    "ssl_certfile",
+    "ssl_keyfile",
+    "ssl_cert_reqs",
+    "ssl_check_hostname",
+)
+
+
 def _redis_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("redis", "rediss", "unix"):
         raise ValueError("must begin with redis://, rediss:// or unix://")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    for name, value in options.items():
-        if not (name.startswith("ssl_") or (name == "db" and value.isdecimal())):
-            raise ValueError(
-                f"must have no option {name}={value}; possible are db=NUMBER and ssl_…"
-            )
+    possible = ("db", *_TLS_OPTIONS) if parts.scheme == "rediss" else ("db",)
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in possible:
+            raise ValueError(f"has no option {name!r}; possible are {', '.join(possible)}")
+        if name == "db" and not re.fullmatch(r"\d{1,9}", value, re.ASCII):
+            raise ValueError(f"must have the number of a database, not db={value}")
     if parts.scheme == "unix":
         if not parts.path.strip("/"):
             raise ValueError("must name a file: unix:///run/redis/redis.sock")

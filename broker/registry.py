@@ -23,6 +23,7 @@ from shotline.common.messages import (
     Registered,
     RegistrationRefused,
 )
+from shotline.common.ranges import can_have_come_about
 
 PROBES_MAX: Final = 3
 ASK_S: Final = 1.0  # between two requests to register anew
@@ -38,6 +39,7 @@ class Server:
     incarnation: str
     epoch: int
     where: str
+    term: int = 0  # the highest that it has reported
     introduced: bool = False
     asked_at: float | None = None  # when it was asked to register anew
 
@@ -77,7 +79,27 @@ class Registry:
         self._candidates: dict[str, Candidate] = {}
         self._strangers: dict[bytes, float] = {}  # when each was asked to register
         self.by_peer: dict[bytes, Server] = {}
-        self.highest_term = 0  # that any server has reported
+        self.claimed_term: int | None = None  # of the last dispatcher that was accepted
+        self._highest_term = 0  # that any server has reported
+        self._doubted: dict[bytes, int] = {}  # terms that were not believed, each logged once
+
+    def highest_term(self, now: Instant, known: int) -> int:
+        """Return the highest term that a server has reported, as far as it can have come about.
+
+        `known` is what a dispatcher claims. A report that jumps above it is forgotten.
+        """
+        if not can_have_come_about(self._highest_term, known):
+            self._outbox.log(
+                now.wall,
+                "error",
+                f"a server has reported term {self._highest_term}, which cannot have come about: "
+                f"the dispatcher's is {known}; it is not believed",
+            )
+            terms = [one.term for one in self.by_peer.values()]
+            self._highest_term = max(
+                (term for term in terms if can_have_come_about(term, known)), default=0
+            )
+        return self._highest_term
 
     def register(self, now: Instant, peer: bytes, register: Register, body: bytes) -> None:
         """Accept a registration, refuse it in words, or probe who has the name.
@@ -97,6 +119,11 @@ class Registry:
                 f"{register.server} speaks protocol {register.protocol}, this broker {PROTOCOL}; "
                 "install the same version of Shotline on both machines",
             )
+            return
+        if self.claimed_term is not None and not can_have_come_about(
+            register.term, self.claimed_term
+        ):
+            self._doubt_term(now, peer, register, self.claimed_term)
             return
         current = self._by_name.get(register.server)
         if current is None or current.peer == peer:
@@ -195,6 +222,7 @@ class Registry:
         assert len(self._watch) == len(self.by_peer) <= self._rules.servers_max
         assert set(self._candidates) <= set(self._by_name)
         assert len(self._strangers) <= self._rules.servers_max
+        assert len(self._doubted) <= self._rules.servers_max
 
     def _accept(self, now: Instant, peer: bytes, register: Register, body: bytes) -> None:
         known = self.by_peer.get(peer)
@@ -209,10 +237,12 @@ class Registry:
             self._by_name[known.name] = self.by_peer[peer] = known
             self._outbox.log(now.wall, "info", f"{known.name} registered: {known.where}")
         known.epoch = register.epoch
+        known.term = register.term
         known.asked_at = None
         known.introduced = self._outbox.dispatcher is not None
         self._strangers.pop(peer, None)
-        self.highest_term = max(self.highest_term, register.term)
+        self._doubted.pop(peer, None)
+        self._highest_term = max(self._highest_term, register.term)
         self._outbox.to_server(
             peer, Registered(broker=self._broker, clock_s=now.mono, epoch=register.epoch)
         )
@@ -255,6 +285,22 @@ class Registry:
             f"{server.name} is in use by {server.where}, which is alive; "
             "stop that one first, or start this one with another ID",
         )
+
+    def _doubt_term(self, now: Instant, peer: bytes, register: Register, known: int) -> None:
+        """Refuse a server whose term cannot have come about; it is heard again once it can."""
+        text = (
+            f"{register.server} has seen term {register.term}, which cannot have come about: the "
+            f"dispatcher's is {known}; start that server again, it then forgets what it has seen"
+        )
+        self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=False))
+        if self._doubted.get(peer) != register.term:
+            if len(self._doubted) >= self._rules.servers_max:
+                self._doubted.clear()
+            self._doubted[peer] = register.term
+            self._outbox.log(now.wall, "error", f"registration refused: {text}")
+        server = self.by_peer.get(peer)
+        if server is not None:
+            self._lose(now, server, f"it reports term {register.term}, which cannot be")
 
     def _refuse(self, now: Instant, peer: bytes, text: str) -> None:
         self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=True))

@@ -69,7 +69,7 @@ class Seat:
         """
         holder = self._holder
         claimed = holder.term if holder is not None else 0
-        reported = self._registry.highest_term
+        reported = self._registry.highest_term(now, max(claim.term, claimed))
         again = holder is not None and holder.peer == peer and claim.term >= claimed
         if not again and not (claim.term > claimed and claim.term >= reported):
             highest = max(claimed, reported)
@@ -83,6 +83,7 @@ class Seat:
             self._outbox.to_a_dispatcher(holder.peer, SupersededNotice(term=claim.term))
             self._watch.forget(holder.peer)
         self._holder = _Holder(peer, claim.term, claim.name)
+        self._registry.claimed_term = claim.term
         self._outbox.seat(peer)
         self.hear(now, peer)
         self._outbox.to_dispatcher(
@@ -97,8 +98,11 @@ class Seat:
 
         It claimed before that server came; servers would refuse all that it sends.
         """
-        peer, highest = self._outbox.dispatcher, self._registry.highest_term
-        if peer is not None and self._holder is not None and self._holder.term < highest:
+        peer, holder = self._outbox.dispatcher, self._holder
+        if peer is None or holder is None:
+            return
+        highest = self._registry.highest_term(now, holder.term)
+        if holder.term < highest:
             self._leave(now, "warning", f"the dispatcher's term is too low: {highest} was seen")
             self._outbox.to_a_dispatcher(peer, ClaimRefused(highest=highest, live=False))
 

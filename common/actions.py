@@ -7,6 +7,8 @@ All that can change an action's state is named here. The diagram in `docs/states
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from shotline.common.ranges import ShotNumber, Small
+
 
 class ActionState(StrEnum):
     """Where an action stands; the words are those of the tables in every MDSplus dispatcher."""
@@ -59,9 +61,9 @@ class AttemptId(NamedTuple):
     """One try at one action. Numbers of an action never start again (DESIGN §1)."""
 
     tree: str
-    shot: int
+    shot: ShotNumber
     path: str
-    number: int
+    number: Small
 
     def __str__(self) -> str:
         return f"{self.tree}/{self.shot} {self.path} #{self.number}"

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, TypeAdapter
 
 from shotline.common.dangers import Danger
 from shotline.common.model import Model
+from shotline.common.ranges import Count, SequenceNumber, Small
 
 TreeName = Annotated[
     str,
@@ -92,8 +93,8 @@ class DoSequence(OnShot, Risky):
     FLAGS: ClassVar[dict[str, Danger]] = {"even_if_running": Danger.OUTCOME_UNKNOWN}
     verb: Literal["do_sequence"] = "do_sequence"
     phase: PhaseName
-    first: int
-    last: int
+    first: SequenceNumber
+    last: SequenceNumber
     wait: bool = False
     even_if_running: bool = False
 
@@ -142,7 +143,7 @@ class Wait(OnShot):
     """Wait for the end of the open run, or of the numbered one."""
 
     verb: Literal["wait"] = "wait"
-    run: int | None = None
+    run: Small | None = None
 
 
 class ServerRestart(Command):
@@ -218,8 +219,8 @@ class Logs(OnShot):
 
     verb: Literal["logs"] = "logs"
     path: ActionPath
-    attempt: int | None = None
-    since: Annotated[int, Field(ge=0)] = 0
+    attempt: Small | None = None
+    since: Count = 0
     limit: Annotated[int, Field(ge=1, le=100_000)] = 10_000
 
 

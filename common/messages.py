@@ -15,6 +15,18 @@ from pydantic import ConfigDict, Field
 from shotline.common.actions import AttemptId, Status
 from shotline.common.dangers import NamedDanger
 from shotline.common.model import Model
+from shotline.common.ranges import (
+    Clock,
+    Code,
+    Count,
+    Duration,
+    Fraction,
+    ShotNumber,
+    Small,
+    Stream,
+    Term,
+    Wall,
+)
 
 PROTOCOL: int = 1
 
@@ -34,7 +46,7 @@ class Hello(Message):
 
     KIND: ClassVar[str] = "hello"
     name: Name
-    protocol: int = PROTOCOL
+    protocol: Small = PROTOCOL
     version: str = ""
 
 
@@ -43,9 +55,9 @@ class Welcome(Message):
 
     KIND: ClassVar[str] = "welcome"
     broker: Name  # this life of the broker
-    clock_s: float
+    clock_s: Clock
     events: str  # address of the event feed as the broker binds it
-    term: int | None = None  # of the dispatcher that is there
+    term: Term | None = None  # of the dispatcher that is there
     role: str = "operator"
 
 
@@ -53,18 +65,18 @@ class Ping(Message):
     """Client, monitor, dispatcher → broker: heartbeat; the broker answers with Pong."""
 
     KIND: ClassVar[str] = "ping"
-    sent_s: float  # sender's monotonic clock, sent back unchanged
-    term: int | None = None  # dispatcher only
+    sent_s: Clock  # sender's monotonic clock, sent back unchanged
+    term: Term | None = None  # dispatcher only
 
 
 class Pong(Message):
     """Broker → whoever sent Ping or ServerBeat."""
 
     KIND: ClassVar[str] = "pong"
-    sent_s: float
+    sent_s: Clock
     broker: Name
-    clock_s: float
-    term: int | None = None  # of the dispatcher that is there, None without one
+    clock_s: Clock
+    term: Term | None = None  # of the dispatcher that is there, None without one
 
 
 class Problem(Message):
@@ -88,7 +100,7 @@ class Held(Message):
     KIND: ClassVar[str] = "held"
     attempt: AttemptId
     held_as: Annotated[HeldAs, Field(strict=False)]
-    started_at: float | None = None
+    started_at: Wall | None = None
 
 
 class Register(Message):
@@ -103,14 +115,14 @@ class Register(Message):
     server_class: Name
     server_id: Name
     incarnation: Name
-    epoch: int
-    slots: int
+    epoch: Small
+    slots: Small
     host: str = ""
-    pid: int = 0
+    pid: Small = 0
     version: str = ""
-    protocol: int = PROTOCOL
-    started_at: float = 0.0
-    term: int = 0  # highest term that it has seen
+    protocol: Small = PROTOCOL
+    started_at: Wall = 0.0
+    term: Term = 0  # highest term that it has seen
     holding: tuple[Held, ...] = ()
     url: str | None = None  # mdsip server that its tasks run on, where it has one of its own
     ended: tuple[Name, ...] = ()  # earlier incarnations whose processes are proven gone
@@ -127,8 +139,8 @@ class Registered(Message):
 
     KIND: ClassVar[str] = "registered"
     broker: Name
-    clock_s: float
-    epoch: int
+    clock_s: Clock
+    epoch: Small
 
 
 class RegistrationRefused(Message):
@@ -162,16 +174,16 @@ class ServerBeat(Message):
     """Server → broker → dispatcher: heartbeat."""
 
     KIND: ClassVar[str] = "server_beat"
-    sent_s: float
-    epoch: int
-    last_number: int  # of the last dispatch received in this epoch
-    busy: int
-    stuck: int = 0
-    broken: int = 0  # slots that have no worker because none starts
+    sent_s: Clock
+    epoch: Small
+    last_number: Count  # of the last dispatch received in this epoch
+    busy: Small
+    stuck: Small = 0
+    broken: Small = 0  # slots that have no worker because none starts
     trouble: Text = ""  # why none starts
-    unanswered: int = 0  # results that wait for the dispatcher
+    unanswered: Small = 0  # results that wait for the dispatcher
     full: bool = False  # at its limit of unanswered results: takes no work
-    round_trip_s: float | None = None  # of the beat before
+    round_trip_s: Duration | None = None  # of the beat before
 
 
 class Goodbye(Message):
@@ -185,26 +197,26 @@ class Claim(Message):
     """Dispatcher → broker: I dispatch, in this term (DESIGN §5)."""
 
     KIND: ClassVar[str] = "claim"
-    term: int
+    term: Term
     name: Name
     host: str = ""
-    pid: int = 0
+    pid: Small = 0
 
 
 class ClaimAccepted(Message):
     """Broker → dispatcher: all servers are asked to register anew; their Registers follow."""
 
     KIND: ClassVar[str] = "claim_accepted"
-    term: int
+    term: Term
     broker: Name
-    clock_s: float
+    clock_s: Clock
 
 
 class ClaimRefused(Message):
     """Broker → dispatcher: a term as high as `highest` was seen; `live` when it is in use."""
 
     KIND: ClassVar[str] = "claim_refused"
-    highest: int
+    highest: Term
     live: bool = False
 
 
@@ -212,7 +224,7 @@ class SupersededNotice(Message):
     """Broker → dispatcher: a higher term has claimed; end."""
 
     KIND: ClassVar[str] = "superseded"
-    term: int
+    term: Term
 
 
 class LivenessState(StrEnum):
@@ -246,12 +258,12 @@ class Dispatch(Message):
     """Dispatcher → server: run this action. Numbered from 1 within the server's epoch."""
 
     KIND: ClassVar[str] = "dispatch"
-    term: int
-    epoch: int
-    number: int
+    term: Term
+    epoch: Small
+    number: Count
     attempt: AttemptId
     task: Annotated[bytes, Field(max_length=1_048_576)]  # JSON of a trees.tree.Task
-    timeout_s: float | None = None
+    timeout_s: Duration | None = None
     folder: str | None = None  # the pulse's folder, for tasks that write files
 
 
@@ -259,7 +271,7 @@ class AbortAttempt(Message):
     """Dispatcher → server: end this attempt; remembered when it has not come yet (D9)."""
 
     KIND: ClassVar[str] = "abort_attempt"
-    term: int
+    term: Term
     attempt: AttemptId
     reason: Text
 
@@ -286,7 +298,7 @@ class OutputStored(Message):
 
     KIND: ClassVar[str] = "output_stored"
     attempt: AttemptId
-    through: int
+    through: Count
 
 
 class ServerOrder(StrEnum):
@@ -300,7 +312,7 @@ class CommandServer(Message):
     """Dispatcher → server: restart or quit. Running attempts are ended and reported as aborted."""
 
     KIND: ClassVar[str] = "command_server"
-    term: int
+    term: Term
     order: Annotated[ServerOrder, Field(strict=False)]
     reason: Text
 
@@ -309,7 +321,7 @@ class ClearBinding(Message):
     """Dispatcher → server: somebody vouches that nothing abandoned or lost runs behind this url."""
 
     KIND: ClassVar[str] = "clear_binding"
-    term: int
+    term: Term
     url: Name
 
 
@@ -322,11 +334,11 @@ class Bound(Message):
     KIND: ClassVar[str] = "bound"
     url: Name
     tree: str | None = None  # None: it is free
-    shot: int | None = None
-    unanswered: int = 0  # requests under way, abandoned and lost ones included
-    abandoned: int = 0  # whose worker was ended; the answer may still come
-    lost: int = 0  # whose connection broke; only ClearBinding ends them
-    waiting: int = 0  # requests for other shots
+    shot: ShotNumber | None = None
+    unanswered: Small = 0  # requests under way, abandoned and lost ones included
+    abandoned: Small = 0  # whose worker was ended; the answer may still come
+    lost: Small = 0  # whose connection broke; only ClearBinding ends them
+    waiting: Small = 0  # requests for other shots
 
 
 class Started(Message):
@@ -334,8 +346,8 @@ class Started(Message):
 
     KIND: ClassVar[str] = "started"
     attempt: AttemptId
-    started_at: float
-    pid: int = 0
+    started_at: Wall
+    pid: Small = 0
 
 
 class Progress(Message):
@@ -343,7 +355,7 @@ class Progress(Message):
 
     KIND: ClassVar[str] = "progress"
     attempt: AttemptId
-    fraction: Annotated[float, Field(ge=0, le=1)]
+    fraction: Fraction
     text: Annotated[str, Field(max_length=512)] = ""
 
 
@@ -356,8 +368,8 @@ class Output(Message):
 
     KIND: ClassVar[str] = "output"
     attempt: AttemptId
-    first: int
-    pieces: tuple[tuple[float, int, bytes], ...]
+    first: Count
+    pieces: tuple[tuple[Wall, Stream, bytes], ...]
 
 
 class EndedBy(StrEnum):
@@ -381,13 +393,13 @@ class Finished(Message):
     attempt: AttemptId
     ended_by: Annotated[EndedBy, Field(strict=False)]
     status: Annotated[Status, Field(strict=False)] | None = None
-    code: int | None = None
+    code: Code | None = None
     reason: Text = ""
-    started_at: float | None = None  # None: it never started
-    ended_at: float
-    duration_s: float | None = None
+    started_at: Wall | None = None  # None: it never started
+    ended_at: Wall
+    duration_s: Duration | None = None
     outcome_unknown: bool = False
-    lines: int = 0
+    lines: Count = 0
     late: bool = False  # an mdsip server's answer to what was ended here: the proof of its end
 
 
@@ -406,7 +418,7 @@ class LogLine(Message):
     source: Name
     level: Literal["debug", "info", "warning", "error", "critical"]
     text: Text
-    at: float
+    at: Wall
 
 
 class Event(Message):
@@ -419,9 +431,9 @@ class Event(Message):
 
     KIND: ClassVar[str] = "event"
     channel: Name
-    term: int
-    seq: int
-    at: float
+    term: Term
+    seq: Count
+    at: Wall
     payload: bytes  # JSON
 
 
@@ -458,7 +470,7 @@ class Request(Message):
     KIND: ClassVar[str] = "request"
     id: Annotated[str, Field(min_length=8, max_length=64)]
     verb: Name  # the command's own verb, so that roles are checked without decoding it
-    deadline_s: float
+    deadline_s: Clock
     user: str = ""  # who asks, for the log
     command: Annotated[bytes, Field(max_length=65_536)]
 

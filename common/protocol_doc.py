@@ -11,14 +11,18 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from types import ModuleType
+from typing import Annotated, get_args, get_origin
 
-from shotline.common import dangers, messages
+from annotated_types import Ge, Le
+
+from shotline.common import dangers, messages, ranges
 from shotline.common.messages import MESSAGES, PROTOCOL, Message
+from shotline.common.ranges import TERM_STEP_MAX
 
 _INTRODUCTION = f"""\
 # The protocol, version {PROTOCOL}
 
-<!-- Written by `python -m shotline.common.protocol_doc` from common/messages.py and dangers.py. -->
+<!-- Written by `python -m shotline.common.protocol_doc` from messages, dangers and ranges. -->
 
 All processes speak through the broker, which binds three ZeroMQ sockets:
 
@@ -60,7 +64,9 @@ On the event feed a message is two frames: the channel, and the body of an `even
   every new connection, and when a `pong` does not show its term: something for it was lost.
   A `claim` is refused unless its term is above every claimed one and not below what any server has
   reported; the same dispatcher may repeat its own. A higher claim supersedes. A server that
-  comes later and reports a higher term takes the seat away: `claim_refused`.
+  comes later and reports a higher term takes the seat away: `claim_refused`. A report that is more
+  than {TERM_STEP_MAX} terms above the dispatcher's cannot have come about: that server's
+  registration is refused, and the dispatcher stays.
 * **Proof**: what the broker could not send to a server comes back as `undeliverable`, and never
   left. Order is kept on every connection; a broken one loses what was on its way, which shows when
   its end registers, claims or says hello again.
@@ -79,7 +85,21 @@ def page() -> str:
     sections.append("## Parts and words\n")
     sections += _parts(messages, classes, lines)
     sections += _parts(dangers, *_classes(dangers))
+    sections.append("## Numbers\n\nA number outside of its range makes its message malformed.\n")
+    sections.append(
+        "\n".join(map(_row, [("type", "is", "from", "to"), ("---",) * 4, *_ranges()])) + "\n"
+    )
     return "\n".join(sections)
+
+
+def _ranges() -> Iterator[tuple[str, str, str, str]]:
+    """Yield the kinds of numbers: name, type, least and greatest value."""
+    for name, kind in vars(ranges).items():
+        if get_origin(kind) is Annotated:
+            number, field = get_args(kind)
+            limits = {type(limit): limit for limit in field.metadata}
+            least, greatest = limits[Ge].ge, limits[Le].le
+            yield name, number.__name__, f"{least:.16g}", f"{greatest:.16g}"
 
 
 def _classes(module: ModuleType) -> tuple[dict[str, ast.ClassDef], list[str]]:

@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter
 
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.model import Model
+from shotline.common.ranges import Code, Count, Duration, SequenceNumber, ShotNumber, Small, Wall
 from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import ActionNode, Phase
 
@@ -34,7 +35,7 @@ class PulseCreated(Model):
     """The pulse was made from the model, or made again."""
 
     type: Literal["pulse_created"] = "pulse_created"
-    time: float
+    time: Wall
     replaced: bool = False
 
 
@@ -42,7 +43,7 @@ class TableBuilt(Model):
     """All nodes were read and classified; `reset` clears what was known of the actions."""
 
     type: Literal["table_built"] = "table_built"
-    time: float
+    time: Wall
     actions: tuple[ActionNode, ...]
     phases: tuple[Phase, ...] = ()
     options: DispatchOptions
@@ -53,7 +54,7 @@ class NodeRead(Model):
     """One node was read again, for a redispatch (D10)."""
 
     type: Literal["node_read"] = "node_read"
-    time: float
+    time: Wall
     node: ActionNode
 
 
@@ -69,12 +70,12 @@ class RunOpened(Model):
     """A run began. `paths` are its actions in the table's order; it resets them (D11, D12)."""
 
     type: Literal["run_opened"] = "run_opened"
-    time: float
-    run: int
+    time: Wall
+    run: Small
     kind: RunKind
     phase: str
-    first: int | None = None
-    last: int | None = None
+    first: SequenceNumber | None = None
+    last: SequenceNumber | None = None
     paths: tuple[str, ...] = ()
     command: str = ""  # the command's id
 
@@ -87,25 +88,25 @@ class Transition(Model):
     """
 
     type: Literal["transition"] = "transition"
-    time: float
+    time: Wall
     path: str
     state: ActionState
-    run: int | None = None
-    attempt: int = 0
+    run: Small | None = None
+    attempt: Small = 0
     status: Status | None = None
     cause: Cause | None = None
     reason: str = ""
-    code: int | None = None  # the MDSplus status or the exit code, where there is one
+    code: Code | None = None  # the MDSplus status or the exit code, where there is one
     outcome_unknown: bool = False  # it may have run, or may still be running
     aborting: bool = False
     server: str | None = None
     url: str | None = None  # mdsip server that runs it, or may still run it; None: cleared, or none
     incarnation: str | None = None
-    epoch: int | None = None
-    dispatched_at: float | None = None
-    started_at: float | None = None
-    ended_at: float | None = None
-    duration_s: float | None = None
+    epoch: Small | None = None
+    dispatched_at: Wall | None = None
+    started_at: Wall | None = None
+    ended_at: Wall | None = None
+    duration_s: Duration | None = None
 
 
 class RunOutcome(StrEnum):
@@ -118,12 +119,12 @@ class RunOutcome(StrEnum):
 class Counts(Model):
     """Actions by what is shown of them (D7)."""
 
-    pending: int = 0
-    in_progress: int = 0
-    success: int = 0
-    failed: int = 0  # red: Failure, ABORTED; and unreadable while on
-    server_off: int = 0
-    not_dispatched: int = 0  # settled without having been dispatched
+    pending: Count = 0
+    in_progress: Count = 0
+    success: Count = 0
+    failed: Count = 0  # red: Failure, ABORTED; and unreadable while on
+    server_off: Count = 0
+    not_dispatched: Count = 0  # settled without having been dispatched
 
     @property
     def total(self) -> int:
@@ -142,11 +143,11 @@ class RunEnded(Model):
     """The run is over; journalled exactly once, after its last action has settled (I5)."""
 
     type: Literal["run_ended"] = "run_ended"
-    time: float
-    run: int
+    time: Wall
+    run: Small
     outcome: RunOutcome
     counts: Counts
-    duration_s: float | None = None
+    duration_s: Duration | None = None
     reason: str = ""
 
 
@@ -154,8 +155,8 @@ class RunHeld(Model):
     """The run starts nothing more until `resume` or `abort`."""
 
     type: Literal["run_held"] = "run_held"
-    time: float
-    run: int
+    time: Wall
+    run: Small
     reason: str
 
 
@@ -163,16 +164,16 @@ class RunResumed(Model):
     """An operator let the run go on."""
 
     type: Literal["run_resumed"] = "run_resumed"
-    time: float
-    run: int
+    time: Wall
+    run: Small
 
 
 class Redispatched(Model):
     """Somebody asked for one action again: its next attempt is exempt from sequences (D10)."""
 
     type: Literal["redispatched"] = "redispatched"
-    time: float
-    run: int
+    time: Wall
+    run: Small
     path: str
     command: str = ""  # the command's id
 
@@ -181,8 +182,8 @@ class RunAborting(Model):
     """An abort of the run was accepted: what runs is being ended, nothing more starts."""
 
     type: Literal["run_aborting"] = "run_aborting"
-    time: float
-    run: int
+    time: Wall
+    run: Small
     reason: str
 
 
@@ -190,7 +191,7 @@ class Mark(Model):
     """The dispatcher was alive with an open run at this time (DESIGN §5, restart)."""
 
     type: Literal["mark"] = "mark"
-    time: float
+    time: Wall
 
 
 class LateResult(Model):
@@ -200,16 +201,16 @@ class LateResult(Model):
     """
 
     type: Literal["late_result"] = "late_result"
-    time: float
+    time: Wall
     path: str
-    attempt: int
+    attempt: Small
     server: str
     status: Status | None = None
     reason: str = ""
-    code: int | None = None
-    started_at: float | None = None
-    ended_at: float | None = None
-    duration_s: float | None = None
+    code: Code | None = None
+    started_at: Wall | None = None
+    ended_at: Wall | None = None
+    duration_s: Duration | None = None
     proof: bool = False
 
 
@@ -226,9 +227,9 @@ class EventRaised(Model):
     """A completion event was, or is about to be, raised."""
 
     type: Literal["event_raised"] = "event_raised"
-    time: float
+    time: Wall
     path: str
-    attempt: int
+    attempt: Small
     event: str
     outcome: EventOutcome
     reason: str = ""
@@ -238,7 +239,7 @@ class CheckReset(Model):
     """`check --reset`: the failures of essential actions so far were seen."""
 
     type: Literal["check_reset"] = "check_reset"
-    time: float
+    time: Wall
     remaining: tuple[str, ...] = ()  # not seen yet; only where lost history is written anew
 
 
@@ -246,7 +247,7 @@ class CommandDone(Model):
     """A command's final reply, kept with its effect so that a repeat gets the same (D15)."""
 
     type: Literal["command_done"] = "command_done"
-    time: float
+    time: Wall
     command: str
     reply: str  # the reply as JSON
 
@@ -255,11 +256,11 @@ class UnknownResult(Model):
     """A result of an attempt that no journal knows; kept so that nothing is lost (I2)."""
 
     type: Literal["unknown_result"] = "unknown_result"
-    time: float
+    time: Wall
     tree: str
-    shot: int
+    shot: ShotNumber
     path: str
-    attempt: int
+    attempt: Small
     server: str
     status: Status | None = None
     reason: str = ""
@@ -269,14 +270,14 @@ class ServerSeen(Model):
     """What is known of a server, and what it was told to do: its value in the servers' hash."""
 
     type: Literal["server_seen"] = "server_seen"
-    time: float
+    time: Wall
     server: str
     liveness: str
     host: str = ""
-    pid: int = 0
-    slots: int = 0
+    pid: Small = 0
+    slots: Small = 0
     incarnation: str = ""
-    epoch: int = 0
+    epoch: Small = 0
     reason: str = ""
     stopping: bool = False  # server_stop: it is to end when its work is done (D17)
     restarting: bool = False  # server_restart of its class: it is to start anew in its turn (D17)

@@ -9,6 +9,17 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, TypeAdapter
 
 from shotline.common.model import Model
+from shotline.common.ranges import (
+    Count,
+    Duration,
+    Fraction,
+    SequenceNumber,
+    ShotNumber,
+    Small,
+    Stream,
+    Term,
+    Wall,
+)
 from shotline.common.records import Counts, Record, RunKind, RunOutcome, Transition
 from shotline.trees.tree import ActionNode
 
@@ -18,23 +29,23 @@ class ActionView(Model):
 
     path: str
     name: str
-    nid: int | None = None  # of an MDSplus node
+    nid: Small | None = None  # of an MDSplus node
     server_class: str
     phase: str
     when: str = ""  # as written
-    number: int | None = None  # sequence number
+    number: SequenceNumber | None = None  # sequence number
     references: tuple[str, ...] = ()  # paths that its condition refers to
     on: bool = True
     asynchronous: bool = False
     essential: bool = False
-    timeout_s: float | None = None
+    timeout_s: Duration | None = None
     completion_event: str | None = None
     unreadable: str | None = None
     text: str = ""
     last: Transition  # its live state
     failed: bool = False  # counts as failed (exit codes, check, reports)
     waits_for: str = ""  # why an unsettled action does not go on, in words
-    progress: float | None = None  # 0 to 1
+    progress: Fraction | None = None  # 0 to 1
     progress_text: str = ""
 
 
@@ -42,18 +53,18 @@ class RunView(Model):
     """One run of a shot."""
 
     tree: str
-    shot: int
-    run: int
+    shot: ShotNumber
+    run: Small
     kind: RunKind
     phase: str
-    first: int | None = None
-    last: int | None = None
+    first: SequenceNumber | None = None
+    last: SequenceNumber | None = None
     state: Literal["open", "aborting", "held", "ended"]
     outcome: RunOutcome | None = None
     reason: str = ""
-    opened_at: float
-    ended_at: float | None = None
-    duration_s: float | None = None
+    opened_at: Wall
+    ended_at: Wall | None = None
+    duration_s: Duration | None = None
     counts: Counts
 
 
@@ -61,10 +72,10 @@ class ShotView(Model):
     """One shot in short."""
 
     tree: str
-    shot: int
-    built_at: float | None = None
+    shot: ShotNumber
+    built_at: Wall | None = None
     phases: tuple[str, ...] = ()
-    actions: int = 0
+    actions: Count = 0
     counts: Counts = Counts()
     runs: tuple[RunView, ...] = ()
     essential_failures: tuple[str, ...] = ()
@@ -83,19 +94,19 @@ class ServerView(Model):
     why: str = ""
     host: str = ""
     address: str = ""  # network address that the broker's connection comes from
-    pid: int = 0
+    pid: Small = 0
     version: str = ""
-    slots: int = 0
-    stuck: int = 0
-    broken: int = 0  # slots that have no worker because none starts
+    slots: Small = 0
+    stuck: Small = 0
+    broken: Small = 0  # slots that have no worker because none starts
     trouble: str = ""  # why none starts
     busy: tuple[str, ...] = ()  # paths of what it has, running or sent
-    unanswered: int = 0
+    unanswered: Small = 0
     incarnation: str = ""
-    epoch: int = 0
-    started_at: float | None = None
-    last_seen_at: float | None = None
-    round_trip_s: float | None = None
+    epoch: Small = 0
+    started_at: Wall | None = None
+    last_seen_at: Wall | None = None
+    round_trip_s: Duration | None = None
     url: str | None = None  # mdsip server of its own
     bound: tuple[str, ...] = ()  # what mdsip servers are busy with that it asked, in words
 
@@ -112,14 +123,14 @@ class StatusResult(Model):
     """Answer to `status`."""
 
     kind: Literal["status"] = "status"
-    term: int
+    term: Term
     dispatcher: str
-    started_at: float
+    started_at: Wall
     broker: str = ""
     journal: Literal["ok", "degraded", "stopped"]
     journal_text: str = ""
     recovering: bool = False
-    current: tuple[str, int] | None = None
+    current: tuple[str, ShotNumber] | None = None
     shots: tuple[ShotView, ...] = ()
     servers: tuple[ServerView, ...] = ()
 
@@ -150,8 +161,8 @@ class StoryResult(Model):
 class OutputLine(Model):
     """One line of an action's output; bytes that are not UTF-8 are shown as \\xNN."""
 
-    number: int
-    at: float
+    number: Count
+    at: Wall
     stream: Literal[0, 1, 2]  # 1 standard output, 2 standard error, 0 a note of Shotline's
     text: str
 
@@ -161,8 +172,8 @@ class LogsResult(Model):
 
     kind: Literal["logs"] = "logs"
     path: str
-    attempt: int
-    attempts: tuple[int, ...] = ()
+    attempt: Small
+    attempts: tuple[Small, ...] = ()
     lines: tuple[OutputLine, ...]
     more: bool = False
 
@@ -187,7 +198,7 @@ class TreeResult(Model):
 
     kind: Literal["tree"] = "tree"
     tree: str
-    shot: int
+    shot: ShotNumber
     phases: tuple[str, ...]  # the site's in their order, then those that only actions name
     actions: tuple[ActionNode, ...]  # in the tree's order
     never: dict[str, str] = {}  # path → why it is never dispatched
@@ -199,7 +210,7 @@ class CurrentResult(Model):
 
     kind: Literal["current"] = "current"
     tree: str
-    shot: int
+    shot: ShotNumber
 
 
 class ShotsResult(Model):
@@ -214,8 +225,8 @@ class SnapshotResult(Model):
 
     kind: Literal["snapshot"] = "snapshot"
     channel: str
-    term: int
-    seq: int
+    term: Term
+    seq: Count
     shot: ShotView | None = None
     actions: tuple[ActionView, ...] = ()
     servers: tuple[ServerView, ...] = ()
@@ -255,7 +266,7 @@ class ShotEvent(Model):
     """Payload on `shot/TREE/SHOT`: journal records, progress, or what pending actions wait for."""
 
     records: tuple[Annotated[Record, Field(discriminator="type")], ...] = ()
-    progress: tuple[tuple[str, float, str], ...] = ()  # path, fraction, text
+    progress: tuple[tuple[str, Fraction, str], ...] = ()  # path, fraction, text
     waits: tuple[tuple[str, str], ...] = ()  # path, text
 
 
@@ -266,9 +277,9 @@ class OutputEvent(Model):
     stand as \\xNN.
     """
 
-    attempt: int
-    first: int
-    pieces: tuple[tuple[float, int, str], ...]
+    attempt: Small
+    first: Count
+    pieces: tuple[tuple[Wall, Stream, str], ...]
 
 
 class ServersEvent(Model):
@@ -280,13 +291,13 @@ class ServersEvent(Model):
 class LogEvent(Model):
     """Payload on `log`: lines of the daemons' logs."""
 
-    lines: tuple[tuple[float, str, str, str], ...]  # time, level, source, text
-    about: tuple[str, int, str, int] | None = None  # attempt: tree, shot, path, number
+    lines: tuple[tuple[Wall, str, str, str], ...]  # time, level, source, text
+    about: tuple[str, ShotNumber, str, Small] | None = None  # attempt: tree, shot, path, number
 
 
 class FeedBeat(Model):
     """Payload on `feed`, once a second: the last number of each channel in use (I6)."""
 
-    last: dict[str, int]
+    last: dict[str, Count]
     journal: Literal["ok", "degraded", "stopped"]
     leaving: bool = False  # the dispatcher's last one: it ends

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from shotline import __version__
-from shotline.common.config import load_config
+from shotline.common.config import Config, load_config
 from shotline.common.errors import ConfigError, JournalError
 from shotline.common.hangup import Hangup
+from shotline.common.journal.redis_journal import RedisJournal
 from shotline.common.service import Service
 from shotline.dispatcher.server import DispatcherServer
 
@@ -36,8 +37,20 @@ Example:
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Configuration file.")
 @click.option("--broker", metavar="ADDRESS", help="The broker's address for clients.")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning, error or critical.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Repair what keeps dispatchers from starting (terms in Redis that cannot be), and end. "
+    "No dispatcher may run meanwhile.",
+)
 @click.version_option(__version__)
-def main(redis: str | None, config: Path | None, broker: str | None, log_level: str | None) -> None:
+def main(
+    redis: str | None,
+    config: Path | None,
+    broker: str | None,
+    log_level: str | None,
+    repair: bool,  # noqa: FBT001  # a flag of the command line
+) -> None:
     """Run Shotline's dispatcher: it decides what runs when.
 
     REDIS is the url or the host of the Redis server that keeps its journal. The dispatcher may be
@@ -49,6 +62,8 @@ def main(redis: str | None, config: Path | None, broker: str | None, log_level: 
     given = {key: value for key, value in options.items() if value is not None}
     try:
         hangup = Hangup("dispatcher", lambda: load_config(config, given), *SECTIONS)
+        if repair:
+            sys.exit(_repair(hangup.config))
         claim_above: int | None = 0
         code = 0
         while claim_above is not None:
@@ -60,6 +75,17 @@ def main(redis: str | None, config: Path | None, broker: str | None, log_level: 
     except (ConfigError, JournalError, OSError) as error:
         sys.exit(f"shotline-dispatcher: {error}")
     sys.exit(code)
+
+
+def _repair(config: Config) -> int:
+    journal = RedisJournal(config.redis, config.journal)
+    try:
+        done = journal.repair()
+    finally:
+        journal.close()
+    for line in done or ["there was nothing to repair"]:
+        click.echo(line)
+    return 0
 
 
 if __name__ == "__main__":

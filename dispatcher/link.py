@@ -8,6 +8,7 @@ from shotline.common.messages import (
     Pong,
     SupersededNotice,
 )
+from shotline.common.ranges import can_have_come_about
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.effects import Exit, ToPeer
 
@@ -23,6 +24,7 @@ class Link:
         self.clock_offset_s: float | None = None  # broker's clock minus ours
         self._round_trip_s = float("inf")
         self._next = core.now
+        self._doubted = 0  # term that the broker has seen and that is not believed
 
     def wake_at(self) -> float:
         """Return when the next claim or heartbeat is due."""
@@ -61,8 +63,18 @@ class Link:
         return True
 
     def refused(self, refused: ClaimRefused) -> None:
-        """A term at least as high was seen: begin again above it, or end where it is in use."""
+        """A term at least as high was seen: begin again above it, or end where it is in use.
+
+        One that cannot have come about is not taken into the journal: it would be there for ever.
+        """
         seen = f"the broker has seen term {refused.highest}, ours is {self._core.term}"
+        if not can_have_come_about(refused.highest, self._core.term):
+            if refused.highest != self._doubted:
+                self._doubted = refused.highest
+                self._core.say(
+                    "error", f"{seen}, so that cannot have come about; start the broker again"
+                )
+            return
         if refused.live:
             self._core.at_once(Exit(0, f"{seen}; another dispatcher has taken over"))
         else:

@@ -15,11 +15,12 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from shotline.common.ranges import NUMBER_MAX
 from shotline.trees.condition import And, Expression, Not, Or, Reference
 
 LENGTH_MAX: Final = 16_384  # characters
 DEPTH_MAX: Final = 64  # brackets and negations inside each other
-NUMBER_MAX: Final = 2**31 - 1
+
 _PLAIN_DIGITS: Final = 9  # so many are never beyond NUMBER_MAX
 
 _TOKEN: Final = re.compile(

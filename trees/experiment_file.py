@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Discriminator, Field, JsonValue, StringCon
 from pydantic_core import PydanticCustomError, to_json
 
 from shotline.common.model import Model
+from shotline.common.ranges import Duration, SequenceNumber
 from shotline.common.yamlfile import FileProblems, LocatedDocument, Problem, parse_yaml
 from shotline.trees.condition import Reference, references
 from shotline.trees.condition_text import ConditionError, parse_when, resolve
@@ -88,7 +89,7 @@ class ShellEntry(Model):
 class SleepEntry(Model):
     """Do nothing for a while."""
 
-    sleep: float = Field(ge=0, description="Seconds.")
+    sleep: Duration = Field(description="Seconds.")
 
 
 def _task_kind(value: object) -> str | None:
@@ -119,7 +120,7 @@ class ActionEntry(Model):
     phase: Word = Field(description="One of `phases`; case-sensitive.")
     when: WhenText = Field(description="A sequence number, or a condition over other actions.")
     task: TaskEntry
-    timeout_s: float | None = Field(None, gt=0, description="Time limit in seconds.")
+    timeout_s: Duration | None = Field(None, gt=0, description="Time limit in seconds.")
     completion_event: str | None = Field(None, min_length=1, max_length=64)
     on: bool = True
     essential: bool = False
@@ -131,7 +132,9 @@ class ExperimentEntry(Model):
 
     experiment: TreeName = Field(description="Name of the tree; upper-cased.")
     title: str = ""
-    phases: dict[Word, int] = Field(min_length=1, description="Name and number of each phase.")
+    phases: dict[Word, SequenceNumber] = Field(
+        min_length=1, description="Name and number of each phase."
+    )
     dispatch: DispatchOptions = DispatchOptions()
     off: tuple[str, ...] = Field((), description="Nodes switched off with all that is below them.")
     actions: tuple[ActionEntry, ...]

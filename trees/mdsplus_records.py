@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
+from shotline.common.ranges import DURATION_MAX, NUMBER_MAX
 from shotline.trees.condition import And, Expression, Not, Or, Reference
 from shotline.trees.mdsplus_terms import (
     ACTION,
@@ -39,8 +40,6 @@ from shotline.trees.tree import (
     UnusableWhen,
     When,
 )
-
-NUMBER_MAX: Final = 2**31 - 1
 
 # Opcodes of TDI functions that have a meaning in a `when`.
 AND: Final = 45
@@ -439,7 +438,7 @@ def _timeout_of(task: Term, lookup: NodeLookup, problems: list[str]) -> float | 
         number = _number_of(limit, lookup)
     except Unusable:
         number = None
-    if number is None or not math.isfinite(number) or number < 0:
+    if number is None or not 0 <= number <= DURATION_MAX:
         problems.append("the time limit of its task is not a number of seconds")
         return None
     return float(number) or None

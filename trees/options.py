@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from shotline.common.model import Model
+from shotline.common.ranges import SequenceNumber
 
 
 class DispatchOptions(Model):
@@ -15,7 +16,7 @@ class DispatchOptions(Model):
         description="class: each server class advances by itself, as the Redis dispatcher and "
         "jDispatcher do. global: all classes keep step, as the C dispatcher (mdstcl) does.",
     )
-    synchronize_at: tuple[int, ...] = Field(
+    synchronize_at: tuple[SequenceNumber, ...] = Field(
         (),
         description="No class starts a number at or above one of these until all numbers below it "
         "have settled in all classes, as jDispatcher's synch_seq_numbers.",

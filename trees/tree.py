@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Protocol, runtime_checkable
 from pydantic import Field, JsonValue
 
 from shotline.common.model import Model
+from shotline.common.ranges import Code, Duration, SequenceNumber, Small
 from shotline.trees.condition import Expression
 from shotline.trees.options import DispatchOptions
 
@@ -28,7 +29,7 @@ class SequenceWhen(Model):
     """An integer `when`: the position within server class and phase (numbers <= 0 never run)."""
 
     kind: Literal["sequence"] = "sequence"
-    number: int
+    number: SequenceNumber
     text: str
 
 
@@ -72,7 +73,7 @@ class SleepTask(Model):
     """Do nothing for a while."""
 
     kind: Literal["sleep"] = "sleep"
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Duration
 
 
 class MdsplusTask(Model):
@@ -82,7 +83,7 @@ class MdsplusTask(Model):
     """
 
     kind: Literal["mdsplus"] = "mdsplus"
-    nid: int
+    nid: Small
     task_kind: Literal["expression", "method", "program", "routine", "procedure", "unknown"]
     text: str
     url: str | None = None
@@ -100,14 +101,14 @@ class ActionNode(Model):
 
     path: str  # full path, the action's identity in its shot
     name: str  # the shortest unambiguous path (MDSplus MINPATH), for people
-    nid: int | None = None
+    nid: Small | None = None
     server_class: str = ""
     phase: str = ""
     dispatch_type: DispatchType = DispatchType.SEQUENTIAL
     when: When = UnusableWhen(text="", why="no `when`")
     completion_event: str | None = None
     task: Task | None = None
-    timeout_s: Annotated[float, Field(gt=0)] | None = None
+    timeout_s: Annotated[Duration, Field(gt=0)] | None = None
     essential: bool = False
     on: bool = True  # the node and all its parents
     node_on: bool = True
@@ -121,14 +122,14 @@ class Phase(Model):
     """A named part of the shot cycle; `number` orders phases where the site defines it."""
 
     name: str
-    number: int
+    number: SequenceNumber
 
 
 class Outcome(Model):
     """How a task ended: `code` is an MDSplus status or an exit code, where there is one."""
 
     ok: bool
-    code: int | None = None
+    code: Code | None = None
     text: str = ""  # in words, for the operator
 
 

@@ -119,9 +119,14 @@ def ask_script(connection: Connection, script: bytes, arguments: Sequence[Argume
 
 def last_commit(connection: Connection) -> CommitId:
     """Return the id of the last commit that Redis has. Raise redis-py's errors."""
-    if ask(connection, "EXISTS", COMMITS) == 0:
+    return last_id(connection, COMMITS)
+
+
+def last_id(connection: Connection, stream: str) -> CommitId:
+    """Return the id that a stream has given last. Raise redis-py's errors."""
+    if ask(connection, "EXISTS", stream) == 0:
         return NO_COMMIT
-    about = items(ask(connection, "XINFO", "STREAM", COMMITS))
+    about = items(ask(connection, "XINFO", "STREAM", stream))
     return CommitId.parse(text(about[about.index(b"last-generated-id") + 1]))
 
 

@@ -26,6 +26,7 @@ from shotline.common.journal.link import (
 )
 from shotline.common.journal.projection import COMMIT_SCRIPT, claim_arguments, commit_arguments
 from shotline.common.journal.spill import SpillFile
+from shotline.common.ranges import TERM_MAX
 from shotline.common.records import (
     CommandDone,
     ServerSeen,
@@ -50,10 +51,21 @@ def claim(connection: Connection, above: int, claimed_by: str) -> Claim:
     while True:
         last = last_commit(connection)
         term = max(above, last.term) + 1
+        check_term(term)
         answer = items(ask_script(connection, COMMIT_SCRIPT, claim_arguments(term, claimed_by)))
         # Another dispatcher may have claimed the same term between our look and our claim.
         if answer[0] == b"written":
             return Claim(term, last)
+
+
+def check_term(term: int) -> None:
+    """Raise JournalError for a term that cannot have come about: it could never be left again."""
+    if term > TERM_MAX:
+        raise JournalError(
+            f"Redis or the spill file holds term {term - 1}, which cannot have come about: the "
+            f"highest is {TERM_MAX}; end all dispatchers, then repair it with "
+            "`shotline-dispatcher --repair`"
+        )
 
 
 def write_spilled(connection: Connection, spill: SpillFile) -> tuple[int, list[str]]:
@@ -64,6 +76,7 @@ def write_spilled(connection: Connection, spill: SpillFile) -> tuple[int, list[s
     highest, count = 0, 0
     for _, data in spill.frames():
         commit = unpack_commit(data)
+        check_term(commit.term + 1)
         highest = max(highest, commit.term)
         if not write_again(connection, commit):
             aside = spill.set_aside()

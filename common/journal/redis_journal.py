@@ -32,6 +32,7 @@ from shotline.common.journal import (
     Written,
     loading,
     queries,
+    repair,
 )
 from shotline.common.journal.commit import EncodedCommit, pack_commit, unpack_commit
 from shotline.common.journal.disk import Disk, Done
@@ -166,7 +167,24 @@ class RedisJournal:
             connection.disconnect()
         return self._term
 
+    def repair(self) -> list[str]:
+        """Instead of `load`: lower what terms cannot have come about; return what was done.
+
+        Raise JournalError as `load` does, also when a dispatcher with this spill file runs.
+        """
+        spill = self._disk.open()
+        connection = self._dial()
+        try:
+            return repair.lower_terms(connection, spill)
+        except REDIS_ERRORS as error:
+            raise JournalError(f"{self._name} failed while it was repaired: {error}") from error
+        finally:
+            connection.disconnect()
+
     def _claim(self, connection: Connection, above: int) -> None:
+        # A start that is tried again has its term already.
+        if self._term > above and last_commit(connection) == CommitId(self._term, 0):
+            return
         self._term, self._before = loading.claim(connection, above, self._claimed_by)
         self._acknowledged = CommitId(self._term, 0)
 

@@ -366,6 +366,55 @@ def test_the_term_is_above_the_journals_when_the_list_of_commits_was_removed(
     assert start().term == 52
 
 
+def test_terms_that_cannot_be_are_named_and_can_be_repaired(
+    start: Callable[..., Dispatcher], people: redis.Redis, tmp_path: Path
+) -> None:
+    """As a Redis has them in which an older version wrote what a server had sent it."""
+    first = start()
+    first.commit(table("A"), done("A"))
+    first.journal.close()
+    before = stored(people)
+    (entry,) = people.xrange("shotline:TEST:42:journal")
+    absurd = (2**31, 2**64 - 2, 2**64 - 1)
+    for term in absurd:
+        people.xadd("shotline:commits", {"claimed_by": "somebody"}, id=f"{term}-0")
+        people.xadd("shotline:TEST:42:journal", entry[1], id=f"{term}-7")
+    with pytest.raises(JournalError, match=r"cannot have come about.*--repair"):
+        start()
+    journal = RedisJournal(
+        RedisSection(url=f"redis://127.0.0.1:{people.connection_pool.connection_kwargs['port']}/0"),
+        JournalSection(spill_file=tmp_path / "data" / "journal.spill"),
+    )
+    said = journal.repair()
+    assert f"what was term {2**64 - 1} is term {first.term + 3} now" in said
+    assert journal.repair() == []
+    journal.close()
+    next_one = start()
+    assert next_one.term == first.term + 4
+    assert next_one.loaded.shots[SHOT].records == (*before, *before, *before, *before)
+    assert next_one.commit(done("A", 2)) is Where.REDIS
+    ids = [name for name, _ in people.xrange("shotline:TEST:42:journal")]
+    assert ids == [f"{first.term}-1"] + [f"{first.term + n}-7" for n in (1, 2, 3)] + [
+        f"{next_one.term}-1"
+    ]
+    assert people.keys("*:repaired") == []
+
+
+def test_a_start_that_is_tried_again_keeps_its_term(server: RedisServer, tmp_path: Path) -> None:
+    with redis.Redis.from_url(server.url) as people:
+        people.xadd("shotline:TEST:42:journal", {"records": "no JSON"}, id="1-1")
+        people.hset("shotline:newest", "TEST", "42")
+        journal = RedisJournal(
+            RedisSection(url=server.url), JournalSection(spill_file=tmp_path / "spill")
+        )
+        for _ in range(3):
+            with pytest.raises(JournalError, match="cannot be read"):
+                journal.load()
+        people.delete("shotline:TEST:42:journal")
+        assert journal.load().term == 1
+        journal.close()
+
+
 def test_nothing_is_lost_or_doubled_when_redis_is_killed_in_between(
     start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis
 ) -> None:

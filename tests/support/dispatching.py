@@ -90,6 +90,7 @@ class Bench:
         self.events: list[Event] = []
         self.forgotten: list[ShotKey] = []
         self.exits: list[d.Exit] = []
+        self.said: list[d.Say] = []
         self._registers: dict[str, Register] = {}
         term = self.store.claim()
         self.machine = Dispatcher(self.instant, term, self.settings, lambda _tree: self.options)
@@ -157,7 +158,7 @@ class Bench:
             case d.Exit():
                 self.exits.append(effect)
             case d.Say():
-                pass
+                self.said.append(effect)
             case _:
                 if self.answers_jobs:
                     yield self.answer_of(effect)

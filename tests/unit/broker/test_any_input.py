@@ -60,7 +60,7 @@ def state(world: World) -> str:
             registry._by_name,
             registry.by_peer,
             registry._candidates,
-            registry.highest_term,
+            registry._highest_term,
             list(registry._watch._heard.items()),
             list(seat._watch._heard.items()),
             seat._holder,

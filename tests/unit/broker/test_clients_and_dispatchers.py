@@ -11,17 +11,21 @@ from shotline.common.messages import (
     ClaimRefused,
     Goodbye,
     Hello,
+    Liveness,
+    LivenessState,
     Outcome,
     Ping,
     Pong,
     Problem,
     RegisterAnew,
+    RegistrationRefused,
     Reply,
     Request,
     SupersededNotice,
     Undeliverable,
     Welcome,
 )
+from shotline.common.ranges import TERM_MAX, TERM_STEP_MAX
 
 from .peers import CLIENT, DISPATCHER, World, register
 
@@ -94,6 +98,41 @@ def test_a_server_that_comes_later_with_a_higher_term_unseats_the_dispatcher(wor
     world.dispatcher(b"*", Problem(text="not any more"))
     assert world.published == []
     world.seat(8, D2)
+
+
+def test_a_servers_report_that_jumps_is_refused_in_words_and_moves_nobody(world: World) -> None:
+    """What it has seen cannot have come about; the dispatcher stays and goes on."""
+    world.seat(3)
+    peer = world.join()
+    for _ in range(2):
+        world.server(peer, register(epoch=2, term=TERM_MAX))
+    refused = world.got(peer, RegistrationRefused)[-1]
+    assert not refused.fatal
+    assert f"SRV_A:1 has seen term {TERM_MAX}, which cannot have come about" in refused.text
+    told = [message for _, message in world.read(DISPATCHER)]
+    assert [one for one in told if isinstance(one, ClaimRefused)] == []
+    assert [one.state for one in told if isinstance(one, Liveness)][-1] is LivenessState.LOST
+    world.dispatcher(b"", Ping(sent_s=1.0, term=3))
+    assert world.got(DISPATCHER, Pong)[-1].term == 3
+    # Started again it knows no term, and is taken.
+    world.join(incarnation="y", term=0)
+    other = world.join("SRV_B:1", term=3 + TERM_STEP_MAX)
+    assert world.got(DISPATCHER, ClaimRefused) == [
+        ClaimRefused(highest=3 + TERM_STEP_MAX, live=False)
+    ]
+    assert world.got(other, RegistrationRefused) == []
+
+
+def test_a_report_that_came_before_any_dispatcher_is_judged_by_the_first_claim(
+    world: World,
+) -> None:
+    world.join("SRV_B:1", term=7)
+    peer = world.join(term=TERM_MAX)
+    assert refusals(world, DISPATCHER, 6) == [ClaimRefused(highest=7, live=False)]
+    world.seat(8)
+    world.server(peer, register(epoch=2, term=TERM_MAX))
+    assert world.got(peer, RegistrationRefused)
+    assert world.got(DISPATCHER, ClaimRefused) == []
 
 
 def test_the_same_dispatcher_may_claim_again(world: World) -> None:

@@ -21,6 +21,7 @@ from shotline.common.messages import (
     SupersededNotice,
     Verdict,
 )
+from shotline.common.ranges import TERM_MAX
 from shotline.common.records import (
     LateResult,
     Mark,
@@ -435,6 +436,17 @@ def test_a_term_that_is_too_low_is_claimed_anew_above_it() -> None:
     bench = running()
     bench.handle(d.FromBroker(b"", (ClaimRefused(highest=9),)))
     assert [one.claim_above for one in bench.exits] == [9]
+
+
+def test_a_term_that_cannot_have_come_about_is_not_claimed_above() -> None:
+    """It would be in the journal for ever; the dispatcher says what to do, and goes on claiming."""
+    bench = running()
+    for _ in range(3):
+        bench.handle(d.FromBroker(b"", (ClaimRefused(highest=TERM_MAX, live=False),)))
+    assert bench.exits == []
+    (said,) = [one for one in bench.said if "cannot have come about" in one.text]
+    assert said.level == "error"
+    assert "start the broker again" in said.text
 
 
 # What Redis has lost is written again (I9).

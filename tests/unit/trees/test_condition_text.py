@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shotline.common.ranges import NUMBER_MAX
 from shotline.trees.condition import And, Expression, Not, Or, Reference
 from shotline.trees.condition_text import (
     DEPTH_MAX,
     LENGTH_MAX,
-    NUMBER_MAX,
     ConditionError,
     parse_when,
     resolve,

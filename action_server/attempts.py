@@ -111,12 +111,12 @@ class Attempts:
         ]
         return [*queued, *running, *finished]
 
-    def close(self, now: Instant, reason: str) -> None:
+    def close(self, now: Instant, ended_by: EndedBy, reason: str) -> None:
         """Give back what waits, and end what runs (D17)."""
         while self._queue:
             self._return(self._queue.popleft().attempt, f"the server is ending: {reason}")
         for slot in list(self.runs.values()):
-            self.end(now, slot, EndedBy.ABORT, reason)
+            self.end(now, slot, ended_by, reason)
 
     def _refuse_second_start(self, now: Instant, attempt: AttemptId) -> None:
         """Answer a dispatch of what was answered and forgotten before (I1)."""
@@ -124,11 +124,14 @@ class Attempts:
         if started_at is None:
             self._finish_unstarted(now, attempt, "it was aborted before")
             return
-        reason = "this server has started it before and does not start it again; it may have run"
+        reason = (
+            "this server has started it before and does not start it again; how it ended was "
+            "told then and is not known any more"
+        )
         self._out.log(Level.ERROR, f"{attempt}: {reason}")
         finished = Finished(
             attempt=attempt,
-            ended_by=EndedBy.ABORT,
+            ended_by=EndedBy.FORGOTTEN,
             reason=reason,
             started_at=started_at,
             ended_at=now.wall,
@@ -228,7 +231,8 @@ class Attempts:
             return
         slot.run = None
         del self.runs[run.attempt]
-        status = None if slot.ended_by is EndedBy.ABORT else Status.FAILURE
+        is_aborted = slot.ended_by in (EndedBy.ABORT, EndedBy.SERVER_ENDED)
+        status = None if is_aborted else Status.FAILURE
         reason = slot.reason
         if is_unknown:
             reason += f"; its process {slot.pid} could not be ended and may still be at work"

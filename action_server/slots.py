@@ -171,7 +171,7 @@ class Slots:
         if was_lost and self._settings.on_return == "end":
             reason = f"its server was out of contact for {silent_s:.0f} s"
             for slot in list(self._attempts.runs.values()):
-                self._attempts.end(now, slot, EndedBy.ABORT, reason)
+                self._attempts.end(now, slot, EndedBy.SERVER_ENDED, reason)
         self._reports.send_all_again()
         self._urls.tell_all(now.mono)
         self._live.tell_again()
@@ -227,7 +227,7 @@ class Slots:
 
     def _on_command(self, now: Instant, event: CommandServer) -> None:
         if not self._contact.is_stale(event.term):
-            self._close(now, event.order, event.reason)
+            self._close(now, event.order, event.reason, EndedBy.ABORT)
 
     def _on_clear_binding(self, _now: Instant, event: ClearBinding) -> None:
         if not self._contact.is_stale(event.term):
@@ -239,14 +239,20 @@ class Slots:
         else:
             self._close(now, event.order, event.reason)
 
-    def _close(self, now: Instant, order: ServerOrder, reason: str) -> None:
+    def _close(
+        self,
+        now: Instant,
+        order: ServerOrder,
+        reason: str,
+        ended_by: EndedBy = EndedBy.SERVER_ENDED,
+    ) -> None:
         """End what runs, give back what is queued, deliver results, then leave (D17)."""
         if not self._closing.begin(order, reason):
             return
         if self._contact.is_registered:
             # Before results and returns free slots here: nothing new is to be sent to them.
             self._out.send(self._beat(now))
-        self._attempts.close(now, reason)
+        self._attempts.close(now, ended_by, reason)
         self._lifecycle.close(now)
 
     def _on_worker_ready(self, _now: Instant, event: WorkerReady) -> None:

@@ -48,6 +48,7 @@ _CAUSES: Final[dict[Cause, str]] = {
     Cause.WORKER_DIED: "worker died",
     Cause.OPERATOR: "by an operator",
     Cause.SERVER_LOST: "server lost",
+    Cause.FORGOTTEN: "end not known",
 }
 _HIDDEN: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, direction, surrogate, line separators
 

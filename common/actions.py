@@ -35,7 +35,8 @@ class Cause(StrEnum):
     TIMEOUT = "timeout"  # we ended it at its time limit
     WORKER_DIED = "worker_died"  # its worker process died under it
     OPERATOR = "operator"  # somebody aborted it
-    SERVER_LOST = "server_lost"  # its server was lost while it had the action
+    SERVER_LOST = "server_lost"  # its server ended or was lost while it had the action
+    FORGOTTEN = "forgotten"  # its server has it no more, and how it ended is not known here
     NO_SERVER = "no_server"  # no live server for the grace time, or its mdsip url was busy too long
     OFF = "off"  # the node or a parent is switched off
     ASYNCHRONOUS = "asynchronous"  # asynchronous actions are shown, never dispatched
@@ -113,7 +114,7 @@ SETTLED_CAUSES: Final[dict[ActionState, frozenset[Cause]]] = {
     ActionState.DISPATCHED: frozenset(),
     ActionState.DOING: frozenset(),
     ActionState.DONE: frozenset({Cause.RESULT, Cause.TIMEOUT, Cause.WORKER_DIED}),
-    ActionState.ABORTED: frozenset({Cause.OPERATOR, Cause.SERVER_LOST}),
+    ActionState.ABORTED: frozenset({Cause.OPERATOR, Cause.SERVER_LOST, Cause.FORGOTTEN}),
     ActionState.SERVER_OFF: frozenset({Cause.NO_SERVER}),
 }
 """The causes that each state may have when it is settled (the table of D7)."""

@@ -378,7 +378,11 @@ class EndedBy(StrEnum):
     RESULT = "result"
     TIMEOUT = "timeout"
     WORKER_DIED = "worker_died"
-    ABORT = "abort"
+    ABORT = "abort"  # somebody asked for it, or for the end of its server
+    SERVER_ENDED = (
+        "server_ended"  # by its server, which a signal ended, or which was out of contact
+    )
+    FORGOTTEN = "forgotten"  # started here before; how it ended was answered and is not kept
     CONNECTION_LOST = "connection_lost"  # the mdsip server behind the worker went away
     NO_SERVER = "no_server"  # never started: its mdsip server went on working for another shot
 

@@ -24,6 +24,7 @@ from shotline.common.records import (
 )
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.fleet import Entry, Server
+from shotline.dispatcher.proofs import NOT_RUNNING
 from shotline.dispatcher.sequencer import Sequencer, Step
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 from shotline.trees.tree import MdsplusTask, Task
@@ -321,20 +322,35 @@ class Execution:
         )
 
     def lose(self, shot: Shot, path: str, why: str, *, proven_dead: bool) -> None:
-        """Settle an attempt whose server is lost: it may have run (I1)."""
+        """Settle an attempt whose server is lost: it may have run (I1).
+
+        `proven_dead`: nothing of it runs any more. It may have come to its end before all the same.
+        """
         live = shot.actions[path]
         text = f"{live.server} was lost: {why}"
         if live.url is not None:  # what runs in an mdsip server does not end with ours
             proven_dead = False
+        known = NOT_RUNNING if proven_dead else "it may have run"
+        self._give_up(shot, live, Cause.SERVER_LOST, f"{text}; {known}", unknown=not proven_dead)
+
+    def forget(self, shot: Shot, path: str) -> None:
+        """Settle an attempt that its server had started, has no more, and never told the end of."""
+        live = shot.actions[path]
+        text = f"{live.server} has it no more, and has not told how it ended; it may have run"
+        self._give_up(shot, live, Cause.FORGOTTEN, text, unknown=True)
+
+    def _give_up(
+        self, shot: Shot, live: Transition, cause: Cause, reason: str, *, unknown: bool
+    ) -> None:
         self.change(
             shot,
             live.model_copy(
                 update={
                     "time": self._core.wall,
                     "state": ActionState.ABORTED,
-                    "cause": Cause.SERVER_LOST,
-                    "reason": text if proven_dead else f"{text}; it may have run",
-                    "outcome_unknown": not proven_dead,
+                    "cause": cause,
+                    "reason": reason,
+                    "outcome_unknown": unknown,
                     "aborting": False,
                     "ended_at": self._core.wall,
                 }

@@ -4,11 +4,17 @@ Proof is a late result, a later life of the server that has ended what this one 
 registration of the same life without an attempt of which no start was ever heard. Pure.
 """
 
+from typing import Final
+
 from shotline.common.actions import Cause
 from shotline.common.messages import Register
 from shotline.common.records import Transition
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.shots import Shot
+
+NOT_RUNNING: Final = (
+    "nothing of it runs any more, but whether it had come to its end before is not known"
+)
 
 
 def prove(core: Core, shot: Shot, live: Transition, what: str) -> None:
@@ -28,7 +34,7 @@ def take_proofs(core: Core, shot: Shot, register: Register) -> None:
         if live.server != register.server or live.url is not None:
             continue  # what runs in an mdsip server does not end with ours
         if live.incarnation in register.ended:
-            prove(core, shot, live, f"a later life of {live.server} has ended what this one left")
+            prove(core, shot, live, f"a later life of {live.server} has seen to it: {NOT_RUNNING}")
         elif (
             live.incarnation == register.incarnation
             and live.epoch != register.epoch

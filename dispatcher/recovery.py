@@ -245,7 +245,7 @@ class Recovery:
         if live.state is ActionState.DISPATCHED:
             self._execution.requeue(shot, live.path, f"{server.name} registered without it")
         else:
-            self._execution.lose(shot, live.path, "it has forgotten the action", proven_dead=False)
+            self._execution.forget(shot, live.path)
 
     def _not_held_after_restart(self, server: Server, register: Register) -> None:
         held = {item.attempt for item in register.holding}

@@ -38,11 +38,14 @@ _CAUSES = {
     EndedBy.WORKER_DIED: Cause.WORKER_DIED,
     EndedBy.ABORT: Cause.OPERATOR,
     EndedBy.CONNECTION_LOST: Cause.SERVER_LOST,
+    EndedBy.SERVER_ENDED: Cause.SERVER_LOST,
+    EndedBy.FORGOTTEN: Cause.FORGOTTEN,
     EndedBy.NO_SERVER: Cause.NO_SERVER,
 }
 _STATES = {
     Cause.OPERATOR: ActionState.ABORTED,
     Cause.SERVER_LOST: ActionState.ABORTED,
+    Cause.FORGOTTEN: ActionState.ABORTED,
     Cause.NO_SERVER: ActionState.SERVER_OFF,
 }
 

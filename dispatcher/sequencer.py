@@ -460,6 +460,7 @@ class Sequencer:
 _FATES: Final = {
     Cause.OPERATOR: "was aborted",
     Cause.SERVER_LOST: "was aborted, its server being lost",
+    Cause.FORGOTTEN: "has ended in a way that is not known",
     Cause.NO_SERVER: "had no server",
     Cause.OFF: "is off",
     Cause.ASYNCHRONOUS: "is asynchronous",

@@ -139,7 +139,8 @@ class Shot:
             if new.state is ActionState.SERVER_OFF and new.server is not None:
                 self.resulted.add((new.path, new.attempt))  # its server gave it up unstarted
             # A duration was measured where it ran: its server has told what became of it.
-            told = new.cause is not Cause.SERVER_LOST or new.duration_s is not None
+            is_given_up = new.cause in (Cause.SERVER_LOST, Cause.FORGOTTEN)
+            told = not is_given_up or new.duration_s is not None
             if new.state in (ActionState.DONE, ActionState.ABORTED) and told:
                 self.resulted.add((new.path, new.attempt))
             if new.outcome_unknown:

@@ -199,6 +199,7 @@ _STATUS_OF_CAUSE: Final[dict[Cause, str]] = {
     Cause.WORKER_DIED: "Failure",
     Cause.OPERATOR: "Aborted",
     Cause.SERVER_LOST: "ServerCrashed",
+    Cause.FORGOTTEN: "Unknown Error",
     Cause.NO_SERVER: "NotExecuted",
     Cause.OFF: "none",
     Cause.ASYNCHRONOUS: "none",

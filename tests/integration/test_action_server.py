@@ -298,7 +298,8 @@ def test_a_server_that_ends_reports_what_it_ended(
         server.process.terminate()
     else:
         broker.send(CommandServer(term=1, order=ServerOrder.QUIT, reason="the day is over"))
-    assert broker.expect(Finished, running).ended_by is EndedBy.ABORT
+    by_whom = EndedBy.SERVER_ENDED if way == "signal" else EndedBy.ABORT
+    assert broker.expect(Finished, running).ended_by is by_whom
     assert broker.expect(Returned, waiting)
     broker.expect(Goodbye)
     assert server.wait() == 0

@@ -79,7 +79,7 @@ class ShotCheck:
             assert not (self.ended[new.run] and new.cause is None), f"I5: {new} after its run's end"
         if new.state is ActionState.DISPATCHED:
             self.dispatched.add((new.path, new.attempt))
-        if new.state in ENDED and new.cause is not Cause.SERVER_LOST:
+        if new.state in ENDED and new.cause not in (Cause.SERVER_LOST, Cause.FORGOTTEN):
             self.answered.add((new.path, new.attempt))
 
     def _run_ended(self, record: RunEnded) -> None:

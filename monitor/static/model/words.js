@@ -41,6 +41,7 @@ const CAUSES = {
   worker_died: 'worker died',
   operator: 'by an operator',
   server_lost: 'server lost',
+  forgotten: 'end not known',
   no_server: 'no server',
 };
 

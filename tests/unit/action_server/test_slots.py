@@ -271,7 +271,19 @@ def test_a_returned_attempt_may_come_again_and_a_started_one_may_not() -> None:
     world.answer()
     world.dispatch(first)
     assert world.starts[first] == 1
-    assert world.results(first)[-1].outcome_unknown
+    refused = world.results(first)[-1]
+    assert (refused.ended_by, refused.outcome_unknown) == (EndedBy.FORGOTTEN, True)
+
+
+def test_what_a_signal_to_the_server_ends_was_aborted_by_nobody() -> None:
+    world = started(slots=1)
+    attempt = world.dispatch()
+    world.handle(Stop(ServerOrder.QUIT, "its process was stopped"))
+    world.exit_worker(0)
+    world.be_gone(0)
+    [finished] = world.results(attempt)
+    assert (finished.ended_by, finished.status) == (EndedBy.SERVER_ENDED, None)
+    assert not finished.outcome_unknown
 
 
 @pytest.mark.parametrize("on_return", ["finish", "end"])

@@ -33,6 +33,7 @@ from shotline.common.records import (
 )
 from shotline.common.views import ActionsResult, ServersResult
 from shotline.dispatcher import effects as d
+from shotline.dispatcher.proofs import NOT_RUNNING
 from shotline.dispatcher.shots import Shot
 
 INIT = c.DoPhase(phase="INIT")
@@ -141,8 +142,10 @@ def test_a_started_attempt_that_its_server_has_forgotten_may_have_run() -> None:
     bench = running()
     bench = bench.restart().register("SRV_A:1", epoch=2).recover()
     live = bench.live("ONE")
-    assert (live.state, live.cause) == (ActionState.ABORTED, Cause.SERVER_LOST)
+    assert (live.state, live.cause) == (ActionState.ABORTED, Cause.FORGOTTEN)
     assert live.outcome_unknown
+    assert "SRV_A:1 has it no more" in live.reason
+    assert "lost" not in live.reason, "it is there"
     assert bench.dispatches("ONE") == []
 
 
@@ -156,6 +159,7 @@ def test_a_new_incarnation_says_whether_the_old_one_s_processes_are_gone(
         assert live.state is ActionState.ABORTED
         assert live.outcome_unknown is (ended != ("one",))
         assert ("it may have run" in live.reason) is live.outcome_unknown
+        assert (NOT_RUNNING in live.reason) is not live.outcome_unknown
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -173,7 +177,7 @@ def test_a_later_life_s_proof_is_taken_for_what_was_lost_before(*, restarted: bo
     live = bench.live("ONE")
     assert (live.state, live.cause) == (lost.state, lost.cause)
     assert not live.outcome_unknown
-    assert live.reason == f"{lost.reason}; a later life of SRV_A:1 has ended what this one left"
+    assert live.reason == f"{lost.reason}; a later life of SRV_A:1 has seen to it: {NOT_RUNNING}"
     assert live in bench.store.shots[KEY], "it is a transition of its own"
     bench.register("SRV_A:1", incarnation="three", epoch=2, ended=["one", "two"])
     assert bench.live("ONE") == live, "once"

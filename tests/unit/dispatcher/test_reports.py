@@ -144,6 +144,8 @@ def test_an_answer_leaves_behind_the_journal() -> None:
         (EndedBy.ABORT, False, ActionState.ABORTED, Cause.OPERATOR),
         (EndedBy.ABORT, True, ActionState.ABORTED, Cause.OPERATOR),
         (EndedBy.CONNECTION_LOST, True, ActionState.ABORTED, Cause.SERVER_LOST),
+        (EndedBy.SERVER_ENDED, False, ActionState.ABORTED, Cause.SERVER_LOST),
+        (EndedBy.FORGOTTEN, True, ActionState.ABORTED, Cause.FORGOTTEN),
     ],
 )
 def test_how_an_attempt_ended_is_what_is_shown(

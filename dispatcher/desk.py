@@ -22,6 +22,7 @@ from shotline.dispatcher.shots import Run, Shot
 
 _REPLY_BYTES_KEPT_MAX: Final = 4096
 _WAITING_MAX: Final = 10_000
+_REMEMBERED_ANEW: Final = 1000
 ACCEPT_S: Final = 0.02  # a run that is over by then is answered once, by its end
 
 
@@ -96,6 +97,14 @@ class Desk:
     def remember(self, done: CommandDone) -> None:
         """Take an answer from the journal, at start."""
         self._keep(Reply.model_validate_json(done.reply, strict=False))
+
+    def remembered(self) -> list[CommandDone]:
+        """Return the last answers, for a journal that lost them; older ones expired long ago."""
+        wall = self._core.wall
+        return [
+            CommandDone(time=wall, command=reply.id, reply=reply.model_dump_json())
+            for reply in list(self._done.values())[-_REMEMBERED_ANEW:]
+        ]
 
     def _keep(self, reply: Reply) -> None:
         self._done[reply.id] = reply

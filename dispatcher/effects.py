@@ -204,7 +204,10 @@ class JournalChanged:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLost:
-    """Redis has lost more than the journal can write again: write the state anew."""
+    """Redis has lost something: write anew what is known and the journal cannot write again."""
+
+    text: str  # what was lost, in words
+    shots: frozenset[ShotKey] | None = None  # whose state is written anew; None: everything known
 
 
 @dataclass(frozen=True, slots=True)

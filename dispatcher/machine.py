@@ -31,7 +31,7 @@ from shotline.common.messages import (
     SupersededNotice,
     Undeliverable,
 )
-from shotline.common.records import CommandDone, ServerSeen, ShotKey, ShotRecord
+from shotline.common.records import CommandDone, PulseCreated, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import LogEvent
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.answers import Answers
@@ -152,7 +152,8 @@ class Dispatcher:
                 core.say("info" if event.state == "ok" else "warning", f"journal: {event.text}")
                 self._beat_feed()
             case HistoryLost():
-                self._write_anew()
+                core.say("error", f"journal: {event.text}")
+                self._write_anew(event.shots)
             case TermPassed():
                 core.at_once(Exit(0, f"term {event.term} has taken over the journal"))
             case MalformedFrom():
@@ -316,16 +317,30 @@ class Dispatcher:
     def _run_ended(self, shot: Shot, run: Run) -> None:
         self.commands.runs.run_ended(shot, run)
 
-    def _write_anew(self) -> None:
-        """Redis has lost history: write every loaded shot's and server's state again (I9)."""
-        for shot in self.core.shots.values():
-            for record in shot.records(self.core.wall):
-                self.core.ledger.record(shot.key, record)
-        for server in self.core.fleet.servers.values():
-            self.core.put_seen(server)
-        self.core.say(
-            "warning", "Redis had lost history; the state of all loaded shots is written anew"
+    def _write_anew(self, only: frozenset[ShotKey] | None) -> None:
+        """Write the state of these shots again, or of all and of everything else (I9)."""
+        core = self.core
+        # What is written last is the newest of its tree, and the current one.
+        shots = sorted(
+            core.shots.values(),
+            key=lambda shot: (
+                shot.key == core.current,
+                core.newest.get(shot.key.tree) == shot.key.shot,
+            ),
         )
+        for shot in shots:
+            if only is not None and shot.key not in only:
+                continue
+            if shot.key == core.current:
+                created_at = core.wall if shot.built is None else shot.built.time
+                core.ledger.record(shot.key, PulseCreated(time=created_at))
+            for record in shot.records(core.wall):
+                core.ledger.record(shot.key, record)
+        if only is None:
+            for server in core.fleet.servers.values():
+                core.put_seen(server)
+            for done in self.desk.remembered():
+                core.put_system(done)
 
     # For tests
 

@@ -233,7 +233,7 @@ class DispatcherServer:
             case j.StateChanged():
                 self._events.append(JournalChanged(event.state.value, event.text))
             case j.HistoryLost():
-                self._events.append(HistoryLost())
+                self._events.append(HistoryLost(event.text, event.shots))
             case j.SupersededByTerm():
                 self._events.append(TermPassed(event.term))
             case j.ShotRead():

@@ -76,14 +76,16 @@ class SupersededByTerm:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLost:
-    """Redis has lost more than is kept here (it may have come back empty).
+    """Redis has lost what it had confirmed (it was emptied, or is an older copy), or lost a key.
 
-    What is kept is written again all the same. The dispatcher now commits snapshots of its shots:
-    TableBuilt and whatever makes their present state. A stored shot may therefore begin in the
-    middle: what precedes its first TableBuilt, but for PulseCreated, is left out when it is read.
+    What is kept here is written again. For what is not, the dispatcher now commits snapshots of its
+    shots: TableBuilt and whatever makes their present state. A stored shot may therefore begin in
+    the middle: what precedes its first TableBuilt, but for PulseCreated, is left out when it is
+    read.
     """
 
-    after: str  # the last commit that Redis still has, as `term-number`; "0-0": none
+    text: str  # what was lost and what is done, in words
+    shots: frozenset[ShotKey] | None  # whose state is to be written anew; None: everything known
 
 
 @dataclass(frozen=True, slots=True)

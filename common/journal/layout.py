@@ -27,6 +27,9 @@ OPEN: Final = PREFIX + "open"
 NEWEST: Final = PREFIX + "newest"
 CURRENT: Final = PREFIX + "current"
 
+KINDS: Final = {SERVERS: "hash", SHOTS: "zset", OPEN: "set", NEWEST: "hash", CURRENT: "string"}
+"""The keys that belong to no shot, with the type that each has in Redis."""
+
 RECORDS: Final = b"records"
 SYSTEM: Final = b"system"
 
@@ -92,6 +95,18 @@ class ShotKeys(NamedTuple):
     def outputs(self) -> str:
         """Hash: `PATH#ATTEMPT` → lines of output stored."""
         return self.base + "outputs"
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """All of them but the outputs themselves, with the type that each has in Redis."""
+        hashes = (self.actions, self.nodes, self.runs, self.outputs)
+        return {self.journal: "stream", **dict.fromkeys(hashes, "hash")}
+
+    @staticmethod
+    def shot_of(key: str) -> ShotKey:
+        """Return the shot that one of these keys belongs to."""
+        _, tree, shot, _ = key.split(":", 3)
+        return ShotKey(tree, int(shot))
 
     def output(self, path: str, attempt: int) -> str:
         """List: the output of one attempt, in pieces of whole lines."""

@@ -4,7 +4,7 @@ Everything here blocks; nothing of it runs while shots do.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from redis.exceptions import ResponseError
@@ -24,7 +24,13 @@ from shotline.common.journal.link import (
     text,
     texts,
 )
-from shotline.common.journal.projection import COMMIT_SCRIPT, claim_arguments, commit_arguments
+from shotline.common.journal.projection import (
+    COMMIT_SCRIPT,
+    check_arguments,
+    checked_keys,
+    claim_arguments,
+    commit_arguments,
+)
 from shotline.common.journal.spill import SpillFile
 from shotline.common.ranges import TERM_MAX
 from shotline.common.records import (
@@ -93,7 +99,8 @@ def write_spilled(connection: Connection, spill: SpillFile) -> tuple[int, list[s
 
 def write_again(connection: Connection, commit: EncodedCommit) -> bool:
     """Write a commit unless Redis has it; return False when its term is superseded."""
-    answer = items(ask_script(connection, COMMIT_SCRIPT, commit_arguments(commit)))
+    arguments = [*check_arguments(checked_keys(commit)), *commit_arguments(commit)]
+    answer = items(ask_script(connection, COMMIT_SCRIPT, arguments))
     return answer[0] == b"written" or CommitId.parse(text(answer[1])).term <= commit.term
 
 
@@ -140,6 +147,14 @@ def read_everything(
         servers=_read_servers(connection),
         warnings=tuple(warnings),
     )
+
+
+def keys_there(connection: Connection, shots: Iterable[ShotKey]) -> list[str]:
+    """Return the keys that are there, of the system and of these shots. Raise redis-py's errors."""
+    kinds = dict(layout.KINDS)
+    for shot in shots:
+        kinds.update(ShotKeys.of(shot).kinds)
+    return [key for key, kind in kinds.items() if ask(connection, "TYPE", key) == kind.encode()]
 
 
 def _read_servers(connection: Connection) -> tuple[ServerSeen, ...]:

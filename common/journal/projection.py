@@ -5,12 +5,12 @@ Redis refuses an id that is not above the last one, so a repeated or a stale com
 commit of a superseded dispatcher, changes nothing (DESIGN §5, Journal).
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
 from shotline.common.journal import layout
 from shotline.common.journal.commit import EncodedCommit, EncodedRecords
-from shotline.common.journal.layout import ShotKeys
+from shotline.common.journal.layout import NO_COMMIT, CommitId, ShotKeys
 from shotline.common.records import (
     NodeRead,
     PulseCreated,
@@ -35,37 +35,87 @@ COMMITS_KEPT: Final = 100_000
 ARGUMENTS_MAX: Final = 4000
 """Arguments of one command inside the script: Lua's stack takes less than 8,000."""
 
-# What is wrong after the first write cannot be taken back, so that the types of the journals are
-# looked at before. Arguments: fence, id, commits kept, number of journals, the journals' keys,
-# number of the fence entry's fields and values, these, and then each command's length and words.
+# What is wrong after the first write cannot be taken back, so that it is looked before whether
+# Redis still has what it had: its last commit, and the keys that this one is about. A key for
+# people that has another type is set aside. Written again, a commit adds nothing that a journal or
+# an output has already, should only the list of commits have been lost. Arguments: what Redis has
+# confirmed to have (0-0: it is written again), number of keys, each with its type and 1 where it
+# was there before; then fence, id, commits kept, number of the fence entry's fields and values,
+# these, and then each command's length and words.
 COMMIT_SCRIPT: Final = b"""
-local fence, id, kept, at = ARGV[1], ARGV[2], ARGV[3], 5 + tonumber(ARGV[4])
-for n = 5, at - 1 do
-  local kind = redis.call('TYPE', ARGV[n]).ok
-  if kind ~= 'stream' and kind ~= 'none' then
-    return redis.error_reply('WRONGTYPE the key ' .. ARGV[n] .. ' is a ' .. kind)
+local confirmed, keys = ARGV[1], tonumber(ARGV[2])
+local at = 3 + 3 * keys
+local fence, id, kept, fields = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
+at = at + 3
+local function last_id()
+  if redis.call('EXISTS', fence) == 0 then return '0-0' end
+  local about = redis.call('XINFO', 'STREAM', fence)
+  for n = 1, #about, 2 do
+    if about[n] == 'last-generated-id' then return about[n + 1] end
   end
 end
-local fields = tonumber(ARGV[at])
+local function parts(of)
+  local term, number = string.match(of, '^(%d+)-(%d+)$')
+  return tonumber(term), tonumber(number)
+end
+local function first_line(piece) return tonumber(string.match(piece, '^%d+')) or -1 end
+local function is_there(verb, key, value)
+  if confirmed ~= '0-0' then return false end
+  if verb == 'RPUSH' then
+    local last = redis.pcall('LINDEX', key, -1)
+    return type(last) == 'string' and first_line(last) >= first_line(value)
+  end
+  if verb ~= 'XADD' then return false end
+  local newest = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+  if not newest then return false end
+  local term, number = parts(newest[1])
+  local own, count = parts(value)
+  return term > own or (term == own and number >= count)
+end
+local kind = redis.call('TYPE', fence).ok
+if confirmed ~= '0-0' and (kind == 'stream' or kind == 'none') then
+  local last = last_id()
+  local term, number = parts(last)
+  local least, count = parts(confirmed)
+  if term < least or (term == least and number < count) then return {'lost', last} end
+end
+for n = 3, 3 * keys, 3 do
+  if ARGV[n + 1] == 'stream' then
+    kind = redis.call('TYPE', ARGV[n]).ok
+    if kind ~= 'stream' and kind ~= 'none' then
+      return redis.error_reply('WRONGTYPE the key ' .. ARGV[n] .. ' is a ' .. kind)
+    end
+  end
+end
 local added = redis.pcall('XADD', fence, 'MAXLEN', '~', kept, id, unpack(ARGV, at + 1, at + fields))
 if added.err then
   if not string.find(added.err, 'equal or smaller') then return added end
-  local about = redis.call('XINFO', 'STREAM', fence)
-  for n = 1, #about, 2 do
-    if about[n] == 'last-generated-id' then return {'present', about[n + 1]} end
+  return {'present', last_id()}
+end
+local gone = {}
+for n = 3, 3 * keys, 3 do
+  kind = redis.call('TYPE', ARGV[n]).ok
+  if kind ~= ARGV[n + 1] and kind ~= 'none' then
+    redis.call('RENAME', ARGV[n], ARGV[n] .. ':set-aside')
+  end
+  if kind ~= ARGV[n + 1] and (kind ~= 'none' or ARGV[n + 2] == '1') then
+    gone[#gone + 1] = ARGV[n]
   end
 end
 at = at + fields + 1
 local trouble = ''
 while at <= #ARGV do
   local last = at + tonumber(ARGV[at])
-  local reply = redis.pcall(unpack(ARGV, at + 1, last))
+  local reply = true
+  if not is_there(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]) then
+    reply = redis.pcall(unpack(ARGV, at + 1, last))
+  end
   if type(reply) == 'table' and reply.err and trouble == '' then
     trouble = ARGV[at + 1] .. ' ' .. ARGV[at + 2] .. ': ' .. reply.err
   end
   at = last + 1
 end
-return {'written', trouble}
+return {'written', trouble, unpack(gone)}
 """
 
 # Arguments: list, number of the first line wanted, of lines, and of bytes at most. Pieces are found
@@ -122,7 +172,7 @@ _RUN_RECORDS: Final = (RunOpened, RunEnded, RunHeld, RunResumed, RunAborting)
 
 def claim_arguments(term: int, claimed_by: str) -> list[Argument]:
     """Return the script's arguments that claim a term: an entry of its own, `term-0`."""
-    return [layout.COMMITS, f"{term}-0", COMMITS_KEPT, 0, 2, "claimed_by", claimed_by]
+    return ["0-0", 0, layout.COMMITS, f"{term}-0", COMMITS_KEPT, 2, "claimed_by", claimed_by]
 
 
 def forget_arguments(term: int, shot: ShotKey) -> list[Argument]:
@@ -132,16 +182,41 @@ def forget_arguments(term: int, shot: ShotKey) -> list[Argument]:
     return [layout.COMMITS, term, str(shot), shot.tree, shot.shot, base, *known]
 
 
-def commit_arguments(commit: EncodedCommit) -> list[Argument]:
-    """Return the script's arguments for a commit."""
+def checked_keys(commit: EncodedCommit) -> dict[str, str]:
+    """Return the keys that a commit is about, with the type that each is to have."""
+    kinds = dict(layout.KINDS)
+    shots = dict.fromkeys(commit.shots)
+    shots.update(dict.fromkeys(ShotKey(output.tree, output.shot) for output in commit.outputs))
+    for shot in shots:
+        kinds.update(ShotKeys.of(shot).kinds)
+    return kinds
+
+
+def check_arguments(
+    kinds: Mapping[str, str], confirmed: CommitId = NO_COMMIT, known: Container[str] = ()
+) -> list[Argument]:
+    """Return the script's first arguments: what Redis is to have still.
+
+    `confirmed` is the last commit that it has told to have, `known` are keys that were there.
+    """
+    arguments: list[Argument] = [str(confirmed), len(kinds)]
+    for key, kind in kinds.items():
+        arguments += (key, kind, int(key in known))
+    return arguments
+
+
+def commit_arguments(
+    commit: EncodedCommit, words: Iterable[Command] | None = None
+) -> list[Argument]:
+    """Return the script's arguments for a commit behind those of `check_arguments`.
+
+    `words`: its `commands`, where they were made already.
+    """
     fields: list[Argument] = ["shots", " ".join(map(str, commit.shots))]
     if commit.system.parts:
         fields += (layout.SYSTEM, commit.system.body)
-    arguments: list[Argument] = [layout.COMMITS, commit.id, COMMITS_KEPT, len(commit.shots)]
-    arguments += [ShotKeys.of(shot).journal for shot in commit.shots]
-    arguments.append(len(fields))
-    arguments += fields
-    for command in commands(commit):
+    arguments: list[Argument] = [layout.COMMITS, commit.id, COMMITS_KEPT, len(fields), *fields]
+    for command in commands(commit) if words is None else words:
         arguments.append(len(command))
         arguments += command
     return arguments

@@ -4,18 +4,21 @@ With `appendfsync everysec` a killed Redis machine forgets about two seconds (I9
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shotline.common.journal.layout import CommitId
+from shotline.common.journal.projection import Argument
 
 
 @dataclass(slots=True)
 class Kept:
-    """A commit as it was sent; `at` is when Redis last confirmed it (monotonic)."""
+    """A commit's arguments; `at` is when Redis last confirmed it (monotonic), `size` its bytes."""
 
     at: float
     id: CommitId
-    request: bytes
+    arguments: Sequence[Argument]
+    size: int
 
 
 class RecentCommits:
@@ -27,12 +30,12 @@ class RecentCommits:
         self._kept: deque[Kept] = deque()
         self._bytes = 0
 
-    def add(self, now: float, commit: CommitId, request: bytes) -> None:
+    def add(self, now: float, commit: CommitId, arguments: Sequence[Argument], size: int) -> None:
         """Keep a commit that is newer than all others, and drop what is too old or too much."""
-        self._kept.append(Kept(now, commit, request))
-        self._bytes += len(request)
+        self._kept.append(Kept(now, commit, arguments, size))
+        self._bytes += size
         while self._bytes > self._bytes_max or self._kept[0].at < now - self._keep_s:
-            self._bytes -= len(self._kept.popleft().request)
+            self._bytes -= self._kept.popleft().size
             if not self._kept:
                 return
 

@@ -13,7 +13,7 @@ import socket
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 
 import hiredis
@@ -35,8 +35,9 @@ from shotline.common.journal import (
     repair,
 )
 from shotline.common.journal.commit import EncodedCommit, pack_commit, unpack_commit
+from shotline.common.journal.confirmed import Asked, Confirmed
 from shotline.common.journal.disk import Disk, Done
-from shotline.common.journal.layout import NO_COMMIT, CommitId
+from shotline.common.journal.layout import CommitId
 from shotline.common.journal.link import (
     REDIS_ERRORS,
     Connection,
@@ -48,8 +49,8 @@ from shotline.common.journal.link import (
     pack_script,
     text,
 )
-from shotline.common.journal.projection import COMMIT_SCRIPT, claim_arguments, commit_arguments
-from shotline.common.journal.recent import Kept, RecentCommits
+from shotline.common.journal.projection import COMMIT_SCRIPT
+from shotline.common.journal.recent import RecentCommits
 from shotline.common.journal.worker import Failed, Worker
 from shotline.common.records import ShotKey
 from shotline.common.sections import JournalSection, RedisSection
@@ -79,15 +80,6 @@ class _Connected:
     last: CommitId
 
 
-class _Sent(NamedTuple):
-    """The commit that Redis is asked to take: pending, from the file, or known and lost."""
-
-    id: CommitId
-    request: bytes
-    kept: Kept | None = None  # it is written again
-    spill_end: int | None = None  # it came from the file and ends there
-
-
 class RedisJournal:
     """The `Journal` of the dispatcher; see there for how it is used."""
 
@@ -103,6 +95,7 @@ class RedisJournal:
         self._redis = redis
         self._commands_max = commands_max
         self._claimed_by = f"{socket.gethostname()} pid {os.getpid()}"
+        self._confirmed = Confirmed(self._claimed_by, RecentCommits(keep_s, keep_bytes_max))
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -115,12 +108,8 @@ class RedisJournal:
         self._link: Link | None = None
         self._connecting = False
         self._retry_at = 0.0
-        self._term = 0
-        self._before = NO_COMMIT  # the last commit before our claim
-        self._acknowledged = NO_COMMIT  # the last one that Redis has told us to have
-        self._recent = RecentCommits(keep_s, keep_bytes_max)
-        self._again: deque[_Sent] = deque()  # what Redis has lost, to be written again
-        self._sent: _Sent | None = None
+        self._sent: Asked | None = None
+        self._lost = ""  # what Redis has lost, until it has what is known of it
         self._pending: EncodedCommit | None = None
         self._pending_at = _At.NOWHERE
         self._redis_trouble = ""
@@ -143,8 +132,9 @@ class RedisJournal:
             above = max(spilled, loading.highest_journal_term(connection))
             self._claim(connection, above)
             loaded = loading.read_everything(
-                connection, self._term, self._commands_max, warnings + notes
+                connection, self._confirmed.term, self._commands_max, warnings + notes
             )
+            self._confirmed.knows(loading.keys_there(connection, loaded.shots))
         except REDIS_ERRORS as error:
             connection.disconnect()
             raise JournalError(f"{self._name} failed while it was read: {error}") from error
@@ -156,16 +146,16 @@ class RedisJournal:
 
     def claim_term(self, above: int) -> int:
         """See `Journal.claim_term`."""
-        if self._pending is not None or self._acknowledged.number or self._disk.file.size:
+        if self._pending is not None or self._confirmed.last.number or self._disk.file.size:
             raise JournalError("a term is claimed before the first commit only")
         connection = self._dial()
         try:
-            self._claim(connection, max(above, self._term))
+            self._claim(connection, max(above, self._confirmed.term))
         except REDIS_ERRORS as error:
             raise JournalError(f"{self._name} did not take the term: {error}") from error
         finally:
             connection.disconnect()
-        return self._term
+        return self._confirmed.term
 
     def repair(self) -> list[str]:
         """Instead of `load`: lower what terms cannot have come about; return what was done.
@@ -183,10 +173,9 @@ class RedisJournal:
 
     def _claim(self, connection: Connection, above: int) -> None:
         # A start that is tried again has its term already.
-        if self._term > above and last_commit(connection) == CommitId(self._term, 0):
-            return
-        self._term, self._before = loading.claim(connection, above, self._claimed_by)
-        self._acknowledged = CommitId(self._term, 0)
+        term = self._confirmed.term
+        if term <= above or last_commit(connection) != CommitId(term, 0):
+            self._confirmed.claimed(*loading.claim(connection, above, self._claimed_by))
 
     def _dial(self) -> Connection:
         """Connect, or say in words why not."""
@@ -273,7 +262,8 @@ class RedisJournal:
 
     def forget(self, request: int, shots: tuple[ShotKey, ...]) -> None:
         """See `Journal.forget`."""
-        self._requests.append((request, queries.forget(self._term, shots)))
+        self._confirmed.forget(shots)
+        self._requests.append((request, queries.forget(self._confirmed.term, shots)))
 
     def close(self) -> None:
         """See `Journal.close`."""
@@ -307,8 +297,8 @@ class RedisJournal:
 
     def _send_next(self, now: float) -> None:
         disk = self._disk
-        if self._again:
-            self._send_commit(now, self._again.popleft())
+        if self._confirmed.again:
+            self._send_commit(now, self._confirmed.again.popleft())
         elif disk.backlog:
             found = disk.next_commit()
             if found is None:
@@ -316,45 +306,60 @@ class RedisJournal:
                 self._trouble(now, f"the spill file {disk.file.path} cannot be read back")
             else:
                 end, data = found
-                self._send_commit(now, _request(unpack_commit(data))._replace(spill_end=end))
+                self._send_commit(now, self._confirmed.ask(unpack_commit(data), end))
         elif disk.replayed and not disk.is_busy:
             disk.clear()
         elif not disk.file.size and not disk.is_busy:
             if self._pending is not None:
                 self._pending_at = _At.REDIS
-                self._send_commit(now, _request(self._pending))
+                self._send_commit(now, self._confirmed.ask(self._pending))
             elif self._state is not JournalState.OK:
                 self._redis_trouble = disk.trouble = ""
-                self._change(JournalState.OK, f"{self._name} has everything again")
+                has = (
+                    f"has what is known again; {self._lost}"
+                    if self._lost
+                    else "has everything again"
+                )
+                self._lost = ""
+                self._change(JournalState.OK, f"{self._name} {has}")
 
-    def _send_commit(self, now: float, sent: _Sent) -> None:
+    def _send_commit(self, now: float, sent: Asked) -> None:
         self._sent = sent
         assert self._link is not None
-        self._link.send_script(now, sent.request, lambda reply: self._answered(sent, reply))
+        request = pack_script(COMMIT_SCRIPT, sent.arguments)
+        self._link.send_script(
+            now, request, lambda reply: self._answered(sent, len(request), reply)
+        )
 
     # Redis's answers
 
-    def _answered(self, sent: _Sent, reply: Reply) -> None:
+    def _answered(self, sent: Asked, size: int, reply: Reply) -> None:
         self._sent = None
         try:
             answer = items(reply)
+            if answer[0] == b"lost":
+                if self._pending_at is _At.REDIS:
+                    self._pending_at = _At.NOWHERE
+                self._compare(CommitId.parse(text(answer[1])))
+                return
             if answer[0] == b"present":
                 last = CommitId.parse(text(answer[1]))
                 if last.term > sent.id.term:
                     self._supersede(last.term)
                     return
-            self._taken(sent, b"" if answer[0] == b"present" else text(answer[1]))
+            if answer[0] == b"present":
+                self._taken(sent, size, b"")
+            else:
+                self._taken(sent, size, text(answer[1]))
+                if gone := [text(key).decode() for key in answer[2:]]:
+                    self._tell_lost(self._confirmed.gone(sent, gone))
         except (JournalError, hiredis.HiredisError) as error:
             # Only the pending commit goes elsewhere; everything else is where it was.
             if self._link is not None and not self._link.broken:
                 self._link.broken = f"it refused a commit ({error})"
 
-    def _taken(self, sent: _Sent, refused: bytes) -> None:
-        self._acknowledged = max(self._acknowledged, sent.id)
-        if sent.kept is not None:
-            sent.kept.at = self._now
-        elif sent.id.number:
-            self._recent.add(self._now, sent.id, sent.request)
+    def _taken(self, sent: Asked, size: int, refused: bytes) -> None:
+        self._confirmed.taken(self._now, sent, size)
         if sent.spill_end is not None:
             self._disk.replayed = sent.spill_end
             self._change(
@@ -364,11 +369,11 @@ class RedisJournal:
             self._written(Where.REDIS)
         if refused:
             problem = refused.decode(errors="replace")
-            self._change(
-                self._state,
-                f"{self._name} refused a part of a commit ({problem}); the shot's journal is "
-                "complete, but what people read there may be wrong until that key is removed",
+            self._lost = (
+                f"it refused a part of a commit ({problem}): the shot's journal is complete, but "
+                "what people read there may be wrong"
             )
+            self._change(JournalState.DEGRADED, f"{self._name} is there, but {self._lost}")
 
     def _written(self, where: Where) -> None:
         commit = self._pending
@@ -416,21 +421,19 @@ class RedisJournal:
 
     def _compare(self, last: CommitId) -> None:
         """Find what Redis has lost of what it had confirmed, and write it again."""
-        self._again.clear()
-        if last.term > self._term:
+        if last.term > self._confirmed.term:
+            self._confirmed.again.clear()
             self._supersede(last.term)
-            return
-        if last >= self._acknowledged:
-            return
-        if last.term < self._term:
-            claim = pack_script(COMMIT_SCRIPT, claim_arguments(self._term, self._claimed_by))
-            self._again.append(_Sent(CommitId(self._term, 0), claim))
-        first = CommitId(self._term, last.number + 1 if last.term == self._term else 1)
-        kept = self._recent.since(first)
-        begins = kept[0].id if kept else CommitId(self._term, self._acknowledged.number + 1)
-        if begins > first or (last.term < self._term and last < self._before):
-            self._events.append(HistoryLost(str(last)))
-        self._again.extend(_Sent(one.id, one.request, kept=one) for one in kept)
+        elif (lost := self._confirmed.compare(last)) is not None:
+            self._tell_lost(lost)
+
+    def _tell_lost(self, lost: HistoryLost) -> None:
+        """Say what Redis has lost; what the dispatcher then writes anew brings the state back."""
+        self._lost = f"it has lost something: {lost.text}"
+        self._change(JournalState.DEGRADED, f"{self._name} is there, but {self._lost}")
+        self._events.append(
+            HistoryLost(f"{self._name} has lost something: {lost.text}", lost.shots)
+        )
 
     def _check_link(self, now: float) -> None:
         link = self._link
@@ -531,8 +534,3 @@ class RedisJournal:
         with contextlib.suppress(BlockingIOError):
             while self._woken.recv(4096):
                 pass
-
-
-def _request(commit: EncodedCommit) -> _Sent:
-    request = pack_script(COMMIT_SCRIPT, commit_arguments(commit))
-    return _Sent(CommitId(commit.term, commit.number), request)

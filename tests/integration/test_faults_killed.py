@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import redis
 from tests.support.faults import (
     ALL,
     ALL_GOOD,
@@ -240,6 +241,27 @@ def test_redis_that_comes_back_empty(tmp_path: Path) -> None:
         with stack.supervisor() as shotline:
             again = shotline.dispatch("A_FIRST", *pulse.key)
         assert again.action("A_FIRST").last.attempt == 2, "numbers never start again"
+
+
+def test_redis_that_is_flushed_is_found_out_and_written_anew_at_the_next_commit(
+    tmp_path: Path,
+) -> None:
+    with in_mid_phase(tmp_path, shown=True) as (stack, pulse, report):
+        with redis.Redis.from_url(stack.redis.url) as people:
+            people.flushall()
+        pulse.open("a")
+        pulse.wait_started("A_NEXT")  # something is journalled
+        stack.wait_until(lambda status: "has lost something" in status.journal_text)
+        code, shown = shotline_command(stack, "status")
+        assert code == 0
+        assert "has lost something" in shown
+        assert "ERROR" in stack.dispatcher.last_lines(200)
+        stack.dispatcher.kill()
+        stack.restart(stack.dispatcher)
+        recovered(stack)
+        assert stack.wait_until(lambda _: True).current == pulse.key
+        pulse.open("b")
+        assert_all_good(pulse, report)
 
 
 def test_everything_killed_at_once(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ class Dispatcher:
         self.term = self.loaded.term
         self.number = 0
         self.events: list[JournalEvent] = []
+        self.told: list[JournalEvent] = []  # all of them
         self.texts: list[str] = []
         self.last_state = JournalState.OK
 
@@ -132,6 +133,10 @@ class Dispatcher:
             select.select([self.journal], [], [], max(0.0, until - now))
             self.poll()
 
+    def wait_told(self, kind: type[E]) -> E:
+        """Return the first event of a kind that was told, also before what was waited for."""
+        return next(event for event in self.told if isinstance(event, kind))
+
     def until_ok(self) -> None:
         """Wait until Redis has everything that is in the spill file now."""
         while self.last_state is not JournalState.OK:
@@ -145,6 +150,7 @@ class Dispatcher:
                 self.last_state = event.state
                 self.texts.append(event.text)
         self.events += new
+        self.told += new
 
     @property
     def text(self) -> str:
@@ -200,6 +206,9 @@ def table(*paths: str) -> TableBuilt:
 
 def opened(run: int, *paths: str) -> RunOpened:
     return RunOpened(time=1732285600.0, run=run, kind=RunKind.PHASE, phase="PULSE", paths=paths)
+
+
+OUTPUT = StoredOutput("TEST", 42, "A", 1, 0, ((1732285635.0, 1, b"a line"),))
 
 
 def ended(run: int) -> RunEnded:
@@ -452,8 +461,8 @@ def test_what_redis_has_lost_is_written_again(
     dispatcher.state(JournalState.DEGRADED)
     assert dispatcher.commit(done("A10")) is Where.SPILL
     server.start()
-    dispatcher.state(JournalState.OK)
-    assert not [event for event in dispatcher.events if isinstance(event, HistoryLost)]
+    assert dispatcher.wait(HistoryLost).shots == frozenset(), "nothing that is not kept"
+    dispatcher.until_ok()
     paths = [record.path for record in stored(people) if isinstance(record, Transition)]
     assert paths == [f"A{number}" for number in range(11)]
 
@@ -465,8 +474,10 @@ def test_an_emptied_redis_gets_what_is_kept_and_the_dispatcher_hears_of_it(
     dispatcher.commit(table("A"), done("A"))
     people.flushall()
     server.restart()
-    assert dispatcher.wait(HistoryLost).after == "0-0"
-    dispatcher.state(JournalState.OK)
+    lost = dispatcher.wait(HistoryLost)
+    assert "behind the beginning" in lost.text
+    assert lost.shots is None
+    dispatcher.until_ok()
     dispatcher.commit(done("A", reason="no table is there"))
     snapshot = (table("A"), done("A", reason="as it stands"))
     assert dispatcher.commit(*snapshot) is Where.REDIS
@@ -483,9 +494,114 @@ def test_an_emptied_redis_gets_everything_when_everything_is_kept(
     dispatcher.commit(*records)
     people.flushall()
     server.restart()
-    dispatcher.state(JournalState.OK)
+    assert dispatcher.wait(HistoryLost).shots == frozenset()
+    dispatcher.until_ok()
     assert stored(people) == list(records)
+
+
+@pytest.mark.parametrize("how", ["flush", "older copy", "commits"])
+def test_a_redis_that_was_emptied_under_a_connection_is_found_out_by_the_next_commit(
+    start: Callable[..., Dispatcher], people: redis.Redis, how: str
+) -> None:
+    dispatcher = start()
+    dispatcher.commit(table("A"))
+    raw = redis.Redis(port=people.connection_pool.connection_kwargs["port"])
+    copies = {key: raw.dump(key) for key in raw.keys("shotline:*")}
+    dispatcher.commit(done("A"), outputs=(OUTPUT,))
+    if how == "flush":
+        people.flushall()
+    elif how == "older copy":
+        raw.flushall()
+        for key, copy in copies.items():
+            raw.restore(key, 0, copy)
+    else:
+        people.delete("shotline:commits")
+    assert dispatcher.commit(done("B")) is Where.REDIS
+    lost = dispatcher.wait_told(HistoryLost)
+    assert "has lost something" in lost.text
+    assert lost.shots == frozenset(), "all is kept, and written again"
+    dispatcher.until_ok()
+    assert "has lost something" in dispatcher.texts[-1], "it stays to be read"
+    assert stored(people) == [table("A"), done("A"), done("B")], "nothing is missing or doubled"
+    assert len(people.lrange("shotline:TEST:42:output:A#1", 0, -1)) == 1
+    dispatcher.commit(done("C"))
+    raw.close()
+    dispatcher.journal.close()
+    assert done("C") in start().loaded.shots[SHOT].records
+
+
+def test_an_emptied_redis_whose_commits_are_not_kept_is_written_anew_once(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start(keep_bytes_max=1)
+    dispatcher.commit(table("A"), done("A"))
+    people.flushall()
+    assert dispatcher.commit(done("B")) is Where.REDIS
+    assert dispatcher.wait_told(HistoryLost).shots is None
+    snapshot = (table("A"), done("A"), done("B"))
+    assert dispatcher.commit(*snapshot) is Where.REDIS
+    dispatcher.until_ok()
     assert not [event for event in dispatcher.events if isinstance(event, HistoryLost)]
+    dispatcher.journal.close()
+    assert start().loaded.shots[SHOT].records == snapshot
+
+
+@pytest.mark.parametrize("part", ["journal", "actions", "nodes", "runs"])
+@pytest.mark.parametrize("how", ["gone", "wrong type"])
+def test_a_key_that_was_lost_is_found_out_by_the_next_commit_of_its_shot(
+    start: Callable[..., Dispatcher], people: redis.Redis, part: str, how: str
+) -> None:
+    first = start()
+    first.commit(table("A"), opened(1, "A"), done("A"))
+    first.journal.close()
+    dispatcher = start()  # what it found at its start is known, too
+    key = f"shotline:TEST:42:{part}"
+    people.delete(key)
+    if how == "wrong type":
+        if part == "journal":
+            return  # that refuses the commit as a whole
+        people.set(key, "mine")
+    assert dispatcher.commit(done("B")) is Where.REDIS
+    lost = dispatcher.wait_told(HistoryLost)
+    assert key in lost.text
+    assert lost.shots == frozenset({SHOT})
+    assert people.get(f"{key}:set-aside") == ("mine" if how == "wrong type" else None)
+    assert dispatcher.commit(table("A"), opened(1, "A"), done("A"), done("B")) is Where.REDIS
+    assert people.type(key) == ("stream" if part == "journal" else "hash")
+    dispatcher.until_ok()
+    assert not [event for event in dispatcher.events if isinstance(event, HistoryLost)]
+
+
+def test_a_lost_key_of_the_system_is_found_out_by_any_commit(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    dispatcher.commit(table("A"), opened(1, "A"))
+    people.delete("shotline:open", "shotline:newest")
+    dispatcher.commit(done("A"))
+    lost = dispatcher.wait_told(HistoryLost)
+    assert "shotline:open" in lost.text
+    assert "shotline:newest" in lost.text
+    assert lost.shots is None
+
+
+def test_keys_that_go_in_order_are_not_lost(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    """A run's end, a reset, a shot that is forgotten and then heard of again."""
+    dispatcher = start()
+    dispatcher.commit(table("A"), opened(1, "A"), done("A"))
+    dispatcher.commit(ended(1))
+    assert not people.exists("shotline:open")
+    dispatcher.commit(table("A").model_copy(update={"reset": True}))
+    assert not people.exists("shotline:TEST:42:actions")
+    dispatcher.commit(table("A"), shot=ShotKey("TEST", 43))
+    dispatcher.journal.forget(1, (SHOT,))
+    assert dispatcher.wait(Forgotten).shots == (SHOT,)
+    dispatcher.commit(done("A"))
+    dispatcher.commit(done("A"), shot=ShotKey("TEST", 43))
+    assert not [event for event in dispatcher.events if isinstance(event, HistoryLost)]
+    assert dispatcher.texts == []
 
 
 def test_a_stopped_redis_never_blocks_and_gets_each_commit_once(
@@ -561,10 +677,7 @@ def test_a_key_of_the_wrong_type_loses_nothing(
     assert dispatcher.commit(table("A")) is Where.SPILL
     people.delete("shotline:TEST:42:journal")
     dispatcher.state(JournalState.OK)
-    people.set("shotline:TEST:42:actions", "mine")
-    assert dispatcher.commit(done("A")) is Where.REDIS
-    assert "shotline:TEST:42:actions" in dispatcher.text
-    assert len(stored(people)) == 2
+    assert len(stored(people)) == 1
 
 
 def test_scripts_that_somebody_flushed_are_loaded_again(

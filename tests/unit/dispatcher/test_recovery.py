@@ -23,8 +23,10 @@ from shotline.common.messages import (
 )
 from shotline.common.ranges import TERM_MAX
 from shotline.common.records import (
+    CommandDone,
     LateResult,
     Mark,
+    PulseCreated,
     RunEnded,
     RunHeld,
     RunOpened,
@@ -478,7 +480,7 @@ def test_the_whole_state_is_written_anew_when_redis_has_lost_history() -> None:
     before = bench.shot()
     assert list(before.essential_failures) == ["ONE"]
     bench.store.shots.clear()
-    bench.handle(d.HistoryLost())
+    bench.handle(d.HistoryLost("all was gone"))
     again = Shot(KEY)
     for record in bench.store.shots[KEY]:
         again.apply(record)
@@ -493,6 +495,45 @@ def test_the_whole_state_is_written_anew_when_redis_has_lost_history() -> None:
     }
     assert again.open_run is not None
     assert again.open_run.held == "held by an operator"
+    # Also where the journal is whole, and only a key for people was lost.
+    for record in bench.shot().records(bench.machine.core.wall):
+        again.apply(record)
+    assert (again.actions, again.attempts) == (before.actions, before.attempts)
+    assert again.essential_failures == before.essential_failures
+    assert again.run_of_command == before.run_of_command
+
+
+def test_what_was_lost_is_said_and_only_that_is_written_anew() -> None:
+    bench = running()
+    bench.build(ShotKey("T", 8))
+    bench.commits.clear()
+    bench.handle(d.HistoryLost("one key was gone", frozenset({ShotKey("T", 8)})))
+    (anew,) = [one.commit for one in bench.commits if one.commit.shots]
+    assert set(anew.shots) == {ShotKey("T", 8)}
+    assert [(one.level, one.text) for one in bench.said][-1] == (
+        "error",
+        "journal: one key was gone",
+    )
+    bench.commits.clear()
+    bench.handle(d.HistoryLost("written again already", frozenset()))
+    assert not [one for one in bench.commits if one.commit.shots]
+
+
+def test_the_current_pulse_and_the_newest_shot_are_written_last_and_answers_too() -> None:
+    bench = running()
+    bench.finish("ONE", "TWO")
+    bench.told(c.CreatePulse(tree=KEY.tree, shot=9))
+    bench.told(c.BuildTables(), "build-9-again")
+    bench.told(c.DoPhase(tree=KEY.tree, shot=KEY.shot, phase="INIT"))
+    bench.commits.clear()
+    bench.handle(d.HistoryLost("all was gone"))
+    (anew,) = [one.commit for one in bench.commits if one.commit.shots]
+    assert list(anew.shots)[-1] == ShotKey(KEY.tree, 9)
+    assert isinstance(anew.shots[ShotKey(KEY.tree, 9)].records[0], PulseCreated)
+    assert not isinstance(anew.shots[KEY].records[0], PulseCreated)
+    assert "build-9-again" in [
+        record.command for record in anew.system.records if isinstance(record, CommandDone)
+    ]
 
 
 def test_a_run_is_as_young_as_it_was_when_history_is_written_anew() -> None:
@@ -500,7 +541,7 @@ def test_a_run_is_as_young_as_it_was_when_history_is_written_anew() -> None:
     one = held(bench, "ONE")
     bench.pass_time(300.0)
     bench.store.shots.clear()
-    bench.handle(d.HistoryLost())
+    bench.handle(d.HistoryLost("all was gone"))
     bench = bench.restart(5.0).register("SRV_A:1", epoch=2, holding=[one]).recover()
     assert bench.records(RunHeld) == []
 
@@ -512,7 +553,7 @@ def test_a_failure_that_was_seen_stays_seen_when_history_is_written_anew() -> No
     bench.finish("ONE", ok=False)
     bench.told(c.Check(reset=True))
     bench.store.shots.clear()
-    bench.handle(d.HistoryLost())
+    bench.handle(d.HistoryLost("all was gone"))
     assert bench.restart(recover=True).told(c.Check()).outcome is Outcome.OK
 
 

@@ -267,7 +267,7 @@ def test_a_stopped_server_stays_stopped_when_redis_has_lost_its_history() -> Non
     held = Held(attempt=bench.attempt("FIRST"), held_as=HeldAs.RUNNING)
     bench.told(c.ServerStop(server=name))
     bench.store.servers.clear()
-    bench.handle(HistoryLost())
+    bench.handle(HistoryLost("all was gone"))
     again = bench.restart().register(name, epoch=2, holding=[held])
     assert view(again, name)
 

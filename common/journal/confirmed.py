@@ -1,0 +1,131 @@
+"""What Redis has confirmed to have, and what follows when it has it no more. Pure.
+
+A commit names the last one that Redis has confirmed, and the keys that were there: so a Redis that
+was emptied, replaced by an older copy, or robbed of a key is found out by the next commit. What is
+kept here is written again; the rest the dispatcher writes anew from what it knows (I9).
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from shotline.common.journal import HistoryLost
+from shotline.common.journal.commit import EncodedCommit
+from shotline.common.journal.layout import KINDS, NO_COMMIT, CommitId, ShotKeys
+from shotline.common.journal.projection import (
+    Argument,
+    check_arguments,
+    checked_keys,
+    claim_arguments,
+    commands,
+    commit_arguments,
+)
+from shotline.common.journal.recent import Kept, RecentCommits
+from shotline.common.records import ShotKey
+
+_NAMED_MAX: Final = 5
+_REMOVERS: Final = ("DEL", "SREM")  # what they are about may be gone afterwards
+
+
+class Asked(NamedTuple):
+    """What Redis is asked to take: a commit that is pending, from the file, or known and lost."""
+
+    id: CommitId
+    arguments: Sequence[Argument]  # of the commit's script
+    bare: Sequence[Argument] = ()  # without what Redis is to have, for writing it again
+    made: tuple[tuple[str, bool], ...] = ()  # keys, and whether they are there afterwards
+    kept: Kept | None = None  # it is written again
+    spill_end: int | None = None  # it came from the file and ends there
+
+
+class Confirmed:
+    """Follows one term's commits, and knows what to do when Redis goes back behind them."""
+
+    def __init__(self, claimed_by: str, recent: RecentCommits) -> None:
+        self.term = 0
+        self.last = NO_COMMIT  # that Redis has told us to have
+        self.again: deque[Asked] = deque()  # what Redis has lost, to be written again
+        self._claimed_by = claimed_by
+        self._recent = recent
+        self._before = NO_COMMIT  # the last commit before our claim
+        self._known: set[str] = set()  # keys that were there
+
+    def claimed(self, term: int, before: CommitId) -> None:
+        """Take note of a term that was claimed, and of the last commit before it."""
+        self.term, self._before = term, before
+        self.last = CommitId(term, 0)
+
+    def knows(self, keys: Iterable[str]) -> None:
+        """Take note of keys that are there."""
+        self._known.update(keys)
+
+    def forget(self, shots: Iterable[ShotKey]) -> None:
+        """Let the keys of shots be gone."""
+        for shot in shots:
+            self._known.difference_update(ShotKeys.of(shot).kinds)
+
+    def ask(self, commit: EncodedCommit, spill_end: int | None = None) -> Asked:
+        """Return what to ask Redis for a new commit."""
+        kinds = checked_keys(commit)
+        words = list(commands(commit))
+        bare = commit_arguments(commit, words)
+        made = tuple((str(one[1]), one[0] not in _REMOVERS) for one in words if one[0] != "RPUSH")
+        return Asked(
+            CommitId(commit.term, commit.number),
+            [*check_arguments(kinds, self.last, self._known), *bare],
+            [*check_arguments(kinds), *bare],
+            made,
+            spill_end=spill_end,
+        )
+
+    def taken(self, now: float, asked: Asked, size: int) -> None:
+        """Take note that Redis has a commit; `size` is its bytes."""
+        self.last = max(self.last, asked.id)
+        for key, is_there in asked.made:
+            if is_there:
+                self._known.add(key)
+            else:
+                self._known.discard(key)
+        if asked.kept is not None:
+            asked.kept.at = now
+        elif asked.id.number:
+            self._recent.add(now, asked.id, asked.bare, size)
+
+    def compare(self, last: CommitId) -> HistoryLost | None:
+        """Find what Redis has lost of what it had confirmed, when its last commit is `last`."""
+        self.again.clear()
+        if last >= self.last:
+            return None
+        had, self.last = self.last, last
+        self._known.clear()
+        first = CommitId(self.term, last.number + 1 if last.term == self.term else 1)
+        if last.term < self.term:
+            claim = CommitId(self.term, 0)
+            self.again.append(Asked(claim, claim_arguments(self.term, self._claimed_by)))
+        kept = self._recent.since(first)
+        self.again.extend(Asked(one.id, one.arguments, kept=one) for one in kept)
+        begins = kept[0].id if kept else CommitId(self.term, had.number + 1)
+        is_all = begins <= first and (last.term == self.term or last >= self._before)
+        return HistoryLost(
+            f"what was written behind {_named(last)} was gone, up to {had}; "
+            + ("all of it is written again" if is_all else "what is known is written anew"),
+            frozenset() if is_all else None,
+        )
+
+    def gone(self, commit: Asked, keys: Sequence[str]) -> HistoryLost:
+        """Take note of keys that were gone, or of another type, when a commit was written."""
+        made = dict(commit.made)
+        self._known.difference_update(key for key in keys if key not in made)
+        more = f" and {len(keys) - _NAMED_MAX} more" if len(keys) > _NAMED_MAX else ""
+        shots = (
+            None if any(key in KINDS for key in keys) else frozenset(map(ShotKeys.shot_of, keys))
+        )
+        return HistoryLost(
+            f"{', '.join(keys[:_NAMED_MAX])}{more} was gone or held something else (what it held "
+            "is kept as KEY:set-aside); what is known is written anew",
+            shots,
+        )
+
+
+def _named(last: CommitId) -> str:
+    return "the beginning" if last == NO_COMMIT else f"commit {last}"

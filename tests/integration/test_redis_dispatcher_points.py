@@ -532,7 +532,7 @@ def test_point_17_strangers_change_nothing(stack: Stack, pulse: Pulse) -> None:
     pulse.wait_doing("P17_ONE")
     doing = pulse.action("P17_ONE").last
     before = stack.wait_until(lambda status: not status.recovering)
-    quit_now = CommandServer(term=2**31, order=ServerOrder.QUIT, reason="I say so")
+    quit_now = CommandServer(term=2**31 - 1, order=ServerOrder.QUIT, reason="I say so")
     result = Finished(
         attempt=(*pulse.key, doing.path, doing.attempt),
         ended_by=EndedBy.RESULT,

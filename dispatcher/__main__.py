@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from shotline import __version__
-from shotline.common.config import Config, load_config
+from shotline.common.config import load_config
 from shotline.common.errors import ConfigError, JournalError
 from shotline.common.hangup import Hangup
-from shotline.common.journal.redis_journal import RedisJournal
+from shotline.common.journal.repair import repair as repair_journal
 from shotline.common.service import Service
 from shotline.dispatcher.server import DispatcherServer
 
@@ -63,7 +63,9 @@ def main(
     try:
         hangup = Hangup("dispatcher", lambda: load_config(config, given), *SECTIONS)
         if repair:
-            sys.exit(_repair(hangup.config))
+            done = repair_journal(hangup.config.redis, hangup.config.journal)
+            click.echo("\n".join(done or ["there was nothing to repair"]))
+            return
         claim_above: int | None = 0
         code = 0
         while claim_above is not None:
@@ -75,17 +77,6 @@ def main(
     except (ConfigError, JournalError, OSError) as error:
         sys.exit(f"shotline-dispatcher: {error}")
     sys.exit(code)
-
-
-def _repair(config: Config) -> int:
-    journal = RedisJournal(config.redis, config.journal)
-    try:
-        done = journal.repair()
-    finally:
-        journal.close()
-    for line in done or ["there was nothing to repair"]:
-        click.echo(line)
-    return 0
 
 
 if __name__ == "__main__":

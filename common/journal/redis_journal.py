@@ -14,10 +14,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
-from urllib.parse import urlsplit
 
 import hiredis
-from redis.exceptions import AuthenticationError, AuthorizationError
 
 from shotline.common.errors import JournalError
 from shotline.common.journal import (
@@ -32,10 +30,10 @@ from shotline.common.journal import (
     Written,
     loading,
     queries,
-    repair,
 )
 from shotline.common.journal.commit import EncodedCommit, pack_commit, unpack_commit
 from shotline.common.journal.confirmed import Asked, Confirmed
+from shotline.common.journal.dialing import Dialer
 from shotline.common.journal.disk import Disk, Done
 from shotline.common.journal.layout import CommitId
 from shotline.common.journal.link import (
@@ -43,7 +41,6 @@ from shotline.common.journal.link import (
     Connection,
     Link,
     Reply,
-    connect,
     items,
     last_commit,
     pack_script,
@@ -93,6 +90,7 @@ class RedisJournal:
         keep_bytes_max: int = KEEP_BYTES_MAX,
     ) -> None:
         self._redis = redis
+        self._dialer = Dialer(redis)
         self._commands_max = commands_max
         self._claimed_by = f"{socket.gethostname()} pid {os.getpid()}"
         self._confirmed = Confirmed(self._claimed_by, RecentCommits(keep_s, keep_bytes_max))
@@ -125,8 +123,7 @@ class RedisJournal:
     def load(self) -> Loaded:
         """See `Journal.load`."""
         spill = self._disk.open()
-        connection = self._dial()
-        try:
+        with self._dialer.session("failed while it was read") as connection:
             warnings = loading.warnings_about(connection, self._redis.append_fsync)
             spilled, notes = loading.write_spilled(connection, spill)
             above = max(spilled, loading.highest_journal_term(connection))
@@ -135,12 +132,6 @@ class RedisJournal:
                 connection, self._confirmed.term, self._commands_max, warnings + notes
             )
             self._confirmed.knows(loading.keys_there(connection, loaded.shots))
-        except REDIS_ERRORS as error:
-            connection.disconnect()
-            raise JournalError(f"{self._name} failed while it was read: {error}") from error
-        except BaseException:
-            connection.disconnect()
-            raise
         self._take_link(connection)
         return loaded
 
@@ -148,49 +139,16 @@ class RedisJournal:
         """See `Journal.claim_term`."""
         if self._pending is not None or self._confirmed.last.number or self._disk.file.size:
             raise JournalError("a term is claimed before the first commit only")
-        connection = self._dial()
-        try:
+        with self._dialer.session("did not take the term") as connection:
             self._claim(connection, max(above, self._confirmed.term))
-        except REDIS_ERRORS as error:
-            raise JournalError(f"{self._name} did not take the term: {error}") from error
-        finally:
             connection.disconnect()
         return self._confirmed.term
-
-    def repair(self) -> list[str]:
-        """Instead of `load`: lower what terms cannot have come about; return what was done.
-
-        Raise JournalError as `load` does, also when a dispatcher with this spill file runs.
-        """
-        spill = self._disk.open()
-        connection = self._dial()
-        try:
-            return repair.lower_terms(connection, spill)
-        except REDIS_ERRORS as error:
-            raise JournalError(f"{self._name} failed while it was repaired: {error}") from error
-        finally:
-            connection.disconnect()
 
     def _claim(self, connection: Connection, above: int) -> None:
         # A start that is tried again has its term already.
         term = self._confirmed.term
         if term <= above or last_commit(connection) != CommitId(term, 0):
             self._confirmed.claimed(*loading.claim(connection, above, self._claimed_by))
-
-    def _dial(self) -> Connection:
-        """Connect, or say in words why not."""
-        try:
-            return self._new_connection()
-        except (AuthenticationError, AuthorizationError) as error:
-            raise JournalError(f"{self._name} refuses the password: {error}") from error
-        except REDIS_ERRORS as error:
-            raise JournalError(
-                f"{self._name} cannot be reached: {error}; start it, or correct redis.url"
-            ) from error
-
-    def _new_connection(self) -> Connection:
-        redis = self._redis
-        return connect(redis.address, redis.password_file, redis.timeout_s)
 
     # What the dispatcher calls
 
@@ -321,7 +279,7 @@ class RedisJournal:
                     else "has everything again"
                 )
                 self._lost = ""
-                self._change(JournalState.OK, f"{self._name} {has}")
+                self._change(JournalState.OK, f"{self._dialer.name} {has}")
 
     def _send_commit(self, now: float, sent: Asked) -> None:
         self._sent = sent
@@ -363,7 +321,8 @@ class RedisJournal:
         if sent.spill_end is not None:
             self._disk.replayed = sent.spill_end
             self._change(
-                JournalState.DEGRADED, f"{self._name} is back; the spill file is written to it"
+                JournalState.DEGRADED,
+                f"{self._dialer.name} is back; the spill file is written to it",
             )
         elif sent.kept is None and sent.id.number:
             self._written(Where.REDIS)
@@ -373,7 +332,7 @@ class RedisJournal:
                 f"it refused a part of a commit ({problem}): the shot's journal is complete, but "
                 "what people read there may be wrong"
             )
-            self._change(JournalState.DEGRADED, f"{self._name} is there, but {self._lost}")
+            self._change(JournalState.DEGRADED, f"{self._dialer.name} is there, but {self._lost}")
 
     def _written(self, where: Where) -> None:
         commit = self._pending
@@ -389,7 +348,7 @@ class RedisJournal:
     # The connection
 
     def _connect(self) -> _Connected:
-        connection = self._new_connection()
+        connection = self._dialer.connect()
         try:
             return _Connected(connection, last_commit(connection))
         except BaseException:
@@ -430,9 +389,9 @@ class RedisJournal:
     def _tell_lost(self, lost: HistoryLost) -> None:
         """Say what Redis has lost; what the dispatcher then writes anew brings the state back."""
         self._lost = f"it has lost something: {lost.text}"
-        self._change(JournalState.DEGRADED, f"{self._name} is there, but {self._lost}")
+        self._change(JournalState.DEGRADED, f"{self._dialer.name} is there, but {self._lost}")
         self._events.append(
-            HistoryLost(f"{self._name} has lost something: {lost.text}", lost.shots)
+            HistoryLost(f"{self._dialer.name} has lost something: {lost.text}", lost.shots)
         )
 
     def _check_link(self, now: float) -> None:
@@ -469,7 +428,7 @@ class RedisJournal:
         """Say how things stand while Redis is away."""
         if self._link is not None or not self._redis_trouble:
             return
-        away = f"{self._name} is away: {self._redis_trouble}"
+        away = f"{self._dialer.name} is away: {self._redis_trouble}"
         if self._disk.trouble:
             self._change(
                 JournalState.STOPPED,
@@ -483,12 +442,6 @@ class RedisJournal:
         if (state, words) != (self._state, self._text):
             self._state, self._text = state, words
             self._events.append(StateChanged(state, words))
-
-    @property
-    def _name(self) -> str:
-        # Without what the url may hold besides: its password.
-        parts = urlsplit(self._redis.address)
-        return f"Redis at {parts.netloc.rpartition('@')[2]}{parts.path}"
 
     # The disk
 
@@ -516,7 +469,9 @@ class RedisJournal:
         while self._requests:
             request, query = self._requests.popleft()
             if self._link is None:
-                self._events.append(ReadFailed(request, f"{self._name} is away; ask again later"))
+                self._events.append(
+                    ReadFailed(request, f"{self._dialer.name} is away; ask again later")
+                )
             else:
                 query(queries.Exchange(request, self._link, now, self._emit))
 

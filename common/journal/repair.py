@@ -9,21 +9,34 @@ from typing import Final
 
 from shotline.common.journal import layout
 from shotline.common.journal.commit import unpack_commit
+from shotline.common.journal.dialing import Dialer
 from shotline.common.journal.layout import CommitId, ShotKeys
 from shotline.common.journal.link import Connection, ask, entries, last_id, texts
 from shotline.common.journal.spill import SpillFile
 from shotline.common.ranges import TERM_MAX
+from shotline.common.sections import JournalSection, RedisSection
 
 _PAGE: Final = 200
 _ID_MAX: Final = 2**64 - 1
 
 
-def lower_terms(connection: Connection, spill: SpillFile) -> list[str]:
+def repair(redis: RedisSection, journal: JournalSection) -> list[str]:
     """Give entries with a term above TERM_MAX the terms behind the highest that is right.
 
     Return what was done, in words; nothing where there was nothing to do. Broken off it can be done
-    again. Raise JournalError or redis-py's errors.
+    again. Raise JournalError, also when a dispatcher with this spill file runs.
     """
+    spill = SpillFile(journal.spill_file, journal.spill_bytes_max)
+    try:
+        with Dialer(redis).session("failed while it was repaired") as connection:
+            done = _lower_terms(connection, spill)
+            connection.disconnect()
+            return done
+    finally:
+        spill.close()
+
+
+def _lower_terms(connection: Connection, spill: SpillFile) -> list[str]:
     shots = map(layout.shot_name, texts(ask(connection, "ZRANGE", layout.SHOTS, 0, -1)))
     streams = [layout.COMMITS, *(ShotKeys.of(shot).journal for shot in shots)]
     wrong = [name for name in streams if last_id(connection, name).term > TERM_MAX]

@@ -1,8 +1,11 @@
 """The journal with a real Redis: what is there after crashes, stalls, full disks and restarts."""
 
+import json
 import os
 import select
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -390,14 +393,17 @@ def test_terms_that_cannot_be_are_named_and_can_be_repaired(
         people.xadd("shotline:TEST:42:journal", entry[1], id=f"{term}-7")
     with pytest.raises(JournalError, match=r"cannot have come about.*--repair"):
         start()
-    journal = RedisJournal(
-        RedisSection(url=f"redis://127.0.0.1:{people.connection_pool.connection_kwargs['port']}/0"),
-        JournalSection(spill_file=tmp_path / "data" / "journal.spill"),
-    )
-    said = journal.repair()
-    assert f"what was term {2**64 - 1} is term {first.term + 3} now" in said
-    assert journal.repair() == []
-    journal.close()
+    port = people.connection_pool.connection_kwargs["port"]
+    settings = {
+        "redis": {"url": f"redis://127.0.0.1:{port}/0"},
+        "data_folder": str(tmp_path / "data"),
+    }
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "shotline.dispatcher", "--config", str(config), "--repair"]
+    for said in (f"what was term {2**64 - 1} is term {first.term + 3} now", "nothing to repair"):
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        assert said in ran.stdout
     next_one = start()
     assert next_one.term == first.term + 4
     assert next_one.loaded.shots[SHOT].records == (*before, *before, *before, *before)

@@ -1,0 +1,53 @@
+"""How the journal's Redis is reached: its name for people, connections, and why there is none."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from redis.exceptions import AuthenticationError, AuthorizationError
+
+from shotline.common.errors import JournalError
+from shotline.common.journal.link import REDIS_ERRORS, Connection, connect
+from shotline.common.sections import RedisSection
+
+
+class Dialer:
+    """Makes connections to the Redis server of the configuration."""
+
+    def __init__(self, redis: RedisSection) -> None:
+        self._redis = redis
+
+    @property
+    def name(self) -> str:
+        """The server's name for people: without what the url may hold besides, its password."""
+        parts = urlsplit(self._redis.address)
+        return f"Redis at {parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    def connect(self) -> Connection:
+        """Return a new connection. Blocks; raise redis-py's errors, or JournalError."""
+        redis = self._redis
+        return connect(redis.address, redis.password_file, redis.timeout_s)
+
+    @contextmanager
+    def session(self, failed: str) -> Iterator[Connection]:
+        """Give a new connection, which is closed where the body raises, and left open else.
+
+        Raise JournalError, in words for the operator, for all that goes wrong with Redis; `failed`
+        says what did not come about then.
+        """
+        try:
+            connection = self.connect()
+        except (AuthenticationError, AuthorizationError) as error:
+            raise JournalError(f"{self.name} refuses the password: {error}") from error
+        except REDIS_ERRORS as error:
+            raise JournalError(
+                f"{self.name} cannot be reached: {error}; start it, or correct redis.url"
+            ) from error
+        try:
+            yield connection
+        except REDIS_ERRORS as error:
+            connection.disconnect()
+            raise JournalError(f"{self.name} {failed}: {error}") from error
+        except BaseException:
+            connection.disconnect()
+            raise

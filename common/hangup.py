@@ -24,13 +24,17 @@ class Hangup:
 
     `read` reads the configuration as it was read at the start; `sections` are those that the daemon
     uses. Raise ConfigError like `read`. From then on SIGHUP ends the process no more.
+
+    `config` is what counts now. `apply` is given that and what was read, and returns what counts
+    from then on; without it only the log's settings are applied.
     """
 
     def __init__(self, program: str, read: Callable[[], Config], *sections: str) -> None:
         survive()
         self._program = program
         self._read = read
-        self._sections = sections
+        self._sections = ("logging", *sections)
+        self.apply: Callable[[Config, Config], Config] = lambda now, _read: now
         self.config = read()
         configure_logging(program, self.config.logging)
         # Until the daemon's loop listens, and after its end: a start may wait for Redis for long.
@@ -48,9 +52,10 @@ class Hangup:
             return
         if not reopen(self._program, read.logging):
             return
-        applied = list(changed_keys(self.config, read, "logging"))
+        before = self.config
+        self.config = self.apply(before, read).model_copy(update={"logging": read.logging})
+        applied = list(changed_keys(before, self.config, *self._sections))
         waiting = list(changed_keys(self.config, read, *self._sections))
-        self.config = self.config.model_copy(update={"logging": read.logging})
         if applied:
             log.info("SIGHUP: applied %s", ", ".join(applied))
         if waiting:

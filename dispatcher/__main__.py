@@ -72,6 +72,7 @@ def main(
             service = Service("dispatcher")
             service.on_signal(signal.SIGHUP, hangup)
             server = DispatcherServer(hangup.config, service, claim_above)
+            hangup.apply = server.apply
             code = server.run()
             claim_above = server.claim_above
     except (ConfigError, JournalError, OSError) as error:

@@ -18,35 +18,10 @@ from shotline.dispatcher.effects import Effect, Exit, JournalState, Say, ToPeer,
 from shotline.dispatcher.feed import LOG, SERVERS, Feed
 from shotline.dispatcher.fleet import Fleet, Server
 from shotline.dispatcher.ledger import Ledger
+from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Run, Shot
 
 FAILURES_SAID_MAX: Final = 100  # of each run
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the configuration tells the machine; times in seconds."""
-
-    name: str  # of this dispatcher process, for people
-    host: str = ""
-    pid: int = 0
-    experiments: frozenset[str] = frozenset()
-    server_classes: frozenset[str] = frozenset()  # of the servers that the configuration names
-    heartbeat_s: float = 1.0
-    missed_beats: int = 3  # after so many the broker counts as away
-    server_grace_s: float = 5.0
-    server_lost_s: float = 10.0
-    recovery_s: float = 3.0
-    resume_within_s: float = 60.0
-    delivery_s: float = 2.0
-    url_wait_s: float = 60.0
-    task_timeout_s: float | None = None
-    end_on_return: bool = False
-    commands_remembered_max: int = 10_000
-    shots_loaded_max: int = 20
-    keep_shots: int = 100
-    servers_event_s: float = 0.1
-    feed_window_s: float = 30.0
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message
 from shotline.common.records import ShotKey, ShotRecord
 from shotline.common.views import OutputLine
+from shotline.dispatcher.settings import Settings
 from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import ActionNode, Phase
 
@@ -267,6 +268,13 @@ class BrokerGone:
 
 
 @dataclass(frozen=True, slots=True)
+class Configured:
+    """The configuration was read again: these settings count from now on."""
+
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """A signal asked the dispatcher to end; running actions go on in their servers."""
 
@@ -284,5 +292,6 @@ MachineEvent = (
     | OutputRead
     | BrokerReached
     | BrokerGone
+    | Configured
     | StopAsked
 )

@@ -36,10 +36,11 @@ from shotline.common.views import LogEvent
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.commands import Commands
-from shotline.dispatcher.core import Core, Settings
+from shotline.dispatcher.core import Core
 from shotline.dispatcher.effects import (
     BrokerGone,
     BrokerReached,
+    Configured,
     Effect,
     Exit,
     FromBroker,
@@ -62,6 +63,7 @@ from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.link import Link
 from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.results import Results
+from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 from shotline.dispatcher.waits import Waits
 from shotline.trees.options import DispatchOptions
@@ -162,6 +164,8 @@ class Dispatcher:
                 self.link.reached()
             case BrokerGone():
                 self.link.gone()
+            case Configured():
+                core.settings = event.settings
             case StopAsked():
                 if core.journal_state == "stopped":
                     core.at_once(Exit(0, "asked to end"))

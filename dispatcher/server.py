@@ -24,10 +24,10 @@ from shotline.common.messages import Undeliverable
 from shotline.common.service import Service
 from shotline.common.transport import Dealer, Limits
 from shotline.common.views import OutputLine
-from shotline.dispatcher.core import Settings
 from shotline.dispatcher.effects import (
     BrokerGone,
     BrokerReached,
+    Configured,
     CreatePulseJob,
     CurrentShotJob,
     Effect,
@@ -56,7 +56,10 @@ from shotline.dispatcher.effects import (
 )
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
+from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.tree_host import TreeHost
+from shotline.trees.options import DispatchOptions
+from shotline.trees.source import Source
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +87,7 @@ class DispatcherServer:
         )
         self._trees = TreeHost(
             service,
-            {name: section.source for name, section in config.experiments.items()},
+            self._sources(),
             config.dispatcher.tree_timeout_s,
             self._events.append,
         )
@@ -128,40 +131,73 @@ class DispatcherServer:
         """Return the servers, as CLASS:ID, that the configuration expects beside `up`'s."""
         return self._config.monitor.expected_servers or ()
 
+    def apply(self, now: Config, read: Config) -> Config:
+        """Take what can change while the dispatcher runs; return the configuration that counts.
+
+        Those are its own section, experiments that are new, the options of those that are known
+        (their sources are their tree workers'), shots kept, and what tasks have by default.
+        """
+        known = {
+            name: one.model_copy(update={"options": read.experiments[name].options})
+            if name in read.experiments
+            else one
+            for name, one in now.experiments.items()
+        }
+        tasks = {"task_timeout_s", "on_return"}
+        self._config = now.model_copy(
+            update={
+                "dispatcher": read.dispatcher,
+                "experiments": {**read.experiments, **known},
+                "journal": now.journal.model_copy(update={"keep_shots": read.journal.keep_shots}),
+                "action_server": now.action_server.model_copy(
+                    update={name: getattr(read.action_server, name) for name in tasks}
+                ),
+            }
+        )
+        self._trees.configure(self._sources(), self._config.dispatcher.tree_timeout_s)
+        self._events.append(Configured(self._settings()))
+        return self._config
+
+    def _sources(self) -> dict[str, Source]:
+        return {name: section.source for name, section in self._config.experiments.items()}
+
+    def _options_of(self, tree: str) -> DispatchOptions | None:
+        section = self._config.experiments.get(tree)
+        return None if section is None else section.options
+
+    def _settings(self) -> Settings:
+        section, broker = self._config.dispatcher, self._config.broker
+        return Settings(
+            name=f"{socket.gethostname()}:{os.getpid()}",
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            experiments=frozenset(self._config.experiments),
+            server_classes=frozenset(
+                [server.server_class for server in self._config.up.servers]
+                + [name.partition(":")[0] for name in self._expected_servers()]
+            ),
+            heartbeat_s=broker.heartbeat_s,
+            server_grace_s=section.server_grace_s,
+            server_lost_s=broker.server_lost_s,
+            recovery_s=section.recovery_s,
+            resume_within_s=section.resume_within_s,
+            delivery_s=section.delivery_s,
+            url_wait_s=section.url_wait_s,
+            task_timeout_s=self._config.action_server.task_timeout_s,
+            end_on_return=self._config.action_server.on_return == "end",
+            commands_remembered_max=section.commands_remembered_max,
+            shots_loaded_max=section.shots_loaded_max,
+            keep_shots=self._config.journal.keep_shots,
+        )
+
     def _load(self, loaded: j.Loaded) -> None:
         term = loaded.term
         if term <= self._term_above:
             term = self._journal.claim_term(self._term_above)
         for warning in loaded.warnings:
             log.warning("%s", warning)
-        section, broker = self._config.dispatcher, self._config.broker
-        experiments = self._config.experiments
         self._machine = Dispatcher(
-            self._service.instant(),
-            term,
-            Settings(
-                name=f"{socket.gethostname()}:{os.getpid()}",
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                experiments=frozenset(experiments),
-                server_classes=frozenset(
-                    [server.server_class for server in self._config.up.servers]
-                    + [name.partition(":")[0] for name in self._expected_servers()]
-                ),
-                heartbeat_s=broker.heartbeat_s,
-                server_grace_s=section.server_grace_s,
-                server_lost_s=broker.server_lost_s,
-                recovery_s=section.recovery_s,
-                resume_within_s=section.resume_within_s,
-                delivery_s=section.delivery_s,
-                url_wait_s=section.url_wait_s,
-                task_timeout_s=self._config.action_server.task_timeout_s,
-                end_on_return=self._config.action_server.on_return == "end",
-                commands_remembered_max=section.commands_remembered_max,
-                shots_loaded_max=section.shots_loaded_max,
-                keep_shots=self._config.journal.keep_shots,
-            ),
-            lambda tree: experiments[tree].options if tree in experiments else None,
+            self._service.instant(), term, self._settings(), self._options_of
         )
         self._machine.load(
             {key: shot.records for key, shot in loaded.shots.items()},

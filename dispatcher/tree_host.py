@@ -66,6 +66,10 @@ class TreeHost:
         self._on_done = on_done
         self._workers: dict[str, _Worker] = {}
 
+    def configure(self, sources: Mapping[str, Source], timeout_s: float) -> None:
+        """Take other settings; a worker keeps the source with which it was started."""
+        self._sources, self._timeout_s = sources, timeout_s
+
     def do(self, job: TreeJob) -> None:
         """Queue a job at its experiment's worker."""
         tree = job.key.tree

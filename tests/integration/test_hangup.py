@@ -23,6 +23,10 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
+def stack_file(folder: Path) -> Path:
+    return folder / "experiment.yaml"
+
+
 def rewrite(stack: Stack, changes: dict[str, object]) -> None:
     known = yaml.safe_load(stack.config_file.read_text())
     stack.config_file.write_text(yaml.safe_dump(merged(known, changes)))
@@ -55,7 +59,17 @@ def test_every_daemon_outlives_sighup_with_a_new_log_and_what_it_runs(tmp_path: 
 
         for log in logs.values():
             log.rename(log.with_suffix(".old"))
-        rewrite(stack, {"logging": {"level": "debug"}, "broker": {"server_lost_s": 31.0}})
+        another = tmp_path / "another.yaml"
+        another.write_text(stack_file(tmp_path).read_text().replace("TEST", "OTHER"))
+        rewrite(
+            stack,
+            {
+                "logging": {"level": "debug"},
+                "broker": {"server_lost_s": 31.0},
+                "dispatcher": {"server_grace_s": 7.5},
+                "experiments": {"OTHER": {"source": {"kind": "file", "file": str(another)}}},
+            },
+        )
         up.send_signal(signal.SIGHUP)
         for name, log in logs.items():
             eventually(
@@ -65,7 +79,11 @@ def test_every_daemon_outlives_sighup_with_a_new_log_and_what_it_runs(tmp_path: 
             text = log.read_text()
             assert f"counts only when {name} is started again: broker.server_lost_s" in text
             assert "applied logging.level" in text
+            assert ("dispatcher.server_grace_s" in text) is (name == "dispatcher")
         assert "the log goes on" in logs["broker"].read_text()
+        with stack.supervisor() as shotline:  # the dispatcher knows it without a restart
+            shotline.create_pulse("OTHER", 1)
+            assert len(shotline.build_tables("OTHER", 1).actions) == len(ALL_GOOD)
 
         # A configuration that is wrong changes nothing, and is said.
         stack.config_file.write_text("broker: {heartbeat_s: soon}\n")

@@ -26,8 +26,8 @@ from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.machine import Tick
 from shotline.common.messages import Hello, Outcome, Ping, Pong, Reply, Request, Undeliverable
 from shotline.dispatcher import effects as d
-from shotline.dispatcher.core import Settings
 from shotline.dispatcher.machine import Dispatcher
+from shotline.dispatcher.settings import Settings
 from shotline.trees.tree import ActionNode
 
 URL_WAIT_S = 5.0

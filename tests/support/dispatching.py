@@ -43,9 +43,9 @@ from shotline.common.messages import (
 from shotline.common.records import GlobalRecord, ShotKey, ShotRecord, Transition
 from shotline.common.views import AnyResult, RunReport, decode_result
 from shotline.dispatcher import effects as d
-from shotline.dispatcher.core import Settings
 from shotline.dispatcher.desk import ACCEPT_S
 from shotline.dispatcher.machine import Dispatcher
+from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Shot
 from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import ActionNode, Phase

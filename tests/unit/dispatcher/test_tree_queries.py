@@ -6,8 +6,8 @@ from tests.support.tables import action
 from shotline.common.commands import CurrentShot, ReadTree
 from shotline.common.messages import Outcome
 from shotline.common.views import CurrentResult, TreeResult, decode_result
-from shotline.dispatcher.core import Settings
 from shotline.dispatcher.effects import CurrentShotJob, TreeDone
+from shotline.dispatcher.settings import Settings
 
 
 def settings(*classes: str) -> Settings:

@@ -83,6 +83,7 @@ def test_each_outcome_has_its_exit_code_also_in_json(script: Script, outcome: Ou
         "message": "because \x1b[31mof that",
         "notices": [],
         "result": None,
+        "dangers": [],
     }
     script.outcome, script.message = Outcome.OK, "done"
     script.asked()

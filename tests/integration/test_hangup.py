@@ -1,5 +1,6 @@
 """SIGHUP: logs are opened anew, the configuration is read again, and nobody ends, nor any task."""
 
+import contextlib
 import os
 import pty
 import signal
@@ -21,6 +22,14 @@ import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+
+
+def end_all(up: "subprocess.Popen[bytes]", folder: Path) -> None:
+    """End what is left of it, by pid."""
+    for left in (up, *processes_of(folder)):
+        with contextlib.suppress(psutil.Error, OSError):
+            left.kill()
+    up.wait()
 
 
 def stack_file(folder: Path) -> Path:
@@ -100,12 +109,7 @@ def test_every_daemon_outlives_sighup_with_a_new_log_and_what_it_runs(tmp_path: 
         up.send_signal(signal.SIGTERM)
         assert up.wait(DEADLINE_S) == 0, said.read_text()
     finally:
-        for left in [up, *processes_of(tmp_path)]:
-            try:
-                left.kill()
-            except (psutil.Error, OSError):
-                continue
-        up.wait()
+        end_all(up, tmp_path)
 
 
 def test_up_ends_in_order_with_its_terminal(tmp_path: Path) -> None:
@@ -128,9 +132,4 @@ def test_up_ends_in_order_with_its_terminal(tmp_path: Path) -> None:
         assert up.wait(DEADLINE_S) == 0
         assert processes_of(tmp_path) == []
     finally:
-        for left in [up, *processes_of(tmp_path)]:
-            try:
-                left.kill()
-            except (psutil.Error, OSError):
-                continue
-        up.wait()
+        end_all(up, tmp_path)

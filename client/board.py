@@ -26,7 +26,6 @@ from shotline.common.records import (
 from shotline.common.views import ActionView, OutputEvent, RunView, ShotEvent, SnapshotResult
 
 ORDER: Final = (Colour.RED, Colour.GREY, Colour.ORANGE, Colour.BLUE, Colour.GREEN)
-NEVER_RUN: Final = (Cause.OFF, Cause.ASYNCHRONOUS, Cause.UNREADABLE, Cause.BAD_NUMBER)
 RUNS_MAX: Final = 100
 
 
@@ -58,11 +57,11 @@ class Board:
             case News(payload=ShotEvent() as event):
                 self.stale_s = None
                 for path, fraction, text in event.progress:
-                    self._progress(path, fraction, text)
+                    self.progress(path, fraction, text)
                 for path, text in event.waits:
-                    self._waits(path, text)
+                    self.waits(path, text)
                 for record in event.records:
-                    self._apply(record)
+                    self.apply(record)
                 return list(event.records)
             case News(channel=channel, payload=OutputEvent() as event):
                 path = channel.removeprefix(f"output/{self.tree}/{self.shot}/")
@@ -129,15 +128,15 @@ class Board:
             self.run, self.run_state, self.phase = run.run, run.state, run.phase
             self.opened_at, self.reason = run.opened_at, run.reason
 
-    def _apply(self, record: Record) -> None:
+    def apply(self, record: Record) -> tuple[str, ...]:
+        """Take a record; return the paths of the actions that it has changed."""
         match record:
             case Transition():
-                self._transition(record)
+                return self._transition(record)
             case RunOpened():
                 self.run, self.run_state, self.phase = record.run, "open", record.phase
                 self.opened_at, self.reason = record.time, ""
-                for path in record.paths:
-                    self._reset(path, record)
+                return tuple(path for path in record.paths if self._reset(path, record))
             case RunEnded():
                 self._ended.append(record.run)
                 if record.run == self.run:
@@ -152,12 +151,13 @@ class Board:
                 self.needs_snapshot = True
             case _:
                 pass
+        return ()
 
-    def _transition(self, record: Transition) -> None:
+    def _transition(self, record: Transition) -> tuple[str, ...]:
         action = self.actions.get(record.path)
         if action is None:
             self.needs_snapshot = True
-            return
+            return ()
         unreadable = record.cause is Cause.UNREADABLE and action.failed
         changed: dict[str, object] = {
             "last": record,
@@ -170,28 +170,32 @@ class Board:
             self.last_line.pop(record.path, None)
             changed["waits_for"] = ""
         self.actions[record.path] = action.model_copy(update=changed)
+        return (record.path,)
 
-    def _reset(self, path: str, run: RunOpened) -> None:
+    def _reset(self, path: str, run: RunOpened) -> bool:
+        """Let an action be pending again, unless it is never dispatched; return whether it is."""
         action = self.actions.get(path)
-        classified = action is not None and action.last.cause in NEVER_RUN
-        if action is not None and (not classified or run.kind is RunKind.SINGLE):
-            pending = Transition(
-                time=run.time,
-                path=path,
-                state=ActionState.NOT_DISPATCHED,
-                run=run.run,
-                attempt=action.last.attempt,
-            )
-            self.actions[path] = action.model_copy(
-                update={"last": pending, "failed": False, "waits_for": ""}
-            )
+        if action is None or (action.never is not None and run.kind is not RunKind.SINGLE):
+            return False
+        pending = Transition(
+            time=run.time,
+            path=path,
+            state=ActionState.NOT_DISPATCHED,
+            run=run.run,
+            attempt=action.last.attempt,
+        )
+        fresh: dict[str, object] = {"progress": None, "progress_text": "", "waits_for": ""}
+        self.actions[path] = action.model_copy(update=fresh | {"last": pending, "failed": False})
+        return True
 
-    def _waits(self, path: str, text: str) -> None:
+    def waits(self, path: str, text: str) -> None:
+        """Note what a pending action waits for."""
         action = self.actions.get(path)
         if action is not None:
             self.actions[path] = action.model_copy(update={"waits_for": text})
 
-    def _progress(self, path: str, fraction: float, text: str) -> None:
+    def progress(self, path: str, fraction: float, text: str) -> None:
+        """Note how far an action is."""
         action = self.actions.get(path)
         if action is not None:
             update = {"progress": fraction, "progress_text": text}

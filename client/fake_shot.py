@@ -174,6 +174,7 @@ def _view(declared: FakeAction) -> v.ActionView:
         number=declared.number,
         on=declared.on,
         essential=declared.essential,
+        never=off,
         last=Transition(time=0.0, path=declared.path, state=ActionState.NOT_DISPATCHED, cause=off),
     )
 

@@ -58,6 +58,17 @@ class Colour(StrEnum):
     GREY_OUTLINED = "grey-outlined"  # settled without having been dispatched
 
 
+class Category(StrEnum):
+    """What an action is counted as: the fields of `Counts`."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    SUCCESS = "success"
+    FAILED = "failed"  # red: Failure, ABORTED; and unreadable while on
+    SERVER_OFF = "server_off"
+    NOT_DISPATCHED = "not_dispatched"  # settled without having been dispatched
+
+
 class AttemptId(NamedTuple):
     """One try at one action. Numbers of an action never start again (DESIGN §1)."""
 
@@ -141,3 +152,18 @@ def has_failed(state: ActionState, status: Status | None) -> bool:
     return state in (ActionState.ABORTED, ActionState.SERVER_OFF) or (
         state is ActionState.DONE and status is Status.FAILURE
     )
+
+
+def category_of(
+    state: ActionState, status: Status | None, cause: Cause | None, *, failed: bool
+) -> Category:
+    """Return what an action is counted as; `failed`: it counts as failed, also as unreadable."""
+    if state is ActionState.DONE and status is Status.SUCCESS:
+        return Category.SUCCESS
+    if state is ActionState.SERVER_OFF:
+        return Category.SERVER_OFF
+    if failed:
+        return Category.FAILED
+    if state in (ActionState.DISPATCHED, ActionState.DOING):
+        return Category.IN_PROGRESS
+    return Category.PENDING if cause is None else Category.NOT_DISPATCHED

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
+from shotline.common.actions import Cause
 from shotline.common.model import Model
 from shotline.common.ranges import (
     Count,
@@ -41,6 +42,7 @@ class ActionView(Model):
     timeout_s: Duration | None = None
     completion_event: str | None = None
     unreadable: str | None = None
+    never: Cause | None = None  # why it is never dispatched, and no run resets it
     text: str = ""
     last: Transition  # its live state
     failed: bool = False  # counts as failed (exit codes, check, reports)

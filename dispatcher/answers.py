@@ -44,6 +44,7 @@ class Answers:
             timeout_s=node.timeout_s,
             completion_event=node.completion_event,
             unreadable=node.unreadable,
+            never=shot.table.initial(path).cause,
             text=node.text,
             last=live,
             failed=shot.failed(path),

@@ -7,7 +7,7 @@ restarted dispatcher knows is what it knew. Pure.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from shotline.common.actions import ActionState, AttemptId, Cause, Status, has_failed
+from shotline.common.actions import ActionState, AttemptId, Cause, category_of, has_failed
 from shotline.common.records import (
     CheckReset,
     Counts,
@@ -258,19 +258,9 @@ class Shot:
         for path in paths:
             live = self.actions.get(path)
             if live is not None:
-                number[self._category(path, live)] += 1
+                failed = self.failed(path)
+                number[category_of(live.state, live.status, live.cause, failed=failed)] += 1
         return Counts(**number)
-
-    def _category(self, path: str, live: Transition) -> str:
-        if live.state is ActionState.DONE and live.status is Status.SUCCESS:
-            return "success"
-        if live.state is ActionState.SERVER_OFF:
-            return "server_off"
-        if self.failed(path):
-            return "failed"
-        if live.state in IN_PROGRESS:
-            return "in_progress"
-        return "pending" if live.cause is None else "not_dispatched"
 
     def run_view(self, run: Run) -> RunView:
         """Return what is shown of a run."""

@@ -6,7 +6,7 @@ was. It is an estimate for people; nothing is decided by it.
 """
 
 import heapq
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -15,6 +15,7 @@ from shotline.common.actions import ActionState
 from shotline.common.views import ActionView, ServerView
 
 STEP: Final = 100  # actions that are looked at in one go
+LISTED_MAX: Final = 1000  # paths of each kind that are told
 NOTABLE_S: Final = 0.2  # less than this longer than usual is not worth a mark
 _EPSILON_S: Final = 0.05  # clocks of two machines are not the same
 
@@ -31,16 +32,15 @@ class Estimate:
     critical: tuple[str, ...]  # what limits the run, in order
     slow: tuple[str, ...]
 
-    def fields(self) -> dict[str, object]:
-        """Return it as a message has it."""
+    def time_left(self) -> dict[str, object]:
+        """Return what changes all the time, as a message has it."""
         remaining = None if self.remaining_s is None else round(self.remaining_s, 2)
-        return {
-            "run": self.run,
-            "remaining_s": remaining,
-            "known": round(self.known, 3),
-            "critical": list(self.critical),
-            "slow": list(self.slow),
-        }
+        return {"run": self.run, "remaining_s": remaining, "known": round(self.known, 3)}
+
+    def limits(self) -> dict[str, object]:
+        """Return which actions are noted, as a message has it: of many the last ones."""
+        critical, slow = self.critical[-LISTED_MAX:], self.slow[-LISTED_MAX:]
+        return {"run": self.run, "critical": list(critical), "slow": list(slow)}
 
 
 def estimating(
@@ -50,10 +50,12 @@ def estimating(
     slots: Mapping[str, int],
     now: float,
     slow_factor: float,
+    others: Sequence[ActionView] = (),
 ) -> Generator[None, None, Estimate]:
     """Return what is expected of a run with these actions at a wall clock time.
 
-    Of many actions that takes a while: it yields now and then, so that others come in between.
+    `others` are not of the run: only whether they were slow is told. Of many actions that takes a
+    while: it yields now and then, so that others come in between.
     """
     open_ones = [action for action in actions if action.last.cause is None]
     known = [duration for one in open_ones if (duration := usual(one.path)) is not None]
@@ -66,7 +68,7 @@ def estimating(
         play.fallback_s = sum(known) / len(known) if known else 0.0
         remaining = yield from play.to_the_end(open_ones)
     slow: list[str] = []
-    for one in _in_parts(actions):
+    for one in _in_parts([*others, *actions]):
         if one is None:
             yield
         elif is_slow(one, usual(one.path), now, slow_factor):
@@ -87,7 +89,7 @@ def _in_parts(items: Iterable[T]) -> Iterator[T | None]:
 
 
 def is_slow(action: ActionView, usual_s: float | None, now: float, factor: float) -> bool:
-    """Return whether an action takes, or took, notably longer than usual."""
+    """Return whether an action takes, or took, notably longer than usual; not while it waits."""
     live = action.last
     if usual_s is None:
         return False
@@ -121,6 +123,7 @@ class _Play:
     _free: dict[str, int] = field(default_factory=dict)
     _queues: dict[str, list[tuple[float, int, str]]] = field(default_factory=dict)
     _groups: dict[str, dict[int, dict[str, None]]] = field(default_factory=dict)
+    _numbers: dict[str, list[int]] = field(default_factory=dict)  # of the groups, a heap
     _waiting_for: dict[str, set[str]] = field(default_factory=dict)
     _dependents: dict[str, list[str]] = field(default_factory=dict)
     _running: list[tuple[float, str]] = field(default_factory=list)
@@ -136,6 +139,8 @@ class _Play:
             if action.number is not None:
                 group = self._groups.setdefault(action.server_class, {})
                 group.setdefault(action.number, {})[action.path] = None
+        for server_class, groups in self._groups.items():
+            self._numbers[server_class] = sorted(groups)
         yield
         for one in _in_parts(open_ones):
             if one is None:
@@ -215,8 +220,10 @@ class _Play:
                 self._ready(dependent, at, path)
 
     def _next_number(self, server_class: str, at: float, because: str | None) -> None:
-        group = self._groups[server_class]
-        for path in list(group[min(group)]) if group else ():
+        group, numbers = self._groups[server_class], self._numbers[server_class]
+        while numbers and numbers[0] not in group:
+            heapq.heappop(numbers)
+        for path in list(group[numbers[0]]) if numbers else ():
             if path not in self.ends and path not in self._queued:
                 self._ready(path, at, because)
 
@@ -248,6 +255,7 @@ class _Past:
         self._ended: dict[str, tuple[float, str]] = {}
         self._by_server: dict[str, list[tuple[float, str]]] = {}
         self._by_number: dict[str, dict[int, tuple[float, str]]] = {}
+        self._numbers: dict[str, list[int]] = {}
 
     def add(self, one: ActionView) -> None:
         """Take an action; one that has not ended is passed over."""
@@ -263,6 +271,7 @@ class _Past:
         """Put each server's in order, once all are there."""
         for ends in self._by_server.values():
             ends.sort()
+        self._numbers = {name: sorted(numbers) for name, numbers in self._by_number.items()}
 
     def last(self) -> str | None:
         """Return what ended last."""
@@ -276,10 +285,10 @@ class _Past:
         limit = begun + _EPSILON_S
         found = [self._ended[path] for path in action.references if path in self._ended]
         if action.number is not None:
-            numbers = self._by_number.get(action.server_class, {})
-            lower = [number for number in numbers if number < action.number]
-            if lower:
-                found.append(numbers[max(lower)])
+            numbers = self._numbers.get(action.server_class, [])
+            place = bisect_left(numbers, action.number)
+            if place:
+                found.append(self._by_number[action.server_class][numbers[place - 1]])
         ends = self._by_server.get(action.last.server or "", [])
         index = bisect_right(ends, (limit, ""))
         if index:

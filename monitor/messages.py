@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Final
 
-from shotline.common.actions import ActionState, Cause, Status, colour_of, has_failed
+from shotline.common.actions import (
+    ActionState,
+    Category,
+    Colour,
+    Status,
+    category_of,
+    colour_of,
+)
 from shotline.common.model import Model
 from shotline.common.records import Record, RunOutcome, Transition, encode_record
 from shotline.common.views import ActionView, OutputLine, RunView, ServerView, ShotView
@@ -20,7 +27,6 @@ Body = bytes
 Json = bytes
 
 SERVER_STATES: Final = {"alive": "ON", "suspect": "SUSPECT", "lost": "OFF", "absent": "OFF"}
-NEVER_RUN: Final = (Cause.OFF, Cause.ASYNCHRONOUS, Cause.UNREADABLE, Cause.BAD_NUMBER)
 
 
 def quoted(text: str) -> Json:
@@ -68,7 +74,8 @@ def action_message(live: Transition, *, failed: bool) -> Body:
         parts.append(("server", quoted(live.server)))
     if failed:
         parts.append(("failed", b"true"))
-    parts.append(("colour", quoted(colour(live))))
+    category = category_of(live.state, live.status, live.cause, failed=failed)
+    parts += [("colour", quoted(colour(live))), ("category", quoted(category))]
     parts.append(("action", encode_record(live)))
     return body("TASK" if settled else "ACTION", live.time, *parts)
 
@@ -76,12 +83,6 @@ def action_message(live: Transition, *, failed: bool) -> Body:
 def colour(live: Transition) -> str:
     """Return the colour that an action is shown in (D7)."""
     return colour_of(live.state, live.status, live.cause).value
-
-
-def counts_as_failed(live: Transition, action: ActionView | None) -> bool:
-    """Return whether an action counts as failed; an unreadable one as its table said."""
-    unreadable = live.cause is Cause.UNREADABLE and action is not None and action.failed
-    return unreadable or has_failed(live.state, live.status)
 
 
 def node_message(time: float, action: ActionView) -> Body:
@@ -103,9 +104,34 @@ def run_message(command: str, time: float, run: RunView) -> Body:
     return body(command, time, ("run", short(run)))
 
 
-def run_opened(time: float, run: RunView, paths: Sequence[str] | None) -> Body:
-    """Return the message of a run that begins; `paths` None: all of its phase."""
-    return body("RUN_OPENED", time, ("run", short(run)), ("paths", _json(paths)))
+def run_opened(time: float, run: RunView, reset: Sequence[int]) -> Body:
+    """Return the message of a run that begins; `reset`: places of actions that are pending now."""
+    pending = {
+        "state": ActionState.NOT_DISPATCHED,
+        "run": run.run,
+        "colour": Colour.BLUE,
+        "category": Category.PENDING,
+    }
+    ranges = _json(ranges_of(reset))
+    return body(
+        "RUN_OPENED", time, ("run", short(run)), ("reset", ranges), ("pending", _json(pending))
+    )
+
+
+def ranges_of(places: Sequence[int]) -> list[list[int]]:
+    """Return numbers in rising order as ranges [first, last]."""
+    found: list[list[int]] = []
+    for place in places:
+        if found and place == found[-1][1] + 1:
+            found[-1][1] = place
+        else:
+            found.append([place, place])
+    return found
+
+
+def counts_message(time: float, phase: str, counts: Mapping[str, int]) -> Body:
+    """Return the message of how many actions of a phase are in which category."""
+    return plain("COUNTS", time, {"phase": phase, "counts": counts})
 
 
 def run_end(run: RunView) -> str:
@@ -144,7 +170,7 @@ def server_message(time: float, server: ServerView) -> Body:
         time,
         ("task_id", quoted(server.server)),
         ("task_state", quoted(server_state(server))),
-        ("server", short(server)),
+        ("server", _server(server)),
     )
 
 
@@ -179,15 +205,17 @@ def whole_shot(
     time: float,
     shot: ShotView,
     actions: Sequence[ActionView],
+    counts: Mapping[str, Mapping[str, int]],
     medians: Mapping[str, float],
     estimate: Mapping[str, object] | None,
 ) -> Body:
-    """Return the whole state of a shot."""
+    """Return the whole state of a shot; `counts` by phase and category."""
     return body(
         "WHOLE",
         time,
         ("shot", short(shot)),
         ("actions", _list(map(_action, actions))),
+        ("counts", _json(counts)),
         ("medians", _json(medians)),
         ("estimate", _json(estimate)),
     )
@@ -213,7 +241,10 @@ def whole_system(time: float, system: SystemView, shots: Sequence[ShotView]) -> 
 
 
 def _action(action: ActionView) -> Json:
-    return short(action)[:-1] + b',"colour":%s}' % quoted(colour(action.last))
+    live = action.last
+    category = category_of(live.state, live.status, live.cause, failed=action.failed)
+    shown = (quoted(colour(live)), quoted(category))
+    return short(action)[:-1] + b',"colour":%s,"category":%s}' % shown
 
 
 def _server(server: ServerView) -> Json:

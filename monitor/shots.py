@@ -1,11 +1,11 @@
 """One shot as the monitor holds it, and the messages that follow from what happens to it. Pure."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shotline.client.board import Board
 from shotline.client.feed import News, Whole
-from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.actions import ActionState, has_failed
 from shotline.common.machine import Instant
 from shotline.common.records import (
     CheckReset,
@@ -35,7 +35,7 @@ from shotline.monitor.estimate import estimating
 from shotline.monitor.messages import (
     Body,
     action_message,
-    counts_as_failed,
+    counts_message,
     node_message,
     plain,
     progress_message,
@@ -47,8 +47,8 @@ from shotline.monitor.messages import (
     whole_shot,
 )
 from shotline.monitor.names import SYSTEM, run_id, shot_id
+from shotline.monitor.tally import Tally, counts
 
-IN_PROGRESS = (ActionState.DISPATCHED, ActionState.DOING)
 _COMMANDS = {
     EventRaised: "EVENT",
     LateResult: "LATE",
@@ -69,8 +69,11 @@ class ShotState:
     attempts: dict[tuple[str, int], Attempt] = field(default_factory=dict)
     known: bool = False
     touched: float = 0.0  # monotonic
+    tally: Tally = field(default_factory=Tally)
     estimate: dict[str, object] | None = None
     estimate_at: float = 0.0  # monotonic; the next one is due
+    _places: dict[str, int] = field(default_factory=dict)  # in the table's order, by path
+    _paths: dict[int, dict[str, None]] = field(default_factory=dict)  # of runs that go on
     _short: ShotView = field(init=False)
     _shape: tuple[object, ...] = ()
 
@@ -93,11 +96,10 @@ class ShotState:
 
     def short(self) -> ShotView:
         """Return the shot in short, as it stands."""
-        actions = self.board.actions
         return self._short.model_copy(
             update={
-                "actions": len(actions),
-                "counts": counts(actions.values()),
+                "actions": len(self.board.actions),
+                "counts": self.tally.total(),
                 "runs": tuple(self._counted(run) for run in list(self.runs.values())[-20:]),
             }
         )
@@ -108,6 +110,7 @@ class ShotState:
             time,
             self.short(),
             list(self.board.actions.values()),
+            self.tally.shown(),
             self.durations.medians(self.key, self.board.actions),
             self.estimate,
         )
@@ -123,19 +126,26 @@ class ShotState:
         run = self.open_run or next(reversed(self.runs.values()), None)
         if run is None:
             return []
+        of_run: list[ActionView] = []
+        others: list[ActionView] = []
+        for action in self.board.actions.values():
+            (of_run if action.last.run == run.run else others).append(action)
         found = yield from estimating(
             run.run,
-            list(self.actions_of_run(run.run)),
+            of_run,
             lambda path: self.durations.median(self.key, path),
             slots,
             now.wall,
             slow_factor,
+            others,
         )
-        fields = found.fields()
-        if fields == self.estimate:
-            return []
-        self.estimate = fields
-        return [Post(self.channel, plain("ESTIMATE", now.wall, fields), "estimate")]
+        told = self.estimate or {}
+        effects: list[Effect] = []
+        for command, fields in (("ESTIMATE", found.time_left()), ("LIMITS", found.limits())):
+            if any(name not in told or told[name] != value for name, value in fields.items()):
+                effects.append(Post(self.channel, plain(command, now.wall, fields), command))
+        self.estimate = found.time_left() | found.limits()
+        return effects
 
     # What the feed tells
 
@@ -147,6 +157,8 @@ class ShotState:
         before = dict(self.board.actions)
         missed = self.board.take(update)
         self._short, self.touched = snapshot.shot, now.mono
+        self._places = {path: place for place, path in enumerate(self.board.actions)}
+        self.tally.begin(self.board.actions.values())
         for action in snapshot.actions:
             self.durations.note(self.key, action.last)
         shape = (snapshot.shot.built_at, tuple(self.board.actions))
@@ -155,12 +167,14 @@ class ShotState:
         known, self.known = self.known, True
         if not known or shape != self._shape:
             self._shape = shape
+            list(self.tally.changes())  # the whole tells them
             yield Post(self.channel, self.whole(now.wall), "whole")
         else:
             yield from self._changed_nodes(now.wall, before)
             for record in missed:
                 if isinstance(record, Transition):
                     yield from self._transition(record)
+            yield from self._tell_counts(now.wall)
         for run in snapshot.shot.runs:
             yield from self._missed_run(now.wall, run)
         yield Post(SYSTEM, shot_message(now.wall, self.short()), f"shot/{self.channel}")
@@ -170,17 +184,27 @@ class ShotState:
         if not isinstance(news.payload, ShotEvent):
             return
         self.touched = now.mono
-        self.board.take(news)
         for record in news.payload.records:
-            yield from self._record(now.wall, record)
+            changed = self.board.apply(record)
+            for path in changed:
+                self.tally.note(self.board.actions[path])
+            yield from self._record(now.wall, record, changed)
+        yield from self._tell_counts(now.wall)
         for path, fraction, text in news.payload.progress:
+            self.board.progress(path, fraction, text)
             yield from self._progress(news.at, path, fraction, text)
         if news.payload.waits:
             waits = {path: text for path, text in news.payload.waits if path in self.board.actions}
+            for path, text in waits.items():
+                self.board.waits(path, text)
             yield Post(self.channel, plain("WAITS", news.at, {"waits": waits}))
         if self.board.needs_snapshot:
             self.board.needs_snapshot = False
             yield Refresh(self.key.tree, self.key.shot)
+
+    def _tell_counts(self, time: float) -> Iterator[Effect]:
+        for phase, found in self.tally.changes():
+            yield Post(self.channel, counts_message(time, phase, found), f"c/{phase}")
 
     def _begin(self, snapshot: SnapshotResult) -> Iterator[Effect]:
         assert snapshot.shot is not None
@@ -199,12 +223,12 @@ class ShotState:
             ):
                 yield Post(self.channel, node_message(time, action), f"n/{path}")
 
-    def _record(self, time: float, record: Record) -> Iterator[Effect]:
+    def _record(self, time: float, record: Record, changed: Sequence[str]) -> Iterator[Effect]:
         match record:
             case Transition():
                 yield from self._transition(record)
             case RunOpened():
-                yield from self._run_opened(record)
+                yield from self._run_opened(record, changed)
             case RunEnded() | RunHeld() | RunResumed() | RunAborting():
                 yield from self._run_changed(time, record)
             case EventRaised() | LateResult() | Redispatched() | CheckReset() | PulseCreated():
@@ -218,11 +242,12 @@ class ShotState:
     def _transition(self, record: Transition) -> Iterator[Effect]:
         action = self.board.actions.get(record.path)  # None: built anew, the whole follows
         self.durations.note(self.key, record)
-        failed = counts_as_failed(record, action)
+        failed = has_failed(record.state, record.status) if action is None else action.failed
         told, key = action_message(record, failed=failed), f"a/{record.path}"
         yield Post(self.channel, told, key)
         run = self.runs.get(record.run) if record.run is not None else None
         if run is not None and run.state != "ended":
+            self._paths.setdefault(run.run, {})[record.path] = None
             yield Post(self._channel_of(run), told, key)
         attempt = self.attempts.get((record.path, record.attempt))
         if attempt is not None and record.state is not ActionState.NOT_DISPATCHED:
@@ -246,7 +271,8 @@ class ShotState:
     def _channel_of(self, run: RunView) -> str:
         return run_id(self.key, run.phase, run.run)
 
-    def _run_opened(self, record: RunOpened) -> Iterator[Effect]:
+    def _run_opened(self, record: RunOpened, reset: Sequence[str]) -> Iterator[Effect]:
+        self._paths = {record.run: dict.fromkeys(record.paths)}
         run = self.runs[record.run] = RunView(
             tree=self.key.tree,
             shot=self.key.shot,
@@ -257,13 +283,10 @@ class ShotState:
             last=record.last,
             state="open",
             opened_at=record.time,
-            counts=Counts(pending=len(record.paths)),
+            counts=Counts(),
         )
-        of_phase = tuple(
-            action.path for action in self.board.actions.values() if action.phase == record.phase
-        )
-        whole_phase = record.kind is RunKind.PHASE and of_phase == record.paths
-        told = run_opened(record.time, run, None if whole_phase else record.paths)
+        run = self.runs[record.run] = self._counted(run)
+        told = run_opened(record.time, run, sorted(self._places[path] for path in reset))
         yield Post(self.channel, told, f"o/{record.run}")
         yield Open(self._channel_of(run))
         yield Post(self._channel_of(run), run_message("STARTED", record.time, run))
@@ -293,6 +316,8 @@ class ShotState:
             case _:
                 changed = {"state": "open", "reason": ""}
         run = self.runs[record.run] = self._counted(old.model_copy(update=changed))
+        if run.state == "ended":
+            self._paths.pop(run.run, None)
         yield from self._tell_run(record.time, run)
         yield Post(SYSTEM, shot_message(time, self.short()), f"shot/{self.channel}")
 
@@ -307,6 +332,8 @@ class ShotState:
     def _missed_run(self, time: float, run: RunView) -> Iterator[Effect]:
         """Take a run from a snapshot: all that the feed has told of it may have been missed."""
         old, self.runs[run.run] = self.runs.get(run.run), run
+        if run.state != "ended" and run.run not in self._paths:
+            self._paths = {run.run: dict.fromkeys(self._paths_of(run))}
         if old is None and run.state != "ended":
             channel = self._channel_of(run)
             yield Open(channel, "this monitor was not there at its beginning")
@@ -319,28 +346,22 @@ class ShotState:
         elif old.state != "ended" and (old.state, old.reason) != (run.state, run.reason):
             yield from self._tell_run(time, run)
 
+    def _paths_of(self, run: RunView) -> Iterator[str]:
+        """Yield the actions of a run whose beginning was missed: also what it never dispatches."""
+        first, last = run.first, run.last
+        for path, action in self.board.actions.items():
+            of_phase = action.phase == run.phase and run.kind is not RunKind.SINGLE
+            in_range = first is None or (
+                last is not None and action.number is not None and first <= action.number <= last
+            )
+            if action.last.run == run.run or (of_phase and in_range and action.never is not None):
+                yield path
+
     def _counted(self, run: RunView) -> RunView:
         if run.state == "ended":
             return run
-        return run.model_copy(update={"counts": counts(self.actions_of_run(run.run))})
-
-
-def counts(actions: Iterable[ActionView]) -> Counts:
-    """Count actions by what is shown of them (D7)."""
-    number = dict.fromkeys(Counts.model_fields, 0)
-    for action in actions:
-        number[_category(action)] += 1
-    return Counts(**number)
-
-
-def _category(action: ActionView) -> str:
-    live = action.last
-    if live.state is ActionState.DONE and live.status is Status.SUCCESS:
-        return "success"
-    if live.state is ActionState.SERVER_OFF:
-        return "server_off"
-    if action.failed or live.cause is Cause.SERVER_LOST:
-        return "failed"
-    if live.state in IN_PROGRESS:
-        return "in_progress"
-    return "pending" if live.cause is None else "not_dispatched"
+        actions = self.board.actions
+        paths = self._paths.get(run.run, {})
+        return run.model_copy(
+            update={"counts": counts(actions[path] for path in paths if path in actions)}
+        )

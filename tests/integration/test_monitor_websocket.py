@@ -215,7 +215,7 @@ def test_a_page_begins_with_the_state_and_follows(stack: Stack) -> None:
         messages = await live.until_message("TEST/10", has_ended)
         assert [one["seq"] for one in messages] == sorted(one["seq"] for one in messages)  # type: ignore[type-var]
         opened = of(messages, "RUN_OPENED")[0]
-        assert opened["paths"] is None
+        assert opened["reset"] == [[3, 3]]
         assert of(messages, "TASK")[0]["task_id"] == "\\TEST::TOP:FIRE"
 
     on(stack, work)

@@ -1,4 +1,4 @@
-// A shot is the fold of its channel's messages: what the page then shows.
+// A shot is the fold of its channel's messages. That it folds as the dispatcher does: histories.test.js.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -7,7 +7,7 @@ import { Shot } from '../../monitor/static/model/shot.js';
 const PENDING = { state: 'NOT_DISPATCHED' };
 
 function action(path, phase = 'INIT', more = {}) {
-  return { path, name: path, server_class: 'A', phase, last: { ...PENDING }, ...more };
+  return { path, name: path, server_class: 'A', phase, last: { ...PENDING }, colour: 'blue', category: 'pending', ...more };
 }
 
 function run(number, phase, state = 'open', more = {}) {
@@ -39,53 +39,28 @@ test('a whole state replaces what came before', () => {
   assert.equal(shot.medians.size, 0);
 });
 
-test('a change moves an action from one category to another, and only its version', () => {
+test('a change gives its row a new version, and no other', () => {
   const shot = shotOf(action('A'), action('B'));
   const before = shot.byPath.get('B').version;
-  shot.apply(changed('A', { state: 'DOING', attempt: 1, server: 'A:1' }, { colour: 'orange' }));
-  assert.equal(shot.counts().in_progress, 1);
-  assert.equal(shot.counts().pending, 1);
+  shot.apply(changed('A', { state: 'DOING', attempt: 1, server: 'A:1' }, { colour: 'orange', category: 'in_progress' }));
+  assert.equal(shot.byPath.get('A').category, 'in_progress');
   assert.equal(shot.byPath.get('B').version, before);
   assert.ok(shot.byPath.get('A').version > before);
 });
 
-test('what has failed is counted so, whatever its state', () => {
-  const shot = shotOf(action('A'), action('B'), action('C'), action('D', 'INIT', {
-    last: { state: 'NOT_DISPATCHED', cause: 'unreadable' }, failed: true, colour: 'grey-outlined',
-  }));
-  shot.apply(changed('A', { state: 'DONE', status: 'Failure', cause: 'result' }, { failed: true }));
-  shot.apply(changed('B', { state: 'SERVER_OFF', cause: 'no_server' }, { failed: true }));
-  shot.apply(changed('C', { state: 'ABORTED', cause: 'operator' }, { failed: true }));
-  assert.deepEqual(shot.counts(), {
-    failed: 3, server_off: 1, in_progress: 0, pending: 0, success: 0, not_dispatched: 0,
-  });
-});
-
-test('a run without paths resets its phase, but not what can never be dispatched', () => {
-  const shot = shotOf(
-    action('A', 'INIT', { last: { state: 'DONE', status: 'Success', cause: 'result', attempt: 2 } }),
-    action('OFF', 'INIT', { last: { state: 'NOT_DISPATCHED', cause: 'off' } }),
-    action('P', 'PULSE', { last: { state: 'DONE', status: 'Success', cause: 'result' } }),
-  );
-  shot.apply({ command: 'RUN_OPENED', seq: 2, run: run(2, 'INIT'), paths: null });
-  assert.equal(shot.byPath.get('A').category, 'pending');
-  assert.equal(shot.byPath.get('A').last.attempt, 2);
-  assert.equal(shot.byPath.get('OFF').category, 'not_dispatched');
-  assert.equal(shot.byPath.get('P').category, 'success');
-});
-
-test('a run with paths resets those and no others', () => {
-  const done = { state: 'DONE', status: 'Success', cause: 'result' };
-  const shot = shotOf(action('A', 'INIT', { last: done }), action('B', 'INIT', { last: done }));
-  shot.apply({ command: 'RUN_OPENED', seq: 2, run: run(2, 'INIT'), paths: ['B'] });
-  assert.equal(shot.byPath.get('A').category, 'success');
-  assert.equal(shot.byPath.get('B').category, 'pending');
+test('how many there are is what the monitor says, of each phase and of all', () => {
+  const shot = shotOf(action('P', 'PULSE'), action('A'), action('X', 'OTHER'));
+  shot.apply({ command: 'COUNTS', seq: 2, phase: 'OTHER', counts: { failed: 2 } });
+  shot.apply({ command: 'COUNTS', seq: 3, phase: 'INIT', counts: { failed: 1, success: 4 } });
+  shot.apply({ command: 'COUNTS', seq: 4, phase: 'OTHER', counts: { pending: 1 } });
+  assert.deepEqual([...shot.countsByPhase().keys()], ['INIT', 'OTHER']);
+  assert.deepEqual(shot.total(), { failed: 1, server_off: 0, in_progress: 0, pending: 1, success: 4, not_dispatched: 0 });
 });
 
 test('the current phase is that of the open run, then of the last one', () => {
   const shot = shotOf(action('A'), action('P', 'PULSE'));
   assert.equal(shot.phase, 'INIT');
-  shot.apply({ command: 'RUN_OPENED', seq: 2, run: run(1, 'PULSE'), paths: null });
+  shot.apply({ command: 'RUN_OPENED', seq: 2, run: run(1, 'PULSE') });
   assert.deepEqual(shot.activeRows().map((row) => row.path), ['P']);
   shot.apply({ command: 'RUN_CHANGED', seq: 3, run: run(1, 'PULSE', 'ended', { outcome: 'completed' }) });
   assert.equal(shot.phase, 'PULSE');
@@ -114,26 +89,22 @@ test('waits are shown while an action is open, and forgotten once it settles', (
   assert.equal(shot.byPath.get('A').waits, '');
 });
 
-test('an estimate ends with its run', () => {
+test('an estimate ends with its run, what limited the run stays until the next', () => {
   const shot = shotOf(action('A'));
-  shot.apply({ command: 'RUN_OPENED', seq: 2, run: run(1, 'INIT'), paths: null });
-  shot.apply({ command: 'ESTIMATE', seq: 3, run: 1, remaining_s: 4, known: 1, critical: ['A'], slow: ['A'] });
+  shot.apply({ command: 'RUN_OPENED', seq: 2, run: run(1, 'INIT') });
+  shot.apply({ command: 'LIMITS', seq: 3, run: 1, critical: ['A'], slow: ['A'] });
+  shot.apply({ command: 'ESTIMATE', seq: 4, run: 1, remaining_s: 4, known: 1 });
   assert.equal(shot.estimate.remaining_s, 4);
-  shot.apply({ command: 'RUN_CHANGED', seq: 4, run: run(1, 'INIT', 'ended') });
+  shot.apply({ command: 'RUN_CHANGED', seq: 5, run: run(1, 'INIT', 'ended') });
   assert.equal(shot.estimate.remaining_s, null);
   assert.deepEqual(shot.estimate.slow, ['A']);
+  shot.apply({ command: 'ESTIMATE', seq: 6, run: 2, remaining_s: 9, known: 1 });
+  assert.deepEqual(shot.estimate, { run: 2, remaining_s: 9, known: 1 });
 });
 
 test('messages about actions and commands that are not known change nothing', () => {
   const shot = shotOf(action('A'));
   shot.apply(changed('GONE', { state: 'DOING' }));
   shot.apply({ command: 'SOMETHING_NEW', seq: 9 });
-  assert.equal(shot.counts().pending, 1);
-});
-
-test('phases are counted in their order, empty ones left out', () => {
-  const shot = shotOf(action('P', 'PULSE'), action('A'), action('X', 'OTHER'));
-  assert.deepEqual([...shot.countsByPhase().keys()], ['INIT', 'PULSE', 'OTHER']);
-  const none = shotOf(action('P', 'PULSE'));
-  assert.deepEqual([...none.countsByPhase().keys()], ['PULSE']);
+  assert.deepEqual(shot.rows.map((row) => row.last.state), ['NOT_DISPATCHED']);
 });

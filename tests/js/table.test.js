@@ -5,18 +5,21 @@ import { test } from 'node:test';
 import { Shot } from '../../monitor/static/model/shot.js';
 import { TableView, matcher, nothingWanted, ordered, rowFilter, visible } from '../../monitor/static/model/table.js';
 
-const DONE = { state: 'DONE', status: 'Success', cause: 'result' };
+const DONE = { state: 'DONE', status: 'Success', cause: 'result', category: 'success' };
+const ABORTED = { state: 'ABORTED', cause: 'operator', category: 'failed' };
+const PENDING = { state: 'NOT_DISPATCHED', category: 'pending' };
 
+/** Rows of these live states, each with the category that the monitor gives it. */
 function rowsOf(...lasts) {
   const shot = new Shot('T', 7);
-  const actions = lasts.map((last, index) => ({
+  const actions = lasts.map(({ category, ...last }, index) => ({
     path: `\\T::TOP:N${index}`,
     name: `N${index}`,
     server_class: index % 2 ? 'ODD' : 'EVEN',
     phase: 'INIT',
     number: index,
     when: String(index),
-    failed: ['ABORTED', 'SERVER_OFF'].includes(last.state) || last.status === 'Failure',
+    category,
     last,
   }));
   shot.apply({ command: 'WHOLE', seq: 1, shot: { tree: 'T', shot: 7 }, actions });
@@ -26,16 +29,16 @@ function rowsOf(...lasts) {
 const names = (rows) => rows.map((row) => row.view.name).join(' ');
 
 test('failed and aborted come first, then what runs, what is pending, what is done', () => {
-  const { rows } = rowsOf(DONE, { state: 'NOT_DISPATCHED' }, { state: 'DOING' },
-    { state: 'NOT_DISPATCHED', cause: 'off' }, { state: 'ABORTED', cause: 'operator' },
-    { state: 'SERVER_OFF', cause: 'no_server' });
+  const { rows } = rowsOf(DONE, PENDING, { state: 'DOING', category: 'in_progress' },
+    { state: 'NOT_DISPATCHED', cause: 'off', category: 'not_dispatched' }, ABORTED,
+    { state: 'SERVER_OFF', cause: 'no_server', category: 'server_off' });
   assert.equal(names(ordered(rows, nothingWanted(), 0)), 'N4 N5 N2 N1 N0 N3');
   assert.equal(names(ordered(rows, { ...nothingWanted(), failedFirst: false }, 0)), 'N0 N1 N2 N3 N4 N5');
 });
 
 test('a column sorts both ways, numbers as numbers, and what has failed stays first', () => {
   const lasts = Array.from({ length: 12 }, () => DONE);
-  lasts[3] = { state: 'ABORTED', cause: 'operator' };
+  lasts[3] = ABORTED;
   const { rows } = rowsOf(...lasts);
   const down = ordered(rows, { ...nothingWanted(), sort: 'when', descending: true }, 0);
   assert.equal(names(down), 'N3 N11 N10 N9 N8 N7 N6 N5 N4 N2 N1 N0');
@@ -44,7 +47,7 @@ test('a column sorts both ways, numbers as numbers, and what has failed stays fi
 });
 
 test('durations sort the longest first, those that run by what they have taken', () => {
-  const { rows } = rowsOf({ ...DONE, duration_s: 3 }, { state: 'DOING', started_at: 90 }, DONE, { ...DONE, duration_s: 5 });
+  const { rows } = rowsOf({ ...DONE, duration_s: 3 }, { state: 'DOING', started_at: 90, category: 'in_progress' }, DONE, { ...DONE, duration_s: 5 });
   const wanted = { ...nothingWanted(), sort: 'duration', failedFirst: false };
   assert.equal(names(ordered(rows, wanted, 100)), 'N1 N3 N0 N2');
 });
@@ -64,7 +67,7 @@ test('filters take parts, alternatives, the opposite, and comparisons of numbers
 });
 
 test('every word of a search must be somewhere in the row, each in any column', () => {
-  const { rows } = rowsOf(DONE, { state: 'ABORTED', cause: 'operator', reason: 'beam dump' });
+  const { rows } = rowsOf(DONE, { ...ABORTED, reason: 'beam dump' });
   const search = (text) => names(rows.filter(rowFilter({ ...nothingWanted(), search: text }) ?? (() => true)));
   assert.equal(search('beam odd'), 'N1');
   assert.equal(search('beam even'), '');
@@ -73,7 +76,7 @@ test('every word of a search must be somewhere in the row, each in any column', 
 });
 
 test('a row that changes enters and leaves a filtered table', () => {
-  const { shot, rows } = rowsOf({ state: 'NOT_DISPATCHED' }, { state: 'NOT_DISPATCHED' });
+  const { shot, rows } = rowsOf(PENDING, PENDING);
   const table = new TableView();
   table.want({ filters: { state: 'doing' } });
   table.update(rows, 0);

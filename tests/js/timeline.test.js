@@ -1,9 +1,9 @@
-// The timeline: lanes, medians, what limits a phase.
+// The timeline: lanes, and how long an action took beside its usual.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Shot } from '../../monitor/static/model/shot.js';
-import { criticalPath, layout, limiting, slowPaths, slowness, ticks, zoomed } from '../../monitor/static/model/timeline.js';
+import { layout, ticks, timesUsual, zoomed } from '../../monitor/static/model/timeline.js';
 
 function done(server, start, end, more = {}) {
   return { state: 'DONE', status: 'Success', cause: 'result', run: 1, attempt: 1, server, started_at: start, ended_at: end, duration_s: end - start, ...more };
@@ -42,48 +42,16 @@ test('what runs has no end yet, and shares its line with nobody', () => {
   assert.equal(drawn.byPath.get('Y').line, 1);
 });
 
-test('an action is slow against the median of its last shots, also while it runs', () => {
+test('how long an action took is told beside its usual, not how long it waited', () => {
   const shot = shotOf({
     X: { last: done('A:1', 0, 6) },
-    Y: { last: { state: 'DOING', server: 'A:2', started_at: 0, run: 1 } },
-    Z: { last: done('A:1', 6, 8.1) },
+    Y: { last: { state: 'DOING', server: 'A:2', dispatched_at: 0, started_at: 1, run: 1 } },
     N: { last: done('A:1', 9, 10) },
-    S: { last: done('A:1', 11, 11.02) },
+    Q: { last: { state: 'DISPATCHED', server: 'A:2', dispatched_at: 0, run: 1 } },
   });
-  const drawn = layout(shot.rows, new Map([['X', 2], ['Y', 2], ['Z', 2], ['S', 0.01]]), []);
-  assert.equal(slowness(drawn.byPath.get('X'), 100), 3);
-  assert.equal(slowness(drawn.byPath.get('N'), 100), null);
-  assert.deepEqual([...slowPaths(drawn, null, 2.5)].sort(), ['X']);
-  assert.deepEqual([...slowPaths(drawn, null, 3.5)].sort(), ['X', 'Y']);
-  assert.deepEqual([...slowPaths(drawn, { slow: ['Z'] }, 2.5)].sort(), ['X', 'Z']);
-});
-
-test('the critical path goes back over conditions, sequence numbers and servers', () => {
-  const shot = shotOf({
-    A1: { number: 10, last: done('A:1', 0, 3) },
-    A2: { number: 20, last: done('A:1', 3, 4) },
-    B1: { server_class: 'B', number: 10, last: done('B:1', 0, 1) },
-    C: { server_class: 'C', references: ['A2', 'B1'], last: done('C:1', 4, 9) },
-    D: { server_class: 'B', number: 20, last: done('B:1', 1, 8) },
-  });
-  const drawn = layout(shot.rows, new Map(), []);
-  assert.deepEqual(criticalPath(drawn, shot.run), ['A1', 'A2', 'C']);
-  assert.deepEqual(limiting(shot, drawn), ['A1', 'A2', 'C']);
-});
-
-test('while a run goes on the monitor says what limits it', () => {
-  const shot = shotOf({ X: { last: done('A:1', 0, 1) } });
-  shot.apply({ command: 'RUN_CHANGED', seq: 2, run: { tree: 'T', shot: 1, run: 2, kind: 'phase', phase: 'INIT', state: 'open', opened_at: 0 } });
-  shot.apply({ command: 'ESTIMATE', seq: 3, run: 2, critical: ['Q'] });
-  assert.deepEqual(limiting(shot, layout(shot.rows, new Map(), [])), ['Q']);
-});
-
-test('references in a circle do not hang', () => {
-  const shot = shotOf({
-    X: { references: ['Y'], last: done('A:1', 0, 2) },
-    Y: { references: ['X'], last: done('A:2', 0, 2) },
-  });
-  assert.equal(criticalPath(layout(shot.rows, new Map(), []), shot.run).length, 2);
+  const drawn = layout(shot.rows, new Map([['X', 2], ['Y', 2], ['Q', 2]]), []);
+  const times = (path) => timesUsual(drawn.byPath.get(path), 5);
+  assert.deepEqual([times('X'), times('Y'), times('N'), times('Q')], [3, 2, null, null]);
 });
 
 test('zoom keeps the moment under the pointer where it is', () => {

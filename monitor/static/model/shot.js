@@ -1,15 +1,12 @@
 /**
  * A shot as the page knows it: the fold of its channel's messages. Pure.
  *
- * All that changes a row is here. Every change gives the row a new `version`, so that whoever draws
- * knows what to draw again.
+ * All that changes a row is here. What a state means (its colour, its category, whether it counts as
+ * failed) and how many there are of each comes with the messages. Every change gives the row a new
+ * `version`, so that whoever draws knows what to draw again.
  */
 
-/** @import {ActionView, Category, Colour, Estimate, Message, RunView, ShotView, Transition} from './types.js' */
-import { categoryOf, colourOf } from './words.js';
-
-/** Causes of actions that a run of their phase leaves as they are. */
-const NOT_RESET = new Set(['off', 'asynchronous', 'unreadable', 'bad_number']);
+/** @import {ActionView, Category, Colour, Counts, Estimate, Message, RunView, ShotView, Transition} from './types.js' */
 
 /**
  * One action: what the tree declares (`view`) and what has become of it.
@@ -57,6 +54,8 @@ export class Shot {
     this.byPath = new Map();
     /** @type {Map<number, RunView>} */
     this.runs = new Map();
+    /** How many actions of each phase are in which category. @type {Map<string, Counts>} */
+    this.counts = new Map();
     /** @type {Map<string, number>} */
     this.medians = new Map();
     /** @type {Estimate|null} */
@@ -100,28 +99,26 @@ export class Shot {
     );
   }
 
-  /**
-   * Count rows by category.
-   * @param {Row[]} [rows]
-   */
-  counts(rows = this.rows) {
-    const counts = noCounts();
-    for (const row of rows) counts[row.category] += 1;
-    return counts;
+  /** Return how many actions of the whole shot are in which category. */
+  total() {
+    const total = noCounts();
+    for (const counts of this.counts.values()) {
+      for (const [category, count] of /** @type {[Category, number][]} */ (Object.entries(counts))) {
+        total[category] += count;
+      }
+    }
+    return total;
   }
 
-  /** Count rows of each phase by category, in the phases' order. */
+  /** Return the counts of each phase that has actions, in the phases' order. */
   countsByPhase() {
+    const { counts } = this;
+    const names = new Set([...(this.view?.phases ?? []), ...counts.keys()]);
     /** @type {Map<string, Record<Category, number>>} */
-    const phases = new Map((this.view?.phases ?? []).map((phase) => [phase, noCounts()]));
-    for (const row of this.rows) {
-      const phase = row.view.phase ?? '';
-      let counts = phases.get(phase);
-      if (!counts) phases.set(phase, (counts = noCounts()));
-      counts[row.category] += 1;
-    }
-    for (const [phase, counts] of phases) {
-      if (Object.values(counts).every((count) => count === 0)) phases.delete(phase);
+    const phases = new Map();
+    for (const phase of names) {
+      const found = counts.get(phase);
+      if (found && Object.keys(found).length > 0) phases.set(phase, { ...noCounts(), ...found });
     }
     return phases;
   }
@@ -149,11 +146,15 @@ export class Shot {
       case 'RUN_CHANGED':
         if (typeof message.run === 'object') this.#run(message.run);
         break;
+      case 'COUNTS':
+        this.counts.set(message.phase ?? '', /** @type {Counts} */ (message.counts ?? {}));
+        break;
       case 'MEDIANS':
         this.medians = new Map(Object.entries(message.medians ?? {}));
         break;
       case 'ESTIMATE':
-        this.estimate = estimateOf(message);
+      case 'LIMITS':
+        this.#estimate(message);
         break;
       case 'WAITS':
         this.#waits(message.waits ?? {});
@@ -175,8 +176,9 @@ export class Shot {
     this.generation += 1;
     this.view = message.shot ?? null;
     this.runs = new Map((message.shot?.runs ?? []).map((run) => [run.run, run]));
+    this.counts = new Map(Object.entries(/** @type {Record<string, Counts>} */ (message.counts ?? {})));
     this.medians = new Map(Object.entries(message.medians ?? {}));
-    this.estimate = message.estimate ? estimateOf(message.estimate) : null;
+    this.estimate = message.estimate ?? null;
     this.rows = (message.actions ?? []).map((view, index) => this.#row(view, index));
     this.byPath = new Map(this.rows.map((row) => [row.path, row]));
   }
@@ -187,8 +189,6 @@ export class Shot {
    * @returns {Row}
    */
   #row(view, index) {
-    const colour = view.colour ?? colourOf(view.last);
-    const failed = view.failed ?? false;
     return {
       tree: this.tree,
       shot: this.shot,
@@ -196,9 +196,9 @@ export class Shot {
       path: view.path,
       view,
       last: view.last,
-      failed,
-      colour,
-      category: categoryOf(colour, failed),
+      failed: view.failed ?? false,
+      colour: view.colour,
+      category: view.category,
       waits: view.waits_for ?? '',
       progress: view.progress ?? null,
       progressText: view.progress_text ?? '',
@@ -222,8 +222,8 @@ export class Shot {
     if (last.attempt !== row.last.attempt) row.events = [];
     row.last = last;
     row.failed = message.failed ?? false;
-    row.colour = message.colour ?? colourOf(last);
-    row.category = categoryOf(row.colour, row.failed);
+    row.colour = message.colour ?? row.colour;
+    row.category = message.category ?? row.category;
     if (last.state !== 'NOT_DISPATCHED' || last.cause) row.waits = '';
     row.version = this.version;
   }
@@ -243,22 +243,19 @@ export class Shot {
     const run = message.run;
     this.#run(run);
     this.estimate = null;
-    const paths = message.paths
-      ? message.paths
-      : this.rows
-          .filter((row) => row.view.phase === run.phase && !NOT_RESET.has(row.last.cause ?? ''))
-          .map((row) => row.path);
-    for (const path of paths) {
-      const row = this.byPath.get(path);
-      if (!row) continue;
-      row.last = { state: 'NOT_DISPATCHED', run: run.run, attempt: row.last.attempt ?? 0 };
-      row.failed = false;
-      row.colour = 'blue';
-      row.category = 'pending';
-      row.waits = '';
-      row.progress = null;
-      row.progressText = '';
-      row.version = this.version;
+    const { state, run: number, colour, category } = message.pending ?? {};
+    if (!state || !colour || !category) return;
+    for (const [first, last] of message.reset ?? []) {
+      for (const row of this.rows.slice(first, last + 1)) {
+        row.last = { state, run: number, attempt: row.last.attempt ?? 0 };
+        row.failed = false;
+        row.colour = colour;
+        row.category = category;
+        row.waits = '';
+        row.progress = null;
+        row.progressText = '';
+        row.version = this.version;
+      }
     }
   }
 
@@ -266,6 +263,13 @@ export class Shot {
   #run(run) {
     this.runs.set(run.run, run);
     if (run.state === 'ended') this.estimate = this.estimate && { ...this.estimate, remaining_s: null };
+  }
+
+  /** What is left of a run, or what limits it; the two come by themselves. @param {Message} message */
+  #estimate({ run, remaining_s, known, critical, slow }) {
+    if (typeof run !== 'number') return;
+    const before = this.estimate?.run === run ? this.estimate : { run };
+    this.estimate = critical ? { ...before, critical, slow } : { ...before, remaining_s, known };
   }
 
   /** @param {Record<string, string>} waits */
@@ -282,8 +286,8 @@ export class Shot {
   #node(message) {
     const row = this.byPath.get(message.task_id ?? '');
     if (!row || !message.view) return;
-    row.view = message.view;
-    row.version = this.version;
+    const { events } = row;
+    Object.assign(row, this.#row(message.view, row.index), { events });
   }
 
   /** @param {Message} message */
@@ -295,18 +299,4 @@ export class Shot {
     row.events = [...row.events.slice(-9), record.reason ? `${words} (${record.reason})` : words];
     row.version = this.version;
   }
-}
-
-/**
- * @param {Estimate|Message} message
- * @returns {Estimate}
- */
-function estimateOf(message) {
-  return {
-    run: typeof message.run === 'number' ? message.run : undefined,
-    remaining_s: message.remaining_s ?? null,
-    known: message.known ?? 0,
-    critical: message.critical ?? [],
-    slow: message.slow ?? [],
-  };
 }

@@ -73,17 +73,6 @@ export function shownShot(system, tree, shot) {
   return newest ? [tree, newest.shot] : null;
 }
 
-/**
- * @param {ServerView} server
- * @returns {ServerState}
- */
-export function serverState(server) {
-  if (server.state) return server.state;
-  if (server.liveness === 'suspect') return 'SUSPECT';
-  if (server.liveness !== 'alive') return 'OFF';
-  return server.draining ? 'DRAINING' : 'ON';
-}
-
 const HEARTBEATS_MAX = 120;
 const COLLATOR = new Intl.Collator('en', { numeric: true });
 
@@ -120,7 +109,7 @@ export class Servers {
    */
   silence(name, now) {
     const server = name ? this.byName.get(name) : undefined;
-    if (!server || serverState(server) !== 'SUSPECT') return '';
+    if (!server || server.state !== 'SUSPECT') return '';
     const at = server.last_seen_at ?? null;
     return at === null ? `${server.server} is silent` : `${server.server} silent for ${age(now - at)}`;
   }
@@ -132,7 +121,7 @@ export class Servers {
     const byState = [[], [], [], []];
     for (const name of names) {
       const server = /** @type {ServerView} */ (this.byName.get(name));
-      byState[SERVER_ORDER[serverState(server)]].push(server);
+      byState[SERVER_ORDER[server.state]].push(server);
     }
     return byState.flat();
   }
@@ -148,7 +137,7 @@ export class Servers {
   /** @returns {Record<ServerState, number>} */
   counts() {
     const counts = { ON: 0, SUSPECT: 0, DRAINING: 0, OFF: 0 };
-    for (const server of this.byName.values()) counts[serverState(server)] += 1;
+    for (const server of this.byName.values()) counts[server.state] += 1;
     return counts;
   }
 

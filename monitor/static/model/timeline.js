@@ -1,12 +1,10 @@
 /**
- * Where the bars of the timeline stand: lanes, times, what limits a phase, what is slow. Pure.
+ * Where the bars of the timeline stand: lanes and times. What limits a phase and what is slow is the
+ * monitor's to say. Pure.
  */
 
-/** @import {Estimate, RunView} from './types.js' */
-/** @import {Row, Shot} from './shot.js' */
-
-export const SLOW_FACTOR = 1.5;
-const SLOW_LEAST_S = 0.05;
+/** @import {Row} from './shot.js' */
+import { takenS } from './words.js';
 
 /**
  * One action on its way, from its start (or dispatch) to its end (or now).
@@ -104,97 +102,14 @@ function stack(bars, lane) {
 }
 
 /**
- * Return how many times its usual duration an action took, or has taken; null when that is unknown.
+ * Return how many times its usual duration an action took, or has taken; null when that is unknown,
+ * or it has not begun.
  * @param {Bar} bar
  * @param {number} now
  */
-export function slowness(bar, now) {
-  if (!bar.median || bar.median <= 0) return null;
-  const taken = bar.row.last.duration_s ?? (bar.end ?? now) - bar.start;
-  return taken / bar.median;
-}
-
-/**
- * Return the paths of the actions that took, or have taken, long beyond their usual duration: what
- * the monitor says, and what the page itself sees of the shot's ended runs.
- * @param {Layout} drawn
- * @param {Estimate|null} estimate
- * @param {number} now
- * @returns {Set<string>}
- */
-export function slowPaths(drawn, estimate, now) {
-  const slow = new Set(estimate?.slow ?? []);
-  for (const bar of drawn.bars) {
-    const factor = slowness(bar, now);
-    const over = ((bar.end ?? now) - bar.start) - (bar.median ?? Infinity);
-    if (factor !== null && factor >= SLOW_FACTOR && over >= SLOW_LEAST_S) slow.add(bar.row.path);
-  }
-  return slow;
-}
-
-/**
- * Return the chain of actions that limited an ended run, first to last: from what ended last, back
- * over what each had waited for (its references, the number before it in its class, or the action
- * before it on its server), whichever ended last.
- * @param {Layout} drawn
- * @param {RunView|null} run
- * @returns {string[]}
- */
-export function criticalPath(drawn, run) {
-  const bars = drawn.bars.filter(
-    (bar) => bar.end !== null && (run === null || bar.row.last.run === run.run),
-  );
-  const inRun = new Map(bars.map((bar) => [bar.row.path, bar]));
-  const byEnd = [...bars].sort((a, b) => (a.end ?? 0) - (b.end ?? 0));
-  /** @type {string[]} */
-  const path = [];
-  let bar = byEnd.at(-1);
-  while (bar && !path.includes(bar.row.path)) {
-    path.unshift(bar.row.path);
-    bar = limits(bar, inRun, byEnd);
-  }
-  return path;
-}
-
-/**
- * @param {Bar} bar
- * @param {Map<string, Bar>} inRun
- * @param {Bar[]} byEnd
- * @returns {Bar|undefined}
- */
-function limits(bar, inRun, byEnd) {
-  const { view } = bar.row;
-  const references = (view.references ?? [])
-    .map((path) => inRun.get(path))
-    .filter((one) => one !== undefined);
-  /** @param {Bar} other */
-  const before = (other) => {
-    if (other === bar || (other.end ?? Infinity) > bar.start + 1e-3) return false;
-    const sameClass = other.row.view.server_class === view.server_class;
-    const earlier =
-      sameClass && view.number != null && other.row.view.number != null
-      && other.row.view.number < view.number;
-    return earlier || other.row.last.server === bar.row.last.server;
-  };
-  const candidates = byEnd.filter(before).concat(references.filter((one) => one !== bar));
-  return candidates.reduce(
-    (/** @type {Bar|undefined} */ latest, one) =>
-      latest === undefined || (one.end ?? 0) > (latest.end ?? 0) ? one : latest,
-    undefined,
-  );
-}
-
-/**
- * Return what to mark as limiting the phase: the monitor's estimate while a run goes on, else what
- * limited the last run.
- * @param {Shot} shot
- * @param {Layout} drawn
- * @returns {string[]}
- */
-export function limiting(shot, drawn) {
-  const run = shot.run;
-  if (run && run.state !== 'ended') return shot.estimate?.critical ?? [];
-  return criticalPath(drawn, run);
+export function timesUsual(bar, now) {
+  const taken = takenS(bar.row.last, now);
+  return bar.median && taken !== null ? taken / bar.median : null;
 }
 
 /**

@@ -42,14 +42,18 @@
  * @property {number|null} [timeout_s]
  * @property {string|null} [completion_event]
  * @property {string|null} [unreadable]
+ * @property {string|null} [never] why it is never dispatched
  * @property {string} [text]
  * @property {Transition} last
  * @property {boolean} [failed]
  * @property {string} [waits_for]
  * @property {number|null} [progress]
  * @property {string} [progress_text]
- * @property {Colour} [colour]
+ * @property {Colour} colour
+ * @property {Category} category
  */
+
+/** How many there are; what is left out is 0. @typedef {Partial<Record<Category, number>>} Counts */
 
 /**
  * @typedef {object} RunView
@@ -98,7 +102,7 @@
  * @property {string} server_class
  * @property {string} server_id
  * @property {'alive'|'suspect'|'lost'|'absent'} liveness
- * @property {ServerState} [state]
+ * @property {ServerState} state
  * @property {boolean} [draining]
  * @property {string} [why]
  * @property {string} [host]
@@ -148,13 +152,17 @@
  * @property {Transition} [action]
  * @property {boolean} [failed]
  * @property {Colour} [colour]
+ * @property {Category} [category]
+ * @property {string} [phase]
+ * @property {Counts|Record<string, Counts>} [counts] of a phase, or by phase
  * @property {ShotView} [shot]
  * @property {ActionView[]} [actions]
  * @property {ActionView} [view]
  * @property {Record<string, number>} [medians]
  * @property {Estimate|null} [estimate]
  * @property {RunView|number} [run]
- * @property {string[]|null} [paths]
+ * @property {[number, number][]} [reset] places of the actions that are pending now, from and to
+ * @property {{state: ActionState, run: number, colour: Colour, category: Category}} [pending]
  * @property {number|null} [remaining_s]
  * @property {number} [known]
  * @property {string[]} [critical]

@@ -5,7 +5,7 @@
  * trees and tasks is only ever shown as text, with its control characters made visible.
  */
 
-/** @import {ActionView, Category, Colour, RunView, ServerState, Transition} from './types.js' */
+/** @import {ActionView, Colour, RunView, ServerState, Transition} from './types.js' */
 /** @import {Row} from './shot.js' */
 
 /** @type {Record<Colour, string>} */
@@ -50,49 +50,6 @@ export const SERVER_SYMBOLS = { ON: '●', SUSPECT: '◐', DRAINING: '▽', OFF:
 
 /** @type {Record<ServerState, number>} */
 export const SERVER_ORDER = { ON: 0, SUSPECT: 1, DRAINING: 2, OFF: 3 };
-
-/**
- * Return the colour that D7 gives to an action in this state.
- * @param {Transition} last
- * @returns {Colour}
- */
-export function colourOf(last) {
-  switch (last.state) {
-    case 'DONE':
-      return last.status === 'Success' ? 'green' : 'red';
-    case 'ABORTED':
-      return 'red';
-    case 'SERVER_OFF':
-      return 'grey';
-    case 'NOT_DISPATCHED':
-      return last.cause ? 'grey-outlined' : 'blue';
-    default:
-      return 'orange';
-  }
-}
-
-/**
- * Return the category that an action is counted in.
- * @param {Colour} colour
- * @param {boolean} failed
- * @returns {Category}
- */
-export function categoryOf(colour, failed) {
-  switch (colour) {
-    case 'grey':
-      return 'server_off';
-    case 'green':
-      return 'success';
-    case 'orange':
-      return 'in_progress';
-    case 'blue':
-      return 'pending';
-    case 'red':
-      return 'failed';
-    default:
-      return failed ? 'failed' : 'not_dispatched';
-  }
-}
 
 /**
  * Return the words of the column State.

@@ -129,9 +129,9 @@ export class RunStrip extends HTMLElement {
 
   #drawCounts() {
     const { shot } = this.app;
-    const counts = shot?.counts();
+    const counts = shot?.total();
     for (const [id, { button, count }] of this.#counts) {
-      const number = id === 'total' ? (shot?.rows.length ?? 0) : (counts?.[/** @type {Category} */ (id)] ?? 0);
+      const number = id === 'total' ? Object.values(counts ?? {}).reduce((sum, one) => sum + one, 0) : (counts?.[/** @type {Category} */ (id)] ?? 0);
       setText(count, String(number));
       button.classList.toggle('none', number === 0);
     }

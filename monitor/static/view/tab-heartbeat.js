@@ -4,7 +4,6 @@
 
 /** @import {App} from './app.js' */
 /** @import {ServerView} from '../model/types.js' */
-import { serverState } from '../model/system.js';
 import { SERVER_SYMBOLS, moment } from '../model/words.js';
 import { h, setAttribute, setText } from './dom.js';
 import { Seen } from './seen.js';
@@ -77,7 +76,7 @@ export class TabHeartbeat extends HTMLElement {
 
   /** @param {Drawn} drawn @param {ServerView} server */
   #update(drawn, server) {
-    const state = serverState(server);
+    const state = server.state;
     const [, word, at, since, trip] = drawn.cells;
     setAttribute(drawn.row, 'class', `server-${state}`);
     setText(word, `${SERVER_SYMBOLS[state]} ${state}`);

@@ -4,7 +4,6 @@
 
 /** @import {App} from './app.js' */
 /** @import {ServerView} from '../model/types.js' */
-import { serverState } from '../model/system.js';
 import { SERVER_SYMBOLS, age, duration, moment, plain } from '../model/words.js';
 import { post } from './api.js';
 import { run } from './commands.js';
@@ -116,7 +115,7 @@ export class TabServers extends HTMLElement {
 
   /** @param {Drawn} drawn @param {ServerView} server @param {boolean} may */
   #update(drawn, server, may) {
-    const state = serverState(server);
+    const state = server.state;
     const { cells } = drawn;
     setAttribute(drawn.row, 'class', `server-${state}`);
     setText(drawn.symbol, SERVER_SYMBOLS[state]);
@@ -143,8 +142,8 @@ export class TabServers extends HTMLElement {
     const busy = server.busy ?? [];
     const names = busy.map((text) => plain(this.#busyName(text)));
     const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more` : '');
-    const why = serverState(server) === 'ON' ? '' : plain(server.why ?? '');
-    return [shown, why, plain(server.trouble ?? '')].filter(Boolean).join(' · ') || (serverState(server) === 'ON' ? 'idle' : '');
+    const why = server.state === 'ON' ? '' : plain(server.why ?? '');
+    return [shown, why, plain(server.trouble ?? '')].filter(Boolean).join(' · ') || (server.state === 'ON' ? 'idle' : '');
   }
 
   /** Return an action's name for `TREE/SHOT PATH`; with its shot where that is not the shown one. @param {string} text */
@@ -207,7 +206,7 @@ export class TabServers extends HTMLElement {
 
 /** @param {ServerView} server */
 function searched(server) {
-  return `${server.server} ${server.host ?? ''} ${server.address ?? ''} ${serverState(server)} ${server.url ?? ''} ${(server.busy ?? []).join(' ')}`.toLowerCase();
+  return `${server.server} ${server.host ?? ''} ${server.address ?? ''} ${server.state} ${server.url ?? ''} ${(server.busy ?? []).join(' ')}`.toLowerCase();
 }
 
 /** @param {ServerView} server */

@@ -5,7 +5,7 @@
 /** @import {App} from './app.js' */
 /** @import {Layout, Span} from '../model/timeline.js' */
 /** @import {Row, Shot} from '../model/shot.js' */
-import { layout, limiting, slowPaths, slowness, zoomed } from '../model/timeline.js';
+import { layout, timesUsual, zoomed } from '../model/timeline.js';
 import { nodeOf, serverOf } from '../model/table.js';
 import { SYMBOLS, clock, details, duration, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from './commands.js';
@@ -105,8 +105,8 @@ export class TabTimeline extends HTMLElement {
     }
     this.#layOut(shot);
     const now = this.app.now();
-    const slow = shot ? slowPaths(this.#drawn, shot.estimate, now) : new Set();
-    const critical = shot ? limiting(shot, this.#drawn) : [];
+    const slow = new Set(shot?.estimate?.slow);
+    const critical = shot?.estimate?.critical ?? [];
     this.#shown = this.#span ?? this.#wholeSpan(shot, now);
     this.#space.style.height = `${Math.max(0, this.#painter.heightOf(this.#drawn) - this.#scroll.clientHeight)}px`;
     this.#painter.draw({
@@ -306,7 +306,7 @@ export class TabTimeline extends HTMLElement {
     /** @param {string} path */
     const factor = (path) => {
       const bar = this.#drawn.byPath.get(path);
-      const times = bar ? slowness(bar, now) : null;
+      const times = bar ? timesUsual(bar, now) : null;
       return times === null ? '' : `${times.toFixed(1)}×`;
     };
     const slowest = [...slow].sort((a, b) => parseFloat(factor(b) || '0') - parseFloat(factor(a) || '0')).slice(0, LISTED);

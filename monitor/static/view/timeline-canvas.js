@@ -3,7 +3,7 @@
  */
 
 /** @import {Bar, Layout, Span} from '../model/timeline.js' */
-import { slowness, ticks } from '../model/timeline.js';
+import { ticks, timesUsual } from '../model/timeline.js';
 import { SYMBOLS, plain } from '../model/words.js';
 import { nodeOf } from '../model/table.js';
 
@@ -239,7 +239,7 @@ export class TimelineCanvas {
    * @param {number} height
    */
   #median(scene, bar, x, y, height) {
-    if (!bar.median) return;
+    if (!bar.median || !bar.row.last.started_at) return;
     const { context, colours } = this;
     const usual = this.x(bar.start + bar.median, scene.span);
     const end = this.x(bar.end ?? scene.now, scene.span);
@@ -303,7 +303,7 @@ export class TimelineCanvas {
       context.fillText(this.#cut(text, x + width - left - 4), left, middle);
     }
     if (!scene.slow.has(bar.row.path)) return;
-    const factor = slowness(bar, scene.now);
+    const factor = timesUsual(bar, scene.now);
     context.fillStyle = colours.critical;
     context.fillText(`▲ ${factor === null ? 'slow' : `${factor.toFixed(1)}×`}`, x + width + 5, middle);
   }

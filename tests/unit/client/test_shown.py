@@ -161,7 +161,8 @@ def opened(*paths: str, kind: RunKind = RunKind.PHASE) -> RunOpened:
 
 def test_a_run_resets_its_actions_but_not_those_that_never_run() -> None:
     done = view("A", "INIT", ActionState.DONE, Status.FAILURE, Cause.RESULT, attempt=1)
-    board = board_of(done, view("B", cause=Cause.OFF), view("C", "PULSE", cause=Cause.OFF))
+    off = view("B", cause=Cause.OFF).model_copy(update={"never": Cause.OFF})
+    board = board_of(done, off)
     tell(board, opened("A", "B"))
     assert board.actions["A"].last.cause is None
     assert board.actions["A"].last.attempt == 1

@@ -1,15 +1,15 @@
 """What is left of a run, what limits it, and which actions are slow."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import pytest
+from tests.support import steps
 
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.records import ShotKey, Transition
 from shotline.common.views import ActionView
 from shotline.monitor.durations import Durations
-from shotline.monitor.estimate import STEP, Estimate, Usual, estimating
+from shotline.monitor.estimate import LISTED_MAX, STEP, Estimate, Usual, estimating
 
 NOW = 1000.0
 KEY = ShotKey("T", 9)
@@ -24,25 +24,7 @@ def estimate(
     slow_factor: float,
 ) -> Estimate:
     """Return what is expected, without a pause."""
-    return steps_and_estimate(run, actions, usual, slots, now, slow_factor)[1]
-
-
-def steps_and_estimate(
-    run: int,
-    actions: Sequence[ActionView],
-    usual: Usual,
-    slots: Mapping[str, int],
-    now: float,
-    slow_factor: float,
-) -> tuple[int, Estimate]:
-    steps = estimating(run, actions, usual, slots, now, slow_factor)
-    for number in itertools.count():
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: Estimate = end.value
-            return number, found
-    raise AssertionError
+    return steps.done(estimating(run, actions, usual, slots, now, slow_factor))[1]
 
 
 def action(
@@ -172,8 +154,53 @@ def test_ten_thousand_actions_are_no_trouble() -> None:
     assert found.remaining_s == pytest.approx(2_000.0)
 
 
+class Number(int):
+    """A sequence number that counts how often it is compared."""
+
+    compared = 0
+
+    def __lt__(self, other: object) -> bool:
+        Number.compared += 1
+        return int(self) < other if isinstance(other, int) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        Number.compared += 1
+        return int(self) > other if isinstance(other, int) else NotImplemented
+
+    __hash__ = int.__hash__
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "to come"])
+def test_a_chain_of_ten_thousand_numbers_takes_no_work_beyond_its_length(*, ended: bool) -> None:
+    actions = [action(f"N{number}", number) for number in range(10_000)]
+    if ended:
+        actions = [done(one, 2.0 * (one.number or 0), 1.0) for one in actions]
+    chain = [
+        one.model_construct(**{**dict(one), "number": Number(one.number or 0)}) for one in actions
+    ]
+    Number.compared = 0
+    found = estimate(1, chain, lambda _: 1.0, {"A": 1}, NOW, 1.5)
+    assert found.critical == tuple(one.path for one in actions)
+    assert Number.compared < 50 * len(actions)
+    limits = found.limits()["critical"]
+    assert limits == [one.path for one in actions[-LISTED_MAX:]]
+
+
+def test_what_waits_at_its_server_is_not_slow() -> None:
+    waiting = action("Q", 10)
+    sent = {"state": ActionState.DISPATCHED, "dispatched_at": NOW - 100.0, "server": "A:1"}
+    waiting = waiting.model_copy(update={"last": waiting.last.model_copy(update=sent)})
+    assert estimate(1, [waiting], usual(Q=1.0).get, {"A": 1}, NOW, 1.5).slow == ()
+
+
+def test_actions_of_earlier_runs_are_still_said_to_have_been_slow() -> None:
+    of_run, before = done(action("X"), 0.0, 1.0), done(action("Y"), 0.0, 9.0)
+    found = steps.done(estimating(1, [of_run], usual(X=1.0, Y=1.0).get, {}, NOW, 1.5, [before]))[1]
+    assert (found.slow, found.critical) == (("Y",), ("X",))
+
+
 def test_of_many_actions_others_come_in_between() -> None:
     actions = [action(f"A{number}", number) for number in range(10 * STEP)]
-    number, found = steps_and_estimate(1, actions, lambda _: 1.0, {"A": 4}, NOW, 1.5)
+    number, found = steps.done(estimating(1, actions, lambda _: 1.0, {"A": 4}, NOW, 1.5))
     assert number > 20
     assert found.remaining_s == 10 * STEP

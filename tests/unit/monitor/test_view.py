@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable
 
+from tests.support import steps
+
 from shotline.client.feed import FeedStopped, News, Whole
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.machine import Instant
@@ -121,20 +123,46 @@ def test_a_run_is_told_on_the_shots_channel_and_on_its_own() -> None:
             now(), news(OPENED, live(A, ActionState.DISPATCHED, 1, attempt=1), done(A, 1), ENDED)
         )
     )
-    assert commands(told(effects, "T/1")) == ["RUN_OPENED", "ACTION", "TASK", "RUN_CHANGED"]
+    assert commands(told(effects, "T/1")) == [
+        "RUN_OPENED",
+        "ACTION",
+        "TASK",
+        "RUN_CHANGED",
+        "COUNTS",
+    ]
     mine = told(effects, "T/1/INIT/1")
     assert commands(mine) == ["STARTED", "ACTION", "TASK", "FINISHED"]
     assert mine[2]["task_state"] == "FAILED"
     assert mine[2]["failed"] is True
     assert End("T/1/INIT/1") in effects
-    assert told(effects, "T/1")[0]["paths"] is None  # the whole phase
+    assert told(effects, "T/1")[0]["reset"] == [[0, 1]]  # places in the table
+    assert told(effects, "T/1")[-1]["counts"] == {"pending": 1, "failed": 1}
 
 
 def test_a_run_of_some_actions_names_them() -> None:
     one = view()
     list(one.take(now(), snapshot(pending(A), pending(B))))
     effects = list(one.take(now(), news(OPENED.model_copy(update={"paths": (B,)}))))
-    assert told(effects, "T/1")[0]["paths"] == [B]
+    assert told(effects, "T/1")[0]["reset"] == [[1, 1]]
+
+
+def test_what_limits_a_run_is_told_only_when_it_changes() -> None:
+    one = view()
+    list(one.take(now(), snapshot(pending(A), pending(B))))
+    list(one.take(now(), news(OPENED, live(A, ActionState.DOING, 1, attempt=1, started_at=5.0))))
+    shot = one.shots[ShotKey("T", 1)]
+    shot.durations.note(
+        ShotKey("T", 9), done(A, 1).model_copy(update={"status": Status.SUCCESS, "duration_s": 9.0})
+    )
+
+    def told_at(mono: float) -> list[Message]:
+        return told(steps.done(shot.estimating(now(mono), {"S": 1}, 1.5))[1], "T/1")
+
+    assert commands(told_at(-994.0)) == ["ESTIMATE", "LIMITS"]
+    assert commands(told_at(-993.0)) == ["ESTIMATE"]
+    assert commands(told_at(-993.0)) == []
+    whole = json.loads(b"{" + shot.whole(1.0))
+    assert set(whole["estimate"]) == {"run", "remaining_s", "known", "critical", "slow"}
 
 
 def test_what_was_missed_is_told_as_the_latest_of_what_has_changed() -> None:
@@ -143,7 +171,7 @@ def test_what_was_missed_is_told_as_the_latest_of_what_has_changed() -> None:
     list(one.take(now(), news(OPENED)))
     later = snapshot(done(A, 1), pending(B), runs=(run("held"),))
     effects = list(one.take(now(), later))
-    assert commands(told(effects, "T/1")) == ["TASK", "ACTION", "RUN_CHANGED"]
+    assert commands(told(effects, "T/1")) == ["TASK", "ACTION", "COUNTS", "RUN_CHANGED"]
     assert told(effects, "T/1")[0]["task_id"] == A
 
 

@@ -95,6 +95,7 @@ def main(
         click.echo("shotline-action-server: actions always run in processes of their own", err=True)
     code = server.run()
     if code == EXIT_RESTART:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the new life listens to it
         again = interpreter.python("shotline.action_server", *sys.argv[1:])
         os.execve(again[0], again, interpreter.environment())
     sys.exit(code)

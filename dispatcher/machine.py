@@ -324,13 +324,9 @@ class Dispatcher:
     def _write_anew(self, only: frozenset[ShotKey] | None) -> None:
         """Write the state of these shots again, or of all and of everything else (I9)."""
         core = self.core
-        # What is written last is the newest of its tree, and the current one.
+        # What is written last is the newest of its tree.
         shots = sorted(
-            core.shots.values(),
-            key=lambda shot: (
-                shot.key == core.current,
-                core.newest.get(shot.key.tree) == shot.key.shot,
-            ),
+            core.shots.values(), key=lambda shot: core.newest.get(shot.key.tree) == shot.key.shot
         )
         for shot in shots:
             if only is not None and shot.key not in only:

@@ -519,18 +519,18 @@ def test_what_was_lost_is_said_and_only_that_is_written_anew() -> None:
     assert not [one for one in bench.commits if one.commit.shots]
 
 
-def test_the_current_pulse_and_the_newest_shot_are_written_last_and_answers_too() -> None:
+def test_the_newest_shot_is_written_last_and_the_current_pulse_and_answers_too() -> None:
     bench = running()
     bench.finish("ONE", "TWO")
     bench.told(c.CreatePulse(tree=KEY.tree, shot=9))
     bench.told(c.BuildTables(), "build-9-again")
-    bench.told(c.DoPhase(tree=KEY.tree, shot=KEY.shot, phase="INIT"))
+    bench.told(c.CreatePulse(tree=KEY.tree, shot=KEY.shot, replace=True))
     bench.commits.clear()
     bench.handle(d.HistoryLost("all was gone"))
     (anew,) = [one.commit for one in bench.commits if one.commit.shots]
     assert list(anew.shots)[-1] == ShotKey(KEY.tree, 9)
-    assert isinstance(anew.shots[ShotKey(KEY.tree, 9)].records[0], PulseCreated)
-    assert not isinstance(anew.shots[KEY].records[0], PulseCreated)
+    assert isinstance(anew.shots[KEY].records[0], PulseCreated), "that is the current one"
+    assert not isinstance(anew.shots[ShotKey(KEY.tree, 9)].records[0], PulseCreated)
     assert "build-9-again" in [
         record.command for record in anew.system.records if isinstance(record, CommandDone)
     ]

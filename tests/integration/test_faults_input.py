@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgpack
 import pytest
+import redis
 import yaml
 import zmq
 from tests.support.action_server import ServerProcess, ServersBroker
@@ -50,6 +51,7 @@ from shotline.common.messages import (
     Problem,
     Register,
     Registered,
+    RegistrationRefused,
     Reply,
     Request,
     ServerOrder,
@@ -58,6 +60,7 @@ from shotline.common.messages import (
     Verdict,
     Welcome,
 )
+from shotline.common.ranges import TERM_MAX
 from shotline.common.records import ShotRecord
 from shotline.common.transport import Dealer
 
@@ -210,6 +213,21 @@ def test_bad_messages_on_the_brokers_sockets(tmp_path: Path) -> None:
                         assert peer.get(Problem), name
             client.say(Ping(sent_s=1.0))
             assert client.get(Pong)
+
+
+def test_a_term_that_cannot_have_come_about_moves_nobody(tmp_path: Path) -> None:
+    """Neither the largest number nor the largest term: the dispatcher stays, and so does Redis."""
+    with stack_of(tmp_path, ("A:1",), *GATED) as stack, unchanged(stack):
+        body = {"server_class": "Z", "server_id": "1", "incarnation": "raw", "epoch": 1, "slots": 1}
+        with peers((stack.config.broker.servers, "Z:1/raw")) as (server,):
+            for term in (2**64 - 1, 2**64 - 2, TERM_MAX + 1):
+                server.send(b"register", msgpack.packb(body | {"term": term}))
+                assert "term" in server.get(Problem).text
+            server.send(b"register", msgpack.packb(body | {"term": TERM_MAX}))
+            assert "cannot have come about" in server.get(RegistrationRefused).text
+        with redis.Redis.from_url(stack.redis.url) as people:
+            (last,) = people.xrevrange("shotline:commits", count=1)
+        assert int(last[0].partition(b"-")[0]) < 10
 
 
 def test_results_from_the_wrong_server(tmp_path: Path) -> None:

@@ -393,7 +393,15 @@ class MonitorSection(Section):
         256 * 1024 * 1024, description="History of all channels; the longest is cut first."
     )
     log_lines_max: Count = Field(5_000, description="Lines kept on the channel `log`.")
+    shots_listed_max: Count = Field(
+        1000, description="Shots that the page can choose from; the oldest are listed no more."
+    )
     heartbeats_max: Count = Field(120, description="Heartbeats kept of each server.")
+    servers_gone_max: int = Field(
+        100,
+        ge=0,
+        description="Servers shown that are neither there nor expected; of more the last ones.",
+    )
     median_shots: Count = Field(
         10, description="The usual duration of an action is the median of so many last shots."
     )

@@ -228,6 +228,7 @@ class Feed:
     async def _load_past(self) -> None:
         """Read how long the actions of earlier shots took, a shot at a time."""
         try:
+            self._past &= {*self.view.listed, *self.view.shots}
             for key in earlier_shots(self.view.listed, self.view.settings.median_shots):
                 if key not in self._past and key not in self.view.shots:
                     self._past.add(key)

@@ -49,6 +49,7 @@ from shotline.monitor.messages import (
 from shotline.monitor.names import SYSTEM, run_id, shot_id
 from shotline.monitor.tally import Tally, counts
 
+RUNS_MAX = 100  # kept of a shot
 _COMMANDS = {
     EventRaised: "EVENT",
     LateResult: "LATE",
@@ -271,6 +272,12 @@ class ShotState:
     def _channel_of(self, run: RunView) -> str:
         return run_id(self.key, run.phase, run.run)
 
+    def _forget_runs(self) -> None:
+        """Forget the first runs of very many."""
+        for number in list(self.runs)[: max(0, len(self.runs) - RUNS_MAX)]:
+            if self.runs[number].state == "ended":
+                del self.runs[number]
+
     def _run_opened(self, record: RunOpened, reset: Sequence[str]) -> Iterator[Effect]:
         self._paths = {record.run: dict.fromkeys(record.paths)}
         run = self.runs[record.run] = RunView(
@@ -286,6 +293,7 @@ class ShotState:
             counts=Counts(),
         )
         run = self.runs[record.run] = self._counted(run)
+        self._forget_runs()
         told = run_opened(record.time, run, sorted(self._places[path] for path in reset))
         yield Post(self.channel, told, f"o/{record.run}")
         yield Open(self._channel_of(run))

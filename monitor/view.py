@@ -5,7 +5,7 @@ The feed's updates come in, messages for the channels come out (I6). `shots` fol
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -49,6 +49,7 @@ from shotline.monitor.shots import ShotState
 
 SHOT_PREFIX: Final = "shot/"
 OUTPUT_PREFIX: Final = "output/"
+UNKNOWN_MAX: Final = 100  # shots of which it is remembered why nothing is known
 
 Beat = tuple[float, float | None]
 
@@ -63,7 +64,9 @@ class ViewSettings:
     experiments: tuple[str, ...] = ()
     expected: tuple[str, ...] = ()
     shots_max: int = 10
+    shots_listed_max: int = 1000
     heartbeats_max: int = 120
+    servers_gone_max: int = 100
     median_shots: int = 10
     slow_factor: float = 1.5
     role: Literal["operator", "viewer"] = "operator"
@@ -162,6 +165,10 @@ class View:
             return
         if isinstance(update, Unknown):
             self.unknown[key] = update.why
+            while len(self.unknown) > UNKNOWN_MAX:
+                del self.unknown[next(iter(self.unknown))]
+            if key not in self.shots:
+                yield from self._unlist(now, key)
             return
         state = self.shots.get(key)
         if state is None:
@@ -172,7 +179,7 @@ class View:
                 yield from state.take_whole(now, update)
                 if update.snapshot.shot is not None and update.snapshot.shot.current:
                     yield from self._current_is(now, key)
-                yield from self._make_room()
+                yield from self._make_room(now)
             case News(payload=ShotEvent() as event):
                 yield from state.take_news(now, update)
                 if any(isinstance(record, PulseCreated) for record in event.records):
@@ -180,7 +187,7 @@ class View:
             case _:
                 pass
 
-    def _make_room(self) -> Iterator[Effect]:
+    def _make_room(self, now: Instant) -> Iterator[Effect]:
         """Drop the shots that were quiet longest."""
         while len(self.shots) > self.settings.shots_max:
             quiet = [
@@ -191,10 +198,22 @@ class View:
             if not quiet:
                 return
             oldest = min(quiet, key=lambda shot: shot.touched)
-            self.listed[oldest.key] = oldest.short()
             del self.shots[oldest.key]
+            yield from self._list(now, oldest.key, oldest.short())
             yield Unfollow(*oldest.key)
             yield Drop(oldest.channel)
+
+    def _list(self, now: Instant, key: ShotKey, shot: ShotView) -> Iterator[Effect]:
+        """List a shot; of too many that which was built first is listed no more."""
+        self.listed[key] = shot
+        while len(self.listed) > self.settings.shots_listed_max:
+            oldest = min(self.listed, key=lambda one: (self.listed[one].built_at or 0.0, one.shot))
+            yield from self._unlist(now, oldest)
+
+    def _unlist(self, now: Instant, key: ShotKey) -> Iterator[Effect]:
+        if self.listed.pop(key, None) is not None and key not in self.shots:
+            gone = {"tree": key.tree, "shot": key.shot}
+            yield Post(SYSTEM, plain("GONE", now.wall, gone), f"shot/{key}")
 
     def _current_is(self, now: Instant, key: ShotKey | None) -> Iterator[Effect]:
         if key is None or key == self.system.current:
@@ -215,6 +234,8 @@ class View:
                     yield AskSystem()
                 told = {server.server for server in snapshot.servers}
                 gone = [_absent(name) for name in self.servers if name not in told]
+                yield from self._forget_servers(now, told)
+                gone = [one for one in gone if one.server in self.servers]
                 yield from self._servers(now, [*snapshot.servers, *gone])
             case News(payload=ServersEvent() as event):
                 yield from self._servers(now, event.servers)
@@ -238,15 +259,33 @@ class View:
                 beats.append((seen_at, server.round_trip_s))
             yield Post(SERVERS, server_message(now.wall, server), f"s/{server.server}")
 
+    def _forget_servers(self, now: Instant, told: Set[str]) -> Iterator[Effect]:
+        """Forget servers that are neither there nor expected, those that were seen first."""
+        kept = told | set(self.settings.expected)
+        gone = [one for name, one in self.servers.items() if name not in kept]
+        gone.sort(key=lambda one: self._last_beat(one.server))
+        for one in gone[: max(0, len(gone) - self.settings.servers_gone_max)]:
+            del self.servers[one.server]
+            self.heartbeats.pop(one.server, None)
+            told_so = plain("GONE", now.wall, {"task_id": one.server})
+            yield Post(SERVERS, told_so, f"s/{one.server}")
+
+    def _last_beat(self, name: str) -> float:
+        beats = self.heartbeats.get(name)
+        return beats[-1][0] if beats else 0.0
+
     # The system
 
     def status(self, now: Instant, status: StatusResult, shots: ShotsResult) -> Iterator[Effect]:
         """Take the dispatcher's own word, asked for when the connection is made anew."""
+        stored = {ShotKey(shot.tree, shot.shot) for shot in shots.shots}
+        for key in [key for key in self.listed if key not in stored]:
+            yield from self._unlist(now, key)
         for shot in shots.shots:
             key = ShotKey(shot.tree, shot.shot)
             if self.listed.get(key) != shot:
-                self.listed[key] = shot
-                if key not in self.shots:
+                yield from self._list(now, key, shot)
+                if key not in self.shots and key in self.listed:
                     told = shot_message(now.wall, shot)
                     yield Post(SYSTEM, told, f"shot/{key}")
         yield from self._system_is(

@@ -37,7 +37,7 @@ let shownSecond = 0;
 const links = new Map(TABS.map((tab) => [tab, h('a', { href: '#', 'data-tab': tab, class: 'tab' }, TITLES[tab])]));
 const time = h('time', { class: 'clock' });
 const about = h('span', { class: 'about' });
-const theme = h('button', { class: 'quiet small', onclick: () => { toggleTheme(); restyle(); } }, 'Dark / light');
+const theme = h('button', { class: 'quiet small', onclick: toggleTheme }, 'Dark / light');
 
 function build() {
   // First: what is drawn by hand takes its sizes from the style.
@@ -142,7 +142,7 @@ app.addEventListener('change', () => frame.ask());
 app.addEventListener('route', () => tabs.actions.fromRoute());
 window.addEventListener('keydown', keydown);
 window.addEventListener('resize', restyle);
-window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', restyle);
+window.addEventListener('theme', restyle);
 setInterval(() => {
   if (!document.hidden) frame.ask();
 }, TICK_MS);

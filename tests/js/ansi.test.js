@@ -81,6 +81,27 @@ test('output is taken once, in order, and says what is missing', () => {
   assert.deepEqual(output.lines.map((line) => line.text), ['a', 'b', 'c', '2 lines are missing here', 'd']);
 });
 
+test('a loss is told once', () => {
+  const output = new Output();
+  output.add(0, [[1, 1, 'a']]);
+  output.cut('it was too much');
+  output.add(9, [[1, 1, 'b']]);
+  output.add(12, [[1, 1, 'c']]);
+  assert.deepEqual(output.lines.map((line) => line.text), ['a', 'it was too much', 'b', '2 lines are missing here', 'c']);
+});
+
+test('of very much output the last is kept, and how much went before it is known', () => {
+  const output = new Output(100, 1000);
+  for (let number = 0; number < 500; number += 1) output.add(number, [[1, 1, `${number}`]]);
+  assert.ok(output.lines.length <= 100);
+  assert.equal(output.lines.at(-1).text, '499');
+  assert.equal(output.dropped + output.lines.length, 500);
+  output.add(500, [[1, 1, 'x'.repeat(5000)]]);
+  assert.deepEqual(output.lines.map((line) => line.number), [500]);
+  output.clear();
+  assert.deepEqual([output.lines, output.dropped, output.characters], [[], 0, 0]);
+});
+
 test('the streams keep their colours apart', () => {
   const output = new Output();
   output.add(0, [[1, 1, `${ESC}[31mred`], [1, 2, 'plain'], [1, 1, 'red still']]);

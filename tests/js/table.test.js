@@ -57,13 +57,25 @@ test('filters take parts, alternatives, the opposite, and comparisons of numbers
   assert.ok(matcher('nbi | cam', false)('CAMERA'));
   assert.ok(!matcher('!cam', false)('CAMERA'));
   assert.ok(matcher('!cam', false)('NBI'));
-  assert.ok(matcher('>5', true)('6'));
-  assert.ok(!matcher('>5', true)('5'));
-  assert.ok(!matcher('>5', true)(''));
-  assert.ok(matcher('5..9', true)('9'));
-  assert.ok(!matcher('5..9', true)('10'));
+  assert.ok(matcher('>5', true)('6', 6));
+  assert.ok(!matcher('>5', true)('5', 5));
+  assert.ok(!matcher('>5', true)('', null));
+  assert.ok(matcher('5..9', true)('9', 9));
+  assert.ok(!matcher('5..9', true)('10', 10));
   assert.ok(matcher('>5', false)('a>5'));
   assert.ok(matcher('(', false)('a('), 'a filter is no regular expression');
+});
+
+test('durations are found as they are shown, and compared as numbers', () => {
+  const { rows } = rowsOf({ ...DONE, duration_s: 1.4700000286102295 }, { ...DONE, duration_s: 61 }, DONE);
+  const fits = (filter) => names(rows.filter(rowFilter({ ...nothingWanted(), filters: { duration: filter } })));
+  assert.equal(fits('1.47 s'), 'N0');
+  assert.equal(fits('=1.47'), 'N0');
+  assert.equal(fits('1:01 min'), 'N1');
+  assert.equal(fits('>1.5 s'), 'N1');
+  assert.equal(fits('1..2'), 'N0');
+  const found = rows.filter(rowFilter({ ...nothingWanted(), search: '1.47 s' }));
+  assert.equal(names(found), 'N0');
 });
 
 test('every word of a search must be somewhere in the row, each in any column', () => {

@@ -22,7 +22,7 @@ from tests.support.browser import Browser, live
 
 from shotline import monitor as package
 from shotline.client.feed import News, Update, Whole
-from shotline.common.actions import ActionState
+from shotline.common.actions import ActionState, has_failed
 from shotline.common.commands import AnyCommand
 from shotline.common.machine import Instant
 from shotline.common.messages import Outcome, Reply
@@ -84,6 +84,7 @@ def action(
     live_ones = {name: fields.pop(name) for name in Transition.model_fields if name in fields}
     last = Transition.model_validate({"time": 1.0, "path": path, "state": state} | live_ones)
     declared: Json = {"path": path, "name": path, "server_class": "A", "phase": "INIT"}
+    declared["failed"] = has_failed(last.state, last.status)
     return ActionView.model_validate(declared | fields | {"last": last})
 
 
@@ -98,7 +99,7 @@ def server(name: str, liveness: str = "alive", **fields: object) -> ServerView:
 class MockMonitor:
     """A monitor of few words behind pages in a real browser."""
 
-    def __init__(self, browser: Browser, role: str = "operator") -> None:
+    def __init__(self, browser: Browser, role: str = "operator", **settings: object) -> None:
         self.browser = browser
         self.asked: list[AnyCommand] = []  # commands, oldest first
         self.requests: list[tuple[str, Json]] = []  # all requests to /api
@@ -109,6 +110,7 @@ class MockMonitor:
         self.pings = 0  # that were answered
         self.ahead_s = 0.0  # its clock before the browser's
         self._role = role
+        self._settings = settings
         self._held: dict[str, list[Callable[[], None]]] = {}
         self._sockets: dict[int, WebSocketRoute] = {}
         self.connections = 0  # WebSockets that there were
@@ -119,7 +121,8 @@ class MockMonitor:
         self._lives += 1
         life = f"life{self._lives}"
         settings = {"broker": "tcp://broker:1", "version": "1.0", "life": life, "role": self._role}
-        self.view = View(ViewSettings(**settings, experiments=("T", "U")))  # type: ignore[arg-type]
+        more = {"experiments": ("T", "U")} | self._settings
+        self.view = View(ViewSettings(**settings, **more))  # type: ignore[arg-type]
         self.channels = Channels(Limits(), life, lambda one: self.view.whole(one, time.time()))
         for channel in (SERVERS, LOG, SYSTEM):
             self.channels.open(channel, lasting=True)
@@ -196,6 +199,12 @@ class MockMonitor:
     def servers(self, *servers: ServerView) -> None:
         """Let servers be, or change."""
         self.take(News("servers", time.time(), ServersEvent(servers=servers)))
+
+    def all_servers(self, *servers: ServerView) -> None:
+        """Let these servers be there, and no others."""
+        self.take(
+            Whole("servers", SnapshotResult(channel="servers", term=1, seq=0, servers=servers))
+        )
 
     def log(self, text: str, level: str = "info", source: str = "broker") -> None:
         """Let a daemon write a line of its log."""

@@ -27,6 +27,8 @@
  * @property {number} version
  */
 
+const RUNS_MAX = 100;
+
 /** @returns {Record<Category, number>} */
 export function noCounts() {
   return { failed: 0, server_off: 0, in_progress: 0, pending: 0, success: 0, not_dispatched: 0 };
@@ -262,6 +264,10 @@ export class Shot {
   /** @param {RunView} run */
   #run(run) {
     this.runs.set(run.run, run);
+    for (const [number, { state }] of this.runs) {
+      if (this.runs.size <= RUNS_MAX) break;
+      if (state === 'ended') this.runs.delete(number);
+    }
     if (run.state === 'ended') this.estimate = this.estimate && { ...this.estimate, remaining_s: null };
   }
 

@@ -27,6 +27,7 @@ export class System {
     if (message.command === 'SHOT' && message.shot) {
       this.shots.set(`${message.shot.tree}/${message.shot.shot}`, message.shot);
     }
+    if (message.command === 'GONE') this.shots.delete(`${message.tree}/${message.shot}`);
     if (message.command === 'CURRENT') {
       const { tree, shot } = message;
       this.view = {
@@ -99,6 +100,9 @@ export class Servers {
       const server = message.server;
       this.byName.set(server.server, server);
       this.#beat(server);
+    } else if (message.command === 'GONE') {
+      this.byName.delete(message.task_id ?? '');
+      this.heartbeats.delete(message.task_id ?? '');
     }
   }
 

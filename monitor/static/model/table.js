@@ -4,7 +4,7 @@
 
 /** @import {Category} from './types.js' */
 /** @import {Row} from './shot.js' */
-import { details, stateWords, statusWords, takenS, whenWords } from './words.js';
+import { details, duration, stateWords, statusWords, takenS, whenWords } from './words.js';
 
 /**
  * A column: its text (for display, filter and search), and its sort key.
@@ -13,13 +13,13 @@ import { details, stateWords, statusWords, takenS, whenWords } from './words.js'
  * @property {string} title
  * @property {(row: Row) => string} text
  * @property {(row: Row, now: number) => number|string} key
- * @property {boolean} [numeric]
+ * @property {(row: Row) => number|null|undefined} [number] what comparisons of its filter look at
  */
 
 /** @type {Column[]} */
 export const COLUMNS = [
   { id: 'tree', title: 'Tree', text: (row) => row.tree, key: (row) => row.tree },
-  { id: 'shot', title: 'Shot', text: (row) => String(row.shot), key: (row) => row.shot, numeric: true },
+  { id: 'shot', title: 'Shot', text: (row) => String(row.shot), key: (row) => row.shot, number: (row) => row.shot },
   { id: 'server', title: 'Server', text: serverOf, key: serverOf },
   { id: 'node', title: 'Node', text: nodeOf, key: nodeOf },
   { id: 'state', title: 'State', text: (row) => stateWords(row.last), key: (row) => row.last.state },
@@ -30,7 +30,7 @@ export const COLUMNS = [
     title: 'When',
     text: (row) => whenWords(row.view),
     key: (row) => row.view.number ?? `~${row.view.when ?? ''}`,
-    numeric: true,
+    number: (row) => row.view.number,
   },
   {
     id: 'start',
@@ -41,9 +41,9 @@ export const COLUMNS = [
   {
     id: 'duration',
     title: 'Duration',
-    text: (row) => (row.last.duration_s ?? '').toString(),
+    text: (row) => duration(row.last.duration_s),
     key: (row, now) => -(takenS(row.last, now) ?? -1),
-    numeric: true,
+    number: (row) => row.last.duration_s,
   },
   { id: 'reason', title: 'Reason', text: details, key: (row) => details(row) || '\uffff' },
 ];
@@ -67,7 +67,7 @@ const RANKS = 5;
  * what must not be there; in columns of numbers also `>5`, `<5`, `5..9`.
  * @param {string} filter
  * @param {boolean} numeric
- * @returns {(text: string) => boolean}
+ * @returns {(text: string, number?: number|null) => boolean}
  */
 export function matcher(filter, numeric) {
   let wanted = filter.trim().toLowerCase();
@@ -80,35 +80,36 @@ export function matcher(filter, numeric) {
     .filter((part) => part !== '')
     .map((part) => one(part, numeric));
   if (alternatives.length === 0) return () => true;
-  return (text) => {
+  return (text, number = null) => {
     const low = text.toLowerCase();
-    return alternatives.some((fits) => fits(low)) !== not;
+    return alternatives.some((fits) => fits(low, number)) !== not;
   };
 }
 
 /**
  * @param {string} part
  * @param {boolean} numeric
- * @returns {(text: string) => boolean}
+ * @returns {(text: string, number: number|null) => boolean}
  */
 function one(part, numeric) {
   if (numeric) {
-    const compare = /^([<>]=?|=)\s*(-?\d+(?:\.\d+)?)$/.exec(part);
+    const compare = /^([<>]=?|=)\s*(-?\d+(?:\.(\d+))?)(?:\s*s)?$/.exec(part);
     if (compare) {
       const limit = Number(compare[2]);
       const sign = compare[1];
-      return (text) => {
-        const number = text.trim() === '' ? NaN : Number(text);
-        if (sign === '=') return number === limit;
+      const digits = compare[3]?.length ?? 0;
+      return (_, number) => {
+        if (number === null) return false;
+        if (sign === '=') return number.toFixed(digits) === limit.toFixed(digits);
         if (sign === '>') return number > limit;
         if (sign === '>=') return number >= limit;
         return sign === '<' ? number < limit : number <= limit;
       };
     }
-    const range = /^(-?\d+(?:\.\d+)?)\.\.(-?\d+(?:\.\d+)?)$/.exec(part);
+    const range = /^(-?\d+(?:\.\d+)?)\.\.(-?\d+(?:\.\d+)?)(?:\s*s)?$/.exec(part);
     if (range) {
       const [low, high] = [Number(range[1]), Number(range[2])];
-      return (text) => text.trim() !== '' && Number(text) >= low && Number(text) <= high;
+      return (_, number) => number !== null && number >= low && number <= high;
     }
   }
   return (text) => text.includes(part);
@@ -143,8 +144,9 @@ export function rowFilter(wanted) {
   for (const column of COLUMNS) {
     const filter = wanted.filters[column.id]?.trim();
     if (!filter) continue;
-    const fits = matcher(filter, column.numeric ?? false);
-    tests.push((row) => fits(column.text(row)) || (column.id === 'node' && fits(row.path) && !filter.startsWith('!')));
+    const { number } = column;
+    const fits = matcher(filter, number !== undefined);
+    tests.push((row) => fits(column.text(row), number?.(row)) || (column.id === 'node' && fits(row.path) && !filter.startsWith('!')));
   }
   const words = wanted.search.trim().toLowerCase().split(/\s+/).filter(Boolean);
   for (const word of words) {

@@ -6,7 +6,7 @@
 /** @import {Row, Shot} from '../model/shot.js' */
 import { COLUMNS, TableView, nodeOf, serverOf } from '../model/table.js';
 import { SYMBOLS, clock, details, duration, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
-import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from './commands.js';
+import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, openLogs } from './commands.js';
 import { h, setAttribute, setText } from './dom.js';
 import { Windowed } from './windowed.js';
 
@@ -167,7 +167,7 @@ export class ActionTable extends HTMLElement {
         class: 'column-filter',
         type: 'search',
         'aria-label': `filter ${column.title}`,
-        title: column.numeric
+        title: column.number
           ? 'a part of it, >5, <5, 5..9, a|b, !not'
           : 'a part of it, a|b for either, !a for all others',
         oninput: () => this.want({ filters: { ...this.view.wanted.filters, [column.id]: filter.value } }),
@@ -356,7 +356,8 @@ export class ActionTable extends HTMLElement {
       this.#rows.reveal(to);
     } else if (event.key === ' ' && row) this.#tick(row.path, !this.ticked.has(row.path));
     else if (event.key === 'Escape') this.#tickAll(false);
-    else if ((event.key === 'Enter' || event.key === 'l') && row) openLogs(row);
+    else if (event.key === 'Enter' && row) openLogs(row);
+    else if (event.key === 'l') openAllLogs(this.#chosen(row));
     else if (event.key === 'd' && may) void dispatchRows(this.#chosen(row), { ticked: this.tickedRows.length > 0 });
     else if (event.key === 'a' && may) void abortRows(this.#chosen(row));
     else return;

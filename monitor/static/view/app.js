@@ -1,10 +1,11 @@
 /**
  * What all parts of the page share: the connection, what is known, the address, what is selected.
  *
- * Sends `change` when anything to be drawn has changed, and `route` when the address has.
+ * Sends `change` when anything to be drawn has changed, `route` when the address has, and `category`
+ * when another one is looked at.
  */
 
-/** @import {Message} from '../model/types.js' */
+/** @import {Category, Message} from '../model/types.js' */
 /** @import {Route} from '../model/route.js' */
 import { readRoute, writeRoute } from '../model/route.js';
 import { Shot } from '../model/shot.js';
@@ -24,6 +25,8 @@ export class App extends EventTarget {
     this.route = readRoute(window.location.hash);
     /** The action that the cursor is on. @type {string|null} */
     this.selected = null;
+    /** Which rows and bars are looked at; null: all. @type {Category|null} */
+    this.category = null;
     this.wall = new URLSearchParams(window.location.search).has('wall');
   }
 
@@ -89,6 +92,13 @@ export class App extends EventTarget {
   select(path) {
     if (this.selected === path) return;
     this.selected = path;
+    this.changed();
+  }
+
+  /** Look at one category; again: at all. @param {Category|null} category */
+  choose(category) {
+    this.category = this.category === category ? null : category;
+    this.dispatchEvent(new Event('category'));
     this.changed();
   }
 

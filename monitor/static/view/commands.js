@@ -156,13 +156,29 @@ export async function abortRows(rows) {
 }
 
 /**
- * Open the output of an action in a window of its own.
+ * Open the output of an action in a window of its own; return whether the browser lets it.
  * @param {{tree: string, shot: number, path: string}} action
  */
 export function openLogs({ tree, shot, path }) {
   const query = new URLSearchParams({ tree, shot: String(shot), path });
   const name = `logs-${tree}-${shot}-${path}`.replace(/\W/g, '_');
-  window.open(`/static/logs.html?${query}`, name, 'popup,width=1000,height=680');
+  return window.open(`/static/logs.html?${query}`, name, 'popup,width=1000,height=680') !== null;
+}
+
+/** So many windows are opened at a time. */
+const WINDOWS_MAX = 12;
+
+/**
+ * Open the output of several actions; say where not all of them were.
+ * @param {Row[]} rows
+ */
+export function openAllLogs(rows) {
+  const opened = rows.slice(0, WINDOWS_MAX).filter((row) => openLogs(row)).length;
+  if (opened === rows.length) return;
+  const why = opened < Math.min(rows.length, WINDOWS_MAX)
+    ? 'the browser has blocked the rest: allow this page to open windows'
+    : `at most ${WINDOWS_MAX} at a time`;
+  tell('Logs', { ...done(`${opened} of ${rows.length} opened; ${why}`), outcome: 'refused' });
 }
 
 /**

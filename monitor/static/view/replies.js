@@ -3,13 +3,19 @@
  */
 
 import { clock } from '../model/words.js';
-import { h } from './dom.js';
+import { h, setText } from './dom.js';
 
 const SHOWN_MS = 8000;
 const MOST = 5;
+/** Of failures nothing but the oldest of very many goes before it is closed. */
+const FAILURES_MAX = 20;
 
 export class Replies extends HTMLElement {
+  #all = h('button', { class: 'small close-all', hidden: true, onclick: () => this.#closeAll() });
+  #gone = 0;
+
   connectedCallback() {
+    this.prepend(this.#all);
     this.setAttribute('role', 'status');
     this.setAttribute('aria-live', 'polite');
     window.addEventListener('reply', (event) => {
@@ -29,10 +35,36 @@ export class Replies extends HTMLElement {
       h('span', { class: 'symbol', 'aria-hidden': 'true' }, good ? '✓' : '✗'),
       h('div', {}, h('strong', {}, what), h('p', {}, text)),
       h('time', {}, clock(at)),
-      h('button', { class: 'quiet small', 'aria-label': 'close', onclick: () => reply.remove() }, '×'));
+      h('button', { class: 'quiet small', 'aria-label': 'close', onclick: () => { reply.remove(); this.#count(); } }, '×'));
     this.append(reply);
-    while (this.childElementCount > MOST) this.firstElementChild?.remove();
+    this.#makeRoom();
+    this.scrollTop = this.scrollHeight;
     if (good) setTimeout(() => reply.remove(), SHOWN_MS);
+  }
+
+  /** What was done goes first; failures only when they are very many, and are counted then. */
+  #makeRoom() {
+    const shown = [...this.querySelectorAll('.reply')];
+    const good = shown.filter((one) => one.classList.contains('good'));
+    for (const one of good.slice(0, Math.max(0, shown.length - MOST))) one.remove();
+    const bad = shown.filter((one) => one.classList.contains('bad'));
+    for (const one of bad.slice(0, Math.max(0, bad.length - FAILURES_MAX))) {
+      one.remove();
+      this.#gone += 1;
+    }
+    this.#count();
+  }
+
+  #count() {
+    const failures = this.querySelectorAll('.reply.bad').length + this.#gone;
+    this.#all.hidden = failures <= MOST;
+    setText(this.#all, `${failures} failures; close all`);
+  }
+
+  #closeAll() {
+    this.#gone = 0;
+    for (const one of this.querySelectorAll('.reply')) one.remove();
+    this.#count();
   }
 }
 

@@ -13,10 +13,8 @@ import { h, setAttribute, setText } from './dom.js';
 const MANY = 2000;
 const COUNTED_EVERY_MS = 100;
 
-/** Sends `category` when one is chosen: only those rows are then shown. */
 export class RunStrip extends HTMLElement {
   /** @type {App} */ app = /** @type {any} */ (null);
-  /** @type {Category|null} */ category = null;
   #version = '';
   #counted = '';
   #countedAt = -Infinity;
@@ -69,10 +67,7 @@ export class RunStrip extends HTMLElement {
       class: `chip ${colour}`,
       'data-category': id,
       title: category ? `show only ${words}` : 'show all',
-      onclick: () => {
-        this.category = this.category === category ? null : category;
-        this.dispatchEvent(new Event('category'));
-      },
+      onclick: () => this.app.choose(category),
     },
     colour && h('span', { class: 'symbol', 'aria-hidden': 'true' }, SYMBOLS[/** @type {'red'} */ (colour)]),
     count, words);
@@ -94,7 +89,7 @@ export class RunStrip extends HTMLElement {
       this.#drawPhases();
     }
     for (const [id, { button }] of this.#counts) {
-      setAttribute(button, 'aria-pressed', String(id === (this.category ?? 'total')));
+      setAttribute(button, 'aria-pressed', String(id === (this.app.category ?? 'total')));
     }
   }
 

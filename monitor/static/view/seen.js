@@ -27,6 +27,12 @@ export class Seen {
     this.observer.observe(row);
   }
 
+  /** Look at a row no longer. @param {Element} row */
+  leave(row) {
+    this.rows.delete(row);
+    this.observer.unobserve(row);
+  }
+
   /** @param {Element} row */
   has(row) {
     return this.rows.has(row);

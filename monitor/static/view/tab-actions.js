@@ -6,13 +6,14 @@
 import { readShot } from '../model/route.js';
 import { plain } from '../model/words.js';
 import { ActionTable } from './action-table.js';
-import { abortRows, canAbort, canDispatch, dispatchRows, openLogs, run, tell } from './commands.js';
+import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, run, tell } from './commands.js';
 import { post } from './api.js';
 import { h, setAttribute, setOptions, setText } from './dom.js';
 import { RunStrip } from './run-strip.js';
 
 const ROOM_FOR_BOTH = 850; // pixels
 const NARROW = 720;
+const HISTORY_MAX = 100;
 
 export class TabActions extends HTMLElement {
   /** @type {App} */ app = /** @type {any} */ (null);
@@ -59,7 +60,7 @@ export class TabActions extends HTMLElement {
     for (const table of [this.#active, this.#all]) {
       table.addEventListener('selection', () => this.app.changed());
     }
-    this.#strip.addEventListener('category', () => this.#want({ category: this.#strip.category }));
+    this.app.addEventListener('category', () => this.#want({ category: this.app.category }));
     this.#tree.addEventListener('change', () => this.app.go({ tree: this.#tree.value.trim().toUpperCase() }));
     this.#shot.addEventListener('change', () => this.app.go(readShot(this.#shot.value)));
     this.#find.addEventListener('input', () => this.app.go({ find: this.#find.value }));
@@ -99,7 +100,7 @@ export class TabActions extends HTMLElement {
       this.#selectedCount,
       h('button', { class: 'small', onclick: () => void dispatchRows(this.#chosen().filter(canDispatch), { ticked: true }) }, 'Dispatch'),
       h('button', { class: 'small', onclick: () => void abortRows(this.#chosen().filter(canAbort)) }, 'Abort'),
-      h('button', { class: 'small', onclick: () => this.#chosen().slice(0, 12).forEach(openLogs) }, 'Logs'),
+      h('button', { class: 'small', onclick: () => openAllLogs(this.#chosen()) }, 'Logs'),
       h('button', { class: 'small quiet', onclick: () => [this.#active, this.#all].forEach((table) => table.clearTicks()) }, 'Clear'),
     );
     return h('div', { class: 'toolbar' }, this.#find, shows,
@@ -229,7 +230,7 @@ export class TabActions extends HTMLElement {
   async #custom() {
     const line = this.#line.value.trim();
     if (!line) return;
-    this.#history = [...this.#history.filter((one) => one !== line), line];
+    this.#history = [...this.#history.filter((one) => one !== line), line].slice(-HISTORY_MAX);
     this.#line.value = '';
     this.#run.disabled = true;
     this.#showReply(line, 'runs …', '');

@@ -66,6 +66,11 @@ export class TabHeartbeat extends HTMLElement {
     if (order !== this.#order) {
       this.#order = order;
       this.#body.replaceChildren(...shown.map((server) => /** @type {Drawn} */ (this.#drawn.get(server.server)).row));
+      for (const [name, { row }] of this.#drawn) {
+        if (this.app.servers.byName.has(name)) continue;
+        this.#drawn.delete(name);
+        this.#seen.leave(row);
+      }
     }
     this.#empty.hidden = shown.length > 0;
     for (const server of shown) {

@@ -97,7 +97,7 @@ export class TabLog extends HTMLElement {
     const { log } = this.app;
     const first = this.#following ? undefined : this.#lines[Math.floor(this.#scroll.scrollTop / (this.#rows.rowHeight || 1))];
     this.#lines = filterLog(log.lines, { level: this.#level.value, source: this.#source.value, text: this.#text.value });
-    if (!first) return;
+    if (!first || !this.#rows.rowHeight) return;
     const index = this.#lines.findIndex((line) => line.number >= first.number);
     const height = this.#rows.rowHeight;
     if (index >= 0) this.#scroll.scrollTop = index * height + (this.#scroll.scrollTop % height);

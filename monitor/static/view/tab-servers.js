@@ -77,7 +77,11 @@ export class TabServers extends HTMLElement {
     if (order !== this.#order) {
       this.#order = order;
       this.#body.replaceChildren(...shown.map((server) => /** @type {Drawn} */ (this.#drawn.get(server.server)).row));
-      for (const name of [...this.#drawn.keys()]) if (!servers.byName.has(name)) this.#drawn.delete(name);
+      for (const [name, { row }] of this.#drawn) {
+        if (servers.byName.has(name)) continue;
+        this.#drawn.delete(name);
+        this.#seen.leave(row);
+      }
     }
     const may = this.app.mayChange && this.app.feed.connected;
     const key = `${Math.floor(this.app.now())} ${may}`;

@@ -84,7 +84,6 @@ export class TabTimeline extends HTMLElement {
     }
     area.addEventListener('pointerleave', () => this.#hoverAt(null, 0, 0));
     new ResizeObserver(() => this.app.changed()).observe(area);
-    this.#strip.addEventListener('category', () => this.app.changed());
   }
 
   focusSearch() {
@@ -120,6 +119,7 @@ export class TabTimeline extends HTMLElement {
       slow,
       critical: new Set(critical),
       open: shot?.busy ?? false,
+      category: this.app.category,
     });
     setAttribute(this.#fit, 'aria-pressed', String(this.#span === null));
     setText(this.#left, shot ? remainingWords(shot) : '');

@@ -7,6 +7,7 @@ import { ticks, timesUsual } from '../model/timeline.js';
 import { SYMBOLS, plain } from '../model/words.js';
 import { nodeOf } from '../model/table.js';
 
+const FAINT = 0.15;
 const CHARACTER = 0.56; // of the font's size: about the width of one
 const COLOURS = ['blue', 'orange', 'green', 'red', 'grey', 'text', 'muted', 'line', 'lane', 'panel', 'accent', 'critical'];
 
@@ -23,6 +24,7 @@ const COLOURS = ['blue', 'orange', 'green', 'red', 'grey', 'text', 'muted', 'lin
  * @property {Set<string>} slow
  * @property {Set<string>} critical
  * @property {boolean} open the run goes on
+ * @property {import('../model/types.js').Category|null} category the others are faint; null: none is
  */
 
 /** @typedef {{path: string, x: number, y: number, width: number, height: number}} Rect */
@@ -44,6 +46,8 @@ export class TimelineCanvas {
     this.ruler = 26;
     this.line = 24;
     this.gap = 8;
+    /** Whether the bar that is being drawn is not looked at. */
+    this.faint = false;
   }
 
   /** Take colours and sizes from the style sheets. */
@@ -106,7 +110,11 @@ export class TimelineCanvas {
     context.rect(this.gutter, this.ruler, this.width - this.gutter, this.height - this.ruler);
     context.clip();
     this.#grid(scene);
-    for (const bar of scene.drawn.bars) this.#bar(scene, bar);
+    for (const bar of scene.drawn.bars) {
+      this.faint = scene.category !== null && bar.row.category !== scene.category;
+      this.#bar(scene, bar);
+    }
+    this.faint = false;
     this.#arrows(scene);
     this.#now(scene);
     context.restore();
@@ -199,6 +207,7 @@ export class TimelineCanvas {
     const { path } = bar.row;
     this.rects.push({ path, x, y, width, height });
     this.#fill(bar, x, y, width, height);
+    if (this.faint) return;
     if (width > 3 || scene.slow.has(path)) this.#median(scene, bar, x, y, height);
     this.#labels(scene, bar, x, y, width, height);
     if (scene.critical.has(path)) this.#outline(this.colours.critical, x, y + height + 1, width, 0);
@@ -219,7 +228,7 @@ export class TimelineCanvas {
     const { row } = bar;
     const colour = colours[row.colour === 'grey-outlined' ? 'grey' : row.colour];
     context.fillStyle = colour;
-    context.globalAlpha = row.last.state === 'DISPATCHED' ? 0.45 : 1;
+    context.globalAlpha = this.faint ? FAINT : row.last.state === 'DISPATCHED' ? 0.45 : 1;
     context.fillRect(x, y, width, height);
     context.globalAlpha = 1;
     if (row.last.state === 'DOING' && row.progress !== null && width > 8) {

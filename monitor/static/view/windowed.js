@@ -48,7 +48,7 @@ export class Windowed {
    * @param {number} count
    */
   draw(count) {
-    if (this.rowHeight === 0) this.measure();
+    if (this.rowHeight === 0 && !this.#take()) return;
     if (count !== this.count) {
       this.count = count;
       this.space.style.height = `${count * this.rowHeight}px`;
@@ -77,16 +77,22 @@ export class Windowed {
     for (const element of this.spare) element.hidden = true;
   }
 
-  /** Measure a row's height anew, as the style sheets give it. */
+  /** Measure a row's height anew when the rows are next drawn: what is hidden has none. */
   measure() {
+    this.rowHeight = 0;
+  }
+
+  /** Take a row's height as the style sheets give it; return whether it has one. */
+  #take() {
     const probe = h('div', { class: 'row-height' });
     this.scroller.append(probe);
-    this.rowHeight = probe.offsetHeight || 24;
+    this.rowHeight = probe.offsetHeight;
     probe.remove();
     this.count = -1;
     this.look();
     for (const { element } of this.shown.values()) this.spare.push(element);
     this.shown.clear();
+    return this.rowHeight > 0;
   }
 
   /**

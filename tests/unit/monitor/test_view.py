@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from tests.support import steps
 
-from shotline.client.feed import FeedStopped, News, Whole
+from shotline.client.feed import FeedStopped, News, Unknown, Whole
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.machine import Instant
 from shotline.common.records import (
@@ -28,11 +28,14 @@ from shotline.common.views import (
     ServersEvent,
     ServerView,
     ShotEvent,
+    ShotsResult,
     ShotView,
     SnapshotResult,
+    StatusResult,
 )
 from shotline.monitor.effects import AskSystem, Drop, Effect, End, Open, Post, Refresh, Unfollow
-from shotline.monitor.view import View, ViewSettings
+from shotline.monitor.shots import RUNS_MAX
+from shotline.monitor.view import UNKNOWN_MAX, View, ViewSettings
 from shotline.trees.tree import ActionNode
 
 A, B = "\\T::TOP:A", "\\T::TOP:B"
@@ -301,6 +304,48 @@ def test_progress_is_told_where_it_belongs() -> None:
             0.5,
             "half",
         )
+
+
+def test_what_is_known_of_shots_and_servers_is_bounded() -> None:
+    one = view(shots_max=2, shots_listed_max=3, servers_gone_max=2)
+    told_of: list[Message] = []
+    for shot in range(1, 12):
+        effects = one.take(now(shot), snapshot(pending(A), shot=shot, built_at=float(shot)))
+        told_of += told(effects, "system")
+        told_of += told(one.take(now(), Unknown(f"shot/T/{1000 + shot}", "unknown")), "system")
+    assert [key.shot for key in one.listed] == [7, 8, 9]
+    gone = [one["shot"] for one in told_of if one["command"] == "GONE"]
+    assert gone == [1, 2, 3, 4, 5, 6]
+    for shot in range(3 * UNKNOWN_MAX):
+        list(one.take(now(), Unknown(f"shot/T/{2000 + shot}", "unknown")))
+    assert len(one.unknown) == UNKNOWN_MAX
+    names = [f"S:{number}" for number in range(2, 9)]
+    list(one.take(now(), servers(*(server(name=name, seen=float(name[2:])) for name in names))))
+    effects = list(one.take(now(), servers(server(name="S:8", seen=9.0))))
+    left = {each.server: each.liveness for each in one.all_servers()}
+    assert left == {"S:8": "alive", "S:1": "absent", "S:6": "absent", "S:7": "absent"}
+    forgotten = [each["task_id"] for each in told(effects, "servers") if each["command"] == "GONE"]
+    assert forgotten == ["S:2", "S:3", "S:4", "S:5"]
+    assert set(one.heartbeats) == {"S:6", "S:7", "S:8"}
+
+
+def test_shots_that_the_dispatcher_has_forgotten_are_listed_no_more() -> None:
+    one = view()
+    first, second = (ShotView(tree="T", shot=shot) for shot in (1, 2))
+    status = StatusResult(term=1, dispatcher="d", started_at=1.0, journal="ok")
+    list(one.status(now(), status, ShotsResult(shots=(first, second))))
+    effects = list(one.status(now(), status, ShotsResult(shots=(second,))))
+    assert [message["shot"] for message in told(effects, "system")] == [1]
+    assert list(one.listed) == [ShotKey("T", 2)]
+
+
+def test_of_very_many_runs_of_a_shot_the_last_are_kept() -> None:
+    one = view()
+    list(one.take(now(), snapshot(pending(A), pending(B))))
+    for number in range(1, 3 * RUNS_MAX):
+        opened = OPENED.model_copy(update={"run": number})
+        list(one.take(now(), news(opened, ENDED.model_copy(update={"run": number}))))
+    assert list(one.shots[ShotKey("T", 1)].runs) == list(range(2 * RUNS_MAX, 3 * RUNS_MAX))
 
 
 def test_text_from_trees_is_told_as_it_stands() -> None:

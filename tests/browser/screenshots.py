@@ -64,7 +64,7 @@ def screenshots(folder: Path, work: Path) -> None:
         page.keyboard.press("n")
         shown(page.locator("tab-timeline .run-left")).to_contain_text("left")
         take(page, folder, "timeline")
-        shown(page.locator("tab-timeline .run-state")).to_have_text("completed")
+        shown(page.locator("tab-timeline .run-state")).to_contain_text("completed")
         begun(stack, number, "PULSE")
         page.locator("a[data-tab=servers]").click()
         shown(page.locator("tab-servers").get_by_text("ACQUIRE").first).to_be_visible()

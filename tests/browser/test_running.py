@@ -261,7 +261,7 @@ def test_servers_expected_but_absent_are_shown_and_the_sites_script_is_run(
 def test_a_filter_and_the_keys_find_and_act(stack: Stack, browser: Browser, folder: Path) -> None:
     (folder / "flag").touch()
     page = begin(stack, browser, 30)
-    shown(page.locator(".run-state").first).to_have_text("completed")
+    shown(page.locator(".run-state").first).to_have_text("completed, 1 failed")
     (folder / "flag").unlink()
     page.keyboard.press("/")
     page.keyboard.type("evil")

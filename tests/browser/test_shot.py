@@ -24,7 +24,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def phase_done(page: Page, phase: str) -> None:
     shown(page.locator("main > :not([hidden]) .run-what")).to_contain_text(phase)
-    shown(page.locator("main > :not([hidden]) .run-state")).to_have_text("completed")
+    shown(page.locator("main > :not([hidden]) .run-state")).to_have_text(re.compile("^completed"))
 
 
 def test_a_whole_shot_is_driven_and_watched(stack: Stack, browser: Browser) -> None:

@@ -9,7 +9,7 @@ waits for END_PHASE must get it, also when Redis or the bridge was away meanwhil
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from shotline.client.board import Board
 from shotline.client.feed import FEED, FeedStopped, News, Unknown, Update, Whole
@@ -48,6 +48,15 @@ class Seen:
     ended: bool = False
 
 
+class LastRun(NamedTuple):
+    """The last run of a tree."""
+
+    opened_at: float
+    key: ShotKey
+    run: int
+    phase: str
+
+
 @dataclass(slots=True)
 class MirroredShot:
     """One shot: its actions, its last runs, and what was told of them."""
@@ -77,7 +86,7 @@ class Mirror:
         self._known_before: frozenset[ShotKey] | None = None
         self._current: ShotKey | None = None
         self._built: tuple[float, ShotKey] | None = None
-        self._phases: dict[str, tuple[float, ShotKey, str]] = {}  # the last run of each tree
+        self._phases: dict[str, LastRun] = {}  # of each tree, the latest at the end
 
     # What the shell asks and tells
 
@@ -196,7 +205,7 @@ class Mirror:
         yield from self._shot_anew(key, shot, fill=is_new and was_past)
         if view is not None:
             if view.built_at is not None and (
-                self._built is None or view.built_at > self._built[0]
+                self._built is None or key == self._built[1] or view.built_at > self._built[0]
             ):
                 self._built = (view.built_at, key)
                 yield _last_built(key)
@@ -285,7 +294,7 @@ class Mirror:
                     shot.runs[record.run] = Seen(record.phase, record.kind, record.time)
                     _bound(shot.runs)
                     changed |= dict.fromkeys(record.paths)
-                    if self._note_phase(key, shot):
+                    if self._note_phase(key, shot, is_news=True):
                         yield from self._last_phases()
                 case RunEnded():
                     run = shot.runs.get(record.run)
@@ -297,7 +306,11 @@ class Mirror:
                     self._current = key
                     yield ch.ReplaceShot(key)
                     yield from self._current_pulse()
-                case TableBuilt() | NodeRead():
+                case TableBuilt():
+                    self._built = (record.time, key)
+                    yield _last_built(key)
+                    shot.board.needs_snapshot = True
+                case NodeRead():
                     shot.board.needs_snapshot = True
         yield from self._fields_of(key, shot, changed)
         for live in transitions:
@@ -345,22 +358,36 @@ class Mirror:
             yield _output(key, action.model_copy(update={"last": live}), announce=True)
             yield ch.Publish(old.MONITOR, old.done(key, action.server_class, live, action.nid))
 
-    def _note_phase(self, key: ShotKey, shot: MirroredShot) -> bool:
-        runs = [run for run in shot.runs.values() if run.kind is not RunKind.SINGLE]
-        last = max(runs, key=lambda run: run.opened_at, default=None)
-        before = self._phases.get(key.tree)
-        if last is None or (before is not None and last.opened_at <= before[0]):
+    def _note_phase(self, key: ShotKey, shot: MirroredShot, *, is_news: bool = False) -> bool:
+        """Return whether the shot's last run is its tree's last, and is told for the first time.
+
+        News is the latest. Of two shots that are seen as they stand the clock has to tell, although
+        it may have been set meanwhile.
+        """
+        runs = [number for number, run in shot.runs.items() if run.kind is not RunKind.SINGLE]
+        if not runs:
             return False
-        self._phases[key.tree] = (last.opened_at, key, last.phase)
+        number = max(runs)
+        seen = shot.runs[number]
+        last = LastRun(seen.opened_at, key, number, seen.phase)
+        before = self._phases.get(key.tree)
+        if before is not None and (
+            before.run == number
+            if before.key == key
+            else not is_news and last.opened_at <= before.opened_at
+        ):
+            return False
+        self._phases.pop(key.tree, None)
+        self._phases[key.tree] = last
         return True
 
     def _last_phases(self) -> Iterator[Change]:
         if not self._phases:
             return
-        fields = tuple((tree, phase) for tree, (_, _, phase) in self._phases.items())
+        fields = tuple((tree, last.phase) for tree, last in self._phases.items())
         yield ch.SetFields("CURRENT_PHASE", fields)
-        _, key, phase = max(self._phases.values())
-        yield _dispatch_info(self._current or key, ("CURR_PHASE", phase))
+        last = list(self._phases.values())[-1]
+        yield _dispatch_info(self._current or last.key, ("CURR_PHASE", last.phase))
 
     def _current_pulse(self) -> Iterator[Change]:
         key = self._current

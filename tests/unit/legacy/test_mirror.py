@@ -1,5 +1,6 @@
 """What old programs see of the feed, and that no END_PHASE is lost or told too early."""
 
+import json
 from collections.abc import Iterable, Sequence
 
 import pytest
@@ -317,6 +318,21 @@ def test_a_run_of_an_older_shot_changes_the_phase_and_not_the_pulse() -> None:
     mirror.take(Whole(older.channel, older.snapshot.model_copy(update={"shot": not_current})))
     found = keys(mirror.take(news(opened(1), key=ShotKey("TEST", 4))), {})
     assert found["DISPATCH_INFO"] == {"CURR_TREE": "TEST", "CURR_SHOT": "5", "CURR_PHASE": "Init"}
+
+
+def test_what_is_news_is_the_latest_also_when_the_clock_was_set_back() -> None:
+    mirror, other = started(), ShotKey("TEST", 4)
+    mirror.take(whole(map(live, PATHS)))
+    mirror.take(news(opened(9, phase="Store")))
+    mirror.take(whole(map(live, PATHS), key=other))
+    found = keys(mirror.take(news(opened(1), key=other)), {})
+    assert found["CURRENT_PHASE"] == {"TEST": "Init"}
+    assert found["DISPATCH_INFO"]["CURR_PHASE"] == "Init"
+    built = TableBuilt(time=1.0, actions=(), options=DispatchOptions())
+    [text] = [
+        one.text for one in mirror.take(news(built, key=other)) if isinstance(one, ch.SetText)
+    ]
+    assert json.loads(text) == {"tree": "TEST", "shot": "4"}
 
 
 def test_quiet_shots_are_left_but_none_whose_end_is_owed() -> None:

@@ -209,7 +209,7 @@ export class ActionTable extends HTMLElement {
       element.append(cell);
     }
     const symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
-    const unknown = h('abbr', { class: 'unknown', title: 'outcome unknown: it may have run, or may still be running' }, '?');
+    const unknown = h('abbr', { class: 'unknown', title: 'outcome unknown: it may have run, or may still be running', hidden: true });
     const word = h('span', { class: 'word' });
     cells.state.append(symbol, unknown, word);
     cells.stateWord = word;
@@ -273,6 +273,7 @@ export class ActionTable extends HTMLElement {
     setText(cells.node, plain(nodeOf(row)));
     cells.node.title = row.view.text ? `${plain(row.path)}\n${plain(row.view.text)}` : plain(row.path);
     cells.unknown.hidden = !row.last.outcome_unknown;
+    setText(cells.unknown, row.last.outcome_unknown ? '?' : '');
     setText(cells.stateWord, stateWords(row.last));
     setText(cells.status, statusWords(row.last));
     cells.status.title = statusWords(row.last);

@@ -18,6 +18,7 @@ from shotline.common.actions import AttemptId
 from shotline.common.machine import Instant
 from shotline.common.messages import Progress, Started
 
+TAIL_S: Final = 1.0
 _TEXT_MAX: Final = 512
 
 
@@ -46,6 +47,8 @@ class Live:
             run.progress = report
         if log.has_gathered and run.flush_at == inf:
             run.flush_at = now.mono + self._settings.output_hold_s
+        if run.tail_at == inf and log.has_tail:
+            run.tail_at = now.mono + TAIL_S
         run.reckon()
         if log.is_batch_ready and is_registered:
             self._flush(slot, run)
@@ -76,10 +79,12 @@ class Live:
         for slot in self._attempts.runs.values():
             if slot.run is not None:
                 slot.run.tell_at = slot.run.started.mono + self._settings.fold_s
-                slot.run.reckon()
                 if slot.run.log is not None:
                     for message in slot.run.log.unstored():
                         self._out.send(message)
+                    slot.run.log.tell_tails_again()
+                    slot.run.tail_at = slot.run.started.mono + TAIL_S
+                slot.run.reckon()
 
     def tick(self, now: Instant, slot: Slot) -> None:
         """Tell what is due of what runs in the slot."""
@@ -88,6 +93,11 @@ class Live:
             return
         if now.mono >= run.flush_at or now.mono >= run.tell_at:
             self._flush(slot, run)
+        if now.mono >= run.tail_at:
+            run.tail_at = inf
+            self._flush(slot, run)  # what stands before it goes before it
+            for tail in run.log.tails(now.wall) if run.log is not None else ():
+                self._out.send(tail)
         if run.progress is not None and now.mono >= run.progress_at:
             fraction, text = run.progress
             run.progress, run.progress_at = None, now.mono + self._settings.progress_s

@@ -7,12 +7,13 @@ What a repeat sends is the very batch that was sent before. Whole lines that cam
 together: nothing is done per line, unless one is too long, marks progress, or is cut.
 """
 
+import codecs
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from shotline.common.actions import AttemptId
-from shotline.common.messages import Output
+from shotline.common.messages import TAIL_BYTES_MAX, Output, Tail
 
 STDOUT: Final = 1
 STDERR: Final = 2
@@ -21,6 +22,8 @@ NOTE: Final = 0
 PIECE_OVERHEAD_BYTES: Final = 120
 PROGRESS_MARK: Final = b"::progress "
 PROGRESS_TEXT_MAX: Final = 512
+_UTF8: Final = codecs.getincrementaldecoder("utf-8")
+_CHARACTER_REST_MAX: Final = 3  # bytes of a UTF-8 character beside its first, or without its last
 
 Piece = tuple[float, int, bytes]
 ProgressReport = tuple[float, str]
@@ -63,13 +66,15 @@ def parse_report(report: bytes) -> ProgressReport | None:
 class OutputLog:
     """The output of one attempt. `feed` it, `take` what is to be sent, tell it what is `stored`.
 
-    A line `::progress FRACTION [TEXT]` on standard output is a report of progress and not kept.
+    A line `::progress FRACTION [TEXT]` on standard output is a report of progress and not kept. A
+    carriage return begins the line anew, as on a terminal: what stood there is not kept.
     """
 
     def __init__(self, attempt: AttemptId, limits: OutputLimits) -> None:
         self._attempt = attempt
         self._limits = limits
         self._rests: dict[int, bytes] = {STDOUT: b"", STDERR: b""}  # began, but not ended lines
+        self._told_rests: dict[int, bytes] = {}  # those that `tails` has returned
         self._gathered: list[Piece] = []
         self._gathered_bytes = 0
         self._unstored: deque[tuple[Output, int, int]] = deque()  # message, end line, memory
@@ -109,15 +114,49 @@ class OutputLog:
     def feed(self, wall: float, stream: int, data: bytes) -> ProgressReport | None:
         """Take bytes that were read from a stream. Return the last report of progress in them."""
         data = self._rests[stream] + data
+        if b"\r" in data:
+            data = _as_shown(data)
         if len(data) > self._limits.line_bytes_max:
             data = self._split_long(wall, data)
         whole, newline, rest = data.rpartition(b"\n")
         self._rests[stream] = rest
         return self._take_lines(wall, stream, whole) if newline else None
 
+    @property
+    def has_tail(self) -> bool:
+        """Whether `tails` would return anything."""
+        return any(map(self._is_news, self._rests))
+
+    def tails(self, wall: float) -> list[Tail]:
+        """Return the lines that have not ended yet, as far as they have changed."""
+        found = []
+        for stream in filter(self._is_news, self._rests):
+            self._told_rests[stream] = rest = self._rests[stream]
+            line = rest.removesuffix(b"\r")
+            end = len(line) - _begun_character(line)
+            begin = max(0, end - TAIL_BYTES_MAX + _CHARACTER_REST_MAX)
+            begin -= _begun_character(line[:begin])
+            text = line[begin:end]
+            kind: Literal[1, 2] = 1 if stream == STDOUT else 2
+            found.append(Tail(attempt=self._attempt, at=wall, stream=kind, text=text))
+        return found
+
+    def tell_tails_again(self) -> None:
+        """Let `tails` return all of them: who was told is another one now."""
+        self._told_rests.clear()
+
+    def _is_news(self, stream: int) -> bool:
+        rest = self._rests[stream]
+        return (
+            rest != b""
+            and rest != self._told_rests.get(stream)
+            and not self._is_cut
+            and not (stream == STDOUT and rest.startswith(PROGRESS_MARK))
+        )
+
     def note(self, wall: float, text: str) -> None:
         """Add lines of ours, which no limit cuts."""
-        self._gather(wall, NOTE, text.encode(errors="replace"))
+        self._gather(wall, NOTE, text.encode(errors="backslashreplace"))
 
     def close(self, wall: float) -> ProgressReport | None:
         """End the last lines, which had no line end, and say how much was cut."""
@@ -172,8 +211,8 @@ class OutputLog:
 
     def _take_lines(self, wall: float, stream: int, lines: bytes) -> ProgressReport | None:
         """Take whole lines, joined by line feeds."""
-        if b"\r" in lines:
-            lines = lines.replace(b"\r\n", b"\n").removesuffix(b"\r")
+        lines = lines.removesuffix(b"\r")
+        self._told_rests.pop(stream, None)  # whoever was told it knows that the line has ended
         progress = None
         if stream == STDOUT and PROGRESS_MARK in lines:
             kept, progress = _without_progress(lines)
@@ -236,13 +275,40 @@ class OutputLog:
                 parts.append(data[at : end + 1])
                 at = end + 1
                 continue
-            parts.append(data[at : at + longest] + b"\n")
-            at += longest
+            end = at + longest
+            end -= _begun_character(data[at:end])
+            parts.append(data[at:end] + b"\n")
+            at = end
             if not self._has_split:
                 self._has_split = True
                 self.note(wall, f"[lines longer than {longest} bytes are split]")
         parts.append(data[at:])
         return b"".join(parts)
+
+
+def _as_shown(data: bytes) -> bytes:
+    """Return bytes without what a carriage return has overwritten, line by line.
+
+    The last line has not ended: a carriage return at its end may belong to its line feed.
+    """
+    data = data.replace(b"\r\n", b"\n")
+    if b"\r" not in data:
+        return data
+    *lines, rest = data.split(b"\n")
+    shown = [_last_written(line) for line in lines]
+    shown.append(_last_written(rest) + (b"\r" if rest.endswith(b"\r") else b""))
+    return b"\n".join(shown)
+
+
+def _last_written(line: bytes) -> bytes:
+    return line.rstrip(b"\r").rpartition(b"\r")[2]
+
+
+def _begun_character(data: bytes) -> int:
+    """Return how many bytes at the end are a UTF-8 character's, and not yet all of it."""
+    decoder = _UTF8("ignore")
+    decoder.decode(data[-_CHARACTER_REST_MAX:])
+    return len(decoder.getstate()[0])
 
 
 def _without_progress(joined: bytes) -> tuple[bytes | None, ProgressReport | None]:

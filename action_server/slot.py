@@ -40,6 +40,7 @@ class Run:
     is_over_there: bool = False  # proof: nothing of it runs in that server
     log: OutputLog | None = None  # none before its first output
     flush_at: float = inf
+    tail_at: float = inf  # a line that does not end is told then
     progress: tuple[float, str] | None = None
     progress_at: float = 0.0  # not sent again before
     due_at: float = 0.0  # the first of all of them
@@ -55,7 +56,7 @@ class Run:
     def reckon(self) -> None:
         """Note when the first thing is due, also when something of it is to be told."""
         progress_at = inf if self.progress is None else self.progress_at
-        self.due_at = min(self.timeout_at, self.tell_at, self.flush_at, progress_at)
+        self.due_at = min(self.timeout_at, self.tell_at, self.flush_at, self.tail_at, progress_at)
 
 
 @dataclass(slots=True)

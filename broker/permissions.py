@@ -39,6 +39,7 @@ MAY_SEND: Final[dict[bytes, Roles]] = {
     b"started": _SERVERS,
     b"progress": _SERVERS,
     b"output": _SERVERS,
+    b"tail": _SERVERS,
     b"finished": _SERVERS,
     b"returned": _SERVERS,
     b"bound": _SERVERS,

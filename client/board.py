@@ -65,12 +65,8 @@ class Board:
                 return list(event.records)
             case News(channel=channel, payload=OutputEvent() as event):
                 path = channel.removeprefix(f"output/{self.tree}/{self.shot}/")
-                shown = [
-                    line
-                    for _, _, text in event.pieces[-1:]
-                    for line in text.split("\n")
-                    if line.strip()
-                ]
+                last = event.tail.text if event.tail else "".join(p[2] for p in event.pieces[-1:])
+                shown = [line for line in last.split("\n") if line.strip()]
                 if shown and path in self.actions:
                     self.last_line[path] = shown[-1]
                 return []

@@ -1,10 +1,13 @@
 """The commands of `shotline` that show a shot while it goes on: `watch` and `display-logs`."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 
 import click
 from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
 
 from shotline.client.cli_base import (
     command,
@@ -19,13 +22,14 @@ from shotline.client.errors import Refused
 from shotline.client.feed import (
     FeedStopped,
     News,
+    Tails,
     Whole,
     channel_of_output,
     channel_of_shot,
     lines_of,
 )
 from shotline.client.live import view_for
-from shotline.client.render import show_line
+from shotline.client.render import show_line, show_tail
 from shotline.client.supervisor import Supervisor
 from shotline.client.watching import Watching
 from shotline.common.actions import ActionState
@@ -142,9 +146,18 @@ class _Output:
         self._last = {path: action.last for path, action in actions.items()}
         self._out: Console = console()
         self._json = options_of().json
+        self._tails: defaultdict[str, Tails] = defaultdict(Tails)  # by path
+        self._has_tail = False
 
     def run(self, *, until_settled: bool) -> None:
         """Show it until Ctrl-C, or until the actions are settled."""
+        try:
+            self._follow(until_settled=until_settled)
+        finally:
+            if self._has_tail:
+                self._out.print()  # what is shown next begins a line of its own
+
+    def _follow(self, *, until_settled: bool) -> None:
         tree, shot = self._shot
         prefix = channel_of_output(tree, shot, "")
         channel = channel_of_shot(tree, shot)
@@ -196,6 +209,8 @@ class _Output:
                 self._show(path, line)
                 following = line.number + 1
         self._next[path] = (event.attempt, following)
+        if event.tail is not None:
+            self._tail(path, event.tail)
 
     def _stored(self, path: str, attempt: int) -> None:
         """Show the stored lines of an attempt that were not shown yet."""
@@ -212,7 +227,9 @@ class _Output:
                 since = line.number + 1
             self._next[path] = (attempt, since)
             if not found.more or not found.lines:
-                return
+                break
+        for tail in found.tails:
+            self._tail(path, tail)
 
     def _settled(self) -> bool:
         return all(
@@ -220,12 +237,31 @@ class _Output:
             for last in self._last.values()
         )
 
+    def _tail(self, path: str, line: OutputLine) -> None:
+        """Show a line that has not ended: on a terminal, where what follows takes its place."""
+        is_news = self._tails[path].is_news(line)
+        if is_news and not self._json and self._out.is_terminal:
+            self._clear()
+            show_tail(self._out, line, self._who(path))
+            self._has_tail = True
+
+    def _clear(self) -> None:
+        """Take back a line that had not ended."""
+        if self._has_tail:
+            self._has_tail = False
+            back = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
+            self._out.control(back)
+
     def _show(self, path: str, line: OutputLine) -> None:
+        self._clear()
+        self._tails[path].ended(line)
         if self._json:
             click.echo(json.dumps({"path": path, **line.model_dump()}))
         else:
-            name = self._actions[path].name or path
-            show_line(self._out, line, name if self._many else "")
+            show_line(self._out, line, self._who(path))
+
+    def _who(self, path: str) -> str:
+        return (self._actions[path].name or path) if self._many else ""
 
 
 COMMANDS: tuple[click.Command, ...] = (watch, display_logs)

@@ -86,6 +86,27 @@ def lines_of(event: OutputEvent) -> Iterator[OutputLine]:
             number += 1
 
 
+class Tails:
+    """Tells news of lines that have not ended from what came late, of one attempt's output.
+
+    What was read as stored may be newer than the events that waited meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._at: dict[int, float] = {}  # by stream: wall time of what is known
+
+    def ended(self, line: OutputLine) -> None:
+        """Take a whole line."""
+        self._at[line.stream] = max(line.at, self._at.get(line.stream, line.at))
+
+    def is_news(self, tail: OutputLine) -> bool:
+        """Take a line that has not ended. Return whether nothing newer is known of its stream."""
+        is_news = tail.at >= self._at.get(tail.stream, tail.at)
+        if is_news:
+            self._at[tail.stream] = tail.at
+        return is_news
+
+
 def payload_of(event: Event) -> Payload:
     """Return what an event carries. Raise MalformedMessage when it is none of ours."""
     kinds: dict[str, type[Payload]] = {

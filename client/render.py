@@ -255,7 +255,7 @@ def _told(record: Record) -> tuple[str, str]:
 def show_logs(out: Console, result: AnyResult) -> None:
     """Show `logs`."""
     assert isinstance(result, LogsResult)
-    for line in result.lines:
+    for line in (*result.lines, *result.tails):
         show_line(out, line)
     if result.more:
         following = result.lines[-1].number + 1 if result.lines else 0
@@ -264,11 +264,23 @@ def show_logs(out: Console, result: AnyResult) -> None:
 
 def show_line(out: Console, line: OutputLine, who: str = "") -> None:
     """Show one line of output with its time; standard error and notes look different."""
+    prefix, text = _line_parts(line, who)
+    out.print(prefix + text, soft_wrap=True)
+
+
+def show_tail(out: Console, line: OutputLine, who: str = "") -> None:
+    """Show a line that has not ended: its end, in one row of the terminal, which stays open."""
+    prefix, text = _line_parts(line, who)
+    room = max(10, out.width - 1 - prefix.cell_len)
+    while text.cell_len > room:
+        text = text[text.cell_len - room :]  # wide characters take several rounds
+    out.print(prefix + text, soft_wrap=True, end="")
+
+
+def _line_parts(line: OutputLine, who: str) -> tuple[Text, Text]:
     mark = {0: "note", 1: "   |", 2: "err|"}[line.stream]
     prefix = f"{clock(line.at)} {plain(who)} {mark} " if who else f"{clock(line.at)} {mark} "
-    out.print(
-        Text.assemble((prefix, "dim"), (plain(line.text), _STREAMS[line.stream])), soft_wrap=True
-    )
+    return Text(prefix, style="dim"), Text(plain(line.text), style=_STREAMS[line.stream])
 
 
 def show_check(out: Console, result: AnyResult) -> None:

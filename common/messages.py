@@ -8,7 +8,7 @@ one time base that all peers share (each knows its offset from the Pong of its l
 """
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -29,6 +29,7 @@ from shotline.common.ranges import (
 )
 
 PROTOCOL: int = 1
+TAIL_BYTES_MAX: Final = 1024
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Text = Annotated[str, Field(max_length=65_536)]
@@ -359,6 +360,19 @@ class Progress(Message):
     text: Annotated[str, Field(max_length=512)] = ""
 
 
+class Tail(Message):
+    """Server → dispatcher → observers: a line of output that has not ended yet. Not journalled.
+
+    `text` is its end where it is long; `at` is wall time, `stream` as in Output.
+    """
+
+    KIND: ClassVar[str] = "tail"
+    attempt: AttemptId
+    at: Wall
+    stream: Literal[1, 2]
+    text: Annotated[bytes, Field(max_length=TAIL_BYTES_MAX)]
+
+
 class Output(Message):
     """Server → dispatcher: output. `first` is the number, from 0 in the attempt, of its first line.
 
@@ -526,6 +540,7 @@ MESSAGES: dict[str, type[Message]] = {
         Bound,
         Started,
         Progress,
+        Tail,
         Output,
         Finished,
         Returned,

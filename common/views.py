@@ -178,6 +178,8 @@ class LogsResult(Model):
     attempts: tuple[Small, ...] = ()
     lines: tuple[OutputLine, ...]
     more: bool = False
+    tails: tuple[OutputLine, ...] = ()
+    """Behind the last line, of each stream the one that has not ended, and may change."""
 
 
 class CheckResult(Model):
@@ -282,6 +284,7 @@ class OutputEvent(Model):
     attempt: Small
     first: Count
     pieces: tuple[tuple[Wall, Stream, str], ...]
+    tail: OutputLine | None = None  # behind these: it has not ended, and may change
 
 
 class ServersEvent(Model):

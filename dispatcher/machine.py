@@ -29,6 +29,7 @@ from shotline.common.messages import (
     ServerBeat,
     Started,
     SupersededNotice,
+    Tail,
     Undeliverable,
 )
 from shotline.common.records import CommandDone, PulseCreated, ServerSeen, ShotKey, ShotRecord
@@ -280,6 +281,8 @@ class Dispatcher:
                 self.results.started(message)
             case Progress():
                 self.results.progress(message)
+            case Tail():
+                self.results.tail(server, message)
             case Returned():
                 self.recovery.returned(server, message)
             case ServerBeat():

@@ -115,6 +115,7 @@ class Queries:
                     attempts=done.attempts,
                     lines=done.lines,
                     more=done.more,
+                    tails=() if done.more else shot.tails_of(path, done.attempt),
                 ),
             )
 

@@ -14,6 +14,7 @@ from shotline.common.messages import (
     OutputStored,
     Progress,
     Started,
+    Tail,
     Verdict,
 )
 from shotline.common.records import (
@@ -23,7 +24,7 @@ from shotline.common.records import (
     Transition,
     UnknownResult,
 )
-from shotline.common.views import ShotEvent
+from shotline.common.views import OutputLine, ShotEvent
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
@@ -31,6 +32,8 @@ from shotline.dispatcher.feed import output_channel, shot_channel
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.proofs import prove
 from shotline.dispatcher.shots import IN_PROGRESS, Shot
+
+Piece = tuple[float, int, bytes]  # wall time, stream, lines
 
 _CAUSES = {
     EndedBy.RESULT: Cause.RESULT,
@@ -99,20 +102,41 @@ class Results:
             self._core.ledger.output(
                 StoredOutput(*key, attempt.path, attempt.number, first, pieces)
             )
+            if live is not None and shot is not None and live.path in shot.tails:
+                for _, stream, _ in pieces:
+                    shot.tails[live.path].pop(stream, None)
             self._publish(key, attempt, first, pieces)
         self._core.send(server.identity, OutputStored(attempt=attempt, through=through))
+
+    def tail(self, server: Server, tail: Tail) -> None:
+        """Pass on to observers how far a line of a running task's output has come."""
+        attempt = tail.attempt
+        shot, live = self._find(attempt)
+        if shot is None or live is None or live.server != server.name:
+            return
+        if live.state in IN_PROGRESS:
+            line = OutputLine(
+                number=shot.lines.get((attempt.path, attempt.number), 0),
+                at=tail.at,
+                stream=tail.stream,
+                text=_readable(tail.text),
+            )
+            shot.tails.setdefault(live.path, {})[tail.stream] = line
+            self._publish(shot.key, attempt, line.number, (), line)
 
     def _publish(
         self,
         key: ShotKey,
         attempt: AttemptId,
         first: int,
-        pieces: tuple[tuple[float, int, bytes], ...],
+        pieces: tuple[Piece, ...],
+        tail: OutputLine | None = None,
     ) -> None:
-        told = [
-            (at, stream, text.decode("utf-8", "backslashreplace")) for at, stream, text in pieces
-        ]
-        payload = json.dumps({"attempt": attempt.number, "first": first, "pieces": told})
+        told: dict[str, object] = {"attempt": attempt.number, "first": first}
+        told["pieces"] = [(at, stream, _readable(text)) for at, stream, text in pieces]
+        if tail is not None:
+            told["tail"] = tail.model_dump()
+        payload = json.dumps(told)
         self._core.after(
             self._core.feed.publish(
                 output_channel(key, attempt.path), self._core.wall, payload.encode()
@@ -229,6 +253,10 @@ class Results:
         self._aftermath.after_end(shot, settled)
 
 
+def _readable(text: bytes) -> str:
+    return text.decode("utf-8", "backslashreplace")
+
+
 def _said(result: Finished) -> str:
     return result.reason or (result.status.value if result.status else result.ended_by.value)
 
@@ -238,9 +266,7 @@ def _is_anothers(live: Transition | None, server: Server) -> bool:
     return live is not None and live.server not in (None, server.name)
 
 
-def _from_line(
-    first: int, pieces: tuple[tuple[float, int, bytes], ...], stored: int
-) -> tuple[int, tuple[tuple[float, int, bytes], ...]]:
+def _from_line(first: int, pieces: tuple[Piece, ...], stored: int) -> tuple[int, tuple[Piece, ...]]:
     """Leave out the lines before number `stored`; a repeat may overlap what is stored."""
     if first >= stored:
         return first, pieces

@@ -29,7 +29,7 @@ from shotline.common.records import (
     TableBuilt,
     Transition,
 )
-from shotline.common.views import RunView
+from shotline.common.views import OutputLine, RunView
 from shotline.dispatcher.sequencer import Sequencer
 from shotline.dispatcher.table import Table
 from shotline.trees.options import DispatchOptions
@@ -86,6 +86,8 @@ class Shot:
     essential_failures: dict[str, None] = field(default_factory=dict)
     events: dict[tuple[str, int], str] = field(default_factory=dict)  # intended, not yet raised
     progress: dict[str, tuple[float, str]] = field(default_factory=dict)
+    # Lines of output that have not ended, by path and stream.
+    tails: dict[str, dict[int, OutputLine]] = field(default_factory=dict)
     given_up: dict[str, None] = field(default_factory=dict)  # with an unknown outcome, once
     lines: dict[tuple[str, int], int] = field(default_factory=dict)  # output lines stored
     last_record_at: float | None = None
@@ -135,7 +137,7 @@ class Shot:
         if run is not None:
             run.paths.setdefault(new.path)
         if new.cause is not None:
-            self.progress.pop(new.path, None)
+            self._forget_live(new.path)
             if new.state is ActionState.SERVER_OFF and new.server is not None:
                 self.resulted.add((new.path, new.attempt))  # its server gave it up unstarted
             # A duration was measured where it ran: its server has told what became of it.
@@ -148,6 +150,11 @@ class Shot:
             if self._is_new_failure(old, new):
                 self.essential_failures[new.path] = None
 
+    def _forget_live(self, path: str) -> None:
+        """Forget what was only true while an attempt was in progress."""
+        self.progress.pop(path, None)
+        self.tails.pop(path, None)
+
     def _is_new_failure(self, old: Transition | None, new: Transition) -> bool:
         return (
             self.table.node(new.path).essential
@@ -159,7 +166,7 @@ class Shot:
         self.table = Table.build(record.actions, record.phases, record.options)
         self.built = record
         if record.reset:
-            self.actions, self.essential_failures, self.progress = {}, {}, {}
+            self.actions, self.essential_failures, self.progress, self.tails = {}, {}, {}, {}
         before, self.actions = self.actions, {}
         for node in self.table.actions:
             path = node.path
@@ -199,7 +206,7 @@ class Shot:
         for path in record.paths:
             if self.table.initial(path)[0] is None or path in run.forced:
                 self.actions[path] = self.pending(path, record.run, record.time)
-                self.progress.pop(path, None)
+                self._forget_live(path)
             elif self.table.node(path).essential and self.failed(path):
                 self.essential_failures[path] = None  # it is on and cannot be read
 
@@ -247,6 +254,11 @@ class Shot:
         found = [live for live in found if live.outcome_unknown and live.cause is not None]
         self.given_up = {live.path: None for live in found}
         return found
+
+    def tails_of(self, path: str, attempt: int) -> tuple[OutputLine, ...]:
+        """Return the lines of an attempt's output that have not ended."""
+        is_current = attempt == self.attempts.get(path)
+        return tuple(self.tails.get(path, {}).values()) if is_current else ()
 
     def in_progress(self) -> Iterator[Transition]:
         """Yield the actions that are DISPATCHED or DOING."""

@@ -248,7 +248,7 @@ class LogFileHandler(Handler):
             if not begun:
                 begun = True
                 self._begin(command, page.attempt)
-            self.write("".join(line.text + "\n" for line in page.lines))
+            self.write("".join(line.text + "\n" for line in (*page.lines, *page.tails)))
             await self.flush()
             since += len(page.lines)
             more = page.more and bool(page.lines)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from shotline.client.feed import lines_of
+from shotline.client.feed import Tails, lines_of
 from shotline.common.actions import ActionState
 from shotline.common.records import Record, ShotKey, Transition
 from shotline.common.views import OutputEvent, OutputLine
@@ -19,6 +19,7 @@ from shotline.monitor.messages import (
     output_message,
     plain,
     progress_message,
+    tail_message,
 )
 from shotline.monitor.names import attempt_id
 
@@ -37,6 +38,7 @@ class Attempt:
     ended: bool = False
     next_line: int = 0
     _asked_from: int = -1
+    _tails: Tails = field(default_factory=Tails)
     _told: list[Transition] = field(default_factory=list)
     _settled: tuple[Transition, bool] | None = None
     _waiting: list[tuple[Transition, bool] | OutputEvent] = field(default_factory=list)
@@ -54,7 +56,13 @@ class Attempt:
         return None
 
     def loaded(
-        self, records: Iterable[Record], lines: Sequence[OutputLine], *, failed: bool, time: float
+        self,
+        records: Iterable[Record],
+        lines: Sequence[OutputLine],
+        tails: Sequence[OutputLine] = (),
+        *,
+        failed: bool,
+        time: float,
     ) -> Iterator[Effect]:
         """Take what is stored: the action's story and the attempt's output so far."""
         mine = self._mine(records)
@@ -63,17 +71,19 @@ class Attempt:
         for record in mine:
             if record.cause is None:
                 yield from self._tell(record, failed=False)
-        yield from self._lines(lines)
+        yield from self._lines(lines, tails)
         self.loading = False
         for record in mine:
             if record.cause is not None:
                 yield from self.transition(record, failed=failed)
         yield from self._catch_up()
 
-    def lines(self, lines: Sequence[OutputLine]) -> Iterator[Effect]:
+    def lines(
+        self, lines: Sequence[OutputLine], tails: Sequence[OutputLine] = ()
+    ) -> Iterator[Effect]:
         """Take lines that were asked for; an attempt that has settled ends with them."""
         self.loading = False
-        yield from self._lines(lines)
+        yield from self._lines(lines, tails)
         if self._settled is not None:
             yield from self._end(*self._settled)
         else:
@@ -105,7 +115,9 @@ class Attempt:
             self._asked_from = self.next_line
             yield AskLines(self.channel, self.next_line)
         else:
-            yield from self._lines(list(lines_of(event)))
+            yield from self._lines(
+                list(lines_of(event)), () if event.tail is None else (event.tail,)
+            )
 
     def progress(self, time: float, fraction: float, text: str) -> Iterator[Effect]:
         """Take the running action's progress."""
@@ -144,13 +156,18 @@ class Attempt:
             self._told.append(record)
             yield Post(self.channel, action_message(record, failed=failed), f"a/{self.path}")
 
-    def _lines(self, lines: Sequence[OutputLine]) -> Iterator[Effect]:
+    def _lines(self, lines: Sequence[OutputLine], tails: Sequence[OutputLine]) -> Iterator[Effect]:
         new = [line for line in lines if line.number >= self.next_line]
         for start in range(0, len(new), LINES_PER_MESSAGE):
             part = new[start : start + LINES_PER_MESSAGE]
             yield Post(self.channel, output_message(part[0].at, self.path, part))
         if new:
             self.next_line = new[-1].number + 1
+        for line in new:
+            self._tails.ended(line)
+        for tail in filter(self._tails.is_news, tails):
+            key = f"t/{tail.stream}/{self.path}"
+            yield Post(self.channel, tail_message(self.path, tail), key)
 
     def _end(self, record: Transition, failed: bool) -> Iterator[Effect]:  # noqa: FBT001
         self.ended = True

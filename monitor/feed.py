@@ -7,7 +7,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from typing import Final
 
 from shotline.client.async_connection import AsyncEventStream
@@ -238,7 +238,10 @@ class Feed:
             log.info("the usual durations are not all known: %s", error)
         self.carry_out(self.view.medians(instant()))
 
-    async def _lines(self, attempt: Attempt, since: int) -> list[OutputLine]:
+    async def _lines(
+        self, attempt: Attempt, since: int
+    ) -> tuple[Sequence[OutputLine], Sequence[OutputLine]]:
+        """Return the stored lines from `since` on, and behind them those that have not ended."""
         lines: list[OutputLine] = []
         while True:
             page = await self.supervisor.logs(
@@ -250,16 +253,17 @@ class Feed:
             )
             lines += page.lines
             if not page.more or not page.lines:
-                return lines
+                return lines, page.tails
 
     async def _fetch_lines(self, channel: str, since: int) -> None:
-        lines: list[OutputLine] = []
+        lines: Sequence[OutputLine] = ()
+        tails: Sequence[OutputLine] = ()
         for _ in range(LINE_TRIES):
             found = self._attempt(channel)
             if found is None:
                 return
             try:
-                lines = await self._lines(found[1], since)
+                lines, tails = await self._lines(found[1], since)
                 break
             except Closed:
                 return
@@ -268,7 +272,7 @@ class Feed:
                 await asyncio.sleep(RETRY_S)
         found = self._attempt(channel)
         if found is not None:
-            self.carry_out(found[1].lines(lines))
+            self.carry_out(found[1].lines(lines, tails))
 
     # Once a second
 
@@ -369,13 +373,13 @@ class Feed:
                     f"attempt {name.number} of {name.path} ended more than {kept_s:g} s ago; its "
                     "output is at /api/logs"
                 )
-            lines = await self._lines(attempt, 0)
+            lines, tails = await self._lines(attempt, 0)
         except (SupervisorError, NoChannel) as error:
             state.attempts.pop((name.path, name.number), None)
             raise NoChannel(str(error)) from None
         self.channels.open(attempt.channel)
         failed = state.board.actions[name.path].failed
-        self.carry_out(attempt.loaded(story.records, lines, failed=failed, time=time.time()))
+        self.carry_out(attempt.loaded(story.records, lines, tails, failed=failed, time=time.time()))
 
     def _attempt(self, channel: str) -> tuple[ShotState, Attempt] | None:
         name = named(channel)

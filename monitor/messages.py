@@ -157,6 +157,12 @@ def output_message(time: float, path: str, lines: Sequence[OutputLine]) -> Body:
     return plain("OUTPUT", time, {"task_id": path, "first": lines[0].number, "lines": told})
 
 
+def tail_message(path: str, tail: OutputLine) -> Body:
+    """Return the message of a line that has not ended: it may change until it comes as output."""
+    fields = {"task_id": path, "stream": tail.stream, "text": tail.text}
+    return plain("TAIL", tail.at, fields)
+
+
 def server_state(server: ServerView) -> str:
     """Return ON, SUSPECT, DRAINING or OFF."""
     state = SERVER_STATES[server.liveness]

@@ -125,12 +125,13 @@ function show(number) {
     messages: (messages) => {
       for (const message of messages) {
         if (message.lines && message.first !== undefined) output.add(message.first, message.lines);
+        else if (message.command === 'TAIL') output.tail(message.time ?? 0, message.stream ?? 1, message.text ?? '');
         else if (message.command === 'CUT') output.cut(message.reason ?? '');
       }
       frame.ask();
     },
     again: () => { output.clear(); ended = false; },
-    ended: () => { ended = true; frame.ask(); },
+    ended: () => { ended = true; output.end(); frame.ask(); },
     failed: () => { if (mine === choice) void stored(number); },
   });
   frame.ask();
@@ -153,6 +154,7 @@ async function stored(number) {
     }
     const lines = /** @type {{number: number, at: number, stream: number, text: string}[]} */ (data.result?.lines ?? []);
     for (const line of lines) output.add(line.number, [[line.at, line.stream, line.text]]);
+    for (const tail of /** @type {typeof lines} */ (data.result?.tails ?? [])) output.tail(tail.at, tail.stream, tail.text);
     more = Boolean(data.result?.more) && lines.length > 0;
     ended = !more;
   }
@@ -165,12 +167,12 @@ function draw() {
   setText(symbol, row ? SYMBOLS[row.colour] : '');
   setAttribute(symbol, 'class', `symbol ${row?.colour ?? ''}`);
   setText(state, stateText());
-  rows.draw(output.lines.length);
+  rows.draw(output.length);
   space.style.minWidth = `${output.widest + 18}ch`;
   if (following) {
     scroll.scrollTop = scroll.scrollHeight;
     rows.look();
-    rows.draw(output.lines.length);
+    rows.draw(output.length);
   }
   newest.hidden = following;
   const { dropped } = output;
@@ -206,7 +208,7 @@ function createLine() {
 
 /** @param {LineElement} element @param {number} index */
 function fill(element, index) {
-  const line = output.lines[index];
+  const line = output.at(index);
   if (!line || (element.line === line && element.found === find.value)) return;
   element.line = line;
   element.found = find.value;

@@ -1,13 +1,17 @@
 """Details of the page: sizes, filters, chips, replies, windows, themes, and what it keeps."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Page
 from tests.support.browser import Browser, row, shown
-from tests.support.mock_monitor import MockMonitor, action, refused, reply, server
+from tests.support.mock_monitor import ADDRESS, MockMonitor, action, refused, reply, server
 
 from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.views import OutputLine
+from shotline.monitor.messages import output_message, tail_message
 
 GOOD = {"status": Status.SUCCESS, "cause": Cause.RESULT, "attempt": 1, "server": "A:1", "run": 1}
 RAN = GOOD | {"started_at": 1.0, "ended_at": 2.47, "duration_s": 1.4700000286102295}
@@ -119,6 +123,29 @@ def test_l_opens_the_logs_of_all_ticked_rows(monitor: MockMonitor) -> None:
     page.keyboard.press("l")
     shown(page.locator(".reply.bad")).to_contain_text("2 of 3 opened")
     assert [url.rpartition("path=")[2] for url in opened] == ["A", "B", "C"]
+
+
+def test_a_line_of_output_that_has_not_ended_gives_way_to_what_follows(
+    monitor: MockMonitor,
+) -> None:
+    def tell(number: int, text: str, message: Callable[[OutputLine], bytes]) -> None:
+        line = OutputLine(number=number, at=1.0 + number, stream=1, text=text)
+        monitor.post("T/1/ONE#1", message(line))
+
+    def whole(line: OutputLine) -> bytes:
+        return output_message(line.at, "ONE", [line])
+
+    monitor.shot("T", 1, action("ONE", ActionState.DOING, attempt=1, server="A:1"))
+    tell(0, "pressing", whole)
+    page = monitor.new_page()
+    page.goto(f"{ADDRESS}/static/logs.html?tree=T&shot=1&path=ONE")
+    lines = page.locator(".output-line:not([hidden]) code")
+    shown(lines).to_have_text(["pressing"])
+    for text in ("10 %", "20 %"):
+        tell(1, text, partial(tail_message, "ONE"))
+        shown(lines).to_have_text(["pressing", text])
+    tell(1, "pressed", whole)
+    shown(lines).to_have_text(["pressing", "pressed"])
 
 
 def test_a_theme_chosen_in_another_window_reaches_the_canvas(

@@ -32,6 +32,7 @@ from shotline.common.messages import (
     Register,
     ServerBeat,
     Started,
+    Tail,
 )
 
 
@@ -354,6 +355,16 @@ def test_a_worker_with_a_leftover_thread_is_replaced(
     assert name in note
     broker.run(python("returns"))
     assert worker not in server.workers()
+
+
+def test_a_prompt_is_shown_while_the_task_waits(
+    broker: ServersBroker, server: ServerProcess
+) -> None:
+    attempt = broker.dispatch(shell("sh", "-c", "printf 'ready? '; exec sleep 60"))
+    tail = broker.expect(Tail, attempt)
+    assert (tail.stream, tail.text) == (1, b"ready? ")
+    broker.send(AbortAttempt(term=1, attempt=attempt, reason="enough"))
+    assert broker.expect(Finished, attempt).ended_by is EndedBy.ABORT
 
 
 # Timeouts, aborts, deaths

@@ -1,11 +1,12 @@
 """`watch` and `display-logs` as processes beside a shot that goes on in the real stack."""
 
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,10 @@ actions:
       shell:
         - sh
         - -c
-        - echo one; echo two >&2; while [ ! -e %(go)s ]; do sleep 0.1; done; echo three
+        - |
+          echo one; echo two >&2; printf 'go?\\r'
+          while [ ! -e %(go)s ]; do sleep 0.1; done
+          echo three
   - {path: LISTEN, server_class: B, phase: PULSE, when: TALK, task: {shell: [echo, heard]}}
 """
 
@@ -59,8 +63,10 @@ def shot(tmp_path: Path) -> Iterator[Shot]:
         yield made
 
 
-@contextmanager
-def shotline(stack: Stack, *words: str) -> Iterator[subprocess.Popen[str]]:
+@contextlib.contextmanager
+def shotline(
+    stack: Stack, *words: str, out: int = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "shotline.client.cli", *words],
         env={
@@ -68,7 +74,7 @@ def shotline(stack: Stack, *words: str) -> Iterator[subprocess.Popen[str]]:
             "SHOTLINE_BROKER": stack.config.broker.clients,
             "PYTHONUNBUFFERED": "1",
         },
-        stdout=subprocess.PIPE,
+        stdout=out,
         stderr=subprocess.STDOUT,
         text=True,
     )
@@ -102,6 +108,24 @@ def test_output_is_shown_while_the_action_runs_and_each_line_once(shot: Shot) ->
             "three",
         ]
         assert "err| two" in lines
+
+
+def test_a_line_that_has_not_ended_is_shown_until_what_follows_takes_its_place(shot: Shot) -> None:
+    reading, writing = pty.openpty()
+    with shotline(shot.stack, "display-logs", "TEST", "1", "A", "TALK", out=writing) as process:
+        os.close(writing)
+        said = b""
+        while b"go?" not in said:
+            said += os.read(reading, 4096)
+        with shot.stack.supervisor() as late:
+            assert [one.text for one in late.logs("TALK", "TEST", 1).tails] == ["go?"]
+        assert shot.end().ok
+        with contextlib.suppress(OSError):  # a terminal's way to say that nobody writes any more
+            while data := os.read(reading, 4096):
+                said += data
+        assert process.wait(DEADLINE_S) == 0
+    os.close(reading)
+    assert said.rindex(b"go?") < said.rindex(b"\r\x1b[2K") < said.rindex(b"three")
 
 
 def test_any_shows_all_actions_of_the_class_and_json_is_one_object_a_line(shot: Shot) -> None:

@@ -37,6 +37,35 @@ export class Output {
     this.widest = 0;
     /** @type {Map<number, Style>} */
     this.styles = new Map();
+    /** Lines that have not ended, by stream. @type {Map<number, Line>} */
+    this.tails = new Map();
+  }
+
+  /** How many lines there are to show. */
+  get length() {
+    return this.lines.length + this.tails.size;
+  }
+
+  /** Return a line to show: behind all others those that have not ended. @param {number} index */
+  at(index) {
+    return this.lines[index] ?? [...this.tails.values()][index - this.lines.length];
+  }
+
+  /**
+   * Take the line that has not ended in a stream: it stands last until it comes as a line.
+   * @param {number} at @param {number} stream @param {string} text
+   */
+  tail(at, stream, text) {
+    const { pieces } = parse(text, this.styles.get(stream) ?? noStyle());
+    this.tails.set(stream, { number: -1, at, stream, text, pieces });
+    this.widest = Math.max(this.widest, text.length);
+    this.version += 1;
+  }
+
+  /** Nothing more comes. */
+  end() {
+    this.tails.clear();
+    this.version += 1;
   }
 
   /**
@@ -53,6 +82,7 @@ export class Output {
       this.told = false;
       const { pieces, style } = parse(text, this.styles.get(stream) ?? noStyle());
       this.styles.set(stream, style);
+      this.tails.delete(stream);
       this.#push({ number, at, stream, text, pieces });
     }
   }
@@ -76,12 +106,13 @@ export class Output {
     this.next = 0;
     this.widest = 0;
     this.styles.clear();
+    this.tails.clear();
     this.version += 1;
   }
 
   /** Return the whole as plain text. */
   text() {
-    return this.lines.map((line) => `${clock(line.at, 3)} ${strip(line.text)}\n`).join('');
+    return [...this.lines, ...this.tails.values()].map((line) => `${clock(line.at, 3)} ${strip(line.text)}\n`).join('');
   }
 
   /** @param {Line} line */

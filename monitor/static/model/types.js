@@ -182,6 +182,7 @@
  * @property {number} [to]
  * @property {string} [reason]
  * @property {number} [attempt]
+ * @property {number} [stream]
  * @property {number} [first]
  * @property {[number, number, string][]} [lines]
  * @property {{path?: string, event?: string, outcome?: string, reason?: string}} [record]

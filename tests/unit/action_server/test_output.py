@@ -1,11 +1,12 @@
 """The output log: lines, limits, batches, repeats."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shotline.action_server.output import NOTE, STDERR, STDOUT, OutputLimits, OutputLog
 from shotline.common.actions import AttemptId
-from shotline.common.messages import Output
+from shotline.common.messages import TAIL_BYTES_MAX, Output
 
 ATTEMPT = AttemptId("TEST", 1, "A", 1)
 
@@ -19,6 +20,10 @@ def lines_of(messages: list[Output]) -> list[tuple[int, bytes]]:
             lines += [(stream, line) for line in piece.split(b"\n")]
         at = len(lines)
     return lines
+
+
+def text_of(log: OutputLog) -> list[str]:
+    return [line.decode() for _, line in lines_of(log.take())]
 
 
 def whole(log: OutputLog, chunks: list[bytes], stream: int = STDOUT) -> list[tuple[int, bytes]]:
@@ -40,7 +45,8 @@ def test_lines_do_not_depend_on_how_the_bytes_came(chunks: list[bytes]) -> None:
     if expected[-1] == b"":
         expected.pop()
     got = [line for _, line in whole(log, chunks)]
-    assert got == [line.removesuffix(b"\r") for line in expected]
+    # As a terminal shows them.
+    assert got == [line.rstrip(b"\r").rpartition(b"\r")[2] for line in expected]
 
 
 @given(
@@ -139,3 +145,101 @@ def test_the_window_opens_again_at_half() -> None:
     log.stored(messages[len(messages) * 2 // 3].first)
     assert log.is_under_half_window
     assert not log.is_over_window
+
+
+# Lines that have not ended
+
+
+def tails(log: OutputLog) -> list[tuple[int, bytes]]:
+    return [(one.stream, one.text) for one in log.tails(1.0)]
+
+
+def test_a_line_that_has_not_ended_is_told_when_it_has_changed() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits())
+    log.feed(1.0, STDOUT, b"pressing\npassword: ")
+    assert log.has_tail
+    assert tails(log) == [(STDOUT, b"password: ")]
+    assert not log.has_tail
+    assert tails(log) == []
+    log.feed(1.0, STDOUT, b"***")
+    log.feed(1.0, STDERR, b"hm")
+    assert tails(log) == [(STDOUT, b"password: ***"), (STDERR, b"hm")]
+    log.feed(1.0, STDOUT, b"\n")
+    assert tails(log) == []
+    assert text_of(log) == ["pressing", "password: ***"]
+
+
+def test_a_line_with_the_text_of_one_that_has_ended_is_told_like_any_other() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits())
+    log.feed(1.0, STDOUT, b"more? ")
+    assert tails(log) == [(STDOUT, b"more? ")]
+    log.feed(1.0, STDOUT, b"\nmore? ")
+    assert tails(log) == [(STDOUT, b"more? ")]
+
+
+def test_a_line_is_told_again_to_another_one() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits())
+    log.feed(1.0, STDERR, b"more? ")
+    assert tails(log) == [(STDERR, b"more? ")]
+    log.tell_tails_again()
+    assert log.has_tail
+    assert tails(log) == [(STDERR, b"more? ")]
+
+
+def test_of_a_long_line_its_end_is_told() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits())
+    log.feed(1.0, STDOUT, "é".encode() * 3000 + b"x")
+    [(_, text)] = tails(log)
+    assert TAIL_BYTES_MAX - 4 <= len(text) <= TAIL_BYTES_MAX
+    assert set(text.decode()) == {"é", "x"}
+
+
+def test_what_is_not_kept_is_not_told_either() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits(lines_max=1))
+    log.feed(1.0, STDOUT, b"::progress 0.5")
+    assert tails(log) == []
+    log.feed(1.0, STDOUT, b"\none\ntwo\nthree")
+    assert tails(log) == []
+
+
+def test_a_carriage_return_begins_the_line_anew() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits())
+    log.feed(1.0, STDOUT, b"10 %\r20 %\r")
+    assert tails(log) == [(STDOUT, b"20 %")]
+    log.feed(1.0, STDOUT, b"30 %")
+    assert tails(log) == [(STDOUT, b"30 %")]
+    log.feed(1.0, STDOUT, b"\r100 %\r\nnext\r\n\r\nlast\r")
+    log.close(1.0)
+    assert text_of(log) == ["100 %", "next", "", "last"]
+
+
+def test_a_progress_bar_without_an_end_takes_no_room() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits(line_bytes_max=64))
+    for number in range(1000):
+        log.feed(1.0, STDOUT, b"%d of 1000\r" % number)
+    log.close(1.0)
+    assert text_of(log) == ["999 of 1000"]
+
+
+@pytest.mark.parametrize("filling", range(4))
+@pytest.mark.parametrize("character", ["é", "€", "🔥"])
+def test_no_character_is_cut_in_two(character: str, filling: int) -> None:
+    text = "x" * filling + character * 200
+    log = OutputLog(ATTEMPT, OutputLimits(line_bytes_max=64))
+    data = text.encode()
+    for at in range(0, len(data), 7):
+        log.feed(1.0, STDOUT, data[at : at + 7])
+        for _, tail in tails(log):
+            tail.decode()
+    log.close(1.0)
+    lines = [line for line in text_of(log) if not line.startswith("[")]
+    assert "".join(lines) == text
+    assert max(len(line.encode()) for line in lines) <= 64
+
+
+def test_what_is_no_text_is_split_all_the_same() -> None:
+    log = OutputLog(ATTEMPT, OutputLimits(line_bytes_max=64))
+    log.feed(1.0, STDOUT, b"\x80" * 1000)
+    assert tails(log)
+    log.close(1.0)
+    assert sum(piece.count(b"\x80") for one in log.take() for _, _, piece in one.pieces) == 1000

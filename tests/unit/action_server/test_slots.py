@@ -38,6 +38,7 @@ from shotline.common.messages import (
     ServerBeat,
     ServerOrder,
     Started,
+    Tail,
 )
 
 MDSPLUS = b'{"kind": "mdsplus", "nid": 7, "task_kind": "expression", "text": "", "url": "mds:8000"}'
@@ -568,6 +569,21 @@ def test_progress_is_thinned_out() -> None:
     reports = [one.fraction for one in world.sent if isinstance(one, Progress)]
     assert 5 <= len(reports) <= 15
     assert reports == sorted(reports)
+
+
+def test_a_line_that_does_not_end_is_told_after_a_second_behind_what_came_before() -> None:
+    world = started()
+    attempt = world.dispatch()
+    slot = world.slot_of(attempt)
+    world.write(slot, b"pressing\npassword: ")
+    world.advance(0.9)
+    assert not [one for one in world.sent if isinstance(one, Tail)]
+    world.advance(0.2)
+    kinds = [type(one) for one in world.sent if isinstance(one, Started | Output | Tail)]
+    assert kinds == [Started, Output, Tail]
+    world.write(slot, b"*\n")
+    world.advance(5.0)
+    assert [one.text for one in world.sent if isinstance(one, Tail)] == [b"password: "]
 
 
 # The end of the server

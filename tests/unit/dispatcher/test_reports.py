@@ -24,6 +24,7 @@ from shotline.common.messages import (
     OutputStored,
     Problem,
     Progress,
+    Tail,
     Verdict,
 )
 from shotline.common.records import (
@@ -36,7 +37,15 @@ from shotline.common.records import (
     Transition,
     UnknownResult,
 )
-from shotline.common.views import FeedBeat, LogEvent, ShotEvent, SnapshotResult
+from shotline.common.views import (
+    FeedBeat,
+    LogEvent,
+    LogsResult,
+    OutputEvent,
+    OutputLine,
+    ShotEvent,
+    SnapshotResult,
+)
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.core import FAILURES_SAID_MAX
 from shotline.trees.options import DispatchOptions
@@ -224,6 +233,40 @@ def test_progress_is_shown_and_not_journalled() -> None:
     assert bench.machine.answers.action(bench.shot(), "ONE").progress is None
     bench.from_server("SRV_A:1", Progress(attempt=bench.attempt("ONE"), fraction=0.7))
     assert bench.machine.answers.action(bench.shot(), "ONE").progress is None
+
+
+def test_a_line_that_has_not_ended_is_shown_and_not_journalled() -> None:
+    bench = small()
+    bench.told(INIT)
+    tail = Tail(attempt=bench.attempt("ONE"), at=1.0, stream=1, text=b"80 % \xff")
+    bench.output("ONE", "begun")
+    before = len(bench.commits)
+    bench.from_server("SRV_A:1", tail)
+    assert len(bench.commits) == before
+    told = [e for e in bench.events if e.channel == "output/T/1/ONE"]
+    event = OutputEvent.model_validate_json(told[-1].payload)
+    line = OutputLine(number=1, at=1.0, stream=1, text="80 % \\xff")
+    assert (event.first, event.pieces, event.tail) == (1, (), line)
+    bench.finish("ONE")
+    bench.from_server("SRV_A:1", tail)
+    assert len([e for e in bench.events if e.channel == "output/T/1/ONE"]) == len(told)
+
+
+def test_who_asks_for_output_later_sees_the_line_that_has_not_ended_yet() -> None:
+    def tails() -> list[str]:
+        logs = bench.told(c.Logs(tree="T", shot=1, path="ONE"))
+        return [line.text for line in LogsResult.model_validate_json(logs.result or b"").tails]
+
+    bench = small()
+    bench.told(INIT)
+    one = bench.attempt("ONE")
+    for stream, text in ((1, b"80 %"), (2, b"hm"), (1, b"90 %")):
+        bench.from_server("SRV_A:1", Tail(attempt=one, at=1.0, stream=stream, text=text))
+    assert tails() == ["90 %", "hm"]
+    bench.output("ONE", "done")
+    assert tails() == ["hm"]
+    bench.finish("ONE")
+    assert tails() == []
 
 
 # Completion events (D13).

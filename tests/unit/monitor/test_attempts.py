@@ -1,5 +1,6 @@
 """An attempt's channel: its story and output without gaps, whatever comes when."""
 
+import json
 from collections.abc import Iterable
 
 from shotline.common.actions import ActionState, Cause, Status
@@ -42,6 +43,7 @@ class Watched:
         self.attempt = Attempt(ShotKey("T", 1), PATH, 2)
         self.commands: list[str] = []
         self.lines: list[str] = []
+        self.tails: list[str] = []
         self.asked: list[int] = []
         self.ended = False
 
@@ -51,6 +53,8 @@ class Watched:
                 case Post(_, body):
                     text = body.decode()
                     self.commands.append(text.split('"')[3])
+                    if '"TAIL"' in text:
+                        self.tails.append(json.loads("{" + text)["text"])
                     if '"OUTPUT"' in text:
                         self.lines += [part.split('"')[0] for part in text.split(',"line ')[1:]]
                 case AskLines(_, since):
@@ -117,6 +121,29 @@ def test_lines_that_nobody_has_are_asked_for_once() -> None:
     watched.take(watched.attempt.lines([]))
     assert watched.asked == [0]
     assert watched.lines == ["7"]
+
+
+def tail(text: str, at: float, number: int = 1) -> OutputLine:
+    return OutputLine(number=number, at=at, stream=1, text=text)
+
+
+def began(text: str, at: float) -> OutputEvent:
+    return OutputEvent(attempt=2, first=1, pieces=(), tail=tail(text, at))
+
+
+def test_a_line_that_has_not_ended_is_told_unless_newer_ones_are_known() -> None:
+    watched = Watched()
+    watched.output(began("10 %", 1.5))
+    watched.output(began("20 %", 2.5))
+    records = [DISPATCHED, DOING]
+    watched.take(
+        watched.attempt.loaded(records, [line(0)], [tail("20 %", 2.5)], failed=False, time=5.0)
+    )
+    watched.output(began("30 %", 3.5))
+    assert watched.tails == ["20 %", "20 %", "30 %"]
+    watched.output(OutputEvent(attempt=2, first=1, pieces=((4.5, 1, "done"),)))
+    watched.output(began("40 %", 4.0))  # it came late
+    assert watched.tails[3:] == []
 
 
 def test_an_attempt_that_has_settled_already_ends_at_once() -> None:

@@ -22,9 +22,10 @@ from shotline.action_server.channel import Ended, Job, Ready, Unpacker, pack
 from shotline.action_server.exit_functions import ExitFunctions
 from shotline.action_server.leavings import Threads
 from shotline.action_server.limits import Limits
-from shotline.action_server.outcomes import Result, sendable
+from shotline.action_server.outcomes import Result
 from shotline.action_server.process_state import ProcessState
 from shotline.action_server.surroundings import Surroundings
+from shotline.common.codec import sendable
 from shotline.common.limits import TaskLimits
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
@@ -95,12 +96,16 @@ def execute(job: Job, process: _Process) -> Ended:
     return Ended(
         result.ok,
         result.code,
-        sendable(result.text)[:_TEXT_MAX],
+        _short(result.text),
         is_lost,
-        tuple(map(sendable, notes)),
+        tuple(map(_short, notes)),
         bool(changed) or process.limits.is_worn,
         is_busy,
     )
+
+
+def _short(text: str) -> str:
+    return sendable(text[:_TEXT_MAX])[:_TEXT_MAX]
 
 
 def _write(descriptor: int, data: bytes) -> None:

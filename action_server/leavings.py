@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from shotline.action_server import kernel
+from shotline.action_server.outcomes import text_of
 
+_NAME_MAX: Final = 80  # characters of a thread's or a command's
 GRACE_S: Final = 0.5  # between TERM and KILL, and again until they are given up
 _ENDING_S: Final = 0.1  # for threads that are about to end
 # They have no other way to be ended than what Python's own tests use. The forkserver holds the
@@ -42,7 +44,7 @@ class Threads:
         for thread in left:
             if not isinstance(thread, threading._DummyThread):
                 thread.join(max(0.0, give_up_at - time.monotonic()))
-        return sorted(thread.name for thread in left if _runs(thread))
+        return sorted(text_of(thread.name)[:_NAME_MAX] for thread in left if _runs(thread))
 
 
 def _runs(thread: threading.Thread) -> bool:
@@ -128,4 +130,4 @@ def _command_of(pid: int) -> str:
         words = words or (folder / "comm").read_bytes().strip()
     except OSError:
         return "ended"
-    return words.decode(errors="replace")[:80]
+    return words.decode(errors="backslashreplace")[:_NAME_MAX]

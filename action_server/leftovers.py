@@ -112,7 +112,7 @@ class StateFile:
             still_there = _end(groups)
             left += still_there
             if not still_there:
-                path.unlink(missing_ok=True)
+                _remove(path)
                 gone += [*contents.before, contents.incarnation]
         known = dict.fromkeys(incarnation for incarnation in gone if incarnation)
         self._before = tuple(known)[-BEFORE_MAX:]
@@ -136,7 +136,14 @@ class StateFile:
 
     def remove(self) -> None:
         """Remove the file: nothing of ours is left."""
-        self._path.unlink(missing_ok=True)
+        _remove(self._path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.error("cannot remove %s: %s", path, error)
 
 
 def _read(path: Path) -> ServerFile | None:

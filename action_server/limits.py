@@ -114,7 +114,7 @@ class Limits:
         number = error.errno if isinstance(error, OSError) else None
         try:
             text = str(error)
-        except Exception:  # noqa: BLE001 (a task's own may raise anything)
+        except BaseException:  # noqa: BLE001 (a task's own may raise anything)
             text = ""
 
         def is_about(*codes: int) -> bool:

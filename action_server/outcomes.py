@@ -10,15 +10,17 @@ import reprlib
 import sys
 import traceback
 import types
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-CODE_MAX: Final = 2**53 - 1
-"""Beyond it, on either side of zero, JSON's numbers are not exact."""
+from shotline.common.ranges import held
+
 _NOT_RUN: Final = (Awaitable, types.GeneratorType, types.AsyncGeneratorType, map, filter)
 _REPR: Final = reprlib.Repr()
 _REPR.maxother = _REPR.maxstring = 200  # characters
+_HELD_MAX: Final = 1000  # things in a returned container that are looked at
 
 
 class Result(NamedTuple):
@@ -30,21 +32,6 @@ class Result(NamedTuple):
 
 
 SUCCESS: Final = Result(ok=True)
-
-
-def sendable(text: str) -> str:
-    """Return text with half characters (lone surrogates) written out as they are in Python."""
-    if text.isascii():
-        return text
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def held(code: int) -> tuple[int, str]:
-    """Return a number within `CODE_MAX`, and in words that it was not; "" when it was."""
-    if -CODE_MAX <= code <= CODE_MAX:
-        return int(code), ""
-    nearest = CODE_MAX if code > 0 else -CODE_MAX
-    return nearest, f"a number of {code.bit_length()} bits, shown as {nearest}"
 
 
 def of_value(value: object) -> Result:
@@ -69,7 +56,7 @@ def of_exit(code: object) -> Result:
     if number is not None:
         shown, beyond = held(number)
         return Result(ok=False, code=shown, text=f"exit code {beyond or shown}")
-    return Result(ok=False, code=1, text=_text_of(code))
+    return Result(ok=False, code=1, text=text_of(code))
 
 
 def of_error(error: BaseException, ours: Path) -> Result:
@@ -80,7 +67,7 @@ def of_error(error: BaseException, ours: Path) -> Result:
     frames = error.__traceback__
     while frames is not None and Path(frames.tb_frame.f_code.co_filename).resolve() == ours:
         frames = frames.tb_next
-    with contextlib.suppress(Exception):  # an exception may do anything when it is shown
+    with contextlib.suppress(BaseException):  # an exception may do anything when it is shown
         traceback.print_exception(type(error), error, frames)
     # Where its class stands is in the traceback.
     return Result(ok=False, text=_error_text(error).removeprefix(f"{type(error).__module__}."))
@@ -104,8 +91,8 @@ def _of_plain(value: object) -> Result:
     ):
         what = _error_text(value) if isinstance(value, BaseException) else value.__name__
         return Result(ok=False, text=f"returned the exception {what} instead of raising it")
-    if isinstance(value, _NOT_RUN) or _is_future(value):
-        return Result(ok=False, text=_not_run(value))
+    if (unrun := _unrun_in(value)) is not None:
+        return Result(ok=False, text=_not_run(unrun))
     return _of_other(value)
 
 
@@ -125,7 +112,21 @@ def _not_run(value: object) -> str:
     return f"returned a thing of the kind {type(value).__name__}, which was not run to its end"
 
 
-def _is_future(value: object) -> bool:
+def _unrun_in(value: object) -> object | None:
+    """Return what has not run to its end: the value itself, or something that it holds."""
+    if _has_not_run(value):
+        return value
+    held_by: Iterable[object] = ()
+    if isinstance(value, dict):
+        held_by = value.values()
+    elif isinstance(value, list | tuple | set | frozenset):
+        held_by = value
+    return next(filter(_has_not_run, islice(held_by, _HELD_MAX)), None)
+
+
+def _has_not_run(value: object) -> bool:
+    if isinstance(value, _NOT_RUN):
+        return True
     futures = sys.modules.get("concurrent.futures")  # there, where somebody has one
     return futures is not None and isinstance(value, futures.Future)
 
@@ -134,11 +135,13 @@ def _of_other(value: object) -> Result:
     """Judge what is neither text, None, boolean nor integer, and say how it was taken."""
     if isinstance(value, tuple) and value and (verdict := _as_boolean(value[0])) is not None:
         # A check and what it has to say.
-        said = ", ".join(_text_of(one) for one in value[1:])
+        said = ", ".join(text_of(one) for one in value[1:])
         return Result(verdict, text=said or f"returned {_shown(value)}")
     try:
-        is_true = value is not NotImplemented and bool(value)
-    except Exception:  # noqa: BLE001 (several numbers at once, say)
+        is_true = value is not NotImplemented and bool(
+            value.all() if _holds_booleans(value) else value  # type: ignore[attr-defined]
+        )
+    except BaseException:  # noqa: BLE001 (several numbers at once, say)
         return Result(ok=True, text=f"returned {_shown(value)}, taken as success: it is no check")
     if not is_true:
         return Result(ok=False, text=f"returned {_shown(value)}, which counts as false")
@@ -149,12 +152,14 @@ def _as_boolean(value: object) -> bool | None:
     """Return the truth of a boolean, numpy's too; None for anything else."""
     if isinstance(value, bool):
         return value
-    # numpy's booleans are no integers to Python; their kind says what they are.
-    if getattr(getattr(value, "dtype", None), "kind", None) == "b":
-        with contextlib.suppress(Exception):
-            if getattr(value, "shape", None) == ():
-                return bool(value)
+    if _holds_booleans(value) and getattr(value, "shape", None) == ():
+        return bool(value)
     return None
+
+
+def _holds_booleans(value: object) -> bool:
+    # numpy's booleans are no integers to Python; their kind says what they are.
+    return getattr(getattr(value, "dtype", None), "kind", None) == "b"
 
 
 def _as_integer(value: object) -> int | None:
@@ -167,16 +172,16 @@ def _as_integer(value: object) -> int | None:
 
 
 def _error_text(error: BaseException) -> str:
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(BaseException):
         return "".join(traceback.format_exception_only(error)).strip()
     return type(error).__name__
 
 
-def _text_of(value: object) -> str:
+def text_of(value: object) -> str:
     """Return `str(value)`, or what it is where even that fails."""
     try:
         return str(value)
-    except Exception as error:  # noqa: BLE001 (it may do anything)
+    except BaseException as error:  # noqa: BLE001 (it may do anything)
         return f"<{type(value).__name__} whose text cannot be made: {type(error).__name__}>"
 
 
@@ -184,5 +189,5 @@ def _shown(value: object) -> str:
     """Return a value shortly, as a programmer writes it."""
     try:
         return " ".join(_REPR.repr(value).split())
-    except Exception as error:  # noqa: BLE001 (it may do anything)
+    except BaseException as error:  # noqa: BLE001 (it may do anything)
         return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"

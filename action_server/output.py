@@ -60,7 +60,7 @@ def parse_report(report: bytes) -> ProgressReport | None:
         return None
     if not 0.0 <= fraction <= 1.0:
         return None
-    return fraction, text.strip().decode(errors="replace")[:PROGRESS_TEXT_MAX]
+    return fraction, text.strip().decode(errors="backslashreplace")[:PROGRESS_TEXT_MAX]
 
 
 class OutputLog:

@@ -29,4 +29,4 @@ def progress(fraction: float, text: str = "") -> None:
     if descriptor.isdigit():
         line = f"{fraction:.6g} {' '.join(text.split())}"[:_TEXT_MAX]
         with contextlib.suppress(OSError):
-            os.write(int(descriptor), line.encode(errors="replace") + b"\n")
+            os.write(int(descriptor), line.encode(errors="backslashreplace") + b"\n")

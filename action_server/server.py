@@ -45,7 +45,7 @@ from shotline.action_server.leftovers import StateFile
 from shotline.action_server.settings import settings_of
 from shotline.action_server.slots import Slots
 from shotline.action_server.workers import Workers
-from shotline.common.codec import decode, encode, encode_body
+from shotline.common.codec import decode, encode, encode_body, sendable
 from shotline.common.config import ActionServerSection, BrokerSection
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
@@ -244,7 +244,7 @@ class ActionServer:
         if level is not Level.INFO and self._machine.is_registered:
             at = self._service.instant().wall
             self._outbox.append(
-                LogLine(source=self._name, level=level.value, text=text[:4096], at=at)
+                LogLine(source=self._name, level=level.value, text=sendable(text)[:4096], at=at)
             )
 
     def _send(self) -> None:

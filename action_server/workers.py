@@ -29,6 +29,7 @@ from shotline.action_server.limits import Limits
 from shotline.action_server.output import parse_report
 from shotline.action_server.worker import READ_BYTES, Worker
 from shotline.common.actions import Status
+from shotline.common.codec import sendable
 from shotline.common.errors import MalformedMessage
 from shotline.common.service import Service
 
@@ -78,7 +79,7 @@ class Workers:
             worker = Worker(self._setup)
         except OSError as error:
             log.error("cannot start a worker process: %s", error)
-            self._tell(WorkerExited(slot, f"cannot be started: {error}"))
+            self._tell(WorkerExited(slot, sendable(f"cannot be started: {error}")))
             self._tell(GroupGone(slot))
             return
         self._workers[slot] = worker

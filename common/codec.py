@@ -23,6 +23,16 @@ BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 BATCH_MAX: Final = 65_536
 
 
+def sendable(text: str) -> str:
+    """Return text with half characters (lone surrogates) written out as they are in Python.
+
+    They are what Python makes of names of files and words of commands that are not UTF-8.
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def encode_body(message: Message) -> bytes:
     """Return the body frame of a message."""
     fields = message.__pydantic_serializer__.to_python(message, exclude_defaults=False)

@@ -41,7 +41,7 @@ from shotline.common.yamlfile import (
     parse_yaml,
     validated,
 )
-from shotline.trees.source import FileSource, Source
+from shotline.trees.source import FileSource, Source, untold
 
 __all__ = [
     "ActionServerSection",
@@ -255,19 +255,26 @@ def check_config(
         ("monitor", "server_command"): config.monitor.server_command,
         ("legacy", "password_file"): config.legacy.password_file,
     }
+    unnamed = []
     for name, experiment in config.experiments.items():
         if isinstance(experiment.source, FileSource):
             named["experiments", name, "source", "file"] = Path(experiment.source.file)
+            if problem := untold(experiment.source):
+                unnamed.append(document.problem(("experiments", name, "source"), problem))
     missing = [
         document.problem(location, f"there is no file {file}")
         for location, file in named.items()
         if file is not None and not file.is_file()
     ]
-    return missing + [
-        document.problem(("action_server", "task_path", index), f"there is no folder {folder}")
-        for index, folder in enumerate(config.action_server.task_path or ())
-        if not folder.is_dir()
-    ]
+    return (
+        missing
+        + unnamed
+        + [
+            document.problem(("action_server", "task_path", index), f"there is no folder {folder}")
+            for index, folder in enumerate(config.action_server.task_path or ())
+            if not folder.is_dir()
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -305,7 +312,7 @@ class _Merged:
             if steps is None:
                 continue
             try:
-                value = parse_yaml(text.encode(), _ENVIRONMENT).data
+                value = parse_yaml(text.encode(errors="surrogateescape"), _ENVIRONMENT).data
             except FileProblems as wrong:
                 self.problems += [one._replace(line=None, where=name) for one in wrong.problems]
             else:
@@ -363,7 +370,7 @@ def _option_value(value: JsonValue) -> JsonValue:
     if not isinstance(value, str):
         return value
     try:
-        meant = parse_yaml(value.encode(), _OPTION).data
+        meant = parse_yaml(value.encode(errors="surrogateescape"), _OPTION).data
     except FileProblems:
         return value
     return value if isinstance(meant, list | dict) else meant

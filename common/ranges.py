@@ -50,6 +50,14 @@ Duration = Annotated[float, Field(ge=0, le=DURATION_MAX)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
+def held(number: int) -> tuple[int, str]:
+    """Return a number within `WHOLE_MAX`, and in words that it was not; "" when it was."""
+    nearest = max(-WHOLE_MAX, min(int(number), WHOLE_MAX))
+    if nearest == number:
+        return nearest, ""
+    return nearest, f"a number of {int(number).bit_length()} bits, shown as {nearest}"
+
+
 def can_have_come_about(term: int, known: int) -> bool:
     """Return whether somebody can have seen this term while another one is known (DESIGN §5)."""
     return term <= min(known + TERM_STEP_MAX, TERM_MAX)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter, ValidationError
 
 from shotline.common import interpreter
+from shotline.common.codec import sendable
 from shotline.common.error_pipe import ErrorPipe
 from shotline.common.service import Service
 from shotline.dispatcher.effects import (
@@ -29,7 +30,7 @@ from shotline.dispatcher.effects import (
     WriteStatusJob,
 )
 from shotline.dispatcher.tree_worker import TreeAnswer, TreeRequest
-from shotline.trees.source import Source
+from shotline.trees.source import Source, untold
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,9 @@ class TreeHost:
         tree = job.key.tree
         if tree not in self._sources:
             self._on_done(TreeDone(job.job, error=f"experiment {tree} is not configured"))
+            return
+        if why := untold(self._sources[tree]):
+            self._on_done(TreeDone(job.job, error=f"the tree {tree}: {why}"))
             return
         worker = self._workers.setdefault(tree, _Worker(tree))
         worker.waiting.append(_request(job))
@@ -186,7 +190,7 @@ class TreeHost:
         self._end(worker)
         self._next(worker)
         if request is not None:
-            self._on_done(TreeDone(request.job, error=f"the tree {worker.tree}: {why}"))
+            self._on_done(TreeDone(request.job, error=sendable(f"the tree {worker.tree}: {why}")))
 
     def _end(self, worker: _Worker) -> None:
         process, worker.process = worker.process, None

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from shotline.common.codec import sendable
 from shotline.common.model import Model
 from shotline.trees.open_tree import open_tree
 from shotline.trees.options import DispatchOptions
@@ -83,11 +84,11 @@ def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
             case "current_shot":
                 return TreeAnswer(job=job, current=_current_shot(tree, request))
     except PulseExists as error:
-        return TreeAnswer(job=job, exists=True, error=str(error))
+        return TreeAnswer(job=job, exists=True, error=sendable(str(error)))
     except TreeError as error:
-        return TreeAnswer(job=job, error=str(error))
+        return TreeAnswer(job=job, error=sendable(str(error)))
     except Exception as error:  # noqa: BLE001  a library's own: the operator must see it
-        return TreeAnswer(job=job, error=f"{type(error).__name__}: {error}")
+        return TreeAnswer(job=job, error=sendable(f"{type(error).__name__}: {error}"))
     return TreeAnswer(job=job)
 
 
@@ -112,7 +113,8 @@ def main(name: str, source: str, jobs: int, answers: int) -> None:
                 tree = tree or open_tree(name, made)
                 answer = carry_out(tree, request)
             except Exception as error:  # noqa: BLE001  say so, and try again with the next job
-                answer = TreeAnswer(job=request.job, error=f"{name} cannot be opened: {error}")
+                text = sendable(f"{name} cannot be opened: {error}")
+                answer = TreeAnswer(job=request.job, error=text)
             out.write(answer.model_dump_json().encode() + b"\n")
             out.flush()
 

@@ -72,6 +72,9 @@ class MdsipConnection(TdiConnection):
             return _plain(answer.data() if answer is not None else None)
         except MdsException as error:
             raise _failure_of(error) from None
+        except UnicodeDecodeError as error:
+            # mdsthin takes every text for ASCII; this one has come whole.
+            return error.object.decode("utf-8", "backslashreplace")
         except OSError as error:
             self.close()
             raise ConnectionLost(

@@ -92,4 +92,4 @@ def _plain(value: object) -> list[Scalar] | Scalar | None:
 
 
 def _as_text(value: Scalar) -> Scalar:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value

@@ -143,6 +143,6 @@ class _Decoder:
             content = self._content[where : where + length]
             if len(content) < length:
                 raise UndecodableRecord("the record ends in the middle of a text")
-            text = content.decode("utf-8", "replace")
+            text = content.decode("utf-8", "backslashreplace")
             return Text(text.rstrip()) if dtype == _TEXT else PathRef(text.strip())
         return Nothing() if dtype == 0 else Other(dtype)

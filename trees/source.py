@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from shotline.common.codec import sendable
 from shotline.common.model import Model
 
 
@@ -50,6 +51,15 @@ class MdsplusSource(Model):
     """An MDSplus tree, through the MDSplus installation of this machine."""
 
     kind: Literal["mdsplus"] = "mdsplus"
+
+
+def untold(source: "Source") -> str:
+    """Return why a source can be told to no other process, in words; "" where it can."""
+    named = (source.file, source.pulses) if isinstance(source, FileSource) else ()
+    for name in named:
+        if name is not None and sendable(name) != name:
+            return f"the name {sendable(name)} is not UTF-8; rename it, or name another one"
+    return ""
 
 
 Source = Annotated[FileSource | MdsipSource | MdsplusSource, Field(discriminator="kind")]

@@ -6,8 +6,10 @@ plain values, and the same failures.
 
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from math import isfinite
 from typing import Final
 
+from shotline.common.ranges import held
 from shotline.trees.tree import ConnectionLost, Outcome, TreeError
 
 Scalar = int | float | str | bytes
@@ -45,7 +47,7 @@ class TdiConnection(ABC):
     def number(self, expression: str, *arguments: Scalar) -> int:
         """Return the value of an expression as a whole number."""
         answer = self.ask(expression, *arguments)
-        if isinstance(answer, int | float):
+        if isinstance(answer, int) or (isinstance(answer, float) and isfinite(answer)):
             return int(answer)
         raise TreeError(f"{self.url} answered {answer!r} to {expression}, not a number")
 
@@ -101,7 +103,9 @@ class TdiConnection(ABC):
             raise
         except TreeError as error:
             return Outcome(ok=False, text=str(error))
-        return Outcome(ok=bool(status & 1), code=status, text=self.status_text(status))
+        code, beyond = held(status)
+        text = f"status {beyond}" if beyond else self.status_text(status)
+        return Outcome(ok=bool(status & 1), code=code, text=text)
 
     def content(self, expression: str) -> bytes:
         """Return the value of an expression that yields bytes, such as SerializeOut."""

@@ -21,7 +21,6 @@ from tests.support.action_server import (
     text_of,
 )
 
-from shotline.action_server.outcomes import CODE_MAX
 from shotline.common.actions import AttemptId, Status
 from shotline.common.messages import (
     AbortAttempt,
@@ -34,6 +33,7 @@ from shotline.common.messages import (
     Started,
     Tail,
 )
+from shotline.common.ranges import WHOLE_MAX
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,11 @@ def server(
         (python("yields"), Status.FAILURE, None, "returned a thing of the kind generator"),
         (python("returns_half_a_character"), Status.SUCCESS, None, "8 \\ud83d pulses"),
         (python("raises_half_a_character"), Status.FAILURE, None, "ValueError: gas \\udc80"),
-        (python("returns_too_much"), Status.SUCCESS, CODE_MAX, "returned a number of 65 bits"),
+        (python("returns_too_much"), Status.SUCCESS, WHOLE_MAX, "returned a number of 65 bits"),
+        (python("leaves_too_much"), Status.FAILURE, WHOLE_MAX, "exit code a number of 71 bits"),
+        (python("returns_the_unspeakable"), Status.SUCCESS, None, "returned <list that cannot"),
+        (python("raises_the_unspeakable"), Status.FAILURE, None, "Unspeakable"),
+        (python("leaves_the_unspeakable"), Status.FAILURE, 1, "<Unspeakable whose text"),
         (python("raises"), Status.FAILURE, None, "ValueError: no gas"),
         (python("raises_its_own"), Status.FAILURE, None, "ValveStuckError: valve 3 is stuck"),
         (python("leaves", code=3), Status.FAILURE, 3, "exit code 3"),

@@ -51,8 +51,34 @@ def returns_too_much() -> int:
     return 2**64 + 1
 
 
+def leaves_too_much() -> None:
+    sys.exit(2**70)
+
+
+class Unspeakable(Exception):
+    """Nobody can be told what it is."""
+
+    def __str__(self) -> str:
+        raise SystemExit("no words")
+
+    __repr__ = __str__
+
+
+def returns_the_unspeakable() -> object:
+    return [Unspeakable()]
+
+
+def raises_the_unspeakable() -> None:
+    raise Unspeakable
+
+
+def leaves_the_unspeakable() -> None:
+    sys.exit(Unspeakable())  # type: ignore[arg-type]
+
+
 def leaves_an_unspeakable_thread(file: str) -> None:
-    threading.Thread(target=waits_for, args=(file,), name="left \udc80", daemon=True).start()
+    name = "left \udc80" + "." * 5_000_000
+    threading.Thread(target=waits_for, args=(file,), name=name, daemon=True).start()
 
 
 def raises() -> None:

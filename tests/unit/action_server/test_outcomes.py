@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from shotline.action_server import outcomes
-from shotline.action_server.outcomes import CODE_MAX, Result, sendable
+from shotline.action_server.outcomes import Result
+from shotline.common.codec import sendable
+from shotline.common.ranges import WHOLE_MAX
 
 OK = Result(ok=True)
 HERE = Path(__file__)
@@ -130,7 +132,7 @@ def test_a_coroutine_that_a_coroutine_returns_has_not_run() -> None:
         (np.int32(65545), Result(True, 65545)),
         (np.int32(2), Result(False, 2, "returned the even status 2")),
         (np.int64(0), Result(False, 0, "returned the even status 0")),
-        (np.uint64(2**64 - 1), Result(True, CODE_MAX, "returned a number of 64 bits")),
+        (np.uint64(2**64 - 1), Result(True, WHOLE_MAX, "returned a number of 64 bits")),
         (
             np.array([False]),
             Result(ok=False, text="returned array([False]), which counts as false"),
@@ -176,13 +178,13 @@ def test_half_characters_are_written_out(text: str, shown: str) -> None:
     sendable(text).encode()
 
 
-@pytest.mark.parametrize("value", [2**64 + 1, -(2**64) - 1, 2**70, CODE_MAX + 2, CODE_MAX])
+@pytest.mark.parametrize("value", [2**64 + 1, -(2**64) - 1, 2**70, WHOLE_MAX + 2, WHOLE_MAX])
 def test_a_number_beyond_what_everybody_holds_is_clamped_and_said_so(value: int) -> None:
     found = outcomes.of_value(value)
     assert found.ok == bool(value & 1)
     assert found.code is not None
-    assert abs(found.code) <= CODE_MAX
-    assert ("bits" in found.text) == (abs(value) > CODE_MAX)
+    assert abs(found.code) <= WHOLE_MAX
+    assert ("bits" in found.text) == (abs(value) > WHOLE_MAX)
     msgpack.packb(found)
 
 
@@ -193,7 +195,7 @@ def test_a_number_beyond_what_everybody_holds_is_clamped_and_said_so(value: int)
         (0, Result(ok=True, code=0)),
         (False, Result(ok=True, code=0)),
         (np.int32(3), Result(False, 3, "exit code 3")),
-        (2**70, Result(False, CODE_MAX, "exit code a number of 71 bits")),
+        (2**70, Result(False, WHOLE_MAX, "exit code a number of 71 bits")),
         ("no gas", Result(False, 1, "no gas")),
         (Unspeakable(), Result(False, 1, "<Unspeakable whose text cannot be made")),
     ],

@@ -1,6 +1,7 @@
 """The configuration: what counts, all problems at once with their lines, and the example file."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +141,23 @@ def test_option_before_environment_before_file_before_default(file: Path) -> Non
     assert broker.servers_max == 7
     assert (broker.heartbeat_s, broker.probe_s, broker.suspect_beats) == (1.25, 1.5, 3)
     assert broker.server_lost_s == BrokerSection().server_lost_s
+
+
+def test_what_the_environment_says_must_be_text(file: Path) -> None:
+    file.touch()
+    [problem] = problems_of(file, {"SHOTLINE_REDIS__URL": os.fsdecode(b"redis://caf\xe9")})
+    assert "SHOTLINE_REDIS__URL" in problem
+    assert "is not UTF-8" in problem
+
+
+def test_an_experiment_in_a_folder_whose_name_is_not_utf_8_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "x.yaml").touch()
+    file = folder / "config.yaml"
+    file.write_text("experiments: {X: {source: {kind: file, file: x.yaml}}}\n")
+    [problem] = problems_of(file)
+    assert "caf\\udce9/x.yaml is not UTF-8" in problem
 
 
 def test_the_environment_sets_lists_maps_and_nothing(file: Path) -> None:

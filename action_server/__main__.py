@@ -15,7 +15,7 @@ from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.hangup import Hangup
 from shotline.common.sections import ServerClass, ServerId
-from shotline.common.service import Service
+from shotline.common.service import Service, give_up
 
 EPILOG = """\b
 Examples:
@@ -90,7 +90,7 @@ def main(
             url_wait_s=settings.dispatcher.url_wait_s,
         )
     except (ConfigError, OSError) as error:
-        sys.exit(f"shotline-action-server: {error}")
+        give_up("shotline-action-server", error)
     if process == "0":
         click.echo("shotline-action-server: actions always run in processes of their own", err=True)
     code = server.run()

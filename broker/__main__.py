@@ -11,7 +11,7 @@ from shotline.broker.server import BrokerServer
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.hangup import Hangup
-from shotline.common.service import Service
+from shotline.common.service import Service, give_up
 
 EPILOG = """\b
 Example:
@@ -54,7 +54,7 @@ def main(
         service.on_signal(signal.SIGHUP, hangup)
         server = BrokerServer(hangup.config.broker, service)
     except (ConfigError, OSError) as error:
-        sys.exit(f"shotline-broker: {error}")
+        give_up("shotline-broker", error)
     sys.exit(server.run())
 
 

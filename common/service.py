@@ -11,12 +11,15 @@ import os
 import select
 import signal
 import socket
+import stat
 import sys
+import syslog
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import ceil
-from typing import Final
+from pathlib import Path
+from typing import Final, NoReturn
 
 import zmq
 
@@ -256,30 +259,85 @@ class Systemd:
 def configure_logging(program: str, settings: LoggingSection) -> None:
     """Let all loggers write where the configuration says: a rotated file, or standard error.
 
-    Lines for the journal carry its own level mark and no time, which it adds. Called again it opens
-    the file anew; handlers of others stay. Raise ConfigError when the file cannot be written;
-    logging then goes where it went before, at first to standard error.
+    Lines for the journal carry its own level mark and no time, which it adds. Where standard error
+    leads nowhere, errors go to the system's log. Called again it opens the file anew; handlers of
+    others stay. Raise ConfigError when the file cannot be written; logging then goes where it went
+    before, at first to standard error.
     """
     path = settings.file_of(program)
     plain = _Formatter(
         "{asctime}.{msecs:03.0f} {levelname:<8} {name}: {message}", "%Y-%m-%d %H:%M:%S", "{"
     )
-    stream = logging.StreamHandler(sys.stderr)
-    stream.setFormatter(_JournalFormatter() if _stderr_is_the_journal() else plain)
+    stream = _SystemLog() if _leads_nowhere(2) else logging.StreamHandler(sys.stderr)
+    if not isinstance(stream, _SystemLog):
+        stream.setFormatter(_JournalFormatter() if _stderr_is_the_journal() else plain)
     if path is None:
         _log_to(stream, settings)
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = logging.handlers.RotatingFileHandler(
-            path, maxBytes=settings.max_size, backupCount=settings.rotations, encoding="utf-8"
-        )
+        file = _LogFile(path, settings, stream)
     except OSError as error:
         if not _own_handlers():
             _log_to(stream, settings)
         raise ConfigError(f"cannot write the log file {path}: {error.strerror}") from error
     file.setFormatter(plain)
     _log_to(file, settings)
+
+
+def give_up(program: str, error: Exception) -> NoReturn:
+    """End a daemon that cannot begin. Say why on standard error, in its log, and to systemd."""
+    if not _own_handlers():
+        configure_logging(program, LoggingSection(file=None))
+    if any(isinstance(one, _LogFile | _SystemLog) for one in _own_handlers()):
+        log.critical("%s cannot begin: %s", program, error)
+    Systemd().send(f"STATUS=cannot begin: {error}")
+    sys.exit(f"{program}: {error}")
+
+
+def _leads_nowhere(descriptor: int) -> bool:
+    try:
+        status = os.fstat(descriptor)
+        os.write(descriptor, b"")  # a full disk takes not even that
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    if any(events & select.POLLERR for _, events in poll.poll(0)):  # a pipe that nobody reads
+        return True
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == Path(os.devnull).stat().st_rdev
+
+
+class _SystemLog(logging.Handler):
+    """The system's log, for the errors of a daemon that can tell nobody else."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = _visible(f"shotline[{os.getpid()}]: {self.format(record)}")
+        syslog.syslog(syslog.LOG_DAEMON | _JOURNAL_LEVELS.get(record.levelno, 3), text)
+
+
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """The log in a file. What the file does not take goes to `instead`: its disk may be full."""
+
+    def __init__(self, path: Path, settings: LoggingSection, instead: logging.Handler) -> None:
+        super().__init__(
+            path, maxBytes=settings.max_size, backupCount=settings.rotations, encoding="utf-8"
+        )
+        self._instead = instead
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own name
+        if self.stream is not None and self.stream.closed:
+            self.stream = None  # opened anew with the next line
+        self._instead.handle(record)
+
+    def close(self) -> None:
+        with suppress(OSError):  # a full disk does not take what it still holds
+            super().close()
 
 
 def _own_handlers() -> list[logging.Handler]:

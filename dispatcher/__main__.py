@@ -11,7 +11,7 @@ from shotline.common.config import load_config
 from shotline.common.errors import ConfigError, JournalError
 from shotline.common.hangup import Hangup
 from shotline.common.journal.repair import repair as repair_journal
-from shotline.common.service import Service
+from shotline.common.service import Service, give_up
 from shotline.dispatcher.server import DispatcherServer
 
 # What it reads of the configuration besides the log's settings.
@@ -76,7 +76,7 @@ def main(
             code = server.run()
             claim_above = server.claim_above
     except (ConfigError, JournalError, OSError) as error:
-        sys.exit(f"shotline-dispatcher: {error}")
+        give_up("shotline-dispatcher", error)
     sys.exit(code)
 
 

@@ -11,7 +11,7 @@ from shotline import __version__
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.hangup import Hangup
-from shotline.common.service import Systemd
+from shotline.common.service import Systemd, give_up
 from shotline.legacy.server import BridgeServer
 
 EPILOG = """\b
@@ -44,7 +44,7 @@ def main(redis: str | None, config: Path | None, broker: str | None, log_level: 
 
         code = asyncio.run(serve())
     except (ConfigError, OSError) as error:
-        sys.exit(f"shotline-legacy-bridge: {error}")
+        give_up("shotline-legacy-bridge", error)
     sys.exit(code)
 
 

@@ -11,7 +11,7 @@ from shotline import __version__
 from shotline.common.config import find_config, load_config
 from shotline.common.errors import ConfigError
 from shotline.common.hangup import Hangup, reopen, survive
-from shotline.common.service import Systemd, configure_logging
+from shotline.common.service import Systemd, configure_logging, give_up
 from shotline.monitor.app import MonitorServer
 from shotline.monitor.recodex import RecodexConfig, recodex_config
 from shotline.monitor.standin import StandIn
@@ -60,7 +60,7 @@ def main(
         theirs = recodex_config(file)
         sys.exit(stand_in(theirs) if theirs is not None else serve(file, given))
     except (ConfigError, OSError) as error:
-        sys.exit(f"shotline-monitor: {error}")
+        give_up("shotline-monitor", error)
 
 
 def serve(file: Path, given: dict[str, str | int]) -> int:

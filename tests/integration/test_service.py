@@ -1,5 +1,6 @@
 """The run loop in a real process: signals, faults, closed pipes, systemd's socket, logs."""
 
+import contextlib
 import logging
 import os
 import pstats
@@ -7,13 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
+import syslog
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shotline.common.config import LoggingSection
 from shotline.common.errors import ConfigError
-from shotline.common.service import EXIT_FAULT, configure_logging
+from shotline.common.service import EXIT_FAULT, configure_logging, give_up
 
 DEADLINE_S = 30
 PREAMBLE = """
@@ -192,3 +195,48 @@ def test_what_a_peer_sends_begins_no_line_and_moves_no_cursor(tmp_path: Path) ->
     assert "\\x1b[2J\\r\\udc80\\x9b" in text
     assert "ValueError: \\x1b[2J" in text
     assert all(one.isprintable() or one == "\n" for one in text)
+
+
+@contextlib.contextmanager
+def errors_to(file: str) -> Iterator[None]:
+    """Let standard error be another file."""
+    kept = os.dup(2)
+    opened = os.open(file, os.O_WRONLY)
+    os.dup2(opened, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(opened)
+
+
+@pytest.mark.usefixtures("_logging_restored")
+@pytest.mark.parametrize("nowhere", ["/dev/null", "/dev/full"])
+def test_without_a_log_file_the_systems_log_is_told(
+    monkeypatch: pytest.MonkeyPatch, nowhere: str
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(syslog, "syslog", lambda _, text: told.append(text))
+    with errors_to(nowhere):
+        configure_logging("broker", LoggingSection(file=None))
+        logging.getLogger("shotline").warning("not so bad")
+        with pytest.raises(SystemExit):
+            give_up("shotline-broker", ConfigError("no such port"))
+    [line] = told
+    assert "shotline-broker cannot begin: no such port" in line
+
+
+@pytest.mark.usefixtures("_logging_restored")
+def test_what_a_full_disk_does_not_take_goes_to_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broker.log").symlink_to("/dev/full")
+    settings = LoggingSection(file=str(tmp_path / "{program}.log"), max_size=10, rotations=1)
+    for word in ("goes on", "goes on still"):
+        configure_logging("broker", settings)  # as SIGHUP does
+        logging.getLogger("shotline").error(word)
+    said = capsys.readouterr().err
+    assert "goes on\n" in said
+    assert "goes on still\n" in said
+    assert "Traceback" not in said

@@ -50,6 +50,11 @@ class Options:
         )
 
 
+def without_signs(words: Sequence[str]) -> list[str]:
+    """Return a command's words as click is to see them: a negative number is no option."""
+    return [_MINUS + word[1:] if _NEGATIVE.fullmatch(word) else word for word in words]
+
+
 class ShotlineCommand(click.Command):
     """A command: negative numbers are words, an example stands at the end of its help."""
 
@@ -59,8 +64,7 @@ class ShotlineCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the sign of negative numbers from being taken for an option's."""
-        words = [_MINUS + word[1:] if _NEGATIVE.fullmatch(word) else word for word in args]
-        return super().parse_args(ctx, words)
+        return super().parse_args(ctx, without_signs(args))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the examples."""

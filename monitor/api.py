@@ -33,6 +33,7 @@ from shotline.monitor.models import (
     ServerCommandRequest,
 )
 from shotline.monitor.openapi import GET_VERBS, VERBS
+from shotline.monitor.page_line import NotRunnable
 from shotline.monitor.requests import (
     STATUS_OF,
     BadInput,
@@ -43,7 +44,7 @@ from shotline.monitor.requests import (
     status_of,
     text_of,
 )
-from shotline.monitor.runner import NotRunnable, Runner
+from shotline.monitor.runner import Runner
 
 log = logging.getLogger(__name__)
 
@@ -314,7 +315,7 @@ class ServerCommandHandler(Handler):
 
 
 class CommandLineHandler(Handler):
-    """Any line that `shotline` accepts."""
+    """A line of `shotline` that is for a page."""
 
     async def post(self) -> None:
         """Run the line and answer with what it wrote."""

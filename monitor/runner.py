@@ -6,24 +6,22 @@ Always with an argument list; no shell ever sees what somebody has typed (DESIGN
 import asyncio
 import contextlib
 import os
-import shlex
 import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import click
+
 from shotline.common import interpreter
+from shotline.common.messages import EXIT_CODES, Outcome
 from shotline.monitor.models import CommandLineAnswer, ServerCommandAnswer
+from shotline.monitor.page_line import NotRunnable, arguments_of
 
 _KILL_GRACE_S: Final = 2.0
-_NOT_HERE: Final = frozenset(("up", "demo", "completion"))
 # What such programs are not to take for their own.
 _FORGOTTEN: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")
-
-
-class NotRunnable(Exception):
-    """The line cannot be run; the text says why."""
 
 
 class Runner:
@@ -54,8 +52,17 @@ class Runner:
         )
 
     async def command_line(self, line: str, timeout_s: float) -> CommandLineAnswer:
-        """Run a line that `shotline` accepts. Raise NotRunnable when it is none."""
-        arguments = arguments_of(line)
+        """Run a line of `shotline` that is for a page. Raise NotRunnable when it is not."""
+        try:
+            arguments = arguments_of(line)
+        except click.UsageError as error:
+            return CommandLineAnswer(
+                arguments=("shotline",),
+                exit_code=EXIT_CODES[Outcome.USAGE],
+                output=f"Error: {error.format_message()}\n",
+                duration_s=0.0,
+                timed_out=False,
+            )
         program = interpreter.python("shotline.client.cli")
         common = ["--broker", self._broker, "--config", str(self._config_file)]
         started = time.monotonic()
@@ -140,21 +147,3 @@ class _Output:
         """Return it as text; bytes that are not UTF-8 are shown as \\xNN."""
         text = self._kept.decode(errors="backslashreplace")
         return text + ("\n… the rest is left out" if self._cut else "")
-
-
-def arguments_of(line: str) -> list[str]:
-    """Return a line's words as the shell would split them. Raise NotRunnable."""
-    if "\0" in line:
-        raise NotRunnable("the line has a NUL character in it")
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise NotRunnable(f"the line cannot be split into words: {error}") from None
-    if words[:1] == ["shotline"]:
-        words = words[1:]
-    if not words:
-        raise NotRunnable("give a command, as `status` or `do-phase INIT --wait`")
-    command = next((word for word in words if not word.startswith("-")), "")
-    if command in _NOT_HERE:
-        raise NotRunnable(f"`shotline {command}` is for a terminal of one's own")
-    return words

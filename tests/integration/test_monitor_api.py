@@ -402,6 +402,8 @@ def test_any_line_of_the_command_line_is_answered(stack: Stack) -> None:
         for bad, status in (
             ({"line": "status 'unfinished"}, 409),
             ({"line": "up"}, 409),
+            ({"line": "--timeout 5 demo"}, 409),
+            ({"line": "--config FILE up"}, 409),
             ({"line": "shotline"}, 409),
             ({"line": ""}, 422),
             ({}, 422),

@@ -1,0 +1,71 @@
+"""Which lines the page's command line runs: the parsed command decides, by a list."""
+
+import click
+import pytest
+
+from shotline.client.cli import shotline
+from shotline.monitor.page_line import ALLOWED, NotRunnable, arguments_of
+
+# What acts on the monitor's own machine: processes that it starts, files that it reads or writes.
+REFUSED = {"up", "demo", "check-config", "completion"}
+
+
+def test_every_command_is_either_allowed_or_refused() -> None:
+    assert set(shotline.commands) == ALLOWED | REFUSED
+    assert not ALLOWED & REFUSED
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+@pytest.mark.parametrize("before", ["", "--timeout 5", "--timeout=5 --json", "shotline"])
+def test_a_command_of_this_machine_is_refused_whatever_stands_before_it(
+    before: str, name: str
+) -> None:
+    for spelling in (name, name.replace("-", "_")):
+        with pytest.raises(NotRunnable, match="terminal of one's own"):
+            arguments_of(f"{before} {spelling}")
+
+
+def test_a_new_command_is_refused_until_somebody_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(shotline.commands, "launch", click.Command("launch"))
+    with pytest.raises(NotRunnable, match="terminal of one's own"):
+        arguments_of("launch")
+
+
+@pytest.mark.parametrize("option", ["--broker", "--config"])
+@pytest.mark.parametrize("line", ["{} status", "status {}", "--json {} status", "status --json {}"])
+def test_neither_the_broker_nor_the_configuration_is_chosen_by_the_line(
+    option: str, line: str
+) -> None:
+    for given in (f"{option} x", f"{option}=x"):
+        with pytest.raises(NotRunnable, match=option):
+            arguments_of(line.format(given))
+
+
+@pytest.mark.parametrize("line", ["--broker x demo", "--config FILE up", "--json -- demo", "-- up"])
+def test_nothing_hides_the_command(line: str) -> None:
+    with pytest.raises(NotRunnable):
+        arguments_of(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["--timeout 5 status", "do-phase INIT --wait", "do_phase TEST -1 INIT --timeout 2 --json"],
+)
+def test_other_lines_are_passed_on_as_they_are(line: str) -> None:
+    assert arguments_of(f"shotline {line}") == line.split()
+
+
+def test_words_after_two_dashes_are_no_options() -> None:
+    assert arguments_of("dispatch -- --config") == ["dispatch", "--", "--config"]
+
+
+@pytest.mark.parametrize("line", ["--nonsense demo", "nonsense", "do-phase --nope"])
+def test_a_line_that_shotline_would_refuse_is_not_run(line: str) -> None:
+    with pytest.raises(click.UsageError):
+        arguments_of(line)
+
+
+@pytest.mark.parametrize("line", ["", "--json", "shotline"])
+def test_a_line_without_a_command_is_refused(line: str) -> None:
+    with pytest.raises(NotRunnable, match="give a command"):
+        arguments_of(line)

@@ -16,6 +16,7 @@ from shotline.common.errors import ConfigError
 from shotline.common.hangup import Hangup
 from shotline.common.sections import ServerClass, ServerId
 from shotline.common.service import Service, give_up
+from shotline.common.streams import Program
 
 EPILOG = """\b
 Examples:
@@ -24,7 +25,7 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Program, epilog=EPILOG)
 @click.argument("server_class", metavar="CLASS")
 @click.argument("server_id", metavar="ID")
 @click.argument("broker", metavar="[BROKER]", required=False)

@@ -12,6 +12,7 @@ from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.hangup import Hangup
 from shotline.common.service import Service, give_up
+from shotline.common.streams import Program
 
 EPILOG = """\b
 Example:
@@ -19,7 +20,7 @@ Example:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Program, epilog=EPILOG)
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Configuration file.")
 @click.option("--address", metavar="HOST", help="Interface or IP address to bind to.")
 @click.option("--clients", metavar="ADDRESS", help="Address for clients and the dispatcher.")

@@ -19,11 +19,12 @@ from shotline.client.cli_base import (
     common_options,
     options_of,
     plain_lines,
+    say,
     show_error,
-    swallow_broken_pipe,
 )
 from shotline.client.errors import SupervisorError
 from shotline.client.up import Terminated
+from shotline.common import streams
 from shotline.common.errors import ConfigError, LocalError
 from shotline.common.messages import EXIT_CODES, Outcome
 
@@ -59,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        error.show()
+        error.show(sys.stderr)
         return EXIT_CODES[Outcome.USAGE]
     except click.Abort:
         return INTERRUPTED
@@ -78,27 +79,30 @@ def _invoke(ctx: click.Context) -> int:
 
 
 def _say(error: Exception, outcome: Outcome) -> int:
-    click.echo(f"shotline: {plain_lines(str(error))}", err=True)
+    say(f"shotline: {plain_lines(str(error))}", err=True)
     return EXIT_CODES[outcome]
 
 
 def main() -> None:
     """Be the `shotline` program."""
+    streams.guard()
     try:
         code = run_completion_or(sys.argv[1:])
-        sys.stdout.flush()
     except KeyboardInterrupt:
-        click.echo("shotline: interrupted", err=True)
+        say("shotline: interrupted", err=True)
         code = INTERRUPTED
     except Terminated:
         code = TERMINATED
-    except BrokenPipeError:
-        code = swallow_broken_pipe()
+    except streams.ReaderGone:
+        code = 0
     except Exception as error:  # noqa: BLE001  # an operator gets words, whatever it was
         if os.environ.get(TRACEBACK_VARIABLE):
             traceback.print_exc()
         words = f"a fault of ours: {type(error).__name__}: {error}"
         code = _say(RuntimeError(f"{words} ({TRACEBACK_VARIABLE}=1 says where)"), Outcome.ERROR)
+    incomplete = streams.settle()
+    if incomplete is not None:
+        say(f"shotline: standard output is incomplete: {incomplete}", err=True)
     sys.exit(code)
 
 

@@ -1,7 +1,6 @@
 """What all commands of `shotline` share: options, positional words, asking, and exit codes."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -234,18 +233,15 @@ def path_and_shot(given: Sequence[str]) -> tuple[str, str | None, int | None]:
     return given[2], given[0], shot_number(given[1])
 
 
-class _OperatorsConsole(Console):
-    """A console whose broken pipe is `main`'s business, and no failure."""
-
-    def on_broken_pipe(self) -> None:
-        """Pass on the BrokenPipeError under which this is called."""
-        raise BrokenPipeError
+def say(text: str, *, err: bool = False) -> None:
+    """Write a line for the operator, in the encoding that the stream has."""
+    print(text, file=sys.stderr if err else sys.stdout, flush=True)
 
 
 def console() -> Console:
     """Return a console that shows text as it is: no markup, and not cut off a terminal."""
     width = None if sys.stdout.isatty() else WIDE
-    return _OperatorsConsole(markup=False, emoji=False, highlight=False, width=width)
+    return Console(markup=False, emoji=False, highlight=False, width=width)
 
 
 @dataclass(frozen=True)
@@ -276,16 +272,16 @@ def finish(told: Told, show: Callable[[Console, AnyResult], None] | None = None)
     code = EXIT_CODES[reply.outcome]
     if options_of().json:
         said = as_json(reply.outcome, reply.message, reply.notices, reply.result, reply.dangers)
-        click.echo(json.dumps(said))
+        say(json.dumps(said))
     else:
         out = console()
         if result is not None and show is not None:
             show(out, result)
         for notice in reply.notices:
-            click.echo(f"note: {plain(notice)}", err=True)
+            say(f"note: {plain(notice)}", err=True)
         if reply.message:
             bad = code not in (0, 5)
-            click.echo(f"{'shotline: ' if bad else ''}{plain_lines(reply.message)}", err=bad)
+            say(f"{'shotline: ' if bad else ''}{plain_lines(reply.message)}", err=bad)
     if code:
         raise click.exceptions.Exit(code)
 
@@ -316,15 +312,9 @@ def plain_lines(text: str) -> str:
 def show_error(error: SupervisorError, *, as_object: bool) -> int:
     """Write an error for the operator and return its exit code."""
     if as_object:
-        click.echo(json.dumps(as_json(error.outcome, str(error), error.notices)))
+        say(json.dumps(as_json(error.outcome, str(error), error.notices)))
     else:
-        click.echo(f"shotline: {plain_lines(str(error))}", err=True)
+        say(f"shotline: {plain_lines(str(error))}", err=True)
         for notice in error.notices:
-            click.echo(f"note: {plain(notice)}", err=True)
+            say(f"note: {plain(notice)}", err=True)
     return error.exit_code
-
-
-def swallow_broken_pipe() -> int:
-    """Whoever read our output has had enough."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0

@@ -14,6 +14,7 @@ from shotline.client.cli_base import (
     console,
     optional_shot,
     options_of,
+    say,
     shot_number,
     words,
     wrong,
@@ -34,6 +35,7 @@ from shotline.client.supervisor import Supervisor
 from shotline.client.watching import Watching
 from shotline.common.actions import ActionState
 from shotline.common.records import Transition
+from shotline.common.streams import reader_needed
 from shotline.common.views import ActionView, LogsResult, OutputEvent, OutputLine, ShotEvent
 
 ANY = "ANY"
@@ -56,7 +58,7 @@ def named_shot(shotline: Supervisor, given: Sequence[str]) -> tuple[str, int]:
 @click.option("--until-end", is_flag=True, help="End when no run is open any more.")
 def watch(given: tuple[str, ...], until_end: bool) -> None:  # noqa: FBT001
     """Show a shot's actions live, until Ctrl-C; without a terminal a line per transition."""
-    with options_of().supervisor() as shotline:
+    with reader_needed(), options_of().supervisor() as shotline:
         tree, shot = named_shot(shotline, given)
         shotline.actions(tree, shot)  # refused in words, and read back where it is an old one
         if options_of().json:
@@ -83,7 +85,7 @@ def _watch_json(shotline: Supervisor, tree: str, shot: int) -> None:
             shown = {"snapshot": update.snapshot.model_dump(mode="json")}
         else:
             shown = {"unknown": update.why}
-        click.echo(json.dumps(shown))
+        say(json.dumps(shown))
 
 
 @command("display-logs", example="shotline display-logs TEST 42 MAGNETS ANY")
@@ -97,7 +99,7 @@ def display_logs(given: tuple[str, ...], follow: bool) -> None:  # noqa: FBT001
     if len(given) != 4:
         wrong("give TREE SHOT CLASS PATH, or ANY in the place of PATH")
     tree, shot, server_class, path = given[0].upper(), shot_number(given[1]), given[2], given[3]
-    with options_of().supervisor() as shotline:
+    with reader_needed(), options_of().supervisor() as shotline:
         chosen = _chosen(shotline, tree, shot, server_class, path)
         shown = _Output(shotline, tree, shot, chosen, many=path == ANY)
         try:
@@ -171,7 +173,7 @@ class _Output:
                 if isinstance(update, News):
                     self._take(update)
                 elif isinstance(update, FeedStopped):
-                    click.echo("note: the event feed has stopped", err=True)
+                    say("note: the event feed has stopped", err=True)
                 elif isinstance(update, Whole):
                     for action in update.snapshot.actions:
                         self._changed(action.last)
@@ -256,7 +258,7 @@ class _Output:
         self._clear()
         self._tails[path].ended(line)
         if self._json:
-            click.echo(json.dumps({"path": path, **line.model_dump()}))
+            say(json.dumps({"path": path, **line.model_dump()}))
         else:
             show_line(self._out, line, self._who(path))
 

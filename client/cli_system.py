@@ -8,7 +8,7 @@ from click.shell_completion import get_completion_class
 
 import shotline
 import shotline.client.completion_bash  # takes the place of click's for bash
-from shotline.client.cli_base import command, console, options_of, plain_lines, words, wrong
+from shotline.client.cli_base import command, console, options_of, plain_lines, say, words, wrong
 from shotline.client.daemons import Daemons
 from shotline.client.demo import run_demo
 from shotline.client.up import serve, started, terminable
@@ -29,7 +29,7 @@ def up() -> None:
     daemons = Daemons(config, file)
 
     def tell(text: str) -> None:
-        click.echo(json.dumps({"up": text}) if options_of().json else text)
+        say(json.dumps({"up": text}) if options_of().json else text)
 
     tell(f"configuration {file}; logs in {daemons.logs}")
     with terminable(), started(daemons, tell):
@@ -74,12 +74,12 @@ def check_configuration(given: tuple[str, ...]) -> None:
             {"file": str(one.file), "line": one.line, "where": one.where, "message": one.message}
             for one in problems
         ]
-        click.echo(json.dumps({"file": str(file), "problems": shown}))
+        say(json.dumps({"file": str(file), "problems": shown}))
     elif problems:
         for problem in problems:
-            click.echo(plain_lines(str(problem)), err=True)
+            say(plain_lines(str(problem)), err=True)
     else:
-        click.echo(f"{file} is in order")
+        say(f"{file} is in order")
     if problems:
         raise click.exceptions.Exit(EXIT_CODES[Outcome.USAGE])
 
@@ -88,9 +88,9 @@ def check_configuration(given: tuple[str, ...]) -> None:
 def version() -> None:
     """Show the version."""
     if options_of().json:
-        click.echo(json.dumps({"version": shotline.__version__}))
+        say(json.dumps({"version": shotline.__version__}))
     else:
-        click.echo(f"shotline {shotline.__version__}")
+        say(f"shotline {shotline.__version__}")
 
 
 @command("completion", example='eval "$(shotline completion bash)"')
@@ -100,7 +100,7 @@ def completion(shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     root = click.get_current_context().find_root().command
-    click.echo(kind(root, {}, "shotline", "_SHOTLINE_COMPLETE").source())
+    say(kind(root, {}, "shotline", "_SHOTLINE_COMPLETE").source())
 
 
 COMMANDS: tuple[click.Command, ...] = (up, demo, check_configuration, version, completion)

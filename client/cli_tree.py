@@ -13,6 +13,7 @@ from shotline.client.cli_base import (
     finish,
     optional_shot,
     options_of,
+    say,
     send,
     words,
     wrong,
@@ -40,12 +41,12 @@ def tree(given: tuple[str, ...], check: bool) -> None:  # noqa: FBT001
     code = EXIT_CODES[Outcome.REFUSED] if check and errors else 0
     if options_of().json:
         shown = as_json(told.reply.outcome, "", told.reply.notices, told.reply.result)
-        click.echo(json.dumps({**shown, "exit_code": code}))
+        say(json.dumps({**shown, "exit_code": code}))
     else:
         show_tree(console(), found.model_copy(update={"actions": ()}) if check else found)
         for notice in told.reply.notices:
-            click.echo(f"note: {notice}", err=True)
-        click.echo(f"{len(found.actions)} actions, {errors} errors, {warnings} warnings")
+            say(f"note: {notice}", err=True)
+        say(f"{len(found.actions)} actions, {errors} errors, {warnings} warnings")
     if code:
         raise click.exceptions.Exit(code)
 

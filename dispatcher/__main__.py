@@ -12,6 +12,7 @@ from shotline.common.errors import ConfigError, JournalError
 from shotline.common.hangup import Hangup
 from shotline.common.journal.repair import repair as repair_journal
 from shotline.common.service import Service, give_up
+from shotline.common.streams import Program
 from shotline.dispatcher.server import DispatcherServer
 
 # What it reads of the configuration besides the log's settings.
@@ -32,7 +33,7 @@ Example:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Program, epilog=EPILOG)
 @click.argument("redis", required=False)
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Configuration file.")
 @click.option("--broker", metavar="ADDRESS", help="The broker's address for clients.")

@@ -12,6 +12,7 @@ from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.hangup import Hangup
 from shotline.common.service import Systemd, give_up
+from shotline.common.streams import Program
 from shotline.legacy.server import BridgeServer
 
 EPILOG = """\b
@@ -20,7 +21,7 @@ Example:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Program, epilog=EPILOG)
 @click.argument("redis", required=False)
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Configuration file.")
 @click.option("--broker", metavar="ADDRESS", help="The broker's address for clients.")

@@ -12,6 +12,7 @@ from shotline.common.config import find_config, load_config
 from shotline.common.errors import ConfigError
 from shotline.common.hangup import Hangup, reopen, survive
 from shotline.common.service import Systemd, configure_logging, give_up
+from shotline.common.streams import Program
 from shotline.monitor.app import MonitorServer
 from shotline.monitor.recodex import RecodexConfig, recodex_config
 from shotline.monitor.standin import StandIn
@@ -25,7 +26,7 @@ Example:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Program, epilog=EPILOG)
 @click.option(
     "-c",
     "--config",

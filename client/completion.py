@@ -25,7 +25,7 @@ from shotline.common.views import ActionView, ServerView, StatusResult
 ASK_S: Final = 1.0
 """How long the dispatcher is waited for: somebody has pressed a key."""
 
-_NUMBER: Final = re.compile(r"-?\d+", re.ASCII)
+_NUMBER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _WORDS: Final = re.compile(r"\[|\]|[^\s\[\]]+")
 
 

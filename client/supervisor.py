@@ -18,10 +18,12 @@ from typing import Self, TypeVar
 from shotline.client.async_connection import AsyncConnection, AsyncEventStream
 from shotline.client.calls import Call
 from shotline.client.connection import Connection, EventStream
+from shotline.client.errors import WrongArguments
 from shotline.client.feed import channel_of_shot
 from shotline.client.methods import AsyncCommands, Commands
 from shotline.client.session import Patience
 from shotline.common.config import load_config
+from shotline.common.sections import endpoint
 
 T = TypeVar("T")
 
@@ -32,10 +34,15 @@ TIMEOUT_S = 60.0
 def broker_address(broker: str | None = None, config: Path | None = None) -> str:
     """Return the broker's address: the argument, else SHOTLINE_BROKER, else the configuration's.
 
-    Raise FileProblems, a ConfigError, when the configuration is wrong.
+    Raise WrongArguments when it is no address, and FileProblems, a ConfigError, when the
+    configuration is wrong.
     """
     found = broker or os.environ.get(BROKER_VARIABLE) or load_config(config).broker.clients
-    return found if "://" in found else f"tcp://{found}"
+    address = found if "://" in found else f"tcp://{found}"
+    try:
+        return endpoint(address)
+    except ValueError as error:
+        raise WrongArguments(f"the broker's address {found!r} {error}") from None
 
 
 class Supervisor(Commands):

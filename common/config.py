@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
@@ -71,6 +72,7 @@ CONFIG_VARIABLE: Final = "SHOTLINE_CONFIG"
 SYSTEM_CONFIG: Final = Path("/etc/shotline/config.yaml")
 _ENVIRONMENT: Final = Path("environment")
 _OPTION: Final = Path("option")
+_ANY_HOST: Final = frozenset(("*", "0.0.0.0", "::"))  # compared, not bound
 
 
 class Config(Section):
@@ -155,20 +157,35 @@ class Config(Section):
                 "must be longer than suspect_beats heartbeats of heartbeat_s "
                 f"({broker.suspect_beats * broker.heartbeat_s:g} s)",
             )
-        endpoints = broker.endpoints()
-        for key, endpoint in endpoints.items():
+        for key, endpoint in broker.endpoints().items():
             if endpoint.startswith("tcp://") and endpoint.rpartition(":")[2].strip("0") == "":
                 yield ("broker", key), "must name a port, or nobody can find it"
-                continue
-            first = next(other for other, known in endpoints.items() if known == endpoint)
-            if first != key:
-                yield ("broker", key), f"is the same address as broker.{first}"
+        yield from self._addresses_used_twice()
         if not self.security.insecure:
             yield from self._reachable_by_strangers()
         servers = [f"{server.server_class}:{server.id}" for server in self.up.servers]
         for index, name in enumerate(servers):
             if name in servers[:index]:
                 yield ("up", "servers", index), f"{name} is listed twice; give each its own id"
+
+    def _addresses_used_twice(self) -> Iterator[tuple[Location, str]]:
+        hosts = self.broker.bound_hosts()
+        listening: dict[Location, tuple[str, str]] = {
+            ("broker", key): (hosts.get(key, ""), endpoint.rpartition(":")[2])
+            for key, endpoint in self.broker.endpoints().items()
+        }
+        if self.redis.url is None:
+            listening["redis", "port"] = ("127.0.0.1", str(self.redis.port))
+        elif (redis := urlsplit(self.redis.url)).hostname is not None:
+            listening["redis", "url"] = (redis.hostname, str(redis.port or 6379))
+        listening["monitor", "port"] = (self.monitor.address, str(self.monitor.port))
+        seen: list[Location] = []
+        for location, (host, port) in listening.items():
+            for other in seen:
+                if port.lstrip("0") and _collide((host, port), listening[other]):
+                    yield location, f"is the same address as {'.'.join(map(str, other))}"
+                    break
+            seen.append(location)
 
     def _reachable_by_strangers(self) -> Iterator[tuple[Location, str]]:
         advice = (
@@ -181,6 +198,15 @@ class Config(Section):
                 yield ("broker", shown), f"{host} {advice}"
         if not sections.is_loopback(self.monitor.address):
             yield ("monitor", "address"), f"{self.monitor.address} {advice}"
+
+
+def _collide(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Return whether no two sockets can be bound to these hosts and ports at a time."""
+    if one[1].lstrip("0") != other[1].lstrip("0"):
+        return False
+    hosts = {one[0].strip("[]").lower(), other[0].strip("[]").lower()}
+    # A name may be that of another machine, where its port is free.
+    return len(hosts) == 1 or all(host in _ANY_HOST or sections.is_loopback(host) for host in hosts)
 
 
 def _resolved_source(source: Source, beside: Path, data: Path) -> Source:
@@ -266,15 +292,24 @@ def check_config(
         for location, file in named.items()
         if file is not None and not file.is_file()
     ]
-    return (
-        missing
-        + unnamed
-        + [
-            document.problem(("action_server", "task_path", index), f"there is no folder {folder}")
-            for index, folder in enumerate(config.action_server.task_path or ())
-            if not folder.is_dir()
-        ]
-    )
+    unusable = _unusable_folder(config.data_folder)
+    if unusable is not None:
+        missing.append(document.problem(("data_folder",), unusable))
+    return missing + unnamed + [
+        document.problem(("action_server", "task_path", index), f"there is no folder {folder}")
+        for index, folder in enumerate(config.action_server.task_path or ())
+        if not folder.is_dir()
+    ]
+
+
+def _unusable_folder(folder: Path) -> str | None:
+    """Return why a folder cannot be made and written in, None where it can."""
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    if not there.is_dir():
+        return f"{there} is no folder"
+    if not os.access(there, os.W_OK | os.X_OK):
+        return f"nothing may be written in {there}"
+    return None
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ def _redis_url(url: str) -> str:
     return url
 
 
-def _endpoint(text: str) -> str:
+def endpoint(text: str) -> str:
+    """Return an address of a socket as it is. Raise ValueError when it is none."""
     scheme, separator, rest = text.partition("://")
     if separator and scheme == "ipc" and rest:
         return text
@@ -80,7 +81,7 @@ Count = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
 Bytes = Annotated[int, Field(ge=1, le=2**53, strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Endpoint = Annotated[str, AfterValidator(endpoint)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 MdsipUrl = Annotated[str, Field(min_length=1, max_length=1024)]
 ServerClass = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
@@ -150,9 +151,9 @@ class BrokerSection(Section):
     def bound_hosts(self) -> dict[str, str]:
         """Return the host that each TCP address is bound to, by key."""
         hosts = {}
-        for key, endpoint in self.endpoints().items():
-            if endpoint.startswith("tcp://"):
-                hosts[key] = self.bind or endpoint.removeprefix("tcp://").rpartition(":")[0]
+        for key, address in self.endpoints().items():
+            if address.startswith("tcp://"):
+                hosts[key] = self.bind or address.removeprefix("tcp://").rpartition(":")[0]
                 if ":" in hosts[key] and not hosts[key].startswith("["):
                     hosts[key] = f"[{hosts[key]}]"
         return hosts
@@ -161,8 +162,8 @@ class BrokerSection(Section):
         """Return the address that the broker binds each of its sockets to, by key."""
         hosts = self.bound_hosts()
         return {
-            key: f"tcp://{hosts[key]}:{endpoint.rpartition(':')[2]}" if key in hosts else endpoint
-            for key, endpoint in self.endpoints().items()
+            key: f"tcp://{hosts[key]}:{address.rpartition(':')[2]}" if key in hosts else address
+            for key, address in self.endpoints().items()
         }
 
     def endpoints(self) -> dict[str, str]:

@@ -363,3 +363,43 @@ def test_the_broker_binds_elsewhere_than_others_connect_to() -> None:
         "servers": "tcp://[::]:2",
         "events": "ipc://x",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("monitor:\n  port: 5570\n", "broker.clients"),
+        ("monitor:\n  address: localhost\n  port: 5572\n", "broker.events"),
+        ("monitor:\n  port: 5573\n", "redis.port"),
+        ("redis:\n  port: 5571\n", "broker.servers"),
+        ("redis:\n  url: redis://127.0.0.1:5580/0\n", "redis.url"),
+        ("broker:\n  clients: tcp://localhost:5571\n", "broker.clients"),
+    ],
+)
+def test_no_two_sockets_have_one_port(file: Path, text: str, where: str) -> None:
+    file.write_text(text)
+    problems = check_config(file, NOBODY)
+    assert [where in one.message for one in problems] == [True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "broker:\n  clients: tcp://control:5580\n",
+        "redis:\n  url: redis://control:5580/0\n",
+        "redis:\n  url: redis://control/0\n  port: 5580\n",
+    ],
+)
+def test_another_machine_may_use_the_same_port(file: Path, text: str) -> None:
+    file.write_text(text + "security:\n  insecure: true\n")
+    assert check_config(file, NOBODY) == []
+
+
+@pytest.mark.parametrize("folder", ["taken", "taken/below/that"])
+def test_a_data_folder_that_cannot_be_made_is_a_problem(file: Path, folder: str) -> None:
+    taken = file.parent / "taken"
+    taken.write_text("")
+    file.write_text(f"# its place\ndata_folder: {file.parent / folder}\n")
+    (problem,) = check_config(file, NOBODY)
+    assert (problem.line, problem.where) == (2, "data_folder")
+    assert problem.message == f"{taken} is no folder"

@@ -1,6 +1,7 @@
 """What all commands of `shotline` share: options, positional words, asking, and exit codes."""
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +25,11 @@ from shotline.common.views import AnyResult
 P = ParamSpec("P")
 T = TypeVar("T")
 
+DIGITS_MAX: Final = 18  # of any number that a command takes; each has its own limits besides
+STILL_GOING: Final = (
+    "shotline: only the waiting has ended; the run goes on: `shotline wait` waits again, "
+    "`shotline abort` ends it"
+)
 WIDE: Final = 10_000  # of what is not a terminal: there a row is a line, however long
 _SHOT_NAME: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*)/([-−]?\d+)")
 _NEGATIVE: Final = re.compile(r"-\d+")
@@ -81,6 +87,17 @@ class ShotlineGroup(click.Group):
         return super().get_command(ctx, cmd_name.replace("_", "-"))
 
 
+class _Seconds(click.FloatRange):
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Refuse what is no number, which no limit does."""
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return found
+
+
 def common_options(function: Callable[P, T]) -> Callable[P, T]:
     """Add the options that every command has; they go to the `Options` of the context."""
 
@@ -106,7 +123,7 @@ def common_options(function: Callable[P, T]) -> Callable[P, T]:
         click.option(
             "--timeout",
             "timeout_s",
-            type=click.FloatRange(min=0, min_open=True),
+            type=_Seconds(min=0, min_open=True, max=365 * 86400),
             metavar="SECONDS",
             expose_value=False,
             callback=note,
@@ -192,15 +209,15 @@ def wrong(message: str) -> NoReturn:
 
 def shot_number(word: str) -> int:
     """Return a shot number. End with a usage error when it is none."""
-    if not re.fullmatch(r"-?\d+", word, re.ASCII):
-        wrong(f"the shot must be a whole number, not {plain(word)!r}")
-    return int(word)
+    return whole_number(word, "the shot")
 
 
 def whole_number(word: str, what: str) -> int:
     """Return an integer. End with a usage error when it is none."""
     if not re.fullmatch(r"-?\d+", word, re.ASCII):
         wrong(f"{what} must be a whole number, not {plain(word)!r}")
+    if len(word) > DIGITS_MAX:
+        wrong(f"{what} must have at most {DIGITS_MAX} digits, not {len(word.lstrip('-'))}")
     return int(word)
 
 
@@ -258,7 +275,12 @@ def ask(call: Call[T], supervisor: Supervisor | None = None) -> Told:
     if supervisor is not None:
         return supervisor.ask(told)
     with options_of().supervisor() as own:
-        return own.ask(told)
+        try:
+            return own.ask(told)
+        except KeyboardInterrupt:
+            if call.long:
+                say(STILL_GOING, err=True)
+            raise
 
 
 def send(call: Call[T], show: Callable[[Console, AnyResult], None] | None = None) -> None:

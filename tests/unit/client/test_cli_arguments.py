@@ -23,6 +23,12 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
         ("TE;ST 1", "tree"),
         ("TEST 99999999999", "shot"),
         ("TEST -2", "shot"),
+        (f"TEST {'9' * 5000}", "the shot must have at most 18 digits"),
+        (f"TEST/-{'9' * 5000}", "the shot must have at most 18 digits"),
+        ("--broker http://x:1 TEST 1", "the broker's address"),
+        ("--broker localhost TEST 1", "the broker's address"),
+        ("--broker tcp://localhost TEST 1", "the broker's address"),
+        ("--broker tcp://localhost:70000 TEST 1", "the broker's address"),
         ("TEST 1 --nonsense", "No such option"),
     ),
     "build-tables": (("TEST", "both TREE and SHOT"), ("TEST x", "whole number")),
@@ -38,6 +44,7 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
         ("INIT", "FIRST LAST"),
         ("INIT a 2", "FIRST must be a whole number"),
         ("INIT 1 b", "LAST must be a whole number"),
+        (f"INIT 1 {'9' * 5000}", "LAST must have at most 18 digits"),
         ("TEST x INIT 1 2", "whole number"),
     ),
     "dispatch": (("", "Missing argument"), ("P TEST", "PATH [TREE SHOT]"), ("P TEST x", "whole")),
@@ -53,7 +60,11 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     "servers": (("A", "unexpected extra argument"),),
     "clear-url": (("", "Missing argument"), ("a b", "one URL")),
     "quit": (("now", "unexpected extra argument"),),
-    "status": (("now", "unexpected extra argument"), ("--timeout -1", "--timeout")),
+    "status": (
+        ("now", "unexpected extra argument"),
+        ("--timeout -1", "--timeout"),
+        ("--timeout inf", "--timeout"),
+    ),
     "shots": (("A B", "at most one TREE"), ("1A", "tree")),
     "actions": (("TEST", "both TREE and SHOT"), ("--phase", "requires an argument")),
     "print-pending": (("now", "unexpected extra argument"),),
@@ -237,3 +248,22 @@ def test_a_fault_of_ours_is_words_and_exit_code_4(
     said = capsys.readouterr().err
     assert "ZeroDivisionError: oh" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("line", "goes_on"),
+    [("do-phase INIT --wait", True), ("wait", True), ("status", False), ("do-phase INIT", False)],
+)
+def test_an_interrupted_wait_says_what_goes_on(
+    line: str,
+    goes_on: bool,  # noqa: FBT001
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Supervisor, "ask", interrupted)
+    with pytest.raises((KeyboardInterrupt, click.Abort)):
+        run(line.split())
+    assert ("`shotline abort` ends it" in capsys.readouterr().err) is goes_on

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, NoReturn, ParamSpec, TypeVar
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -89,7 +89,7 @@ class ShotlineGroup(click.Group):
 
 class _Seconds(click.FloatRange):
     def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Refuse what is no number, which no limit does."""
         found: float = super().convert(value, param, ctx)

@@ -1,6 +1,7 @@
 """Waiting for a wire, in the caller's own thread: no event loop, no hidden threads."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -24,11 +25,16 @@ class Connection:
         self.wire = Wire(address, patience)
         self._poller = zmq.Poller()
         self._polled: list[zmq.Socket[bytes]] = []
+        self._process = os.getpid()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether another process made it: sockets do not survive a fork."""
+        return os.getpid() != self._process
 
     def ask(self, call: Call[T], timeout_s: float | None) -> T:
         """Carry out a call. Raise the SupervisorError of its reply, or of its absence."""
-        if self.wire.closed:
-            raise Closed
+        self._check()
         id_ = self.wire.begin(call)  # at once: what came while nobody looked is read afterwards
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
@@ -58,8 +64,7 @@ class Connection:
 
     def step(self, deadline: float | None) -> None:
         """Wait for the next thing that happens, until the deadline at the latest, and take it."""
-        if self.wire.closed:
-            raise Closed
+        self._check()
         sockets = self.wire.sockets
         if sockets != self._polled:
             for socket in self._polled:
@@ -72,6 +77,12 @@ class Connection:
         wait_s = max(0.0, min(min(due, default=now + POLL_MAX_S) - now, POLL_MAX_S))
         self._poller.poll(math.ceil(wait_s * 1000))
         self.wire.read()
+
+    def _check(self) -> None:
+        if self.foreign:
+            raise Closed("this was made before a fork; subscribe anew in this process")
+        if self.wire.closed:
+            raise Closed
 
     def close(self) -> None:
         """Say goodbye and close the sockets."""
@@ -113,7 +124,7 @@ class EventStream:
 
     def close(self) -> None:
         """Listen no longer."""
-        if not self._connection.wire.closed:
+        if not self._connection.foreign and not self._connection.wire.closed:
             self._connection.wire.unlisten(self._stream)
 
     def __enter__(self) -> Self:

@@ -48,6 +48,9 @@ def broker_address(broker: str | None = None, config: Path | None = None) -> str
 class Supervisor(Commands):
     """Drives shots, blocking. One thread uses it; make one per thread, they are cheap.
 
+    A process that was forked has a connection of its own; what its parent asked for and the events
+    that its parent subscribed to remain the parent's.
+
     `timeout_s` is for commands that answer when they are done; commands that wait for a run
     (`do_phase`, `do_sequence`, `dispatch`, `wait`) take as long as their run, and end when broker
     or dispatcher stay away for `patience.absence_s`.
@@ -66,7 +69,15 @@ class Supervisor(Commands):
         self.timeout_s = timeout_s
         self.wait_timeout_s = wait_timeout_s
         self._patience = patience or Patience()
-        self._connection = Connection(self.address, self._patience)
+        self._made = Connection(self.address, self._patience)
+        self._before_fork: list[Connection] = []  # never touched: it is the parent's
+
+    @property
+    def _connection(self) -> Connection:
+        if self._made.foreign:
+            self._before_fork.append(self._made)
+            self._made = Connection(self.address, self._patience)
+        return self._made
 
     def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
         """Carry out a call of `verbs`, at most for `timeout_s`."""
@@ -94,7 +105,8 @@ class Supervisor(Commands):
 
     def close(self) -> None:
         """Close the connection. What was asked for goes on."""
-        self._connection.close()
+        if not self._made.foreign:
+            self._made.close()
 
     def __enter__(self) -> Self:
         return self

@@ -281,25 +281,25 @@ def check_config(
         ("monitor", "server_command"): config.monitor.server_command,
         ("legacy", "password_file"): config.legacy.password_file,
     }
-    unnamed = []
+    found: list[tuple[Location, str]] = []
     for name, experiment in config.experiments.items():
         if isinstance(experiment.source, FileSource):
             named["experiments", name, "source", "file"] = Path(experiment.source.file)
             if problem := untold(experiment.source):
-                unnamed.append(document.problem(("experiments", name, "source"), problem))
-    missing = [
-        document.problem(location, f"there is no file {file}")
+                found.append((("experiments", name, "source"), problem))
+    found += [
+        (location, f"there is no file {file}")
         for location, file in named.items()
         if file is not None and not file.is_file()
     ]
-    unusable = _unusable_folder(config.data_folder)
-    if unusable is not None:
-        missing.append(document.problem(("data_folder",), unusable))
-    return missing + unnamed + [
-        document.problem(("action_server", "task_path", index), f"there is no folder {folder}")
+    if unusable := _unusable_folder(config.data_folder):
+        found.append((("data_folder",), unusable))
+    found += [
+        (("action_server", "task_path", index), f"there is no folder {folder}")
         for index, folder in enumerate(config.action_server.task_path or ())
         if not folder.is_dir()
     ]
+    return [document.problem(location, message) for location, message in found]
 
 
 def _unusable_folder(folder: Path) -> str | None:

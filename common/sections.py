@@ -240,9 +240,6 @@ class DispatcherSection(Section):
         2.0,
         description="A dispatch that did not arrive in this time makes its server register anew.",
     )
-    command_lifetime_s: Seconds = Field(
-        10.0, description="A command older than this is refused instead of carried out late."
-    )
     tree_timeout_s: Seconds = Field(
         30.0, description="Time for reading a tree, creating a pulse or raising an event."
     )

@@ -278,9 +278,9 @@ class Dispatcher:
             case Output():
                 self.results.output(server, message)
             case Started():
-                self.results.started(message)
+                self.results.started(server, message)
             case Progress():
-                self.results.progress(message)
+                self.results.progress(server, message)
             case Tail():
                 self.results.tail(server, message)
             case Returned():

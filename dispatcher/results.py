@@ -68,17 +68,25 @@ class Results:
             live = None
         return shot, live
 
-    def started(self, started: Started) -> None:
-        """Take the start of an attempt; news of attempts that are no longer current are ignored."""
-        shot, live = self._find(started.attempt)
-        if shot is not None and live is not None and live.state is ActionState.DISPATCHED:
-            self._execution.started(shot, live, started.started_at)
+    def _current(self, server: Server, attempt: AttemptId) -> tuple[Shot, Transition] | None:
+        """Return the action whose attempt this server has; None where it has not, or no more."""
+        shot, live = self._find(attempt)
+        if shot is None or live is None or live.server != server.name:
+            return None
+        return (shot, live) if live.state in IN_PROGRESS else None
 
-    def progress(self, progress: Progress) -> None:
+    def started(self, server: Server, started: Started) -> None:
+        """Take the start of an attempt; news of attempts that are no longer current are ignored."""
+        current = self._current(server, started.attempt)
+        if current is not None and current[1].state is ActionState.DISPATCHED:
+            self._execution.started(*current, started.started_at)
+
+    def progress(self, server: Server, progress: Progress) -> None:
         """Pass a running task's progress on to observers."""
-        shot, live = self._find(progress.attempt)
-        if shot is None or live is None or live.state not in IN_PROGRESS:
+        current = self._current(server, progress.attempt)
+        if current is None:
             return
+        shot, live = current
         said = (progress.fraction, progress.text)
         shot.progress[live.path] = said
         payload = ShotEvent(progress=((live.path, *said),)).model_dump_json().encode()
@@ -89,40 +97,75 @@ class Results:
         attempt = output.attempt
         key = ShotKey(attempt.tree, attempt.shot)
         shot, live = self._find(attempt)
-        if _is_anothers(live, server):
-            self._core.say("warning", f"{server.name} sent output of {attempt}, which it has not")
-            return
         through = output.first + sum(1 + text.count(b"\n") for _, _, text in output.pieces)
+        is_its_own = (
+            key in self._core.stored if shot is None else shot.was_given(attempt, server.name)
+        )
+        if not is_its_own:
+            # It may forget it; nothing is stored, and nobody else's lines count as stored.
+            self._core.say("warning", f"{server.name} sent output of {attempt}, which it has not")
+            self._core.send(server.identity, OutputStored(attempt=attempt, through=through))
+            return
         stored = 0
         if shot is not None:
             stored = shot.lines.get((attempt.path, attempt.number), 0)
             shot.lines[(attempt.path, attempt.number)] = max(stored, through)
         if through > stored:
             first, pieces = _from_line(output.first, output.pieces, stored)
-            self._core.ledger.output(
-                StoredOutput(*key, attempt.path, attempt.number, first, pieces)
-            )
+            if shot is not None:
+                pieces = self._within_limit(shot, attempt, pieces)
+            if pieces:
+                self._core.ledger.output(
+                    StoredOutput(*key, attempt.path, attempt.number, first, pieces)
+                )
             if live is not None and shot is not None and live.path in shot.tails:
                 for _, stream, _ in pieces:
                     shot.tails[live.path].pop(stream, None)
-            self._publish(key, attempt, first, pieces)
+            if pieces:
+                self._publish(key, attempt, first, pieces)
         self._core.send(server.identity, OutputStored(attempt=attempt, through=through))
 
     def tail(self, server: Server, tail: Tail) -> None:
         """Pass on to observers how far a line of a running task's output has come."""
         attempt = tail.attempt
-        shot, live = self._find(attempt)
-        if shot is None or live is None or live.server != server.name:
+        current = self._current(server, attempt)
+        if current is None:
             return
-        if live.state in IN_PROGRESS:
-            line = OutputLine(
-                number=shot.lines.get((attempt.path, attempt.number), 0),
-                at=tail.at,
-                stream=tail.stream,
-                text=_readable(tail.text),
-            )
-            shot.tails.setdefault(live.path, {})[tail.stream] = line
-            self._publish(shot.key, attempt, line.number, (), line)
+        shot, live = current
+        line = OutputLine(
+            number=shot.lines.get((attempt.path, attempt.number), 0),
+            at=tail.at,
+            stream=tail.stream,
+            text=_readable(tail.text),
+        )
+        shot.tails.setdefault(live.path, {})[tail.stream] = line
+        self._publish(shot.key, attempt, line.number, (), line)
+
+    def _within_limit(
+        self, shot: Shot, attempt: AttemptId, pieces: tuple[Piece, ...]
+    ) -> tuple[Piece, ...]:
+        """Return what of these pieces the journal takes: a note stands where the rest was cut."""
+        name, limit = (attempt.path, attempt.number), self._core.settings.output_bytes_max
+        used = shot.output_bytes.get(name, 0)
+        shot.output_bytes[name] = used + sum(len(text) for _, _, text in pieces)
+        if shot.output_bytes[name] <= limit:
+            return pieces
+        if used > limit:
+            return ()  # a note says so already
+        kept: list[Piece] = []
+        for at, stream, text in pieces:
+            room = limit - used
+            used += len(text)
+            if used <= limit:
+                kept.append((at, stream, text))
+                continue
+            whole, newline, _ = text[: room + 1].rpartition(b"\n")
+            if newline:
+                kept.append((at, stream, whole))
+            note = f"[the journal keeps {limit} bytes of an attempt's output: the rest is cut here]"
+            kept.append((at, 0, note.encode()))
+            break
+        return tuple(kept)
 
     def _publish(
         self,
@@ -147,9 +190,9 @@ class Results:
         """Take a result: settle the action, or keep it as late or unknown; answer it."""
         attempt = result.attempt
         server.attempts.pop(attempt, None)
-        if not result.outcome_unknown:
-            self._core.fleet.urls.answered(attempt)
         shot, live = self._find(attempt)
+        if not result.outcome_unknown and (shot is None or shot.was_given(attempt, server.name)):
+            self._core.fleet.urls.answered(attempt)
         if result.outcome_unknown and (live is None or live.url is None):
             server.stuck += 1  # until its next beat says so itself
         self._core.server_changed(server)
@@ -163,11 +206,8 @@ class Results:
     ) -> Verdict:
         attempt = result.attempt
         key = ShotKey(attempt.tree, attempt.shot)
-        if (
-            result.late
-            and shot is not None
-            and attempt.number <= shot.attempts.get(attempt.path, 0)
-        ):
+        is_given = shot is not None and shot.was_given(attempt, server.name)
+        if result.late and shot is not None and is_given:
             return self._prove(server, shot, live, result)
         if shot is None:
             if key in self._core.stored:
@@ -178,9 +218,7 @@ class Results:
         elif live is not None and live.state in IN_PROGRESS and live.server == server.name:
             self._settle(shot, live, result)
             return Verdict.STORED
-        elif _is_anothers(live, server):
-            pass  # whoever has the attempt will tell; this one must not stand in its way
-        elif attempt.number <= shot.attempts.get(attempt.path, 0):
+        elif is_given:  # else whoever has the attempt will tell: this one must not stand in its way
             self._core.put(shot, self._late(server, result))
             if live is not None and live.outcome_unknown and not result.outcome_unknown:
                 prove(self._core, shot, live, f"it has ended meanwhile: {_said(result)}")
@@ -259,11 +297,6 @@ def _readable(text: bytes) -> str:
 
 def _said(result: Finished) -> str:
     return result.reason or (result.status.value if result.status else result.ended_by.value)
-
-
-def _is_anothers(live: Transition | None, server: Server) -> bool:
-    """Return whether the action's current attempt was given to another server."""
-    return live is not None and live.server not in (None, server.name)
 
 
 def _from_line(first: int, pieces: tuple[Piece, ...], stored: int) -> tuple[int, tuple[Piece, ...]]:

@@ -188,6 +188,7 @@ class DispatcherServer:
             commands_remembered_max=section.commands_remembered_max,
             shots_loaded_max=section.shots_loaded_max,
             keep_shots=self._config.journal.keep_shots,
+            output_bytes_max=self._config.journal.output_bytes_max,
         )
 
     def _load(self, loaded: j.Loaded) -> None:

@@ -13,7 +13,6 @@ class Settings:
     experiments: frozenset[str] = frozenset()
     server_classes: frozenset[str] = frozenset()  # of the servers that the configuration names
     heartbeat_s: float = 1.0
-    missed_beats: int = 3  # after so many the broker counts as away
     server_grace_s: float = 5.0
     server_lost_s: float = 10.0
     recovery_s: float = 3.0
@@ -25,5 +24,6 @@ class Settings:
     commands_remembered_max: int = 10_000
     shots_loaded_max: int = 20
     keep_shots: int = 100
+    output_bytes_max: int = 10 * 1024 * 1024  # stored of one attempt
     servers_event_s: float = 0.1
     feed_window_s: float = 30.0

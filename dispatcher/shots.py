@@ -78,6 +78,7 @@ class Shot:
     built: TableBuilt | None = None
     actions: dict[str, Transition] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)  # highest number ever given, by path
+    given: dict[tuple[str, int], str] = field(default_factory=dict)  # attempt → its server
     resulted: set[tuple[str, int]] = field(default_factory=set)  # attempts whose result is stored
     proven: set[tuple[str, int]] = field(default_factory=set)  # whose late answer is stored
     runs: dict[int, Run] = field(default_factory=dict)
@@ -90,6 +91,7 @@ class Shot:
     tails: dict[str, dict[int, OutputLine]] = field(default_factory=dict)
     given_up: dict[str, None] = field(default_factory=dict)  # with an unknown outcome, once
     lines: dict[tuple[str, int], int] = field(default_factory=dict)  # output lines stored
+    output_bytes: dict[tuple[str, int], int] = field(default_factory=dict)  # since our start
     last_record_at: float | None = None
 
     def apply(self, record: ShotRecord) -> None:
@@ -133,6 +135,8 @@ class Shot:
         old = self.actions.get(new.path)
         self.actions[new.path] = new
         self.attempts[new.path] = max(new.attempt, self.attempts.get(new.path, 0))
+        if new.server is not None:
+            self.given[new.path, new.attempt] = new.server
         run = self.runs.get(new.run) if new.run is not None else None
         if run is not None:
             run.paths.setdefault(new.path)
@@ -243,6 +247,13 @@ class Shot:
         if has_failed(live.state, live.status):
             return True
         return live.cause is Cause.UNREADABLE and self.table.options.unreadable == "fail"
+
+    def was_given(self, attempt: AttemptId, server: str) -> bool:
+        """Return whether an attempt was made, and given to this server as far as is known."""
+        giver = self.given.get((attempt.path, attempt.number))
+        if giver is None:  # what became of earlier attempts may have been lost
+            return 0 < attempt.number <= self.attempts.get(attempt.path, 0)
+        return giver == server
 
     def attempt_of(self, live: Transition) -> AttemptId:
         """Return which attempt an action's state is about."""

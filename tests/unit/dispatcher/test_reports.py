@@ -21,9 +21,11 @@ from shotline.common.messages import (
     LivenessState,
     LogLine,
     Outcome,
+    Output,
     OutputStored,
     Problem,
     Progress,
+    Started,
     Tail,
     Verdict,
 )
@@ -208,6 +210,51 @@ def test_output_is_stored_once_however_it_is_repeated() -> None:
     )
     again.output("ONE", "b", "c", "d", first=1)
     assert [out.first for out in again.commits[-1].commit.outputs] == [3]
+
+
+def test_what_a_server_says_of_an_attempt_that_it_was_not_given_changes_nothing() -> None:
+    bench = small().register("SRV_A:2")
+    bench.told(INIT)
+    other = "SRV_A:2" if bench.server_of("ONE") == "SRV_A:1" else "SRV_A:1"
+    one = bench.attempt("ONE")
+    before = len(bench.commits)
+    never = (one._replace(number=7), one._replace(path="NONE"), one._replace(shot=9))
+    for attempt in (one, *never):
+        output = Output(attempt=attempt, first=0, pieces=((1.0, 1, b"false\nfalse"),))
+        bench.from_server(other, output, Started(attempt=attempt, started_at=1.0, pid=1))
+        bench.from_server(other, Progress(attempt=attempt, fraction=0.5))
+        bench.from_server(other, Tail(attempt=attempt, at=1.0, stream=1, text=b"false"))
+    assert len(bench.commits) == before
+    assert bench.live("ONE").state is ActionState.DISPATCHED
+    assert bench.shot().lines == {}
+    assert not [event for event in bench.events if event.channel.startswith("output/")]
+    bench.from_server(other, result(one))
+    assert verdicts(bench) == [Verdict.UNKNOWN]
+    bench.output("ONE", "true", "true")
+    assert [out.pieces[0][2] for out in bench.commits[-1].commit.outputs] == [b"true\ntrue"]
+    bench.finish("ONE")
+    assert verdicts(bench)[-1] is Verdict.STORED
+
+
+def test_of_very_much_output_the_journal_keeps_the_beginning_and_says_so() -> None:
+    bench = small()
+    bench.machine.core.settings = replace(bench.machine.core.settings, output_bytes_max=20)
+    bench.told(INIT)
+    bench.output("ONE", "0123456789").output("ONE", "abcde", "fghij", "klmno", first=1)
+    bench.output("ONE", "x" * 1000, first=4).output("ONE", "y", first=5)
+    stored = [piece for e in bench.commits for out in e.commit.outputs for piece in out.pieces]
+    note = b"[the journal keeps 20 bytes of an attempt's output: the rest is cut here]"
+    assert [(stream, text) for _, stream, text in stored] == [
+        (1, b"0123456789"),
+        (1, b"abcde"),
+        (0, note),
+    ]
+    assert [said.through for _, said in bench.sent if isinstance(said, OutputStored)] == [
+        1,
+        4,
+        5,
+        6,
+    ]
 
 
 def test_output_of_a_late_attempt_is_stored_too() -> None:

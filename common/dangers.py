@@ -23,6 +23,7 @@ class Danger(StrEnum):
     OFF = "off"  # the node is switched off
     SUCCEEDED = "succeeded"  # an action's last status is Success
     OLD_SHOT = "old_shot"  # another shot is the experiment's current one
+    ENDS = "ends"  # a line typed into the page ends what runs, a server, or the dispatcher
 
 
 INSISTING: Final = {
@@ -31,6 +32,7 @@ INSISTING: Final = {
     Danger.OFF: "--even-if-off dispatches it all the same",
     Danger.SUCCEEDED: "",
     Danger.OLD_SHOT: "",
+    Danger.ENDS: "",
 }
 """How the command line insists; the others are named to those who asked for it (`careful`)."""
 

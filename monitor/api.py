@@ -19,6 +19,7 @@ from shotline.client.calls import Call
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.text import plain as shown
 from shotline.common.commands import READING, AnyCommand, Check, Logs
+from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome, Reply
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import COOKIE, HEADER, Access, Asked
@@ -33,7 +34,7 @@ from shotline.monitor.models import (
     ServerCommandRequest,
 )
 from shotline.monitor.openapi import GET_VERBS, VERBS
-from shotline.monitor.page_line import NotRunnable
+from shotline.monitor.page_line import NotRunnable, what_it_ends
 from shotline.monitor.requests import (
     STATUS_OF,
     BadInput,
@@ -320,6 +321,15 @@ class CommandLineHandler(Handler):
     async def post(self) -> None:
         """Run the line and answer with what it wrote."""
         request = self.body_as(CommandLineRequest)
+        if request.careful and Danger.ENDS not in request.insist:
+            ending = what_it_ends(request.line)
+            if ending is not None:
+                self.set_status(409)
+                danger = NamedDanger(danger=Danger.ENDS, text=ending)
+                self.answer(
+                    CommandAnswer(outcome=Outcome.REFUSED, message=ending, dangers=(danger,))
+                )
+                return
         log.info("custom command: %s", shown(request.line))
         timeout_s = self.services.settings.command_line_timeout_s
         self.answer(await self.waited(self.services.runner.command_line(request.line, timeout_s)))

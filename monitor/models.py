@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shotline.common.dangers import NamedDanger
+from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
 from shotline.common.model import Model
 from shotline.common.sections import ServerClass, ServerId
@@ -93,6 +93,8 @@ class CommandLineRequest(Model):
     """A line as one would type it after `shotline`; the word `shotline` itself may stand first."""
 
     line: Annotated[str, Field(min_length=1, max_length=4_096)]
+    careful: bool = False  # refuse what ends something, unless `insist` has `ends`
+    insist: tuple[Danger, ...] = ()
 
 
 class CommandLineAnswer(Model):

@@ -48,6 +48,16 @@ ALLOWED: Final = frozenset(
         "watch",
     )
 )
+# Commands that end something: a page asks before it runs them.
+ENDING: Final = {
+    "abort": "it ends what runs",
+    "abort-pending": "it removes what was not sent yet",
+    "quit": "it ends the dispatcher; nothing new starts until another is there",
+    "server-abort": "it ends what runs there",
+    "server-quit": "it ends the server, and what runs there",
+    "server-restart": "it ends what runs there",
+    "server-stop": "it ends the server when its work is done",
+}
 _CHOSEN_HERE: Final = ("broker", "config")  # by the monitor
 
 
@@ -78,6 +88,20 @@ def arguments_of(line: str) -> list[str]:
     elif words != ["--help"]:
         raise NotRunnable("give a command, as `status` or `do-phase INIT --wait`")
     return words
+
+
+def what_it_ends(line: str) -> str | None:
+    """Return in words what a line ends, None where it ends nothing. Raise NotRunnable."""
+    try:
+        words = arguments_of(line)
+    except click.UsageError:
+        return None
+    if "--help" in words:
+        return None
+    ctx = click.Context(shotline, info_name="shotline")
+    following = _words_left(shotline, ctx, words)
+    command = shotline.resolve_command(ctx, following)[1] if following else None
+    return ENDING.get(command.name or "") if command is not None else None
 
 
 def _words_left(command: click.Command, ctx: click.Context, words: list[str]) -> list[str]:

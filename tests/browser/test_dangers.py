@@ -203,3 +203,25 @@ def test_the_keys_and_the_timeline_ask_the_same(monitor: MockMonitor) -> None:
     shown(page.locator("reply-list .reply")).to_have_count(2)
     assert insisted(monitor) == [(), (Danger.SUCCEEDED,)] * 2
     assert all(isinstance(one, DispatchAction) and one.careful for one in monitor.asked)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_typed_command_that_ends_something_is_asked_about(
+    monitor: MockMonitor, *, answer: bool
+) -> None:
+    def run(body: dict[str, object]) -> tuple[int, object]:
+        if "ends" not in body.get("insist", ()):  # type: ignore[operator]
+            danger = {"danger": "ends", "text": "it ends the dispatcher"}
+            return 409, {"outcome": "refused", "message": danger["text"], "dangers": [danger]}
+        return 200, {"exit_code": 0, "output": "the dispatcher ends", "timed_out": False}
+
+    monitor.routes["command_line"] = run
+    page = monitor.open()
+    page.locator("#command").fill("quit")
+    page.keyboard.press("Enter")
+    dialog = page.locator("dialog.ask")
+    shown(dialog).to_contain_text("it ends the dispatcher")
+    dialog.get_by_role("button", name="Run it" if answer else "Cancel").click()
+    told = "the dispatcher ends" if answer else "not run"
+    shown(page.locator(".command-reply")).to_contain_text(told)
+    assert len(monitor.requests) == 1 + answer

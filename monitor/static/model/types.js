@@ -188,7 +188,7 @@
  * @property {{path?: string, event?: string, outcome?: string, reason?: string}} [record]
  */
 
-/** @typedef {'pulse_exists'|'outcome_unknown'|'off'|'succeeded'|'old_shot'} DangerCode */
+/** @typedef {'pulse_exists'|'outcome_unknown'|'off'|'succeeded'|'old_shot'|'ends'} DangerCode */
 /** @typedef {{danger: DangerCode, text: string}} Danger */
 
 /**

@@ -16,6 +16,7 @@ const INSIST = {
   off: 'Dispatch it all the same',
   succeeded: 'Run it again',
   old_shot: 'Run it in this shot',
+  ends: 'Run it',
 };
 
 /**

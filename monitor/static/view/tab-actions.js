@@ -8,6 +8,7 @@ import { plain } from '../model/words.js';
 import { ActionTable } from './action-table.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, run, tell } from './commands.js';
 import { post } from './api.js';
+import { ask } from './dialog.js';
 import { h, setAttribute, setOptions, setText } from './dom.js';
 import { RunStrip } from './run-strip.js';
 
@@ -234,7 +235,13 @@ export class TabActions extends HTMLElement {
     this.#line.value = '';
     this.#run.disabled = true;
     this.#showReply(line, 'runs …', '');
-    const { status, data } = await post('command_line', { line });
+    let { status, data } = await post('command_line', { line, careful: true });
+    const ends = status === 409 ? data?.dangers?.[0] : undefined;
+    if (ends) {
+      const yes = await ask({ title: `Run ${plain(line)}?`, text: plain(ends.text), yes: 'Run it', cautious: true });
+      if (yes) ({ status, data } = await post('command_line', { line, careful: true, insist: [ends.danger] }));
+      else data = { message: 'not run: somebody said no' };
+    }
     this.#run.disabled = false;
     if (status === 200) {
       const code = data.timed_out ? 'ended at its time limit' : `exit code ${data.exit_code}`;

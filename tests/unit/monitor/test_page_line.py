@@ -4,7 +4,7 @@ import click
 import pytest
 
 from shotline.client.cli import shotline
-from shotline.monitor.page_line import ALLOWED, NotRunnable, arguments_of
+from shotline.monitor.page_line import ALLOWED, ENDING, NotRunnable, arguments_of, what_it_ends
 
 # What acts on the monitor's own machine: processes that it starts, files that it reads or writes.
 REFUSED = {"up", "demo", "check-config", "completion"}
@@ -53,6 +53,22 @@ def test_nothing_hides_the_command(line: str) -> None:
 )
 def test_other_lines_are_passed_on_as_they_are(line: str) -> None:
     assert arguments_of(f"shotline {line}") == line.split()
+
+
+@pytest.mark.parametrize("name", ["quit", "abort", "server-quit A:1", "server_stop A:1"])
+def test_what_ends_something_says_so_first(name: str) -> None:
+    assert what_it_ends(f"shotline --json {name}")
+    assert what_it_ends(f"{name} --help") is None
+
+
+def test_every_command_about_servers_and_aborts_is_asked_about() -> None:
+    wanted = {name for name in ALLOWED if name.startswith(("server-", "abort")) or name == "quit"}
+    assert set(ENDING) == wanted
+
+
+@pytest.mark.parametrize("line", ["status", "servers", "do-phase INIT", "--nonsense"])
+def test_other_lines_end_nothing(line: str) -> None:
+    assert what_it_ends(line) is None
 
 
 def test_words_after_two_dashes_are_no_options() -> None:

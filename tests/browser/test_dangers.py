@@ -223,5 +223,5 @@ def test_a_typed_command_that_ends_something_is_asked_about(
     shown(dialog).to_contain_text("it ends the dispatcher")
     dialog.get_by_role("button", name="Run it" if answer else "Cancel").click()
     told = "the dispatcher ends" if answer else "not run"
-    shown(page.locator(".command-reply")).to_contain_text(told)
+    shown(page.locator("tab-actions .command-reply")).to_contain_text(told)
     assert len(monitor.requests) == 1 + answer

@@ -42,13 +42,11 @@ def ends(tmp_path: Path, words: str, streams: str, **environment: str) -> str:
 def test_a_port_that_is_taken_is_in_the_log(
     tmp_path: Path, taken: int, daemon: str, streams: str
 ) -> None:
-    log = ends(
-        tmp_path,
-        daemon,
-        streams,
-        SHOTLINE_BROKER__CLIENTS=f"tcp://127.0.0.1:{taken}",
-        SHOTLINE_MONITOR__PORT=str(taken),
-    )
+    key, value = {
+        "broker": ("SHOTLINE_BROKER__CLIENTS", f"tcp://127.0.0.1:{taken}"),
+        "monitor": ("SHOTLINE_MONITOR__PORT", str(taken)),
+    }[daemon]
+    log = ends(tmp_path, daemon, streams, **{key: value})
     assert "cannot begin" in log
     assert str(taken) in log
 

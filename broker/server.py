@@ -17,6 +17,7 @@ from shotline.broker.routing import (
     UnsentToClient,
     UnsentToServer,
 )
+from shotline.broker.topics import Topics
 from shotline.common.config import BrokerSection
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import Register
@@ -68,6 +69,7 @@ class BrokerServer:
                 servers_max=settings.servers_max,
             ),
         )
+        self._topics = Topics(settings.observer_topics_bytes_max, settings.topics_bytes_max)
         self._service = service
         self._status = ""
 
@@ -76,6 +78,8 @@ class BrokerServer:
         service = self._service
         service.watch(self._clients.socket, self._read_clients)
         service.watch(self._servers.socket, self._read_servers)
+        service.watch(self._events.socket, self._read_subscriptions)
+        service.watch(self._events.left_socket, self._read_leavers)
         service.set_wake(self._machine.wake_at)
         service.on_tick(self._tick)
         log.info(
@@ -100,6 +104,18 @@ class BrokerServer:
         now = self._service.instant()
         arrived = FromServers(*self._servers.receive_addressed(Register.KIND.encode()))
         self._carry_out(now, self._machine.handle(now, arrived))
+
+    def _read_subscriptions(self) -> None:
+        for observer, size in self._events.subscribed():
+            if size < 0:
+                self._topics.remove(observer, -size)
+            elif why := self._topics.add(observer, size):
+                log.warning("an observer of the events is cut off: %s", why)
+                self._events.cut_off(observer)
+
+    def _read_leavers(self) -> None:
+        for observer in self._events.left():
+            self._topics.forget(observer)
 
     def _tick(self) -> None:
         now = self._service.instant()

@@ -141,6 +141,14 @@ class BrokerSection(Section):
     message_bytes_max: Bytes = Field(
         16 * 1024 * 1024, description="Larger messages are refused, and their sender cut off."
     )
+    observer_topics_bytes_max: Bytes = Field(
+        256 * 1024,
+        description="Bytes of the topics that one observer of the events may subscribe to; one "
+        "with more is cut off.",
+    )
+    topics_bytes_max: Bytes = Field(
+        2 * 1024 * 1024, description="Bytes of the topics of all observers together."
+    )
     clients_max: Count = Field(
         1000, description="Clients that may be connected at a time; further ones are refused."
     )

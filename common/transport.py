@@ -8,7 +8,10 @@ sending to it is refused instead of queued), and the messages' heartbeats tell w
 behind a living connection still works; those are the machines' business.
 """
 
+import contextlib
 import errno
+import os
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -27,6 +30,8 @@ _RCVMORE: Final = int(zmq.RCVMORE)
 _RECONNECT_MS: Final = 50
 _RECONNECT_MAX_MS: Final = 1000
 _HANDSHAKE_MS: Final = 5000
+TOPIC_BYTES_MAX: Final = 2048
+_SUBSCRIPTIONS_WAITING: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +284,8 @@ class Router(_Endpoint):
 class Publisher(_Endpoint):
     """A socket that binds and sends to whoever has subscribed; a slow subscriber misses messages.
 
-    What it missed shows in the events' numbers (I6).
+    What it missed shows in the events' numbers (I6). How much is subscribed to is told by
+    `subscribed`, so that it can be bounded: an observer is the number of its connection.
     """
 
     def __init__(
@@ -289,8 +295,52 @@ class Publisher(_Endpoint):
         limits: Limits = DEFAULT_LIMITS,
         curve: CurveServer | None = None,
     ) -> None:
-        super().__init__(context, zmq.PUB, limits, curve)
+        super().__init__(context, zmq.XPUB, limits, curve)
+        self.socket.setsockopt(zmq.XPUB_VERBOSER, 1)
+        # All that comes in are topics: one that is longer closes its connection. Longer ones cost
+        # libzmq a level of its stack for each byte when they are removed, and a million the process.
+        self.socket.setsockopt(zmq.MAXMSGSIZE, TOPIC_BYTES_MAX)
+        self.socket.rcvhwm = _SUBSCRIPTIONS_WAITING
+        # Readable when an observer has left; drain it with `left`.
+        self.left_socket = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self.address = self.bind(address)
+
+    def subscribed(self) -> list[tuple[int, int]]:
+        """Return what was subscribed to: the observer, and the bytes of the topic.
+
+        Bytes are negative where a subscription was taken back.
+        """
+        changes: list[tuple[int, int]] = []
+        try:
+            while len(changes) < DRAIN_MAX:
+                frame = self.socket.recv(_NOBLOCK, copy=False)
+                said = frame.bytes
+                observer = _connection_of(frame)
+                if observer is not None and said[:1] in (b"\0", b"\1"):
+                    size = len(said) - 1
+                    changes.append((observer, size if said[0] else -size))
+        except zmq.Again:
+            pass
+        return changes
+
+    def left(self) -> list[int]:
+        """Return the observers that have gone."""
+        found = []
+        while self.left_socket.poll(0):
+            found.append(int(recv_monitor_message(self.left_socket)["value"]))
+        return found
+
+    def cut_off(self, observer: int) -> None:
+        """End an observer's connection; one that is gone is no error."""
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(observer)) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the socket; what was not sent yet is dropped."""
+        if not self.socket.closed:
+            self.socket.disable_monitor()
+            self.left_socket.close(0)
+        super().close()
 
     def send(self, topic: bytes, body: bytes) -> None:
         """Send one message to all subscribers of a prefix of `topic`."""
@@ -323,6 +373,14 @@ class Subscriber(_Endpoint):
     def receive_all(self, limit: int = DRAIN_MAX) -> list[list[bytes]]:
         """Return what has arrived, at most `limit` messages of topic and body."""
         return self._drain(limit)
+
+
+def _connection_of(frame: zmq.Frame) -> int | None:
+    """Return the number of the connection that a frame came by; None when that one has ended."""
+    try:
+        return int(frame.get(zmq.SRCFD))
+    except zmq.ZMQError:
+        return None
 
 
 def _address_of(frame: zmq.Frame) -> str:

@@ -1,5 +1,6 @@
 """The real broker in a process of its own: real sockets, signals, kills, and bad input."""
 
+import contextlib
 import os
 import secrets
 import signal
@@ -470,3 +471,34 @@ def test_a_wrong_option_is_said_in_words() -> None:
     assert wrong.returncode == 1
     assert "broker.clients" in wrong.stderr
     assert "Traceback" not in wrong.stderr
+
+
+def test_an_observer_that_subscribes_to_too_much_is_cut_off_and_no_other(
+    broker: RunningBroker,
+) -> None:
+    with contextlib.ExitStack() as stack:
+
+        def observer() -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
+            """Return a subscriber, and a socket that is readable once it is cut off."""
+            one = broker.context.socket(zmq.SUB)
+            one.linger = 0
+            cut = one.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+            stack.callback(one.close)
+            stack.callback(cut.close, 0)
+            stack.callback(one.disable_monitor)
+            one.connect(broker.addresses["events"])
+            return one, cut
+
+        (good, good_cut), (greedy, greedy_cut), (endless, endless_cut) = (
+            observer(),
+            observer(),
+            observer(),
+        )
+        good.subscribe(b"log")
+        for number in range(1000):
+            greedy.subscribe(b"%d/" % number + b"x" * 1000)
+        endless.subscribe(b"x" * 5_000)
+        assert greedy_cut.poll(DEADLINE_S * 1000)
+        assert endless_cut.poll(DEADLINE_S * 1000)
+        assert not good_cut.poll(0)
+        assert "an observer of the events is cut off" in broker.log.read_text()

@@ -369,6 +369,15 @@ class MonitorSection(Section):
     role: Literal["operator", "viewer"] = Field(
         "operator", description="What those may do who have not logged in; viewer: only look."
     )
+    connections_max: Count = Field(
+        1000,
+        description="Connections that may be open at a time; further ones are answered that there "
+        "are too many. Never more than the descriptors that the process may have.",
+    )
+    address_connections_max: Count = Field(
+        300,
+        description="Connections from one network address; behind a proxy all come from its own.",
+    )
     viewers_max: Count = Field(
         500, description="WebSockets that may be open at a time; further ones are refused."
     )

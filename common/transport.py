@@ -297,8 +297,8 @@ class Publisher(_Endpoint):
     ) -> None:
         super().__init__(context, zmq.XPUB, limits, curve)
         self.socket.setsockopt(zmq.XPUB_VERBOSER, 1)
-        # All that comes in are topics: one that is longer closes its connection. Longer ones cost
-        # libzmq a level of its stack for each byte when they are removed, and a million the process.
+        # All that comes in are topics: one that is longer closes its connection. Removing one costs
+        # libzmq a level of its stack for each byte: a million bytes would end the process.
         self.socket.setsockopt(zmq.MAXMSGSIZE, TOPIC_BYTES_MAX)
         self.socket.rcvhwm = _SUBSCRIPTIONS_WAITING
         # Readable when an observer has left; drain it with `left`.

@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import tornado.httpserver
-import tornado.netutil
 import tornado.web
 from swagger_ui.core import ApplicationDocument
 from tornado.ioloop import PeriodicCallback
@@ -25,7 +23,6 @@ from tornado.routing import URLSpec
 from shotline import __version__
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.config import Config, packaged
-from shotline.common.errors import ConfigError
 from shotline.common.service import Systemd
 from shotline.monitor import openapi
 from shotline.monitor.access import COOKIE, Access, Role
@@ -44,6 +41,7 @@ from shotline.monitor.api import (
 from shotline.monitor.channels import Channels
 from shotline.monitor.feed import Feed, NoChannel
 from shotline.monitor.histories import Limits
+from shotline.monitor.listener import Listener, bound
 from shotline.monitor.livelog import LiveLog
 from shotline.monitor.metrics import CONTENT_TYPE, Metrics
 from shotline.monitor.recodex import RecodexSource, is_theirs
@@ -105,7 +103,14 @@ class MonitorServer:
 
     async def run(self, systemd: Systemd) -> int:
         """Serve until SIGTERM or SIGINT. Raise ConfigError when the port cannot be had."""
-        server = listening(application(self), self._settings.address, self._settings.port)
+        settings = self._settings
+        server = Listener(
+            application(self),
+            bound(settings.address, settings.port),
+            connections_max=settings.connections_max,
+            address_connections_max=settings.address_connections_max,
+            body_bytes_max=BODY_BYTES_MAX,
+        )
         if self._settings.recodex_zeromq is not None:
             self.recodex.listen(self._settings.recodex_zeromq)
         ticks = PeriodicCallback(self._tick(systemd), TICK_MS)
@@ -322,19 +327,6 @@ def _note_request(metrics: Metrics, handler: tornado.web.RequestHandler) -> None
     metrics.requests[method, status] += 1
     level = logging.WARNING if status >= 500 else logging.DEBUG
     log.log(level, "%s %s %d", request.method, request.path, status)
-
-
-def listening(
-    routes: tornado.web.Application, address: str, port: int
-) -> tornado.httpserver.HTTPServer:
-    """Return a server that listens. Raise ConfigError when the port cannot be had."""
-    try:
-        sockets = tornado.netutil.bind_sockets(port, address.strip("[]"))
-    except OSError as error:
-        raise ConfigError(f"{address}:{port} cannot be bound: {error.strerror}") from None
-    server = tornado.httpserver.HTTPServer(routes, max_body_size=BODY_BYTES_MAX)
-    server.add_sockets(sockets)
-    return server
 
 
 def view_settings(config: Config, life: str) -> ViewSettings:

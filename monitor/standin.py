@@ -12,9 +12,10 @@ from tornado.routing import URLSpec
 from shotline.common.sections import MonitorSection
 from shotline.common.service import Systemd
 from shotline.monitor.access import Access, Role
-from shotline.monitor.app import PING_S, TICK_MS, listening
+from shotline.monitor.app import PING_S, TICK_MS
 from shotline.monitor.channels import Channels
 from shotline.monitor.histories import Limits
+from shotline.monitor.listener import Listener, bound
 from shotline.monitor.recodex import RecodexConfig, RecodexSource
 from shotline.monitor.websocket import FRAME_BYTES_MAX, Readers, Socket
 
@@ -49,7 +50,14 @@ class StandIn:
             websocket_ping_timeout=PING_S,
             websocket_max_message_size=FRAME_BYTES_MAX,
         )
-        server = listening(routes, host, port)
+        settings = MonitorSection()
+        server = Listener(
+            routes,
+            bound(host, port),
+            connections_max=settings.connections_max,
+            address_connections_max=settings.address_connections_max,
+            body_bytes_max=FRAME_BYTES_MAX,
+        )
         self.source.listen(self._config.zeromq)
 
         def tick() -> None:

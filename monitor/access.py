@@ -20,6 +20,7 @@ class Role(StrEnum):
 
 COOKIE: Final = "_xsrf"
 HEADER: Final = "X-XSRFToken"
+_DEFAULT_PORTS: Final = (80, 443)  # which browsers leave out
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,7 @@ class Access:
         host = host.lower()
         if host in self.hosts:
             return True
-        name, _, port = host.rpartition(":")
-        if not port.isdecimal() or host.endswith("]"):
-            name = host
+        name = _without_port(host)
         if name in self.hosts or name == "localhost":
             return True
         try:
@@ -102,9 +101,19 @@ class Access:
         scheme, separator, place = asked.origin.lower().partition("://")
         if not separator or scheme not in ("http", "https"):
             return False
-        return place == asked.host.lower() or place in self.hosts
+        host = asked.host.lower()
+        if place == host or place in self.hosts:
+            return True
+        # A proxy may have left the port out of Host; a browser that comes to us never does.
+        direct = self.port in _DEFAULT_PORTS
+        return not direct and _without_port(host) == host and _without_port(place) == host
 
     def _token_is_right(self, asked: Asked) -> bool:
         if not asked.cookie_token or not asked.header_token:
             return False
         return hmac.compare_digest(asked.cookie_token.encode(), asked.header_token.encode())
+
+
+def _without_port(host: str) -> str:
+    name, _, port = host.rpartition(":")
+    return host if not port.isdecimal() or host.endswith("]") else name

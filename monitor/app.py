@@ -177,7 +177,8 @@ class PageHandler(Socket):
 
     async def get(self, *args: str, **kwargs: str) -> None:
         """Answer with the page, or become a WebSocket."""
-        if "upgrade" in self.request.headers.get("Connection", "").lower():
+        # A proxy may ask for an upgrade always; only a WebSocket says to what.
+        if self.request.headers.get("Upgrade", "").lower() == "websocket":
             await super().get(*args, **kwargs)
             return
         page = STATIC / "index.html"
@@ -310,13 +311,17 @@ def _docs() -> list[URLSpec]:
         None, config_rel_url="/openapi.json", config={}, url_prefix="/docs", title="Shotline"
     )
     shown.parameters |= {
-        "url": '"/api/openapi.json"',
+        "url": '"api/openapi.json"',
         "requestInterceptor": "(request) => { const token = document.cookie.match("
         "/(?:^|; )_xsrf=([^;]*)/); if (token) request.headers['X-XSRFToken'] = token[1]; "
         "return request; }",
     }
     return [
-        URLSpec("/docs/?", DocsHandler, {"page": shown.doc_html}),
+        # Relative, so that a proxy may put it wherever it likes.
+        URLSpec(
+            "/docs", DocsHandler, {"page": shown.doc_html.replace("/docs/static", "docs/static")}
+        ),
+        URLSpec("/docs/", tornado.web.RedirectHandler, {"url": "../docs", "permanent": False}),
         URLSpec("/docs/static/(.*)", StaticHandler, {"path": shown.static_dir}),
     ]
 

@@ -88,6 +88,8 @@ def document(version: str) -> Schema:
     paths["/api/logs.txt"] = {"get": _download(schemas["Logs"])}
     return {
         "openapi": "3.1.0",
+        # Relative to the document: a proxy may have put both below a prefix.
+        "servers": [{"url": ".."}],
         "info": {
             "title": "Shotline",
             "version": version,

@@ -6,7 +6,7 @@ import { Output } from './model/output.js';
 import { Shot } from './model/shot.js';
 import { nodeOf } from './model/table.js';
 import { SYMBOLS, age, clock, duration, plain, stateWords, statusWords, takenS } from './model/words.js';
-import { get } from './view/api.js';
+import { get, placed } from './view/api.js';
 import { Frame, download, h, setAttribute, setText } from './view/dom.js';
 import { Feed } from './view/feed.js';
 import { useTheme } from './view/theme.js';
@@ -260,7 +260,7 @@ async function save() {
   const mine = choice;
   const file = `${tree}_${shotNumber}_${path.replace(/\W+/g, '_')}_${attempt}.txt`;
   const query = new URLSearchParams({ tree, shot: String(shotNumber), path, attempt: String(attempt) });
-  const response = await fetch(`/api/logs.txt?${query}`).catch(() => null);
+  const response = await fetch(placed(`api/logs.txt?${query}`)).catch(() => null);
   if (response?.ok) download(file, await response.text());
   else if (mine === choice) download(file, output.text());
   else problem = 'the output that was asked for could not be had';

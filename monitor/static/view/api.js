@@ -25,6 +25,14 @@ export async function command(verb, body = {}) {
 }
 
 /**
+ * Return the address of something of the monitor's, wherever a proxy has put it.
+ * @param {string} path
+ */
+export function placed(path) {
+  return new URL(path, new URL('../../', import.meta.url)).href;
+}
+
+/**
  * Send a request to the HTTP interface; `data` is its answer as it stands.
  * @param {string} route
  * @param {Record<string, unknown>} body
@@ -32,7 +40,7 @@ export async function command(verb, body = {}) {
  */
 export async function post(route, body) {
   try {
-    const response = await fetch(`/api/${route}`, {
+    const response = await fetch(placed(`api/${route}`), {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'X-XSRFToken': token() },
       body: JSON.stringify(body),
@@ -55,7 +63,7 @@ export async function get(route, values) {
     if (value !== undefined) query.set(name, String(value));
   }
   try {
-    const response = await fetch(`/api/${route}?${query}`, { cache: 'no-store' });
+    const response = await fetch(placed(`api/${route}?${query}`), { cache: 'no-store' });
     return { status: response.status, data: await content(response) };
   } catch {
     return { status: 0, data: 'The monitor does not answer.' };

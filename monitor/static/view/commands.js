@@ -6,7 +6,7 @@
 /** @import {Row} from '../model/shot.js' */
 import { nodeOf } from '../model/table.js';
 import { plain } from '../model/words.js';
-import { answerWords, command } from './api.js';
+import { answerWords, command, placed } from './api.js';
 import { ask } from './dialog.js';
 
 /** How somebody insists on a danger. @type {Record<DangerCode, string>} */
@@ -163,7 +163,7 @@ export async function abortRows(rows) {
 export function openLogs({ tree, shot, path }) {
   const query = new URLSearchParams({ tree, shot: String(shot), path });
   const name = `logs-${tree}-${shot}-${path}`.replace(/\W/g, '_');
-  return window.open(`/static/logs.html?${query}`, name, 'popup,width=1000,height=680') !== null;
+  return window.open(placed(`static/logs.html?${query}`), name, 'popup,width=1000,height=680') !== null;
 }
 
 /** So many windows are opened at a time. */

@@ -5,6 +5,7 @@
 
 /** @import {Listener} from '../model/subscriptions.js' */
 import { ServerTime } from '../model/servertime.js';
+import { placed } from './api.js';
 import { Subscriptions, retryMs } from '../model/subscriptions.js';
 
 const CHECK_MS = 1000;
@@ -145,9 +146,9 @@ export class Feed extends EventTarget {
   }
 }
 
-/** Return the address of the monitor's WebSocket, beside this page. */
+/** Return the address of the monitor's WebSocket. */
 export function socketAddress() {
-  const url = new URL('/ws', window.location.href);
+  const url = new URL(placed('ws'));
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   return url.href;
 }

@@ -57,6 +57,16 @@ def test_other_origins_are_refused(origin: str) -> None:
     assert ACCESS.refuses_change(changed(origin=origin)) is not None
 
 
+def test_a_proxy_may_leave_the_port_out_of_host() -> None:
+    for host, origin in (("127.0.0.1", "http://127.0.0.1:8080"), ("[::1]", "http://[::1]:8080")):
+        assert ACCESS.refuses_change(changed(host=host, origin=origin)) is None
+    other = changed(host="127.0.0.1", origin="http://127.0.0.2:8080")
+    assert ACCESS.refuses_change(other) is not None
+    # A browser that comes to port 80 itself leaves it out: then another port is another's.
+    direct = Access(80)
+    assert direct.refuses_change(changed(host="127.0.0.1", origin="http://127.0.0.1:8080"))
+
+
 def test_the_page_may_change() -> None:
     assert ACCESS.refuses_change(PAGE) is None
 

@@ -53,7 +53,8 @@ def main(
         hangup = Hangup("broker", lambda: load_config(config, given), "broker", "security")
         service = Service("broker")
         service.on_signal(signal.SIGHUP, hangup)
-        server = BrokerServer(hangup.config.broker, service)
+        read = hangup.config
+        server = BrokerServer(read.broker, service, insecure=read.security.insecure)
     except (ConfigError, OSError) as error:
         give_up("shotline-broker", error)
     sys.exit(server.run())

@@ -19,6 +19,7 @@ from shotline.broker.routing import (
 )
 from shotline.broker.topics import Topics
 from shotline.common.config import BrokerSection
+from shotline.common.errors import ConfigError
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import Register
 from shotline.common.service import Service
@@ -37,7 +38,9 @@ _LEVELS: Final[dict[Level, int]] = {
 class BrokerServer:
     """Three sockets around one machine. Raise OSError in words when an address cannot be bound."""
 
-    def __init__(self, settings: BrokerSection, service: Service) -> None:
+    def __init__(
+        self, settings: BrokerSection, service: Service, *, insecure: bool = False
+    ) -> None:
         limits = Limits(
             high_water_mark=settings.high_water_mark,
             message_bytes_max=settings.message_bytes_max,
@@ -50,10 +53,10 @@ class BrokerServer:
         addresses = settings.bound_endpoints()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
-            self._clients = Router(self._context, addresses["clients"], limits)
-            self._servers = Router(self._context, addresses["servers"], limits)
-            self._events = Publisher(self._context, addresses["events"], limits)
-        except OSError:
+            self._clients = Router(self._context, addresses["clients"], limits, insecure=insecure)
+            self._servers = Router(self._context, addresses["servers"], limits, insecure=insecure)
+            self._events = Publisher(self._context, addresses["events"], limits, insecure=insecure)
+        except (ConfigError, OSError):
             self._context.destroy(linger=0)
             raise
         self._machine = Broker(

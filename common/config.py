@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
 from shotline.common import sections
+from shotline.common.binding import ADVICE, host_of, is_loopback
 from shotline.common.sections import (
     ActionServerSection,
     BrokerSection,
@@ -188,16 +189,16 @@ class Config(Section):
             seen.append(location)
 
     def _reachable_by_strangers(self) -> Iterator[tuple[Location, str]]:
-        advice = (
-            "can be reached from other machines, by anyone; bind it to 127.0.0.1, or say "
-            "`insecure: true` under `security` where the network itself is closed"
-        )
-        for key, host in self.broker.bound_hosts().items():
-            if not sections.is_loopback(host):
-                shown = "bind" if self.broker.bind else key
-                yield ("broker", shown), f"{host} {advice}"
-        if not sections.is_loopback(self.monitor.address):
-            yield ("monitor", "address"), f"{self.monitor.address} {advice}"
+        bound: dict[Location, str] = {
+            ("broker", "bind" if self.broker.bind else key): host
+            for key, host in self.broker.bound_hosts().items()
+        }
+        bound["monitor", "address"] = self.monitor.address
+        if self.monitor.recodex_zeromq is not None:
+            bound["monitor", "recodex_zeromq"] = host_of(self.monitor.recodex_zeromq)
+        for location, host in bound.items():
+            if not is_loopback(host):
+                yield location, f"{host} {ADVICE}"
 
 
 def _collide(one: tuple[str, str], other: tuple[str, str]) -> bool:
@@ -206,7 +207,7 @@ def _collide(one: tuple[str, str], other: tuple[str, str]) -> bool:
         return False
     hosts = {one[0].strip("[]").lower(), other[0].strip("[]").lower()}
     # A name may be that of another machine, where its port is free.
-    return len(hosts) == 1 or all(host in _ANY_HOST or sections.is_loopback(host) for host in hosts)
+    return len(hosts) == 1 or all(host in _ANY_HOST or is_loopback(host) for host in hosts)
 
 
 def _resolved_source(source: Source, beside: Path, data: Path) -> Source:

@@ -5,7 +5,6 @@ is `config`'s business. Every key is described here, shown in `etc/config.yaml`,
 `etc/config.schema.json`; tests hold the three together.
 """
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -88,16 +87,6 @@ ServerClass = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_len
 _IdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=32)]
 ServerId = Annotated[_IdText, BeforeValidator(_id_text, json_schema_input_type=_IdText | int)]
 TreeName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether nobody outside this machine can reach a socket bound to `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class Section(Model):

@@ -16,10 +16,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
+
+from shotline.common.binding import host_of, permit
 
 DRAIN_MAX: Final = 1000
 # Plain numbers: the arithmetic of zmq's enumerations would cost as much as a frame.
@@ -103,18 +105,13 @@ class _Endpoint:
             else:
                 socket.curve_serverkey = curve.server
 
-    def bind(self, address: str) -> str:
-        """Bind and return the actual address: a port of 0 or `*` is chosen by the system.
-
-        Raise OSError in words when the address is taken or not this machine's.
-        """
+    def bind(self, address: str, *, insecure: bool = False) -> str:
+        """Bind as `bind` does; the socket is closed where that fails."""
         try:
-            self.socket.bind(address)
-        except zmq.ZMQError as error:
+            return bind(self.socket, address, insecure=insecure)
+        except BaseException:
             self.close()
-            raise OSError(error.errno, f"cannot bind to {address}: {error.strerror}") from error
-        bound = self.socket.getsockopt(zmq.LAST_ENDPOINT)
-        return bound.rstrip(b"\0").decode() if isinstance(bound, bytes) else address
+            raise
 
     def close(self) -> None:
         """Close the socket; what was not sent yet is dropped, unless its `linger` was raised."""
@@ -148,6 +145,28 @@ class _Endpoint:
         return messages
 
 
+def bind(socket: zmq.Socket[Any], address: str, *, insecure: bool = False) -> str:
+    """Bind and return the actual address: a port of 0 or `*` is chosen by the system.
+
+    Raise ConfigError where strangers would reach it, OSError in words when the address is taken or
+    not this machine's.
+    """
+    permit(host_of(address), insecure=insecure)
+    _speak(socket, address)
+    try:
+        socket.bind(address)
+    except zmq.ZMQError as error:
+        raise OSError(error.errno, f"cannot bind to {address}: {error.strerror}") from error
+    bound = socket.getsockopt(zmq.LAST_ENDPOINT)
+    return bound.rstrip(b"\0").decode() if isinstance(bound, bytes) else address
+
+
+def _speak(socket: zmq.Socket[Any], address: str) -> None:
+    """Let a socket take an IPv6 address. For names IPv4 goes first: their order is not ours."""
+    if "://[" in address:
+        socket.setsockopt(zmq.IPV6, 1)
+
+
 class Dealer(_Endpoint):
     """A socket that connects to a Router of the broker under an identity of its own.
 
@@ -172,6 +191,7 @@ class Dealer(_Endpoint):
         self.connection_socket = self.socket.get_monitor_socket(
             zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
         )
+        _speak(self.socket, address)
         self.socket.connect(address)
 
     def send(self, frames: Sequence[bytes]) -> bool:
@@ -230,11 +250,13 @@ class Router(_Endpoint):
         address: str,
         limits: Limits = DEFAULT_LIMITS,
         curve: CurveServer | None = None,
+        *,
+        insecure: bool = False,
     ) -> None:
         super().__init__(context, zmq.ROUTER, limits, curve)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        self.address = self.bind(address)
+        self.address = self.bind(address, insecure=insecure)
 
     def send(self, peer: bytes, frames: Sequence[bytes]) -> Delivery:
         """Send one multipart to a peer. What is not SENT never left: that is proof (I1)."""
@@ -294,6 +316,8 @@ class Publisher(_Endpoint):
         address: str,
         limits: Limits = DEFAULT_LIMITS,
         curve: CurveServer | None = None,
+        *,
+        insecure: bool = False,
     ) -> None:
         super().__init__(context, zmq.XPUB, limits, curve)
         self.socket.setsockopt(zmq.XPUB_VERBOSER, 1)
@@ -303,7 +327,7 @@ class Publisher(_Endpoint):
         self.socket.rcvhwm = _SUBSCRIPTIONS_WAITING
         # Readable when an observer has left; drain it with `left`.
         self.left_socket = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self.address = self.bind(address)
+        self.address = self.bind(address, insecure=insecure)
 
     def subscribed(self) -> list[tuple[int, int]]:
         """Return what was subscribed to: the observer, and the bytes of the topic.
@@ -360,6 +384,7 @@ class Subscriber(_Endpoint):
     ) -> None:
         super().__init__(context, zmq.SUB, limits, curve)
         self.address = address
+        _speak(self.socket, address)
         self.socket.connect(address)
 
     def subscribe(self, topic: bytes) -> None:

@@ -70,6 +70,7 @@ class MonitorServer:
 
     def __init__(self, config: Config, config_file: Path) -> None:
         self._settings = settings = config.monitor
+        self._insecure = config.security.insecure
         self.life = secrets.token_hex(8)
         self._supervisor = AsyncSupervisor(config.broker.clients)
         self.view = View(view_settings(config, self.life))
@@ -106,13 +107,13 @@ class MonitorServer:
         settings = self._settings
         server = Listener(
             application(self),
-            bound(settings.address, settings.port),
+            bound(settings.address, settings.port, insecure=self._insecure),
             connections_max=settings.connections_max,
             address_connections_max=settings.address_connections_max,
             body_bytes_max=BODY_BYTES_MAX,
         )
         if self._settings.recodex_zeromq is not None:
-            self.recodex.listen(self._settings.recodex_zeromq)
+            self.recodex.listen(self._settings.recodex_zeromq, insecure=self._insecure)
         ticks = PeriodicCallback(self._tick(systemd), TICK_MS)
         ticks.start()
         loop = asyncio.get_running_loop()

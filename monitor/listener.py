@@ -21,6 +21,7 @@ import tornado.netutil
 import tornado.web
 from tornado.iostream import IOStream
 
+from shotline.common.binding import permit
 from shotline.common.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -164,8 +165,12 @@ class _Stream(IOStream):
         self._listener.ended(self._host)
 
 
-def bound(address: str, port: int) -> list[socket.socket]:
-    """Return sockets that listen. Raise ConfigError when the port cannot be had."""
+def bound(address: str, port: int, *, insecure: bool = False) -> list[socket.socket]:
+    """Return sockets that listen.
+
+    Raise ConfigError where strangers would reach them, or when the port cannot be had.
+    """
+    permit(address, insecure=insecure)
     try:
         return tornado.netutil.bind_sockets(port, address.strip("[]"))
     except OSError as error:

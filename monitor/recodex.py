@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from shotline.common.errors import ConfigError
 from shotline.common.model import Model
 from shotline.common.sections import LoggingSection, Port
+from shotline.common.transport import bind
 from shotline.common.yamlfile import FileProblems, load_yaml
 from shotline.monitor.channels import Channels
 from shotline.monitor.messages import Body, plain
@@ -133,17 +134,20 @@ class RecodexSource:
         self._socket: zmq.asyncio.Socket | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def listen(self, address: str) -> None:
+    def listen(self, address: str, *, insecure: bool = False) -> None:
         """Bind the address. Raise ConfigError when it cannot be had."""
         socket = zmq.asyncio.Context.instance().socket(zmq.ROUTER)
         socket.setsockopt(zmq.ROUTING_ID, IDENTITY)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
         try:
-            socket.bind(address)
-        except zmq.ZMQError as error:
+            bind(socket, address, insecure=insecure)
+        except OSError as error:
             socket.close()
-            raise ConfigError(f"{address} cannot be bound: {error}") from None
+            raise ConfigError(str(error.strerror)) from None
+        except ConfigError:
+            socket.close()
+            raise
         self._socket = socket
         self._task = asyncio.get_running_loop().create_task(self._take(socket))
         log.info("ReCodEx's messages are taken at %s", address)

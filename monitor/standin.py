@@ -53,12 +53,12 @@ class StandIn:
         settings = MonitorSection()
         server = Listener(
             routes,
-            bound(host, port),
+            bound(host, port, insecure=True),  # as the program whose place it takes
             connections_max=settings.connections_max,
             address_connections_max=settings.address_connections_max,
             body_bytes_max=FRAME_BYTES_MAX,
         )
-        self.source.listen(self._config.zeromq)
+        self.source.listen(self._config.zeromq, insecure=True)
 
         def tick() -> None:
             self.readers.tick()

@@ -61,7 +61,7 @@ def nginx(site: str, stack: Stack, folder: Path) -> Iterator[str]:
     assert program is not None, "nginx is needed: apt install nginx-light"
     process = subprocess.Popen([program, "-p", str(folder), "-c", str(folder / "nginx.conf")])
     try:
-        eventually((folder / "pid").exists, lambda: (folder / "error.log").read_text())
+        eventually((folder / "pid").exists, (folder / "error.log").read_text)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import zmq
 
+from shotline.common.errors import ConfigError
 from shotline.common.transport import Dealer, Delivery, Limits, Publisher, Router, Subscriber
+from shotline.monitor.listener import bound
 
 DEADLINE_S = 20
 LOOPBACK = "tcp://127.0.0.1:*"
@@ -184,3 +186,37 @@ def test_subscribers_get_their_topics(context: zmq.Context[zmq.Socket[bytes]]) -
         until(some, subscriber.socket)
         assert got[0] == [b"shot/TEST/1", b"event"]
         assert all(frames[0] == b"shot/TEST/1" for frames in got)
+
+
+@pytest.mark.parametrize("address", ["tcp://0.0.0.0:*", "tcp://*:*", "tcp://[::]:*"])
+def test_a_socket_that_strangers_reach_is_bound_only_where_somebody_says_so(
+    context: zmq.Context[zmq.Socket[bytes]], address: str
+) -> None:
+    with pytest.raises(ConfigError, match="insecure: true"):
+        Router(context, address)
+    with pytest.raises(ConfigError, match="insecure: true"):
+        bound(address.removeprefix("tcp://").rpartition(":")[0], 0)
+    with Router(context, address, insecure=True) as router:
+        assert router.address.startswith("tcp://")
+
+
+def test_ipv6_is_an_address_like_any_other(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with (
+        Router(context, "tcp://[::1]:*") as router,
+        Publisher(context, "tcp://[::1]:*") as publisher,
+        Dealer(context, router.address, b"A") as dealer,
+        Subscriber(context, publisher.address) as subscriber,
+    ):
+        connected(dealer)
+        assert dealer.send([b"hello"])
+        assert received(router) == [(b"A", [b"hello"])]
+        subscriber.subscribe(b"")
+        got: list[list[bytes]] = []
+
+        def heard() -> bool:
+            publisher.subscribed()
+            publisher.send(b"topic", b"body")
+            got.extend(subscriber.receive_all())
+            return bool(got)
+
+        until(heard, subscriber.socket)

@@ -19,12 +19,14 @@ def with_monitor(
     servers: tuple[str, ...],
     experiments: Mapping[str, Path],
     monitor: Mapping[str, object] | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> Stack:
-    """Return a stack with a monitor on a free port."""
+    """Return a stack with a monitor on a free port; `settings` are further sections."""
     (port,) = free_ports(1)
     settings = {
         "monitor": {"port": port, **(monitor or {})},
         "up": {"daemons": ["broker", "dispatcher", "monitor"]},
+        **(settings or {}),
     }
     return Stack(folder, servers, experiments, settings)
 

@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel, JsonValue
 
+from shotline.common.binding import is_loopback
 from shotline.common.config import (
     Config,
     FileProblems,
@@ -21,7 +22,7 @@ from shotline.common.config import (
 )
 from shotline.common.errors import ConfigError
 from shotline.common.limits import TaskLimits
-from shotline.common.sections import BrokerSection, is_loopback
+from shotline.common.sections import BrokerSection
 from shotline.common.yamlfile import load_yaml
 from shotline.trees.experiment_file import read_experiment
 from shotline.trees.source import FileSource
@@ -341,10 +342,27 @@ def test_insecure_must_be_said_in_so_many_words(file: Path) -> None:
     open_to_all = "broker: {bind: '*'}\nmonitor: {address: 0.0.0.0}\n"
     file.write_text(open_to_all)
     refused = problems_of(file)
-    assert len(refused) == 4
+    assert len(refused) == 2
     assert all("insecure: true" in problem for problem in refused)
     file.write_text(open_to_all + "security: {insecure: true}\n")
     assert problems_of(file) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "broker: {clients: 'tcp://0.0.0.0:1'}",
+        "broker: {servers: 'tcp://[::]:1'}",
+        "broker: {events: 'tcp://10.1.2.3:1'}",
+        "broker: {bind: '::'}",
+        "monitor: {address: 0.0.0.0}",
+        "monitor: {recodex_zeromq: 'tcp://0.0.0.0:7894'}",
+    ],
+)
+def test_every_address_that_is_bound_is_asked_about(file: Path, text: str) -> None:
+    file.write_text(text + "\n")
+    [problem] = problems_of(file)
+    assert "insecure: true" in problem
 
 
 def test_loopback_is_what_only_this_machine_reaches() -> None:

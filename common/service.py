@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 Source = zmq.Socket[bytes] | int
 EXIT_FAULT: Final = 70  # EX_SOFTWARE: a fault of ours; systemd starts the daemon again
+_TELL_AGAIN_S: Final = 1.0
 PROFILE_VARIABLE: Final = "SHOTLINE_PROFILE"
 _IDLE_MS: Final = 60_000
 _HANDLER: Final = "shotline"  # what `configure_logging` has set
@@ -226,7 +227,10 @@ class Service:
 
 
 class Systemd:
-    """The few words that systemd understands (sd_notify), where it started us."""
+    """The few words that systemd understands (sd_notify), where it started us.
+
+    A systemd that does not read is waited for by nobody: what it was not told is told later.
+    """
 
     def __init__(self) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
@@ -238,22 +242,43 @@ class Systemd:
         ours = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self._interval_s = int(watchdog) / 2e6 if watchdog.isdigit() and ours else None
         self.due = time.monotonic() if self._interval_s is not None and self._socket else None
+        self._untold: dict[str, str] = {}  # lines by their first word, the last of each
 
     def send(self, text: str) -> None:
         """Tell it something, as READY=1."""
-        if self._socket is not None:
-            try:
-                self._socket.sendto(text.encode(), self._address)
-            except OSError as error:
-                log.debug("systemd was not told: %s", error)
+        if self._socket is None:
+            return
+        self._untold |= {line.partition("=")[0]: line for line in text.split("\n")}
+        try:
+            told = "\n".join(self._untold.values())
+            self._socket.sendto(told.encode(), socket.MSG_DONTWAIT, self._address)
+        except BlockingIOError:
+            if self._interval_s is None:
+                self.due = time.monotonic() + _TELL_AGAIN_S
+            return
+        except OSError as error:
+            log.debug("systemd was not told: %s", error)
+        self._untold.clear()
+        if self._interval_s is None:
+            self.due = None
 
     def keep_alive(self) -> None:
-        """Tell its watchdog that we are alive, as often as it wants to know."""
-        if self.due is not None and self._interval_s is not None:
-            now = time.monotonic()
-            if now >= self.due:
-                self.send("WATCHDOG=1")
+        """Tell its watchdog that we are alive, as often as it wants to know; call it when `due`."""
+        if self.due is None:
+            return
+        now = time.monotonic()
+        if now >= self.due:
+            if self._interval_s is not None:
                 self.due = now + self._interval_s
+                self.send("WATCHDOG=1")
+            else:
+                self.send("\n".join(self._untold.values()))
+
+    def close(self) -> None:
+        """Tell it nothing more."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket, self.due = None, None
 
 
 def configure_logging(program: str, settings: LoggingSection) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import syslog
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 
 from shotline.common.config import LoggingSection
 from shotline.common.errors import ConfigError
-from shotline.common.service import EXIT_FAULT, configure_logging, give_up
+from shotline.common.service import EXIT_FAULT, Systemd, configure_logging, give_up
 
 DEADLINE_S = 30
 PREAMBLE = """
@@ -132,6 +133,37 @@ def test_systemd_hears_ready_watchdog_and_stopping(tmp_path: Path) -> None:
         assert said == b"STOPPING=1"
         assert process.wait(DEADLINE_S) == 0
         process.communicate()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("watchdog", ["", "2000"])
+def test_a_systemd_that_does_not_read_is_waited_for_by_nobody_and_told_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watchdog: str
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", watchdog)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        stuck = Systemd()
+        for number in range(10_000):
+            stuck.send(f"STATUS={number}")
+        stuck.send("READY=1\nSTATUS=serving")
+        heard = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                heard.append(systemd.recv(1000))
+        assert b"READY=1" not in b"".join(heard)
+        deadline = time.monotonic() + DEADLINE_S
+        told = b""
+        while b"READY=1" not in told:
+            assert stuck.due is not None
+            assert time.monotonic() < deadline
+            stuck.keep_alive()
+            with contextlib.suppress(BlockingIOError):
+                told = systemd.recv(1000)
+        assert set(told.split(b"\n")) >= {b"READY=1", b"STATUS=serving"}
+        stuck.close()
 
 
 def test_a_profile_is_written_at_the_end(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from shotline.client.text import colour
 from shotline.common.actions import ActionState, Cause, Colour, has_failed
 from shotline.common.records import (
     NodeRead,
+    PulseCreated,
     Record,
     RunAborting,
     RunEnded,
@@ -143,7 +144,7 @@ class Board:
                 self.run_state, self.reason = "aborting", record.reason
             case RunResumed():
                 self.run_state, self.reason = "open", ""
-            case TableBuilt() | NodeRead():
+            case TableBuilt() | NodeRead() | PulseCreated(replaced=True):
                 self.needs_snapshot = True
             case _:
                 pass

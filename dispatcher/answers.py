@@ -93,7 +93,7 @@ class Answers:
         return ShotView(
             tree=shot.key.tree,
             shot=shot.key.shot,
-            built_at=shot.built.time if shot.built is not None else None,
+            built_at=shot.built.time if shot.built is not None and shot.has_tables else None,
             phases=shot.table.phases,
             actions=len(shot.actions),
             counts=shot.counts(shot.actions),

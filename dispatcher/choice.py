@@ -59,7 +59,7 @@ class Choice:
         """Return the shot that is meant, with its tables built."""
         key = self.key(command)
         shot = self._core.shots.get(key)
-        if shot is None or shot.built is None:
+        if shot is None or not shot.has_tables:
             kind = Refused if shot is not None or key in self._core.stored else Unknown
             raise kind(f"{key}: its tables are not built; `shotline build-tables {_words(key)}`")
         return shot

@@ -76,6 +76,7 @@ class Shot:
     key: ShotKey
     table: Table = field(default_factory=lambda: Table.build((), (), DispatchOptions()))
     built: TableBuilt | None = None
+    is_replaced: bool = False  # the pulse was made again since: its tables are another's
     actions: dict[str, Transition] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)  # highest number ever given, by path
     given: dict[tuple[str, int], str] = field(default_factory=dict)  # attempt → its server
@@ -128,6 +129,8 @@ class Shot:
                 self._event(record)
             case CheckReset():
                 self.essential_failures = dict.fromkeys(record.remaining)
+            case PulseCreated(replaced=True):
+                self._pulse_replaced()
             case PulseCreated() | Mark():
                 pass
 
@@ -166,9 +169,19 @@ class Shot:
             and (old is None or old.cause is None)
         )
 
+    def _pulse_replaced(self) -> None:
+        """Forget what is known of the actions, but for what may still be running."""
+        self.is_replaced = True
+        self.actions = {
+            path: live
+            for path, live in self.actions.items()
+            if live.outcome_unknown or live.state in IN_PROGRESS
+        }
+        self.essential_failures, self.progress, self.tails = {}, {}, {}
+
     def _table_built(self, record: TableBuilt) -> None:
         self.table = Table.build(record.actions, record.phases, record.options)
-        self.built = record
+        self.built, self.is_replaced = record, False
         if record.reset:
             self.actions, self.essential_failures, self.progress, self.tails = {}, {}, {}, {}
         before, self.actions = self.actions, {}
@@ -240,6 +253,11 @@ class Shot:
             self.events.pop((record.path, record.attempt), None)
 
     # Questions
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether there are tables of this very pulse."""
+        return self.built is not None and not self.is_replaced
 
     def failed(self, path: str) -> bool:
         """Return whether an action counts as failed (DESIGN §1, *failed*)."""
@@ -338,6 +356,8 @@ class Shot:
             again.apply(record)
         if again.essential_failures != self.essential_failures:
             told.append(CheckReset(time=time, remaining=tuple(self.essential_failures)))
+        if self.is_replaced:
+            told.append(PulseCreated(time=time, replaced=True))
         if self.open_run is not None and self.open_run.held is None:
             told.append(Mark(time=time))  # the newest record says that the run is alive
         return told

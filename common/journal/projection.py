@@ -263,6 +263,10 @@ def _project(shot: ShotKey, keys: ShotKeys, encoded: EncodedRecords) -> Iterator
             yield ("HSET", layout.NEWEST, shot.tree, shot.shot)
             yield ("ZADD", layout.SHOTS, record.time, str(shot))
         elif isinstance(record, PulseCreated):
+            if record.replaced:
+                actions.clear()
+                yield ("DEL", keys.actions)
+                yield ("DEL", keys.nodes)
             yield ("SET", layout.CURRENT, str(shot))
             yield ("ZADD", layout.SHOTS, record.time, str(shot))
         elif isinstance(record, NodeRead):

@@ -29,6 +29,7 @@ from shotline.common.records import (
 )
 from shotline.common.views import ActionsResult, CheckResult
 from shotline.dispatcher import effects as d
+from shotline.dispatcher.shots import Shot
 from shotline.trees.options import DispatchOptions
 
 U = ShotKey("U", 7)
@@ -65,6 +66,41 @@ def test_a_pulse_that_exists_is_made_again_only_when_asked() -> None:
     assert bench.told(c.CreatePulse(tree="t", shot=1)).message == "T/1 was created"
     assert "--replace" in refused(bench.ask(c.CreatePulse(tree="T", shot=1)))
     assert bench.told(c.CreatePulse(tree="T", shot=1, replace=True)).outcome is Outcome.OK
+
+
+def test_the_tables_of_a_pulse_that_was_made_again_are_another_s() -> None:
+    bench = Bench(action("ONE", 1), action("TWO", 1)).register("SRV_A:1").build()
+    bench.told(c.DoPhase(tree="T", shot=1, phase="INIT"))
+    bench.start("ONE").finish("ONE", "TWO")
+    number = bench.attempt("ONE").number
+    bench.told(c.CreatePulse(tree="T", shot=1, replace=True))
+    commands = (
+        c.DoPhase(tree="T", shot=1, phase="INIT"),
+        c.DispatchAction(tree="T", shot=1, path="ONE"),
+    )
+    for command in commands:
+        assert "its tables are not built" in refused(bench.ask(command))
+    anew = Shot(KEY)
+    for record in bench.shot().records(0.0):
+        anew.apply(record)
+    assert not anew.has_tables, "nor after the journal was written anew"
+    again = bench.restart().register("SRV_A:1", epoch=2).pass_time(10.0)
+    for command in commands:
+        assert "its tables are not built" in refused(again.ask(command))
+    again.told(c.BuildTables(tree="T", shot=1))
+    assert again.live("ONE").cause is None, "it has not run in this pulse"
+    again.told(c.DoPhase(tree="T", shot=1, phase="INIT"))
+    assert again.attempt("ONE").number == number + 1, "numbers never start again"
+
+
+def test_what_may_still_run_is_not_forgotten_with_the_pulse() -> None:
+    bench = Bench(action("ONE", 1)).register("SRV_A:1").build()
+    bench.told(c.DoPhase(tree="T", shot=1, phase="INIT"))
+    bench.start("ONE").judge("SRV_A:1", LivenessState.LOST)
+    assert bench.live("ONE").outcome_unknown
+    bench.told(c.CreatePulse(tree="T", shot=1, replace=True))
+    bench.told(c.BuildTables(tree="T", shot=1))
+    assert "ONE" in refused(bench.ask(c.DoPhase(tree="T", shot=1, phase="INIT")))
 
 
 def test_no_pulse_of_an_unknown_experiment_or_number() -> None:

@@ -162,8 +162,6 @@ class Config(Section):
             if endpoint.startswith("tcp://") and endpoint.rpartition(":")[2].strip("0") == "":
                 yield ("broker", key), "must name a port, or nobody can find it"
         yield from self._addresses_used_twice()
-        if not self.security.insecure:
-            yield from self._reachable_by_strangers()
         servers = [f"{server.server_class}:{server.id}" for server in self.up.servers]
         for index, name in enumerate(servers):
             if name in servers[:index]:
@@ -188,7 +186,13 @@ class Config(Section):
                     break
             seen.append(location)
 
-    def _reachable_by_strangers(self) -> Iterator[tuple[Location, str]]:
+    def reachable_by_strangers(self) -> Iterator[tuple[Location, str]]:
+        """Yield which addresses may not be bound as they are.
+
+        Whoever binds them asks, too: those who only connect to them need not know.
+        """
+        if self.security.insecure:
+            return
         bound: dict[Location, str] = {
             ("broker", "bind" if self.broker.bind else key): host
             for key, host in self.broker.bound_hosts().items()
@@ -282,7 +286,7 @@ def check_config(
         ("monitor", "server_command"): config.monitor.server_command,
         ("legacy", "password_file"): config.legacy.password_file,
     }
-    found: list[tuple[Location, str]] = []
+    found = list(config.reachable_by_strangers())
     for name, experiment in config.experiments.items():
         if isinstance(experiment.source, FileSource):
             named["experiments", name, "source", "file"] = Path(experiment.source.file)
@@ -376,7 +380,7 @@ class _Merged:
         return config.resolved(self.document.path.absolute().parent)
 
     def _note(self, error: ValidationError) -> None:
-        located = self.document.problems_of(error)
+        located = self.document.problems_of(error, Config)
         for one, problem in zip(error.errors(), located, strict=True):
             origin = self._origin_of(tuple(one["loc"]))
             if origin is None:

@@ -27,6 +27,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import to_json
 
 from shotline.common.errors import ConfigError
+from shotline.common.file_words import in_words
 
 SIZE_MAX: Final = 16 * 1024 * 1024
 DEPTH_MAX: Final = 32
@@ -45,11 +46,6 @@ _WORDS: Final[Mapping[str, bool | None]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-_PLAIN_WORDS: Final = {
-    "missing": "is missing",
-    "extra_forbidden": "is not a known key",
-    "bool_type": "must be true or false",
 }
 
 
@@ -101,26 +97,29 @@ class LocatedDocument:
         """Return a problem with the part at `location`."""
         return Problem(self.path, self.line_of(location), dotted(location), message)
 
-    def problems_of(self, error: ValidationError) -> list[Problem]:
-        """Return every error that pydantic found, with its line."""
-        return [self._problem_of(tuple(one["loc"]), one) for one in error.errors()]
+    def problems_of(
+        self, error: ValidationError, model: type[BaseModel] | None = None
+    ) -> list[Problem]:
+        """Return every error that pydantic found in a record of `model`, with its line."""
+        return [
+            self._problem_of(tuple(one["loc"]), one["type"] == "missing", in_words(one, model))
+            for one in error.errors()
+        ]
 
     def validate(self, model: type[ModelT]) -> ModelT:
         """Return the data as a record of `model`. Raise FileProblems with all that is wrong."""
         try:
             record = validated(model, self.data)
         except ValidationError as error:
-            raise FileProblems([*self.problems, *self.problems_of(error)]) from None
+            raise FileProblems([*self.problems, *self.problems_of(error, model)]) from None
         if self.problems:
             raise FileProblems(self.problems)
         return record
 
-    def _problem_of(self, location: Location, error: Mapping[str, object]) -> Problem:
+    def _problem_of(self, location: Location, is_missing: bool, message: str) -> Problem:  # noqa: FBT001
         known = self._known(location)
         # The tag of a union is no part of the file; a missing key is worth naming.
-        missing = error["type"] == "missing"
-        where = dotted((*known, location[-1]) if missing else known)
-        message = _PLAIN_WORDS.get(str(error["type"])) or str(error["msg"])
+        where = dotted((*known, location[-1]) if is_missing else known)
         return Problem(self.path, self.lines.get(known), where, message)
 
     def _known(self, location: Sequence[str | int]) -> Location:

@@ -91,7 +91,7 @@ def recodex_config(path: Path) -> RecodexConfig | None:
         # JSON's way of checking: a list counts as a tuple.
         return RecodexConfig.model_validate(data)
     except ValidationError as error:
-        raise FileProblems(document.problems_of(error)) from None
+        raise FileProblems(document.problems_of(error, RecodexConfig)) from None
 
 
 class MalformedProgress(Exception):

@@ -365,6 +365,11 @@ def test_every_address_that_is_bound_is_asked_about(file: Path, text: str) -> No
     assert "insecure: true" in problem
 
 
+def test_who_only_connects_needs_not_say_that_others_may() -> None:
+    overrides: dict[str, JsonValue] = {"broker.servers": "tcp://10.1.2.3:5571"}
+    assert load_config(EXAMPLE, overrides, NOBODY).broker.servers == "tcp://10.1.2.3:5571"
+
+
 def test_loopback_is_what_only_this_machine_reaches() -> None:
     assert all(map(is_loopback, ("127.0.0.1", "127.8.0.1", "localhost", "::1", "[::1]")))
     assert not any(map(is_loopback, ("0.0.0.0", "*", "::", "10.1.2.3", "eth0", "a.example")))

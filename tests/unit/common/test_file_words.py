@@ -1,4 +1,4 @@
-"""What is wrong with a file is said in the words of whoever wrote it, and what may have been meant."""
+"""What is wrong with a file is said in the words of its writer, with what may have been meant."""
 
 from pathlib import Path
 

@@ -230,7 +230,7 @@ def test_every_error_of_the_form_with_its_line() -> None:
         "some.yaml:10: actions[1].server_class: is not of the form "
         "^[A-Za-z_][A-Za-z0-9_.\\-]{0,63}$",
         "some.yaml:13: actions[1].task.python: is not of the form ^[\\w.]+:[\\w.]+$",
-        "some.yaml:13: actions[1].task.argument: is not a known key",
+        "some.yaml:13: actions[1].task.argument: is not a known key; did you mean arguments?",
         "some.yaml:14: actions[1].timeout_s: must be greater than 0",
         "some.yaml:15: actions[2].phase: is missing",
         "some.yaml:15: actions[2].task.sleep: is not a known key",

@@ -64,7 +64,8 @@ def _number(value: object) -> object:
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word.lower(), list(known), 1, _NEAR)
+    others = [one for one in known if one != word]
+    near = difflib.get_close_matches(word.lower(), others, 1, _NEAR)
     return f"; did you mean {near[0]}?" if near else ""
 
 

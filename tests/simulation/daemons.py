@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tests.simulation.redis import Store
 from tests.simulation.world import Link, Network, World
 
 from shotline.action_server import events as srv
@@ -20,6 +19,7 @@ from shotline.broker.routing import (
     UnsentToClient,
     UnsentToServer,
 )
+from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import AttemptId, Status
 from shotline.common.codec import PUBLISH, decode, encode, encode_body
 from shotline.common.commands import AnyCommand, encode_command
@@ -132,7 +132,7 @@ class DispatcherDaemon(Daemon):
         self,
         world: World,
         network: Network,
-        store: Store,
+        store: MemoryJournal,
         nodes: dict[str, tuple[ActionNode, ...]],
         make: type[Dispatcher] = Dispatcher,
         watch: Callable[[d.Effect], None] = lambda _effect: None,
@@ -153,15 +153,7 @@ class DispatcherDaemon(Daemon):
                 url_wait_s=URL_WAIT_S,
             ),
         )
-        self.machine.load(
-            {key: list(records) for key, records in store.shots.items()},
-            lines=store.lines,
-            stored=store.shots,
-            newest=store.newest,
-            current=store.current,
-            commands=store.commands,
-            servers=store.servers.values(),
-        )
+        store.load(self.machine)
         self._timer = Timer(world, lambda: self.handle(Tick()))
         self._link = network.open(f"dispatcher/{next(self.lives)}".encode(), self)
         self.handle(Tick())
@@ -229,8 +221,7 @@ class DispatcherDaemon(Daemon):
             case d.CreatePulseJob() | d.RaiseEventJob() | d.WriteStatusJob():
                 self._later(d.TreeDone(effect.job))
             case d.ReadShot():
-                records = tuple(self._store.shots.get(effect.key, ()))
-                self._later(d.ShotRead(effect.query, records))
+                self._later(self._store.read_shot(effect))
             case d.Exit():
                 world.tell(f"dispatcher ends: {effect.why}")
                 self.kill()

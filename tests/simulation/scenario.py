@@ -4,9 +4,9 @@ import random
 
 from tests.simulation.checks import Checks
 from tests.simulation.daemons import BrokerDaemon, Client, DispatcherDaemon, ServerDaemon, Task
-from tests.simulation.redis import Store
 from tests.simulation.world import Network, World
 
+from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import AttemptId
 from shotline.common.commands import (
     Abort,
@@ -84,7 +84,7 @@ class Scenario:
         self.chance = self.world.random
         self.nodes = self._draw()
         self.checks = Checks()
-        self.store = Store(on_record=self.checks.record)
+        self.store = MemoryJournal(on_record=self.checks.record)
         delay_s_max = self.chance.choice((0.001, 0.02, 0.3))
         self.clients = Network(self.world, delay_s_max)
         self.servers_net = Network(self.world, delay_s_max)

@@ -8,19 +8,16 @@ The journal and the tree answer at once, unless the test withholds their answers
 life of the dispatcher over what was journalled. Nothing here decides anything.
 """
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Self, TypeVar
 
-from tests.simulation.redis import Store
-
+from shotline.client.testing.dispatcher import DrivenDispatcher, WakeUp, next_id
+from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import ActionState, AttemptId, Status
 from shotline.common.codec import encode
-from shotline.common.commands import AnyCommand, BuildTables, CreatePulse, encode_command
-from shotline.common.machine import Instant, Tick
+from shotline.common.commands import AnyCommand, BuildTables, CreatePulse
 from shotline.common.messages import (
-    Claim,
-    ClaimAccepted,
     Dispatch,
     EndedBy,
     Event,
@@ -30,11 +27,8 @@ from shotline.common.messages import (
     LivenessState,
     Message,
     Output,
-    Ping,
-    Pong,
     Register,
     Reply,
-    Request,
     Returned,
     ServerBeat,
     Started,
@@ -44,7 +38,6 @@ from shotline.common.records import GlobalRecord, ShotKey, ShotRecord, Transitio
 from shotline.common.views import AnyResult, RunReport, decode_result
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.desk import ACCEPT_S
-from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Shot
 from shotline.trees.options import DispatchOptions
@@ -53,13 +46,9 @@ from shotline.trees.tree import ActionNode, Phase
 M = TypeVar("M")
 CLIENT = b"client/1"
 KEY = ShotKey("T", 1)
-BROKER_AHEAD_S = 5000.0  # the broker's clock minus the dispatcher's
 
 
-_ids = itertools.count(1)  # no two commands have the same, also across restarts
-
-
-class Bench:
+class Bench(DrivenDispatcher):
     """One dispatcher and all that it speaks with. Times are in seconds, for the test to pass."""
 
     def __init__(
@@ -67,7 +56,7 @@ class Bench:
         *nodes: ActionNode,
         options: DispatchOptions | None = None,
         phases: Sequence[str] = (),
-        store: Store | None = None,
+        store: MemoryJournal | None = None,
         now: float = 100.0,
         wall: float = 1_700_000_000.0,
         settings: Settings | None = None,
@@ -76,9 +65,7 @@ class Bench:
         self.nodes = nodes
         self.options = options or DispatchOptions()
         self.phases = tuple(Phase(name=name, number=at) for at, name in enumerate(phases, 1))
-        self.store = store or Store()
-        self.now, self.wall = now, wall
-        self.settings = settings or Settings(name="bench", experiments=frozenset({"T", "U"}))
+        self.store = store or MemoryJournal()
         self.writes = True  # whether the journal answers
         self.answers_jobs = True  # whether the tree worker and Redis answer
         self.broker_there = True
@@ -92,117 +79,84 @@ class Bench:
         self.exits: list[d.Exit] = []
         self.said: list[d.Say] = []
         self._registers: dict[str, Register] = {}
-        term = self.store.claim()
-        self.machine = Dispatcher(self.instant, term, self.settings, lambda _tree: self.options)
-        self.machine.load(
-            {key: tuple(records) for key, records in self.store.shots.items()},
-            lines=self.store.lines,
-            stored=self.store.shots,
-            newest=self.store.newest,
-            current=self.store.current,
-            commands=self.store.commands,
-            servers=self.store.servers.values(),
+        super().__init__(
+            settings or Settings(name="bench", experiments=frozenset({"T", "U"})),
+            self.store,
+            now=now,
+            wall=wall,
+            options_of=lambda _tree: self.options,
         )
-        self.handle(Tick())
         if recover:
             self.recover()
 
-    # Time and events
+    # Effects
 
-    @property
-    def instant(self) -> Instant:
-        """The present."""
-        return Instant(self.now, self.wall)
-
-    def pass_time(self, seconds: float) -> Self:
-        """Let time pass, waking the machine whenever it asks for it."""
-        until = self.now + seconds
-        while (due := self.machine.wake_at()) is not None and due <= until:
-            self._set(max(due, self.now))
-            self.handle(Tick())
-        self._set(until)
-        return self
-
-    def _set(self, now: float) -> None:
-        self.wall += now - self.now
-        self.now = now
-
-    def recover(self) -> Self:
-        """Let the time pass in which reports are collected."""
-        return self.pass_time(self.settings.recovery_s + 0.01)
-
-    def handle(self, *events: d.MachineEvent) -> Self:
-        """Let the machine handle events, and carry out what follows, until nothing does."""
-        waiting: list[tuple[d.MachineEvent, ...]] = [events]
-        while waiting:
-            effects = self.machine.handle(self.instant, *waiting.pop(0))
-            self.machine.check_invariants()
-            for effect in effects:
-                self.left.append(effect)
-                waiting += [(answer,) for answer in self._carry_out(effect)]
-        return self
-
-    def _carry_out(self, effect: d.Effect) -> Iterable[d.MachineEvent]:
+    def carry_out(self, effect: d.Effect) -> Iterable[WakeUp]:
+        """Note an effect, and answer it unless the test does."""
+        self.left.append(effect)
         match effect:
             case d.ToPeer():
-                yield from self._to_peer(effect)
-            case d.Publish():
-                self.events.append(effect.event)
+                if effect.target or self.broker_there:
+                    yield from super().carry_out(effect)
             case d.WriteCommit():
                 self.commits.append(effect)
                 if self.writes:
-                    assert self.store.write(effect.commit)
-                    yield d.Written(effect.commit.number)
+                    yield from super().carry_out(effect)
+            case d.Publish() | d.ForgetShots() | d.Say() | d.Exit():
+                yield from super().carry_out(effect)
+            case _ if self.answers_jobs:
+                yield (self.answer_of(effect),)
+            case _:
+                self.jobs.append(effect)
+
+    def to_server(self, identity: bytes, messages: tuple[Message, ...]) -> Iterable[WakeUp]:
+        """Note what a server was sent."""
+        name = identity.decode().rpartition("/")[0]
+        self.sent += [(name, message) for message in messages]
+        return ()
+
+    def replied(self, client: bytes, reply: Reply) -> None:
+        """Note a reply."""
+        self.replies.append(reply)
+
+    def published(self, event: Event) -> None:
+        """Note an event."""
+        self.events.append(event)
+
+    def noted(self, effect: d.ForgetShots | d.Say | d.Exit) -> None:
+        """Note it."""
+        match effect:
             case d.ForgetShots():
                 self.forgotten += effect.keys
             case d.Exit():
                 self.exits.append(effect)
             case d.Say():
                 self.said.append(effect)
-            case _:
-                if self.answers_jobs:
-                    yield self.answer_of(effect)
-                else:
-                    self.jobs.append(effect)
-
-    def _to_peer(self, effect: d.ToPeer) -> Iterable[d.MachineEvent]:
-        if not effect.target:
-            for message in effect.messages if self.broker_there else ():
-                yield d.FromBroker(b"", (self._broker_says(message),))
-        elif effect.target.startswith(b"client/"):
-            for message in effect.messages:
-                assert isinstance(message, Reply)
-                self.replies.append(message)
-        else:
-            name = effect.target.decode().rpartition("/")[0]
-            self.sent += [(name, message) for message in effect.messages]
-
-    def _broker_says(self, message: Message) -> Message:
-        clock_s = self.now + BROKER_AHEAD_S
-        if isinstance(message, Claim):
-            return ClaimAccepted(term=message.term, broker="broker", clock_s=clock_s)
-        assert isinstance(message, Ping)
-        return Pong(sent_s=message.sent_s, broker="broker", clock_s=clock_s, term=message.term)
 
     def answer_of(self, effect: d.Effect, error: str = "") -> d.MachineEvent:
         """Return what the tree worker or Redis answers."""
         match effect:
-            case d.ReadTableJob():
-                return d.TreeDone(effect.job, error, nodes=self.nodes, phases=self.phases)
-            case d.ReadNodeJob():
-                found = tuple(node for node in self.nodes if node.path == effect.path)
-                return d.TreeDone(effect.job, error, nodes=found)
-            case d.CreatePulseJob():
-                exists = effect.key in self.machine.core.stored and not effect.replace
-                return d.TreeDone(effect.job, error, exists=exists)
-            case d.RaiseEventJob() | d.WriteStatusJob():
-                return d.TreeDone(effect.job, error)
             case d.ReadShot():
-                records = tuple(self.store.shots.get(effect.key, ()))
-                return d.ShotRead(effect.query, records, error=error)
+                return replace(self.store.read_shot(effect), error=error)
             case d.ReadOutput():
-                return d.OutputRead(effect.query, effect.attempt or 0, error=error)
-        raise AssertionError(f"nobody answers {effect}")
+                return replace(self.store.read_output(effect), error=error)
+            case _:
+                return replace(self.tree_done(effect), error=error)
+
+    def tree_done(self, job: d.TreeJob) -> d.TreeDone:
+        """Return what the tree worker answers."""
+        match job:
+            case d.ReadTableJob():
+                return d.TreeDone(job.job, nodes=self.nodes, phases=self.phases)
+            case d.ReadNodeJob():
+                found = tuple(node for node in self.nodes if node.path == job.path)
+                return d.TreeDone(job.job, nodes=found)
+            case d.CreatePulseJob():
+                exists = job.key in self.machine.core.stored and not job.replace
+                return d.TreeDone(job.job, exists=exists)
+            case d.RaiseEventJob() | d.WriteStatusJob():
+                return d.TreeDone(job.job)
+        raise AssertionError(f"nobody answers {job}")
 
     def answer_jobs(self, error: str = "") -> Self:
         """Answer all that waits for the tree worker or Redis."""
@@ -241,12 +195,7 @@ class Bench:
         lifetime_s: float = 60.0,
     ) -> Reply | None:
         """Send a command; return the last reply to it so far."""
-        request = Request(
-            id=id or f"command-{next(_ids):04d}",
-            verb=command.verb,
-            deadline_s=self.now + BROKER_AHEAD_S + lifetime_s,
-            command=encode_command(command),
-        )
+        request = self.request(command, id, lifetime_s=lifetime_s)
         before = len(self.replies)
         self.handle(d.FromBroker(client, (request,)))
         found = [reply for reply in self.replies[before:] if reply.id == request.id]
@@ -254,7 +203,7 @@ class Bench:
 
     def told(self, command: AnyCommand, id: str = "") -> Reply:  # noqa: A002
         """Send a command that is answered at once or in a moment, and return the answer."""
-        id = id or f"command-{next(_ids):04d}"  # noqa: A001
+        id = id or next_id()  # noqa: A001
         reply = self.ask(command, id)
         if reply is None:
             self.pass_time(2 * ACCEPT_S)

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from tests.support.dispatching import BROKER_AHEAD_S, CLIENT, KEY, Bench, report_of, view_of
+from tests.support.dispatching import CLIENT, KEY, Bench, report_of, view_of
 from tests.support.tables import action
 
+from shotline.client.testing.dispatcher import BROKER_AHEAD_S
 from shotline.common import commands as c
 from shotline.common.actions import AttemptId
 from shotline.common.messages import Held, HeldAs, Outcome, Request

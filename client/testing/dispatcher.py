@@ -1,0 +1,180 @@
+"""The dispatcher's own machine, driven without any process: one life of it. Pure.
+
+The journal is in memory, the broker has few words, and the clock goes on when it is told to. What
+clients, servers and observers make of what they get is a subclass's, and so is the tree.
+"""
+
+import itertools
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final, Self
+
+from shotline.client.testing.journal import MemoryJournal
+from shotline.common.commands import AnyCommand, encode_command
+from shotline.common.machine import Instant, Tick
+from shotline.common.messages import (
+    Claim,
+    ClaimAccepted,
+    Event,
+    Message,
+    Ping,
+    Pong,
+    Reply,
+    Request,
+)
+from shotline.dispatcher import effects as d
+from shotline.dispatcher.machine import Dispatcher
+from shotline.dispatcher.settings import Settings
+from shotline.trees.options import DispatchOptions
+
+BROKER_AHEAD_S: Final = 5000.0
+"""The broker's clock minus the dispatcher's: two processes never have the same."""
+
+WakeUp = tuple[d.MachineEvent, ...]
+"""What the machine is told at once: it decides when it has heard all of it."""
+
+_numbers = itertools.count(1)
+
+
+def next_id() -> str:
+    """Return the id of a command: no two have the same, also across lives."""
+    return f"command-{next(_numbers):04d}"
+
+
+class DrivenDispatcher(ABC):
+    """Begins with what the journal holds; times are in seconds, for the caller to pass."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        journal: MemoryJournal,
+        *,
+        now: float = 100.0,
+        wall: float = 1_700_000_000.0,
+        options_of: Callable[[str], DispatchOptions | None] = lambda _tree: None,
+    ) -> None:
+        self.settings = settings
+        self.journal = journal
+        self.now, self.wall = now, wall
+        self.machine = Dispatcher(self.instant, journal.claim(), settings, options_of)
+        journal.load(self.machine)
+        self.handle(Tick())
+
+    # Time and events
+
+    @property
+    def instant(self) -> Instant:
+        """The present."""
+        return Instant(self.now, self.wall)
+
+    def wake_at(self) -> float | None:
+        """Return when something is due."""
+        return self.machine.wake_at()
+
+    def wake(self) -> None:
+        """Do what is due."""
+        self.handle(Tick())
+
+    def pass_time(self, seconds: float) -> Self:
+        """Let time pass, doing whatever falls due meanwhile."""
+        until = self.now + seconds
+        while (due := self.wake_at()) is not None and due <= until:
+            self.set_time(max(due, self.now))
+            self.wake()
+        self.set_time(until)
+        return self
+
+    def set_time(self, now: float) -> None:
+        """Let it be this time, whatever is due."""
+        self.wall += now - self.now
+        self.now = now
+
+    def recover(self) -> Self:
+        """Let the time pass in which reports are collected."""
+        return self.pass_time(self.settings.recovery_s + 0.01)
+
+    def handle(self, *events: d.MachineEvent) -> Self:
+        """Let the machine handle events, and carry out what follows, until nothing does."""
+        waiting: deque[WakeUp] = deque([events])
+        while waiting:
+            effects = self.machine.handle(self.instant, *waiting.popleft())
+            self.machine.check_invariants()
+            for effect in effects:
+                waiting += self.carry_out(effect)
+        return self
+
+    def request(
+        self,
+        command: AnyCommand,
+        id: str = "",  # noqa: A002  # the wire's word
+        *,
+        lifetime_s: float = 60.0,
+    ) -> Request:
+        """Return the request that a client sends for a command."""
+        return Request(
+            id=id or next_id(),
+            verb=command.verb,
+            deadline_s=self.now + BROKER_AHEAD_S + lifetime_s,
+            command=encode_command(command),
+        )
+
+    # Effects
+
+    def carry_out(self, effect: d.Effect) -> Iterable[WakeUp]:
+        """Carry out one effect; yield what the machine is told then."""
+        match effect:
+            case d.ToPeer():
+                yield from self._to_peer(effect)
+            case d.Publish():
+                self.published(effect.event)
+            case d.WriteCommit():
+                assert self.journal.write(effect.commit)
+                yield (d.Written(effect.commit.number),)
+            case d.ReadShot():
+                yield (self.journal.read_shot(effect),)
+            case d.ReadOutput():
+                yield (self.journal.read_output(effect),)
+            case d.ForgetShots() | d.Say() | d.Exit():
+                self.noted(effect)
+            case _:
+                yield (self.tree_done(effect),)
+
+    def _to_peer(self, effect: d.ToPeer) -> Iterable[WakeUp]:
+        if not effect.target:
+            for message in effect.messages:
+                yield (d.FromBroker(b"", (self.broker_says(message),)),)
+        elif effect.target.startswith(b"client/"):
+            for message in effect.messages:
+                assert isinstance(message, Reply)
+                self.replied(effect.target, message)
+        else:
+            yield from self.to_server(effect.target, effect.messages)
+
+    def broker_says(self, message: Message) -> Message:
+        """Return the broker's answer to the dispatcher."""
+        clock_s = self.now + BROKER_AHEAD_S
+        if isinstance(message, Claim):
+            return ClaimAccepted(term=message.term, broker="broker", clock_s=clock_s)
+        assert isinstance(message, Ping)
+        return Pong(sent_s=message.sent_s, broker="broker", clock_s=clock_s, term=message.term)
+
+    @abstractmethod
+    def tree_done(self, job: d.TreeJob) -> d.TreeDone:
+        """Return what the tree worker answers."""
+
+    @abstractmethod
+    def to_server(self, identity: bytes, messages: tuple[Message, ...]) -> Iterable[WakeUp]:
+        """Give a server what was sent to it; yield what follows at once."""
+
+    @abstractmethod
+    def replied(self, client: bytes, reply: Reply) -> None:
+        """Give a client its reply."""
+
+    @abstractmethod
+    def published(self, event: Event) -> None:
+        """Give observers an event."""
+
+    @abstractmethod
+    def noted(self, effect: d.ForgetShots | d.Say | d.Exit) -> None:
+        """Take what is no message: shots that are forgotten, a line of the log, the end."""

@@ -1,0 +1,116 @@
+"""A journal in memory: what is kept while dispatchers come and go. Pure.
+
+Only the real journal's promises count here: all or nothing, in order, nothing of a lower term after
+a claim. What becomes of them with a real Redis and a real disk is tested elsewhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shotline.common.journal import EncodedCommit
+from shotline.common.records import (
+    CommandDone,
+    PulseCreated,
+    ServerSeen,
+    ShotKey,
+    ShotRecord,
+    StoredOutput,
+    TableBuilt,
+    decode_records,
+)
+from shotline.common.views import OutputLine
+from shotline.dispatcher.effects import OutputRead, ReadOutput, ReadShot, ShotRead
+from shotline.dispatcher.machine import Dispatcher
+
+
+@dataclass(slots=True)
+class MemoryJournal:
+    """All records and all output ever journalled."""
+
+    term: int = 0
+    number: int = 0
+    shots: dict[ShotKey, list[ShotRecord]] = field(default_factory=dict)
+    commands: list[CommandDone] = field(default_factory=list)
+    servers: dict[str, ServerSeen] = field(default_factory=dict)
+    current: ShotKey | None = None
+    newest: dict[str, int] = field(default_factory=dict)
+    lines: dict[ShotKey, dict[tuple[str, int], int]] = field(default_factory=dict)
+    output: dict[ShotKey, dict[tuple[str, int], list[OutputLine]]] = field(default_factory=dict)
+    on_record: Callable[[ShotKey, ShotRecord], None] = lambda _key, _record: None
+
+    def claim(self) -> int:
+        """Take the next term; from now on lower ones are refused."""
+        self.term += 1
+        self.number = 0
+        return self.term
+
+    def load(self, machine: Dispatcher) -> None:
+        """Give a new dispatcher all that is known."""
+        machine.load(
+            {key: tuple(records) for key, records in self.shots.items()},
+            lines=self.lines,
+            stored=self.shots,
+            newest=self.newest,
+            current=self.current,
+            commands=self.commands,
+            servers=self.servers.values(),
+        )
+
+    def write(self, commit: EncodedCommit) -> bool:
+        """Store a commit. False when its term has passed; a repeat changes nothing."""
+        if commit.term != self.term:
+            return False
+        if commit.number <= self.number:
+            return True
+        self.number = commit.number
+        for key, encoded in commit.shots.items():
+            # Through JSON and back, as in Redis.
+            for record in decode_records(encoded.body):
+                self._take(key, record)  # type: ignore[arg-type]  # a shot's records only
+        for system in commit.system.records:
+            if isinstance(system, CommandDone):
+                self.commands.append(system)
+            elif isinstance(system, ServerSeen):
+                self.servers[system.server] = system
+        for output in commit.outputs:
+            self._store(output)
+        return True
+
+    def read_shot(self, asked: ReadShot) -> ShotRead:
+        """Return a shot's records."""
+        return ShotRead(asked.query, tuple(self.shots.get(asked.key, ())))
+
+    def read_output(self, asked: ReadOutput) -> OutputRead:
+        """Return lines of an attempt's output, and which attempts have any."""
+        stored = self.output.get(asked.key, {})
+        attempt = asked.attempt or 0
+        lines = [
+            line for line in stored.get((asked.path, attempt), ()) if line.number >= asked.since
+        ]
+        return OutputRead(
+            asked.query,
+            attempt=attempt,
+            attempts=tuple(sorted(number for path, number in stored if path == asked.path)),
+            lines=tuple(lines[: asked.limit]),
+            more=len(lines) > asked.limit,
+        )
+
+    def _take(self, key: ShotKey, record: ShotRecord) -> None:
+        self.shots.setdefault(key, []).append(record)
+        if isinstance(record, PulseCreated):
+            self.current = key
+        elif isinstance(record, TableBuilt):
+            self.newest[key.tree] = key.shot
+        self.on_record(key, record)
+
+    def _store(self, output: StoredOutput) -> None:
+        key, attempt = ShotKey(output.tree, output.shot), (output.path, output.attempt)
+        kept = self.output.setdefault(key, {}).setdefault(attempt, [])
+        number = output.first
+        for at, stream, text in output.pieces:
+            for line in text.decode("utf-8", "backslashreplace").split("\n"):
+                kind: Literal[0, 1, 2] = 2 if stream == 2 else 1 if stream == 1 else 0
+                kept.append(OutputLine(number=number, at=at, stream=kind, text=line))
+                number += 1
+        self.lines.setdefault(key, {})[attempt] = number

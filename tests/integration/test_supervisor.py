@@ -20,7 +20,7 @@ from shotline.common.views import ShotEvent
 
 EXPERIMENT = """
 experiment: TEST
-phases: {INIT: 1, PULSE: 2}
+phases: {INIT: 1, PULSE: 2, STORE: 3}
 actions:
   - {path: PREPARE, server_class: A, phase: INIT, when: 10, task: {shell: [echo, ready]}}
   - {path: BROKEN, server_class: A, phase: INIT, when: 20, essential: true,
@@ -28,6 +28,9 @@ actions:
   - {path: SPARE, server_class: A, phase: INIT, when: 30, on: false, task: {sleep: 0}}
   - {path: FIRE, server_class: A, phase: PULSE, when: 10, task: {sleep: 0}}
   - {path: COOL, server_class: A, phase: PULSE, when: 20, task: {sleep: 0}}
+  - {path: SAVE, server_class: A, phase: STORE, when: 10, task: {sleep: 0}}
+  - {path: MIRROR, server_class: A, phase: STORE, when: SAVE and FIRE, task: {sleep: 0}}
+  - {path: ALARM, server_class: A, phase: STORE, when: not SAVE, task: {sleep: 0}}
 """
 
 
@@ -66,6 +69,9 @@ def shotline(request: pytest.FixtureRequest) -> Iterator[Supervisor | FakeShotli
                 FakeAction("\\TEST::TOP:SPARE", "INIT", "A", 30, on=False),
                 FakeAction("\\TEST::TOP:FIRE", "PULSE", "A", 10),
                 FakeAction("\\TEST::TOP:COOL", "PULSE", "A", 20),
+                FakeAction("\\TEST::TOP:SAVE", "STORE", "A", 10),
+                FakeAction("\\TEST::TOP:MIRROR", "STORE", "A", when="SAVE and FIRE"),
+                FakeAction("\\TEST::TOP:ALARM", "STORE", "A", when="not SAVE"),
             ]
         }
     )
@@ -93,11 +99,14 @@ def test_a_pulse_is_made_once(shotline: Commands, shot: int) -> None:
 def test_a_table_has_all_actions_also_those_that_are_off(shotline: Commands, shot: int) -> None:
     built = shotline.build_tables("TEST", shot)
     states = {action.name: action.last for action in built.actions}
-    assert list(states) == ["PREPARE", "BROKEN", "SPARE", "FIRE", "COOL"]
+    assert list(states) == [
+        *("PREPARE", "BROKEN", "SPARE", "FIRE", "COOL"),
+        *("SAVE", "MIRROR", "ALARM"),
+    ]
     assert states["SPARE"].cause is Cause.OFF
     assert states["FIRE"].state is ActionState.NOT_DISPATCHED
     assert states["FIRE"].cause is None
-    assert built.shots[0].phases == ("INIT", "PULSE")
+    assert built.shots[0].phases == ("INIT", "PULSE", "STORE")
     counted = shotline.build_tables("TEST", shot, list_actions=False)
     assert counted.actions == ()
     assert counted.shots[0].actions == len(built.actions)
@@ -180,6 +189,39 @@ def test_a_range_runs_its_actions_and_no_others(shotline: Commands, shot: int) -
     assert actions["FIRE"].last.attempt == 0
     with pytest.raises(Refused, match="empty"):
         shotline.do_sequence("PULSE", 2, 1, "TEST", shot)
+
+
+def test_a_condition_decides_whether_its_action_runs(shotline: Commands, shot: int) -> None:
+    report = shotline.do_phase("STORE", "TEST", shot)
+    assert report.ok
+    assert report.action("SAVE").last.status is Status.SUCCESS
+    assert report.action("ALARM").last.cause is Cause.CONDITION_FALSE
+    assert report.action("MIRROR").last.cause is Cause.CANNOT_HAPPEN
+    assert "FIRE" in report.action("MIRROR").last.reason
+    shotline.do_phase("PULSE", "TEST", shot)
+    again = shotline.do_phase("STORE", "TEST", shot)
+    assert again.action("MIRROR").last.status is Status.SUCCESS
+    assert again.action("MIRROR").last.attempt == 1
+
+
+def test_a_range_takes_along_what_depends_on_it(shotline: Commands, shot: int) -> None:
+    report = shotline.do_sequence("STORE", 10, 10, "TEST", shot)
+    assert [action.name for action in report.actions] == ["SAVE", "MIRROR", "ALARM"]
+    with pytest.raises(Refused, match="phase store"):
+        shotline.do_sequence("store", 10, 10, "TEST", shot)
+
+
+def test_an_action_is_known_by_its_name_in_any_case_and_no_other(
+    shotline: Commands, shot: int
+) -> None:
+    assert shotline.show("fire", "TEST", shot).action.name == "FIRE"
+    with pytest.raises(Refused, match="do you mean FIRE"):
+        shotline.show("FIER", "TEST", shot)
+
+
+def test_the_servers_are_there(shotline: Commands) -> None:
+    (server,) = shotline.servers().servers
+    assert (server.server, server.liveness, server.slots) == ("A:1", "alive", 1)
 
 
 def test_one_action_again_is_a_new_attempt(shotline: Commands, shot: int) -> None:

@@ -103,8 +103,8 @@ def test_the_configuration_s_experiments_and_servers_are_offered(
 ) -> None:
     assert offered(shotline, "[TREE SHOT]", "", config=config) == ["DEMO", "TEST"]
     servers = offered(shotline, "CLASS[:ID]", "", config=config)
-    assert servers == ["DAQ", "GAS", "NBI", "DAQ:1", "GAS:2", "NBI:7"]
-    assert offered(shotline, "CLASS[:ID]", "", "gas:", config=config) == ["GAS:2"]
+    assert servers == ["DAQ", "GAS", "NBI", "DAQ:1", "GAS:1", "GAS:2", "NBI:1", "NBI:7"]
+    assert offered(shotline, "CLASS[:ID]", "", "gas:", config=config) == ["GAS:1", "GAS:2"]
 
 
 def test_where_nobody_answers_the_configuration_is_what_is_known(

@@ -21,6 +21,11 @@ EVEN_IF_RUNNING = click.option(
     is_flag=True,
     help="Also where an attempt's outcome is unknown: it may still be running.",
 )
+EVEN_IF_CHANGED = click.option(
+    "--even-if-changed",
+    is_flag=True,
+    help="Also where the tables' source has changed since they were built.",
+)
 WAIT = click.option(
     "--wait", is_flag=True, help="Return at the run's end; exit code 5 when an action failed."
 )
@@ -50,20 +55,36 @@ def build_tables(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
 @words("[TREE SHOT] PHASE", required=True)
 @WAIT
 @EVEN_IF_RUNNING
-def do_phase(given: tuple[str, ...], wait: bool, even_if_running: bool) -> None:  # noqa: FBT001
+@EVEN_IF_CHANGED
+def do_phase(
+    given: tuple[str, ...],
+    wait: bool,  # noqa: FBT001
+    even_if_running: bool,  # noqa: FBT001
+    even_if_changed: bool,  # noqa: FBT001
+) -> None:
     """Run the actions of a phase."""
     tree, shot, (phase,) = shot_and(given, "PHASE")
-    send(verbs.do_phase(phase, tree, shot, wait=wait, even_if_running=even_if_running), show_report)
+    call = verbs.do_phase(
+        phase,
+        tree,
+        shot,
+        wait=wait,
+        even_if_running=even_if_running,
+        even_if_changed=even_if_changed,
+    )
+    send(call, show_report)
 
 
 @command("do-sequence", example="shotline do-sequence TEST 42 STORE 10 20 --wait")
 @words("[TREE SHOT] PHASE FIRST LAST", required=True)
 @WAIT
 @EVEN_IF_RUNNING
+@EVEN_IF_CHANGED
 def do_sequence(
     given: tuple[str, ...],
     wait: bool,  # noqa: FBT001
     even_if_running: bool,  # noqa: FBT001
+    even_if_changed: bool,  # noqa: FBT001
 ) -> None:
     """Run the actions of a phase from sequence number FIRST to LAST, and what depends on them."""
     tree, shot, (phase, first, last) = shot_and(given, "PHASE", "FIRST", "LAST")
@@ -75,6 +96,7 @@ def do_sequence(
         shot,
         wait=wait,
         even_if_running=even_if_running,
+        even_if_changed=even_if_changed,
     )
     send(call, show_report)
 
@@ -83,11 +105,13 @@ def do_sequence(
 @words("PATH [TREE SHOT]", required=True)
 @WAIT
 @EVEN_IF_RUNNING
+@EVEN_IF_CHANGED
 @click.option("--even-if-off", is_flag=True, help="Also when the node is switched off.")
 def dispatch(
     given: tuple[str, ...],
     wait: bool,  # noqa: FBT001
     even_if_running: bool,  # noqa: FBT001
+    even_if_changed: bool,  # noqa: FBT001
     even_if_off: bool,  # noqa: FBT001
 ) -> None:
     """Run one action again."""
@@ -99,6 +123,7 @@ def dispatch(
         wait=wait,
         even_if_off=even_if_off,
         even_if_running=even_if_running,
+        even_if_changed=even_if_changed,
     )
     send(call, show_report)
 

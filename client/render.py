@@ -202,6 +202,8 @@ def _print_shots(out: Console, shots: Sequence[ShotView]) -> None:
         )
         for run in shot.runs:
             out.print(Text(f"  {run_words(run)}"))
+        if shot.source_changed:
+            out.print(Text(f"  {plain(shot.source_changed)}", style=STYLES[Colour.ORANGE]))
         for path in shot.essential_failures:
             failed = symbol(out, Colour.RED)
             out.print(Text.assemble("  ", failed, f" essential action failed: {plain(path)}"))

@@ -37,15 +37,21 @@ def do_phase(
     *,
     wait: bool = True,
     even_if_running: bool = False,
+    even_if_changed: bool = False,
     check: bool = False,
 ) -> Call[Report]:
     """Run the actions of a phase and wait for the end of this run (D2 to D5).
 
     A run that was aborted or is HELD raises RunAborted or RunHeld. Failed actions are in the
     report; with `check` they raise ActionFailed, which carries it. `wait=False` returns as soon as
-    the run is open. `even_if_running` as in D11.
+    the run is open. `even_if_running` as in D11; `even_if_changed` where the experiment refuses
+    tables whose source has changed since they were built.
     """
-    asked = {"wait": wait, "even_if_running": even_if_running}
+    asked = {
+        "wait": wait,
+        "even_if_running": even_if_running,
+        "even_if_changed": even_if_changed,
+    }
     return run(make(c.DoPhase, tree=tree, shot=shot, phase=phase, **asked), check=check)
 
 
@@ -58,10 +64,17 @@ def do_sequence(
     *,
     wait: bool = True,
     even_if_running: bool = False,
+    even_if_changed: bool = False,
     check: bool = False,
 ) -> Call[Report]:
     """Run the actions of a range of sequence numbers of a phase (D12); see `do_phase`."""
-    asked = {"first": first, "last": last, "wait": wait, "even_if_running": even_if_running}
+    asked = {
+        "first": first,
+        "last": last,
+        "wait": wait,
+        "even_if_running": even_if_running,
+        "even_if_changed": even_if_changed,
+    }
     return run(make(c.DoSequence, tree=tree, shot=shot, phase=phase, **asked), check=check)
 
 
@@ -73,10 +86,16 @@ def dispatch(
     wait: bool = True,
     even_if_off: bool = False,
     even_if_running: bool = False,
+    even_if_changed: bool = False,
     check: bool = False,
 ) -> Call[Report]:
     """Run one action again (D10); see `do_phase`."""
-    asked = {"wait": wait, "even_if_off": even_if_off, "even_if_running": even_if_running}
+    asked = {
+        "wait": wait,
+        "even_if_off": even_if_off,
+        "even_if_running": even_if_running,
+        "even_if_changed": even_if_changed,
+    }
     return run(make(c.DispatchAction, tree=tree, shot=shot, path=path, **asked), check=check)
 
 

@@ -80,23 +80,31 @@ class BuildTables(OnShot):
 class DoPhase(OnShot, Risky):
     """Run the actions of a phase (D2 to D5); `wait` asks for the final reply at the run's end."""
 
-    FLAGS: ClassVar[dict[str, Danger]] = {"even_if_running": Danger.OUTCOME_UNKNOWN}
+    FLAGS: ClassVar[dict[str, Danger]] = {
+        "even_if_running": Danger.OUTCOME_UNKNOWN,
+        "even_if_changed": Danger.SOURCE_CHANGED,
+    }
     verb: Literal["do_phase"] = "do_phase"
     phase: PhaseName
     wait: bool = False
     even_if_running: bool = False
+    even_if_changed: bool = False
 
 
 class DoSequence(OnShot, Risky):
     """Run the actions of a range of sequence numbers of a phase (D12)."""
 
-    FLAGS: ClassVar[dict[str, Danger]] = {"even_if_running": Danger.OUTCOME_UNKNOWN}
+    FLAGS: ClassVar[dict[str, Danger]] = {
+        "even_if_running": Danger.OUTCOME_UNKNOWN,
+        "even_if_changed": Danger.SOURCE_CHANGED,
+    }
     verb: Literal["do_sequence"] = "do_sequence"
     phase: PhaseName
     first: SequenceNumber
     last: SequenceNumber
     wait: bool = False
     even_if_running: bool = False
+    even_if_changed: bool = False
 
 
 class DispatchAction(OnShot, Risky):
@@ -105,11 +113,13 @@ class DispatchAction(OnShot, Risky):
     FLAGS: ClassVar[dict[str, Danger]] = {
         "even_if_off": Danger.OFF,
         "even_if_running": Danger.OUTCOME_UNKNOWN,
+        "even_if_changed": Danger.SOURCE_CHANGED,
     }
     verb: Literal["dispatch"] = "dispatch"
     path: ActionPath
     even_if_off: bool = False
     even_if_running: bool = False
+    even_if_changed: bool = False
     wait: bool = False
 
 

@@ -16,11 +16,12 @@ LISTED_MAX: Final = 20
 
 
 class Danger(StrEnum):
-    """Why a command is not simply carried out. Programs are asked about the first three only."""
+    """Why a command is not simply carried out. Programs are asked about the first four only."""
 
     PULSE_EXISTS = "pulse_exists"  # made again, the pulse that is there is lost
     OUTCOME_UNKNOWN = "outcome_unknown"  # an action may have run, or may still be running
     OFF = "off"  # the node is switched off
+    SOURCE_CHANGED = "source_changed"  # the tables' source has changed since they were built
     SUCCEEDED = "succeeded"  # an action's last status is Success
     OLD_SHOT = "old_shot"  # another shot is the experiment's current one
     ENDS = "ends"  # a line typed into the page ends what runs, a server, or the dispatcher
@@ -30,6 +31,7 @@ INSISTING: Final = {
     Danger.PULSE_EXISTS: "--replace makes it again",
     Danger.OUTCOME_UNKNOWN: "look at the machines, then give --even-if-running",
     Danger.OFF: "--even-if-off dispatches it all the same",
+    Danger.SOURCE_CHANGED: "--even-if-changed runs what the tables have",
     Danger.SUCCEEDED: "",
     Danger.OLD_SHOT: "",
     Danger.ENDS: "",

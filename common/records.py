@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.model import Model
 from shotline.common.ranges import Code, Count, Duration, SequenceNumber, ShotNumber, Small, Wall
+from shotline.trees.marks import SourceMark
 from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import ActionNode, Phase
 
@@ -48,6 +49,18 @@ class TableBuilt(Model):
     phases: tuple[Phase, ...] = ()
     options: DispatchOptions
     reset: bool = False
+    sources: tuple[SourceMark, ...] = ()  # as they stood when they were read
+
+
+class SourceSeen(Model):
+    """Somebody looked whether the tables' sources have changed since they were built.
+
+    Recorded where that is another answer than the last one.
+    """
+
+    type: Literal["source_seen"] = "source_seen"
+    time: Wall
+    changed: str = ""  # what has, in words; empty: nothing (any more)
 
 
 class NodeRead(Model):
@@ -286,6 +299,7 @@ class ServerSeen(Model):
 ShotRecord = (
     PulseCreated
     | TableBuilt
+    | SourceSeen
     | NodeRead
     | RunOpened
     | Transition

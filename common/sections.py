@@ -244,6 +244,11 @@ class DispatcherSection(Section):
         60.0,
         description="An action that waited this long for a busy mdsip url becomes SERVER_OFF.",
     )
+    source_look_s: Seconds = Field(
+        2.0,
+        description="A run that begins waits this long for the look whether the source of its "
+        "tables has changed; then it begins, and says that nobody knows.",
+    )
     commands_remembered_max: Count = Field(
         10_000, description="Answered commands whose repetition gets the same answer."
     )

@@ -81,6 +81,7 @@ class ShotView(Model):
     counts: Counts = Counts()
     runs: tuple[RunView, ...] = ()
     essential_failures: tuple[str, ...] = ()
+    source_changed: str = ""  # what has changed since its tables were built, as last seen
     current: bool = False  # the current pulse (D16)
     loaded: bool = True  # False: stored, and not looked at yet; nothing else is known of it here
 

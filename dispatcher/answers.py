@@ -99,6 +99,7 @@ class Answers:
             counts=shot.counts(shot.actions),
             runs=tuple(shot.run_view(run) for run in list(shot.runs.values())[-20:]),
             essential_failures=tuple(shot.essential_failures),
+            source_changed=shot.source_changed,
             current=self._core.current == shot.key,
         )
 

@@ -17,6 +17,7 @@ from shotline.dispatcher.orders import Orders
 from shotline.dispatcher.pulses import Pulses
 from shotline.dispatcher.queries import Queries
 from shotline.dispatcher.runs import Runs
+from shotline.dispatcher.sources import Sources
 from shotline.dispatcher.table import LookupFailed
 from shotline.dispatcher.tree_queries import Trees
 from shotline.trees.options import DispatchOptions
@@ -35,7 +36,8 @@ class Commands:
         self._core = core
         self.desk = Desk(core, self.handle)
         self.office = Office(core, execution, answers, Choice(core), self.desk)
-        self.runs = Runs(self.office)
+        self.sources = Sources(self.office)
+        self.runs = Runs(self.office, self.sources)
         self.orders = Orders(self.office)
         self.queries = Queries(self.office)
         self._pulses = Pulses(self.office, options_of)

@@ -23,9 +23,12 @@ class Dangers:
         if open_ones:
             raise Dangerous(*open_ones)
 
-    def refuse_run(self, command: Risky, shot: Shot, paths: Sequence[str]) -> None:
+    def refuse_run(
+        self, command: Risky, shot: Shot, paths: Sequence[str], *also: NamedDanger
+    ) -> None:
         """Raise Dangerous where these actions of a shot are not simply to be run."""
-        self.refuse(command, self._unknown(shot, paths), *self._for_careful(command, shot, paths))
+        careful = self._for_careful(command, shot, paths)
+        self.refuse(command, self._unknown(shot, paths), *also, *careful)
 
     def _unknown(self, shot: Shot, paths: Sequence[str]) -> NamedDanger | None:
         unknown = [path for path in paths if shot.actions[path].outcome_unknown]

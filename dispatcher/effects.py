@@ -13,6 +13,7 @@ from shotline.common.messages import Event, Message
 from shotline.common.records import ShotKey, ShotRecord
 from shotline.common.views import OutputLine
 from shotline.dispatcher.settings import Settings
+from shotline.trees.marks import SourceMark
 from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import ActionNode, Phase
 
@@ -63,11 +64,25 @@ class ReadTableJob:
 
 @dataclass(frozen=True, slots=True)
 class ReadNodeJob:
-    """Read one action node again."""
+    """Read one action node again, and look at the sources; see LookAtSourcesJob for `known`."""
 
     job: int
     key: ShotKey
     path: str
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtSourcesJob:
+    """Look how the sources of a table stand. After `wait_s` nobody waits for it any more.
+
+    `known`: the marks that they had; what has another one is told in more detail.
+    """
+
+    job: int
+    key: ShotKey
+    known: tuple[str, ...]
+    wait_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +118,13 @@ class CurrentShotJob:
 
 
 TreeJob = (
-    CreatePulseJob | ReadTableJob | ReadNodeJob | RaiseEventJob | WriteStatusJob | CurrentShotJob
+    CreatePulseJob
+    | ReadTableJob
+    | ReadNodeJob
+    | LookAtSourcesJob
+    | RaiseEventJob
+    | WriteStatusJob
+    | CurrentShotJob
 )
 
 
@@ -158,6 +179,7 @@ Effect = (
     | CreatePulseJob
     | ReadTableJob
     | ReadNodeJob
+    | LookAtSourcesJob
     | RaiseEventJob
     | WriteStatusJob
     | CurrentShotJob
@@ -232,6 +254,7 @@ class TreeDone:
     phases: tuple[Phase, ...] = ()
     options: DispatchOptions | None = None  # as the tree itself declares them
     warnings: tuple[str, ...] = ()
+    sources: tuple[SourceMark, ...] = ()
     current: int | None = None  # shot number
 
 

@@ -184,6 +184,7 @@ class Dispatcher:
             self.waits.wake_at(),
             self.desk.wake_at(),
             self.commands.orders.wake_at(),
+            self.commands.sources.wake_at(),
             core.servers_due,
             None
             if core.recovering
@@ -198,6 +199,7 @@ class Dispatcher:
         self.recovery.tick()
         self.waits.tick()
         self.desk.tick()
+        self.commands.sources.tick()
         if core.servers_due is not None and core.now >= core.servers_due:
             core.publish_servers()
         if core.now >= self._feed_at:

@@ -97,6 +97,7 @@ class Pulses:
                 phases=done.phases,
                 options=self._options_of(key.tree) or done.options or DispatchOptions(),
                 reset=command.reset,
+                sources=done.sources,
             ),
         )
         for path, live in shot.actions.items():

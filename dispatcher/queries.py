@@ -63,7 +63,8 @@ class Queries:
         match command:
             case c.Actions():
                 phase = command.phase and shot.table.find_phase(command.phase)
-                return Answer(Outcome.OK, "", self._answers.actions(shot, phase))
+                actions = self._answers.actions(shot, phase)
+                return Answer(Outcome.OK, "", actions, _source_notices(shot))
             case c.Check():
                 return self._check(shot, reset=command.reset)
             case c.Show():
@@ -73,7 +74,7 @@ class Queries:
                     assert isinstance(done, ShotRead)
                     notice = (f"the stored part is missing: {done.error}",) if done.error else ()
                     story = self._answers.story(shot, path, done.records)
-                    return Answer(Outcome.OK, "", story, notice)
+                    return Answer(Outcome.OK, "", story, _source_notices(shot) + notice)
 
                 self._core.after(ReadShot(self._office.later(asked, told), shot.key))
                 return None
@@ -89,14 +90,14 @@ class Queries:
         if reset:
             self._core.put(shot, CheckReset(time=self._core.wall))
         if not failures:
-            return Answer(
-                Outcome.OK, f"{shot.key}: no essential action has failed", CheckResult(failures=())
-            )
+            text = f"{shot.key}: no essential action has failed"
+            return Answer(Outcome.OK, text, CheckResult(failures=()), _source_notices(shot))
         names = ", ".join(view.name for view in failures)
         return Answer(
             Outcome.FAILED,
             f"{shot.key}: essential actions have failed: {names}",
             CheckResult(failures=failures),
+            _source_notices(shot),
         )
 
     def _logs(self, asked: Asked, shot: Shot, command: c.Logs) -> Answer | None:
@@ -146,3 +147,7 @@ class Queries:
                 for key in keys
             )
         )
+
+
+def _source_notices(shot: Shot) -> tuple[str, ...]:
+    return (shot.source_changed,) if shot.source_changed else ()

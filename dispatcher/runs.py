@@ -6,20 +6,22 @@ from shotline.common import commands as c
 from shotline.common.actions import ActionState, Cause
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
-from shotline.common.records import NodeRead, RunKind, RunOutcome
+from shotline.common.records import NodeRead, RunKind, RunOutcome, ShotKey
 from shotline.common.views import RunReport
 from shotline.dispatcher.dangers import Dangers
 from shotline.dispatcher.desk import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.effects import ReadNodeJob, TreeDone
 from shotline.dispatcher.office import Done, Office
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.dispatcher.sources import Seen, Sources, dangers, known_marks
 
 
 class Runs:
     """Begins and ends runs on command, and answers those who wait for their end."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, sources: Sources) -> None:
         self._office = office
+        self._sources = sources
         self._core = office.core
         self._execution = office.execution
         self._answers = office.answers
@@ -32,9 +34,23 @@ class Runs:
         if found is not None:  # a repeat of a command from before a restart
             return self._await(asked, *found, wait=command.wait)
         key = self._choice.key(command)
-        return self._office.on_loaded(asked, key, lambda: self._begin(asked, command))
+        # Whatever becomes the current pulse meanwhile, this one is meant.
+        meant = command.model_copy(update={"tree": key.tree, "shot": key.shot})
+        return self._office.on_loaded(asked, key, lambda: self._look(asked, key, meant))
 
-    def _begin(self, asked: Asked, command: c.DoPhase | c.DoSequence) -> Answer | None:
+    def _look(self, asked: Asked, key: ShotKey, command: c.DoPhase | c.DoSequence) -> Answer | None:
+        """Look at the tables' sources, once nothing else stands in the way of a run."""
+
+        def looked(seen: Seen) -> Answer | None:
+            return self._office.on_loaded(asked, key, lambda: self._begin(asked, command, seen))
+
+        shot, *_ = self._asked_for(command)
+        return self._sources.look(asked, shot, looked)
+
+    def _asked_for(
+        self, command: c.DoPhase | c.DoSequence
+    ) -> tuple[Shot, str, int | None, int | None, Sequence[str]]:
+        """Return the shot, phase, range and actions of a run. Raise Refused where it may not be."""
         shot = self._choice.shot(command)
         if shot.key in self._office.building:
             raise Refused(f"{shot.key}: its tables are being built; try again")
@@ -49,7 +65,11 @@ class Runs:
             paths: Sequence[str] = shot.table.paths_of_range(phase, first, last)
         else:
             paths = shot.table.paths_of_phase(phase)
-        self._dangers.refuse_run(command, shot, paths)
+        return shot, phase, first, last, paths
+
+    def _begin(self, asked: Asked, command: c.DoPhase | c.DoSequence, seen: Seen) -> Answer | None:
+        shot, phase, first, last, paths = self._asked_for(command)
+        self._dangers.refuse_run(command, shot, paths, *dangers(shot, seen))
         run = self._execution.open_run(
             shot,
             RunKind.PHASE if first is None else RunKind.SEQUENCE,
@@ -62,7 +82,8 @@ class Runs:
         self._core.used(shot.key)
         within = "" if first is None else f" within {first} to {last}"
         notice = () if paths else (f"phase {phase} has no actions{within}",)
-        return self._await(asked, shot, run, wait=command.wait, notices=notice)
+        notices = (*seen.notices, *notice)
+        return self._await(asked, shot, run, wait=command.wait, notices=notices)
 
     def _await(
         self,
@@ -144,7 +165,10 @@ class Runs:
                 return Answer(
                     Outcome.REFUSED, f"{path} was not dispatched: it cannot be read: {done.error}"
                 )
-            self._refuse_dispatch(shot, path, command)
+            seen = self._sources.seen(shot, built, done)
+            # What it has from the shot's own source has just been read again.
+            found = () if seen.rereads else dangers(shot, seen)
+            self._refuse_dispatch(shot, path, command, *found)
             before = shot.actions[path]
             self._core.put(shot, NodeRead(time=self._core.wall, node=done.nodes[0]))
             if shot.actions[path] != before:  # switched on or off since the table was built
@@ -157,12 +181,15 @@ class Runs:
             if cause is not None:
                 raise Refused(f"{path} is never dispatched: {reason}")
             run = self._execution.redispatch(shot, path, asked.id)
-            return self._await(asked, shot, run, wait=command.wait)
+            return self._await(asked, shot, run, wait=command.wait, notices=seen.notices)
 
-        self._core.after(ReadNodeJob(self._office.later(asked, read), shot.key, path))
+        built, known = shot.built, known_marks(shot)
+        self._core.after(ReadNodeJob(self._office.later(asked, read), shot.key, path, known))
         return None
 
-    def _refuse_dispatch(self, shot: Shot, path: str, command: c.DispatchAction) -> None:
+    def _refuse_dispatch(
+        self, shot: Shot, path: str, command: c.DispatchAction, *also: NamedDanger
+    ) -> None:
         live, run = shot.actions[path], shot.open_run
         if shot.key in self._office.building:
             raise Refused(f"{shot.key}: its tables are being built; try again")
@@ -172,7 +199,7 @@ class Runs:
             raise Refused(f"{path} is ready already and waits for its server")
         if run is not None and run.aborting:
             raise Refused(f"{shot.key}: run {run.number} is being aborted")
-        self._dangers.refuse_run(command, shot, (path,))
+        self._dangers.refuse_run(command, shot, (path,), *also)
 
     def abort(self, command: c.Abort) -> Answer:
         """Abort runs, or one action (D9)."""

@@ -36,6 +36,7 @@ from shotline.dispatcher.effects import (
     FromBroker,
     HistoryLost,
     JournalChanged,
+    LookAtSourcesJob,
     MachineEvent,
     MalformedFrom,
     OutputRead,
@@ -183,6 +184,7 @@ class DispatcherServer:
             resume_within_s=section.resume_within_s,
             delivery_s=section.delivery_s,
             url_wait_s=section.url_wait_s,
+            source_look_s=section.source_look_s,
             task_timeout_s=self._config.action_server.task_timeout_s,
             end_on_return=self._config.action_server.on_return == "end",
             commands_remembered_max=section.commands_remembered_max,
@@ -385,6 +387,7 @@ class DispatcherServer:
                 CreatePulseJob()
                 | ReadTableJob()
                 | ReadNodeJob()
+                | LookAtSourcesJob()
                 | RaiseEventJob()
                 | WriteStatusJob()
                 | CurrentShotJob()

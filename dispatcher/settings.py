@@ -19,6 +19,7 @@ class Settings:
     resume_within_s: float = 60.0
     delivery_s: float = 2.0
     url_wait_s: float = 60.0
+    source_look_s: float = 2.0
     task_timeout_s: float | None = None
     end_on_return: bool = False
     commands_remembered_max: int = 10_000

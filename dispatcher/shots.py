@@ -26,6 +26,7 @@ from shotline.common.records import (
     RunResumed,
     ShotKey,
     ShotRecord,
+    SourceSeen,
     TableBuilt,
     Transition,
 )
@@ -77,6 +78,7 @@ class Shot:
     table: Table = field(default_factory=lambda: Table.build((), (), DispatchOptions()))
     built: TableBuilt | None = None
     is_replaced: bool = False  # the pulse was made again since: its tables are another's
+    source_changed: str = ""  # what has changed since the tables were built, as last seen
     actions: dict[str, Transition] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)  # highest number ever given, by path
     given: dict[tuple[str, int], str] = field(default_factory=dict)  # attempt → its server
@@ -105,6 +107,8 @@ class Shot:
                 self._table_built(record)
             case NodeRead():
                 self._node_read(record)
+            case SourceSeen():
+                self.source_changed = record.changed
             case RunOpened():
                 self._run_opened(record)
             case RunEnded():
@@ -171,7 +175,7 @@ class Shot:
 
     def _pulse_replaced(self) -> None:
         """Forget what is known of the actions, but for what may still be running."""
-        self.is_replaced = True
+        self.is_replaced, self.source_changed = True, ""
         self.actions = {
             path: live
             for path, live in self.actions.items()
@@ -181,7 +185,7 @@ class Shot:
 
     def _table_built(self, record: TableBuilt) -> None:
         self.table = Table.build(record.actions, record.phases, record.options)
-        self.built, self.is_replaced = record, False
+        self.built, self.is_replaced, self.source_changed = record, False, ""
         if record.reset:
             self.actions, self.essential_failures, self.progress, self.tails = {}, {}, {}, {}
         before, self.actions = self.actions, {}
@@ -331,6 +335,8 @@ class Shot:
             told.append(
                 self.built.model_copy(update={"actions": self.table.actions, "reset": False})
             )
+        if self.source_changed:
+            told.append(SourceSeen(time=time, changed=self.source_changed))
         for run in self.runs.values():
             told.append(run.opened)
             if run.ended is not None:

@@ -5,6 +5,7 @@ The loop never waits for one. What a worker does is in `tree_worker`.
 """
 
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from shotline.common.service import Service
 from shotline.dispatcher.effects import (
     CreatePulseJob,
     CurrentShotJob,
+    LookAtSourcesJob,
     RaiseEventJob,
     ReadNodeJob,
     ReadTableJob,
@@ -41,7 +43,8 @@ _ANSWER_BYTES_MAX = 256 << 20
 @dataclass(slots=True)
 class _Worker:
     tree: str
-    waiting: deque[TreeRequest] = field(default_factory=deque)
+    # Jobs, and until when somebody waits for each.
+    waiting: deque[tuple[TreeRequest, float]] = field(default_factory=deque)
     process: subprocess.Popen[bytes] | None = None
     jobs: int = -1  # descriptors of the pipes
     answers: int = -1
@@ -81,7 +84,8 @@ class TreeHost:
             self._on_done(TreeDone(job.job, error=f"the tree {tree}: {why}"))
             return
         worker = self._workers.setdefault(tree, _Worker(tree))
-        worker.waiting.append(_request(job))
+        wait_s = job.wait_s if isinstance(job, LookAtSourcesJob) else math.inf
+        worker.waiting.append((_request(job), time.monotonic() + wait_s))
         self._next(worker)
 
     def wake_at(self) -> float | None:
@@ -105,7 +109,9 @@ class TreeHost:
 
     def _next(self, worker: _Worker) -> None:
         while worker.doing is None and worker.waiting:
-            request = worker.waiting.popleft()
+            request, wanted_until = worker.waiting.popleft()
+            if time.monotonic() >= wanted_until:
+                continue  # it would only delay the others
             worker.doing = request
             worker.deadline = time.monotonic() + self._timeout_s
             try:
@@ -180,6 +186,7 @@ class TreeHost:
                 phases=answer.phases,
                 options=answer.options,
                 warnings=answer.warnings,
+                sources=answer.sources,
                 current=answer.current,
             )
         )
@@ -226,7 +233,11 @@ def _request(job: TreeJob) -> TreeRequest:
         case ReadTableJob():
             return TreeRequest(job=job.job, action="read_table", shot=shot)
         case ReadNodeJob():
-            return TreeRequest(job=job.job, action="read_node", shot=shot, path=job.path)
+            return TreeRequest(
+                job=job.job, action="read_node", shot=shot, path=job.path, known=job.known
+            )
+        case LookAtSourcesJob():
+            return TreeRequest(job=job.job, action="look", shot=shot, known=job.known)
         case RaiseEventJob():
             return TreeRequest(job=job.job, action="raise_event", shot=shot, event=job.event)
         case CurrentShotJob():

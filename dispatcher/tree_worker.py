@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from shotline.common.codec import sendable
 from shotline.common.model import Model
+from shotline.trees.marks import MarksSources, SourceMark
 from shotline.trees.open_tree import open_tree
 from shotline.trees.options import DispatchOptions
 from shotline.trees.source import Source
@@ -33,7 +34,13 @@ class TreeRequest(Model):
 
     job: int
     action: Literal[
-        "create_pulse", "read_table", "read_node", "raise_event", "write_status", "current_shot"
+        "create_pulse",
+        "read_table",
+        "read_node",
+        "look",
+        "raise_event",
+        "write_status",
+        "current_shot",
     ]
     shot: int
     replace: bool = False
@@ -42,6 +49,7 @@ class TreeRequest(Model):
     code: int = 0
     set_to: int | None = None
     increment: bool = False
+    known: tuple[str, ...] = ()
 
 
 class TreeAnswer(Model):
@@ -54,6 +62,7 @@ class TreeAnswer(Model):
     phases: tuple[Phase, ...] = ()
     options: DispatchOptions | None = None
     warnings: tuple[str, ...] = ()
+    sources: tuple[SourceMark, ...] = ()
     current: int | None = None
 
 
@@ -66,15 +75,23 @@ def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
                 tree.create_pulse(shot, replace=request.replace)
             case "read_table":
                 declares = tree if isinstance(tree, DeclaresOptions) else None
+                # Looked at first: what changes meanwhile is rather told in vain than not.
+                sources = _sources(tree, shot, opening=True)
                 return TreeAnswer(
                     job=job,
+                    sources=sources,
                     nodes=tuple(tree.actions(shot)),
                     phases=tuple(tree.phases(shot)),
                     options=declares.options(shot) if declares is not None else None,
                     warnings=tuple(declares.warnings(shot)) if declares is not None else (),
                 )
             case "read_node":
-                return TreeAnswer(job=job, nodes=(tree.action(shot, request.path),))
+                sources = _sources(tree, shot, request.known, opening=True) if request.known else ()
+                node = tree.action(shot, request.path)
+                return TreeAnswer(job=job, sources=sources, nodes=(node,))
+            case "look":
+                sources = _sources(tree, shot, request.known, opening=False)
+                return TreeAnswer(job=job, sources=sources)
             case "raise_event":
                 tree.raise_event(request.event, shot)
             case "write_status":
@@ -90,6 +107,14 @@ def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
     except Exception as error:  # noqa: BLE001  a library's own: the operator must see it
         return TreeAnswer(job=job, error=sendable(f"{type(error).__name__}: {error}"))
     return TreeAnswer(job=job)
+
+
+def _sources(
+    tree: Tree, shot: int, known: tuple[str, ...] = (), *, opening: bool
+) -> tuple[SourceMark, ...]:
+    if not isinstance(tree, MarksSources):
+        return ()
+    return tuple(mark.without_known(known) for mark in tree.marks(shot, opening=opening))
 
 
 def _current_shot(tree: Tree, request: TreeRequest) -> int:

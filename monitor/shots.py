@@ -24,6 +24,7 @@ from shotline.common.records import (
     RunOpened,
     RunResumed,
     ShotKey,
+    SourceSeen,
     TableBuilt,
     Transition,
 )
@@ -56,6 +57,7 @@ _COMMANDS = {
     Redispatched: "REDISPATCHED",
     CheckReset: "CHECK_RESET",
     PulseCreated: "PULSE",
+    SourceSeen: "SOURCE_SEEN",
 }
 
 
@@ -157,6 +159,7 @@ class ShotState:
             return
         before = dict(self.board.actions)
         missed = self.board.take(update)
+        is_other = snapshot.shot.source_changed != self._short.source_changed
         self._short, self.touched = snapshot.shot, now.mono
         self._places = {path: place for place, path in enumerate(self.board.actions)}
         self.tally.begin(self.board.actions.values())
@@ -166,7 +169,7 @@ class ShotState:
         if not self.known:
             yield from self._begin(snapshot)
         known, self.known = self.known, True
-        if not known or shape != self._shape:
+        if not known or is_other or shape != self._shape:
             self._shape = shape
             list(self.tally.changes())  # the whole tells them
             yield Post(self.channel, self.whole(now.wall), "whole")
@@ -232,6 +235,10 @@ class ShotState:
                 yield from self._run_opened(record, changed)
             case RunEnded() | RunHeld() | RunResumed() | RunAborting():
                 yield from self._run_changed(time, record)
+            case SourceSeen():
+                seen = {"source_changed": record.changed}
+                self._short = self._short.model_copy(update=seen)
+                yield Post(self.channel, record_message(_COMMANDS[SourceSeen], time, record))
             case EventRaised() | LateResult() | Redispatched() | CheckReset() | PulseCreated():
                 told = record_message(_COMMANDS[type(record)], record.time, record)
                 yield Post(self.channel, told)

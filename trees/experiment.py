@@ -18,6 +18,7 @@ from typing import Final
 
 from shotline.common.yamlfile import FileProblems, read_bounded
 from shotline.trees.experiment_file import Experiment, read_experiment
+from shotline.trees.marks import SourceMark, mark_of
 from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import ActionNode, Phase, PulseExists, TreeError
 
@@ -67,7 +68,29 @@ class FileTree:
 
     def warnings(self, shot: int) -> Sequence[str]:
         """Return what is worth a look in the shot's file, each with its line."""
-        return self._read(shot).warnings
+        warnings = self._read(shot).warnings
+        if shot == MODEL_SHOT:
+            return warnings
+        model, own = self._model_mark(), _file_mark("", self.folder(shot) / _COPY)
+        if not model.mark or not own.mark or model.mark == own.mark:
+            return warnings
+        return (
+            *warnings,
+            f"{model.what} is not what {self.tree}/{shot} was made from: the pulse keeps its own "
+            f"({self.folder(shot) / _COPY}) until it is made again",
+        )
+
+    def marks(self, shot: int, *, opening: bool) -> Sequence[SourceMark]:
+        """Return how the pulse's file stands, and the experiment file that it is a copy of."""
+        del opening
+        if shot == MODEL_SHOT:
+            return (self._model_mark(),)
+        copy = self.folder(shot) / _COPY
+        return (_file_mark(f"the pulse's file {copy}", copy), self._model_mark())
+
+    def _model_mark(self) -> SourceMark:
+        mark = _file_mark(f"the experiment file {self._file}", self._file)
+        return mark.model_copy(update={"model": True})
 
     def folder(self, shot: int) -> Path:
         """Return the folder of a pulse, existing or not."""
@@ -158,6 +181,22 @@ class FileTree:
             raise TreeError(f"{path} is the experiment {experiment.tree}, not {self.tree}")
         self._last_read = (digest, experiment)
         return experiment
+
+
+def _file_mark(what: str, path: Path) -> SourceMark:
+    try:
+        status = path.stat()
+        content = read_bounded(path)
+    except FileNotFoundError:
+        return SourceMark(what=what)
+    except OSError as error:
+        return SourceMark(what=what, unseen=error.strerror or str(error))
+    except FileProblems as problems:
+        return SourceMark(what=what, unseen=str(problems))
+    changed = datetime.fromtimestamp(status.st_mtime, UTC).astimezone()
+    return SourceMark(
+        what=what, mark=mark_of(content), changed=changed.strftime("%Y-%m-%d %H:%M:%S")
+    )
 
 
 def _put_in_place(made: Path, folder: Path) -> None:

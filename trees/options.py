@@ -37,6 +37,12 @@ class DispatchOptions(Model):
     unreadable: Literal["fail", "warn"] = Field(
         "fail", description="Whether a node that is on but cannot be read counts as failed."
     )
+    changed_source: Literal["warn", "refuse", "ignore"] = Field(
+        "warn",
+        description="What a run does whose tables' source (file, tree) has changed since they were "
+        "built. warn: the reply and the log say so. refuse: it does not begin unless somebody "
+        "insists (--even-if-changed). ignore: nobody looks.",
+    )
     write_status: bool = Field(
         False, description="Write the status back to the node, as the C dispatcher does."
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
+from shotline.trees.marks import SourceMark, mark_of, mark_of_parts
 from shotline.trees.mdsplus_records import NodeFacts, action_node, unreadable_node
 from shotline.trees.mdsplus_terms import UndecodableRecord, decode_term
 from shotline.trees.tdi import MdsplusFailure, Scalar, TdiConnection
@@ -27,7 +28,7 @@ ResultT = TypeVar("ResultT")
 
 
 class TdiTree:
-    """A tree behind a connection; implements `Tree`, `KeepsCurrentShot` and `WritesStatus`.
+    """A tree behind a connection: `Tree`, `KeepsCurrentShot`, `WritesStatus`, `MarksSources`.
 
     `tasks_url`: mdsip server that runs the tasks; None: they run in the workers' own processes.
     """
@@ -59,6 +60,17 @@ class TdiTree:
             raise TreeError(f"{self.tree}/{shot} has no action {path}")
 
         return self._reading(shot, read)
+
+    def marks(self, shot: int, *, opening: bool) -> Sequence[SourceMark]:
+        """Return how the shot's actions stand: which, their switches, when each was written.
+
+        What their records refer to in other nodes is not looked at.
+        """
+        look = self._reading if opening or self.is_alone else self._glimpse
+        parts = look(shot, _Lookup.parts)
+        mark = mark_of_parts(parts.items())
+        what = f"the tree {self.tree}/{shot} at {self._connection.url}"
+        return (SourceMark(what=what, mark=mark, parts=parts),)
 
     def phases(self, shot: int) -> Sequence[Phase]:
         """Return the site's phase table, by number; it is the same for all shots."""
@@ -173,13 +185,34 @@ class TdiTree:
             # Wildcards start at the default node, which is common to all connections, too.
             connection.number("TreeSetDefault($)", top)
             result = read(_Lookup(connection, self.tree))
-            current = (connection.text("$DEFAULT"), connection.number("data($SHOT)"))
-            if current == (top, shot):
+            if self._current() == (top, shot):
                 return result
         raise TreeError(
             f"while {self.tree}/{shot} was read, other clients of {connection.url} opened other "
             "trees there; give the experiment an mdsip server of its own for reading (tree_url)"
         )
+
+    def _glimpse(self, shot: int, read: Callable[["_Lookup"], ResultT]) -> ResultT:
+        """Return what `read` reads where the tree is the current one already; nothing is opened.
+
+        Tasks of other shots may be running there, which an opened tree would take theirs from.
+        """
+        wanted = (f"\\{self.tree}::TOP", shot)
+        if self._current() == wanted:
+            result = read(_Lookup(self._connection, self.tree))
+            if self._current() == wanted:
+                return result
+        raise TreeError(
+            f"{self._connection.url}, where the tasks run, has another tree open now; with an "
+            "mdsip server of its own for reading (tree_url) it can be looked at any time"
+        )
+
+    def _current(self) -> tuple[str, int]:
+        """Return the default node and the shot of the server's current tree."""
+        try:
+            return self._connection.text("$DEFAULT"), self._connection.number("data($SHOT)")
+        except MdsplusFailure:
+            return "", 0
 
     def _open(self, shot: int) -> None:
         """Open a shot's tree, and close the one before, so that they do not pile up.
@@ -270,6 +303,18 @@ class _Lookup:
 
     def _item(self, item: str) -> list[Scalar]:
         return self._connection.several(f'getnci("***","{item}","ACTION")')
+
+    def parts(self) -> dict[str, str]:
+        """Return of each action what changes when it is changed."""
+        times: list[Scalar] = []
+        if self.facts:
+            with suppress(MdsplusFailure):
+                times = self._item("TIME_INSERTED")
+        times = (times + [""] * len(self.facts))[: len(self.facts)]
+        return {
+            facts.path: mark_of(repr((facts, written)).encode("utf-8", "replace"))[:8]
+            for facts, written in zip(self.facts, times, strict=True)
+        }
 
     def action_path(self, nid: int) -> str | None:
         """Return the full path of an action node, None when the node is no action."""

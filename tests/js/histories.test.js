@@ -27,6 +27,7 @@ function shown(shot) {
     })),
     counts: Object.fromEntries([...shot.counts].map(([phase, counts]) => [phase, { ...noCounts(), ...counts }])),
     runs: [...shot.runs.values()].map(({ run, state, outcome }) => [run, state, outcome ?? null]),
+    source: shot.view?.source_changed ?? '',
   };
 }
 

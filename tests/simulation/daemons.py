@@ -28,9 +28,11 @@ from shotline.common.messages import Hello, Outcome, Ping, Pong, Reply, Request,
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.settings import Settings
+from shotline.trees.marks import SourceMark
 from shotline.trees.tree import ActionNode
 
 URL_WAIT_S = 5.0
+SOURCE_AWAY = 0.2  # share of the looks at a tree that nobody answers
 
 
 class Timer:
@@ -214,10 +216,14 @@ class DispatcherDaemon(Daemon):
                 world.after(world.random.uniform(0.0002, 0.01), write)
             case d.ReadTableJob():
                 nodes = self._nodes[effect.key.tree]
-                self._later(d.TreeDone(effect.job, nodes=nodes))
+                self._later(d.TreeDone(effect.job, nodes=nodes, sources=self._marks()))
+            case d.LookAtSourcesJob():
+                # Of a tree that is away nobody hears; what it has may be another thing by now.
+                if world.random.random() > SOURCE_AWAY:
+                    self._later(d.TreeDone(effect.job, sources=self._marks()))
             case d.ReadNodeJob():
                 nodes = tuple(n for n in self._nodes[effect.key.tree] if n.path == effect.path)
-                self._later(d.TreeDone(effect.job, nodes=nodes))
+                self._later(d.TreeDone(effect.job, nodes=nodes, sources=self._marks()))
             case d.CreatePulseJob() | d.RaiseEventJob() | d.WriteStatusJob():
                 self._later(d.TreeDone(effect.job))
             case d.ReadShot():
@@ -228,6 +234,9 @@ class DispatcherDaemon(Daemon):
                 self._on_exit()
             case d.Say():
                 world.tell(f"dispatcher: {effect.text}")
+
+    def _marks(self) -> tuple[SourceMark, ...]:
+        return (SourceMark(what="the tree", mark=self.world.random.choice("AAAB")),)
 
     def _later(self, event: d.MachineEvent) -> None:
         self.world.after(self.world.random.uniform(0.001, 0.05), lambda: self.handle(event))

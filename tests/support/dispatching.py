@@ -40,6 +40,7 @@ from shotline.dispatcher import effects as d
 from shotline.dispatcher.desk import ACCEPT_S
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Shot
+from shotline.trees.marks import SourceMark
 from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import ActionNode, Phase
 
@@ -66,6 +67,7 @@ class Bench(DrivenDispatcher):
         self.options = options or DispatchOptions()
         self.phases = tuple(Phase(name=name, number=at) for at, name in enumerate(phases, 1))
         self.store = store or MemoryJournal()
+        self.marks: tuple[SourceMark, ...] = ()  # how the tree's sources stand
         self.writes = True  # whether the journal answers
         self.answers_jobs = True  # whether the tree worker and Redis answer
         self.broker_there = True
@@ -147,10 +149,14 @@ class Bench(DrivenDispatcher):
         """Return what the tree worker answers."""
         match job:
             case d.ReadTableJob():
-                return d.TreeDone(job.job, nodes=self.nodes, phases=self.phases)
+                return d.TreeDone(
+                    job.job, nodes=self.nodes, phases=self.phases, sources=self.marks
+                )
+            case d.LookAtSourcesJob():
+                return d.TreeDone(job.job, sources=self.marks)
             case d.ReadNodeJob():
                 found = tuple(node for node in self.nodes if node.path == job.path)
-                return d.TreeDone(job.job, nodes=found)
+                return d.TreeDone(job.job, nodes=found, sources=self.marks)
             case d.CreatePulseJob():
                 exists = job.key in self.machine.core.stored and not job.replace
                 return d.TreeDone(job.job, exists=exists)

@@ -26,6 +26,7 @@ from shotline.monitor.effects import Effect, Post, Refresh
 from shotline.monitor.histories import Limits
 from shotline.monitor.shots import ShotState
 from shotline.monitor.view import View, ViewSettings
+from shotline.trees.marks import SourceMark
 from shotline.trees.options import DispatchOptions
 
 FILE: Final = Path(__file__).parents[1] / "js" / "histories.json"
@@ -130,6 +131,7 @@ class History:
             "rows": [row_of(one) for one in snapshot.actions],
             "counts": {phase: found.model_dump() for phase, found in counts.items()},
             "runs": [[run.run, run.state, run.outcome] for run in snapshot.shot.runs],
+            "source": shot.source_changed,
         }
 
     def _in_short(self) -> Json:
@@ -143,6 +145,7 @@ class History:
             "rows": [row_of(one) for one in self.state.board.actions.values()],
             "counts": {phase: none | found for phase, found in self.state.tally.shown().items()},
             "runs": [[run.run, run.state, run.outcome] for run in short.runs],
+            "source": short.source_changed,
             "total": short.counts,
             "by_run": {run.run: run.counts for run in short.runs},
         }
@@ -374,6 +377,24 @@ def other_nodes() -> History:
     return history
 
 
+def another_source() -> History:
+    """Return a tree that was changed, changed back, changed again, and read anew."""
+    history = made(action("ONE", 1))
+    bench = history.bench
+    bench.marks = (SourceMark(what="the tree", mark="before"),)
+    history.command(c.BuildTables(tree="T", shot=1))
+    history.step("the table has a source")
+    for mark in ("after", "before", "later"):
+        bench.marks = (SourceMark(what="the tree", mark=mark),)
+        history.command(INIT)
+        history.step("a run has looked")
+        bench.finish("ONE")
+        history.step("the phase is over")
+    history.command(c.BuildTables(tree="T", shot=1))
+    history.step("the table is the source's")
+    return history
+
+
 HISTORIES: Final[Sequence[Callable[[], History]]] = (
     a_phase,
     a_sequence,
@@ -384,6 +405,7 @@ HISTORIES: Final[Sequence[Callable[[], History]]] = (
     ended_by_people,
     given_back,
     other_nodes,
+    another_source,
 )
 
 

@@ -167,6 +167,9 @@ export class Shot {
       case 'NODE':
         this.#node(message);
         break;
+      case 'SOURCE_SEEN':
+        if (this.view) this.view.source_changed = message.record?.changed ?? '';
+        break;
       default: // PULSE, LATE, REDISPATCHED, CHECK_RESET, CUT: nothing that the tables show
     }
   }

@@ -82,6 +82,7 @@
  * @property {number} [actions]
  * @property {RunView[]} [runs]
  * @property {string[]} [essential_failures]
+ * @property {string} [source_changed] what has changed since its tables were built
  * @property {boolean} [current]
  */
 
@@ -185,10 +186,10 @@
  * @property {number} [stream]
  * @property {number} [first]
  * @property {[number, number, string][]} [lines]
- * @property {{path?: string, event?: string, outcome?: string, reason?: string}} [record]
+ * @property {{path?: string, event?: string, outcome?: string, reason?: string, changed?: string}} [record]
  */
 
-/** @typedef {'pulse_exists'|'outcome_unknown'|'off'|'succeeded'|'old_shot'|'ends'} DangerCode */
+/** @typedef {'pulse_exists'|'outcome_unknown'|'off'|'source_changed'|'succeeded'|'old_shot'|'ends'} DangerCode */
 /** @typedef {{danger: DangerCode, text: string}} Danger */
 
 /**

@@ -1,6 +1,6 @@
 /**
- * What whoever looks must know before anything else: who is away and what helps, and that another
- * shot is shown than the current one.
+ * What whoever looks must know before anything else: who is away and what helps, that another shot
+ * is shown than the current one, and that its tables are no longer what their source says.
  */
 
 /** @import {App} from './app.js' */
@@ -18,15 +18,17 @@ export class Banners extends HTMLElement {
   #shown = h('span');
   #go = h('button', { class: 'small', onclick: () => this.app.go({ tree: this.#tree, shot: null, wrong: '' }) });
   #older = h('div', { class: 'banner older', role: 'status', hidden: true }, this.#shown, this.#go);
+  #source = h('div', { class: 'banner warn', role: 'status', hidden: true });
   #tree = '';
 
   connectedCallback() {
-    if (this.childElementCount === 0) this.append(this.#trouble, this.#older);
+    if (this.childElementCount === 0) this.append(this.#trouble, this.#older, this.#source);
   }
 
   draw() {
     this.#drawTrouble();
     this.#drawOlder();
+    this.#drawSource();
   }
 
   #drawTrouble() {
@@ -52,6 +54,12 @@ export class Banners extends HTMLElement {
     this.#tree = shot.tree;
     setText(this.#shown, `You are looking at ${shot.name}; the current pulse is ${current[0]}/${current[1]}.`);
     setText(this.#go, `Show ${current[0]}/${current[1]}`);
+  }
+
+  #drawSource() {
+    const changed = this.app.shot?.view?.source_changed ?? '';
+    this.#source.hidden = changed === '';
+    setText(this.#source, plain(changed));
   }
 }
 

@@ -14,6 +14,7 @@ const INSIST = {
   pulse_exists: 'Replace it',
   outcome_unknown: 'Run it all the same',
   off: 'Dispatch it all the same',
+  source_changed: 'Run the tables as they are',
   succeeded: 'Run it again',
   old_shot: 'Run it in this shot',
   ends: 'Run it',

@@ -1,0 +1,150 @@
+"""Whether a table's sources (file, tree) have changed since it was built, and what follows. Pure.
+
+The tree worker tells how they stand; before a run begins it is asked, and waited for a moment only:
+a tree that is away, or slow, delays a shot no longer, and that nobody knows is said.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from shotline.common.dangers import Danger, NamedDanger, listed
+from shotline.common.records import ShotKey, SourceSeen, TableBuilt
+from shotline.dispatcher.desk import Answer, Asked
+from shotline.dispatcher.effects import LookAtSourcesJob, TreeDone
+from shotline.dispatcher.office import Done, Office
+from shotline.dispatcher.shots import Shot
+from shotline.trees.marks import SourceMark
+
+
+class Seen(NamedTuple):
+    """What somebody saw who looked at the sources of a shot's tables."""
+
+    changed: tuple[str, ...] = ()  # one sentence for each source
+    unknown: tuple[str, ...] = ()  # what could not be looked at, and why
+    rereads: bool = True  # whether reading the tree again is enough to have all of it
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a reply says of it."""
+        return self.changed + self.unknown
+
+
+def compare(key: ShotKey, then: Sequence[SourceMark], now: Sequence[SourceMark]) -> Seen:
+    """Return what has become of a table's sources since it was built."""
+    found = {mark.what: mark for mark in now}
+    changed: list[SourceMark] = []
+    unknown: list[str] = []
+    for before in then:
+        mark = found.get(before.what)
+        if mark is None:
+            unknown.append(f"{before.what} is no longer the source of {key}: {_build(key)}")
+        elif mark.unseen:
+            unknown.append(_unknown(before.what, mark.unseen))
+        elif not before.unseen and mark.mark != before.mark:
+            changed.append(mark.model_copy(update={"parts": _parts(before, mark)}))
+    return Seen(
+        tuple(_words(key, mark) for mark in changed),
+        tuple(unknown),
+        not any(mark.model for mark in changed),
+    )
+
+
+def _parts(before: SourceMark, now: SourceMark) -> dict[str, str]:
+    """Return the parts that are new, gone, or others."""
+    if not before.parts:
+        return {}
+    names = {**before.parts, **now.parts}
+    return {name: "" for name in names if before.parts.get(name) != now.parts.get(name)}
+
+
+def _words(key: ShotKey, mark: SourceMark) -> str:
+    what = "has changed" if mark.mark else "is no longer there"
+    when = f" (on {mark.changed})" if mark.changed else ""
+    parts = f": {listed(list(mark.parts))}" if mark.parts else ""
+    if mark.model:
+        helps = (
+            f"the pulse keeps what it was made from; `shotline create-pulse {key.tree} {key.shot} "
+            f"--replace`, which loses the pulse's data, and {_build(key)} take the change over"
+        )
+    else:
+        helps = f"{_build(key)} reads it again"
+    return f"{mark.what} {what} since the tables of {key} were built{when}{parts}; {helps}"
+
+
+def _unknown(what: str, why: str) -> str:
+    return f"whether {what} has changed since the tables were built is not known: {why}"
+
+
+def _build(key: ShotKey) -> str:
+    return f"`shotline build-tables {key.tree} {key.shot}`"
+
+
+class Sources:
+    """Looks at the sources of tables before they are run."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._core = office.core
+        self._due: dict[int, float] = {}  # looks that are waited for, and how long
+
+    def look(
+        self, asked: Asked, shot: Shot, go_on: Callable[[Seen], Answer | None]
+    ) -> Answer | None:
+        """Go on with what is seen, or with what is not in time; at once where nothing is to see."""
+        known = known_marks(shot)
+        if not known:
+            return go_on(Seen())
+
+        def looked(done: Done) -> Answer | None:
+            assert isinstance(done, TreeDone)
+            del self._due[done.job]
+            return go_on(self.seen(shot, built, done))
+
+        built, wait_s = shot.built, self._core.settings.source_look_s
+        job = self._office.later(asked, looked)
+        self._due[job] = self._core.now + wait_s
+        self._core.at_once(LookAtSourcesJob(job, shot.key, known, wait_s))
+        return None
+
+    def seen(self, shot: Shot, built: TableBuilt | None, done: TreeDone) -> Seen:
+        """Return what a look tells of the tables that were there when it began; note it."""
+        current = self._core.shots.get(shot.key)
+        if built is None or current is None or current.built is None:
+            return Seen()
+        if current.built.time != built.time or not known_marks(current):
+            return Seen()  # they were built anew meanwhile
+        if done.error:
+            what = " and ".join(mark.what for mark in built.sources)
+            return Seen(unknown=(_unknown(what, done.error),))
+        seen = compare(shot.key, built.sources, done.sources)
+        told = "; ".join(seen.changed)
+        if not seen.unknown and told != current.source_changed:
+            self._core.put(current, SourceSeen(time=self._core.wall, changed=told))
+        for text in seen.changed:
+            self._core.say("warning", text)
+        return seen
+
+    def wake_at(self) -> float | None:
+        """Return when a look is waited for no longer."""
+        return min(self._due.values(), default=None)
+
+    def tick(self) -> None:
+        """Go on without the looks that are late."""
+        wait_s = self._core.settings.source_look_s
+        late = f"no answer within {wait_s:g} s (dispatcher.source_look_s)"
+        for job in [job for job, due in self._due.items() if self._core.now >= due]:
+            self._office.done(job, TreeDone(job, error=late))
+
+
+def known_marks(shot: Shot) -> tuple[str, ...]:
+    """Return the marks of the tables' sources that can be compared; none: nobody looks."""
+    if shot.built is None or shot.table.options.changed_source == "ignore":
+        return ()
+    return tuple(mark.mark for mark in shot.built.sources if not mark.unseen)
+
+
+def dangers(shot: Shot, seen: Seen) -> Iterator[NamedDanger]:
+    """Yield why a run is refused where its experiment refuses changed sources."""
+    if shot.table.options.changed_source == "refuse" and seen.changed:
+        text = "; ".join(seen.changed)[:8000]
+        yield NamedDanger(danger=Danger.SOURCE_CHANGED, text=text)

@@ -1,0 +1,51 @@
+"""How the source of a table stood when it was read: marks, which differ once it has changed. Pure.
+
+The adapters make them and `dispatcher.sources` compares them. A mark says nothing of a content but
+whether it is still the same.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Protocol, runtime_checkable
+
+from shotline.common.model import Model
+
+
+class SourceMark(Model):
+    """One source of a table as it stands.
+
+    `mark` is empty where it is not there, `unseen` says why it could not be looked at. `model`: the
+    pulse was made from it, so that tables built anew do not have it, but a pulse made anew has.
+    """
+
+    what: str  # as people call it
+    mark: str = ""
+    changed: str = ""  # when it was last changed, in words, where it says so
+    model: bool = False
+    unseen: str = ""
+    parts: dict[str, str] = {}  # path of an action → its part of the mark, where there is one
+
+    def without_known(self, known: Sequence[str]) -> "SourceMark":
+        """Return it without its parts where somebody has them already."""
+        return self.model_copy(update={"parts": {}}) if self.mark in known else self
+
+
+def mark_of(content: bytes) -> str:
+    """Return the mark of a content."""
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def mark_of_parts(parts: Iterable[tuple[str, str]]) -> str:
+    """Return the mark of what has parts."""
+    return mark_of("\n".join(f"{name} {part}" for name, part in parts).encode("utf-8", "replace"))
+
+
+@runtime_checkable
+class MarksSources(Protocol):
+    """A tree that can tell cheaply whether what its tables are read from has changed."""
+
+    def marks(self, shot: int, *, opening: bool) -> Sequence[SourceMark]:
+        """Return how the sources of a shot stand. Raise TreeError where it cannot be told.
+
+        Without `opening` nothing is done to a tree that running tasks may need.
+        """

@@ -7,8 +7,9 @@
 native MDSplus read from the same tree. All that is kept between requests is the list of open trees
 (common to all connections, as in a real `mdsip -m`) and each connection's last request.
 
-What the recording does not have is answered as an unknown variable, and listed in `unrecorded`. One
-thing is ours: an event with data is answered as the recorded event without.
+What the recording does not have is answered as an unknown variable, and listed in `unrecorded`. Two
+things are ours: an event with data is answered as the recorded event without; and `edit` makes a
+list of numbers another one, as after an edit of the tree.
 """
 
 import argparse
@@ -149,6 +150,7 @@ class ReplayServer:
         self.requests: list[tuple[Any, ...]] = []
         self.unrecorded: list[tuple[Any, ...]] = []
         self.logins = 0
+        self._edited: dict[str, bytes] = {}
         self.trees: list[str] = []  # open ones, the current one last
         self._port = port
         self._recording = Recording()
@@ -198,6 +200,17 @@ class ReplayServer:
         with self._lock:
             return [request for request in self.requests if part in request[0]]
 
+    def edit(self, item: str, code: str, numbers: Sequence[int]) -> None:
+        """Let this be the item of all ACTION nodes, in the tree's order; `code` as in NUMBERS."""
+        dtype = next(dtype for dtype, known in NUMBERS.items() if known == code)
+        content = struct.pack(f"<{len(numbers)}{code}", *numbers)
+        head = HEADER.pack(
+            HEADER.size + len(content), 1, struct.calcsize(code), 0, 0, 0, dtype, 2, 1,
+            len(numbers), *[0] * 7,
+        )  # fmt: skip
+        with self._lock:
+            self._edited[normal(f'getnci("***","{item}","ACTION")')] = head + content
+
     def _run(self, target: Any, argument: socket.socket) -> None:
         thread = threading.Thread(target=target, args=(argument,), daemon=True)
         with self._lock:
@@ -246,6 +259,9 @@ class ReplayServer:
             self.requests.append(seen)
             number = len(self.requests)
             entry = self._recording.find(request, self.trees[-1] if self.trees else "", before)
+            edited = self._edited.get(normal(str(seen[0])))
+            if edited is not None and self.trees:
+                entry = self._recording.unknown._replace(answer=edited)
             if entry is None:
                 self.unrecorded.append(seen)
                 entry = self._recording.unknown

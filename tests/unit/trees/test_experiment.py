@@ -116,3 +116,19 @@ def test_events_are_logged_and_handed_on(file: Path) -> None:
 def test_an_event_for_a_pulse_that_is_not_there(file: Path) -> None:
     with pytest.raises(TreeError, match="cannot write event X"):
         FileTree("DEMO", file).raise_event("X", 9)
+
+
+def test_a_file_that_cannot_be_read_was_not_seen_and_one_that_is_gone_has_no_mark(
+    file: Path,
+) -> None:
+    tree = FileTree("DEMO", file)
+    tree.create_pulse(1, replace=False)
+    own, model = tree.marks(1, opening=False)
+    assert own.mark == model.mark != ""
+    assert (own.model, model.model) == (False, True)
+    file.unlink()
+    _, model = tree.marks(1, opening=False)
+    assert (model.mark, model.unseen) == ("", "")
+    file.mkdir()
+    _, model = tree.marks(1, opening=False)
+    assert (model.mark, model.unseen) == ("", f"{file}: cannot be read: Is a directory")

@@ -7,6 +7,7 @@ from shotline.common.records import ShotKey
 from shotline.dispatcher.effects import (
     CreatePulseJob,
     CurrentShotJob,
+    LookAtSourcesJob,
     RaiseEventJob,
     ReadNodeJob,
     ReadTableJob,
@@ -114,7 +115,7 @@ class FakeExperiments:
                 return TreeDone(job.job, nodes=(self._tables[key.tree].node(job.path),))
             case CurrentShotJob():
                 return self._current_shot(job)
-            case RaiseEventJob() | WriteStatusJob():
+            case RaiseEventJob() | WriteStatusJob() | LookAtSourcesJob():  # which never change
                 return TreeDone(job.job)
 
     def _create(self, job: CreatePulseJob) -> TreeDone:

@@ -149,9 +149,7 @@ class Bench(DrivenDispatcher):
         """Return what the tree worker answers."""
         match job:
             case d.ReadTableJob():
-                return d.TreeDone(
-                    job.job, nodes=self.nodes, phases=self.phases, sources=self.marks
-                )
+                return d.TreeDone(job.job, nodes=self.nodes, phases=self.phases, sources=self.marks)
             case d.LookAtSourcesJob():
                 return d.TreeDone(job.job, sources=self.marks)
             case d.ReadNodeJob():

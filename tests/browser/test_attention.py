@@ -10,7 +10,7 @@ from tests.support.mock_monitor import MockMonitor, action, server
 from shotline.client.feed import FeedStopped, News
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.machine import Instant
-from shotline.common.records import Counts
+from shotline.common.records import Counts, SourceSeen
 from shotline.common.views import FeedBeat, LogEvent, RunView
 
 DOING = {"attempt": 1, "server": "A:1"}
@@ -139,3 +139,19 @@ def test_a_question_about_several_is_answered_no_by_enter(monitor: MockMonitor) 
     shown(page.locator("dialog.ask")).to_have_count(0)
     assert monitor.asked == []
     assert count(page, "total").inner_text() == "2"
+
+
+def test_a_changed_source_of_the_tables_has_a_banner(monitor: MockMonitor) -> None:
+    text = "the file x.yaml has changed <b>since</b>; `shotline build-tables T 1` reads it again"
+    monitor.shot("T", 1, action("ONE"))
+    page = monitor.open()
+    shown(row(page, "ONE")).to_be_visible()
+    assert banner(page).count() == 0
+    monitor.tell("T", 1, SourceSeen(time=2.0, changed=text))
+    shown(banner(page)).to_have_text(text)
+    monitor.tell("T", 1, SourceSeen(time=3.0))
+    shown(banner(page)).to_have_count(0)
+    monitor.shot("T", 1, action("ONE"), source_changed=text)
+    shown(banner(page)).to_have_text(text)
+    monitor.shot("T", 1, action("ONE"), built_at=4.0)
+    shown(banner(page)).to_have_count(0)

@@ -240,6 +240,34 @@ def test_a_table_is_read_anew_also_when_the_structure_has_changed(opened: Opened
     assert [node.name for node in tree.actions(20)] == before
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("tree.getNode('INIT_A').on = False", ["INIT_A"]),
+        ("tree.getNode('INIT_A').record = tree.getNode('INIT_B').record", ["INIT_A"]),
+        ("tree.tcl('set node INIT_A/status=65545')", []),
+        ("pass", []),
+    ],
+)
+@pytest.mark.parametrize("opening", [True, False])
+def test_what_has_changed_in_a_tree_has_another_mark(
+    opened: Opened, change: str, named: list[str], *, opening: bool
+) -> None:
+    tree = opened("TEST")
+    tree.create_pulse(21, replace=True)
+    (before,) = tree.marks(21, opening=True)
+    in_mdsplus(
+        f"""
+        with MDSplus.Tree("TEST", 21) as tree:
+            {change}
+        """
+    )
+    (after,) = tree.marks(21, opening=opening)
+    changed = [path for path, part in after.parts.items() if before.parts[path] != part]
+    assert [path.rpartition(":")[2] for path in changed] == named
+    assert (after.mark != before.mark) is bool(named)
+
+
 # Pulses, events, status
 
 

@@ -48,6 +48,7 @@ def tree_source(kind: str, folder: Path, *, pace: float = 0.0) -> Iterator[Sourc
             yield FileSource(file=str(file))
         elif kind == "mdsip recording":
             server = stack.enter_context(ReplayServer(pace=pace))
+            server.edit("TIME_INSERTED", "Q", [0] * 26)  # which the recording does not have
             yield MdsipSource(url=server.url, read_timeout_s=20)
             assert server.unrecorded == []
         else:

@@ -177,10 +177,17 @@ class MockMonitor:
         current: bool = True,
         phases: tuple[str, ...] = ("INIT", "PULSE"),
         built_at: float = 1.0,
+        source_changed: str = "",
     ) -> None:
         """Let there be a shot with these actions."""
         about = ShotView(
-            tree=tree, shot=shot, built_at=built_at, phases=phases, runs=runs, current=current
+            tree=tree,
+            shot=shot,
+            built_at=built_at,
+            phases=phases,
+            runs=runs,
+            source_changed=source_changed,
+            current=current,
         )
         channel = f"shot/{tree}/{shot}"
         snapshot = SnapshotResult(channel=channel, term=1, seq=0, shot=about, actions=actions)

@@ -1,8 +1,17 @@
 """Tree workers' host: what no other process can be told is refused, and nobody dies of it."""
 
+from pathlib import Path
+
 from shotline.common.records import ShotKey
 from shotline.common.service import Service
-from shotline.dispatcher.effects import CreatePulseJob, TreeDone
+from shotline.dispatcher.effects import (
+    CreatePulseJob,
+    CurrentShotJob,
+    LookAtSourcesJob,
+    ReadNodeJob,
+    ReadTableJob,
+    TreeDone,
+)
 from shotline.dispatcher.tree_host import TreeHost
 from shotline.trees.source import FileSource
 
@@ -16,3 +25,56 @@ def test_a_file_whose_name_is_not_utf_8_is_refused_in_words() -> None:
     assert "/caf\\udce9/x.yaml is not UTF-8" in answer.error
     assert host.wake_at() is None
     host.close()
+
+
+def test_a_look_that_nobody_waits_for_any_more_delays_no_other_job(tmp_path: Path) -> None:
+    service = Service("test")
+    done: list[TreeDone] = []
+
+    def take(answer: TreeDone) -> None:
+        done.append(answer)
+        if answer.job == 3:
+            service.stop(0)
+
+    source = FileSource(file=str(tmp_path / "none.yaml"))
+    host = TreeHost(service, {"T": source}, 60.0, take)
+    model = ShotKey("T", -1)
+    try:
+        host.do(ReadTableJob(1, model))
+        host.do(LookAtSourcesJob(2, model, ("a",), wait_s=0.0))
+        host.do(CurrentShotJob(3, model, None, increment=False))
+        service.run()
+    finally:
+        host.close()
+    assert [answer.job for answer in done] == [1, 3]
+
+
+def test_how_sources_stand_is_told_with_tables_nodes_and_alone(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(
+        "experiment: T\nphases: {P: 1}\nactions:\n"
+        "  - {path: A, server_class: C, phase: P, when: 1, task: {sleep: 0}}\n"
+    )
+    service = Service("test")
+    done: list[TreeDone] = []
+
+    def take(answer: TreeDone) -> None:
+        done.append(answer)
+        if answer.job == 4:
+            service.stop(0)
+
+    host = TreeHost(service, {"T": FileSource(file=str(file))}, 60.0, take)
+    pulse = ShotKey("T", 1)
+    try:
+        host.do(CreatePulseJob(1, pulse, replace=False))
+        host.do(ReadTableJob(2, pulse))
+        host.do(ReadNodeJob(3, pulse, "A", known=("old",)))
+        host.do(LookAtSourcesJob(4, pulse, ("old",), wait_s=60.0))
+        service.run()
+    finally:
+        host.close()
+    table, node, look = done[1:]
+    assert [answer.error for answer in done] == [""] * 4
+    assert table.sources == node.sources == look.sources
+    assert [mark.model for mark in look.sources] == [False, True]
+    assert [one.path for one in node.nodes] == ["\\T::TOP:A"]

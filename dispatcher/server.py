@@ -106,6 +106,8 @@ class DispatcherServer:
             self._context.term()
             return self._service.run()
         self._load(loaded)
+        for tree in loaded.newest:
+            self._trees.warm(tree)  # its tables may be run at once
         self._dealer = self._connect()
         self._outgoing = Outgoing(self._dealer.send, self._not_sent)
         service = self._service

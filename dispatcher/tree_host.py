@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
@@ -87,6 +88,14 @@ class TreeHost:
         wait_s = job.wait_s if isinstance(job, LookAtSourcesJob) else math.inf
         worker.waiting.append((_request(job), time.monotonic() + wait_s))
         self._next(worker)
+
+    def warm(self, tree: str) -> None:
+        """Start an experiment's worker before the first job, which waits no second for it then."""
+        if tree not in self._sources or tree in self._workers or untold(self._sources[tree]):
+            return
+        worker = self._workers[tree] = _Worker(tree)
+        with suppress(OSError):  # the first job tries again, and says so
+            self._start(worker)
 
     def wake_at(self) -> float | None:
         """Return when the next job runs out of time."""

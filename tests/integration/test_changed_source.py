@@ -21,6 +21,8 @@ from shotline.trees.tree import TreeError
 ACTIONS = 26  # of the recorded tree
 WHEN_MADE = 50_000_000_000_000_000  # in MDSplus' time
 
+PATIENT = {"dispatcher": {"source_look_s": 50.0}}  # the machine may be loaded
+
 EXPERIMENT = """\
 experiment: TEST
 phases: {INIT: 10, STORE: 20}
@@ -37,7 +39,8 @@ class Site:
         self.say("before")
         source = {"kind": "file", "file": str(self.file), "pulses": str(folder / "pulses")}
         self.copy = folder / "pulses" / "TEST" / "1" / "experiment.yaml"
-        self.stack = Stack(folder, ("A:1",), {"TEST": {"source": source, "options": options}})
+        experiment = {"TEST": {"source": source, "options": options}}
+        self.stack = Stack(folder, ("A:1",), experiment, PATIENT)
 
     def say(self, word: str, file: Path | None = None) -> None:
         (file or self.file).write_text(EXPERIMENT.replace("WORD", word))
@@ -165,7 +168,7 @@ def test_a_switched_and_a_rewritten_node_are_named(mdsip: ReplayServer, tmp_path
     with ReplayServer() as tasks:
         source = {"kind": "mdsip", "url": tasks.url, "tree_url": mdsip.url}
         experiment = {"source": source, "options": {"changed_source": "refuse"}}
-        stack = Stack(tmp_path, ("SRV_A:1", "SRV_B:1"), {"TEST": experiment})
+        stack = Stack(tmp_path, ("SRV_A:1", "SRV_B:1"), {"TEST": experiment}, PATIENT)
         with stack, stack.supervisor() as shotline:
             table = shotline.build_tables("TEST", 1)
             names = [action.path for action in table.actions]

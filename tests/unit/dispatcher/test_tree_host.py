@@ -49,6 +49,27 @@ def test_a_look_that_nobody_waits_for_any_more_delays_no_other_job(tmp_path: Pat
     assert [answer.job for answer in done] == [1, 3]
 
 
+def test_a_worker_that_was_warmed_does_the_first_job(tmp_path: Path) -> None:
+    service = Service("test")
+    done: list[TreeDone] = []
+
+    def take(answer: TreeDone) -> None:
+        done.append(answer)
+        service.stop(0)
+
+    host = TreeHost(service, {"T": FileSource(file=str(tmp_path / "no"))}, 60.0, take)
+    try:
+        host.warm("T")
+        host.warm("T")
+        host.warm("UNKNOWN")
+        assert host.wake_at() is None
+        host.do(CurrentShotJob(1, ShotKey("T", 0), None, increment=False))
+        service.run()
+    finally:
+        host.close()
+    assert [answer.error for answer in done] == ["its site keeps no current shot number"]
+
+
 def test_how_sources_stand_is_told_with_tables_nodes_and_alone(tmp_path: Path) -> None:
     file = tmp_path / "t.yaml"
     file.write_text(

@@ -36,7 +36,7 @@ class AsyncConnection:
         self._after_sending()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            while (reply := self.wire.final(id_)) is None:
+            while (final := self.wire.final(id_)) is None:
                 if deadline is not None and time.monotonic() >= deadline:
                     raise self.wire.late(id_, call, timeout_s or 0.0)
                 await self.change(deadline)
@@ -44,7 +44,7 @@ class AsyncConnection:
             if not self.wire.closed:
                 self.wire.forget(id_)
             raise
-        return call.outcome(reply)
+        return call.outcome(*final)
 
     async def connect(self, timeout_s: float) -> None:
         """Return once the broker has answered. Raise NoBroker."""

@@ -16,7 +16,15 @@ from shotline.common import commands as c
 from shotline.common.codec import describe
 from shotline.common.commands import AnyCommand, Command
 from shotline.common.messages import Reply
-from shotline.common.views import AnyResult, RunReport, decode_result
+from shotline.common.views import (
+    ActionsResult,
+    AnyResult,
+    LogsResult,
+    Paged,
+    RunReport,
+    decode_result,
+    encode_result,
+)
 
 T = TypeVar("T")
 R = TypeVar("R", bound=AnyResult)
@@ -25,15 +33,80 @@ C = TypeVar("C", bound=Command)
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """A command, and what its reply is made into. `long`: it may wait for a run to end."""
+    """A command, and what its reply is made into.
+
+    `long`: it may wait for a run to end. `raw`: its result is passed on as it came, not looked at,
+    and further pages of it are not fetched.
+    """
 
     command: AnyCommand
     made_of: Callable[[Reply, AnyResult | None], T]
     long: bool = False
+    raw: bool = False
 
-    def outcome(self, reply: Reply) -> T:
+    def outcome(self, reply: Reply, result: AnyResult | None) -> T:
         """Return the reply's value. Raise the SupervisorError that it stands for."""
-        return self.made_of(reply, result_of(reply))
+        return self.made_of(reply, result)
+
+
+class Pages:
+    """What has come of a call's answer: the first reply, and its result, page by page."""
+
+    def __init__(self, call: Call[T]) -> None:
+        self._call = call
+        self._first: Reply | None = None
+        self._result: AnyResult | None = None
+        self._is_joined = False
+
+    def take(self, reply: Reply) -> AnyCommand | None:
+        """Take a reply. Return the command for the page that follows, None when this was the last.
+
+        Raise Fault, or what the reply to a further page stands for.
+        """
+        if self._call.raw:
+            self._first = reply
+            return None
+        result = result_of(reply)
+        if self._first is None:
+            self._first, self._result = reply, result
+        else:
+            self._join(reply, result)
+        result = self._result
+        if not isinstance(result, Paged) or result.next is None:
+            return None
+        return page_after(self._call.command, result)
+
+    def _join(self, reply: Reply, page: AnyResult | None) -> None:
+        before = self._result
+        if isinstance(before, Paged) and type(page) is type(before):
+            self._result = before.followed_by(page)
+            self._is_joined = True
+            return
+        _raise(reply, page)
+        raise Fault("the dispatcher answered with something else than the page that was asked for")
+
+    def whole(self) -> tuple[Reply, AnyResult | None]:
+        """Return the reply with its whole result."""
+        assert self._first is not None
+        reply, result = self._first, self._result
+        if self._is_joined and result is not None:
+            reply = reply.model_copy(update={"result": encode_result(result)})
+        return reply, result
+
+
+def page_after(command: AnyCommand, result: Paged) -> AnyCommand:
+    """Return the command that asks for the page after these."""
+    match result:
+        case RunReport(run=run):
+            return c.Wait(tree=run.tree, shot=run.shot, run=run.run, since=result.next)
+        case ActionsResult(shots=(shot,)) if isinstance(command, c.BuildTables | c.Actions):
+            phase = getattr(command, "phase", None)
+            return c.Actions(tree=shot.tree, shot=shot.shot, phase=phase, since=result.next)
+        case LogsResult() if isinstance(command, c.Logs):
+            rest = {"since": result.next, "limit": command.limit - len(result.lines)}
+            return command.model_copy(update={"attempt": result.attempt or None, **rest})
+        case _:
+            return command.model_copy(update={"since": result.next})
 
 
 def result_of(reply: Reply) -> AnyResult | None:

@@ -38,14 +38,14 @@ class Connection:
         id_ = self.wire.begin(call)  # at once: what came while nobody looked is read afterwards
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            while (reply := self.wire.final(id_)) is None:
+            while (final := self.wire.final(id_)) is None:
                 if deadline is not None and time.monotonic() >= deadline:
                     raise self.wire.late(id_, call, timeout_s or 0.0)
                 self.step(deadline)
         except BaseException:
             self.wire.forget(id_)
             raise
-        return call.outcome(reply)
+        return call.outcome(*final)
 
     def connect(self, timeout_s: float) -> None:
         """Return once the broker has answered. Raise NoBroker."""

@@ -17,7 +17,7 @@ import zmq
 
 import shotline
 from shotline.client import verbs
-from shotline.client.calls import Call, T
+from shotline.client.calls import Call, Pages, T
 from shotline.client.errors import NoBroker, NoDispatcher, SupervisorError, TimedOut
 from shotline.client.feed import FEED, News, Observer, Unknown, Update, payload_of
 from shotline.client.session import (
@@ -38,16 +38,18 @@ from shotline.client.session import (
 )
 from shotline.client.session import Event as SessionEvent
 from shotline.common.codec import decode, decode_one, encode
-from shotline.common.commands import encode_command
+from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Goodbye, Outcome, Reply, Welcome
 from shotline.common.transport import Dealer, Subscriber
-from shotline.common.views import SnapshotResult
+from shotline.common.views import AnyResult, SnapshotResult
 
 log = logging.getLogger(__name__)
 
 UPDATES_MAX = 100_000
+
+Ending = tuple[Reply, AnyResult | None] | SupervisorError
 
 
 class Stream:
@@ -92,7 +94,8 @@ class Wire:
         self.subscriber: Subscriber | None = None
         self.session = Session(identity, shotline.__version__, patience or Patience())
         self.malformed = 0
-        self._finals: dict[str, Reply | GaveUp] = {}
+        self._pages: dict[str, tuple[str, Pages]] = {}  # by request: which call it is part of
+        self._finals: dict[str, Ending] = {}
         self._streams: list[Stream] = []
         self._snapshots: dict[str, tuple[Stream, str, Call[SnapshotResult]]] = {}
         self._closed = False
@@ -114,20 +117,29 @@ class Wire:
     def begin(self, call: Call[T]) -> str:
         """Send a call, or keep it until there is contact; return its id for `final`."""
         id_ = secrets.token_hex(12)
-        self._apply(Ask(id_, call.command.verb, encode_command(call.command), self.user))
+        self._ask(id_, id_, Pages(call), call.command)
         return id_
 
-    def final(self, id_: str) -> Reply | None:
-        """Return the final reply once it is there. Raise Nobody's errors when none will come."""
+    def _ask(self, request: str, id_: str, pages: Pages, command: AnyCommand) -> None:
+        self._pages[request] = (id_, pages)
+        self._apply(Ask(request, command.verb, encode_command(command), self.user))
+
+    def final(self, id_: str) -> tuple[Reply, AnyResult | None] | None:
+        """Return the final reply and its whole result once they are there.
+
+        Raise Nobody's errors when none will come, and Fault when what came cannot be read.
+        """
         final = self._finals.pop(id_, None)
-        if isinstance(final, GaveUp):
-            raise self._gave_up(final)
+        if isinstance(final, SupervisorError):
+            raise final
         return final
 
     def forget(self, id_: str) -> None:
         """Wait for it no longer."""
         self._finals.pop(id_, None)
-        self._apply(Forget(id_))
+        for request in [one for one, (its, _) in self._pages.items() if its == id_]:
+            del self._pages[request]
+            self._apply(Forget(request))
 
     def listen(
         self,
@@ -244,27 +256,41 @@ class Wire:
         match effect:
             case Answered(id_, reply):
                 if reply.outcome is not Outcome.ACCEPTED:
-                    self._settle(id_, reply)
-            case GaveUp(id_):
-                self._settle(id_, effect)
+                    self._answered(id_, reply)
+            case GaveUp(request):
+                id_, _ = self._pages.pop(request)
+                self._settle(id_, self._gave_up(effect))
             case Welcomed(welcome):
                 if self._streams:
                     self._open_feed(welcome)
             case Send():
                 pass
 
-    def _settle(self, id_: str, final: Reply | GaveUp) -> None:
+    def _answered(self, request: str, reply: Reply) -> None:
+        """Take a reply, and ask for the page that follows."""
+        id_, pages = self._pages.pop(request)
+        try:
+            following = pages.take(reply)
+        except SupervisorError as error:
+            self._settle(id_, error)
+            return
+        if following is None:
+            self._settle(id_, pages.whole())
+        else:
+            self._ask(secrets.token_hex(12), id_, pages, following)
+
+    def _settle(self, id_: str, final: Ending) -> None:
         asked = self._snapshots.pop(id_, None)
         if asked is None:
             self._finals[id_] = final
             return
         stream, channel, call = asked
-        if isinstance(final, GaveUp):
-            return  # the observer asks again, and says that the feed has stopped
         try:
-            snapshot = call.outcome(final)
-        except NoDispatcher:
-            return
+            if isinstance(final, SupervisorError):
+                raise final
+            snapshot = call.outcome(*final)
+        except (NoBroker, NoDispatcher):
+            return  # the observer asks again, and says that the feed has stopped
         except SupervisorError as error:
             if not channel.startswith(stream.follows):
                 stream.error = error

@@ -35,6 +35,12 @@ class OnShot(Command):
     shot: Shot | None = None
 
 
+class Pages(Command):
+    """A command that is answered in pages, one at a time: `since` is `next` of the one before."""
+
+    since: Count = 0
+
+
 class Risky(Command):
     """A command that is refused where it is dangerous, until somebody insists on each danger.
 
@@ -149,8 +155,11 @@ class Resume(OnShot):
     verb: Literal["resume"] = "resume"
 
 
-class Wait(OnShot):
-    """Wait for the end of the open run, or of the numbered one."""
+class Wait(OnShot, Pages):
+    """Wait for the end of the open run, or of the numbered one.
+
+    A further page of a report (`since`) waits for nothing.
+    """
 
     verb: Literal["wait"] = "wait"
     run: Small | None = None
@@ -204,20 +213,20 @@ class Servers(Command):
     verb: Literal["servers"] = "servers"
 
 
-class Actions(OnShot):
+class Actions(OnShot, Pages):
     """All actions of a shot, with their states."""
 
     verb: Literal["actions"] = "actions"
     phase: PhaseName | None = None
 
 
-class PrintPending(Command):
+class PrintPending(Pages):
     """What is ready, sent or running, and what everything else waits for."""
 
     verb: Literal["print_pending"] = "print_pending"
 
 
-class Show(OnShot):
+class Show(OnShot, Pages):
     """The story of one action: every transition with time and cause."""
 
     verb: Literal["show"] = "show"
@@ -234,21 +243,21 @@ class Logs(OnShot):
     limit: Annotated[int, Field(ge=1, le=100_000)] = 10_000
 
 
-class Check(OnShot):
+class Check(OnShot, Pages):
     """Whether an essential action has failed since the last `--reset` (D3)."""
 
     verb: Literal["check"] = "check"
     reset: bool = False
 
 
-class Snapshot(Command):
+class Snapshot(Pages):
     """The state of a channel with the number of its last event (I6)."""
 
     verb: Literal["snapshot"] = "snapshot"
     channel: Annotated[str, Field(min_length=1, max_length=1200)]
 
 
-class ReadTree(OnShot):
+class ReadTree(OnShot, Pages):
     """What a shot's tree declares, read now: nothing is built, kept or changed.
 
     Shot -1 is the model, 0 the current shot where the site has one.
@@ -269,7 +278,7 @@ class CurrentShot(Command):
     increment: bool = False
 
 
-class Shots(Command):
+class Shots(Pages):
     """The shots that are known."""
 
     verb: Literal["shots"] = "shots"

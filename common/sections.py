@@ -127,7 +127,7 @@ class BrokerSection(Section):
     high_water_mark: Count = Field(
         100_000, description="Messages that may wait in a socket for one peer."
     )
-    message_bytes_max: Bytes = Field(
+    message_bytes_max: Annotated[Bytes, Field(ge=2**20)] = Field(
         16 * 1024 * 1024, description="Larger messages are refused, and their sender cut off."
     )
     observer_topics_bytes_max: Bytes = Field(

@@ -4,7 +4,8 @@ They are computed by the dispatcher from its state and shown by the CLI, the cli
 monitor. `…_at` is wall clock for display.
 """
 
-from typing import Annotated, Final, Literal
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, TypeAdapter
 
@@ -114,9 +115,26 @@ class ServerView(Model):
     bound: tuple[str, ...] = ()  # what mdsip servers are busy with that it asked, in words
 
 
-class RunReport(Model):
+class Paged(Model):
+    """A result whose list can grow without bound: it comes in pages.
+
+    `next` says from where on to ask for the following page (`since` of the command); the last page
+    has none.
+    """
+
+    LIST: ClassVar[str]  # the field that grows
+    next: Count | None = None
+
+    def followed_by(self, page: "Paged") -> Self:
+        """Return this with the items of the page that follows."""
+        items = (*getattr(self, self.LIST), *getattr(page, self.LIST))
+        return self.model_copy(update={self.LIST: items, "next": page.next})
+
+
+class RunReport(Paged):
     """Answer to do_phase, do_sequence, dispatch and wait: the run and each of its actions."""
 
+    LIST: ClassVar[str] = "actions"
     kind: Literal["run_report"] = "run_report"
     run: RunView
     actions: tuple[ActionView, ...] = ()
@@ -145,17 +163,19 @@ class ServersResult(Model):
     servers: tuple[ServerView, ...]
 
 
-class ActionsResult(Model):
+class ActionsResult(Paged):
     """Answer to `actions`, `build_tables` and `print_pending`."""
 
+    LIST: ClassVar[str] = "actions"
     kind: Literal["actions"] = "actions"
     shots: tuple[ShotView, ...]
     actions: tuple[ActionView, ...]  # of one shot, in the table's order; pending: of all shots
 
 
-class StoryResult(Model):
+class StoryResult(Paged):
     """Answer to `show`: the action and all records about it, oldest first."""
 
+    LIST: ClassVar[str] = "records"
     kind: Literal["story"] = "story"
     action: ActionView
     records: tuple[Annotated[Record, Field(discriminator="type")], ...]
@@ -170,9 +190,10 @@ class OutputLine(Model):
     text: str
 
 
-class LogsResult(Model):
-    """Answer to `logs`: lines of one attempt. `more` when the limit cut it."""
+class LogsResult(Paged):
+    """Answer to `logs`: lines of one attempt. `more` when others follow the last of these."""
 
+    LIST: ClassVar[str] = "lines"
     kind: Literal["logs"] = "logs"
     path: str
     attempt: Small
@@ -182,10 +203,17 @@ class LogsResult(Model):
     tails: tuple[OutputLine, ...] = ()
     """Behind the last line, of each stream the one that has not ended, and may change."""
 
+    def followed_by(self, page: "Paged") -> Self:
+        """Return this with the lines of the page that follows."""
+        assert isinstance(page, LogsResult)
+        rest = {"more": page.more, "tails": page.tails}
+        return super().followed_by(page).model_copy(update=rest)
 
-class CheckResult(Model):
+
+class CheckResult(Paged):
     """Answer to `check`: essential actions that failed since the last reset."""
 
+    LIST: ClassVar[str] = "failures"
     kind: Literal["check"] = "check"
     failures: tuple[ActionView, ...]
 
@@ -198,16 +226,23 @@ class TreeProblem(Model):
     text: str
 
 
-class TreeResult(Model):
+class TreeResult(Paged):
     """Answer to `tree`: what the tree declares, and what is wrong or odd about it."""
 
+    LIST: ClassVar[str] = "actions"
     kind: Literal["tree"] = "tree"
     tree: str
     shot: ShotNumber
     phases: tuple[str, ...]  # the site's in their order, then those that only actions name
     actions: tuple[ActionNode, ...]  # in the tree's order
     never: dict[str, str] = {}  # path → why it is never dispatched
-    problems: tuple[TreeProblem, ...] = ()
+    problems: tuple[TreeProblem, ...] = ()  # of the whole tree, on its first page
+
+    def followed_by(self, page: "Paged") -> Self:
+        """Return this with the actions of the page that follows, and why some never run."""
+        assert isinstance(page, TreeResult)
+        never = {**self.never, **page.never}
+        return super().followed_by(page).model_copy(update={"never": never})
 
 
 class CurrentResult(Model):
@@ -218,16 +253,18 @@ class CurrentResult(Model):
     shot: ShotNumber
 
 
-class ShotsResult(Model):
+class ShotsResult(Paged):
     """Answer to `shots`."""
 
+    LIST: ClassVar[str] = "shots"
     kind: Literal["shots"] = "shots"
     shots: tuple[ShotView, ...]
 
 
-class SnapshotResult(Model):
+class SnapshotResult(Paged):
     """Answer to `snapshot`: the channel's state up to and with event `seq` of `term`."""
 
+    LIST: ClassVar[str] = "actions"
     kind: Literal["snapshot"] = "snapshot"
     channel: str
     term: Term
@@ -260,6 +297,12 @@ _ADAPTER: Final[TypeAdapter[AnyResult]] = TypeAdapter(
 def encode_result(result: AnyResult) -> bytes:
     """Return a result as JSON."""
     return result.__pydantic_serializer__.to_json(result)
+
+
+def encode_page(result: Paged, items: Sequence[bytes]) -> bytes:
+    """Return a result as JSON, with these items, as JSON, in its list."""
+    head = result.__pydantic_serializer__.to_json(result, exclude={result.LIST})
+    return b'%s,"%s":[%s]}' % (head[:-1], result.LIST.encode(), b",".join(items))
 
 
 def decode_result(data: bytes | str) -> AnyResult:

@@ -1,20 +1,30 @@
 """The views of shots, runs and actions that commands answer with. Computed when asked. Pure."""
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
 from shotline.common.actions import ActionState
+from shotline.common.model import Model
 from shotline.common.records import Record, ShotKey, Transition
 from shotline.common.views import (
     ActionsResult,
     ActionView,
+    CheckResult,
+    LogsResult,
+    Paged,
     RunReport,
     ServerView,
+    ShotsResult,
     ShotView,
     SnapshotResult,
     StatusResult,
     StoryResult,
 )
 from shotline.dispatcher.core import Core
+from shotline.dispatcher.effects import OutputRead
 from shotline.dispatcher.feed import SERVERS, shot_channel
 from shotline.dispatcher.fleet import Entry
+from shotline.dispatcher.paging import Page, numbered, page
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 from shotline.trees.tree import DispatchType
 
@@ -81,12 +91,19 @@ class Answers:
             return "the servers' reports: the dispatcher has just come back"
         return run.sequencer.waits_for(live.path)
 
-    def report(self, shot: Shot, run: Run) -> RunReport:
-        """Return a run with its actions."""
-        return RunReport(
-            run=shot.run_view(run),
-            actions=tuple(self.action(shot, path) for path in run.paths if path in shot.actions),
+    def report(self, shot: Shot, run: Run, since: int = 0) -> Page:
+        """Return a run with a page of its actions."""
+        view = shot.run_view(run)
+        paths = [path for path in run.paths if path in shot.actions]
+        return self._page(
+            numbered(paths, since, partial(self.action, shot)),
+            lambda next_: RunReport(run=view, next=next_),
         )
+
+    def _page(
+        self, items: Iterable[tuple[int, Model]], head: Callable[[int | None], Paged]
+    ) -> Page:
+        return page(items, self._core.settings.page_bytes, head)
 
     def shot(self, shot: Shot) -> ShotView:
         """Return a shot in short, with its last runs."""
@@ -103,7 +120,7 @@ class Answers:
             current=self._core.current == shot.key,
         )
 
-    def stored(self, key: ShotKey) -> ShotView:
+    def _stored(self, key: ShotKey) -> ShotView:
         """Return a shot that is stored but not loaded."""
         current = self._core.current == key
         return ShotView(tree=key.tree, shot=key.shot, current=current, loaded=False)
@@ -113,40 +130,92 @@ class Answers:
         fleet = self._core.fleet
         return tuple(fleet.view(fleet.servers[name]) for name in sorted(fleet.servers))
 
-    def built(self, shot: Shot, *, list_actions: bool) -> ActionsResult:
+    def built(self, shot: Shot, *, list_actions: bool) -> Page | ActionsResult:
         """Return what was built, with all actions where they are wanted."""
         if list_actions:
             return self.actions(shot, None)
         return ActionsResult(shots=(self.shot(shot),), actions=())
 
-    def actions(self, shot: Shot, phase: str | None) -> ActionsResult:
-        """Return the actions of a shot, or of one of its phases."""
+    def actions(self, shot: Shot, phase: str | None, since: int = 0) -> Page:
+        """Return a page of the actions of a shot, or of one of its phases."""
+        view = self.shot(shot)
         paths = shot.actions if phase is None else shot.table.paths_of_phase(phase)
-        return ActionsResult(
-            shots=(self.shot(shot),), actions=tuple(self.action(shot, path) for path in paths)
+        return self._page(
+            numbered(tuple(paths), since, partial(self.action, shot)),
+            lambda next_: ActionsResult(shots=(view,), actions=(), next=next_),
         )
 
-    def pending(self) -> ActionsResult:
-        """Return what is open in all open runs."""
-        shots: list[ShotView] = []
-        actions: list[ActionView] = []
-        for shot, run in self._core.open_runs():
-            shots.append(self.shot(shot))
-            actions.extend(
-                self.action(shot, path) for path in run.paths if shot.actions[path].cause is None
-            )
-        ghosts = [shot for shot in self._core.shots.values() if shot.open_run is None]
-        for shot in ghosts:
-            actions.extend(self.action(shot, live.path) for live in shot.in_progress())
-        return ActionsResult(shots=tuple(shots), actions=tuple(actions))
+    def pending(self, since: int = 0) -> Page:
+        """Return a page of what is open in all open runs."""
+        shots = tuple(self.shot(shot) for shot, _ in self._core.open_runs())
+        return self._page(
+            (
+                (number, self.action(shot, path))
+                for number, (shot, path) in enumerate(self._perhaps_pending())
+                if number >= since and shot.actions[path].cause is None
+            ),
+            lambda next_: ActionsResult(shots=shots, actions=(), next=next_),
+        )
 
-    def story(self, shot: Shot, path: str, records: tuple[Record, ...]) -> StoryResult:
-        """Return what happened to one action."""
+    def _perhaps_pending(self) -> Iterator[tuple[Shot, str]]:
+        """Yield the actions of open runs, also those that have settled, so that numbers stay."""
+        for shot, run in self._core.open_runs():
+            for path in run.paths:
+                yield shot, path
+        for shot in self._core.shots.values():
+            if shot.open_run is None:
+                for live in shot.in_progress():
+                    yield shot, live.path
+
+    def story(self, shot: Shot, path: str, records: tuple[Record, ...], since: int = 0) -> Page:
+        """Return what happened to one action, a page of its records."""
         live = shot.actions[path]
         told = [record for record in records if getattr(record, "path", None) == path]
         if live.state in IN_PROGRESS and live not in told:
             told.append(live)
-        return StoryResult(action=self.action(shot, path), records=tuple(told))
+        action = self.action(shot, path)
+        return self._page(
+            numbered(told, since, lambda record: record),
+            lambda next_: StoryResult(action=action, records=(), next=next_),
+        )
+
+    def failures(self, shot: Shot, since: int = 0) -> Page:
+        """Return a page of the essential actions that have failed."""
+        paths = [path for path in shot.essential_failures if path in shot.actions]
+        return self._page(
+            numbered(paths, since, partial(self.action, shot)),
+            lambda next_: CheckResult(failures=(), next=next_),
+        )
+
+    def output(self, shot: Shot, path: str, read: OutputRead, limit: int) -> Page:
+        """Return a page of what was read of an attempt's output."""
+        rest = None
+        if read.more and len(read.lines) < limit:
+            rest = read.lines[-1].number + 1
+
+        def head(left_out: int | None) -> LogsResult:
+            more = read.more or left_out is not None
+            return LogsResult(
+                path=path,
+                attempt=read.attempt,
+                attempts=read.attempts,
+                lines=(),
+                more=more,
+                tails=() if more else shot.tails_of(path, read.attempt),
+                next=rest if left_out is None else left_out,
+            )
+
+        return self._page(((line.number, line) for line in read.lines), head)
+
+    def shots(self, keys: Sequence[ShotKey], since: int = 0) -> Page:
+        """Return a page of these shots in short."""
+        return self._page(
+            numbered(keys, since, self._known), lambda next_: ShotsResult(shots=(), next=next_)
+        )
+
+    def _known(self, key: ShotKey) -> ShotView:
+        shot = self._core.shots.get(key)
+        return self._stored(key) if shot is None else self.shot(shot)
 
     def status(self, broker: str) -> StatusResult:
         """Return everything in short."""
@@ -164,21 +233,25 @@ class Answers:
             servers=self.servers(),
         )
 
-    def snapshot(self, channel: str) -> SnapshotResult | None:
-        """Return a channel's state with the number of its last event; None for unknown shots."""
+    def snapshot(self, channel: str, since: int = 0) -> Page | SnapshotResult | None:
+        """Return a channel's state with the number of its last event; None for unknown shots.
+
+        Pages of a shot's actions are made one after the other: what happens meanwhile is in the
+        events after the first one's number, too.
+        """
         core = self._core
-        seq = core.feed.last(channel)
+        head = SnapshotResult(channel=channel, term=core.term, seq=core.feed.last(channel))
         if channel == SERVERS:
-            return SnapshotResult(channel=channel, term=core.term, seq=seq, servers=self.servers())
+            return head.model_copy(update={"servers": self.servers()})
         for shot in core.shots.values():
             if shot_channel(shot.key) == channel:
-                return SnapshotResult(
-                    channel=channel,
-                    term=core.term,
-                    seq=seq,
-                    shot=self.shot(shot),
-                    actions=tuple(self.action(shot, path) for path in shot.actions),
+                return self._snapshot(
+                    shot, head.model_copy(update={"shot": self.shot(shot)}), since
                 )
-        if channel.startswith("output/") or channel in ("log", "feed"):
-            return SnapshotResult(channel=channel, term=core.term, seq=seq)
-        return None
+        return head if channel.startswith("output/") or channel in ("log", "feed") else None
+
+    def _snapshot(self, shot: Shot, head: SnapshotResult, since: int) -> Page:
+        return self._page(
+            numbered(tuple(shot.actions), since, partial(self.action, shot)),
+            lambda next_: head.model_copy(update={"next": next_}),
+        )

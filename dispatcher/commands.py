@@ -14,6 +14,7 @@ from shotline.dispatcher.desk import Answer, Asked, Desk, Refused, Unknown
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.office import Office
 from shotline.dispatcher.orders import Orders
+from shotline.dispatcher.paging import Page
 from shotline.dispatcher.pulses import Pulses
 from shotline.dispatcher.queries import Queries
 from shotline.dispatcher.runs import Runs
@@ -86,7 +87,7 @@ class Commands:
             case _:
                 return self.queries.read(asked, command)
 
-    def _result_again(self, request: Request) -> AnyResult | None:
+    def _result_again(self, request: Request) -> AnyResult | Page | None:
         """Return the result of a repeated command that was too large to keep, as it stands now."""
         found = self._core.run_of_command(request.id)
         if found is not None:

@@ -118,8 +118,8 @@ class Core:
     def leave(self, why: str) -> None:
         """End, behind all that was recorded so far; observers are told beforehand."""
         window_s = self.settings.feed_window_s
-        farewell = self.feed.beat(self.wall, self.journal_state, window_s, leaving=True)
-        self.after(farewell)
+        for beat in self.feed.beat(self.wall, self.journal_state, window_s, leaving=True):
+            self.after(beat)
         self.after(Exit(0, why))
 
     def say(
@@ -165,7 +165,12 @@ class Core:
     # Telling observers
 
     def _tell(self, commit: EncodedCommit) -> list[Effect]:
-        return [self.feed.records(key, self.wall, told) for key, told in commit.shots.items()]
+        bytes_max = self.settings.page_bytes
+        return [
+            event
+            for key, told in commit.shots.items()
+            for event in self.feed.records(key, self.wall, told, bytes_max)
+        ]
 
     def server_changed(self, server: Server) -> None:
         """Let observers know of a server's change, gathered for a moment."""

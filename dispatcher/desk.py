@@ -18,6 +18,7 @@ from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.records import CommandDone, ShotKey
 from shotline.common.views import AnyResult, encode_result
 from shotline.dispatcher.core import Core
+from shotline.dispatcher.paging import Page
 from shotline.dispatcher.shots import Run, Shot
 
 _REPLY_BYTES_KEPT_MAX: Final = 4096
@@ -32,7 +33,7 @@ class Answer:
 
     outcome: Outcome
     message: str
-    result: AnyResult | None = None
+    result: AnyResult | Page | None = None
     notices: tuple[str, ...] = ()
     unknown: bool = False  # refused, since what the command names does not exist
     dangers: tuple[NamedDanger, ...] = ()  # refused, until somebody insists on each of them
@@ -92,7 +93,7 @@ class Desk:
         self._unsaid: dict[str, float] = {}  # accepted, and when to say so
         self._early: list[tuple[bytes, Request]] = []  # while the dispatcher recovers
         self.clock_offset_s: float | None = None  # broker's clock minus ours
-        self.rebuild: Callable[[Request], AnyResult | None] = lambda _request: None
+        self.rebuild: Callable[[Request], AnyResult | Page | None] = lambda _request: None
 
     def remember(self, done: CommandDone) -> None:
         """Take an answer from the journal, at start."""
@@ -166,7 +167,7 @@ class Desk:
         was_done = done.outcome in (Outcome.OK, Outcome.FAILED)
         report = self.rebuild(request) if was_done and not done.result else None
         if report is not None:
-            done = done.model_copy(update={"result": encode_result(report)})
+            done = done.model_copy(update={"result": _encoded(report)})
         self._core.send(client, done)
 
     def _carry_out(self, asked: Asked, request: Request) -> Answer | None:
@@ -189,7 +190,7 @@ class Desk:
             outcome=answer.outcome,
             message=answer.message,
             notices=answer.notices,
-            result=encode_result(answer.result) if answer.result is not None else b"",
+            result=_encoded(answer.result),
             unknown=answer.unknown,
             dangers=answer.dangers,
         )
@@ -246,3 +247,9 @@ class Desk:
             if asked is not None:
                 told = asked.accepted.notices if asked.accepted is not None else ()
                 self.answer(asked, replace(answer, notices=(*told, *answer.notices)))
+
+
+def _encoded(result: AnyResult | Page | None) -> bytes:
+    if isinstance(result, Page):
+        return result.data
+    return b"" if result is None else encode_result(result)

@@ -1,17 +1,18 @@
 """The numbering of the event feed: per channel and term, without gaps (I6). Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 from shotline.common.journal.commit import EncodedRecords
 from shotline.common.messages import Event
-from shotline.common.records import ShotKey, TableBuilt, encode_records
+from shotline.common.records import Record, ShotKey, TableBuilt, encode_record
 from shotline.common.views import FeedBeat
 from shotline.dispatcher.effects import Publish
 
 SERVERS: Final = "servers"
 LOG: Final = "log"
 FEED: Final = "feed"
+CHANNELS_MAX: Final = 1000  # in one beat
 
 
 def shot_channel(key: ShotKey) -> str:
@@ -44,22 +45,21 @@ class Feed:
         self._touched[channel] = at
         return Publish(Event(channel=channel, term=self._term, seq=seq, at=at, payload=payload))
 
-    def records(self, key: ShotKey, at: float, encoded: EncodedRecords) -> Publish:
-        """Return the event of a shot's journalled records, in the very bytes of the journal.
+    def records(
+        self, key: ShotKey, at: float, encoded: EncodedRecords, bytes_max: int
+    ) -> Iterator[Publish]:
+        """Yield the events of a shot's journalled records, in the very bytes of the journal.
 
-        A built table goes without its nodes: whoever sees it takes a snapshot.
+        Those of one commit go in one event, in several where it would grow beyond `bytes_max`. A
+        built table goes without its nodes: whoever sees it takes a snapshot.
         """
-        body = encoded.body
-        if any(isinstance(record, TableBuilt) for record in encoded.records):
-            body = encode_records(
-                [
-                    record.model_copy(update={"actions": ()})
-                    if isinstance(record, TableBuilt)
-                    else record
-                    for record in encoded.records
-                ]
-            )
-        return self.publish(shot_channel(key), at, b'{"records":%s}' % body)
+        channel, body = shot_channel(key), encoded.body
+        if len(body) <= bytes_max and not any(map(_is_table, encoded.records)):
+            yield self.publish(channel, at, b'{"records":%s}' % body)
+            return
+        parts = map(_without_nodes, encoded.records, encoded.parts)
+        for some in _batches(parts, bytes_max):
+            yield self.publish(channel, at, b'{"records":[%s]}' % b",".join(some))
 
     def beat(
         self,
@@ -68,22 +68,49 @@ class Feed:
         window_s: float,
         *,
         leaving: bool = False,
-    ) -> Publish:
-        """Return the beat: last numbers of what changed within `window_s`, servers and log too.
+    ) -> Iterator[Publish]:
+        """Yield the beat: last numbers of what changed within `window_s`, servers and log too.
 
-        `leaving`: it is the last one.
+        It goes in several events where very many channels have changed. `leaving`: it is the last
+        one.
         """
         self._touched = {
             channel: time for channel, time in self._touched.items() if at - time <= window_s
         }
-        last = {channel: self._last[channel] for channel in (SERVERS, LOG, *self._touched)}
-        beat = FeedBeat(last=last, journal=journal, leaving=leaving)
-        payload = beat.model_dump_json().encode()
-        seq = self._last[FEED] = self._last.get(FEED, 0) + 1
-        return Publish(Event(channel=FEED, term=self._term, seq=seq, at=at, payload=payload))
+        told = (SERVERS, LOG, *self._touched)
+        for begin in range(0, len(told), CHANNELS_MAX):
+            last = {channel: self._last[channel] for channel in told[begin : begin + CHANNELS_MAX]}
+            beat = FeedBeat(last=last, journal=journal, leaving=leaving)
+            payload = beat.model_dump_json().encode()
+            seq = self._last[FEED] = self._last.get(FEED, 0) + 1
+            yield Publish(Event(channel=FEED, term=self._term, seq=seq, at=at, payload=payload))
 
     def forget(self, key: ShotKey, paths: Iterable[str]) -> None:
         """Forget the numbers of a shot that is not in memory any more."""
         for channel in (shot_channel(key), *(output_channel(key, path) for path in paths)):
             self._floor = max(self._floor, self._last.pop(channel, 0))
             self._touched.pop(channel, None)
+
+
+def _is_table(record: Record) -> bool:
+    return isinstance(record, TableBuilt)
+
+
+def _without_nodes(record: Record, part: bytes) -> bytes:
+    if isinstance(record, TableBuilt):
+        return encode_record(record.model_copy(update={"actions": ()}))
+    return part
+
+
+def _batches(parts: Iterable[bytes], bytes_max: int) -> Iterator[list[bytes]]:
+    """Yield the parts in batches of at most so many bytes, or of one part that has more."""
+    batch: list[bytes] = []
+    size = 0
+    for part in parts:
+        if batch and size + len(part) > bytes_max:
+            yield batch
+            batch, size = [], 0
+        batch.append(part)
+        size += len(part) + 1
+    if batch:
+        yield batch

@@ -208,11 +208,11 @@ class Dispatcher:
     def _beat_feed(self) -> None:
         core = self.core
         self._feed_at = core.now + core.settings.heartbeat_s
-        beat = core.feed.beat(core.wall, core.journal_state, core.settings.feed_window_s)
-        if core.journal_state == "stopped":
-            core.at_once(beat)  # nothing else leaves now, and everybody is to know why (I9)
-        else:
-            core.after(beat)
+        for beat in core.feed.beat(core.wall, core.journal_state, core.settings.feed_window_s):
+            if core.journal_state == "stopped":
+                core.at_once(beat)  # nothing else leaves now, and everybody is to know why (I9)
+            else:
+                core.after(beat)
 
     def _released(self, effects: list[Effect]) -> list[Effect]:
         """Note when dispatches leave, so that their delivery can be watched (DESIGN §5)."""

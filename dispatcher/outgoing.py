@@ -6,11 +6,11 @@ and the servers wake up once for many of them. Anything else leaves at once, and
 for its target goes with it: per target, nothing overtakes. What is decided is `machine`'s.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from shotline.common.codec import PUBLISH, encode, encode_body
-from shotline.common.messages import Answered, Message, OutputStored
+from shotline.common.messages import Answered, Message, OutputStored, Reply
 from shotline.dispatcher.effects import Publish, ToPeer
 
 GATHER_S: Final = 0.005
@@ -22,15 +22,23 @@ _MAY_WAIT: Final = frozenset((Answered, OutputStored))
 
 
 class Outgoing:
-    """Gathers and sends. `send` returns False when frames could not leave; `lost` is then told."""
+    """Gathers, measures and sends.
+
+    `send` returns False when frames could not leave; `lost` is then told. What is larger than
+    `bytes_max` is left out; `complain` is told so in words.
+    """
 
     def __init__(
         self,
         send: Callable[[Sequence[bytes]], bool],
         lost: Callable[[bytes, list[bytes]], None],
+        bytes_max: int,
+        complain: Callable[[str], None],
     ) -> None:
         self._send = send
         self._lost = lost
+        self._bytes_max = bytes_max
+        self._complain = complain
         self._leaving: dict[bytes, list[Message]] = {}
         self._waiting: dict[bytes, list[Message]] = {}
         self._events: list[bytes] = [PUBLISH]
@@ -57,6 +65,9 @@ class Outgoing:
     def publish(self, effect: Publish) -> None:
         """Take an event."""
         body = encode_body(effect.event)
+        if len(body) > self._bytes_max:  # its observers see by its number that it is missing
+            self._complain(self._too_large(f"an event on {effect.event.channel}", len(body)))
+            return
         self._events += (effect.event.channel.encode(), body)
         self._event_bytes += len(body)
 
@@ -87,5 +98,31 @@ class Outgoing:
 
     def _send_to(self, target: bytes, messages: list[Message]) -> None:
         frames = encode(messages)
+        if max(map(len, frames)) > self._bytes_max:
+            frames = encode([one for message in messages for one in self._fitting(message)])
+            if not frames:
+                return
         if not self._send([target, *frames]):
             self._lost(target, frames)
+
+    def _fitting(self, message: Message) -> Iterator[Message]:
+        """Yield a message if it may be sent, and what can be said instead of one that is too large.
+
+        It would end the connection, and be sent again on the next one, for ever.
+        """
+        size = len(encode_body(message))
+        if size <= self._bytes_max:
+            yield message
+            return
+        if isinstance(message, Reply):
+            words = self._too_large("the result", len(message.result))
+            yield message.model_copy(update={"result": b"", "notices": (words,)})
+        else:
+            words = self._too_large(f"a message ({message.KIND})", size)
+        self._complain(words)
+
+    def _too_large(self, what: str, size: int) -> str:
+        return (
+            f"{what} has {size} bytes and was left out: a message may have {self._bytes_max} "
+            "(broker.message_bytes_max)"
+        )

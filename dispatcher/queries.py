@@ -1,9 +1,10 @@
 """The commands that only read: status, servers, actions, stories, outputs, snapshots. Pure."""
 
 from shotline.common import commands as c
+from shotline.common.dangers import listed
 from shotline.common.messages import Outcome
-from shotline.common.records import CheckReset
-from shotline.common.views import CheckResult, LogsResult, ServersResult, ShotsResult
+from shotline.common.records import CheckReset, ShotKey
+from shotline.common.views import ServersResult
 from shotline.dispatcher.desk import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.effects import OutputRead, ReadOutput, ReadShot, ShotRead
 from shotline.dispatcher.feed import shot_channel
@@ -31,18 +32,21 @@ class Queries:
             case c.Servers():
                 return Answer(Outcome.OK, "", ServersResult(servers=answers.servers()))
             case c.PrintPending():
-                return Answer(Outcome.OK, "", answers.pending())
+                return Answer(Outcome.OK, "", answers.pending(command.since))
             case c.Shots():
-                return Answer(Outcome.OK, "", self._shots(command.tree))
+                keys = self._keys(command.tree)
+                return Answer(Outcome.OK, "", answers.shots(keys, command.since))
             case c.Snapshot():
-                return self._snapshot(asked, command.channel)
+                return self._snapshot(asked, command)
             case c.Actions() | c.Show() | c.Logs() | c.Check():
                 return self._on_loaded(asked, command)
         raise Refused(f"{command.verb} is not carried out here")
 
-    def _snapshot(self, asked: Asked, channel: str) -> Answer | None:
+    def _snapshot(self, asked: Asked, command: c.Snapshot) -> Answer | None:
+        channel = command.channel
+
         def answer() -> Answer:
-            result = self._answers.snapshot(channel)
+            result = self._answers.snapshot(channel, command.since)
             if result is None:
                 raise Unknown(f"nothing is known of channel {channel}")
             return Answer(Outcome.OK, "", result)
@@ -63,17 +67,17 @@ class Queries:
         match command:
             case c.Actions():
                 phase = command.phase and shot.table.find_phase(command.phase)
-                actions = self._answers.actions(shot, phase)
+                actions = self._answers.actions(shot, phase, command.since)
                 return Answer(Outcome.OK, "", actions, _source_notices(shot))
             case c.Check():
-                return self._check(shot, reset=command.reset)
+                return self._check(shot, command)
             case c.Show():
                 path = shot.table.find(command.path)
 
                 def told(done: Done) -> Answer:
                     assert isinstance(done, ShotRead)
                     notice = (f"the stored part is missing: {done.error}",) if done.error else ()
-                    story = self._answers.story(shot, path, done.records)
+                    story = self._answers.story(shot, path, done.records, command.since)
                     return Answer(Outcome.OK, "", story, _source_notices(shot) + notice)
 
                 self._core.after(ReadShot(self._office.later(asked, told), shot.key))
@@ -81,24 +85,17 @@ class Queries:
             case c.Logs():
                 return self._logs(asked, shot, command)
 
-    def _check(self, shot: Shot, *, reset: bool) -> Answer:
-        failures = tuple(
-            self._answers.action(shot, path)
-            for path in shot.essential_failures
-            if path in shot.actions
-        )
-        if reset:
+    def _check(self, shot: Shot, command: c.Check) -> Answer:
+        failures = self._answers.failures(shot, command.since)
+        names = [shot.table.node(path).name for path in shot.essential_failures]
+        if command.reset and failures.is_last:  # not before all were told
             self._core.put(shot, CheckReset(time=self._core.wall))
-        if not failures:
+        notices = _source_notices(shot)
+        if not names:
             text = f"{shot.key}: no essential action has failed"
-            return Answer(Outcome.OK, text, CheckResult(failures=()), _source_notices(shot))
-        names = ", ".join(view.name for view in failures)
-        return Answer(
-            Outcome.FAILED,
-            f"{shot.key}: essential actions have failed: {names}",
-            CheckResult(failures=failures),
-            _source_notices(shot),
-        )
+            return Answer(Outcome.OK, text, failures, notices)
+        text = f"{shot.key}: essential actions have failed: {listed(names)}"
+        return Answer(Outcome.FAILED, text, failures, notices)
 
     def _logs(self, asked: Asked, shot: Shot, command: c.Logs) -> Answer | None:
         path = shot.table.find(command.path)
@@ -107,18 +104,7 @@ class Queries:
             assert isinstance(done, OutputRead)
             if done.error:
                 raise Refused(f"the output of {path} cannot be read now: {done.error}")
-            return Answer(
-                Outcome.OK,
-                "",
-                LogsResult(
-                    path=path,
-                    attempt=done.attempt,
-                    attempts=done.attempts,
-                    lines=done.lines,
-                    more=done.more,
-                    tails=() if done.more else shot.tails_of(path, done.attempt),
-                ),
-            )
+            return Answer(Outcome.OK, "", self._answers.output(shot, path, done, command.limit))
 
         attempt = command.attempt or shot.attempts.get(path, 0)
         self._core.after(
@@ -133,19 +119,12 @@ class Queries:
         )
         return None
 
-    def _shots(self, tree: str | None) -> ShotsResult:
+    def _keys(self, tree: str | None) -> list[ShotKey]:
+        """Return the shots of an experiment, or of all; the newest first."""
         core = self._core
-        keys = sorted(
+        return sorted(
             (key for key in {*core.stored, *core.shots} if tree in (None, key.tree)),
             key=lambda key: (key.tree, -key.shot),
-        )
-        return ShotsResult(
-            shots=tuple(
-                self._answers.shot(core.shots[key])
-                if key in core.shots
-                else self._answers.stored(key)
-                for key in keys
-            )
         )
 
 

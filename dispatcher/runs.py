@@ -115,15 +115,19 @@ class Runs:
         if run.ended is None:
             text = f"{name} is HELD: {run.held}; `shotline resume` or `shotline abort`"
             return Answer(Outcome.FAILED, text, report, notices)
-        failed = [view.name for view in report.actions if view.failed]
         if run.ended.outcome is RunOutcome.ABORTED:
             text = f"{name} was aborted: {run.ended.reason}"
             return Answer(Outcome.FAILED, text, report, notices)
         if run.opened.kind is RunKind.SINGLE:
-            asked = report.actions[0]
-            if asked.last.state is ActionState.NOT_DISPATCHED:
-                text = f"{asked.path} was not run: {asked.last.reason}"
+            asked = shot.actions[next(iter(run.paths))]
+            if asked.state is ActionState.NOT_DISPATCHED:
+                text = f"{asked.path} was not run: {asked.reason}"
                 return Answer(Outcome.FAILED, text, report, notices)
+        failed = [
+            shot.table.node(path).name
+            for path in run.paths
+            if path in shot.actions and shot.failed(path)
+        ]
         if failed:
             text = f"{name} is over; {len(failed)} failed: {', '.join(failed[:20])}"
             return Answer(Outcome.FAILED, text, report, notices)
@@ -134,14 +138,19 @@ class Runs:
         self._office.desk.tell_waiting(shot, run, self.run_answer(shot, run))
 
     def wait(self, asked: Asked, command: c.Wait) -> Answer | None:
-        """Wait for the end of a run."""
-        if command.run is not None:
-            shot = self._choice.shot(command)
-            run = shot.runs.get(command.run)
-            if run is None:
-                raise Unknown(f"{shot.key} has no run {command.run}")
-        else:
-            shot, run = self._choice.shot_with_run(command)
+        """Wait for the end of a run; a further page of its report is there at once."""
+        if command.run is None:
+            return self._await(asked, *self._choice.shot_with_run(command), wait=True)
+        key = self._choice.key(command)
+        return self._office.on_loaded(asked, key, lambda: self._wait_loaded(asked, command))
+
+    def _wait_loaded(self, asked: Asked, command: c.Wait) -> Answer | None:
+        shot = self._choice.shot(command)
+        run = shot.runs.get(command.run or 0)
+        if run is None:
+            raise Unknown(f"{shot.key} has no run {command.run}")
+        if command.since:
+            return Answer(Outcome.OK, "", self._answers.report(shot, run, command.since))
         return self._await(asked, shot, run, wait=True)
 
     def dispatch(self, asked: Asked, command: c.DispatchAction) -> Answer | None:

@@ -10,6 +10,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 import zmq
@@ -67,6 +68,7 @@ log = logging.getLogger(__name__)
 _LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _LINGER_MS: Final = 1000
 _READY_S: Final = 5.0
+_PAGE_BYTES_MAX: Final = 512 * 1024  # makes some milliseconds of work
 
 
 class DispatcherServer:
@@ -109,7 +111,9 @@ class DispatcherServer:
         for tree in loaded.newest:
             self._trees.warm(tree)  # its tables may be run at once
         self._dealer = self._connect()
-        self._outgoing = Outgoing(self._dealer.send, self._not_sent)
+        self._outgoing = Outgoing(
+            self._dealer.send, self._not_sent, self._message_bytes_max(), partial(log.error, "%s")
+        )
         service = self._service
         service.watch(self._dealer.socket, self._read_broker)
         service.watch(self._dealer.connection_socket, self._read_connection)
@@ -193,7 +197,12 @@ class DispatcherServer:
             shots_loaded_max=section.shots_loaded_max,
             keep_shots=self._config.journal.keep_shots,
             output_bytes_max=self._config.journal.output_bytes_max,
+            page_bytes=min(_PAGE_BYTES_MAX, self._message_bytes_max() // 4),
         )
+
+    def _message_bytes_max(self) -> int:
+        """Return the largest message that the broker and every client take."""
+        return min(self._config.broker.message_bytes_max, Limits().message_bytes_max)
 
     def _load(self, loaded: j.Loaded) -> None:
         term = loaded.term

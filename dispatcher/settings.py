@@ -26,5 +26,6 @@ class Settings:
     shots_loaded_max: int = 20
     keep_shots: int = 100
     output_bytes_max: int = 10 * 1024 * 1024  # stored of one attempt
+    page_bytes: int = 512 * 1024  # of one page of an answer, and of the records of one event
     servers_event_s: float = 0.1
     feed_window_s: float = 30.0

@@ -4,6 +4,7 @@ Nothing is built or journalled; the tree worker answers.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from shotline.common import commands as c
 from shotline.common.messages import Outcome
@@ -12,10 +13,13 @@ from shotline.common.views import CurrentResult, TreeProblem, TreeResult
 from shotline.dispatcher.desk import Answer, Asked, Refused
 from shotline.dispatcher.effects import CurrentShotJob, ReadTableJob, TreeDone
 from shotline.dispatcher.office import Done, Office
+from shotline.dispatcher.paging import Page, numbered, page
 from shotline.dispatcher.problems import Severity, TableProblem, find_problems
 from shotline.dispatcher.table import Table
 from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import TreeError
+
+PROBLEMS_MAX: Final = 500  # told of one tree
 
 
 class Trees:
@@ -40,7 +44,7 @@ class Trees:
                 table = Table.build(done.nodes, done.phases, options)
             except TreeError as error:
                 return Answer(Outcome.REFUSED, f"{key} cannot be dispatched: {error}")
-            return Answer(Outcome.OK, "", self._result(key, table), done.warnings)
+            return Answer(Outcome.OK, "", self._result(key, table, command.since), done.warnings)
 
         self._core.after(ReadTableJob(self._office.later(asked, done), key))
         return None
@@ -70,25 +74,38 @@ class Trees:
             return ShotKey(command.tree, command.shot)  # the model and the current shot, too
         return self._office.choice.key(command)
 
-    def _result(self, key: ShotKey, table: Table) -> TreeResult:
-        problems = [*self._unserved(table), *find_problems(table)]
-        # Errors first, in the order in which they were found.
-        problems.sort(key=lambda problem: problem.severity is not Severity.ERROR)
-        return TreeResult(
-            tree=key.tree,
-            shot=key.shot,
-            phases=table.phases,
-            actions=table.actions,
-            never={
-                node.path: table.initial(node.path).reason
-                for node in table.actions
-                if table.initial(node.path).cause is not None
-            },
-            problems=tuple(
-                TreeProblem(severity=severity.value, path=path, text=text)
-                for severity, path, text in problems
-            ),
-        )
+    def _result(self, key: ShotKey, table: Table, since: int) -> Page:
+        def head(next_: int | None) -> TreeResult:
+            return TreeResult(
+                tree=key.tree,
+                shot=key.shot,
+                phases=table.phases,
+                actions=(),
+                never={
+                    node.path: table.initial(node.path).reason
+                    for node in table.actions[since:next_]
+                    if table.initial(node.path).cause is not None
+                },
+                problems=() if since else self._problems(table),
+                next=next_,
+            )
+
+        nodes = numbered(table.actions, since, lambda node: node)
+        return page(nodes, self._core.settings.page_bytes, head)
+
+    def _problems(self, table: Table) -> tuple[TreeProblem, ...]:
+        """Return what is wrong or odd: errors first, in the order in which they were found."""
+        found = [*self._unserved(table), *find_problems(table)]
+        found.sort(key=lambda problem: problem.severity is not Severity.ERROR)
+        told = [
+            TreeProblem(severity=severity.value, path=path, text=text)
+            for severity, path, text in found[:PROBLEMS_MAX]
+        ]
+        if len(found) > PROBLEMS_MAX:
+            more = f"{len(found) - PROBLEMS_MAX} more are not listed"
+            severity = found[PROBLEMS_MAX].severity.value
+            told.append(TreeProblem(severity=severity, path="", text=more))
+        return tuple(told)
 
     def _unserved(self, table: Table) -> Iterator[TableProblem]:
         """Yield the classes that no server serves, neither a configured nor a present one."""

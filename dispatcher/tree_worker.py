@@ -7,7 +7,7 @@ whatever a tree library prints goes to standard error and disturbs nothing. The 
 
 import os
 import sys
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
@@ -27,6 +27,8 @@ from shotline.trees.tree import (
     TreeError,
     WritesStatus,
 )
+
+NODE_BYTES_MAX: Final = 512 * 1024
 
 
 class TreeRequest(Model):
@@ -80,14 +82,14 @@ def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
                 return TreeAnswer(
                     job=job,
                     sources=sources,
-                    nodes=tuple(tree.actions(shot)),
+                    nodes=tuple(map(bounded, tree.actions(shot))),
                     phases=tuple(tree.phases(shot)),
                     options=declares.options(shot) if declares is not None else None,
                     warnings=tuple(declares.warnings(shot)) if declares is not None else (),
                 )
             case "read_node":
                 sources = _sources(tree, shot, request.known, opening=True) if request.known else ()
-                node = tree.action(shot, request.path)
+                node = bounded(tree.action(shot, request.path))
                 return TreeAnswer(job=job, sources=sources, nodes=(node,))
             case "look":
                 sources = _sources(tree, shot, request.known, opening=False)
@@ -115,6 +117,24 @@ def _sources(
     if not isinstance(tree, MarksSources):
         return ()
     return tuple(mark.without_known(known) for mark in tree.marks(shot, opening=opening))
+
+
+def bounded(node: ActionNode) -> ActionNode:
+    """Return a node that messages can carry: one that is too large counts as unreadable."""
+    size = len(node.__pydantic_serializer__.to_json(node))
+    if size <= NODE_BYTES_MAX:
+        return node
+    return ActionNode(
+        path=node.path,
+        name=node.name,
+        nid=node.nid,
+        server_class=node.server_class,
+        phase=node.phase,
+        on=node.on,
+        node_on=node.node_on,
+        parent_on=node.parent_on,
+        unreadable=f"its declaration has {size} bytes; at most {NODE_BYTES_MAX} can be dispatched",
+    )
 
 
 def _current_shot(tree: Tree, request: TreeRequest) -> int:

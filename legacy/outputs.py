@@ -20,7 +20,7 @@ FETCHES: Final = 8  # outputs that are read at a time
 FETCHES_MAX: Final = 20_000
 FETCH_TRIES: Final = 30
 RETRY_S: Final = 1.0
-LINES_PER_PAGE: Final = 10_000
+LINES_PER_PAGE: Final = 1000
 
 
 class Outputs:

@@ -52,23 +52,17 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
-LINES_PER_PAGE: Final = 10_000
+LINES_PER_PAGE: Final = 1000
 _UNSAFE_IN_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class RawCall(Call[Reply]):
-    """A command whose reply is passed on as it came; its result is not read here."""
+def raw_call(command: AnyCommand) -> Call[Reply]:
+    """Return the call of a command; one that waits takes as long as its run.
 
-    def outcome(self, reply: Reply) -> Reply:
-        """Return the reply."""
-        return reply
-
-
-def raw_call(command: AnyCommand) -> RawCall:
-    """Return the call of a command; one that waits takes as long as its run."""
+    Its reply is passed on as it came: one page, whose `next` whoever asks goes on with.
+    """
     waits = command.verb == "wait" or bool(getattr(command, "wait", False))
-    return RawCall(command, lambda reply, _: reply, waits)
+    return Call(command, lambda reply, _: reply, waits, raw=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +246,8 @@ class LogFileHandler(Handler):
                 self._begin(command, page.attempt)
             self.write("".join(line.text + "\n" for line in (*page.lines, *page.tails)))
             await self.flush()
-            since += len(page.lines)
             more = page.more and bool(page.lines)
+            since = page.lines[-1].number + 1 if more else since
 
     def _begin(self, command: Logs, attempt: int) -> None:
         shot = f"{command.tree}-{command.shot}-" if command.tree else ""

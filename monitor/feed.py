@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
 REFRESH_S: Final = 0.5  # a shot's whole state is asked for at most this often
-LINES_PER_PAGE: Final = 10_000
+LINES_PER_PAGE: Final = 1000
 LINE_TRIES: Final = 30
 WAIT_FOR_SHOT_S: Final = 15.0
 COMING_S: Final = 2.0  # for a channel whose beginning is still on its way

@@ -26,6 +26,7 @@ from shotline.monitor.models import SystemView
 Body = bytes
 Json = bytes
 
+TEXT_MAX: Final = 500  # characters of an action's reason and text; `show` has them whole
 SERVER_STATES: Final = {"alive": "ON", "suspect": "SUSPECT", "lost": "OFF", "absent": "OFF"}
 
 
@@ -76,7 +77,7 @@ def action_message(live: Transition, *, failed: bool) -> Body:
         parts.append(("failed", b"true"))
     category = category_of(live.state, live.status, live.cause, failed=failed)
     parts += [("colour", quoted(colour(live))), ("category", quoted(category))]
-    parts.append(("action", encode_record(live)))
+    parts.append(("action", encode_record(_shortened(live))))
     return body("TASK" if settled else "ACTION", live.time, *parts)
 
 
@@ -247,10 +248,23 @@ def whole_system(time: float, system: SystemView, shots: Sequence[ShotView]) -> 
 
 
 def _action(action: ActionView) -> Json:
-    live = action.last
+    live = _shortened(action.last)
     category = category_of(live.state, live.status, live.cause, failed=action.failed)
     shown = (quoted(colour(live)), quoted(category))
+    if live is not action.last or len(action.text) > TEXT_MAX:
+        action = action.model_copy(update={"last": live, "text": _cut(action.text)})
     return short(action)[:-1] + b',"colour":%s,"category":%s}' % shown
+
+
+def _shortened(live: Transition) -> Transition:
+    """Return an action's state with as much of its reason as a page of thousands can hold."""
+    if len(live.reason) <= TEXT_MAX:
+        return live
+    return live.model_copy(update={"reason": _cut(live.reason)})
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}…"
 
 
 def _server(server: ServerView) -> Json:

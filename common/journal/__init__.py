@@ -121,7 +121,7 @@ class OutputRead:
 
     @property
     def more(self) -> bool:
-        """Whether lines follow that the limit cut."""
+        """Whether lines follow that are not in this page."""
         return bool(self.lines) and self.lines[-1].number + 1 < self.total
 
 
@@ -234,7 +234,10 @@ class Journal(Protocol):
     def read_output(
         self, request: int, shot: ShotKey, path: str, attempt: int, since: int, limit: int
     ) -> None:
-        """Ask for an attempt's lines from number `since` on, at most `limit` (OutputRead)."""
+        """Ask for a page of an attempt's lines from number `since` on (OutputRead).
+
+        It has at most `limit` lines, and some hundreds of kilobytes.
+        """
 
     def attempts_with_output(self, request: int, shot: ShotKey, path: str) -> None:
         """Ask which attempts of an action have output (AttemptsRead)."""

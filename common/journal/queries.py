@@ -13,7 +13,6 @@ from shotline.common.journal import (
     OutputRead,
     ReadFailed,
     ShotRead,
-    StoredLine,
     layout,
 )
 from shotline.common.journal.layout import ShotKeys
@@ -86,31 +85,20 @@ def read_shot(shot: ShotKey) -> Query:
 
 
 def read_output(shot: ShotKey, path: str, attempt: int, since: int, limit: int) -> Query:
-    """Read at most `limit` lines of an attempt from number `since` on."""
+    """Read a page of an attempt's lines from number `since` on, at most `limit` of them."""
     keys = ShotKeys.of(shot)
     key = keys.output(path, attempt)
 
     def query(exchange: Exchange) -> None:
-        lines: list[StoredLine] = []
-        total = 0
-
         def begin(reply: Reply) -> None:
-            nonlocal total
             total = 0 if reply is None else int(texts([reply])[0])
-            ask_page(since)
+            arguments = (key, since, limit, _PAGE_BYTES)
+            exchange.ask(pack_script(OUTPUT_SCRIPT, arguments), lambda reply: take(total, reply))
 
-        def ask_page(first: int) -> None:
-            arguments = (key, first, since + limit - first, _PAGE_BYTES)
-            exchange.ask(pack_script(OUTPUT_SCRIPT, arguments), lambda reply: take(first, reply))
-
-        def take(first: int, reply: Reply) -> None:
-            found = [line for piece in texts(reply) for line in layout.parse_piece(piece)]
-            new = [line for line in found if first <= line.number < since + limit]
-            lines.extend(new)
-            if new and new[-1].number + 1 < min(since + limit, total):
-                ask_page(new[-1].number + 1)
-            else:
-                exchange.end(OutputRead(exchange.request, tuple(lines), total))
+        def take(total: int, reply: Reply) -> None:
+            found = (line for piece in texts(reply) for line in layout.parse_piece(piece))
+            lines = tuple(line for line in found if since <= line.number < since + limit)
+            exchange.end(OutputRead(exchange.request, lines, total))
 
         exchange.ask(pack("HGET", keys.outputs, layout.attempt_name(path, attempt)), begin)
 

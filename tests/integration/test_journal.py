@@ -882,8 +882,17 @@ def test_long_output_is_read_in_pages(start: Callable[..., Dispatcher]) -> None:
         pieces = tuple((5.0, 1, b"%d\n%d" % (n, n)) for n in range(10_000))
         dispatcher.commit(outputs=(StoredOutput("TEST", 42, "A", 1, first, pieces),))
         first += 20_000
-    dispatcher.journal.read_output(1, SHOT, "A", 1, 123, 50_001)
-    lines = dispatcher.wait(OutputRead).lines
+    lines: list[StoredLine] = []
+    pages = 0
+    more = True
+    while more:
+        read = len(lines)
+        dispatcher.journal.read_output(1, SHOT, "A", 1, 123 + read, 50_001 - read)
+        page = dispatcher.wait(OutputRead)
+        lines += page.lines
+        pages += 1
+        more = page.more and len(lines) < 50_001
+    assert pages > 1
     assert [line.number for line in lines] == list(range(123, 50_124))
     assert all(line.text == b"%d" % (line.number % 20_000 // 2) for line in lines)
 

@@ -306,11 +306,11 @@ class Bench(DrivenDispatcher):
             self.from_server(self.server_of(path, key), started)
         return self
 
-    def finish(self, *paths: str, ok: bool = True, key: ShotKey = KEY) -> Self:
+    def finish(self, *paths: str, ok: bool = True, text: str = "", key: ShotKey = KEY) -> Self:
         """Let servers report the results of the current attempts."""
         for path in paths:
             server = self.server_of(path, key)
-            self.from_server(server, result(self.attempt(path, key=key), ok=ok))
+            self.from_server(server, result(self.attempt(path, key=key), ok=ok, text=text))
         return self
 
     def give_back(self, path: str) -> Self:
@@ -367,6 +367,7 @@ def result(
     attempt: AttemptId,
     *,
     ok: bool = True,
+    text: str = "",
     ended_by: EndedBy = EndedBy.RESULT,
     unknown: bool = False,
 ) -> Finished:
@@ -376,6 +377,7 @@ def result(
         attempt=attempt,
         ended_by=ended_by,
         status=status if ended_by is EndedBy.RESULT else None,
+        reason=text,
         started_at=1.0,
         ended_at=2.0,
         duration_s=1.0,

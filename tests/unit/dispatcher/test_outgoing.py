@@ -10,13 +10,16 @@ from shotline.common.messages import (
     Answered,
     Dispatch,
     Event,
+    Outcome,
     OutputStored,
     Problem,
+    Reply,
     Verdict,
 )
 from shotline.dispatcher.effects import Publish, ToPeer
 from shotline.dispatcher.outgoing import EVENTS_MAX, GATHER_S, MESSAGES_MAX, Outgoing
 
+BYTES_MAX = 1000
 A, B = b"SRV_A:1/x", b"SRV_B:1/y"
 
 
@@ -25,7 +28,13 @@ class Link:
         self.sent: list[list[bytes]] = []
         self.lost: list[bytes] = []
         self.is_up = True
-        self.outgoing = Outgoing(self._send, lambda target, _frames: self.lost.append(target))
+        self.complaints: list[str] = []
+        self.outgoing = Outgoing(
+            self._send,
+            lambda target, _frames: self.lost.append(target),
+            BYTES_MAX,
+            self.complaints.append,
+        )
 
     def _send(self, frames: Sequence[bytes]) -> bool:
         if self.is_up:
@@ -120,3 +129,42 @@ def test_what_cannot_leave_is_told(link: Link) -> None:
     assert link.lost == [A]
     link.outgoing.flush_all()
     assert link.lost == [A, B]
+
+
+def reply(result: bytes) -> Reply:
+    return Reply(id="0123456789", outcome=Outcome.OK, message="done", result=result)
+
+
+def test_a_result_that_is_too_large_is_left_out_in_words(link: Link) -> None:
+    link.outgoing.to_peer(ToPeer(A, (Problem(text="no"), reply(b"x" * BYTES_MAX))))
+    link.outgoing.flush(10.0)
+    [(target, *frames)] = link.sent
+    assert target == A
+    problem, answer = decode(frames)
+    assert problem == Problem(text="no")
+    assert isinstance(answer, Reply)
+    assert (answer.outcome, answer.message, answer.result) == (Outcome.OK, "done", b"")
+    [notice] = answer.notices
+    assert f"{BYTES_MAX} bytes" in notice
+    assert link.complaints == [notice]
+
+
+def test_an_event_that_is_too_large_is_left_out_and_others_go(link: Link) -> None:
+    large = Event(channel="shot/TEST/1", term=1, seq=1, at=0.0, payload=b"x" * BYTES_MAX)
+    link.outgoing.publish(Publish(large))
+    link.outgoing.publish(event(2))
+    link.outgoing.flush_all()
+    [(_, _, body)] = link.sent
+    assert len(body) < BYTES_MAX
+    assert len(link.complaints) == 1
+    assert "shot/TEST/1" in link.complaints[0]
+
+
+def test_a_message_that_is_too_large_is_not_sent_again_for_ever(link: Link) -> None:
+    large = Dispatch(
+        term=1, epoch=1, number=1, attempt=attempt(), task=b"x" * BYTES_MAX, timeout_s=None
+    )
+    link.outgoing.to_peer(ToPeer(A, (large,)))
+    link.outgoing.flush(10.0)
+    assert (link.sent, link.lost) == ([], [])
+    assert "dispatch" in link.complaints[0]

@@ -94,6 +94,15 @@ class Pages:
         return reply, result
 
 
+def fetched(call: Call[T], reply: Reply, ask: Callable[[AnyCommand], Reply]) -> T:
+    """Return the value of a call's reply, with the pages that `ask` fetches at once."""
+    pages = Pages(call)
+    following = pages.take(reply)
+    while following is not None:
+        following = pages.take(ask(following))
+    return call.outcome(*pages.whole())
+
+
 def page_after(command: AnyCommand, result: Paged) -> AnyCommand:
     """Return the command that asks for the page after these."""
     match result:

@@ -39,6 +39,10 @@ a msgpack map of that message's fields. Types are exact, unknown fields are refu
 default may be left out. What is malformed or not allowed changes nothing and is answered by
 `problem`; a frame above `broker.message_bytes_max` ends the connection.
 
+Results whose lists can grow are answered in pages: `next` in one is `since` of the command for the
+following one. The records of one commit may come in several events; an event that is too large is
+left out, which its channel's numbers show.
+
 Routing ids are `CLASS:ID/INCARNATION` for servers, `dispatcher/…` for dispatchers, `client/…` for
 all others. On a dispatcher's connection, one address frame stands before the batch:
 

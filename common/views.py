@@ -168,7 +168,7 @@ class ActionsResult(Paged):
 
     LIST: ClassVar[str] = "actions"
     kind: Literal["actions"] = "actions"
-    shots: tuple[ShotView, ...]
+    shots: tuple[ShotView, ...]  # on the first page
     actions: tuple[ActionView, ...]  # of one shot, in the table's order; pending: of all shots
 
 
@@ -269,7 +269,7 @@ class SnapshotResult(Paged):
     channel: str
     term: Term
     seq: Count
-    shot: ShotView | None = None
+    shot: ShotView | None = None  # on the first page
     actions: tuple[ActionView, ...] = ()
     servers: tuple[ServerView, ...] = ()
     logs: LogsResult | None = None

@@ -138,16 +138,16 @@ class Answers:
 
     def actions(self, shot: Shot, phase: str | None, since: int = 0) -> Page:
         """Return a page of the actions of a shot, or of one of its phases."""
-        view = self.shot(shot)
+        shots = self._on_first(since, shot)
         paths = shot.actions if phase is None else shot.table.paths_of_phase(phase)
         return self._page(
             numbered(tuple(paths), since, partial(self.action, shot)),
-            lambda next_: ActionsResult(shots=(view,), actions=(), next=next_),
+            lambda next_: ActionsResult(shots=shots, actions=(), next=next_),
         )
 
     def pending(self, since: int = 0) -> Page:
         """Return a page of what is open in all open runs."""
-        shots = tuple(self.shot(shot) for shot, _ in self._core.open_runs())
+        shots = self._on_first(since, *(shot for shot, _ in self._core.open_runs()))
         return self._page(
             (
                 (number, self.action(shot, path))
@@ -245,13 +245,18 @@ class Answers:
             return head.model_copy(update={"servers": self.servers()})
         for shot in core.shots.values():
             if shot_channel(shot.key) == channel:
-                return self._snapshot(
-                    shot, head.model_copy(update={"shot": self.shot(shot)}), since
-                )
+                return self._snapshot(shot, head, since)
         return head if channel.startswith("output/") or channel in ("log", "feed") else None
 
     def _snapshot(self, shot: Shot, head: SnapshotResult, since: int) -> Page:
+        views = self._on_first(since, shot)
         return self._page(
             numbered(tuple(shot.actions), since, partial(self.action, shot)),
-            lambda next_: head.model_copy(update={"next": next_}),
+            lambda next_: head.model_copy(
+                update={"shot": views[0] if views else None, "next": next_}
+            ),
         )
+
+    def _on_first(self, since: int, *shots: Shot) -> tuple[ShotView, ...]:
+        """Return shots in short for the first page; counting for each page would take too long."""
+        return () if since else tuple(map(self.shot, shots))

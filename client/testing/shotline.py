@@ -116,7 +116,7 @@ class FakeShotline(Commands):
         reply = self.system.final(id_)
         if reply is None:
             raise self.system.late(call)
-        return call.outcome(reply)
+        return fetched(call, reply, self.system.answer)
 
     def connect(self) -> None:
         """Return at once, or raise what the test has said."""

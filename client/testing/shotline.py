@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self, TypeVar
 
-from shotline.client.calls import Call
+from shotline.client.calls import Call, fetched
 from shotline.client.errors import SupervisorError
 from shotline.client.feed import channel_of_shot
 from shotline.client.methods import AsyncCommands, Commands
@@ -116,7 +116,7 @@ class FakeShotline(Commands):
         reply = self.system.final(id_)
         if reply is None:
             raise self.system.late(call)
-        return fetched(call, reply, self.system.answer)
+        return fetched(call, reply, self.system.look)
 
     def connect(self) -> None:
         """Return at once, or raise what the test has said."""

@@ -9,6 +9,7 @@ from types import TracebackType, coroutine
 from typing import Final, Self
 
 from shotline.client import verbs
+from shotline.client.calls import fetched
 from shotline.client.errors import SupervisorError
 from shotline.client.feed import FEED, News, Observer, Update, payload_of
 from shotline.client.testing.system import FakeSystem
@@ -70,7 +71,7 @@ class FakeStream:
                 continue
             call = verbs.snapshot(channel)
             try:
-                whole = fetched(call, self.system.answer(call.command), self.system.answer)
+                whole = fetched(call, self.system.look(call.command), self.system.look)
             except SupervisorError as error:
                 self._error = error
             else:

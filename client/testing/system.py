@@ -105,6 +105,12 @@ class FakeSystem(DrivenDispatcher):
         """Return the final reply once it is there, once."""
         return self._replies.pop(id_, None)
 
+    def look(self, command: c.AnyCommand) -> Reply:
+        """Return the reply to a command that only reads."""
+        reply = self.final(self.begin(command))
+        assert reply is not None, "what is only read is answered at once"
+        return reply
+
     def late(self, call: Call[T]) -> SupervisorError:
         """Return the error for a call that is not answered in time, or never would be."""
         verb = call.command.verb.replace("_", "-")

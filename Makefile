@@ -97,6 +97,7 @@ schema: install
 bench: install
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.page
+	$(BIN)/python -m bench.startup
 
 install: $(STAMP)
 

@@ -9,10 +9,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
+from shotline.client import cli_later as later
 from shotline.client import cli_live, cli_server, cli_shot, cli_show, cli_system, cli_tree
+from shotline.client import completion_bash as completion_bash  # takes click's place
 from shotline.client.cli_base import (
     Options,
     ShotlineGroup,
@@ -22,11 +25,11 @@ from shotline.client.cli_base import (
     say,
     show_error,
 )
-from shotline.client.errors import SupervisorError
-from shotline.client.up import Terminated
 from shotline.common import streams
-from shotline.common.errors import ConfigError, LocalError
-from shotline.common.messages import EXIT_CODES, Outcome
+from shotline.common.errors import ConfigError, LocalError, ShotlineError
+
+if TYPE_CHECKING:
+    from shotline.common.messages import Outcome
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -61,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         return end.exit_code
     except click.ClickException as error:
         error.show(sys.stderr)
-        return EXIT_CODES[Outcome.USAGE]
+        return _exit_code(later.messages.Outcome.USAGE)
     except click.Abort:
         return INTERRUPTED
 
@@ -69,18 +72,24 @@ def run(arguments: Sequence[str]) -> int:
 def _invoke(ctx: click.Context) -> int:
     try:
         shotline.invoke(ctx)
-    except SupervisorError as error:
-        return show_error(error, as_object=options_of(ctx).json)
     except ConfigError as error:
-        return _say(error, Outcome.USAGE)
+        return _say(error, later.messages.Outcome.USAGE)
     except LocalError as error:
-        return _say(error, Outcome.REFUSED)
+        return _say(error, later.messages.Outcome.REFUSED)
+    except ShotlineError as error:
+        if not isinstance(error, later.errors.SupervisorError):
+            raise
+        return show_error(error, as_object=options_of(ctx).json)
     return 0
 
 
-def _say(error: Exception, outcome: Outcome) -> int:
+def _say(error: Exception, outcome: "Outcome") -> int:
     say(f"shotline: {plain_lines(str(error))}", err=True)
-    return EXIT_CODES[outcome]
+    return _exit_code(outcome)
+
+
+def _exit_code(outcome: "Outcome") -> int:
+    return later.messages.EXIT_CODES[outcome]
 
 
 def main() -> None:
@@ -91,15 +100,18 @@ def main() -> None:
     except KeyboardInterrupt:
         say("shotline: interrupted", err=True)
         code = INTERRUPTED
-    except Terminated:
-        code = TERMINATED
     except streams.ReaderGone:
         code = 0
     except Exception as error:  # noqa: BLE001  # an operator gets words, whatever it was
         if os.environ.get(TRACEBACK_VARIABLE):
             traceback.print_exc()
         words = f"a fault of ours: {type(error).__name__}: {error}"
-        code = _say(RuntimeError(f"{words} ({TRACEBACK_VARIABLE}=1 says where)"), Outcome.ERROR)
+        fault = RuntimeError(f"{words} ({TRACEBACK_VARIABLE}=1 says where)")
+        code = _say(fault, later.messages.Outcome.ERROR)
+    except BaseException as error:
+        if isinstance(error, SystemExit) or not isinstance(error, later.up.Terminated):
+            raise
+        code = TERMINATED
     incomplete = streams.settle()
     if incomplete is not None:
         say(f"shotline: standard output is incomplete: {incomplete}", err=True)

@@ -1,4 +1,9 @@
-"""What all commands of `shotline` share: options, positional words, asking, and exit codes."""
+"""What all commands of `shotline` share: options, positional words, asking, and exit codes.
+
+Messages, sockets and tables are imported where a command asks and answers (see `cli_later`).
+"""
+
+from __future__ import annotations
 
 import json
 import math
@@ -7,20 +12,23 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
-from rich.console import Console
 
-from shotline.client.calls import Call
 from shotline.client.completion import ASK_S, Known, complete
-from shotline.client.errors import SupervisorError
-from shotline.client.supervisor import TIMEOUT_S, Supervisor
-from shotline.client.text import plain
-from shotline.common.dangers import NamedDanger
-from shotline.common.messages import EXIT_CODES, Outcome, Reply
-from shotline.common.views import AnyResult
+from shotline.client.plain import plain
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+    from rich.console import Console
+
+    from shotline.client.calls import Call
+    from shotline.client.errors import SupervisorError
+    from shotline.client.supervisor import Supervisor
+    from shotline.common.dangers import NamedDanger
+    from shotline.common.messages import Outcome, Reply
+    from shotline.common.views import AnyResult
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,6 +55,8 @@ class Options:
 
     def supervisor(self) -> Supervisor:
         """Return a connection to the broker that counts here."""
+        from shotline.client.supervisor import TIMEOUT_S, Supervisor
+
         return Supervisor(
             self.broker,
             config=self.config,
@@ -257,6 +267,8 @@ def say(text: str, *, err: bool = False) -> None:
 
 def console() -> Console:
     """Return a console that shows text as it is: no markup, and not cut off a terminal."""
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() else WIDE
     return Console(markup=False, emoji=False, highlight=False, width=width)
 
@@ -271,6 +283,8 @@ class Told:
 
 def ask(call: Call[T], supervisor: Supervisor | None = None) -> Told:
     """Send a command and return its reply, whatever its outcome. Raise SupervisorError."""
+    from shotline.client.calls import Call
+
     told = Call(call.command, Told, call.long)
     if supervisor is not None:
         return supervisor.ask(told)
@@ -290,6 +304,8 @@ def send(call: Call[T], show: Callable[[Console, AnyResult], None] | None = None
 
 def finish(told: Told, show: Callable[[Console, AnyResult], None] | None = None) -> None:
     """Show a reply, and end with the exit code of its outcome."""
+    from shotline.common.messages import EXIT_CODES
+
     reply, result = told.reply, told.result
     code = EXIT_CODES[reply.outcome]
     if options_of().json:
@@ -316,6 +332,8 @@ def as_json(
     dangers: Sequence[NamedDanger] = (),
 ) -> dict[str, object]:
     """Return what `--json` writes."""
+    from shotline.common.messages import EXIT_CODES
+
     return {
         "outcome": outcome.value,
         "exit_code": EXIT_CODES[outcome],

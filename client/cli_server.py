@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import click
 
-from shotline.client import verbs
+from shotline.client import cli_later as later
 from shotline.client.cli_base import command, send, words, wrong
-from shotline.client.render import show_servers
 
 
 def _server(given: Sequence[str]) -> str:
@@ -22,21 +21,21 @@ def _server(given: Sequence[str]) -> str:
 @words("CLASS[:ID]", required=True)
 def server_restart(given: tuple[str, ...]) -> None:
     """End what a server runs and start it anew."""
-    send(verbs.server_restart(_server(given)))
+    send(later.verbs.server_restart(_server(given)))
 
 
 @command("server-stop", example="shotline server-stop MAGNETS:1")
 @words("CLASS[:ID]", required=True)
 def server_stop(given: tuple[str, ...]) -> None:
     """End a server when its work is done."""
-    send(verbs.server_stop(_server(given)))
+    send(later.verbs.server_stop(_server(given)))
 
 
 @command("server-quit", example="shotline server-quit MAGNETS:1")
 @words("CLASS[:ID]", required=True)
 def server_quit(given: tuple[str, ...]) -> None:
     """End a server at once; what it runs becomes ABORTED."""
-    send(verbs.server_quit(_server(given)))
+    send(later.verbs.server_quit(_server(given)))
 
 
 @command("server-abort", example="shotline server-abort MAGNETS \\\\TEST::TOP.MAGNETS:CHARGE")
@@ -45,13 +44,13 @@ def server_abort(given: tuple[str, ...]) -> None:
     """Abort the actions of a class or server, or the one at PATH."""
     if len(given) > 2:
         wrong("give CLASS[:ID] [PATH]")
-    send(verbs.server_abort(given[0], given[1] if len(given) == 2 else None))
+    send(later.verbs.server_abort(given[0], given[1] if len(given) == 2 else None))
 
 
 @command("servers", example="shotline servers --json")
 def servers() -> None:
     """Show all action servers."""
-    send(verbs.servers(), show_servers)
+    send(later.verbs.servers(), later.render.show_servers)
 
 
 @command("clear-url", example="shotline clear-url mdsip-host:8000")
@@ -60,13 +59,13 @@ def clear_url(given: tuple[str, ...]) -> None:
     """Forget that an mdsip server may still be busy with an action that was given up."""
     if len(given) != 1:
         wrong("give one URL")
-    send(verbs.clear_url(given[0]))
+    send(later.verbs.clear_url(given[0]))
 
 
 @command("quit", example="shotline quit")
 def quit_dispatcher() -> None:
     """End the dispatcher. Running actions go on in their servers."""
-    send(verbs.quit_dispatcher())
+    send(later.verbs.quit_dispatcher())
 
 
 COMMANDS: tuple[click.Command, ...] = (

@@ -2,7 +2,7 @@
 
 import click
 
-from shotline.client import verbs
+from shotline.client import cli_later as later
 from shotline.client.cli_base import (
     command,
     optional_shot,
@@ -14,7 +14,6 @@ from shotline.client.cli_base import (
     words,
     wrong,
 )
-from shotline.client.render import show_actions, show_report
 
 EVEN_IF_RUNNING = click.option(
     "--even-if-running",
@@ -38,7 +37,7 @@ def create_pulse(given: tuple[str, ...], replace: bool) -> None:  # noqa: FBT001
     """Make the pulse of a shot from its model; it becomes the current pulse."""
     if len(given) != 2:
         wrong("give TREE SHOT")
-    send(verbs.create_pulse(given[0], shot_number(given[1]), replace=replace))
+    send(later.verbs.create_pulse(given[0], shot_number(given[1]), replace=replace))
 
 
 @command("build-tables", example="shotline build-tables TEST 42")
@@ -46,7 +45,7 @@ def create_pulse(given: tuple[str, ...], replace: bool) -> None:  # noqa: FBT001
 @click.option("--reset", is_flag=True, help="Forget the states of its actions.")
 def build_tables(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
     """Read and classify all actions of a shot."""
-    send(verbs.build_tables(*optional_shot(given), reset=reset), show_actions)
+    send(later.verbs.build_tables(*optional_shot(given), reset=reset), later.render.show_actions)
 
 
 @command(
@@ -64,7 +63,7 @@ def do_phase(
 ) -> None:
     """Run the actions of a phase."""
     tree, shot, (phase,) = shot_and(given, "PHASE")
-    call = verbs.do_phase(
+    call = later.verbs.do_phase(
         phase,
         tree,
         shot,
@@ -72,7 +71,7 @@ def do_phase(
         even_if_running=even_if_running,
         even_if_changed=even_if_changed,
     )
-    send(call, show_report)
+    send(call, later.render.show_report)
 
 
 @command("do-sequence", example="shotline do-sequence TEST 42 STORE 10 20 --wait")
@@ -88,7 +87,7 @@ def do_sequence(
 ) -> None:
     """Run the actions of a phase from sequence number FIRST to LAST, and what depends on them."""
     tree, shot, (phase, first, last) = shot_and(given, "PHASE", "FIRST", "LAST")
-    call = verbs.do_sequence(
+    call = later.verbs.do_sequence(
         phase,
         whole_number(first, "FIRST"),
         whole_number(last, "LAST"),
@@ -98,7 +97,7 @@ def do_sequence(
         even_if_running=even_if_running,
         even_if_changed=even_if_changed,
     )
-    send(call, show_report)
+    send(call, later.render.show_report)
 
 
 @command("dispatch", example="shotline dispatch \\\\TEST::TOP.MAGNETS:CHARGE TEST 42 --wait")
@@ -116,7 +115,7 @@ def dispatch(
 ) -> None:
     """Run one action again."""
     path, tree, shot = path_and_shot(given)
-    call = verbs.dispatch(
+    call = later.verbs.dispatch(
         path,
         tree,
         shot,
@@ -125,7 +124,7 @@ def dispatch(
         even_if_running=even_if_running,
         even_if_changed=even_if_changed,
     )
-    send(call, show_report)
+    send(call, later.render.show_report)
 
 
 @command("abort", example="shotline abort\nshotline abort TEST 42 \\\\TEST::TOP.GAS:PUFF")
@@ -134,30 +133,30 @@ def abort(given: tuple[str, ...]) -> None:
     """Abort the open run of a shot, one action of it, or all open runs."""
     if len(given) == 3:
         tree, shot, (path,) = shot_and(given, "PATH")
-        send(verbs.abort(tree, shot, path))
+        send(later.verbs.abort(tree, shot, path))
     else:
-        send(verbs.abort(*optional_shot(given)))
+        send(later.verbs.abort(*optional_shot(given)))
 
 
 @command("abort-pending", example="shotline abort-pending TEST 42")
 @words("[TREE SHOT]")
 def abort_pending(given: tuple[str, ...]) -> None:
     """Remove what was not sent yet; what runs goes on."""
-    send(verbs.abort_pending(*optional_shot(given)))
+    send(later.verbs.abort_pending(*optional_shot(given)))
 
 
 @command("hold", example="shotline hold TEST 42")
 @words("[TREE SHOT]")
 def hold(given: tuple[str, ...]) -> None:
     """Start nothing more of the open run until `resume`."""
-    send(verbs.hold(*optional_shot(given)))
+    send(later.verbs.hold(*optional_shot(given)))
 
 
 @command("resume", example="shotline resume TEST 42")
 @words("[TREE SHOT]")
 def resume(given: tuple[str, ...]) -> None:
     """Let a HELD run go on."""
-    send(verbs.resume(*optional_shot(given)))
+    send(later.verbs.resume(*optional_shot(given)))
 
 
 @command("wait", example="shotline wait TEST 42")
@@ -165,7 +164,7 @@ def resume(given: tuple[str, ...]) -> None:
 @click.option("--run", "run_number", type=click.IntRange(min=1), help="A run by its number.")
 def wait(given: tuple[str, ...], run_number: int | None) -> None:
     """Wait for the end of the open run; exit code 5 when an action failed."""
-    send(verbs.wait(*optional_shot(given), run_number=run_number), show_report)
+    send(later.verbs.wait(*optional_shot(given), run_number=run_number), later.render.show_report)
 
 
 COMMANDS: tuple[click.Command, ...] = (

@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import CompletionItem
 
-from shotline.client import verbs
+from shotline.client import cli_later as later
 from shotline.client.cli_base import (
     command,
     known,
@@ -14,15 +14,6 @@ from shotline.client.cli_base import (
     wrong,
 )
 from shotline.client.completion import complete
-from shotline.client.render import (
-    show_actions,
-    show_check,
-    show_logs,
-    show_shots,
-    show_snapshot,
-    show_status,
-    show_story,
-)
 
 
 def phases(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -36,7 +27,7 @@ def phases(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Comp
 @command("status", example="shotline status --json")
 def status() -> None:
     """Show the state of everything, in short."""
-    send(verbs.status(), show_status)
+    send(later.verbs.status(), later.render.show_status)
 
 
 @command("shots", example="shotline shots TEST")
@@ -45,7 +36,7 @@ def shots(given: tuple[str, ...]) -> None:
     """Show the shots that are known."""
     if len(given) > 1:
         wrong("give at most one TREE")
-    send(verbs.shots(given[0] if given else None), show_shots)
+    send(later.verbs.shots(given[0] if given else None), later.render.show_shots)
 
 
 @command("actions", example="shotline actions TEST 42 --phase INIT")
@@ -53,20 +44,20 @@ def shots(given: tuple[str, ...]) -> None:
 @click.option("--phase", help="Only the actions of one phase.", shell_complete=phases)
 def actions(given: tuple[str, ...], phase: str | None) -> None:
     """Show all actions of a shot, as they stand."""
-    send(verbs.actions(*optional_shot(given), phase=phase), show_actions)
+    send(later.verbs.actions(*optional_shot(given), phase=phase), later.render.show_actions)
 
 
 @command("print-pending", example="shotline print-pending")
 def print_pending() -> None:
     """Show what is ready, sent or running, and what everything else waits for."""
-    send(verbs.pending(), show_actions)
+    send(later.verbs.pending(), later.render.show_actions)
 
 
 @command("show", example="shotline show \\\\TEST::TOP.GAS:PUFF TEST 42")
 @words("PATH [TREE SHOT]", required=True)
 def show(given: tuple[str, ...]) -> None:
     """Show one action's story: every transition with time and cause."""
-    send(verbs.show(*path_and_shot(given)), show_story)
+    send(later.verbs.show(*path_and_shot(given)), later.render.show_story)
 
 
 @command("logs", example="shotline logs \\\\TEST::TOP.GAS:PUFF TEST 42")
@@ -77,14 +68,17 @@ def show(given: tuple[str, ...]) -> None:
 def logs(given: tuple[str, ...], attempt: int | None, since: int, limit: int) -> None:
     """Show the stored output of an action."""
     path, tree, shot = path_and_shot(given)
-    send(verbs.logs(path, tree, shot, attempt=attempt, since=since, limit=limit), show_logs)
+    send(
+        later.verbs.logs(path, tree, shot, attempt=attempt, since=since, limit=limit),
+        later.render.show_logs,
+    )
 
 
 @command("show-log", example="shotline show-log TEST 42 \\\\TEST::TOP.GAS:PUFF", hidden=True)
 @words("TREE SHOT PATH", required=True)
 def show_log(given: tuple[str, ...]) -> None:
     """Show the stored output of an action (`logs` in the spelling of other dispatchers)."""
-    send(verbs.logs(*path_and_shot(given)), show_logs)
+    send(later.verbs.logs(*path_and_shot(given)), later.render.show_logs)
 
 
 @command("check", example="shotline check TEST 42\nshotline check --reset")
@@ -92,7 +86,7 @@ def show_log(given: tuple[str, ...]) -> None:
 @click.option("--reset", is_flag=True, help="The failures so far were seen; forget them.")
 def check(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
     """Tell whether an essential action has failed; exit code 5 when one has."""
-    send(verbs.check(*optional_shot(given), reset=reset), show_check)
+    send(later.verbs.check(*optional_shot(given), reset=reset), later.render.show_check)
 
 
 @command("snapshot", example="shotline snapshot servers --json", hidden=True)
@@ -100,7 +94,7 @@ def check(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
 def snapshot(given: tuple[str, ...]) -> None:
     """Show the state of a channel of the event feed."""
     channel = "/".join(given)
-    send(verbs.snapshot(channel), show_snapshot)
+    send(later.verbs.snapshot(channel), later.render.show_snapshot)
 
 
 COMMANDS: tuple[click.Command, ...] = (

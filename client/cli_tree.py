@@ -4,7 +4,7 @@ import json
 
 import click
 
-from shotline.client import verbs
+from shotline.client import cli_later as later
 from shotline.client.cli_base import (
     as_json,
     ask,
@@ -18,9 +18,6 @@ from shotline.client.cli_base import (
     words,
     wrong,
 )
-from shotline.client.tree_view import show_tree
-from shotline.common.messages import EXIT_CODES, Outcome
-from shotline.common.views import AnyResult, TreeResult
 
 
 @command("tree", example="shotline tree TEST 42\nshotline tree TEST/-1 --check")
@@ -31,19 +28,21 @@ def tree(given: tuple[str, ...], check: bool) -> None:  # noqa: FBT001
 
     The tree is read, nothing is built or changed. Shot -1 is the model, 0 the current shot.
     """
-    told = ask(verbs.tree(*optional_shot(given)))
+    told = ask(later.verbs.tree(*optional_shot(given)))
     found = told.result
-    if not isinstance(found, TreeResult):
+    if not isinstance(found, later.views.TreeResult):
         finish(told)
         return
     errors = sum(problem.severity == "error" for problem in found.problems)
     warnings = len(found.problems) - errors
-    code = EXIT_CODES[Outcome.REFUSED] if check and errors else 0
+    code = later.messages.EXIT_CODES[later.messages.Outcome.REFUSED] if check and errors else 0
     if options_of().json:
         shown = as_json(told.reply.outcome, "", told.reply.notices, told.reply.result)
         say(json.dumps({**shown, "exit_code": code}))
     else:
-        show_tree(console(), found.model_copy(update={"actions": ()}) if check else found)
+        later.tree_view.show_tree(
+            console(), found.model_copy(update={"actions": ()}) if check else found
+        )
         for notice in told.reply.notices:
             say(f"note: {notice}", err=True)
         say(f"{len(found.actions)} actions, {errors} errors, {warnings} warnings")
@@ -59,10 +58,10 @@ def current(given: tuple[str, ...], increment: bool) -> None:  # noqa: FBT001
     if len(given) > 2 or (increment and len(given) == 2):
         wrong("give TREE, TREE SHOT, or TREE --increment")
     shot = optional_shot(given)[1] if len(given) == 2 else None
-    send(verbs.current(given[0], shot, increment=increment), _show_nothing)
+    send(later.verbs.current(given[0], shot, increment=increment), _show_nothing)
 
 
-def _show_nothing(_out: object, _result: AnyResult) -> None:
+def _show_nothing(_out: object, _result: object) -> None:
     """The message says it all."""
 
 

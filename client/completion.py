@@ -3,7 +3,11 @@
 Known from the configuration and, within a short deadline, from the dispatcher. Where nobody answers
 nothing is said: the shell then completes what the configuration knows. What the shells themselves
 want is `completion_bash`'s and click's.
+
+Somebody has pressed a key: what asks is imported when there is something to ask (see `cli_later`).
 """
+
+from __future__ import annotations
 
 import contextlib
 import re
@@ -12,15 +16,16 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from click.shell_completion import CompletionItem
 
-from shotline.client.errors import SupervisorError
-from shotline.client.methods import Commands
-from shotline.common.config import Config, load_config
-from shotline.common.errors import ConfigError, LocalError
-from shotline.common.views import ActionView, ServerView, StatusResult
+from shotline.common.errors import ConfigError, ShotlineError
+
+if TYPE_CHECKING:
+    from shotline.client.methods import Commands
+    from shotline.common.config import Config
+    from shotline.common.views import ActionView, ServerView, StatusResult
 
 ASK_S: Final = 1.0
 """How long the dispatcher is waited for: somebody has pressed a key."""
@@ -41,6 +46,8 @@ class Known:
 
     @cached_property
     def _config(self) -> Config | None:
+        from shotline.common.config import load_config
+
         try:
             return load_config(self._config_file)
         except (ConfigError, OSError):
@@ -50,12 +57,12 @@ class Known:
     def _supervisor(self) -> Commands | None:
         try:
             return self._connected.enter_context(self._connect())
-        except (SupervisorError, ConfigError, LocalError, OSError):
+        except (ShotlineError, OSError):
             return None
 
     @cached_property
     def _status(self) -> StatusResult | None:
-        with contextlib.suppress(SupervisorError):
+        with contextlib.suppress(ShotlineError):
             return self._supervisor.status() if self._supervisor is not None else None
         return None
 
@@ -87,7 +94,7 @@ class Known:
 
     def actions(self, tree: str | None, shot: int | None) -> tuple[ActionView, ...]:
         """The actions of a shot, or of the current pulse."""
-        with contextlib.suppress(SupervisorError):
+        with contextlib.suppress(ShotlineError):
             if self._supervisor is not None:
                 return self._supervisor.actions(tree, shot).actions
         return ()

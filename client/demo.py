@@ -22,6 +22,7 @@ from shotline.client.daemons import DaemonError, Daemons
 from shotline.client.errors import RunNotGood
 from shotline.client.feed import News, Whole
 from shotline.client.live import view_for
+from shotline.client.plain import plain
 from shotline.client.render import show_line, symbol
 from shotline.client.report import Report
 from shotline.client.supervisor import Supervisor
@@ -30,7 +31,6 @@ from shotline.client.text import (
     colour,
     counts_words,
     duration,
-    plain,
     state_words,
 )
 from shotline.client.up import serve, started, terminable

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shotline.client.board import ORDER, Board
+from shotline.client.plain import plain
 from shotline.client.render import symbol, table
 from shotline.client.text import (
     STYLES,
@@ -23,7 +24,6 @@ from shotline.client.text import (
     counts_words,
     details,
     duration,
-    plain,
     state_words,
     taken,
 )

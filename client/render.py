@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shotline.client.plain import plain
 from shotline.client.text import (
     ASCII_SYMBOLS,
     STYLES,
@@ -19,7 +20,6 @@ from shotline.client.text import (
     details,
     duration,
     moment,
-    plain,
     run_words,
     shot_name,
     state_words,

@@ -13,17 +13,18 @@ Every command returns what was done or raises a SupervisorError; nothing hangs (
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from shotline.client.async_connection import AsyncConnection, AsyncEventStream
 from shotline.client.calls import Call
 from shotline.client.connection import Connection, EventStream
 from shotline.client.errors import WrongArguments
 from shotline.client.feed import channel_of_shot
 from shotline.client.methods import AsyncCommands, Commands
 from shotline.client.session import Patience
-from shotline.common.config import load_config
-from shotline.common.sections import endpoint
+from shotline.common.endpoint import endpoint
+
+if TYPE_CHECKING:
+    from shotline.client.async_connection import AsyncConnection, AsyncEventStream
 
 T = TypeVar("T")
 
@@ -37,12 +38,19 @@ def broker_address(broker: str | None = None, config: Path | None = None) -> str
     Raise WrongArguments when it is no address, and FileProblems, a ConfigError, when the
     configuration is wrong.
     """
-    found = broker or os.environ.get(BROKER_VARIABLE) or load_config(config).broker.clients
+    found = broker or os.environ.get(BROKER_VARIABLE) or _configured(config)
     address = found if "://" in found else f"tcp://{found}"
     try:
         return endpoint(address)
     except ValueError as error:
         raise WrongArguments(f"the broker's address {found!r} {error}") from None
+
+
+def _configured(config: Path | None) -> str:
+    # Who names the broker needs no configuration, which takes longer to import than all the rest.
+    from shotline.common.config import load_config
+
+    return load_config(config).broker.clients
 
 
 class Supervisor(Commands):
@@ -153,16 +161,18 @@ class AsyncSupervisor(AsyncCommands):
 
     async def events(
         self, *channels: str, taps: tuple[str, ...] = (), follows: tuple[str, ...] = ()
-    ) -> AsyncEventStream:
+    ) -> "AsyncEventStream":
         """Return what happens on channels; see `Supervisor.events`.
 
         `follows` are beginnings of channel names (`shot/`): each such channel is had, from its
         whole state on, as soon as something happens there.
         """
+        from shotline.client.async_connection import AsyncEventStream
+
         await self.connect()
         return AsyncEventStream(self._connection, channels, taps, follows)
 
-    async def watch(self, tree: str, shot: int) -> AsyncEventStream:
+    async def watch(self, tree: str, shot: int) -> "AsyncEventStream":
         """Return what happens to a shot, and its actions' output as it comes."""
         tree = tree.upper()
         return await self.events(channel_of_shot(tree, shot), taps=(f"output/{tree}/{shot}/",))
@@ -178,7 +188,10 @@ class AsyncSupervisor(AsyncCommands):
         return self._made is not None and self._made.wire.session.in_contact
 
     @property
-    def _connection(self) -> AsyncConnection:
+    def _connection(self) -> "AsyncConnection":
+        # A blocking supervisor does without asyncio.
+        from shotline.client.async_connection import AsyncConnection
+
         if self._made is None:
             self._made = AsyncConnection(self.address, self._patience)
         return self._made

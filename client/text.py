@@ -1,13 +1,13 @@
 """How states, times and texts are written for people: words, symbols, colours. Pure.
 
-Text from trees and tasks is shown as text: control characters become visible (DESIGN §8). Nobody
-depends on colour alone: a symbol and a word go with each (D7).
+Text from trees and tasks is shown as text (`plain`, DESIGN §8). Nobody depends on colour alone: a
+symbol and a word go with each (D7).
 """
 
-import unicodedata
 from datetime import UTC, datetime
 from typing import Final
 
+from shotline.client.plain import plain
 from shotline.common.actions import ActionState, Cause, Colour, colour_of
 from shotline.common.records import Counts, Transition
 from shotline.common.views import ActionView, RunView, ShotView
@@ -50,24 +50,6 @@ _CAUSES: Final[dict[Cause, str]] = {
     Cause.SERVER_LOST: "server lost",
     Cause.FORGOTTEN: "end not known",
 }
-_HIDDEN: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, direction, surrogate, line separators
-
-
-def plain(text: str) -> str:
-    """Return text on one line that a terminal shows and never obeys."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        _visible(character) if unicodedata.category(character) in _HIDDEN else character
-        for character in text.expandtabs(4)
-    )
-
-
-def _visible(character: str) -> str:
-    code = ord(character)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def colour(last: Transition) -> Colour:

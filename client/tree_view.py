@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from rich.console import Console
 from rich.text import Text
 
+from shotline.client.plain import plain
 from shotline.client.render import put, table
-from shotline.client.text import duration, plain
+from shotline.client.text import duration
 from shotline.common.views import TreeResult
 from shotline.trees.condition import And, Expression, Not, Or, Reference
 from shotline.trees.tree import ActionNode, ConditionWhen, SequenceWhen

@@ -12,13 +12,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
 
+from shotline.common.endpoint import endpoint
 from shotline.common.limits import TaskLimits
 from shotline.common.model import Model
 from shotline.trees.options import DispatchOptions
 from shotline.trees.source import Source
-
-_HOST_AND_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):([0-9]{1,5})", re.ASCII)
-
 
 _TLS_OPTIONS: Final = (
     "ssl_ca_certs",
@@ -55,18 +53,6 @@ def _redis_url(url: str) -> str:
     if not re.fullmatch(r"(/\d{0,9})?", parts.path, re.ASCII):
         raise ValueError(f"must end with the number of a database, not with {parts.path!r}")
     return url
-
-
-def endpoint(text: str) -> str:
-    """Return an address of a socket as it is. Raise ValueError when it is none."""
-    scheme, separator, rest = text.partition("://")
-    if separator and scheme == "ipc" and rest:
-        return text
-    found = _HOST_AND_PORT.fullmatch(rest) if separator and scheme == "tcp" else None
-    # Port 0, any free one, is for sockets of our tests; `Config.check` refuses it.
-    if found is None or int(found[2]) > 65535:
-        raise ValueError("must be tcp://HOST:PORT with a port from 1 to 65535, or ipc://FILE")
-    return text
 
 
 def _id_text(value: object) -> object:

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import socket
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -19,7 +20,6 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from shotline.common.binding import host_of, permit
 
@@ -34,6 +34,7 @@ _RECONNECT_MAX_MS: Final = 1000
 _HANDSHAKE_MS: Final = 5000
 TOPIC_BYTES_MAX: Final = 2048
 _SUBSCRIPTIONS_WAITING: Final = 1000
+_MONITORED: Final = struct.Struct("=hi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ class Dealer(_Endpoint):
         """Return what happened to the connection since the last call: True made, False lost."""
         changes = []
         while self.connection_socket.poll(0):
-            event = recv_monitor_message(self.connection_socket)["event"]
+            event, _ = _monitored(self.connection_socket)
             changes.append(event == zmq.EVENT_HANDSHAKE_SUCCEEDED)
         return changes
 
@@ -351,7 +352,7 @@ class Publisher(_Endpoint):
         """Return the observers that have gone."""
         found = []
         while self.left_socket.poll(0):
-            found.append(int(recv_monitor_message(self.left_socket)["value"]))
+            found.append(_monitored(self.left_socket)[1])
         return found
 
     def cut_off(self, observer: int) -> None:
@@ -414,3 +415,12 @@ def _address_of(frame: zmq.Frame) -> str:
         return str(frame.get("Peer-Address"))
     except zmq.ZMQError:
         return ""
+
+
+def _monitored(monitor: zmq.Socket[bytes]) -> tuple[int, int]:
+    """Return the next event of a socket's monitor and its value (see zmq_socket_monitor).
+
+    pyzmq has a function for it in a module that imports asyncio, which no command needs.
+    """
+    event, value = _MONITORED.unpack(monitor.recv_multipart()[0])
+    return event, value

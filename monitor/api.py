@@ -17,7 +17,7 @@ from tornado.web import RequestHandler
 
 from shotline.client.calls import Call
 from shotline.client.errors import SupervisorError, TimedOut
-from shotline.client.text import plain as shown
+from shotline.client.plain import plain as shown
 from shotline.common.commands import READING, AnyCommand, Check, Logs
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome, Reply

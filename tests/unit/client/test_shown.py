@@ -8,8 +8,9 @@ from rich.console import Console
 from shotline.client.board import Board
 from shotline.client.feed import FeedStopped, News, Whole
 from shotline.client.live import LineView, TableView
+from shotline.client.plain import plain
 from shotline.client.render import show_actions, show_report
-from shotline.client.text import ASCII_SYMBOLS, SYMBOLS, duration, plain, state_words
+from shotline.client.text import ASCII_SYMBOLS, SYMBOLS, duration, state_words
 from shotline.common.actions import ActionState, Cause, Colour, Status
 from shotline.common.records import (
     Counts,

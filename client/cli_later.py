@@ -1,0 +1,40 @@
+"""What a command of `shotline` needs only when it is carried out, imported then.
+
+    from shotline.client import cli_later as later
+
+    send(later.verbs.status(), later.render.show_status)
+
+The modules of the commands are all imported to list them, to help and to complete a word; messages,
+sockets, tables and the configuration are needed for none of these (a test holds them out).
+"""
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from shotline.client import cli_follow as cli_follow
+    from shotline.client import errors as errors
+    from shotline.client import render as render
+    from shotline.client import tree_view as tree_view
+    from shotline.client import up as up
+    from shotline.client import verbs as verbs
+    from shotline.common import messages as messages
+    from shotline.common import views as views
+
+_FOLDERS: Final = {
+    "cli_follow": "client",
+    "errors": "client",
+    "render": "client",
+    "tree_view": "client",
+    "up": "client",
+    "verbs": "client",
+    "messages": "common",
+    "views": "common",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in _FOLDERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"shotline.{_FOLDERS[name]}.{name}")

@@ -16,6 +16,7 @@ from shotline.client.text import (
     clock,
     colour,
     counts_words,
+    cut,
     date,
     details,
     duration,
@@ -51,6 +52,8 @@ _LIVENESS: Final = {
     "absent": Colour.GREY_OUTLINED,
 }
 _JOURNAL: Final = {"ok": Colour.GREEN, "degraded": Colour.ORANGE, "stopped": Colour.RED}
+DETAILS_MIN: Final = 200  # characters of each reason in a long list
+DETAILS_MAX: Final = 1_000_000  # of all of them
 _STREAMS: Final = {0: "dim italic", 1: "", 2: "dark_orange"}
 
 
@@ -82,9 +85,13 @@ def put(out: Console, drawn: Table) -> None:
 
 
 def action_rows(
-    out: Console, actions: Iterable[ActionView], now: float
+    out: Console, actions: Sequence[ActionView], now: float
 ) -> Iterable[Sequence[Text | str]]:
-    """Yield one row per action, coloured by its state (D7)."""
+    """Yield one row per action, coloured by its state (D7).
+
+    Of very many, each says only the beginning of its reason: `show` and `--json` have it whole.
+    """
+    longest = max(DETAILS_MIN, DETAILS_MAX // max(1, len(actions)))
     for action in actions:
         shown = colour(action.last)
         yield (
@@ -95,7 +102,7 @@ def action_rows(
             plain(action.when),
             Text(state_words(action.last), style=STYLES[shown]),
             taken(action.last, now),
-            details(action),
+            cut(details(action), longest),
         )
 
 

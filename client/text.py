@@ -83,6 +83,11 @@ def details(action: ActionView, now: float | None = None) -> str:
     return plain(action.unreadable or "")
 
 
+def cut(text: str, longest: int) -> str:
+    """Return a text, or its beginning where it is longer."""
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
 def taken(last: Transition, now: float) -> str:
     """Return how long an action took, or has taken so far."""
     if last.duration_s is not None:

@@ -29,11 +29,17 @@ class Trees:
         self._office = office
         self._core = office.core
         self._options_of = options_of
+        self._read: tuple[ShotKey, Table] | None = None  # the last one whose pages are not all told
 
     def read(self, asked: Asked, command: c.ReadTree) -> Answer | None:
-        """Read a shot's tree and say what is wrong or odd about it."""
+        """Read a shot's tree and say what is wrong or odd about it.
+
+        Further pages are of what was read for the first one.
+        """
         key = self._key(command)
         self._office.choice.known_tree(key.tree)
+        if command.since and self._read is not None and self._read[0] == key:
+            return Answer(Outcome.OK, "", self._told(*self._read, command.since))
 
         def done(done: Done) -> Answer:
             assert isinstance(done, TreeDone)
@@ -44,7 +50,7 @@ class Trees:
                 table = Table.build(done.nodes, done.phases, options)
             except TreeError as error:
                 return Answer(Outcome.REFUSED, f"{key} cannot be dispatched: {error}")
-            return Answer(Outcome.OK, "", self._result(key, table, command.since), done.warnings)
+            return Answer(Outcome.OK, "", self._told(key, table, command.since), done.warnings)
 
         self._core.after(ReadTableJob(self._office.later(asked, done), key))
         return None
@@ -74,7 +80,12 @@ class Trees:
             return ShotKey(command.tree, command.shot)  # the model and the current shot, too
         return self._office.choice.key(command)
 
-    def _result(self, key: ShotKey, table: Table, since: int) -> Page:
+    def _told(self, key: ShotKey, table: Table, since: int) -> Page:
+        told = self._page(key, table, since)
+        self._read = None if told.is_last else (key, table)
+        return told
+
+    def _page(self, key: ShotKey, table: Table, since: int) -> Page:
         def head(next_: int | None) -> TreeResult:
             return TreeResult(
                 tree=key.tree,

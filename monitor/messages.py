@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Final
 
+from shotline.client.text import cut
 from shotline.common.actions import (
     ActionState,
     Category,
@@ -252,7 +253,7 @@ def _action(action: ActionView) -> Json:
     category = category_of(live.state, live.status, live.cause, failed=action.failed)
     shown = (quoted(colour(live)), quoted(category))
     if live is not action.last or len(action.text) > TEXT_MAX:
-        action = action.model_copy(update={"last": live, "text": _cut(action.text)})
+        action = action.model_copy(update={"last": live, "text": cut(action.text, TEXT_MAX)})
     return short(action)[:-1] + b',"colour":%s,"category":%s}' % shown
 
 
@@ -260,11 +261,7 @@ def _shortened(live: Transition) -> Transition:
     """Return an action's state with as much of its reason as a page of thousands can hold."""
     if len(live.reason) <= TEXT_MAX:
         return live
-    return live.model_copy(update={"reason": _cut(live.reason)})
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}…"
+    return live.model_copy(update={"reason": cut(live.reason, TEXT_MAX)})
 
 
 def _server(server: ServerView) -> Json:

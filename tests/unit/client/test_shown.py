@@ -306,3 +306,17 @@ def test_a_report_is_shown_with_its_run() -> None:
     out = drawn()
     show_report(out, RunReport(run=run, actions=(view("A"),)))
     assert "TEST/1  run 3  INIT 1-5  HELD  2 pending  overnight" in text_of(out)
+
+
+def test_of_very_many_actions_a_list_says_only_the_beginning_of_each_reason() -> None:
+    def said(count: int) -> int:
+        out = drawn(width=100_000)
+        actions = [
+            view(f"A{number}", state=ActionState.DONE, reason="it is stuck; " * 100)
+            for number in range(count)
+        ]
+        show_actions(out, ActionsResult(shots=(), actions=tuple(actions)))
+        return text_of(out).count("it is stuck")
+
+    assert said(3) == 300
+    assert said(2000) < 2000 * 40

@@ -21,6 +21,7 @@ from shotline.common.views import (
     StoryResult,
     TreeResult,
 )
+from shotline.dispatcher import effects as d
 from shotline.dispatcher.feed import CHANNELS_MAX, Feed
 from shotline.dispatcher.settings import Settings
 from shotline.trees.options import DispatchOptions
@@ -174,3 +175,10 @@ def test_a_beat_about_very_many_channels_goes_in_several_events() -> None:
     beats = [json.loads(one.event.payload)["last"] for one in feed.beat(6.0, "ok", 30.0)]
     assert len(beats) == 3
     assert set(names) <= set().union(*beats)
+
+
+def test_a_tree_is_read_once_for_all_its_pages() -> None:
+    made = bench()
+    _, pages = fetched(made, c.ReadTree(tree="T", shot=1))
+    assert pages > 2
+    assert len([one for one in made.left if isinstance(one, d.ReadTableJob)]) == 2  # and built

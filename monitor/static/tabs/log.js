@@ -2,14 +2,14 @@
  * The tab Log: the daemons' logs, live; filters; a form for a test message.
  */
 
-/** @import {App} from './app.js' */
+/** @import {App} from '../view/app.js' */
 /** @import {LogLine} from '../model/system.js' */
 import { LEVELS, filterLog } from '../model/system.js';
 import { clock, plain } from '../model/words.js';
-import { command } from './api.js';
-import { openLogs, tell } from './commands.js';
-import { h, setText } from './dom.js';
-import { Windowed } from './windowed.js';
+import { command } from '../view/api.js';
+import { openLogs, tell } from '../view/commands.js';
+import { h, setText } from '../view/dom.js';
+import { Windowed } from '../view/windowed.js';
 
 const SYMBOL = /** @type {Record<string, string>} */ ({ debug: '·', info: 'ℹ', warning: '▲', error: '✗', critical: '✗✗' });
 

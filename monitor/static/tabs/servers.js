@@ -2,14 +2,14 @@
  * The tab Servers: every action server, and what can be done with it.
  */
 
-/** @import {App} from './app.js' */
+/** @import {App} from '../view/app.js' */
 /** @import {ServerView} from '../model/types.js' */
 import { SERVER_SYMBOLS, age, duration, moment, plain } from '../model/words.js';
-import { post } from './api.js';
-import { run } from './commands.js';
-import { ask } from './dialog.js';
-import { h, setAttribute, setText } from './dom.js';
-import { Seen } from './seen.js';
+import { post } from '../view/api.js';
+import { run } from '../view/commands.js';
+import { ask } from '../view/dialog.js';
+import { h, setAttribute, setText } from '../view/dom.js';
+import { Seen } from '../view/seen.js';
 
 const HEADS = ['State', 'Class', 'ID', 'Host', 'Address', 'Slots', 'What it is doing', 'Last seen', ''];
 

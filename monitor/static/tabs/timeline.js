@@ -2,16 +2,16 @@
  * The tab Timeline: the drawing, its zoom and pan, and what is known of the selected action.
  */
 
-/** @import {App} from './app.js' */
+/** @import {App} from '../view/app.js' */
 /** @import {Layout, Span} from '../model/timeline.js' */
 /** @import {Row, Shot} from '../model/shot.js' */
 import { layout, timesUsual, zoomed } from '../model/timeline.js';
 import { nodeOf, serverOf } from '../model/table.js';
 import { SYMBOLS, clock, details, duration, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
-import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from './commands.js';
-import { h, setAttribute, setText } from './dom.js';
-import { RunStrip, remainingWords } from './run-strip.js';
-import { TimelineCanvas } from './timeline-canvas.js';
+import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from '../view/commands.js';
+import { h, setAttribute, setText } from '../view/dom.js';
+import { RunStrip, remainingWords } from '../view/run-strip.js';
+import { TimelineCanvas } from '../view/timeline-canvas.js';
 
 const MANY = 2000;
 const LAID_OUT_EVERY_MS = 250;

@@ -2,15 +2,15 @@
  * The tab Actions: the row that drives the dispatcher, the summary, the two tables.
  */
 
-/** @import {App} from './app.js' */
+/** @import {App} from '../view/app.js' */
 import { readShot } from '../model/route.js';
 import { plain } from '../model/words.js';
-import { ActionTable } from './action-table.js';
-import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, run, tell } from './commands.js';
-import { post } from './api.js';
-import { ask } from './dialog.js';
-import { h, setAttribute, setOptions, setText } from './dom.js';
-import { RunStrip } from './run-strip.js';
+import { ActionTable } from '../view/action-table.js';
+import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, run, tell } from '../view/commands.js';
+import { post } from '../view/api.js';
+import { ask } from '../view/dialog.js';
+import { h, setAttribute, setOptions, setText } from '../view/dom.js';
+import { RunStrip } from '../view/run-strip.js';
 
 const ROOM_FOR_BOTH = 850; // pixels
 const NARROW = 720;

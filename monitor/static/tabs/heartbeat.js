@@ -2,11 +2,11 @@
  * The tab Heartbeat: each server's last sign of life, its age ticking, and the last round trips.
  */
 
-/** @import {App} from './app.js' */
+/** @import {App} from '../view/app.js' */
 /** @import {ServerView} from '../model/types.js' */
 import { SERVER_SYMBOLS, moment } from '../model/words.js';
-import { h, setAttribute, setText } from './dom.js';
-import { Seen } from './seen.js';
+import { h, setAttribute, setText } from '../view/dom.js';
+import { Seen } from '../view/seen.js';
 
 const HEADS = ['Server', 'State', 'Last heartbeat', 'Age', 'Round trip', 'Last minutes: time between beats and round trip'];
 const WIDTH = 240;

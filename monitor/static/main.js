@@ -2,15 +2,10 @@
  * The page: its tabs, its frame, its keys. One draw per animation frame, of what is seen.
  */
 
-import { TABS } from './model/route.js';
+import { TABS } from './tabs.js';
 import { clock, plain } from './model/words.js';
 import { App } from './view/app.js';
 import { Frame, h, setAttribute, setText } from './view/dom.js';
-import { TabActions } from './tabs/actions.js';
-import { TabHeartbeat } from './tabs/heartbeat.js';
-import { TabLog } from './tabs/log.js';
-import { TabServers } from './tabs/servers.js';
-import { TabTimeline } from './tabs/timeline.js';
 import { Banners } from './view/banners.js';
 import { ConnectionState } from './view/connection-state.js';
 import { Replies } from './view/replies.js';
@@ -19,22 +14,20 @@ import { toggleTheme, useTheme } from './view/theme.js';
 
 const TICK_MS = 100;
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
-const TITLES = { actions: 'Actions', timeline: 'Timeline', servers: 'Servers', heartbeat: 'Heartbeat', log: 'Log' };
 
-const app = new App();
-const tabs = {
-  actions: /** @type {TabActions} */ (document.createElement('tab-actions')),
-  timeline: /** @type {TabTimeline} */ (document.createElement('tab-timeline')),
-  servers: /** @type {TabServers} */ (document.createElement('tab-servers')),
-  heartbeat: /** @type {TabHeartbeat} */ (document.createElement('tab-heartbeat')),
-  log: /** @type {TabLog} */ (document.createElement('tab-log')),
-};
+const app = new App(TABS);
+const tabs = TABS.map((kind, index) => ({
+  kind,
+  id: kind.id,
+  key: String(index + 1),
+  element: new kind(),
+  link: h('a', { href: '#', 'data-tab': kind.id, class: 'tab' }, kind.title),
+}));
 const state = /** @type {ConnectionState} */ (document.createElement('connection-state'));
 const banners = /** @type {Banners} */ (document.createElement('page-banners'));
 const replies = /** @type {Replies} */ (document.createElement('reply-list'));
 const main = h('main');
 let shownSecond = 0;
-const links = new Map(TABS.map((tab) => [tab, h('a', { href: '#', 'data-tab': tab, class: 'tab' }, TITLES[tab])]));
 const time = h('time', { class: 'clock' });
 const about = h('span', { class: 'about' });
 const theme = h('button', { class: 'quiet small', onclick: toggleTheme }, 'Dark / light');
@@ -42,16 +35,14 @@ const theme = h('button', { class: 'quiet small', onclick: toggleTheme }, 'Dark 
 function build() {
   // First: what is drawn by hand takes its sizes from the style.
   document.body.classList.toggle('wall', app.wall);
-  for (const tab of TABS) {
-    const element = tabs[tab];
+  for (const { id, element, link } of tabs) {
     element.app = app;
-    element.id = `tab-${tab}`;
+    element.id = `tab-${id}`;
     element.hidden = true;
     main.append(element);
-    const link = /** @type {HTMLAnchorElement} */ (links.get(tab));
     link.addEventListener('click', (event) => {
       event.preventDefault();
-      app.go({ tab });
+      app.go({ tab: id });
     });
   }
   state.app = app;
@@ -59,30 +50,32 @@ function build() {
   document.body.append(
     h('header', { class: 'page-head' },
       h('span', { class: 'brand' }, 'Shotline'),
-      h('nav', { 'aria-label': 'tabs' }, ...links.values()),
+      h('nav', { 'aria-label': 'tabs' }, ...tabs.map((tab) => tab.link)),
       state),
     banners,
     main,
     replies,
     h('footer', { class: 'page-foot' }, time, about,
-      h('button', { class: 'quiet small', onclick: showKeys, title: 'keys (?)' }, 'Keys'), theme),
+      h('button', { class: 'quiet small', onclick: () => showKeys(TABS), title: 'keys (?)' }, 'Keys'), theme),
   );
 }
 
+/** Return the tab that is shown. */
+function shown() {
+  return tabs.find(({ id }) => id === app.route.tab) ?? tabs[0];
+}
+
 function draw() {
-  const { tab } = app.route;
-  for (const name of TABS) {
-    tabs[name].hidden = name !== tab;
-    const link = links.get(name);
-    if (!link) continue;
-    setAttribute(link, 'aria-current', name === tab ? 'page' : null);
+  const current = shown();
+  for (const tab of tabs) {
+    tab.element.hidden = tab !== current;
+    setAttribute(tab.link, 'aria-current', tab === current ? 'page' : null);
+    setAttribute(tab.link, 'data-note', tab.kind.note(app));
   }
-  const off = app.servers.counts();
-  setAttribute(/** @type {Element} */ (links.get('servers')), 'data-note', off.OFF + off.SUSPECT > 0 ? String(off.OFF + off.SUSPECT) : null);
   document.body.classList.toggle('stale', !app.live);
   state.draw();
   banners.draw();
-  tabs[tab].draw();
+  current.element.draw();
   drawFoot();
   setText(document.head.getElementsByTagName('title')[0], title());
 }
@@ -90,7 +83,7 @@ function draw() {
 function title() {
   const { shot } = app;
   const where = shot ? `${shot.name} · ` : '';
-  return `${app.live ? '' : '⚠ '}${where}${TITLES[app.route.tab]} · Shotline`;
+  return `${app.live ? '' : '⚠ '}${where}${shown().kind.title} · Shotline`;
 }
 
 function drawFoot() {
@@ -109,7 +102,7 @@ function drawFoot() {
 }
 
 function restyle() {
-  for (const tab of Object.values(tabs)) tab.restyle();
+  for (const { element } of tabs) element.restyle();
   app.changed();
 }
 
@@ -124,12 +117,12 @@ function keydown(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
   if (event.key === 'Escape' && typing) /** @type {HTMLElement} */ (event.target).blur();
   if (typing) return;
-  const number = Number(event.key);
-  if (number >= 1 && number <= TABS.length) app.go({ tab: TABS[number - 1] });
-  else if (event.key === '/') tabs[app.route.tab].focusSearch();
-  else if (event.key === '?') showKeys();
+  const wanted = tabs.find(({ key }) => key === event.key);
+  if (wanted) app.go({ tab: wanted.id });
+  else if (event.key === '/') shown().element.focusSearch();
+  else if (event.key === '?') showKeys(TABS);
   else {
-    tabs[app.route.tab].key(event); // it says itself whether it took the key
+    shown().element.key(event); // it says itself whether it took the key
     return;
   }
   event.preventDefault();
@@ -139,7 +132,7 @@ useTheme();
 build();
 const frame = new Frame(draw);
 app.addEventListener('change', () => frame.ask());
-app.addEventListener('route', () => tabs.actions.fromRoute());
+app.addEventListener('route', () => tabs.forEach(({ element }) => element.fromRoute()));
 window.addEventListener('keydown', keydown);
 window.addEventListener('resize', restyle);
 window.addEventListener('theme', restyle);

@@ -4,15 +4,12 @@
  *     #/actions?tree=DEMO&shot=12&find=camera
  */
 
-export const TABS = /** @type {const} */ (['actions', 'timeline', 'servers', 'heartbeat', 'log']);
-/** @typedef {typeof TABS[number]} Tab */
-
 const SHOWS = /** @type {const} */ (['auto', 'both', 'active', 'all']);
 /** @typedef {typeof SHOWS[number]} Show */
 
 /**
  * @typedef {object} Route
- * @property {Tab} tab
+ * @property {string} tab
  * @property {string} tree upper case; empty: the current one
  * @property {number|null} shot null: follow the current one
  * @property {string} wrong what stands in the place of the shot, and is none; else empty
@@ -22,12 +19,13 @@ const SHOWS = /** @type {const} */ (['auto', 'both', 'active', 'all']);
 
 /**
  * @param {string} hash
+ * @param {string[]} tabs that there are; the first where none of them is named
  * @returns {Route}
  */
-export function readRoute(hash) {
+export function readRoute(hash, tabs) {
   const [path, query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const values = new URLSearchParams(query);
-  const tab = TABS.find((one) => one === path) ?? 'actions';
+  const tab = tabs.find((one) => one === path) ?? tabs[0];
   const text = (values.get('shot') ?? '').trim();
   return {
     tab,

@@ -2,6 +2,7 @@
  * What the page knows beside the shot: the system, the servers, the log. Folds of channels. Pure.
  */
 
+/** @import {Channel} from './channel.js' */
 /** @import {Message, ServerState, ServerView, ShotView, SystemView} from './types.js' */
 import { SERVER_ORDER, age } from './words.js';
 
@@ -52,6 +53,9 @@ export class System {
     return [...this.shots.values()].filter((one) => one.tree === tree).sort((a, b) => b.shot - a.shot);
   }
 }
+
+/** @type {Channel<System>} */
+export const SYSTEM = { id: 'system', state: true, fold: () => new System() };
 
 /**
  * Return which shot to show: the one that is asked for; with only the experiment given its current
@@ -158,6 +162,9 @@ export class Servers {
   }
 }
 
+/** @type {Channel<Servers>} */
+export const SERVERS = { id: 'servers', state: true, fold: () => new Servers() };
+
 export const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
 
 /**
@@ -213,6 +220,9 @@ export class Log {
     return [...new Set(this.lines.map((line) => line.source))].sort();
   }
 }
+
+/** @type {Channel<Log>} */
+export const LOG = { id: 'log', state: false, fold: () => new Log() };
 
 /** @param {Message} message @returns {LogLine['about']} */
 function aboutOf({ tree, shot, task_id: path }) {

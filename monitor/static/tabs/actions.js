@@ -2,22 +2,24 @@
  * The tab Actions: the row that drives the dispatcher, the summary, the two tables.
  */
 
-/** @import {App} from '../view/app.js' */
 import { readShot } from '../model/route.js';
 import { plain } from '../model/words.js';
-import { ActionTable } from '../view/action-table.js';
+import { ActionTable, KEYS } from '../view/action-table.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, run, tell } from '../view/commands.js';
 import { post } from '../view/api.js';
 import { ask } from '../view/dialog.js';
 import { h, setAttribute, setOptions, setText } from '../view/dom.js';
 import { RunStrip } from '../view/run-strip.js';
+import { Tab } from '../view/tab.js';
 
 const ROOM_FOR_BOTH = 850; // pixels
 const NARROW = 720;
 const HISTORY_MAX = 100;
 
-export class TabActions extends HTMLElement {
-  /** @type {App} */ app = /** @type {any} */ (null);
+export class TabActions extends Tab {
+  static id = 'actions';
+  static title = 'Actions';
+  static keys = KEYS;
   #tree = h('input', { id: 'experiment', list: 'experiments', autocomplete: 'off', spellcheck: false, size: 10 });
   #trees = h('datalist', { id: 'experiments' });
   #shot = h('input', { id: 'shot', list: 'shots', autocomplete: 'off', inputMode: 'numeric', size: 9 });
@@ -42,8 +44,7 @@ export class TabActions extends HTMLElement {
   #all = /** @type {ActionTable} */ (document.createElement('action-table'));
   /** @type {string[]} */ #history = [];
 
-  connectedCallback() {
-    if (this.childElementCount > 0) return;
+  build() {
     this.#setUp();
     this.append(this.#topRow(), this.#reply, this.#strip, this.#toolbar(), this.#tables);
     this.#tables.append(this.#active, this.#all);
@@ -282,5 +283,3 @@ export class TabActions extends HTMLElement {
 function problem(message) {
   return { status: 0, outcome: 'usage', message, notices: [], dangers: [], result: null, fields: [] };
 }
-
-customElements.define('tab-actions', TabActions);

@@ -2,11 +2,12 @@
  * The tab Heartbeat: each server's last sign of life, its age ticking, and the last round trips.
  */
 
-/** @import {App} from '../view/app.js' */
 /** @import {ServerView} from '../model/types.js' */
+import { SERVERS } from '../model/system.js';
 import { SERVER_SYMBOLS, moment } from '../model/words.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { Seen } from '../view/seen.js';
+import { Tab } from '../view/tab.js';
 
 const HEADS = ['Server', 'State', 'Last heartbeat', 'Age', 'Round trip', 'Last minutes: time between beats and round trip'];
 const WIDTH = 240;
@@ -23,8 +24,10 @@ const SHOWN_S = 60;
  * @property {string} key
  */
 
-export class TabHeartbeat extends HTMLElement {
-  /** @type {App} */ app = /** @type {any} */ (null);
+export class TabHeartbeat extends Tab {
+  static id = 'heartbeat';
+  static title = 'Heartbeat';
+  static channels = [SERVERS];
   #find = h('input', { type: 'search', placeholder: 'Search servers   /', 'aria-label': 'search servers' });
   #body = h('tbody');
   #empty = h('p', { class: 'empty' }, 'No action server is known.');
@@ -32,8 +35,7 @@ export class TabHeartbeat extends HTMLElement {
   #order = '';
   #seen = new Seen(() => this.app.changed());
 
-  connectedCallback() {
-    if (this.childElementCount > 0) return;
+  build() {
     this.#find.addEventListener('input', () => this.app.changed());
     this.append(
       h('div', { class: 'toolbar' }, this.#find),
@@ -44,14 +46,9 @@ export class TabHeartbeat extends HTMLElement {
     );
   }
 
-  /** Take a key of the page's: there is none here. */
-  key() {}
-
   focusSearch() {
     this.#find.focus();
   }
-
-  restyle() {}
 
   draw() {
     const text = this.#find.value.trim().toLowerCase();
@@ -133,5 +130,3 @@ function create(server) {
   const row = h('tr', { 'data-server': server.server }, ...cells);
   return { row, cells, path, marks, most, key: '' };
 }
-
-customElements.define('tab-heartbeat', TabHeartbeat);

@@ -2,14 +2,14 @@
  * The tab Log: the daemons' logs, live; filters; a form for a test message.
  */
 
-/** @import {App} from '../view/app.js' */
 /** @import {LogLine} from '../model/system.js' */
-import { LEVELS, filterLog } from '../model/system.js';
+import { LEVELS, LOG, filterLog } from '../model/system.js';
 import { clock, plain } from '../model/words.js';
 import { command } from '../view/api.js';
 import { openLogs, tell } from '../view/commands.js';
 import { h, setText } from '../view/dom.js';
 import { Windowed } from '../view/windowed.js';
+import { Tab } from '../view/tab.js';
 
 const SYMBOL = /** @type {Record<string, string>} */ ({ debug: '·', info: 'ℹ', warning: '▲', error: '✗', critical: '✗✗' });
 
@@ -18,8 +18,10 @@ function choice(id, values) {
   return h('select', { id }, ...values.map((value) => h('option', { value }, value || 'all')));
 }
 
-export class TabLog extends HTMLElement {
-  /** @type {App} */ app = /** @type {any} */ (null);
+export class TabLog extends Tab {
+  static id = 'log';
+  static title = 'Log';
+  static channels = [LOG];
   #level = choice('log-level', LEVELS);
   #source = choice('log-source', ['']);
   #text = h('input', { type: 'search', id: 'log-find', placeholder: 'Search the log   /' });
@@ -34,8 +36,7 @@ export class TabLog extends HTMLElement {
   /** @type {LogLine[]} */ #lines = [];
   /** @type {Windowed<HTMLElement>} */ #rows = /** @type {any} */ (null);
 
-  connectedCallback() {
-    if (this.childElementCount > 0) return;
+  build() {
     this.#level.value = 'info';
     this.#testLevel.value = 'info';
     const changed = () => {
@@ -57,9 +58,6 @@ export class TabLog extends HTMLElement {
       this.#scroll, form);
   }
 
-  /** Take a key of the page's: there is none here. */
-  key() {}
-
   focusSearch() {
     this.#text.focus();
   }
@@ -69,7 +67,7 @@ export class TabLog extends HTMLElement {
   }
 
   draw() {
-    const { log } = this.app;
+    const log = this.app.of(LOG);
     const sources = log.sources();
     if (sources.join('\n') !== this.#sources) {
       this.#sources = sources.join('\n');
@@ -94,7 +92,7 @@ export class TabLog extends HTMLElement {
 
   /** Filter anew; whoever has scrolled up keeps seeing the same lines. */
   #refresh() {
-    const { log } = this.app;
+    const log = this.app.of(LOG);
     const first = this.#following ? undefined : this.#lines[Math.floor(this.#scroll.scrollTop / (this.#rows.rowHeight || 1))];
     this.#lines = filterLog(log.lines, { level: this.#level.value, source: this.#source.value, text: this.#text.value });
     if (!first || !this.#rows.rowHeight) return;
@@ -150,5 +148,3 @@ function createLine() {
   return h('div', { class: 'log-line' }, h('time'), h('span', { class: 'level' }), h('span', { class: 'source' }), h('span', { class: 'text' }),
     h('button', { class: 'small quiet', hidden: true, title: 'what the action has written' }, 'Output'));
 }
-
-customElements.define('tab-log', TabLog);

@@ -4,12 +4,14 @@
 
 /** @import {App} from '../view/app.js' */
 /** @import {ServerView} from '../model/types.js' */
+import { SERVERS } from '../model/system.js';
 import { SERVER_SYMBOLS, age, duration, moment, plain } from '../model/words.js';
 import { post } from '../view/api.js';
 import { run } from '../view/commands.js';
 import { ask } from '../view/dialog.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { Seen } from '../view/seen.js';
+import { Tab } from '../view/tab.js';
 
 const HEADS = ['State', 'Class', 'ID', 'Host', 'Address', 'Slots', 'What it is doing', 'Last seen', ''];
 
@@ -33,8 +35,17 @@ const BUTTONS = /** @type {const} */ ([
  * @property {string} key what else it was drawn with
  */
 
-export class TabServers extends HTMLElement {
-  /** @type {App} */ app = /** @type {any} */ (null);
+export class TabServers extends Tab {
+  static id = 'servers';
+  static title = 'Servers';
+  static channels = [SERVERS];
+
+  /** How many servers are not as they should be. @param {App} app */
+  static note(app) {
+    const { OFF, SUSPECT } = app.servers.counts();
+    return OFF + SUSPECT > 0 ? String(OFF + SUSPECT) : null;
+  }
+
   #find = h('input', { type: 'search', placeholder: 'Search servers   /', 'aria-label': 'search servers' });
   #summary = h('span', { class: 'server-summary' });
   #body = h('tbody');
@@ -44,8 +55,7 @@ export class TabServers extends HTMLElement {
   #order = '';
   #seen = new Seen(() => this.app.changed());
 
-  connectedCallback() {
-    if (this.childElementCount > 0) return;
+  build() {
     this.#find.addEventListener('input', () => this.app.changed());
     const heads = HEADS.map((head) => h('th', {}, head));
     this.append(
@@ -57,14 +67,9 @@ export class TabServers extends HTMLElement {
     );
   }
 
-  /** Take a key of the page's: there is none here. */
-  key() {}
-
   focusSearch() {
     this.#find.focus();
   }
-
-  restyle() {}
 
   draw() {
     const { servers } = this.app;
@@ -233,5 +238,3 @@ function slots(server) {
   if (server.broken) parts.push(`${server.broken} BROKEN`);
   return parts.join(', ');
 }
-
-customElements.define('tab-servers', TabServers);

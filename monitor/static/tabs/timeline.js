@@ -2,24 +2,29 @@
  * The tab Timeline: the drawing, its zoom and pan, and what is known of the selected action.
  */
 
-/** @import {App} from '../view/app.js' */
 /** @import {Layout, Span} from '../model/timeline.js' */
 /** @import {Row, Shot} from '../model/shot.js' */
 import { layout, timesUsual, zoomed } from '../model/timeline.js';
+import { SERVERS } from '../model/system.js';
 import { nodeOf, serverOf } from '../model/table.js';
 import { SYMBOLS, clock, details, duration, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from '../view/commands.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { RunStrip, remainingWords } from '../view/run-strip.js';
 import { TimelineCanvas } from '../view/timeline-canvas.js';
+import { Tab } from '../view/tab.js';
 
 const MANY = 2000;
 const LAID_OUT_EVERY_MS = 250;
 const LISTED = 30;
 const LONG = 120;
 
-export class TabTimeline extends HTMLElement {
-  /** @type {App} */ app = /** @type {any} */ (null);
+export class TabTimeline extends Tab {
+  static id = 'timeline';
+  static title = 'Timeline';
+  static channels = [SERVERS];
+  /** @type {[string, string][]} */
+  static keys = [['+ − ← →', 'zoom, move'], ['f  n  p', 'fit and follow, next and previous action']];
   #strip = /** @type {RunStrip} */ (document.createElement('run-strip'));
   #canvas = h('canvas', { class: 'timeline-canvas', role: 'img', 'aria-label': 'timeline of the shot' });
   #space = h('div', { class: 'timeline-space' });
@@ -49,8 +54,7 @@ export class TabTimeline extends HTMLElement {
   #moved = false;
   #shotName = '';
 
-  connectedCallback() {
-    if (this.childElementCount > 0) return;
+  build() {
     this.#strip.app = this.app;
     const zoom = /** @param {string} text @param {string} label @param {number} factor */ (text, label, factor) =>
       h('button', { 'aria-label': label, title: label, onclick: () => this.#zoom(factor) }, text);
@@ -380,5 +384,3 @@ function factsOf(row, shot, now) {
 function legend(kind, text) {
   return h('span', { class: `key ${kind}` }, h('i'), text);
 }
-
-customElements.define('tab-timeline', TabTimeline);

@@ -2,13 +2,22 @@
  * A table of actions: only the rows that are seen exist; sort and filter by column; keys; selection.
  */
 
-/** @import {App} from './app.js' */
 /** @import {Row, Shot} from '../model/shot.js' */
 import { COLUMNS, TableView, nodeOf, serverOf } from '../model/table.js';
 import { SYMBOLS, clock, details, duration, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, openLogs } from './commands.js';
 import { h, setAttribute, setText } from './dom.js';
+import { Part } from './part.js';
 import { Windowed } from './windowed.js';
+
+/** What a table's keys do. @type {[string, string][]} */
+export const KEYS = [
+  ['↑ ↓ PgUp PgDn Home End', 'move in a table'],
+  ['Space, Shift+↑ ↓', 'select rows'],
+  ['d  a  l', 'Dispatch, Abort, Logs of the row or of the selected rows'],
+  ['Enter', 'Logs of the row'],
+  ['Esc', 'clear the selection; leave a field'],
+];
 
 /** Of many rows the order, and who fits the filters, is looked at only so often. */
 const MANY = 2000;
@@ -33,8 +42,7 @@ const HELD_MS = 3000;
  */
 
 /** Sends `selection` when the set of ticked rows changes, and `wanted` when the filters do. */
-export class ActionTable extends HTMLElement {
-  /** @type {App} */ app = /** @type {any} */ (null);
+export class ActionTable extends Part {
   view = new TableView();
   title = '';
   /** @type {() => Row[]} */ source = () => [];
@@ -53,8 +61,7 @@ export class ActionTable extends HTMLElement {
   /** @type {Map<string, HTMLElement>} */ #heads = new Map();
   /** @type {HTMLInputElement} */ #all = h('input', { type: 'checkbox', 'aria-label': 'select all rows' });
 
-  connectedCallback() {
-    if (this.childElementCount > 0) return;
+  build() {
     const space = h('div', { class: 'table-space', role: 'rowgroup' });
     this.#body.append(this.#head(), space, this.#empty);
     this.#body.setAttribute('aria-label', this.title);

@@ -5,24 +5,32 @@
  * when another one is looked at.
  */
 
+/** @import {Channel, Fold} from '../model/channel.js' */
 /** @import {Category, Message} from '../model/types.js' */
 /** @import {Route} from '../model/route.js' */
+/** @import {Tab} from './tab.js' */
 import { readRoute, writeRoute } from '../model/route.js';
 import { Shot } from '../model/shot.js';
-import { Log, Servers, System, shownShot } from '../model/system.js';
+import { SERVERS, SYSTEM, shownShot } from '../model/system.js';
 import { Feed } from './feed.js';
 
 export class App extends EventTarget {
-  constructor() {
+  /** @type {Map<Channel<any>, Fold>} */ #folds = new Map();
+
+  /** @param {(typeof Tab)[]} tabs */
+  constructor(tabs) {
     super();
+    this.tabs = tabs;
     this.feed = new Feed();
-    this.system = new System();
-    this.servers = new Servers();
-    this.log = new Log();
+    for (const channel of [SYSTEM, SERVERS, ...tabs.flatMap((tab) => tab.channels)]) {
+      if (!this.#folds.has(channel)) this.#folds.set(channel, channel.fold());
+    }
+    this.system = this.of(SYSTEM);
+    this.servers = this.of(SERVERS);
     /** @type {Shot|null} */
     this.shot = null;
     /** @type {Route} */
-    this.route = readRoute(window.location.hash);
+    this.route = this.#routeNow();
     /** The action that the cursor is on. @type {string|null} */
     this.selected = null;
     /** Which rows and bars are looked at; null: all. @type {Category|null} */
@@ -31,28 +39,37 @@ export class App extends EventTarget {
   }
 
   start() {
-    const changed = () => this.changed();
-    this.feed.addEventListener('change', changed);
-    this.feed.subscribe('system', {
-      messages: (messages) => {
-        this.#fold(messages, (message) => this.system.apply(message));
-        this.follow();
-      },
-    }, { state: true });
-    this.feed.subscribe('servers', {
-      messages: (messages) => this.#fold(messages, (message) => this.servers.apply(message)),
-    }, { state: true });
-    this.feed.subscribe('log', {
-      messages: (messages) => this.#fold(messages, (message) => this.log.apply(message)),
-      again: () => this.log.clear(),
-    });
+    this.feed.addEventListener('change', () => this.changed());
+    for (const [{ id, state }, fold] of this.#folds) {
+      this.feed.subscribe(id, {
+        messages: (messages) => {
+          this.#fold(messages, (message) => fold.apply(message));
+          if (fold === this.system) this.follow();
+        },
+        again: () => fold.clear?.(),
+      }, { state });
+    }
     window.addEventListener('hashchange', () => {
-      this.route = readRoute(window.location.hash);
+      this.route = this.#routeNow();
       this.follow();
       this.dispatchEvent(new Event('route'));
       this.changed();
     });
     this.feed.open();
+  }
+
+  /**
+   * Return what a channel has told so far.
+   * @template {Fold} F
+   * @param {Channel<F>} channel
+   * @returns {F}
+   */
+  of(channel) {
+    return /** @type {F} */ (this.#folds.get(channel));
+  }
+
+  #routeNow() {
+    return readRoute(window.location.hash, this.tabs.map((tab) => tab.id));
   }
 
   /** Return the machines' time, in seconds since 1970. */

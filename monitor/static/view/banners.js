@@ -3,14 +3,13 @@
  * is shown than the current one, and that its tables are no longer what their source says.
  */
 
-/** @import {App} from './app.js' */
 import { shownShot } from '../model/system.js';
 import { troubleOf } from '../model/trouble.js';
 import { plain } from '../model/words.js';
 import { h, setAttribute, setText } from './dom.js';
+import { Part } from './part.js';
 
-export class Banners extends HTMLElement {
-  /** @type {App} */ app = /** @type {any} */ (null);
+export class Banners extends Part {
   #what = h('strong');
   #effect = h('span');
   #command = h('code');
@@ -21,8 +20,8 @@ export class Banners extends HTMLElement {
   #source = h('div', { class: 'banner warn', role: 'status', hidden: true });
   #tree = '';
 
-  connectedCallback() {
-    if (this.childElementCount === 0) this.append(this.#trouble, this.#older, this.#source);
+  build() {
+    this.append(this.#trouble, this.#older, this.#source);
   }
 
   draw() {

@@ -2,19 +2,18 @@
  * Whether what is shown is what is: always visible, in words, and since when it is not.
  */
 
-/** @import {App} from './app.js' */
 import { age, clock, plain } from '../model/words.js';
 import { h, setAttribute, setText } from './dom.js';
+import { Part } from './part.js';
 
-export class ConnectionState extends HTMLElement {
-  /** @type {App} */ app = /** @type {any} */ (null);
+export class ConnectionState extends Part {
   #journal = h('span', { class: 'pill bad', hidden: true });
   #symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
   #text = h('span', { class: 'state-text' });
   #pill = h('span', { class: 'pill', role: 'status' }, this.#symbol, this.#text);
 
-  connectedCallback() {
-    if (this.childElementCount === 0) this.append(this.#journal, this.#pill);
+  build() {
+    this.append(this.#journal, this.#pill);
   }
 
   draw() {

@@ -1,21 +1,18 @@
 /** The keys, shown when somebody asks for them. */
 
+/** @import {Tab} from './tab.js' */
 import { h } from './dom.js';
 
-const KEYS = [
-  ['1 … 5', 'Actions, Timeline, Servers, Heartbeat, Log'],
-  ['/', 'search'],
-  ['↑ ↓ PgUp PgDn Home End', 'move in a table'],
-  ['Space, Shift+↑ ↓', 'select rows'],
-  ['d  a  l', 'Dispatch, Abort, Logs of the row or of the selected rows'],
-  ['Enter', 'Logs of the row'],
-  ['Esc', 'clear the selection; leave a field'],
-  ['Timeline: + − ← →', 'zoom, move'],
-  ['Timeline: f  n  p', 'fit and follow, next and previous action'],
-];
-
-export function showKeys() {
-  const rows = KEYS.map(([keys, what]) => h('tr', {}, h('th', {}, keys), h('td', {}, what)));
+/** @param {(typeof Tab)[]} tabs */
+export function showKeys(tabs) {
+  const [first] = tabs;
+  const keys = [
+    [`1 … ${tabs.length}`, tabs.map((tab) => tab.title).join(', ')],
+    ['/', 'search'],
+    ...first.keys,
+    ...tabs.filter((tab) => tab !== first).flatMap((tab) => tab.keys.map(([key, what]) => [`${tab.title}: ${key}`, what])),
+  ];
+  const rows = keys.map(([key, what]) => h('tr', {}, h('th', {}, key), h('td', {}, what)));
   const dialog = h('dialog', { class: 'ask', 'aria-label': 'Keys' },
     h('h2', {}, 'Keys'),
     h('table', { class: 'keys' }, ...rows),

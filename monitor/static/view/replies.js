@@ -4,17 +4,18 @@
 
 import { clock } from '../model/words.js';
 import { h, setText } from './dom.js';
+import { Part } from './part.js';
 
 const SHOWN_MS = 8000;
 const MOST = 5;
 /** Of failures nothing but the oldest of very many goes before it is closed. */
 const FAILURES_MAX = 20;
 
-export class Replies extends HTMLElement {
+export class Replies extends Part {
   #all = h('button', { class: 'small close-all', hidden: true, onclick: () => this.#closeAll() });
   #gone = 0;
 
-  connectedCallback() {
+  build() {
     this.prepend(this.#all);
     this.setAttribute('role', 'status');
     this.setAttribute('aria-live', 'polite');

@@ -2,19 +2,18 @@
  * The live summary: which shot and run, its phases as bars, counts by category, time remaining.
  */
 
-/** @import {App} from './app.js' */
 /** @import {Category} from '../model/types.js' */
 import { CATEGORIES, SYMBOLS, duration, plain, runState, runWords } from '../model/words.js';
 import { ask } from './dialog.js';
 import { run } from './commands.js';
 import { h, setAttribute, setText } from './dom.js';
+import { Part } from './part.js';
 
 /** Of many actions the counts are made only so often. */
 const MANY = 2000;
 const COUNTED_EVERY_MS = 100;
 
-export class RunStrip extends HTMLElement {
-  /** @type {App} */ app = /** @type {any} */ (null);
+export class RunStrip extends Part {
   #version = '';
   #counted = '';
   #countedAt = -Infinity;
@@ -31,8 +30,7 @@ export class RunStrip extends HTMLElement {
   /** @type {Map<string, {button: HTMLButtonElement, count: HTMLElement}>} */ #counts = new Map();
   /** @type {Map<string, {box: HTMLElement, label: HTMLElement, parts: Map<string, HTMLElement>}>} */ #bars = new Map();
 
-  connectedCallback() {
-    if (this.childElementCount > 0) return;
+  build() {
     for (const [verb, text, title] of [
       ['hold', 'Hold', 'start nothing more until Resume'],
       ['resume', 'Resume', 'let the run go on'],

@@ -1,0 +1,17 @@
+/**
+ * The tabs, in the order in which they stand; the key of each is its number.
+ *
+ * A further one is a file in tabs/ and a line here.
+ */
+
+import { Tab } from './view/tab.js';
+import { TabActions } from './tabs/actions.js';
+import { TabHeartbeat } from './tabs/heartbeat.js';
+import { TabLog } from './tabs/log.js';
+import { TabServers } from './tabs/servers.js';
+import { TabTimeline } from './tabs/timeline.js';
+
+/** @type {(typeof Tab)[]} */
+export const TABS = [TabActions, TabTimeline, TabServers, TabHeartbeat, TabLog];
+
+for (const tab of TABS) customElements.define(`tab-${tab.id}`, tab);

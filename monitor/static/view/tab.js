@@ -1,0 +1,32 @@
+/**
+ * What the page asks of a tab. All that is known of one outside of its own file is in the list of
+ * tabs: its place there is its key; its address, its link and what it reads follow from what it says
+ * of itself.
+ */
+
+/** @import {App} from './app.js' */
+/** @import {Channel} from '../model/channel.js' */
+import { Part } from './part.js';
+
+export class Tab extends Part {
+  /** In the address, and of the element: `tab-…`. */
+  static id = '';
+  static title = '';
+  /** Its own keys, and what they do. @type {[string, string][]} */
+  static keys = [];
+  /** What it shows is folded from these, from the page's beginning on. @type {Channel<any>[]} */
+  static channels = [];
+
+  /** Return what stands beside its title; null: nothing. @param {App} _app @returns {string|null} */
+  static note(_app) {
+    return null;
+  }
+
+  /** Take a key of the page's; it says itself (`preventDefault`) whether it is one of its own. @param {KeyboardEvent} _event */
+  key(_event) {}
+
+  focusSearch() {}
+
+  /** Take over what the address says. */
+  fromRoute() {}
+}

@@ -9,6 +9,7 @@ import { SYMBOLS, age, clock, duration, plain, stateWords, statusWords, takenS }
 import { get, placed } from './view/api.js';
 import { Frame, download, h, setAttribute, setText } from './view/dom.js';
 import { Feed } from './view/feed.js';
+import { useForms } from './view/forms.js';
 import { useTheme } from './view/theme.js';
 import { Windowed } from './view/windowed.js';
 
@@ -267,6 +268,7 @@ async function save() {
 }
 
 useTheme();
+useForms();
 build();
 start();
 setInterval(() => frame.ask(), 500);

@@ -6,6 +6,7 @@ import { TABS } from './tabs.js';
 import { clock, plain } from './model/words.js';
 import { App } from './view/app.js';
 import { Frame, h, setAttribute, setText } from './view/dom.js';
+import { useForms } from './view/forms.js';
 import { Banners } from './view/banners.js';
 import { ConnectionState } from './view/connection-state.js';
 import { Replies } from './view/replies.js';
@@ -129,6 +130,7 @@ function keydown(event) {
 }
 
 useTheme();
+useForms();
 build();
 const frame = new Frame(draw);
 app.addEventListener('change', () => frame.ask());

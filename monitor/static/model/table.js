@@ -4,49 +4,17 @@
 
 /** @import {Category} from './types.js' */
 /** @import {Row} from './shot.js' */
-import { details, duration, stateWords, statusWords, takenS, whenWords } from './words.js';
 
 /**
- * A column: its text (for display, filter and search), and its sort key.
+ * What is looked at of a column: its text (for filter and search), and its sort key.
  * @typedef {object} Column
  * @property {string} id
  * @property {string} title
  * @property {(row: Row) => string} text
+ * @property {(row: Row) => string} [also] what its filter and the search find, too
  * @property {(row: Row, now: number) => number|string} key
  * @property {(row: Row) => number|null|undefined} [number] what comparisons of its filter look at
  */
-
-/** @type {Column[]} */
-export const COLUMNS = [
-  { id: 'tree', title: 'Tree', text: (row) => row.tree, key: (row) => row.tree },
-  { id: 'shot', title: 'Shot', text: (row) => String(row.shot), key: (row) => row.shot, number: (row) => row.shot },
-  { id: 'server', title: 'Server', text: serverOf, key: serverOf },
-  { id: 'node', title: 'Node', text: nodeOf, key: nodeOf },
-  { id: 'state', title: 'State', text: (row) => stateWords(row.last), key: (row) => row.last.state },
-  { id: 'status', title: 'Status', text: (row) => statusWords(row.last), key: (row) => statusWords(row.last) },
-  { id: 'phase', title: 'Phase', text: (row) => row.view.phase ?? '', key: (row) => row.view.phase ?? '' },
-  {
-    id: 'when',
-    title: 'When',
-    text: (row) => whenWords(row.view),
-    key: (row) => row.view.number ?? `~${row.view.when ?? ''}`,
-    number: (row) => row.view.number,
-  },
-  {
-    id: 'start',
-    title: 'Start',
-    text: (row) => (row.last.started_at ? new Date(row.last.started_at * 1000).toTimeString().slice(0, 8) : ''),
-    key: (row) => row.last.started_at ?? Infinity,
-  },
-  {
-    id: 'duration',
-    title: 'Duration',
-    text: (row) => duration(row.last.duration_s),
-    key: (row, now) => -(takenS(row.last, now) ?? -1),
-    number: (row) => row.last.duration_s,
-  },
-  { id: 'reason', title: 'Reason', text: details, key: (row) => details(row) || '\uffff' },
-];
 
 /** @param {Row} row */
 export function nodeOf(row) {
@@ -134,26 +102,29 @@ export function nothingWanted() {
 /**
  * Return what tells whether a row is shown; null when all are.
  * @param {Wanted} wanted
+ * @param {Column[]} columns
  * @returns {((row: Row) => boolean)|null}
  */
-export function rowFilter(wanted) {
+export function rowFilter(wanted, columns) {
   /** @type {((row: Row) => boolean)[]} */
   const tests = [];
   const { category } = wanted;
   if (category) tests.push((row) => row.category === category);
-  for (const column of COLUMNS) {
+  for (const column of columns) {
     const filter = wanted.filters[column.id]?.trim();
     if (!filter) continue;
-    const { number } = column;
+    const { number, also } = column;
     const fits = matcher(filter, number !== undefined);
-    tests.push((row) => fits(column.text(row), number?.(row)) || (column.id === 'node' && fits(row.path) && !filter.startsWith('!')));
+    const more = also !== undefined && !filter.startsWith('!') ? also : null;
+    tests.push((row) => fits(column.text(row), number?.(row)) || (more !== null && fits(more(row))));
   }
   const words = wanted.search.trim().toLowerCase().split(/\s+/).filter(Boolean);
   for (const word of words) {
     tests.push(
       (row) =>
-        row.path.toLowerCase().includes(word) ||
-        COLUMNS.some((column) => column.text(row).toLowerCase().includes(word)),
+        columns.some(
+          ({ text, also }) => text(row).toLowerCase().includes(word) || also?.(row).toLowerCase().includes(word),
+        ),
     );
   }
   if (tests.length === 0) return null;
@@ -166,10 +137,11 @@ export function rowFilter(wanted) {
  * @param {Row[]} rows in the table's order
  * @param {Wanted} wanted
  * @param {number} now
+ * @param {Column[]} columns
  * @returns {Row[]}
  */
-export function ordered(rows, wanted, now) {
-  const column = COLUMNS.find((one) => one.id === wanted.sort);
+export function ordered(rows, wanted, now, columns) {
+  const column = columns.find((one) => one.id === wanted.sort);
   if (!column) return wanted.failedFirst ? byRank(rows, RANK, RANKS) : rows;
   const keyed = rows.map((row) => ({ row, key: column.key(row, now) }));
   const sign = wanted.descending ? -1 : 1;
@@ -208,7 +180,9 @@ function compare(a, b) {
  * rows with a new version.
  */
 export class TableView {
-  constructor() {
+  /** @param {Column[]} columns */
+  constructor(columns) {
+    this.columns = columns;
     /** @type {Wanted} */
     this.wanted = nothingWanted();
     /** @type {Row[]} */
@@ -224,7 +198,7 @@ export class TableView {
   /** @param {Partial<Wanted>} change */
   want(change) {
     this.wanted = { ...this.wanted, ...change };
-    this.filter = rowFilter(this.wanted);
+    this.filter = rowFilter(this.wanted, this.columns);
     this.known = new WeakMap();
   }
 
@@ -236,7 +210,7 @@ export class TableView {
   update(rows, now) {
     const { filter } = this;
     const shown = filter ? rows.filter((row) => this.#fits(row, filter)) : rows;
-    this.rows = ordered(shown, this.wanted, now);
+    this.rows = ordered(shown, this.wanted, now, this.columns);
     this.version += 1;
   }
 

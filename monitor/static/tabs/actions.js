@@ -9,11 +9,11 @@ import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, run, tell 
 import { post } from '../view/api.js';
 import { ask } from '../view/dialog.js';
 import { h, setAttribute, setOptions, setText } from '../view/dom.js';
+import { isForm } from '../view/forms.js';
 import { RunStrip } from '../view/run-strip.js';
 import { Tab } from '../view/tab.js';
 
 const ROOM_FOR_BOTH = 850; // pixels
-const NARROW = 720;
 const HISTORY_MAX = 100;
 
 export class TabActions extends Tab {
@@ -160,7 +160,7 @@ export class TabActions extends Tab {
     setText(this.#address, system.view.broker ?? '');
     const may = app.mayChange && app.feed.connected;
     for (const button of [this.#create, this.#build, this.#dispatch, this.#run]) button.disabled = !may;
-    const room = window.innerHeight >= ROOM_FOR_BOTH && window.innerWidth > NARROW;
+    const room = window.innerHeight >= ROOM_FOR_BOTH && !isForm('phone');
     const show = app.wall ? 'active' : route.show === 'auto' ? (room ? 'both' : 'active') : route.show;
     for (const [id, button] of this.#show) setAttribute(button, 'aria-pressed', String(id === show));
     if (this.#tables.dataset.show !== show) {

@@ -3,8 +3,10 @@
  */
 
 /** @import {Row, Shot} from '../model/shot.js' */
-import { COLUMNS, TableView, nodeOf, serverOf } from '../model/table.js';
-import { SYMBOLS, clock, details, duration, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
+/** @import {Cell, Place, Surroundings} from './columns.js' */
+import { TableView } from '../model/table.js';
+import { plain } from '../model/words.js';
+import { COLUMNS, styleOf } from './columns.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, openLogs } from './commands.js';
 import { h, setAttribute, setText } from './dom.js';
 import { Part } from './part.js';
@@ -25,6 +27,13 @@ const ORDERED_EVERY_MS = 100;
 const SORTED_EVERY_MS = 250;
 const HELD_MS = 3000;
 
+/** What stands before and behind the columns. @type {{id: string, place: Place}} */
+const TICK = { id: 'tick', place: { wide: { least: 32 }, narrow: { least: 32 }, phone: '1 / 1 / 3 / 2' } };
+/** @type {{id: string, place: Place}} */
+const BUTTONS = { id: 'actions', place: { wide: { least: 196 }, narrow: { least: 194 }, phone: '2 / 3 / 3 / 5' } };
+
+document.head.append(h('style', {}, styleOf([TICK, ...COLUMNS, BUTTONS])));
+
 /**
  * One drawn row and its cells.
  * @typedef {HTMLElement & {drawn: Drawn}} RowElement
@@ -32,20 +41,22 @@ const HELD_MS = 3000;
  * @property {Row|null} row
  * @property {number} version
  * @property {string} look
- * @property {Record<string, HTMLElement>} cells
+ * @property {Cell[]} cells
  * @property {HTMLInputElement} box
- * @property {HTMLElement} symbol
- * @property {HTMLElement} bar
- * @property {HTMLElement} taken
  * @property {HTMLButtonElement} dispatch
  * @property {HTMLButtonElement} abort
  */
 
 /** Sends `selection` when the set of ticked rows changes, and `wanted` when the filters do. */
 export class ActionTable extends Part {
-  view = new TableView();
+  view = new TableView(COLUMNS);
   title = '';
   /** @type {() => Row[]} */ source = () => [];
+  /** @type {Surroundings} */ #around = {
+    now: () => this.app.now(),
+    usual: (row) => this.app.shot?.medians.get(row.path),
+    silence: (row) => (row.category === 'in_progress' ? this.app.servers.silence(row.last.server, this.app.now()) : ''),
+  };
   /** @type {Set<string>} */ #ticked = new Set();
   /** @type {Shot|null} */ #tickedIn = null;
   #key = '';
@@ -168,7 +179,7 @@ export class ActionTable extends Part {
   #head() {
     this.#all.addEventListener('change', () => this.#tickAll(this.#all.checked));
     const row = h('div', { class: 'table-head', role: 'row' },
-      h('div', { class: 'cell c-tick', role: 'columnheader' }, this.#all));
+      h('div', { class: `cell c-${TICK.id}`, role: 'columnheader' }, this.#all));
     for (const column of COLUMNS) {
       const filter = h('input', {
         class: 'column-filter',
@@ -184,7 +195,7 @@ export class ActionTable extends Part {
       this.#heads.set(column.id, cell);
       row.append(cell);
     }
-    row.append(h('div', { class: 'cell c-actions', role: 'columnheader' }));
+    row.append(h('div', { class: `cell c-${BUTTONS.id}`, role: 'columnheader' }));
     return row;
   }
 
@@ -204,26 +215,15 @@ export class ActionTable extends Part {
 
   /** @returns {RowElement} */
   #create() {
-    /** @type {Record<string, HTMLElement>} */
-    const cells = {};
     const box = h('input', { type: 'checkbox', tabIndex: -1, 'aria-label': 'select this row' });
     const element = /** @type {RowElement} */ (/** @type {HTMLElement} */ (
-      h('div', { class: 'row', role: 'row' }, h('div', { class: 'cell c-tick', role: 'gridcell' }, box))
+      h('div', { class: 'row', role: 'row' }, h('div', { class: `cell c-${TICK.id}`, role: 'gridcell' }, box))
     ));
-    for (const column of COLUMNS) {
+    const cells = COLUMNS.map((column) => {
       const cell = h('div', { class: `cell c-${column.id}`, role: 'gridcell' });
-      cells[column.id] = cell;
       element.append(cell);
-    }
-    const symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
-    const unknown = h('abbr', { class: 'unknown', title: 'outcome unknown: it may have run, or may still be running', hidden: true });
-    const word = h('span', { class: 'word' });
-    cells.state.append(symbol, unknown, word);
-    cells.stateWord = word;
-    cells.unknown = unknown;
-    const bar = h('i', { class: 'progress' });
-    const taken = h('span', { class: 'taken' });
-    cells.duration.append(bar, taken);
+      return column.cell(cell);
+    });
     /** @param {(row: Row) => void} act */
     const onRow = (act) => () => {
       const { row } = element.drawn;
@@ -234,8 +234,8 @@ export class ActionTable extends Part {
     const dispatch = button('Dispatch', (row) => void dispatchRows([row]));
     const abort = button('Abort', (row) => void abortRows([row]));
     const logs = button('Logs', openLogs);
-    element.append(h('div', { class: 'cell c-actions row-actions', role: 'gridcell' }, dispatch, abort, logs));
-    element.drawn = { row: null, version: -1, look: '', cells, box, symbol, bar, taken, dispatch, abort };
+    element.append(h('div', { class: `cell c-${BUTTONS.id} row-actions`, role: 'gridcell' }, dispatch, abort, logs));
+    element.drawn = { row: null, version: -1, look: '', cells, box, dispatch, abort };
     box.addEventListener('change', onRow((row) => this.#tick(row.path, box.checked)));
     element.addEventListener('pointerdown', onRow((row) => this.#point(row)));
     element.addEventListener('dblclick', onRow(openLogs));
@@ -248,8 +248,7 @@ export class ActionTable extends Part {
     const { drawn } = element;
     if (!row) return;
     if (drawn.row !== row || drawn.version !== row.version) this.#fill(element, row);
-    this.#drawDuration(drawn, row);
-    this.#drawReason(drawn, row);
+    for (const { tick } of drawn.cells) tick?.(row, this.#around);
     const ticked = this.ticked.has(row.path);
     const cursor = this.app.selected === row.path;
     const look = `row ${row.colour}${row.failed ? ' failed' : ''}${ticked ? ' ticked' : ''}${cursor ? ' cursor' : ''}`;
@@ -268,48 +267,10 @@ export class ActionTable extends Part {
   /** @param {RowElement} element @param {Row} row */
   #fill(element, row) {
     const { drawn } = element;
-    const { cells } = drawn;
     drawn.row = row;
     drawn.version = row.version;
     element.dataset.path = row.path;
-    setText(drawn.symbol, SYMBOLS[row.colour]);
-    setText(cells.tree, row.tree);
-    setText(cells.shot, String(row.shot));
-    setText(cells.server, plain(serverOf(row)));
-    cells.server.classList.toggle('unsent', !row.last.server);
-    setText(cells.node, plain(nodeOf(row)));
-    cells.node.title = row.view.text ? `${plain(row.path)}\n${plain(row.view.text)}` : plain(row.path);
-    cells.unknown.hidden = !row.last.outcome_unknown;
-    setText(cells.unknown, row.last.outcome_unknown ? '?' : '');
-    setText(cells.stateWord, stateWords(row.last));
-    setText(cells.status, statusWords(row.last));
-    cells.status.title = statusWords(row.last);
-    setText(cells.phase, plain(row.view.phase ?? ''));
-    setText(cells.when, whenWords(row.view));
-    cells.when.title = whenWords(row.view);
-    setText(cells.start, clock(row.last.started_at));
-  }
-
-  /** What does not change with the row: its server falls silent. @param {Drawn} drawn @param {Row} row */
-  #drawReason({ cells }, row) {
-    const silence = row.category === 'in_progress' ? this.app.servers.silence(row.last.server, this.app.now()) : '';
-    const reason = silence ? plain(silence) : details(row);
-    cells.reason.classList.toggle('silent', silence !== '');
-    setText(cells.reason, reason);
-    setAttribute(cells.reason, 'title', reason);
-  }
-
-  /** @param {Drawn} drawn @param {Row} row */
-  #drawDuration(drawn, row) {
-    const taken = takenS(row.last, this.app.now());
-    setText(drawn.taken, duration(taken));
-    const median = this.app.shot?.medians.get(row.path);
-    let share = 0;
-    if (row.last.state === 'DOING') {
-      share = row.progress ?? (median && taken !== null ? Math.min(0.98, taken / median) : 0);
-    }
-    drawn.bar.style.transform = `scaleX(${share.toFixed(3)})`;
-    drawn.bar.classList.toggle('guessed', row.progress === null);
+    for (const { draw } of drawn.cells) draw?.(row, this.#around);
   }
 
   /** @param {Row} row */

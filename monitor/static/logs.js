@@ -5,7 +5,8 @@
 import { Output } from './model/output.js';
 import { Shot } from './model/shot.js';
 import { nodeOf } from './model/table.js';
-import { SYMBOLS, age, clock, duration, plain, stateWords, statusWords, takenS } from './model/words.js';
+import { age, clock, duration } from './model/format.js';
+import { SYMBOLS, plain, stateWords, statusWords, takenS } from './model/words.js';
 import { get, placed } from './view/api.js';
 import { Frame, download, h, setAttribute, setText } from './view/dom.js';
 import { Feed } from './view/feed.js';

@@ -3,7 +3,8 @@
  */
 
 import { TABS } from './tabs.js';
-import { clock, plain } from './model/words.js';
+import { clock, day } from './model/format.js';
+import { plain } from './model/words.js';
 import { App } from './view/app.js';
 import { Frame, h, setAttribute, setText } from './view/dom.js';
 import { useForms } from './view/forms.js';
@@ -14,7 +15,6 @@ import { showKeys } from './view/keys.js';
 import { toggleTheme, useTheme } from './view/theme.js';
 
 const TICK_MS = 100;
-const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
 
 const app = new App(TABS);
 const tabs = TABS.map((kind, index) => ({
@@ -91,7 +91,7 @@ function drawFoot() {
   const now = app.now();
   if (Math.floor(now) === shownSecond) return;
   shownSecond = Math.floor(now);
-  setText(time, `${clock(now)}  ${DAY.format(now * 1000)}`);
+  setText(time, `${clock(now)}  ${day(now)}`);
   const { view } = app.system;
   const parts = [
     view.broker && `broker ${view.broker}`,

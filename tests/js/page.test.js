@@ -6,7 +6,8 @@ import { readRoute, shotNumber, writeRoute } from '../../monitor/static/model/ro
 import { ServerTime } from '../../monitor/static/model/servertime.js';
 import { Subscriptions, retryMs } from '../../monitor/static/model/subscriptions.js';
 import { Log, Servers, System, filterLog, shownShot } from '../../monitor/static/model/system.js';
-import { age, duration, statusWords } from '../../monitor/static/model/words.js';
+import { age, duration } from '../../monitor/static/model/format.js';
+import { statusWords } from '../../monitor/static/model/words.js';
 
 function subscribed() {
   const got = [];

@@ -4,7 +4,7 @@
 
 /** @import {Piece, Style} from './ansi.js' */
 import { noStyle, parse, strip } from './ansi.js';
-import { clock } from './words.js';
+import { clock } from './format.js';
 
 /**
  * @typedef {object} Line

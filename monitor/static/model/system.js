@@ -4,7 +4,8 @@
 
 /** @import {Channel} from './channel.js' */
 /** @import {Message, ServerState, ServerView, ShotView, SystemView} from './types.js' */
-import { SERVER_ORDER, age } from './words.js';
+import { age } from './format.js';
+import { SERVER_ORDER, byName } from './words.js';
 
 /** The dispatcher, the journal, the feed, and the shots that are known. */
 export class System {
@@ -79,7 +80,6 @@ export function shownShot(system, tree, shot) {
 }
 
 const HEARTBEATS_MAX = 120;
-const COLLATOR = new Intl.Collator('en', { numeric: true });
 
 /** The action servers and their last heartbeats. */
 export class Servers {
@@ -137,7 +137,7 @@ export class Servers {
   /** Return the names in order, sorted anew only when there are others. */
   #names() {
     if (this.#sorted.length !== this.byName.size || !this.#sorted.every((name) => this.byName.has(name))) {
-      this.#sorted = [...this.byName.keys()].sort(COLLATOR.compare);
+      this.#sorted = [...this.byName.keys()].sort(byName);
     }
     return this.#sorted;
   }

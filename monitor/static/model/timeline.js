@@ -4,7 +4,8 @@
  */
 
 /** @import {Row} from './shot.js' */
-import { takenS } from './words.js';
+import { offset } from './format.js';
+import { byName, takenS } from './words.js';
 
 /**
  * One action on its way, from its start (or dispatch) to its end (or now).
@@ -55,8 +56,7 @@ export function layout(rows, medians, servers) {
     byServer.set(last.server, bars);
     bars.push({ row, lane: 0, line: 0, start, end, median: medians.get(row.path) ?? null });
   }
-  const collator = new Intl.Collator('en', { numeric: true });
-  const names = [...byServer.keys()].sort(collator.compare);
+  const names = [...byServer.keys()].sort(byName);
   /** @type {Lane[]} */
   const lanes = [];
   /** @type {Bar[]} */
@@ -149,7 +149,7 @@ export function ticks(span, origin, most) {
   const first = Math.ceil((span.start - origin) / step);
   for (let index = first; origin + index * step <= span.end && marks.length < 200; index += 1) {
     const seconds = index * step;
-    marks.push({ at: origin + seconds, text: tickText(seconds, digits) });
+    marks.push({ at: origin + seconds, text: offset(seconds, digits) });
   }
   return marks;
 }
@@ -161,17 +161,4 @@ function roundStep(raw) {
     return [60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400].find((step) => step >= raw) ?? 86_400;
   }
   return [1, 2, 5, 10].map((digit) => digit * power).find((step) => step >= raw * 0.999) ?? raw;
-}
-
-/**
- * @param {number} seconds
- * @param {number} digits
- */
-function tickText(seconds, digits) {
-  if (Math.abs(seconds) < 60) return `${seconds.toFixed(digits)} s`;
-  const sign = seconds < 0 ? '−' : '';
-  const whole = Math.abs(seconds);
-  const minutes = Math.floor(whole / 60);
-  const rest = (whole - 60 * minutes).toFixed(digits).padStart(digits ? digits + 3 : 2, '0');
-  return `${sign}${minutes}:${rest}`;
 }

@@ -3,7 +3,7 @@
  */
 
 /** @import {System} from './system.js' */
-import { clock } from './words.js';
+import { clock } from './format.js';
 
 /** Of what still runs so many are named. */
 const NAMED = 3;

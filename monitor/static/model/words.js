@@ -1,5 +1,5 @@
 /**
- * How states, times and texts are written for people: words, symbols, colours. Pure.
+ * How states and texts are written for people: words, symbols, colours. Pure.
  *
  * A symbol and a word go with every colour, so that nobody depends on colour alone (D7). Text from
  * trees and tasks is only ever shown as text, with its control characters made visible.
@@ -44,6 +44,9 @@ const CAUSES = {
   forgotten: 'end not known',
   no_server: 'no server',
 };
+
+/** Names in the order of people: `A:2` before `A:10`. */
+export const byName = new Intl.Collator('en', { numeric: true }).compare;
 
 /** @type {Record<ServerState, string>} */
 export const SERVER_SYMBOLS = { ON: '●', SUSPECT: '◐', DRAINING: '▽', OFF: '○' };
@@ -117,60 +120,6 @@ export function takenS(last, now) {
   if (last.duration_s !== null && last.duration_s !== undefined) return last.duration_s;
   if (last.state === 'DOING' && last.started_at) return Math.max(0, now - last.started_at);
   return null;
-}
-
-/**
- * Return a duration as people say it.
- * @param {number|null|undefined} seconds
- */
-export function duration(seconds) {
-  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return '';
-  if (seconds < 9.995) return `${seconds.toFixed(2)} s`;
-  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes}:${two(whole % 60)} min`;
-  return `${Math.floor(minutes / 60)}:${two(minutes % 60)} h`;
-}
-
-/**
- * Return an age in whole seconds, minutes, hours or days.
- * @param {number} seconds
- */
-export function age(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  if (whole < 100) return `${whole} s`;
-  if (whole < 6000) return `${Math.floor(whole / 60)} min`;
-  if (whole < 172_800) return `${Math.floor(whole / 3600)} h`;
-  return `${Math.floor(whole / 86_400)} d`;
-}
-
-/** @param {number} number */
-function two(number) {
-  return String(number).padStart(2, '0');
-}
-
-/**
- * Return the time of day, in the browser's own time zone; `digits` of a second.
- * @param {number|null|undefined} at seconds since 1970
- * @param {0|1|3} [digits]
- */
-export function clock(at, digits = 0) {
-  if (at === null || at === undefined) return '';
-  const date = new Date(at * 1000);
-  const text = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-  if (digits === 0) return text;
-  return `${text}.${String(date.getMilliseconds()).padStart(3, '0').slice(0, digits)}`;
-}
-
-/**
- * Return date and time.
- * @param {number|null|undefined} at seconds since 1970
- */
-export function moment(at) {
-  if (at === null || at === undefined) return '';
-  const date = new Date(at * 1000);
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(at)}`;
 }
 
 // Control, zero-width and direction characters: what could disguise a text or fool its reader.

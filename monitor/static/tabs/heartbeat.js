@@ -4,7 +4,8 @@
 
 /** @import {ServerView} from '../model/types.js' */
 import { SERVERS } from '../model/system.js';
-import { SERVER_SYMBOLS, moment } from '../model/words.js';
+import { milliseconds, moment, tickingAge } from '../model/format.js';
+import { SERVER_SYMBOLS } from '../model/words.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { Seen } from '../view/seen.js';
 import { Tab } from '../view/tab.js';
@@ -85,10 +86,10 @@ export class TabHeartbeat extends Tab {
     const seen = server.last_seen_at ?? null;
     const ageS = seen === null ? null : Math.max(0, this.app.now() - seen);
     setText(at, seen === null ? 'never' : moment(seen));
-    setText(since, ageS === null ? '' : ageS < 100 ? `${ageS.toFixed(1)} s` : `${Math.floor(ageS / 60)} min`);
+    setText(since, ageS === null ? '' : tickingAge(ageS));
     since.classList.toggle('late', ageS !== null && ageS > 3);
     const rtt = server.round_trip_s;
-    setText(trip, rtt === null || rtt === undefined ? '' : `${(rtt * 1000).toFixed(1)} ms`);
+    setText(trip, rtt === null || rtt === undefined ? '' : milliseconds(rtt));
     this.#history(drawn, server);
   }
 
@@ -107,7 +108,7 @@ export class TabHeartbeat extends Tab {
       .map(([at, trip]) => `${x(at)} ${(HEIGHT - 2 - ((trip ?? 0) / most) * (HEIGHT - 6)).toFixed(1)}`);
     setAttribute(drawn.path, 'd', points.length > 1 ? `M${points.join('L')}` : '');
     setAttribute(drawn.marks, 'd', seen.map(([at]) => `M${x(at)} ${HEIGHT}v-3`).join(''));
-    setText(drawn.most, seen.length > 0 ? `most ${(most * 1000).toFixed(1)} ms` : 'no heartbeat in the last minute');
+    setText(drawn.most, seen.length > 0 ? `most ${milliseconds(most)}` : 'no heartbeat in the last minute');
   }
 }
 

@@ -4,7 +4,8 @@
 
 /** @import {LogLine} from '../model/system.js' */
 import { LEVELS, LOG, filterLog } from '../model/system.js';
-import { clock, plain } from '../model/words.js';
+import { clock } from '../model/format.js';
+import { plain } from '../model/words.js';
 import { command } from '../view/api.js';
 import { openLogs, tell } from '../view/commands.js';
 import { h, setText } from '../view/dom.js';

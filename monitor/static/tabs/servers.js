@@ -5,7 +5,8 @@
 /** @import {App} from '../view/app.js' */
 /** @import {ServerView} from '../model/types.js' */
 import { SERVERS } from '../model/system.js';
-import { SERVER_SYMBOLS, age, duration, moment, plain } from '../model/words.js';
+import { age, duration, moment } from '../model/format.js';
+import { SERVER_SYMBOLS, plain } from '../model/words.js';
 import { post } from '../view/api.js';
 import { run } from '../view/commands.js';
 import { ask } from '../view/dialog.js';

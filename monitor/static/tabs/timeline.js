@@ -7,7 +7,8 @@
 import { layout, timesUsual, zoomed } from '../model/timeline.js';
 import { SERVERS } from '../model/system.js';
 import { nodeOf, serverOf } from '../model/table.js';
-import { SYMBOLS, clock, details, duration, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
+import { clock, duration, times } from '../model/format.js';
+import { SYMBOLS, details, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from '../view/commands.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { RunStrip, remainingWords } from '../view/run-strip.js';
@@ -310,8 +311,8 @@ export class TabTimeline extends Tab {
     /** @param {string} path */
     const factor = (path) => {
       const bar = this.#drawn.byPath.get(path);
-      const times = bar ? timesUsual(bar, now) : null;
-      return times === null ? '' : `${times.toFixed(1)}×`;
+      const factor = bar ? timesUsual(bar, now) : null;
+      return factor === null ? '' : times(factor);
     };
     const slowest = [...slow].sort((a, b) => parseFloat(factor(b) || '0') - parseFloat(factor(a) || '0')).slice(0, LISTED);
     const key = `${shot?.name} ${shot?.generation} ${critical.join()} | ${slowest.map((path) => path + factor(path)).join()}`;

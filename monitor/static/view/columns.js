@@ -6,7 +6,8 @@
 /** @import {Row} from '../model/shot.js' */
 /** @import {Column} from '../model/table.js' */
 import { nodeOf, serverOf } from '../model/table.js';
-import { SYMBOLS, clock, details, duration, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
+import { clock, duration } from '../model/format.js';
+import { SYMBOLS, details, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
 import { h, setAttribute, setText } from './dom.js';
 
 /**

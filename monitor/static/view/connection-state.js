@@ -2,7 +2,8 @@
  * Whether what is shown is what is: always visible, in words, and since when it is not.
  */
 
-import { age, clock, plain } from '../model/words.js';
+import { age, clock } from '../model/format.js';
+import { plain } from '../model/words.js';
 import { h, setAttribute, setText } from './dom.js';
 import { Part } from './part.js';
 

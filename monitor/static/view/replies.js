@@ -2,7 +2,7 @@
  * What commands were answered with: shown for a while, failures until they are closed.
  */
 
-import { clock } from '../model/words.js';
+import { clock } from '../model/format.js';
 import { h, setText } from './dom.js';
 import { Part } from './part.js';
 

@@ -3,7 +3,8 @@
  */
 
 /** @import {Category} from '../model/types.js' */
-import { CATEGORIES, SYMBOLS, duration, plain, runState, runWords } from '../model/words.js';
+import { duration, remaining } from '../model/format.js';
+import { CATEGORIES, SYMBOLS, plain, runState, runWords } from '../model/words.js';
 import { ask } from './dialog.js';
 import { run } from './commands.js';
 import { h, setAttribute, setText } from './dom.js';
@@ -192,8 +193,7 @@ export function remainingWords(shot) {
   if (!run || run.state === 'ended' || !estimate) return '';
   if (estimate.remaining_s === null || estimate.remaining_s === undefined) return 'time left unknown';
   const rough = (estimate.known ?? 1) < 0.999 ? 'at least ' : 'about ';
-  const left = estimate.remaining_s;
-  return `${rough}${left < 10 ? `${left.toFixed(1)} s` : duration(Math.round(left)).replace('.0 s', ' s')} left`;
+  return `${rough}${remaining(estimate.remaining_s)} left`;
 }
 
 customElements.define('run-strip', RunStrip);

@@ -4,6 +4,7 @@
 
 /** @import {Bar, Layout, Span} from '../model/timeline.js' */
 import { ticks, timesUsual } from '../model/timeline.js';
+import { times } from '../model/format.js';
 import { SYMBOLS, plain } from '../model/words.js';
 import { nodeOf } from '../model/table.js';
 
@@ -314,7 +315,7 @@ export class TimelineCanvas {
     if (!scene.slow.has(bar.row.path)) return;
     const factor = timesUsual(bar, scene.now);
     context.fillStyle = colours.critical;
-    context.fillText(`▲ ${factor === null ? 'slow' : `${factor.toFixed(1)}×`}`, x + width + 5, middle);
+    context.fillText(`▲ ${factor === null ? 'slow' : times(factor)}`, x + width + 5, middle);
   }
 
   /**

@@ -10,13 +10,12 @@ import { SYMBOLS, plain, stateWords, statusWords, takenS } from './model/words.j
 import { get, placed } from './view/api.js';
 import { Frame, download, h, setAttribute, setText } from './view/dom.js';
 import { Feed } from './view/feed.js';
+import { Inputs } from './view/part.js';
 import { useForms } from './view/forms.js';
 import { useTheme } from './view/theme.js';
 import { Windowed } from './view/windowed.js';
 
 /** @import {Style} from './model/ansi.js' */
-/** @import {Line} from './model/output.js' */
-/** @typedef {HTMLElement & {line?: Line, found?: string}} LineElement */
 
 const PAGE = 10_000;
 const values = new URLSearchParams(window.location.search);
@@ -208,12 +207,10 @@ function createLine() {
   return h('div', { class: 'output-line' }, h('time'), h('code'));
 }
 
-/** @param {LineElement} element @param {number} index */
-function fill(element, index) {
+/** @param {HTMLElement} element @param {number} index @param {Inputs} made */
+function fill(element, index, made) {
   const line = output.at(index);
-  if (!line || (element.line === line && element.found === find.value)) return;
-  element.line = line;
-  element.found = find.value;
+  if (!line || !made.changed(line, find.value)) return;
   const match = find.value !== '' && line.text.toLowerCase().includes(find.value.toLowerCase());
   element.className = `output-line stream${line.stream}${match ? ' match' : ''}`;
   const [time, text] = element.children;

@@ -11,6 +11,7 @@ import { useForms } from './view/forms.js';
 import { Banners } from './view/banners.js';
 import { ConnectionState } from './view/connection-state.js';
 import { Replies } from './view/replies.js';
+import { Inputs } from './view/part.js';
 import { showKeys } from './view/keys.js';
 import { toggleTheme, useTheme } from './view/theme.js';
 
@@ -28,7 +29,7 @@ const state = /** @type {ConnectionState} */ (document.createElement('connection
 const banners = /** @type {Banners} */ (document.createElement('page-banners'));
 const replies = /** @type {Replies} */ (document.createElement('reply-list'));
 const main = h('main');
-let shownSecond = 0;
+const foot = new Inputs();
 const time = h('time', { class: 'clock' });
 const about = h('span', { class: 'about' });
 const theme = h('button', { class: 'quiet small', onclick: toggleTheme }, 'Dark / light');
@@ -89,10 +90,9 @@ function title() {
 
 function drawFoot() {
   const now = app.now();
-  if (Math.floor(now) === shownSecond) return;
-  shownSecond = Math.floor(now);
-  setText(time, `${clock(now)}  ${day(now)}`);
   const { view } = app.system;
+  if (!foot.changed(Math.floor(now), view)) return;
+  setText(time, `${clock(now)}  ${day(now)}`);
   const parts = [
     view.broker && `broker ${view.broker}`,
     view.dispatcher && `dispatcher ${plain(view.dispatcher)}, term ${view.term}`,

@@ -175,3 +175,19 @@ def test_servers_that_are_gone_are_shown_no_longer(browser: Browser) -> None:
     shown(page.locator("tab-heartbeat tbody tr")).to_have_count(1)
     page.locator("a[data-tab=servers]").click()
     shown(page.locator("tab-servers tbody tr")).to_have_count(1)
+
+
+def test_the_facts_of_an_action_follow_all_that_they_are_made_of(monitor: MockMonitor) -> None:
+    """Also where the action itself has not changed: what it waits for, whether anyone is there."""
+    monitor.shot("T", 1, action("ONE"), action("TWO", references=("ONE",), when="ONE"))
+    page = monitor.open("#/actions?show=all")
+    row(page, "TWO").locator(".c-node").click()
+    page.locator("a[data-tab=timeline]").click()
+    facts = page.locator("tab-timeline .facts")
+    shown(facts).to_contain_text("· ONE")
+    monitor.change("T", 1, "ONE", ActionState.DONE, **GOOD)
+    shown(facts).to_contain_text("✓ ONE")
+    disabled = page.locator("tab-timeline .fact-buttons button:disabled")
+    shown(disabled).to_have_count(0)
+    monitor.leave()
+    shown(disabled).to_have_count(2)

@@ -9,6 +9,7 @@ import { plain } from '../model/words.js';
 import { command } from '../view/api.js';
 import { openLogs, tell } from '../view/commands.js';
 import { h, setText } from '../view/dom.js';
+import { Inputs } from '../view/part.js';
 import { Windowed } from '../view/windowed.js';
 import { Tab } from '../view/tab.js';
 
@@ -32,22 +33,18 @@ export class TabLog extends Tab {
   #testLevel = choice('test-level', LEVELS);
   #testText = h('input', { id: 'test-text', placeholder: 'a test message', autocomplete: 'off' });
   #following = true;
-  #key = '';
-  #sources = '';
+  #filtered = new Inputs();
+  #offered = new Inputs();
   /** @type {LogLine[]} */ #lines = [];
   /** @type {Windowed<HTMLElement>} */ #rows = /** @type {any} */ (null);
 
   build() {
     this.#level.value = 'info';
     this.#testLevel.value = 'info';
-    const changed = () => {
-      this.#key = '';
-      this.app.changed();
-    };
-    for (const input of [this.#level, this.#source, this.#text]) input.addEventListener('input', changed);
+    for (const input of [this.#level, this.#source, this.#text]) input.addEventListener('input', () => this.app.changed());
     const space = h('div', { class: 'table-space' });
     this.#scroll.append(space);
-    this.#rows = new Windowed(this.#scroll, space, createLine, (element, index) => this.#fill(element, index));
+    this.#rows = new Windowed(this.#scroll, space, createLine, (element, index, made) => this.#fill(element, index, made));
     this.#scroll.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.app.changed()).observe(this.#scroll);
     const form = h('form', { class: 'test-message', onsubmit: (/** @type {Event} */ event) => void this.#send(event) },
@@ -70,17 +67,12 @@ export class TabLog extends Tab {
   draw() {
     const log = this.app.of(LOG);
     const sources = log.sources();
-    if (sources.join('\n') !== this.#sources) {
-      this.#sources = sources.join('\n');
+    if (this.#offered.changed(...sources)) {
       const chosen = this.#source.value;
       this.#source.replaceChildren(...['', ...sources].map((value) => h('option', { value }, plain(value) || 'all')));
       this.#source.value = chosen;
     }
-    const key = `${log.version} ${this.#level.value} ${this.#source.value} ${this.#text.value}`;
-    if (key !== this.#key) {
-      this.#key = key;
-      this.#refresh();
-    }
+    if (this.#filtered.changed(log.version, this.#level.value, this.#source.value, this.#text.value)) this.#refresh();
     this.#rows.draw(this.#lines.length);
     if (this.#following) {
       this.#scroll.scrollTop = this.#scroll.scrollHeight;
@@ -116,11 +108,10 @@ export class TabLog extends Tab {
     this.app.changed();
   }
 
-  /** @param {HTMLElement} element @param {number} index */
-  #fill(element, index) {
+  /** @param {HTMLElement} element @param {number} index @param {Inputs} made */
+  #fill(element, index, made) {
     const line = this.#lines[index];
-    if (!line || element.dataset.number === String(line.number)) return;
-    element.dataset.number = String(line.number);
+    if (!line || !made.changed(line)) return;
     element.className = `log-line ${line.level}`;
     const [at, level, source, text, output] = element.children;
     setText(at, clock(line.at, 3));

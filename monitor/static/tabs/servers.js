@@ -4,17 +4,15 @@
 
 /** @import {App} from '../view/app.js' */
 /** @import {ServerView} from '../model/types.js' */
+/** @import {ServerColumn} from '../view/server-table.js' */
 import { SERVERS } from '../model/system.js';
 import { age, duration, moment } from '../model/format.js';
 import { SERVER_SYMBOLS, plain } from '../model/words.js';
 import { post } from '../view/api.js';
 import { run } from '../view/commands.js';
 import { ask } from '../view/dialog.js';
-import { h, setAttribute, setText } from '../view/dom.js';
-import { Seen } from '../view/seen.js';
-import { Tab } from '../view/tab.js';
-
-const HEADS = ['State', 'Class', 'ID', 'Host', 'Address', 'Slots', 'What it is doing', 'Last seen', ''];
+import { h, setText } from '../view/dom.js';
+import { ServerTable } from '../view/server-table.js';
 
 /** What each button does. Start, Restart and Kill are the site's script's; Quit and Stop ours. */
 const BUTTONS = /** @type {const} */ ([
@@ -25,18 +23,7 @@ const BUTTONS = /** @type {const} */ ([
   ['Kill', 'KILL', 'kill its process by the site’s script'],
 ]);
 
-/**
- * @typedef {object} Drawn
- * @property {HTMLTableRowElement} row
- * @property {HTMLElement[]} cells
- * @property {HTMLElement} symbol
- * @property {HTMLElement} word
- * @property {Map<string, HTMLButtonElement>} buttons
- * @property {ServerView|null} server as it was drawn
- * @property {string} key what else it was drawn with
- */
-
-export class TabServers extends Tab {
+export class TabServers extends ServerTable {
   static id = 'servers';
   static title = 'Servers';
   static channels = [SERVERS];
@@ -47,104 +34,72 @@ export class TabServers extends Tab {
     return OFF + SUSPECT > 0 ? String(OFF + SUSPECT) : null;
   }
 
-  #find = h('input', { type: 'search', placeholder: 'Search servers   /', 'aria-label': 'search servers' });
+  /** @type {ServerColumn[]} */ columns = [
+    { id: 'state', title: 'State', cell: (cell) => {
+      const symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
+      const word = h('span');
+      cell.append(h('span', { class: 'server-state' }, symbol, word));
+      return (server) => {
+        setText(symbol, SERVER_SYMBOLS[server.state]);
+        setText(word, server.liveness === 'absent' ? 'OFF, expected' : server.state);
+        cell.title = plain(server.why ?? '');
+      };
+    } },
+    { id: 'class', title: 'Class', cell: text((server) => server.server_class) },
+    { id: 'id', title: 'ID', cell: text((server) => server.server_id) },
+    { id: 'host', title: 'Host', cell: text((server) => plain(server.host ?? ''), about) },
+    { id: 'address', title: 'Address', cell: text((server) => plain(server.address ?? '')) },
+    { id: 'slots', title: 'Slots', cell: text(slots) },
+    { id: 'doing', title: 'What it is doing', cell: text((server) => this.#doing(server), (server) => (server.busy ?? []).map(plain).join('\n')) },
+    { id: 'seen', title: 'Last seen', cell: text(
+      (server) => (server.last_seen_at ? `${age(this.app.now() - server.last_seen_at)} ago` : 'never'),
+      (server) => moment(server.last_seen_at),
+    ) },
+    { id: 'actions', title: '', cell: (cell, name) => this.#buttons(cell, name) },
+  ];
   #summary = h('span', { class: 'server-summary' });
-  #body = h('tbody');
-  #empty = h('p', { class: 'empty' });
   #output = h('div', { class: 'command-reply', hidden: true });
-  /** @type {Map<string, Drawn>} */ #drawn = new Map();
-  #order = '';
-  #seen = new Seen(() => this.app.changed());
 
   build() {
-    this.#find.addEventListener('input', () => this.app.changed());
-    const heads = HEADS.map((head) => h('th', {}, head));
-    this.append(
-      h('div', { class: 'toolbar' }, this.#find, this.#summary),
-      this.#output,
-      h('div', { class: 'plain-scroll' },
-        h('table', { class: 'plain-table servers' }, h('thead', {}, h('tr', {}, ...heads)), this.#body),
-        this.#empty),
-    );
+    super.build();
+    this.toolbar.append(this.#summary);
+    this.toolbar.after(this.#output);
   }
 
-  focusSearch() {
-    this.#find.focus();
+  get #may() {
+    return this.app.mayChange && this.app.feed.connected;
+  }
+
+  searched(/** @type {ServerView} */ server) {
+    return `${server.server} ${server.host ?? ''} ${server.address ?? ''} ${server.state} ${server.url ?? ''} ${(server.busy ?? []).join(' ')}`.toLowerCase();
+  }
+
+  inputs(/** @type {ServerView} */ server) {
+    const { shot } = this.app;
+    return [server, Math.floor(this.app.now()), this.#may, shot, shot?.generation];
   }
 
   draw() {
+    super.draw();
     const { servers } = this.app;
-    const text = this.#find.value.trim().toLowerCase();
-    const shown = servers.sorted().filter((server) => !text || searched(server).includes(text));
-    const order = shown.map((server) => server.server).join('\n');
-    for (const server of shown) {
-      if (!this.#drawn.has(server.server)) this.#drawn.set(server.server, this.#create(server));
-    }
-    if (order !== this.#order) {
-      this.#order = order;
-      this.#body.replaceChildren(...shown.map((server) => /** @type {Drawn} */ (this.#drawn.get(server.server)).row));
-      for (const [name, { row }] of this.#drawn) {
-        if (servers.byName.has(name)) continue;
-        this.#drawn.delete(name);
-        this.#seen.leave(row);
+    setText(this.#summary, Object.entries(servers.counts()).filter(([, count]) => count).map(([state, count]) => `${count} ${state}`).join('   '));
+    setText(this.empty, servers.byName.size > 0 ? 'No server fits the search.' : 'No action server is known.');
+  }
+
+  /** @param {HTMLElement} cell @param {string} name @returns {(server: ServerView) => void} */
+  #buttons(cell, name) {
+    cell.classList.add('row-actions');
+    const buttons = BUTTONS.map(([text, verb, title]) => {
+      const button = h('button', { class: 'small', title, onclick: () => void this.#do(name, text, verb) }, text);
+      cell.append(button);
+      return { text, button };
+    });
+    return ({ state }) => {
+      const on = state !== 'OFF';
+      for (const { text, button } of buttons) {
+        button.disabled = !this.#may || (text === 'Start' ? on : text === 'Stop' || text === 'Quit' ? !on : false);
       }
-    }
-    const may = this.app.mayChange && this.app.feed.connected;
-    const key = `${Math.floor(this.app.now())} ${may}`;
-    for (const server of shown) {
-      const drawn = /** @type {Drawn} */ (this.#drawn.get(server.server));
-      if ((drawn.server === server && drawn.key === key) || !this.#seen.has(drawn.row)) continue;
-      drawn.server = server;
-      drawn.key = key;
-      this.#update(drawn, server, may);
-    }
-    const counts = servers.counts();
-    setText(this.#summary, Object.entries(counts).filter(([, count]) => count).map(([state, count]) => `${count} ${state}`).join('   '));
-    this.#empty.hidden = shown.length > 0;
-    setText(this.#empty, servers.byName.size > 0 ? 'No server fits the search.' : 'No action server is known.');
-  }
-
-  /** @param {ServerView} server @returns {Drawn} */
-  #create(server) {
-    const symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
-    const word = h('span');
-    const cells = HEADS.slice(0, -1).map((head) => h('td', { 'data-head': head }));
-    cells[0].append(h('span', { class: 'server-state' }, symbol, word));
-    /** @type {Map<string, HTMLButtonElement>} */
-    const buttons = new Map();
-    const last = h('td', { class: 'row-actions' });
-    for (const [text, verb, title] of BUTTONS) {
-      const button = h('button', { class: 'small', title, onclick: () => void this.#do(server.server, text, verb) }, text);
-      buttons.set(text, button);
-      last.append(button);
-    }
-    const row = h('tr', { 'data-server': server.server }, ...cells, last);
-    this.#seen.watch(row);
-    return { row, cells, symbol, word, buttons, server: null, key: '' };
-  }
-
-  /** @param {Drawn} drawn @param {ServerView} server @param {boolean} may */
-  #update(drawn, server, may) {
-    const state = server.state;
-    const { cells } = drawn;
-    setAttribute(drawn.row, 'class', `server-${state}`);
-    setText(drawn.symbol, SERVER_SYMBOLS[state]);
-    setText(drawn.word, server.liveness === 'absent' ? 'OFF, expected' : state);
-    cells[0].title = plain(server.why ?? '');
-    setText(cells[1], server.server_class);
-    setText(cells[2], server.server_id);
-    setText(cells[3], plain(server.host ?? ''));
-    cells[3].title = about(server);
-    setText(cells[4], plain(server.address ?? ''));
-    setText(cells[5], slots(server));
-    setText(cells[6], this.#doing(server));
-    cells[6].title = (server.busy ?? []).map(plain).join('\n');
-    setText(cells[7], server.last_seen_at ? `${age(this.app.now() - server.last_seen_at)} ago` : 'never');
-    cells[7].title = moment(server.last_seen_at);
-    const on = state !== 'OFF';
-    for (const [text, button] of drawn.buttons) {
-      button.disabled = !may || (text === 'Start' ? on : text === 'Stop' || text === 'Quit' ? !on : false);
-    }
+    };
   }
 
   /** @param {ServerView} server */
@@ -214,9 +169,17 @@ export class TabServers extends Tab {
   }
 }
 
-/** @param {ServerView} server */
-function searched(server) {
-  return `${server.server} ${server.host ?? ''} ${server.address ?? ''} ${server.state} ${server.url ?? ''} ${(server.busy ?? []).join(' ')}`.toLowerCase();
+/**
+ * Return what makes a cell with nothing but a text.
+ * @param {(server: ServerView) => string} words
+ * @param {(server: ServerView) => string} [title]
+ * @returns {ServerColumn['cell']}
+ */
+function text(words, title) {
+  return (cell) => (server) => {
+    setText(cell, words(server));
+    if (title) cell.title = title(server);
+  };
 }
 
 /** @param {ServerView} server */

@@ -11,6 +11,7 @@ import { clock, duration, times } from '../model/format.js';
 import { SYMBOLS, details, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from '../view/commands.js';
 import { h, setAttribute, setText } from '../view/dom.js';
+import { Inputs } from '../view/part.js';
 import { RunStrip, remainingWords } from '../view/run-strip.js';
 import { TimelineCanvas } from '../view/timeline-canvas.js';
 import { Tab } from '../view/tab.js';
@@ -46,14 +47,13 @@ export class TabTimeline extends Tab {
   /** @type {Layout} */ #drawn = layout([], new Map(), []);
   /** @type {Span|null} */ #span = null;
   /** @type {Span} */ #shown = { start: 0, end: 1 };
-  #key = '';
-  #laidAt = 0;
-  #lists = '';
-  #factKey = '';
+  #whose = new Inputs();
+  #laidOut = new Inputs();
+  #listed = new Inputs();
+  #told = new Inputs();
   /** @type {string|null} */ #hovered = null;
   /** @type {Map<number, {x: number, y: number}>} */ #pointers = new Map();
   #moved = false;
-  #shotName = '';
 
   build() {
     this.#strip.app = this.app;
@@ -103,9 +103,9 @@ export class TabTimeline extends Tab {
   draw() {
     const { shot } = this.app;
     this.#strip.draw();
-    if ((shot?.name ?? '') !== this.#shotName) {
-      this.#shotName = shot?.name ?? '';
+    if (this.#whose.changed(shot)) {
       this.#span = null;
+      this.#laidOut.forget();
     }
     this.#layOut(shot);
     const now = this.app.now();
@@ -144,15 +144,11 @@ export class TabTimeline extends Tab {
 
   /** @param {Shot|null} shot */
   #layOut(shot) {
-    const key = shot ? `${shot.name} ${shot.generation} ${shot.version} ${this.app.servers.byName.size}` : '';
-    const now = performance.now();
-    if (key === this.#key || ((shot?.rows.length ?? 0) > MANY && now - this.#laidAt < LAID_OUT_EVERY_MS)) return;
-    this.#key = key;
-    this.#laidAt = now;
+    const there = [...this.app.servers.byName.values()].filter((server) => server.liveness !== 'absent');
+    const every = (shot?.rows.length ?? 0) > MANY ? LAID_OUT_EVERY_MS : 0;
+    if (!this.#laidOut.due(every, shot, shot?.version, ...there.map((server) => server.server))) return;
     const classes = new Set(shot?.rows.map((row) => row.view.server_class));
-    const servers = [...this.app.servers.byName.values()]
-      .filter((server) => classes.has(server.server_class) && server.liveness !== 'absent')
-      .map((server) => server.server);
+    const servers = there.filter((server) => classes.has(server.server_class)).map((server) => server.server);
     this.#drawn = layout(shot?.rows ?? [], shot?.medians ?? new Map(), servers);
   }
 
@@ -315,16 +311,15 @@ export class TabTimeline extends Tab {
       return factor === null ? '' : times(factor);
     };
     const slowest = [...slow].sort((a, b) => parseFloat(factor(b) || '0') - parseFloat(factor(a) || '0')).slice(0, LISTED);
-    const key = `${shot?.name} ${shot?.generation} ${critical.join()} | ${slowest.map((path) => path + factor(path)).join()}`;
-    if (key === this.#lists) return;
-    this.#lists = key;
+    const medians = shot?.medians;
+    if (!this.#listed.changed(shot, shot?.generation, medians, ...critical, null, ...slowest, ...slowest.map(factor))) return;
     /** @param {string} path @param {string} note */
     const item = (path, note) => {
       const row = shot?.byPath.get(path);
       return h('li', { 'data-path': path }, h('button', { class: 'link', onclick: () => this.app.select(path) }, plain(row ? nodeOf(row) : path)), note && h('span', {}, note));
     };
-    this.#critical.replaceChildren(...critical.slice(0, LISTED).map((path) => item(path, duration(this.app.shot?.medians.get(path)))));
-    this.#slow.replaceChildren(...slowest.map((path) => item(path, `▲ ${factor(path)} its usual ${duration(this.app.shot?.medians.get(path))}`)));
+    this.#critical.replaceChildren(...critical.slice(0, LISTED).map((path) => item(path, duration(medians?.get(path)))));
+    this.#slow.replaceChildren(...slowest.map((path) => item(path, `▲ ${factor(path)} its usual ${duration(medians?.get(path))}`)));
     if (critical.length === 0) this.#critical.replaceChildren(h('li', { class: 'none' }, 'not known yet'));
     if (slowest.length === 0) this.#slow.replaceChildren(h('li', { class: 'none' }, 'none'));
   }
@@ -332,19 +327,17 @@ export class TabTimeline extends Tab {
   /** @param {number} now */
   #drawFacts(now) {
     const row = this.#selectedRow();
-    const key = row ? `${row.path} ${row.version} ${row.last.state === 'DOING' ? Math.floor(now * 5) : ''}` : '';
-    if (key === this.#factKey) return;
-    this.#factKey = key;
+    const may = this.app.mayChange && this.app.feed.connected;
+    this.#dispatch.disabled = !row || !may || !canDispatch(row);
+    this.#abort.disabled = !row || !may || !canAbort(row);
+    const facts = row ? factsOf(row, this.app.shot, Math.floor(now * 5) / 5).filter(([, text]) => text) : [];
+    if (!this.#told.changed(row?.path, row && nodeOf(row), ...facts.flat())) return;
     this.#factButtons.hidden = !row;
     setText(this.#factsTitle, row ? plain(nodeOf(row)) : 'Selected action');
     if (!row) {
       this.#facts.replaceChildren(h('dd', { class: 'none' }, 'Click a bar to see its conditions.'));
       return;
     }
-    const may = this.app.mayChange && this.app.feed.connected;
-    this.#dispatch.disabled = !may || !canDispatch(row);
-    this.#abort.disabled = !may || !canAbort(row);
-    const facts = factsOf(row, this.app.shot, now).filter(([, text]) => text);
     this.#facts.replaceChildren(...facts.flatMap(([name, text]) => [h('dt', {}, name), h('dd', { class: text.length > LONG ? 'long' : '' }, text)]));
   }
 }

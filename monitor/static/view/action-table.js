@@ -9,7 +9,7 @@ import { plain } from '../model/words.js';
 import { COLUMNS, styleOf } from './columns.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, openLogs } from './commands.js';
 import { h, setAttribute, setText } from './dom.js';
-import { Part } from './part.js';
+import { Inputs, Part } from './part.js';
 import { Windowed } from './windowed.js';
 
 /** What a table's keys do. @type {[string, string][]} */
@@ -39,8 +39,6 @@ document.head.append(h('style', {}, styleOf([TICK, ...COLUMNS, BUTTONS])));
  * @typedef {HTMLElement & {drawn: Drawn}} RowElement
  * @typedef {object} Drawn
  * @property {Row|null} row
- * @property {number} version
- * @property {string} look
  * @property {Cell[]} cells
  * @property {HTMLInputElement} box
  * @property {HTMLButtonElement} dispatch
@@ -59,10 +57,9 @@ export class ActionTable extends Part {
   };
   /** @type {Set<string>} */ #ticked = new Set();
   /** @type {Shot|null} */ #tickedIn = null;
-  #key = '';
-  #sortedAt = 0;
+  #whose = new Inputs();
+  #ordered = new Inputs();
   #heldAt = -Infinity;
-  #drawnRows = '';
   #total = 0;
   #cursor = 0;
   /** @type {Windowed<RowElement>} */ #rows = /** @type {any} */ (null);
@@ -81,7 +78,7 @@ export class ActionTable extends Part {
       this.#body,
       space,
       () => this.#create(),
-      (element, index) => this.#update(element, index),
+      (element, index, made) => this.#update(element, index, made),
       (index) => this.view.rows[index],
     );
     this.#body.addEventListener('scroll', () => this.app.changed(), { passive: true });
@@ -124,16 +121,13 @@ export class ActionTable extends Part {
    */
   want(change) {
     this.view.want(change);
-    this.#key = '';
-    this.#sortedAt = 0;
     this.app.changed();
   }
 
   /** Draw what has changed. Called once per animation frame. */
   draw() {
     if (this.hidden) return;
-    const { shot } = this.app;
-    this.#refresh(shot ? `${shot.name} ${shot.generation}` : '', `${shot?.name} ${shot?.version}`);
+    this.#refresh();
     const shown = this.view.rows;
     this.#rows.draw(shown.length);
     setAttribute(this.#body, 'aria-rowcount', String(shown.length + 1));
@@ -147,18 +141,15 @@ export class ActionTable extends Part {
   /**
    * Order anew when rows have changed; not under a pointer that is about to press a row's button,
    * and not at every frame where that takes long.
-   * @param {string} whose the rows are others when it changes
-   * @param {string} key
    */
-  #refresh(whose, key) {
-    const now = performance.now();
-    const every = this.#total <= MANY ? 0 : this.view.wanted.sort === null ? ORDERED_EVERY_MS : SORTED_EVERY_MS;
-    const same = whose === this.#drawnRows && this.#key !== '';
-    if (same && (key === this.#key || now - this.#heldAt < HELD_MS || now - this.#sortedAt < every)) return;
-    this.#key = key;
-    this.#drawnRows = whose;
-    this.#sortedAt = now;
-    const rows = this.app.shot ? this.source() : [];
+  #refresh() {
+    const { shot } = this.app;
+    const { wanted } = this.view;
+    if (this.#whose.changed(shot, shot?.generation, wanted)) this.#ordered.forget();
+    else if (performance.now() - this.#heldAt < HELD_MS) return;
+    const every = this.#total <= MANY ? 0 : wanted.sort === null ? ORDERED_EVERY_MS : SORTED_EVERY_MS;
+    if (!this.#ordered.due(every, shot, shot?.version)) return;
+    const rows = shot ? this.source() : [];
     this.#total = rows.length;
     this.view.update(rows, this.app.now());
   }
@@ -235,29 +226,26 @@ export class ActionTable extends Part {
     const abort = button('Abort', (row) => void abortRows([row]));
     const logs = button('Logs', openLogs);
     element.append(h('div', { class: `cell c-${BUTTONS.id} row-actions`, role: 'gridcell' }, dispatch, abort, logs));
-    element.drawn = { row: null, version: -1, look: '', cells, box, dispatch, abort };
+    element.drawn = { row: null, cells, box, dispatch, abort };
     box.addEventListener('change', onRow((row) => this.#tick(row.path, box.checked)));
     element.addEventListener('pointerdown', onRow((row) => this.#point(row)));
     element.addEventListener('dblclick', onRow(openLogs));
     return element;
   }
 
-  /** @param {RowElement} element @param {number} index */
-  #update(element, index) {
+  /** @param {RowElement} element @param {number} index @param {Inputs} made */
+  #update(element, index, made) {
     const row = this.view.rows[index];
     const { drawn } = element;
     if (!row) return;
-    if (drawn.row !== row || drawn.version !== row.version) this.#fill(element, row);
+    if (made.changed(row, row.version)) this.#fill(element, row);
     for (const { tick } of drawn.cells) tick?.(row, this.#around);
     const ticked = this.ticked.has(row.path);
     const cursor = this.app.selected === row.path;
     const look = `row ${row.colour}${row.failed ? ' failed' : ''}${ticked ? ' ticked' : ''}${cursor ? ' cursor' : ''}`;
-    if (look !== drawn.look) {
-      drawn.look = look;
-      element.className = look;
-      drawn.box.checked = ticked;
-      setAttribute(element, 'aria-selected', ticked ? 'true' : 'false');
-    }
+    setAttribute(element, 'class', look);
+    drawn.box.checked = ticked;
+    setAttribute(element, 'aria-selected', ticked ? 'true' : 'false');
     setAttribute(element, 'aria-rowindex', String(index + 2));
     const may = this.app.mayChange && this.app.feed.connected;
     drawn.dispatch.disabled = !may || !canDispatch(row);
@@ -268,7 +256,6 @@ export class ActionTable extends Part {
   #fill(element, row) {
     const { drawn } = element;
     drawn.row = row;
-    drawn.version = row.version;
     element.dataset.path = row.path;
     for (const { draw } of drawn.cells) draw?.(row, this.#around);
   }

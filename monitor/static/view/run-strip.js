@@ -8,16 +8,16 @@ import { CATEGORIES, SYMBOLS, plain, runState, runWords } from '../model/words.j
 import { ask } from './dialog.js';
 import { run } from './commands.js';
 import { h, setAttribute, setText } from './dom.js';
-import { Part } from './part.js';
+import { Inputs, Part } from './part.js';
 
 /** Of many actions the counts are made only so often. */
 const MANY = 2000;
 const COUNTED_EVERY_MS = 100;
 
 export class RunStrip extends Part {
-  #version = '';
-  #counted = '';
-  #countedAt = -Infinity;
+  #whose = new Inputs();
+  #counted = new Inputs();
+  #named = new Inputs();
   #name = h('strong', { class: 'run-shot' });
   #what = h('span', { class: 'run-what' });
   #state = h('span', { class: 'run-state' });
@@ -77,13 +77,9 @@ export class RunStrip extends Part {
   draw() {
     const { shot } = this.app;
     this.#drawRun();
-    const version = shot ? `${shot.name} ${shot.version}` : '';
-    const now = performance.now();
-    const often = shot?.name === this.#counted && (shot?.rows.length ?? 0) > MANY && now - this.#countedAt < COUNTED_EVERY_MS;
-    if (version !== this.#version && !often) {
-      this.#version = version;
-      this.#counted = shot?.name ?? '';
-      this.#countedAt = now;
+    if (this.#whose.changed(shot)) this.#counted.forget();
+    const every = (shot?.rows.length ?? 0) > MANY ? COUNTED_EVERY_MS : 0;
+    if (this.#counted.due(every, shot, shot?.version)) {
       this.#drawCounts();
       this.#drawPhases();
     }
@@ -134,7 +130,7 @@ export class RunStrip extends Part {
   #drawPhases() {
     const { shot } = this.app;
     const phases = shot?.countsByPhase() ?? new Map();
-    if ([...phases.keys()].join('\n') !== [...this.#bars.keys()].join('\n')) this.#makePhases([...phases.keys()]);
+    if (this.#named.changed(...phases.keys())) this.#makePhases([...phases.keys()]);
     for (const [phase, counts] of phases) {
       const drawn = this.#bars.get(phase);
       if (!drawn) continue;

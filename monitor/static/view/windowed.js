@@ -4,6 +4,13 @@
 
 import { visible } from '../model/table.js';
 import { h } from './dom.js';
+import { Inputs } from './part.js';
+
+/**
+ * A row's element: where it stands, and what it was made of.
+ * @template {HTMLElement} E
+ * @typedef {{element: E, index: number, made: Inputs}} Shown
+ */
 
 /**
  * @template {HTMLElement} E
@@ -13,7 +20,8 @@ export class Windowed {
    * @param {HTMLElement} scroller
    * @param {HTMLElement} space whose height is that of all rows
    * @param {() => E} create
-   * @param {(element: E, index: number) => void} update
+   * @param {(element: E, index: number, made: Inputs) => void} update `made`: what the element was
+   *   made of last
    * @param {(index: number) => unknown} [keyOf] what a row shows: its element follows it when the
    *   order changes, so that nothing but its place is drawn anew
    */
@@ -23,9 +31,9 @@ export class Windowed {
     this.create = create;
     this.update = update;
     this.keyOf = keyOf;
-    /** @type {Map<unknown, {element: E, index: number}>} */
+    /** @type {Map<unknown, Shown<E>>} */
     this.shown = new Map();
-    /** @type {E[]} */
+    /** @type {Shown<E>[]} */
     this.spare = [];
     this.rowHeight = 0;
     this.count = 0;
@@ -66,15 +74,16 @@ export class Windowed {
         continue;
       }
       before.delete(key);
-      this.#place(key, old.element, index, old.index);
+      this.#place(key, old, index);
     }
-    for (const { element } of before.values()) this.spare.push(element);
+    this.spare.push(...before.values());
     for (const [key, index] of fresh) {
-      const element = this.spare.pop() ?? this.#make();
-      element.hidden = false;
-      this.#place(key, element, index, -1);
+      const one = this.spare.pop() ?? this.#make();
+      one.element.hidden = false;
+      one.index = -1;
+      this.#place(key, one, index);
     }
-    for (const element of this.spare) element.hidden = true;
+    for (const { element } of this.spare) element.hidden = true;
   }
 
   /** Measure a row's height anew when the rows are next drawn: what is hidden has none. */
@@ -90,7 +99,7 @@ export class Windowed {
     probe.remove();
     this.count = -1;
     this.look();
-    for (const { element } of this.shown.values()) this.spare.push(element);
+    this.spare.push(...this.shown.values());
     this.shown.clear();
     return this.rowHeight > 0;
   }
@@ -111,19 +120,20 @@ export class Windowed {
 
   /**
    * @param {unknown} key
-   * @param {E} element
+   * @param {Shown<E>} one
    * @param {number} index
-   * @param {number} old
    */
-  #place(key, element, index, old) {
-    this.shown.set(key, { element, index });
-    if (index !== old) element.style.transform = `translateY(${index * this.rowHeight}px)`;
-    this.update(element, index);
+  #place(key, one, index) {
+    const { element, made } = one;
+    this.shown.set(key, one);
+    if (index !== one.index) element.style.transform = `translateY(${index * this.rowHeight}px)`;
+    one.index = index;
+    this.update(element, index, made);
   }
 
   #make() {
     const element = this.create();
     this.space.append(element);
-    return element;
+    return { element, index: -1, made: new Inputs() };
   }
 }

@@ -14,8 +14,11 @@ import { Inputs } from './view/part.js';
 import { useForms } from './view/forms.js';
 import { useTheme } from './view/theme.js';
 import { Windowed } from './view/windowed.js';
+import { styled, useStyle } from './view/style.js';
 
 /** @import {Style} from './model/ansi.js' */
+
+useStyle(import.meta.url);
 
 const PAGE = 10_000;
 const values = new URLSearchParams(window.location.search);
@@ -267,6 +270,7 @@ async function save() {
 
 useTheme();
 useForms();
+await styled();
 build();
 start();
 setInterval(() => frame.ask(), 500);

@@ -13,6 +13,7 @@ import { ConnectionState } from './view/connection-state.js';
 import { Replies } from './view/replies.js';
 import { Inputs } from './view/part.js';
 import { showKeys } from './view/keys.js';
+import { styled } from './view/style.js';
 import { toggleTheme, useTheme } from './view/theme.js';
 
 const TICK_MS = 100;
@@ -131,6 +132,7 @@ function keydown(event) {
 
 useTheme();
 useForms();
+await styled();
 build();
 const frame = new Frame(draw);
 app.addEventListener('change', () => frame.ask());

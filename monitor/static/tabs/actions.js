@@ -7,11 +7,15 @@ import { plain } from '../model/words.js';
 import { ActionTable, KEYS } from '../view/action-table.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, run, tell } from '../view/commands.js';
 import { post } from '../view/api.js';
+import { CommandOutput } from '../view/command-output.js';
 import { ask } from '../view/dialog.js';
 import { h, setAttribute, setOptions, setText } from '../view/dom.js';
 import { isForm } from '../view/forms.js';
 import { RunStrip } from '../view/run-strip.js';
 import { Tab } from '../view/tab.js';
+import { useStyle } from '../view/style.js';
+
+useStyle(import.meta.url);
 
 const ROOM_FOR_BOTH = 850; // pixels
 const HISTORY_MAX = 100;
@@ -32,7 +36,7 @@ export class TabActions extends Tab {
   #line = h('input', { id: 'command', autocomplete: 'off', spellcheck: false, placeholder: 'status', size: 8 });
   #run = h('button', { type: 'submit' }, 'Run');
   #address = h('output', { class: 'address' });
-  #reply = h('div', { class: 'command-reply', hidden: true });
+  #reply = new CommandOutput();
   #find = h('input', { id: 'find', type: 'search', placeholder: 'Search all columns   /', spellcheck: false });
   #failedFirst = h('input', { type: 'checkbox', checked: true });
   #selected = h('span', { class: 'selected-rows', hidden: true });
@@ -235,7 +239,7 @@ export class TabActions extends Tab {
     this.#history = [...this.#history.filter((one) => one !== line), line].slice(-HISTORY_MAX);
     this.#line.value = '';
     this.#run.disabled = true;
-    this.#showReply(line, 'runs …', '');
+    this.#reply.show(`$ shotline ${line}`, 'runs …', '', true);
     let { status, data } = await post('command_line', { line, careful: true });
     const ends = status === 409 ? data?.dangers?.[0] : undefined;
     if (ends) {
@@ -246,27 +250,11 @@ export class TabActions extends Tab {
     this.#run.disabled = false;
     if (status === 200) {
       const code = data.timed_out ? 'ended at its time limit' : `exit code ${data.exit_code}`;
-      this.#showReply(line, code, String(data.output ?? ''), data.exit_code === 0);
+      this.#reply.show(`$ shotline ${line}`, code, String(data.output ?? ''), data.exit_code === 0);
     } else {
       const text = typeof data === 'string' ? data : String(data?.message ?? `status ${status}`);
-      this.#showReply(line, 'refused', text, false);
+      this.#reply.show(`$ shotline ${line}`, 'refused', text, false);
     }
-  }
-
-  /**
-   * @param {string} line
-   * @param {string} how
-   * @param {string} output
-   * @param {boolean} [good]
-   */
-  #showReply(line, how, output, good = true) {
-    const close = h('button', { class: 'small quiet', onclick: () => (this.#reply.hidden = true) }, 'Close');
-    const text = h('pre', { tabIndex: 0 }, output.split('\n').map(plain).join('\n'));
-    this.#reply.replaceChildren(
-      h('header', {}, h('code', {}, `$ shotline ${line}`), h('span', { class: good ? 'good' : 'bad' }, how), close),
-      text,
-    );
-    this.#reply.hidden = false;
   }
 
   /** @param {KeyboardEvent} event */

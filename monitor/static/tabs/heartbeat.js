@@ -10,6 +10,9 @@ import { SERVER_SYMBOLS } from '../model/words.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { Inputs } from '../view/part.js';
 import { ServerTable } from '../view/server-table.js';
+import { useStyle } from '../view/style.js';
+
+useStyle(import.meta.url);
 
 const WIDTH = 240;
 const HEIGHT = 26;

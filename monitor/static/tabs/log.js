@@ -12,6 +12,9 @@ import { h, setText } from '../view/dom.js';
 import { Inputs } from '../view/part.js';
 import { Windowed } from '../view/windowed.js';
 import { Tab } from '../view/tab.js';
+import { useStyle } from '../view/style.js';
+
+useStyle(import.meta.url);
 
 const SYMBOL = /** @type {Record<string, string>} */ ({ debug: '·', info: 'ℹ', warning: '▲', error: '✗', critical: '✗✗' });
 

@@ -10,9 +10,13 @@ import { age, duration, moment } from '../model/format.js';
 import { SERVER_SYMBOLS, plain } from '../model/words.js';
 import { post } from '../view/api.js';
 import { run } from '../view/commands.js';
+import { CommandOutput } from '../view/command-output.js';
 import { ask } from '../view/dialog.js';
 import { h, setText } from '../view/dom.js';
 import { ServerTable } from '../view/server-table.js';
+import { useStyle } from '../view/style.js';
+
+useStyle(import.meta.url);
 
 /** What each button does. Start, Restart and Kill are the site's script's; Quit and Stop ours. */
 const BUTTONS = /** @type {const} */ ([
@@ -58,7 +62,7 @@ export class TabServers extends ServerTable {
     { id: 'actions', title: '', cell: (cell, name) => this.#buttons(cell, name) },
   ];
   #summary = h('span', { class: 'server-summary' });
-  #output = h('div', { class: 'command-reply', hidden: true });
+  #output = new CommandOutput();
 
   build() {
     super.build();
@@ -138,8 +142,8 @@ export class TabServers extends ServerTable {
 
   /** @param {ServerView} server @param {string} command */
   async #script(server, command) {
-    const line = `server_command.sh ${server.server_class} ${command} ${server.server_id}`;
-    this.#show(line, 'runs …', '', true);
+    const line = plain(`server_command.sh ${server.server_class} ${command} ${server.server_id}`);
+    this.#output.show(line, 'runs …', '', true);
     const { status, data } = await post('server_command', {
       server_class: server.server_class,
       command,
@@ -147,25 +151,10 @@ export class TabServers extends ServerTable {
     });
     if (status === 200) {
       const how = data.timed_out ? 'ended at its time limit' : `exit code ${data.exit_code}, ${duration(data.duration_s)}`;
-      this.#show(line, how, String(data.output ?? ''), data.exit_code === 0);
+      this.#output.show(line, how, String(data.output ?? '') || '(no output)', data.exit_code === 0);
     } else {
-      this.#show(line, 'refused', typeof data === 'string' ? data : String(data?.message ?? status), false);
+      this.#output.show(line, 'refused', typeof data === 'string' ? data : String(data?.message ?? status), false);
     }
-  }
-
-  /**
-   * @param {string} line
-   * @param {string} how
-   * @param {string} output
-   * @param {boolean} good
-   */
-  #show(line, how, output, good) {
-    const close = h('button', { class: 'small quiet', onclick: () => (this.#output.hidden = true) }, 'Close');
-    this.#output.replaceChildren(
-      h('header', {}, h('code', {}, plain(line)), h('span', { class: good ? 'good' : 'bad' }, how), close),
-      h('pre', { tabIndex: 0 }, output.split('\n').map(plain).join('\n') || (how === 'runs …' ? '' : '(no output)')),
-    );
-    this.#output.hidden = false;
   }
 }
 

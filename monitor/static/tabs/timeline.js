@@ -15,6 +15,9 @@ import { Inputs } from '../view/part.js';
 import { RunStrip, remainingWords } from '../view/run-strip.js';
 import { TimelineCanvas } from '../view/timeline-canvas.js';
 import { Tab } from '../view/tab.js';
+import { useStyle } from '../view/style.js';
+
+useStyle(import.meta.url);
 
 const MANY = 2000;
 const LAID_OUT_EVERY_MS = 250;

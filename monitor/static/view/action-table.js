@@ -11,6 +11,9 @@ import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, openLogs }
 import { h, setAttribute, setText } from './dom.js';
 import { Inputs, Part } from './part.js';
 import { Windowed } from './windowed.js';
+import { useStyle } from './style.js';
+
+useStyle(import.meta.url);
 
 /** What a table's keys do. @type {[string, string][]} */
 export const KEYS = [

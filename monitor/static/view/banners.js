@@ -8,6 +8,9 @@ import { troubleOf } from '../model/trouble.js';
 import { plain } from '../model/words.js';
 import { h, setAttribute, setText } from './dom.js';
 import { Part } from './part.js';
+import { useStyle } from './style.js';
+
+useStyle(import.meta.url);
 
 export class Banners extends Part {
   #what = h('strong');

@@ -3,6 +3,9 @@
  */
 
 import { h } from './dom.js';
+import { useStyle } from './style.js';
+
+useStyle(import.meta.url);
 
 /**
  * Ask; return whether the answer was yes. Escape and a click beside it mean no. `cautious`: so does

@@ -1,6 +1,7 @@
 /** The keys, shown when somebody asks for them. */
 
 /** @import {Tab} from './tab.js' */
+import './dialog.js'; // its style
 import { h } from './dom.js';
 
 /** @param {(typeof Tab)[]} tabs */

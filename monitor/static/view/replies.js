@@ -5,6 +5,9 @@
 import { clock } from '../model/format.js';
 import { h, setText } from './dom.js';
 import { Part } from './part.js';
+import { useStyle } from './style.js';
+
+useStyle(import.meta.url);
 
 const SHOWN_MS = 8000;
 const MOST = 5;

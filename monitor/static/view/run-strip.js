@@ -9,6 +9,9 @@ import { ask } from './dialog.js';
 import { run } from './commands.js';
 import { h, setAttribute, setText } from './dom.js';
 import { Inputs, Part } from './part.js';
+import { useStyle } from './style.js';
+
+useStyle(import.meta.url);
 
 /** Of many actions the counts are made only so often. */
 const MANY = 2000;

@@ -8,6 +8,9 @@ import { h, setAttribute } from './dom.js';
 import { Inputs } from './part.js';
 import { Seen } from './seen.js';
 import { Tab } from './tab.js';
+import { useStyle } from './style.js';
+
+useStyle(import.meta.url);
 
 /**
  * @typedef {object} ServerColumn

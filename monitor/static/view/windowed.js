@@ -5,6 +5,9 @@
 import { visible } from '../model/table.js';
 import { h } from './dom.js';
 import { Inputs } from './part.js';
+import { useStyle } from './style.js';
+
+useStyle(import.meta.url);
 
 /**
  * A row's element: where it stands, and what it was made of.

@@ -1,0 +1,20 @@
+/** The style beside a module: `x.css` for `x.js`. Whoever draws by hand waits until all are there. */
+
+import { h } from './dom.js';
+
+/** @type {Promise<unknown>[]} */
+const loading = [];
+
+/** Take the style beside a module. @param {string} module its `import.meta.url` */
+export function useStyle(module) {
+  const link = h('link', { rel: 'stylesheet', href: module.replace(/\.js(?=$|\?)/, '.css') });
+  loading.push(new Promise((done) => {
+    for (const event of ['load', 'error']) link.addEventListener(event, done);
+  }));
+  document.head.append(link);
+}
+
+/** Wait until all style is there, or cannot be had. */
+export async function styled() {
+  await Promise.all(loading);
+}

@@ -25,9 +25,9 @@ from shotline.client.connection import EventStream
 from shotline.client.errors import SupervisorError
 from shotline.client.feed import News, Whole, channel_of_output
 from shotline.client.supervisor import Supervisor
-from shotline.common.journal.layout import ShotKeys, attempt_name
 from shotline.common.records import ShotKey
 from shotline.common.views import OutputEvent
+from shotline.dispatcher.journal.layout import ShotKeys, attempt_name
 
 START_WITHIN_S: Final = 60.0
 END_WITHIN_S: Final = 20.0

@@ -10,9 +10,9 @@ from shotline import __version__
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError, JournalError
 from shotline.common.hangup import Hangup
-from shotline.common.journal.repair import repair as repair_journal
 from shotline.common.service import Service, give_up
 from shotline.common.streams import Program
+from shotline.dispatcher.journal.repair import repair as repair_journal
 from shotline.dispatcher.server import DispatcherServer
 
 # What it reads of the configuration besides the log's settings.

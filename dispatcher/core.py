@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from shotline.common.actions import AttemptId, has_failed
-from shotline.common.journal import EncodedCommit
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
 from shotline.common.records import GlobalRecord, ServerSeen, ShotKey, ShotRecord, Transition
@@ -17,6 +16,7 @@ from shotline.common.views import LogEvent, ServersEvent
 from shotline.dispatcher.effects import Effect, Exit, JournalState, Say, ToPeer, ToReader
 from shotline.dispatcher.feed import LOG, SERVERS, Feed
 from shotline.dispatcher.fleet import Fleet, Server
+from shotline.dispatcher.journal import EncodedCommit
 from shotline.dispatcher.ledger import Ledger
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Run, Shot

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shotline.common.journal import EncodedCommit
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message
 from shotline.common.records import ShotKey, ShotRecord
 from shotline.common.views import OutputLine
+from shotline.dispatcher.journal import EncodedCommit
 from shotline.dispatcher.settings import Settings
 from shotline.trees.marks import SourceMark
 from shotline.trees.options import DispatchOptions

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from shotline.common.journal.commit import EncodedRecords
 from shotline.common.messages import Event
 from shotline.common.records import Record, ShotKey, TableBuilt, encode_record
 from shotline.common.views import FeedBeat
 from shotline.dispatcher.effects import Publish
+from shotline.dispatcher.journal.commit import EncodedRecords
 
 SERVERS: Final = "servers"
 LOG: Final = "log"

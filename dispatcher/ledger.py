@@ -7,7 +7,6 @@ Effects wait behind the records that were gathered before them and leave in that
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shotline.common.journal import EncodedCommit, encode_commit
 from shotline.common.records import (
     Commit,
     GlobalRecord,
@@ -16,6 +15,7 @@ from shotline.common.records import (
     StoredOutput,
 )
 from shotline.dispatcher.effects import Effect, ToReader, WriteCommit
+from shotline.dispatcher.journal import EncodedCommit, encode_commit
 
 OnCommit = Callable[[EncodedCommit], list[Effect]]
 

@@ -15,16 +15,15 @@ from typing import Final
 
 import zmq
 
-from shotline.common import journal as j
 from shotline.common.codec import decode
 from shotline.common.config import Config
 from shotline.common.errors import JournalError, MalformedMessage
-from shotline.common.journal.redis_journal import RedisJournal
 from shotline.common.machine import Tick
 from shotline.common.messages import Undeliverable
 from shotline.common.service import Service
 from shotline.common.transport import Dealer, Limits
 from shotline.common.views import OutputLine
+from shotline.dispatcher import journal as j
 from shotline.dispatcher.effects import (
     BrokerGone,
     BrokerReached,
@@ -56,6 +55,7 @@ from shotline.dispatcher.effects import (
     WriteStatusJob,
     Written,
 )
+from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
 from shotline.dispatcher.settings import Settings

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shotline.common.journal import EncodedCommit
 from shotline.common.records import (
     CommandDone,
     PulseCreated,
@@ -21,6 +20,7 @@ from shotline.common.records import (
 )
 from shotline.common.views import OutputLine
 from shotline.dispatcher.effects import OutputRead, ReadOutput, ReadShot, ShotRead
+from shotline.dispatcher.journal import EncodedCommit
 from shotline.dispatcher.machine import Dispatcher
 
 

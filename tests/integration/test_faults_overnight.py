@@ -30,8 +30,8 @@ from tests.support.faults import (
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.errors import RunAborted, RunHeld
-from shotline.common.journal.layout import ShotKeys
 from shotline.common.records import decode_records, encode_records
+from shotline.dispatcher.journal.layout import ShotKeys
 
 GATED = (action("A_FIRST", "A", 1, gate="a"), action("A_NEXT", "A", 2))
 SHORT_NIGHT: dict[str, object] = {"dispatcher": {"resume_within_s": 1.0}}

@@ -16,25 +16,6 @@ import redis
 
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.errors import JournalError
-from shotline.common.journal import (
-    AttemptsRead,
-    Forgotten,
-    HistoryLost,
-    JournalEvent,
-    JournalState,
-    Loaded,
-    OutputRead,
-    ReadFailed,
-    ShotRead,
-    StateChanged,
-    StoredLine,
-    SupersededByTerm,
-    Where,
-    Written,
-    encode_commit,
-)
-from shotline.common.journal.link import connect
-from shotline.common.journal.redis_journal import RedisJournal
 from shotline.common.records import (
     CommandDone,
     Commit,
@@ -57,6 +38,25 @@ from shotline.common.records import (
 )
 from shotline.common.redis_server import RedisServer
 from shotline.common.sections import JournalSection, RedisSection
+from shotline.dispatcher.journal import (
+    AttemptsRead,
+    Forgotten,
+    HistoryLost,
+    JournalEvent,
+    JournalState,
+    Loaded,
+    OutputRead,
+    ReadFailed,
+    ShotRead,
+    StateChanged,
+    StoredLine,
+    SupersededByTerm,
+    Where,
+    Written,
+    encode_commit,
+)
+from shotline.dispatcher.journal.link import connect
+from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import ActionNode
 

@@ -17,9 +17,9 @@ from tests.support.order import PHASES, Drawn, Fates, check_order, draw, text_of
 from tests.support.stack import Stack
 
 from shotline.common.actions import ActionState, Status
-from shotline.common.journal.layout import Entry, ShotKeys, parse_journal
 from shotline.common.records import ShotKey, ShotRecord, Transition
 from shotline.common.views import ActionView
+from shotline.dispatcher.journal.layout import Entry, ShotKeys, parse_journal
 
 TREE = "TEST"
 SEEDS = range(12)

@@ -38,7 +38,6 @@ from shotline.client.errors import NoDispatcher, Refused, RunAborted
 from shotline.client.feed import News, Whole
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.codec import decode, encode
-from shotline.common.journal.layout import ShotKeys
 from shotline.common.messages import (
     CommandServer,
     EndedBy,
@@ -55,6 +54,7 @@ from shotline.common.messages import (
 )
 from shotline.common.records import RunEnded, Transition
 from shotline.common.views import ServerView, ShotEvent
+from shotline.dispatcher.journal.layout import ShotKeys
 
 ROOT = Path(__file__).parents[2]
 TASKS = "tests.support.tasks"

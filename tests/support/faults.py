@@ -20,9 +20,9 @@ from shotline.client import cli
 from shotline.client.report import Report
 from shotline.client.supervisor import Supervisor
 from shotline.common.actions import ActionState, Cause, Status
-from shotline.common.journal.layout import Entry, ShotKeys, parse_journal
 from shotline.common.records import LateResult, RunEnded, ShotKey, ShotRecord
 from shotline.common.views import ActionView, StatusResult
+from shotline.dispatcher.journal.layout import Entry, ShotKeys, parse_journal
 
 T = TypeVar("T")
 

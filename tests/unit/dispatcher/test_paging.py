@@ -9,7 +9,6 @@ from tests.support.tables import action
 from shotline.client import verbs
 from shotline.client.calls import Pages, page_after
 from shotline.common import commands as c
-from shotline.common.journal.commit import EncodedRecords
 from shotline.common.records import Record, TableBuilt, encode_record
 from shotline.common.views import (
     ActionsResult,
@@ -23,6 +22,7 @@ from shotline.common.views import (
 )
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.feed import CHANNELS_MAX, Feed
+from shotline.dispatcher.journal.commit import EncodedRecords
 from shotline.dispatcher.settings import Settings
 from shotline.trees.options import DispatchOptions
 

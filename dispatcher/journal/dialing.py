@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from redis.exceptions import AuthenticationError, AuthorizationError
 
 from shotline.common.errors import JournalError
-from shotline.common.journal.link import REDIS_ERRORS, Connection, connect
 from shotline.common.sections import RedisSection
+from shotline.dispatcher.journal.link import REDIS_ERRORS, Connection, connect
 
 
 class Dialer:

@@ -19,8 +19,13 @@ from redis.connection import ConnectionPool
 from redis.retry import Retry
 
 from shotline.common.errors import JournalError
-from shotline.common.journal.layout import COMMITS, NO_COMMIT, CommitId, Entry
-from shotline.common.journal.projection import COMMIT_SCRIPT, FORGET_SCRIPT, OUTPUT_SCRIPT, Argument
+from shotline.dispatcher.journal.layout import COMMITS, NO_COMMIT, CommitId, Entry
+from shotline.dispatcher.journal.projection import (
+    COMMIT_SCRIPT,
+    FORGET_SCRIPT,
+    OUTPUT_SCRIPT,
+    Argument,
+)
 
 Reply: TypeAlias = "bytes | int | Exception | list[Reply] | None"
 """What Redis answered; an exception in place of an error, or because the connection was lost."""

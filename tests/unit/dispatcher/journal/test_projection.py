@@ -1,8 +1,6 @@
 """The commands of a commit: few, small enough for Lua, and in the records' order."""
 
 from shotline.common.actions import ActionState
-from shotline.common.journal import encode_commit
-from shotline.common.journal.projection import ARGUMENTS_MAX, commands
 from shotline.common.records import (
     Commit,
     Counts,
@@ -17,6 +15,8 @@ from shotline.common.records import (
     Transition,
     encode_record,
 )
+from shotline.dispatcher.journal import encode_commit
+from shotline.dispatcher.journal.projection import ARGUMENTS_MAX, commands
 from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import ActionNode
 

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shotline.common.journal.layout import CommitId
-from shotline.common.journal.projection import Argument
+from shotline.dispatcher.journal.layout import CommitId
+from shotline.dispatcher.journal.projection import Argument
 
 
 @dataclass(slots=True)

@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from shotline.common.journal import HistoryLost
-from shotline.common.journal.commit import EncodedCommit
-from shotline.common.journal.layout import KINDS, NO_COMMIT, CommitId, ShotKeys
-from shotline.common.journal.projection import (
+from shotline.common.records import ShotKey
+from shotline.dispatcher.journal import HistoryLost
+from shotline.dispatcher.journal.commit import EncodedCommit
+from shotline.dispatcher.journal.layout import KINDS, NO_COMMIT, CommitId, ShotKeys
+from shotline.dispatcher.journal.projection import (
     Argument,
     check_arguments,
     checked_keys,
@@ -20,8 +21,7 @@ from shotline.common.journal.projection import (
     commands,
     commit_arguments,
 )
-from shotline.common.journal.recent import Kept, RecentCommits
-from shotline.common.records import ShotKey
+from shotline.dispatcher.journal.recent import Kept, RecentCommits
 
 _NAMED_MAX: Final = 5
 _REMOVERS: Final = ("DEL", "SREM")  # what they are about may be gone afterwards

@@ -9,9 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shotline.common.errors import JournalError
-from shotline.common.journal import EncodedCommit, encode_commit
-from shotline.common.journal.commit import pack_commit, unpack_commit
-from shotline.common.journal.spill import SpillFile, SpillFull
 from shotline.common.records import (
     CommandDone,
     Commit,
@@ -20,6 +17,9 @@ from shotline.common.records import (
     StoredOutput,
     decode_records,
 )
+from shotline.dispatcher.journal import EncodedCommit, encode_commit
+from shotline.dispatcher.journal.commit import pack_commit, unpack_commit
+from shotline.dispatcher.journal.spill import SpillFile, SpillFull
 
 DATA = [b"first", b"", b"\x00\xff" * 20]
 

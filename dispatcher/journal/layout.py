@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 from shotline.common.errors import JournalError
-from shotline.common.journal import StoredLine
 from shotline.common.records import (
     PulseCreated,
     ShotKey,
@@ -18,6 +17,7 @@ from shotline.common.records import (
     TableBuilt,
     decode_records,
 )
+from shotline.dispatcher.journal import StoredLine
 
 PREFIX: Final = "shotline:"
 COMMITS: Final = PREFIX + "commits"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from shotline.common.journal.commit import EncodedCommit, encode_commit
 from shotline.common.records import CommandDone, ServerSeen, ShotKey, ShotRecord
+from shotline.dispatcher.journal.commit import EncodedCommit, encode_commit
 
 __all__ = [
     "AttemptsRead",

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotline.common.journal.layout import CommitId
-from shotline.common.journal.recent import RecentCommits
+from shotline.dispatcher.journal.layout import CommitId
+from shotline.dispatcher.journal.recent import RecentCommits
 
 
 def test_old_commits_are_dropped_and_new_ones_kept() -> None:

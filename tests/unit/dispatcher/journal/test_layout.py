@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shotline.common.errors import JournalError
-from shotline.common.journal import StoredLine, layout
 from shotline.common.records import (
     CheckReset,
     Mark,
@@ -14,6 +13,7 @@ from shotline.common.records import (
     TableBuilt,
     encode_records,
 )
+from shotline.dispatcher.journal import StoredLine, layout
 from shotline.trees.options import DispatchOptions
 
 PRESENT = st.floats(min_value=2.0**30, max_value=2.0**32)  # the years 2004 to 2106

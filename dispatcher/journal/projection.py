@@ -8,9 +8,6 @@ commit of a superseded dispatcher, changes nothing (DESIGN §5, Journal).
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
-from shotline.common.journal import layout
-from shotline.common.journal.commit import EncodedCommit, EncodedRecords
-from shotline.common.journal.layout import NO_COMMIT, CommitId, ShotKeys
 from shotline.common.records import (
     NodeRead,
     PulseCreated,
@@ -25,6 +22,9 @@ from shotline.common.records import (
     TableBuilt,
     Transition,
 )
+from shotline.dispatcher.journal import layout
+from shotline.dispatcher.journal.commit import EncodedCommit, EncodedRecords
+from shotline.dispatcher.journal.layout import NO_COMMIT, CommitId, ShotKeys
 
 Argument = bytes | str | int | float
 Command = tuple[Argument, ...]

@@ -9,8 +9,8 @@ from enum import Enum, auto
 from pathlib import Path
 
 from shotline.common.errors import JournalError
-from shotline.common.journal.spill import SpillFile
-from shotline.common.journal.worker import Failed, Worker
+from shotline.dispatcher.journal.spill import SpillFile
+from shotline.dispatcher.journal.worker import Failed, Worker
 
 
 class Done(Enum):

@@ -18,7 +18,9 @@ from typing import Final
 import hiredis
 
 from shotline.common.errors import JournalError
-from shotline.common.journal import (
+from shotline.common.records import ShotKey
+from shotline.common.sections import JournalSection, RedisSection
+from shotline.dispatcher.journal import (
     HistoryLost,
     JournalEvent,
     JournalState,
@@ -31,12 +33,12 @@ from shotline.common.journal import (
     loading,
     queries,
 )
-from shotline.common.journal.commit import EncodedCommit, pack_commit, unpack_commit
-from shotline.common.journal.confirmed import Asked, Confirmed
-from shotline.common.journal.dialing import Dialer
-from shotline.common.journal.disk import Disk, Done
-from shotline.common.journal.layout import CommitId
-from shotline.common.journal.link import (
+from shotline.dispatcher.journal.commit import EncodedCommit, pack_commit, unpack_commit
+from shotline.dispatcher.journal.confirmed import Asked, Confirmed
+from shotline.dispatcher.journal.dialing import Dialer
+from shotline.dispatcher.journal.disk import Disk, Done
+from shotline.dispatcher.journal.layout import CommitId
+from shotline.dispatcher.journal.link import (
     REDIS_ERRORS,
     Connection,
     Link,
@@ -46,11 +48,9 @@ from shotline.common.journal.link import (
     pack_script,
     text,
 )
-from shotline.common.journal.projection import COMMIT_SCRIPT
-from shotline.common.journal.recent import RecentCommits
-from shotline.common.journal.worker import Failed, Worker
-from shotline.common.records import ShotKey
-from shotline.common.sections import JournalSection, RedisSection
+from shotline.dispatcher.journal.projection import COMMIT_SCRIPT
+from shotline.dispatcher.journal.recent import RecentCommits
+from shotline.dispatcher.journal.worker import Failed, Worker
 
 KEEP_S: Final = 10.0
 """Commits of this long are kept in memory: with `everysec` a crash of Redis loses about two."""

@@ -7,14 +7,14 @@ the ids of entries are changed. No dispatcher may run meanwhile. Everything here
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from shotline.common.journal import layout
-from shotline.common.journal.commit import unpack_commit
-from shotline.common.journal.dialing import Dialer
-from shotline.common.journal.layout import CommitId, ShotKeys
-from shotline.common.journal.link import Connection, ask, entries, last_id, texts
-from shotline.common.journal.spill import SpillFile
 from shotline.common.ranges import TERM_MAX
 from shotline.common.sections import JournalSection, RedisSection
+from shotline.dispatcher.journal import layout
+from shotline.dispatcher.journal.commit import unpack_commit
+from shotline.dispatcher.journal.dialing import Dialer
+from shotline.dispatcher.journal.layout import CommitId, ShotKeys
+from shotline.dispatcher.journal.link import Connection, ask, entries, last_id, texts
+from shotline.dispatcher.journal.spill import SpillFile
 
 _PAGE: Final = 200
 _ID_MAX: Final = 2**64 - 1

@@ -10,10 +10,19 @@ from typing import NamedTuple
 from redis.exceptions import ResponseError
 
 from shotline.common.errors import JournalError
-from shotline.common.journal import Loaded, LoadedShot, layout
-from shotline.common.journal.commit import EncodedCommit, unpack_commit
-from shotline.common.journal.layout import CommitId, ShotKeys
-from shotline.common.journal.link import (
+from shotline.common.ranges import TERM_MAX
+from shotline.common.records import (
+    CommandDone,
+    ServerSeen,
+    ShotKey,
+    ShotRecord,
+    decode_record,
+    decode_records,
+)
+from shotline.dispatcher.journal import Loaded, LoadedShot, layout
+from shotline.dispatcher.journal.commit import EncodedCommit, unpack_commit
+from shotline.dispatcher.journal.layout import CommitId, ShotKeys
+from shotline.dispatcher.journal.link import (
     Connection,
     ask,
     ask_script,
@@ -24,23 +33,14 @@ from shotline.common.journal.link import (
     text,
     texts,
 )
-from shotline.common.journal.projection import (
+from shotline.dispatcher.journal.projection import (
     COMMIT_SCRIPT,
     check_arguments,
     checked_keys,
     claim_arguments,
     commit_arguments,
 )
-from shotline.common.journal.spill import SpillFile
-from shotline.common.ranges import TERM_MAX
-from shotline.common.records import (
-    CommandDone,
-    ServerSeen,
-    ShotKey,
-    ShotRecord,
-    decode_record,
-    decode_records,
-)
+from shotline.dispatcher.journal.spill import SpillFile
 
 _PAGE = 200
 

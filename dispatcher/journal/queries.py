@@ -6,7 +6,8 @@ from typing import Final
 import hiredis
 
 from shotline.common.errors import JournalError
-from shotline.common.journal import (
+from shotline.common.records import ShotKey, ShotRecord
+from shotline.dispatcher.journal import (
     AttemptsRead,
     Forgotten,
     JournalEvent,
@@ -15,10 +16,9 @@ from shotline.common.journal import (
     ShotRead,
     layout,
 )
-from shotline.common.journal.layout import ShotKeys
-from shotline.common.journal.link import Link, Reply, entries, pack, pack_script, pairs, texts
-from shotline.common.journal.projection import FORGET_SCRIPT, OUTPUT_SCRIPT, forget_arguments
-from shotline.common.records import ShotKey, ShotRecord
+from shotline.dispatcher.journal.layout import ShotKeys
+from shotline.dispatcher.journal.link import Link, Reply, entries, pack, pack_script, pairs, texts
+from shotline.dispatcher.journal.projection import FORGET_SCRIPT, OUTPUT_SCRIPT, forget_arguments
 
 _ENTRIES: Final = 100  # of a journal per page: commits go in between
 _PAGE_BYTES: Final = 1 << 18

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from shotline.broker.liveness import Judgement, Watch
 from shotline.broker.outbox import Level, Outbox
 from shotline.common.errors import MalformedMessage
-from shotline.common.liveness import Judgement, Watch
 from shotline.common.machine import Instant
 from shotline.common.messages import (
     PROTOCOL,

@@ -13,13 +13,13 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from shotline.broker.liveness import PauseDetector, Watch
 from shotline.broker.outbox import Effect, Outbox
 from shotline.broker.permissions import EVERYBODY, Roles, may_command, may_send, shown_role
 from shotline.broker.registry import Registry, RegistryRules, Server
 from shotline.broker.seat import Seat
 from shotline.common.codec import BATCH_MAX, BROKER, PUBLISH, decode, decode_one, encode_body
 from shotline.common.errors import MalformedMessage
-from shotline.common.liveness import PauseDetector, Watch
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     PROTOCOL,

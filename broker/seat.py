@@ -6,9 +6,9 @@ Whenever a frame for the dispatcher is known to be lost, it loses its seat: its 
 
 from dataclasses import dataclass
 
+from shotline.broker.liveness import Watch
 from shotline.broker.outbox import Level, Outbox
 from shotline.broker.registry import Registry
-from shotline.common.liveness import Watch
 from shotline.common.machine import Instant
 from shotline.common.messages import (
     Claim,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotline.common.liveness import Judgement, PauseDetector, Watch
+from shotline.broker.liveness import Judgement, PauseDetector, Watch
 from shotline.common.messages import LivenessState
 
 ALIVE, SUSPECT, LOST = LivenessState.ALIVE, LivenessState.SUSPECT, LivenessState.LOST

@@ -39,7 +39,7 @@ class Setup(NamedTuple):
 class Job(NamedTuple):
     """Server → worker: execute this task."""
 
-    task: bytes  # JSON of a trees.tree.Task
+    task: bytes  # JSON of a nodes.Task
     tree: str
     shot: int
     path: str

@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from shotline.common.messages import Bound, Dispatch
-from shotline.trees.tree import MdsplusTask, Task
+from shotline.common.nodes import MdsplusTask, Task
 
 TELL_S: Final = 0.2
 """What urls are busy with is gathered this long before the dispatcher is told."""

@@ -24,7 +24,7 @@ _HELD_MAX: Final = 1000  # things in a returned container that are looked at
 
 
 class Result(NamedTuple):
-    """How a task ended: a `trees.tree.Outcome` that is made in no time."""
+    """How a task ended: a `nodes.Outcome` that is made in no time."""
 
     ok: bool
     code: int | None = None

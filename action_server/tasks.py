@@ -26,16 +26,8 @@ from shotline.action_server.outcomes import Result
 from shotline.common.actions import AttemptId
 from shotline.common.codec import describe
 from shotline.common.errors import LocalError
-from shotline.trees.tree import (
-    ConnectionLost,
-    MdsplusTask,
-    Outcome,
-    PythonTask,
-    ShellTask,
-    SleepTask,
-    Task,
-    UrlBusy,
-)
+from shotline.common.nodes import MdsplusTask, Outcome, PythonTask, ShellTask, SleepTask, Task
+from shotline.trees.tree import ConnectionLost, UrlBusy
 
 _TASK: Final[TypeAdapter[Task]] = TypeAdapter(Task)
 _KNOWN_MAX: Final = 256

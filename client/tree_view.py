@@ -9,9 +9,17 @@ from rich.text import Text
 from shotline.client.plain import plain
 from shotline.client.render import put, table
 from shotline.client.text import duration
+from shotline.common.nodes import (
+    ActionNode,
+    And,
+    ConditionWhen,
+    Expression,
+    Not,
+    Or,
+    Reference,
+    SequenceWhen,
+)
 from shotline.common.views import TreeResult
-from shotline.trees.condition import And, Expression, Not, Or, Reference
-from shotline.trees.tree import ActionNode, ConditionWhen, SequenceWhen
 
 _STYLES = {"error": "bold red", "warning": "dark_orange"}
 

@@ -18,6 +18,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
 from shotline.common import sections
 from shotline.common.binding import ADVICE, host_of, is_loopback
+from shotline.common.nodes import FileSource, Source, untold
 from shotline.common.sections import (
     ActionServerSection,
     BrokerSection,
@@ -43,7 +44,6 @@ from shotline.common.yamlfile import (
     parse_yaml,
     validated,
 )
-from shotline.trees.source import FileSource, Source, untold
 
 __all__ = [
     "ActionServerSection",

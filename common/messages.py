@@ -263,7 +263,7 @@ class Dispatch(Message):
     epoch: Small
     number: Count
     attempt: AttemptId
-    task: Annotated[bytes, Field(max_length=1_048_576)]  # JSON of a trees.tree.Task
+    task: Annotated[bytes, Field(max_length=1_048_576)]  # JSON of a nodes.Task
     timeout_s: Duration | None = None
     folder: str | None = None  # the pulse's folder, for tasks that write files
 

@@ -16,10 +16,8 @@ from pydantic import Field, TypeAdapter
 
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.model import Model
+from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.ranges import Code, Count, Duration, SequenceNumber, ShotNumber, Small, Wall
-from shotline.trees.marks import SourceMark
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import ActionNode, Phase
 
 
 class ShotKey(NamedTuple):

@@ -15,8 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 from shotline.common.endpoint import endpoint
 from shotline.common.limits import TaskLimits
 from shotline.common.model import Model
-from shotline.trees.options import DispatchOptions
-from shotline.trees.source import Source
+from shotline.common.nodes import DispatchOptions, Source
 
 _TLS_OPTIONS: Final = (
     "ssl_ca_certs",

@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from shotline.common.actions import Cause
 from shotline.common.model import Model
+from shotline.common.nodes import ActionNode
 from shotline.common.ranges import (
     Count,
     Duration,
@@ -23,7 +24,6 @@ from shotline.common.ranges import (
     Wall,
 )
 from shotline.common.records import Counts, Record, RunKind, RunOutcome, Transition
-from shotline.trees.tree import ActionNode
 
 
 class ActionView(Model):

@@ -5,6 +5,7 @@ from functools import partial
 
 from shotline.common.actions import ActionState
 from shotline.common.model import Model
+from shotline.common.nodes import DispatchType
 from shotline.common.records import Record, ShotKey, Transition
 from shotline.common.views import (
     ActionsResult,
@@ -26,7 +27,6 @@ from shotline.dispatcher.feed import SERVERS, shot_channel
 from shotline.dispatcher.fleet import Entry
 from shotline.dispatcher.paging import Page, numbered, page
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
-from shotline.trees.tree import DispatchType
 
 
 class Answers:

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from shotline.common import commands as c
 from shotline.common.messages import Outcome, Request
+from shotline.common.nodes import DispatchOptions
 from shotline.common.views import AnyResult
 from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.choice import Choice
@@ -21,7 +22,6 @@ from shotline.dispatcher.runs import Runs
 from shotline.dispatcher.sources import Sources
 from shotline.dispatcher.table import LookupFailed
 from shotline.dispatcher.tree_queries import Trees
-from shotline.trees.options import DispatchOptions
 
 
 class Commands:

@@ -9,7 +9,7 @@ Nothing here recurses: a condition may be nested a thousand deep. Pure.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from shotline.trees.condition import And, Expression, Not, Reference, Truth, references
+from shotline.common.nodes import And, Expression, Not, Reference, Truth, references
 
 TruthOf = Callable[[str], Truth]
 

@@ -9,13 +9,11 @@ from typing import Literal
 
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message
+from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.records import ShotKey, ShotRecord
 from shotline.common.views import OutputLine
 from shotline.dispatcher.journal import EncodedCommit
 from shotline.dispatcher.settings import Settings
-from shotline.trees.marks import SourceMark
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import ActionNode, Phase
 
 
 @dataclass(frozen=True, slots=True)

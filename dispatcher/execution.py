@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from shotline.common.actions import TRANSITIONS, ActionState, AttemptId, Cause
 from shotline.common.messages import AbortAttempt, Dispatch
+from shotline.common.nodes import MdsplusTask, Task
 from shotline.common.records import (
     Redispatched,
     RunAborting,
@@ -27,7 +28,6 @@ from shotline.dispatcher.fleet import Entry, Server
 from shotline.dispatcher.proofs import NOT_RUNNING
 from shotline.dispatcher.sequencer import Sequencer, Step
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
-from shotline.trees.tree import MdsplusTask, Task
 
 RunEndedHook = Callable[[Shot, Run], None]
 

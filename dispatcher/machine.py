@@ -32,6 +32,7 @@ from shotline.common.messages import (
     Tail,
     Undeliverable,
 )
+from shotline.common.nodes import DispatchOptions
 from shotline.common.records import CommandDone, PulseCreated, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import LogEvent
 from shotline.dispatcher.aftermath import Aftermath
@@ -67,7 +68,6 @@ from shotline.dispatcher.results import Results
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 from shotline.dispatcher.waits import Waits
-from shotline.trees.options import DispatchOptions
 
 
 class Dispatcher:

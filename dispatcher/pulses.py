@@ -5,6 +5,7 @@ from collections.abc import Callable
 from shotline.common import commands as c
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
+from shotline.common.nodes import DispatchOptions
 from shotline.common.records import PulseCreated, ShotKey, TableBuilt
 from shotline.dispatcher.desk import Answer, Asked, Dangerous, Refused
 from shotline.dispatcher.effects import CreatePulseJob, ForgetShots, ReadTableJob, TreeDone
@@ -12,7 +13,6 @@ from shotline.dispatcher.office import Done, Office
 from shotline.dispatcher.problems import find_problems
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.table import Table
-from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import TreeError
 
 

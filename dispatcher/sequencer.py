@@ -20,13 +20,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.nodes import ConditionWhen, DispatchOptions, Truth
 from shotline.common.records import Transition
 from shotline.dispatcher.conditions import Network, circles, decisive
 from shotline.dispatcher.table import NEVER_DISPATCHED, Initial, Table
 from shotline.dispatcher.turns import Numbered, Turns
-from shotline.trees.condition import Truth
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import ConditionWhen
 
 NAMES_SHOWN_MAX: Final = 5
 

@@ -20,6 +20,7 @@ from shotline.common.config import Config
 from shotline.common.errors import JournalError, MalformedMessage
 from shotline.common.machine import Tick
 from shotline.common.messages import Undeliverable
+from shotline.common.nodes import DispatchOptions, Source
 from shotline.common.service import Service
 from shotline.common.transport import Dealer, Limits
 from shotline.common.views import OutputLine
@@ -60,8 +61,6 @@ from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.tree_host import TreeHost
-from shotline.trees.options import DispatchOptions
-from shotline.trees.source import Source
 
 log = logging.getLogger(__name__)
 

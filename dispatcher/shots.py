@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from shotline.common.actions import ActionState, AttemptId, Cause, category_of, has_failed
+from shotline.common.nodes import DispatchOptions
 from shotline.common.records import (
     CheckReset,
     Counts,
@@ -33,7 +34,6 @@ from shotline.common.records import (
 from shotline.common.views import OutputLine, RunView
 from shotline.dispatcher.sequencer import Sequencer
 from shotline.dispatcher.table import Table
-from shotline.trees.options import DispatchOptions
 
 IN_PROGRESS = frozenset({ActionState.DISPATCHED, ActionState.DOING})
 

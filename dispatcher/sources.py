@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from shotline.common.dangers import Danger, NamedDanger, listed
+from shotline.common.nodes import SourceMark
 from shotline.common.records import ShotKey, SourceSeen, TableBuilt
 from shotline.dispatcher.desk import Answer, Asked
 from shotline.dispatcher.effects import LookAtSourcesJob, TreeDone
 from shotline.dispatcher.office import Done, Office
 from shotline.dispatcher.shots import Shot
-from shotline.trees.marks import SourceMark
 
 
 class Seen(NamedTuple):

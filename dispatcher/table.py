@@ -11,17 +11,17 @@ from typing import Final, NamedTuple
 
 from shotline.common.actions import Cause
 from shotline.common.errors import LocalError
-from shotline.trees.condition import references
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import (
+from shotline.common.nodes import (
     ActionNode,
     ConditionWhen,
+    DispatchOptions,
     DispatchType,
     Phase,
     SequenceWhen,
-    TreeError,
     UnusableWhen,
+    references,
 )
+from shotline.trees.tree import TreeError
 
 NEAR_MATCHES_MAX: Final = 3
 SEPARATORS: Final = ".:\\/"

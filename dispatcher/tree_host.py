@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from shotline.common import interpreter
 from shotline.common.codec import sendable
 from shotline.common.error_pipe import ErrorPipe
+from shotline.common.nodes import Source, untold
 from shotline.common.service import Service
 from shotline.dispatcher.effects import (
     CreatePulseJob,
@@ -33,7 +34,6 @@ from shotline.dispatcher.effects import (
     WriteStatusJob,
 )
 from shotline.dispatcher.tree_worker import TreeAnswer, TreeRequest
-from shotline.trees.source import Source, untold
 
 log = logging.getLogger(__name__)
 

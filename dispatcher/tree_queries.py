@@ -8,6 +8,7 @@ from typing import Final
 
 from shotline.common import commands as c
 from shotline.common.messages import Outcome
+from shotline.common.nodes import DispatchOptions
 from shotline.common.records import ShotKey
 from shotline.common.views import CurrentResult, TreeProblem, TreeResult
 from shotline.dispatcher.desk import Answer, Asked, Refused
@@ -16,7 +17,6 @@ from shotline.dispatcher.office import Done, Office
 from shotline.dispatcher.paging import Page, numbered, page
 from shotline.dispatcher.problems import Severity, TableProblem, find_problems
 from shotline.dispatcher.table import Table
-from shotline.trees.options import DispatchOptions
 from shotline.trees.tree import TreeError
 
 PROBLEMS_MAX: Final = 500  # told of one tree

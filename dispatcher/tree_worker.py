@@ -13,15 +13,12 @@ from pydantic import TypeAdapter
 
 from shotline.common.codec import sendable
 from shotline.common.model import Model
-from shotline.trees.marks import MarksSources, SourceMark
+from shotline.common.nodes import ActionNode, DispatchOptions, Phase, Source, SourceMark
+from shotline.trees.marks import MarksSources
 from shotline.trees.open_tree import open_tree
-from shotline.trees.options import DispatchOptions
-from shotline.trees.source import Source
 from shotline.trees.tree import (
-    ActionNode,
     DeclaresOptions,
     KeepsCurrentShot,
-    Phase,
     PulseExists,
     Tree,
     TreeError,

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from shotline.trees.options import DispatchOptions
+from shotline.common.nodes import DispatchOptions
 
 
 class Numbered(NamedTuple):

@@ -15,8 +15,8 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from shotline.common.nodes import And, Expression, Not, Or, Reference
 from shotline.common.ranges import NUMBER_MAX
-from shotline.trees.condition import And, Expression, Not, Or, Reference
 
 LENGTH_MAX: Final = 16_384  # characters
 DEPTH_MAX: Final = 64  # brackets and negations inside each other

@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.yamlfile import FileProblems, read_bounded
 from shotline.trees.experiment_file import Experiment, read_experiment
-from shotline.trees.marks import SourceMark, mark_of
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import ActionNode, Phase, PulseExists, TreeError
+from shotline.trees.marks import mark_of
+from shotline.trees.tree import PulseExists, TreeError
 
 MODEL_SHOT: Final = -1
 _COPY: Final = "experiment.yaml"

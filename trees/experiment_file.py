@@ -18,24 +18,25 @@ from pydantic import BeforeValidator, Discriminator, Field, JsonValue, StringCon
 from pydantic_core import PydanticCustomError, to_json
 
 from shotline.common.model import Model
-from shotline.common.ranges import Duration, SequenceNumber
-from shotline.common.yamlfile import FileProblems, LocatedDocument, Problem, parse_yaml
-from shotline.trees.condition import Reference, references
-from shotline.trees.condition_text import ConditionError, parse_when, resolve
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import (
+from shotline.common.nodes import (
     ActionNode,
     ConditionWhen,
+    DispatchOptions,
     DispatchType,
     Phase,
     PythonTask,
+    Reference,
     SequenceWhen,
     ShellTask,
     SleepTask,
-    TreeError,
     UnusableWhen,
     When,
+    references,
 )
+from shotline.common.ranges import Duration, SequenceNumber
+from shotline.common.yamlfile import FileProblems, LocatedDocument, Problem, parse_yaml
+from shotline.trees.condition_text import ConditionError, parse_when, resolve
+from shotline.trees.tree import TreeError
 
 _NAME: Final = r"[A-Za-z][A-Za-z0-9_]{0,62}"
 _PATH: Final = re.compile(

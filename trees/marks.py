@@ -8,26 +8,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
-from shotline.common.model import Model
-
-
-class SourceMark(Model):
-    """One source of a table as it stands.
-
-    `mark` is empty where it is not there, `unseen` says why it could not be looked at. `model`: the
-    pulse was made from it, so that tables built anew do not have it, but a pulse made anew has.
-    """
-
-    what: str  # as people call it
-    mark: str = ""
-    changed: str = ""  # when it was last changed, in words, where it says so
-    model: bool = False
-    unseen: str = ""
-    parts: dict[str, str] = {}  # path of an action → its part of the mark, where there is one
-
-    def without_known(self, known: Sequence[str]) -> "SourceMark":
-        """Return it without its parts where somebody has them already."""
-        return self.model_copy(update={"parts": {}}) if self.mark in known else self
+from shotline.common.nodes import SourceMark
 
 
 def mark_of(content: bytes) -> str:

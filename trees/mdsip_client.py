@@ -24,8 +24,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 from shotline.common import interpreter
 from shotline.common.actions import AttemptId
 from shotline.common.model import Model
+from shotline.common.nodes import MdsplusTask, Outcome
 from shotline.trees.mdsip_binding import BindingState
-from shotline.trees.tree import ConnectionLost, MdsplusTask, Outcome, UrlBusy
+from shotline.trees.tree import ConnectionLost, UrlBusy
 
 LINE_MAX: Final = 1 << 21
 _KEEPER_START_S: Final = 20.0  # a keeper that was just started may not listen yet

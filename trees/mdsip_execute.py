@@ -9,9 +9,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from shotline.common.actions import AttemptId
+from shotline.common.nodes import MdsplusTask, Outcome
 from shotline.trees.mdsip import MdsipConnection
 from shotline.trees.tdi import MdsplusFailure
-from shotline.trees.tree import ConnectionLost, MdsplusTask, Outcome, TreeError
+from shotline.trees.tree import ConnectionLost, TreeError
 
 
 def _print(line: str) -> None:

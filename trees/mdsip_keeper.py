@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from shotline.common.actions import AttemptId
 from shotline.common.model import Model
+from shotline.common.nodes import Outcome
 from shotline.trees.mdsip_binding import BindingState, UrlBinding
 from shotline.trees.mdsip_client import (
     LINE_MAX,
@@ -35,7 +36,7 @@ from shotline.trees.mdsip_client import (
     read_command,
 )
 from shotline.trees.mdsip_execute import MdsipExecutor
-from shotline.trees.tree import ConnectionLost, Outcome
+from shotline.trees.tree import ConnectionLost
 
 CONNECTIONS_MAX: Final = 64
 ASKED_MAX: Final = 100_000  # attempts remembered

@@ -2,8 +2,8 @@
 
 from contextlib import closing, suppress
 
+from shotline.common.nodes import MdsipSource
 from shotline.trees.mdsip import MdsipConnection
-from shotline.trees.source import MdsipSource
 from shotline.trees.tdi_tree import TdiTree
 from shotline.trees.tree import TreeError
 

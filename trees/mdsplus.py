@@ -11,9 +11,10 @@ from typing import Final, cast
 import MDSplus
 
 from shotline.common.actions import AttemptId
+from shotline.common.nodes import MdsplusTask, Outcome
 from shotline.trees.tdi import MdsplusFailure, Scalar, TdiConnection
 from shotline.trees.tdi_tree import TdiTree
-from shotline.trees.tree import MdsplusTask, Outcome, TreeError
+from shotline.trees.tree import TreeError
 
 _HERE: Final = "MDSplus on this machine"
 

@@ -9,8 +9,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
+from shotline.common.nodes import (
+    ActionNode,
+    And,
+    ConditionWhen,
+    DispatchType,
+    Expression,
+    MdsplusTask,
+    Not,
+    Or,
+    Reference,
+    SequenceWhen,
+    UnusableWhen,
+    When,
+)
 from shotline.common.ranges import DURATION_MAX, NUMBER_MAX
-from shotline.trees.condition import And, Expression, Not, Or, Reference
 from shotline.trees.mdsplus_terms import (
     ACTION,
     CONDITION,
@@ -31,15 +44,6 @@ from shotline.trees.mdsplus_terms import (
     Text,
 )
 from shotline.trees.mdsplus_text import split_action_text
-from shotline.trees.tree import (
-    ActionNode,
-    ConditionWhen,
-    DispatchType,
-    MdsplusTask,
-    SequenceWhen,
-    UnusableWhen,
-    When,
-)
 
 # Opcodes of TDI functions that have a meaning in a `when`.
 AND: Final = 45

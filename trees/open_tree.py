@@ -4,8 +4,8 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
+from shotline.common.nodes import FileSource, MdsipSource, Source
 from shotline.trees.experiment import FileTree
-from shotline.trees.source import FileSource, MdsipSource, Source
 from shotline.trees.tree import Tree, TreeError
 
 

@@ -9,8 +9,9 @@ from contextlib import suppress
 from math import isfinite
 from typing import Final
 
+from shotline.common.nodes import Outcome
 from shotline.common.ranges import held
-from shotline.trees.tree import ConnectionLost, Outcome, TreeError
+from shotline.trees.tree import ConnectionLost, TreeError
 
 Scalar = int | float | str | bytes
 _NO_MESSAGE: Final = "%NONAME"  # what MDSplus calls a facility that it does not know

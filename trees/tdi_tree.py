@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from shotline.trees.marks import SourceMark, mark_of, mark_of_parts
+from shotline.common.nodes import ActionNode, Phase, SourceMark
+from shotline.trees.marks import mark_of, mark_of_parts
 from shotline.trees.mdsplus_records import NodeFacts, action_node, unreadable_node
 from shotline.trees.mdsplus_terms import UndecodableRecord, decode_term
 from shotline.trees.tdi import MdsplusFailure, Scalar, TdiConnection
-from shotline.trees.tree import ActionNode, Phase, PulseExists, TreeError
+from shotline.trees.tree import PulseExists, TreeError
 
 MODEL_SHOT: Final = -1
 SHOT_MAX: Final = 2**31 - 1

@@ -23,10 +23,10 @@ from shotline.common.messages import (
     Reply,
     Request,
 )
+from shotline.common.nodes import DispatchOptions
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.settings import Settings
-from shotline.trees.options import DispatchOptions
 
 BROKER_AHEAD_S: Final = 5000.0
 """The broker's clock minus the dispatcher's: two processes never have the same."""

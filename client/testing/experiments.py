@@ -3,6 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from shotline.common.nodes import (
+    ActionNode,
+    ConditionWhen,
+    DispatchOptions,
+    DispatchType,
+    Phase,
+    Reference,
+    SequenceWhen,
+    SleepTask,
+)
 from shotline.common.records import ShotKey
 from shotline.dispatcher.effects import (
     CreatePulseJob,
@@ -16,18 +26,8 @@ from shotline.dispatcher.effects import (
     WriteStatusJob,
 )
 from shotline.dispatcher.table import LookupFailed, Table
-from shotline.trees.condition import Reference
 from shotline.trees.condition_text import ConditionError, parse_when, resolve
 from shotline.trees.experiment_file import Experiment
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import (
-    ActionNode,
-    ConditionWhen,
-    DispatchType,
-    Phase,
-    SequenceWhen,
-    SleepTask,
-)
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,16 @@ import pytest
 from tests.support import mdsip
 from tests.support.adapters import KINDS, TREE, tree_source
 
-from shotline.trees.condition import references
-from shotline.trees.open_tree import open_tree
-from shotline.trees.source import FileSource
-from shotline.trees.tree import (
+from shotline.common.nodes import (
     ActionNode,
     ConditionWhen,
     DispatchType,
-    PulseExists,
+    FileSource,
     SequenceWhen,
-    Tree,
-    TreeError,
+    references,
 )
+from shotline.trees.open_tree import open_tree
+from shotline.trees.tree import PulseExists, Tree, TreeError
 
 RECORDED: list[dict[str, Any]] = json.loads(
     (Path(mdsip.__file__).parent / "actions.json").read_text(encoding="utf-8")

@@ -12,10 +12,10 @@ from tests.support.stack import Stack
 from shotline.client.errors import Refused
 from shotline.client.supervisor import Supervisor
 from shotline.common.dangers import Danger
+from shotline.common.nodes import MdsipSource
 from shotline.common.views import ShotView
 from shotline.trees.mdsip import MdsipConnection
 from shotline.trees.mdsip_tree import MdsipTree
-from shotline.trees.source import MdsipSource
 from shotline.trees.tree import TreeError
 
 ACTIONS = 26  # of the recorded tree

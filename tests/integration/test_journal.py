@@ -16,6 +16,7 @@ import redis
 
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.errors import JournalError
+from shotline.common.nodes import ActionNode, DispatchOptions
 from shotline.common.records import (
     CommandDone,
     Commit,
@@ -57,8 +58,6 @@ from shotline.dispatcher.journal import (
 )
 from shotline.dispatcher.journal.link import connect
 from shotline.dispatcher.journal.redis_journal import RedisJournal
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import ActionNode
 
 DEADLINE_S = 30.0
 SHOT = ShotKey("TEST", 42)

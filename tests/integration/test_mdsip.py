@@ -12,25 +12,23 @@ from tests.support import mdsip
 from tests.support.mdsip.replay import ReplayServer
 
 from shotline.common.actions import AttemptId
-from shotline.trees.condition import references
+from shotline.common.nodes import (
+    ActionNode,
+    ConditionWhen,
+    MdsipSource,
+    MdsplusTask,
+    Phase,
+    SequenceWhen,
+    UnusableWhen,
+    references,
+)
 from shotline.trees.mdsip import MdsipConnection
 from shotline.trees.mdsip_client import keeper_command
 from shotline.trees.mdsip_execute import MdsipExecutor
 from shotline.trees.mdsip_tree import MdsipTree
 from shotline.trees.open_tree import open_tree
-from shotline.trees.source import MdsipSource
 from shotline.trees.tdi import MdsplusFailure
-from shotline.trees.tree import (
-    ActionNode,
-    ConditionWhen,
-    ConnectionLost,
-    MdsplusTask,
-    Phase,
-    PulseExists,
-    SequenceWhen,
-    TreeError,
-    UnusableWhen,
-)
+from shotline.trees.tree import ConnectionLost, PulseExists, TreeError
 
 EXPECTED: list[dict[str, Any]] = json.loads(
     (Path(mdsip.__file__).parent / "actions.json").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ import pytest
 from tests.support.mdsip.replay import ReplayServer
 
 from shotline.common.actions import AttemptId
+from shotline.common.nodes import MdsplusTask, Outcome
 from shotline.trees.mdsip_client import (
     Bound,
     Clear,
@@ -29,7 +30,7 @@ from shotline.trees.mdsip_client import (
     keeper_command,
     read_event,
 )
-from shotline.trees.tree import ConnectionLost, MdsplusTask, Outcome, UrlBusy
+from shotline.trees.tree import ConnectionLost, UrlBusy
 
 DEADLINE_S = 30
 TASK = MdsplusTask(nid=0, task_kind="unknown", text="")

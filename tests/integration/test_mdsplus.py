@@ -17,10 +17,10 @@ from mdsthin.exceptions import MdsException
 from tests.support.mdsip.replay import ReplayServer
 
 from shotline.common.actions import AttemptId
+from shotline.common.nodes import MdsipSource, MdsplusSource, MdsplusTask
 from shotline.trees.mdsip_tree import MdsipTree
 from shotline.trees.open_tree import open_tree
-from shotline.trees.source import MdsipSource, MdsplusSource
-from shotline.trees.tree import MdsplusTask, TreeError
+from shotline.trees.tree import TreeError
 
 HAS_MDSPLUS = importlib.util.find_spec("MDSplus") is not None
 TASK = MdsplusTask(nid=0, task_kind="unknown", text="")

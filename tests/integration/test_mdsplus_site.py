@@ -22,21 +22,27 @@ from tests.support.stack import Stack, free_ports
 from shotline.client.report import Report
 from shotline.client.supervisor import Supervisor
 from shotline.common.actions import ActionState, AttemptId, Cause, Status
-from shotline.trees.condition import And, Expression, Not, Or, Reference
+from shotline.common.nodes import (
+    ActionNode,
+    And,
+    ConditionWhen,
+    DispatchType,
+    Expression,
+    MdsipSource,
+    MdsplusSource,
+    MdsplusTask,
+    Not,
+    Or,
+    Reference,
+    SequenceWhen,
+    Source,
+    UnusableWhen,
+)
 from shotline.trees.mdsip_execute import MdsipExecutor
 from shotline.trees.mdsip_tree import MdsipTree
 from shotline.trees.open_tree import open_tree
-from shotline.trees.source import MdsipSource, MdsplusSource, Source
 from shotline.trees.tdi_tree import TdiTree
-from shotline.trees.tree import (
-    ActionNode,
-    ConditionWhen,
-    DispatchType,
-    MdsplusTask,
-    SequenceWhen,
-    TreeError,
-    UnusableWhen,
-)
+from shotline.trees.tree import TreeError
 
 # How MDSplus' events make their threads is not our affair.
 pytestmark = [needs_mdsplus, pytest.mark.filterwarnings("ignore:setDaemon:DeprecationWarning")]

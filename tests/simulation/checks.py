@@ -8,6 +8,15 @@ from collections.abc import Mapping
 
 from shotline.common.actions import ActionState, AttemptId, Cause, Status
 from shotline.common.messages import Answered, Dispatch, Outcome, Reply
+from shotline.common.nodes import (
+    ActionNode,
+    And,
+    ConditionWhen,
+    Not,
+    Reference,
+    SequenceWhen,
+    Truth,
+)
 from shotline.common.records import (
     LateResult,
     Redispatched,
@@ -21,8 +30,6 @@ from shotline.common.records import (
     Transition,
 )
 from shotline.dispatcher import effects as d
-from shotline.trees.condition import And, Not, Reference, Truth
-from shotline.trees.tree import ActionNode, ConditionWhen, SequenceWhen
 
 ENDED = frozenset({ActionState.DONE, ActionState.ABORTED, ActionState.SERVER_OFF})
 

@@ -25,11 +25,10 @@ from shotline.common.codec import PUBLISH, decode, encode, encode_body
 from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.machine import Tick
 from shotline.common.messages import Hello, Outcome, Ping, Pong, Reply, Request, Undeliverable
+from shotline.common.nodes import ActionNode, SourceMark
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.settings import Settings
-from shotline.trees.marks import SourceMark
-from shotline.trees.tree import ActionNode
 
 URL_WAIT_S = 5.0
 SOURCE_AWAY = 0.2  # share of the looks at a tree that nobody answers

@@ -22,11 +22,19 @@ from shotline.common.commands import (
     ServerRestart,
 )
 from shotline.common.messages import Reply
+from shotline.common.nodes import (
+    ActionNode,
+    And,
+    ConditionWhen,
+    Not,
+    Or,
+    Reference,
+    SequenceWhen,
+    SleepTask,
+)
 from shotline.common.records import ShotKey
 from shotline.common.views import RunReport, decode_result
 from shotline.dispatcher.machine import Dispatcher
-from shotline.trees.condition import And, Not, Or, Reference
-from shotline.trees.tree import ActionNode, ConditionWhen, SequenceWhen, SleepTask
 
 PHASES = ("INIT", "PULSE", "STORE")
 FAULTS_UNTIL_S = 30.0

@@ -12,9 +12,9 @@ from tests.simulation.scenario import FAULTS_UNTIL_S, PHASES, Scenario
 from shotline.common.actions import AttemptId
 from shotline.common.commands import AnyCommand, BuildTables, ClearUrl, CreatePulse, DoPhase, Resume
 from shotline.common.messages import Reply
+from shotline.common.nodes import ActionNode, MdsplusTask
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.urls import Urls
-from shotline.trees.tree import ActionNode, MdsplusTask
 
 URL = "mds:8000"
 SEEDS = 150

@@ -13,8 +13,7 @@ from tests.support.tables import action
 
 from shotline.common.commands import DoPhase
 from shotline.common.messages import Outcome
-from shotline.trees.condition import Expression, Not, Reference
-from shotline.trees.options import DispatchOptions
+from shotline.common.nodes import DispatchOptions, Expression, Not, Reference
 
 SEEDS = 400
 SERVERS = {"SRV_A:1": 2, "SRV_A:2": 1, "SRV_B:1": 1, "SRV_B:2": 1, "SRV_C:1": 3}

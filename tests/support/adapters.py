@@ -16,7 +16,7 @@ import pytest
 from tests.support import mdsplus_site
 from tests.support.mdsip.replay import ReplayServer
 
-from shotline.trees.source import FileSource, MdsipSource, MdsplusSource, Source
+from shotline.common.nodes import FileSource, MdsipSource, MdsplusSource, Source
 
 EXPERIMENT_FILE: Final = Path(__file__).parent / "mdsip" / "test.yaml"
 TREE: Final = "TEST"

@@ -34,15 +34,13 @@ from shotline.common.messages import (
     Started,
     Undeliverable,
 )
+from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.records import GlobalRecord, ShotKey, ShotRecord, Transition
 from shotline.common.views import AnyResult, RunReport, decode_result
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.desk import ACCEPT_S
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Shot
-from shotline.trees.marks import SourceMark
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import ActionNode, Phase
 
 M = TypeVar("M")
 CLIENT = b"client/1"

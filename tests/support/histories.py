@@ -19,6 +19,7 @@ from shotline.common import commands as c
 from shotline.common.actions import category_of, colour_of
 from shotline.common.dangers import Danger
 from shotline.common.messages import EndedBy, Event, LivenessState, Progress
+from shotline.common.nodes import DispatchOptions, SourceMark
 from shotline.common.records import Counts
 from shotline.common.views import ActionView, SnapshotResult
 from shotline.monitor.channels import Channels
@@ -26,8 +27,6 @@ from shotline.monitor.effects import Effect, Post, Refresh
 from shotline.monitor.histories import Limits
 from shotline.monitor.shots import ShotState
 from shotline.monitor.view import View, ViewSettings
-from shotline.trees.marks import SourceMark
-from shotline.trees.options import DispatchOptions
 
 FILE: Final = Path(__file__).parents[1] / "js" / "histories.json"
 CHANNEL: Final = channel_of_shot(*KEY)

@@ -9,8 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shotline.trees.condition import And, Expression, Not, Or, Reference, Truth
-from shotline.trees.options import DispatchOptions
+from shotline.common.nodes import And, DispatchOptions, Expression, Not, Or, Reference, Truth
 
 PHASES = ("INIT", "PULSE", "STORE")
 CLASSES = ("SRV_A", "SRV_B", "SRV_C")

@@ -1,20 +1,24 @@
 """Actions, conditions and transitions in few words, for tests of the dispatcher's decisions."""
 
 from shotline.common.actions import ActionState, Cause, Status
-from shotline.common.records import Transition
-from shotline.dispatcher.table import Table
-from shotline.trees.condition import And, Expression, Not, Or, Reference
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import (
+from shotline.common.nodes import (
     ActionNode,
+    And,
     ConditionWhen,
+    DispatchOptions,
     DispatchType,
+    Expression,
+    Not,
+    Or,
     Phase,
+    Reference,
     SequenceWhen,
     SleepTask,
     UnusableWhen,
     When,
 )
+from shotline.common.records import Transition
+from shotline.dispatcher.table import Table
 
 TASK = SleepTask(seconds=0)
 

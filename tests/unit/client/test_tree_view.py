@@ -5,9 +5,17 @@ import io
 from rich.console import Console
 
 from shotline.client.tree_view import condition_in_words, show_tree
+from shotline.common.nodes import (
+    ActionNode,
+    And,
+    ConditionWhen,
+    Not,
+    Or,
+    Reference,
+    SequenceWhen,
+    SleepTask,
+)
 from shotline.common.views import TreeProblem, TreeResult
-from shotline.trees.condition import And, Not, Or, Reference
-from shotline.trees.tree import ActionNode, ConditionWhen, SequenceWhen, SleepTask
 
 
 def node(path: str, number: int | None, server_class: str = "B", phase: str = "INIT") -> ActionNode:

@@ -22,10 +22,10 @@ from shotline.common.config import (
 )
 from shotline.common.errors import ConfigError
 from shotline.common.limits import TaskLimits
+from shotline.common.nodes import FileSource
 from shotline.common.sections import BrokerSection
 from shotline.common.yamlfile import load_yaml
 from shotline.trees.experiment_file import read_experiment
-from shotline.trees.source import FileSource
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "etc" / "config.yaml"

@@ -16,6 +16,7 @@ from shotline.common.messages import (
     Outcome,
     Reply,
 )
+from shotline.common.nodes import DispatchOptions
 from shotline.common.records import (
     Redispatched,
     RunAborting,
@@ -30,7 +31,6 @@ from shotline.common.records import (
 from shotline.common.views import ActionsResult, CheckResult
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.shots import Shot
-from shotline.trees.options import DispatchOptions
 
 U = ShotKey("U", 7)
 INIT = c.DoPhase(phase="INIT")

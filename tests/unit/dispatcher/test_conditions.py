@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.tables import both, either, no
 
+from shotline.common.nodes import And, Expression, Not, Or, Reference, Truth
 from shotline.dispatcher import conditions
 from shotline.dispatcher.conditions import Network, circles, decisive, evaluate
-from shotline.trees.condition import And, Expression, Not, Or, Reference, Truth
 
 T, F, N, O = Truth.TRUE, Truth.FALSE, Truth.NEVER, Truth.OPEN  # noqa: E741
 NAMES = ("A", "B", "C", "D")

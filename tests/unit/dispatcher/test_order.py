@@ -24,12 +24,20 @@ from tests.support.tables import (
 )
 
 from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.nodes import (
+    ActionNode,
+    ConditionWhen,
+    DispatchOptions,
+    Expression,
+    Not,
+    Or,
+    Reference,
+    SequenceWhen,
+    Truth,
+)
 from shotline.common.records import Transition
 from shotline.dispatcher.sequencer import NOTHING, Sequencer, Step
 from shotline.dispatcher.table import Table
-from shotline.trees.condition import Expression, Not, Or, Reference, Truth
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import ActionNode, ConditionWhen, SequenceWhen
 
 NAMES = tuple(f"N{at}" for at in range(9))
 ENDS = (succeeded, succeeded, failed, aborted, server_off)

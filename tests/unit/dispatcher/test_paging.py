@@ -9,6 +9,7 @@ from tests.support.tables import action
 from shotline.client import verbs
 from shotline.client.calls import Pages, page_after
 from shotline.common import commands as c
+from shotline.common.nodes import DispatchOptions
 from shotline.common.records import Record, TableBuilt, encode_record
 from shotline.common.views import (
     ActionsResult,
@@ -24,7 +25,6 @@ from shotline.dispatcher import effects as d
 from shotline.dispatcher.feed import CHANNELS_MAX, Feed
 from shotline.dispatcher.journal.commit import EncodedRecords
 from shotline.dispatcher.settings import Settings
-from shotline.trees.options import DispatchOptions
 
 COUNT = 40
 PAGE_BYTES = 4000

@@ -2,8 +2,8 @@
 
 from tests.support.tables import action, both, no, table
 
+from shotline.common.nodes import ActionNode
 from shotline.dispatcher.problems import Severity, find_problems
-from shotline.trees.tree import ActionNode
 
 
 def texts(*actions: ActionNode, phases: tuple[str, ...] = ()) -> list[tuple[Severity, str, str]]:

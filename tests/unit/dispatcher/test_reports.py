@@ -29,6 +29,7 @@ from shotline.common.messages import (
     Tail,
     Verdict,
 )
+from shotline.common.nodes import DispatchOptions
 from shotline.common.records import (
     EventOutcome,
     EventRaised,
@@ -50,7 +51,6 @@ from shotline.common.views import (
 )
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.core import FAILURES_SAID_MAX
-from shotline.trees.options import DispatchOptions
 
 INIT = c.DoPhase(phase="INIT")
 SHOT = c.Snapshot(channel="shot/T/1")

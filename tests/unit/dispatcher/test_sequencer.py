@@ -20,12 +20,10 @@ from tests.support.tables import (
 )
 
 from shotline.common.actions import Cause
+from shotline.common.nodes import ActionNode, DispatchOptions, Expression, Reference
 from shotline.common.records import Transition
 from shotline.dispatcher.sequencer import NOTHING, Sequencer, Step
 from shotline.dispatcher.table import Table
-from shotline.trees.condition import Expression, Reference
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import ActionNode
 
 
 def run_of(

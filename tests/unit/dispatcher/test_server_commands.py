@@ -17,9 +17,9 @@ from shotline.common.messages import (
     Reply,
     ServerOrder,
 )
+from shotline.common.nodes import ActionNode
 from shotline.common.records import RunEnded, ShotKey
 from shotline.dispatcher.effects import HistoryLost, Say
-from shotline.trees.tree import ActionNode
 
 INIT = c.DoPhase(phase="INIT")
 U = ShotKey("U", 7)

@@ -18,13 +18,12 @@ from shotline.common.commands import (
 )
 from shotline.common.dangers import Danger
 from shotline.common.messages import Outcome
+from shotline.common.nodes import DispatchOptions, SourceMark
 from shotline.common.records import SourceSeen
 from shotline.common.views import ShotsResult
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.sources import compare
-from shotline.trees.marks import SourceMark
-from shotline.trees.options import DispatchOptions
 
 OWN = SourceMark(what="the tree T/1", mark="1", parts={"ONE": "a", "TWO": "b"})
 MODEL = SourceMark(what="the model", mark="m", model=True)

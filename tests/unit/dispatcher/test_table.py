@@ -4,8 +4,9 @@ import pytest
 from tests.support.tables import action, both, no, table
 
 from shotline.common.actions import Cause
+from shotline.common.nodes import DispatchType
 from shotline.dispatcher.table import LookupFailed
-from shotline.trees.tree import DispatchType, TreeError
+from shotline.trees.tree import TreeError
 
 TREE = "\\TEST::TOP:"
 

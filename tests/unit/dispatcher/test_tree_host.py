@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from shotline.common.nodes import FileSource
 from shotline.common.records import ShotKey
 from shotline.common.service import Service
 from shotline.dispatcher.effects import (
@@ -13,7 +14,6 @@ from shotline.dispatcher.effects import (
     TreeDone,
 )
 from shotline.dispatcher.tree_host import TreeHost
-from shotline.trees.source import FileSource
 
 
 def test_a_file_whose_name_is_not_utf_8_is_refused_in_words() -> None:

@@ -14,10 +14,10 @@ from shotline.common.messages import (
     Outcome,
     Register,
 )
+from shotline.common.nodes import ActionNode, MdsplusTask, SequenceWhen, SleepTask
 from shotline.common.records import LateResult, ShotKey
 from shotline.common.views import ActionsResult, decode_result
 from shotline.dispatcher.effects import FromBroker
-from shotline.trees.tree import ActionNode, MdsplusTask, SequenceWhen, SleepTask
 
 OTHER = ShotKey("T", 2)
 URL = "mds:8000"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shotline.client.feed import FeedStopped, News, Unknown, Whole
 from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.nodes import DispatchOptions
 from shotline.common.records import (
     Counts,
     PulseCreated,
@@ -34,7 +35,6 @@ from shotline.common.views import (
 from shotline.legacy import changes as ch
 from shotline.legacy.changes import Change
 from shotline.legacy.mirror import LOOKS_MAX, Mirror
-from shotline.trees.options import DispatchOptions
 
 KEY = ShotKey("TEST", 5)
 PATHS = ("P:A", "P:B")

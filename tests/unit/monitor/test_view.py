@@ -8,6 +8,7 @@ from tests.support import steps
 from shotline.client.feed import FeedStopped, News, Unknown, Whole
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.machine import Instant
+from shotline.common.nodes import ActionNode
 from shotline.common.records import (
     Counts,
     NodeRead,
@@ -36,7 +37,6 @@ from shotline.common.views import (
 from shotline.monitor.effects import AskSystem, Drop, Effect, End, Open, Post, Refresh, Unfollow
 from shotline.monitor.shots import RUNS_MAX
 from shotline.monitor.view import UNKNOWN_MAX, View, ViewSettings
-from shotline.trees.tree import ActionNode
 
 A, B = "\\T::TOP:A", "\\T::TOP:B"
 Message = dict[str, object]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shotline.common.nodes import And, Expression, Not, Or, Reference
 from shotline.common.ranges import NUMBER_MAX
-from shotline.trees.condition import And, Expression, Not, Or, Reference
 from shotline.trees.condition_text import (
     DEPTH_MAX,
     LENGTH_MAX,

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from shotline.trees.condition import And, Expression, Not, Reference
-from shotline.trees.experiment_file import Experiment, read_experiment
-from shotline.trees.tree import (
+from shotline.common.nodes import (
     ActionNode,
+    And,
     ConditionWhen,
+    Expression,
+    Not,
     PythonTask,
+    Reference,
     SequenceWhen,
     ShellTask,
     SleepTask,
 )
+from shotline.trees.experiment_file import Experiment, read_experiment
 
 FILE = Path(__file__).resolve().parents[3] / "etc" / "experiments" / "demo.yaml"
 

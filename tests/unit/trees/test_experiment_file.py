@@ -9,21 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotline.trees.condition import And, Not, Reference
-from shotline.trees.experiment_file import Experiment, read_experiment
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import (
+from shotline.common.nodes import (
     ActionNode,
+    And,
     ConditionWhen,
+    DispatchOptions,
     DispatchType,
+    Not,
     Phase,
     PythonTask,
+    Reference,
     SequenceWhen,
     ShellTask,
     SleepTask,
-    TreeError,
     UnusableWhen,
 )
+from shotline.trees.experiment_file import Experiment, read_experiment
+from shotline.trees.tree import TreeError
 
 FILE = Path("some.yaml")
 HEAD = "experiment: demo\nphases: {STORE: 40, INIT: 10}\n"  # two lines

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from shotline.common.nodes import DispatchOptions
 from shotline.trees.experiment_file import (
     ActionEntry,
     ExperimentEntry,
@@ -13,7 +14,6 @@ from shotline.trees.experiment_file import (
     SleepEntry,
     read_experiment,
 )
-from shotline.trees.options import DispatchOptions
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "experiment-file.md"
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -3,8 +3,20 @@
 import pytest
 from mdsthin.internals import opcbuiltins
 
+from shotline.common.nodes import (
+    ActionNode,
+    And,
+    ConditionWhen,
+    DispatchType,
+    Expression,
+    MdsplusTask,
+    Not,
+    Or,
+    Reference,
+    SequenceWhen,
+    UnusableWhen,
+)
 from shotline.trees import mdsplus_records as records
-from shotline.trees.condition import And, Expression, Not, Or, Reference
 from shotline.trees.mdsplus_records import NodeFacts, action_node, when_of
 from shotline.trees.mdsplus_terms import (
     ACTION,
@@ -24,14 +36,6 @@ from shotline.trees.mdsplus_terms import (
     Record,
     Term,
     Text,
-)
-from shotline.trees.tree import (
-    ActionNode,
-    ConditionWhen,
-    DispatchType,
-    MdsplusTask,
-    SequenceWhen,
-    UnusableWhen,
 )
 
 A, B, C = (Reference(path=f"\\T::TOP:{name}") for name in "ABC")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from shotline.common.nodes import FileSource, MdsipSource, MdsplusSource
 from shotline.trees.open_tree import open_tree
-from shotline.trees.source import FileSource, MdsipSource, MdsplusSource
 from shotline.trees.tree import DeclaresOptions, TreeError
 
 

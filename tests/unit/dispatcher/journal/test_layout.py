@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shotline.common.errors import JournalError
+from shotline.common.nodes import DispatchOptions
 from shotline.common.records import (
     CheckReset,
     Mark,
@@ -14,7 +15,6 @@ from shotline.common.records import (
     encode_records,
 )
 from shotline.dispatcher.journal import StoredLine, layout
-from shotline.trees.options import DispatchOptions
 
 PRESENT = st.floats(min_value=2.0**30, max_value=2.0**32)  # the years 2004 to 2106
 STREAMS = st.sampled_from((0, 1, 2))

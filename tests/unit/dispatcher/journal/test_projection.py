@@ -1,6 +1,7 @@
 """The commands of a commit: few, small enough for Lua, and in the records' order."""
 
 from shotline.common.actions import ActionState
+from shotline.common.nodes import ActionNode, DispatchOptions
 from shotline.common.records import (
     Commit,
     Counts,
@@ -17,8 +18,6 @@ from shotline.common.records import (
 )
 from shotline.dispatcher.journal import encode_commit
 from shotline.dispatcher.journal.projection import ARGUMENTS_MAX, commands
-from shotline.trees.options import DispatchOptions
-from shotline.trees.tree import ActionNode
 
 SHOT = ShotKey("TEST", 42)
 

@@ -5,7 +5,7 @@
 #   make test     everything that checks the project
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
-#   make schema   write etc/config.schema.json and docs/openapi.json anew
+#   make schema   write etc/config.schema.json, docs/openapi.json and docs/protocol.md anew
 #   make screenshots  the pictures of the page in docs/images, from the demo
 #   make bench    the performance suite, beside its baselines
 #   make install  the virtual environment, of the locked versions; again only when these change
@@ -55,7 +55,7 @@ check-lint: install
 	$(BIN)/ruff check .
 
 check-types: install
-	$(BIN)/mypy $(addprefix src/shotline/,$(CODE) etc)
+	$(BIN)/mypy $(addprefix src/shotline/,$(CODE) etc) tools
 
 check-architecture: install
 	$(BIN)/lint-imports --no-logo
@@ -93,6 +93,7 @@ schema: install
 		> etc/config.schema.json
 	$(BIN)/python -c 'from shotline import __version__; from shotline.monitor.openapi import text; \
 		print(text(__version__), end="")' > docs/openapi.json
+	$(BIN)/python -m tools.protocol_doc > docs/protocol.md
 
 bench: install
 	$(BIN)/python -m bench
@@ -132,7 +133,7 @@ test-newest:
 clean:
 	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
-	find $(CODE) tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(CODE) tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
 	rm -rf $(VENV) .venv-newest var

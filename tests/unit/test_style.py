@@ -16,9 +16,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "shotline"
 CODE_FOLDERS = tuple(
-    sorted({path.parent.name for path in ROOT.glob("*/__init__.py")} - {"bench", "tests"})
+    sorted({path.parent.name for path in ROOT.glob("*/__init__.py")} - {"bench", "tests", "tools"})
 )
-WRITTEN_FOLDERS = (*CODE_FOLDERS, "bench", "docs", "etc", "tests")
+WRITTEN_FOLDERS = (*CODE_FOLDERS, "bench", "docs", "etc", "tests", "tools")
 TEXT_SUFFIXES = {".cfg", ".css", ".html", ".js", ".md", ".py", ".service", ".sh", ".toml", ".yaml"}
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home/\w+|opt/(?:pypi|wheels))(?:/|\b)")
 BANNER = re.compile(r"(#|//|/\*)\s*[-=*#~_]{8,}")
@@ -72,7 +72,7 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield node.module.split(".")[0]
 
 
-@pytest.mark.parametrize("path", sources(*CODE_FOLDERS, "bench", "tests"), ids=named)
+@pytest.mark.parametrize("path", sources(*CODE_FOLDERS, "bench", "tests", "tools"), ids=named)
 def test_a_module_says_what_lives_in_it(path: Path) -> None:
     if path.stat().st_size:
         assert ast.get_docstring(parse(path)), f"{named(path)} begins with no docstring"

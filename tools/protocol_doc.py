@@ -1,4 +1,4 @@
-"""Writes `docs/protocol.md` from the message classes: `python -m shotline.common.protocol_doc`.
+"""Writes `docs/protocol.md` from the message classes.
 
 Who sends a message when is in its class's docstring, what a field means in the comment behind it;
 so the page cannot say anything else than the code. A test holds the committed page to it.
@@ -22,7 +22,7 @@ from shotline.common.ranges import TERM_STEP_MAX
 _INTRODUCTION = f"""\
 # The protocol, version {PROTOCOL}
 
-<!-- Written by `python -m shotline.common.protocol_doc` from messages, dangers and ranges. -->
+<!-- Written by `make schema` from messages, dangers and ranges. -->
 
 All processes speak through the broker, which binds three ZeroMQ sockets:
 

@@ -3,17 +3,15 @@
 from pathlib import Path
 
 import pytest
+from tools.protocol_doc import page
 
 from shotline.common.messages import MESSAGES
-from shotline.common.protocol_doc import page
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "protocol.md"
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), (
-        "write it anew: python -m shotline.common.protocol_doc > docs/protocol.md"
-    )
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it anew: make schema"
 
 
 @pytest.mark.parametrize("kind", MESSAGES)

@@ -1,0 +1,1 @@
+"""What writes documents from the code, for developers; `make schema` runs it."""

@@ -8,17 +8,17 @@ from shotline.common import commands as c
 from shotline.common.messages import Outcome, Request
 from shotline.common.nodes import DispatchOptions
 from shotline.common.views import AnyResult
-from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.choice import Choice
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.desk import Answer, Asked, Desk, Refused, Unknown
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.office import Office
-from shotline.dispatcher.orders import Orders
-from shotline.dispatcher.paging import Page
 from shotline.dispatcher.pulses import Pulses
-from shotline.dispatcher.queries import Queries
-from shotline.dispatcher.runs import Runs
+from shotline.dispatcher.reading.paging import Page
+from shotline.dispatcher.reading.queries import Queries
+from shotline.dispatcher.reading.views import Answers
+from shotline.dispatcher.run_commands import Runs
+from shotline.dispatcher.server_commands import Orders
 from shotline.dispatcher.sources import Sources
 from shotline.dispatcher.table import LookupFailed
 from shotline.dispatcher.tree_queries import Trees

@@ -17,7 +17,7 @@ from shotline.dispatcher.effects import Effect, Exit, JournalState, Say, ToPeer,
 from shotline.dispatcher.feed import LOG, SERVERS, Feed
 from shotline.dispatcher.fleet import Fleet, Server
 from shotline.dispatcher.journal import EncodedCommit
-from shotline.dispatcher.ledger import Ledger
+from shotline.dispatcher.journal.ledger import Ledger
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Run, Shot
 

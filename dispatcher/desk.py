@@ -18,7 +18,7 @@ from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.records import CommandDone, ShotKey
 from shotline.common.views import AnyResult, encode_result
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.paging import Page
+from shotline.dispatcher.reading.paging import Page
 from shotline.dispatcher.shots import Run, Shot
 
 _REPLY_BYTES_KEPT_MAX: Final = 4096

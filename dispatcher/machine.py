@@ -1,7 +1,7 @@
 """The dispatcher's state machine: `handle(now, event)` gives the effects to carry out.
 
 It only hands events to the parts that decide: `link` (broker), `recovery` (what servers hold),
-`results` (what they report), `aftermath` (what the tree is told then), `desk` and `commands` (what
+`reports` (what they report), `aftermath` (what the tree is told then), `desk` and `commands` (what
 is asked), `execution` (runs). Nothing else changes the state in `core` (DESIGN §6). Pure.
 """
 
@@ -36,7 +36,6 @@ from shotline.common.nodes import DispatchOptions
 from shotline.common.records import CommandDone, PulseCreated, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import LogEvent
 from shotline.dispatcher.aftermath import Aftermath
-from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.commands import Commands
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.effects import (
@@ -63,11 +62,12 @@ from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.feed import LOG
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.link import Link
+from shotline.dispatcher.reading.views import Answers
+from shotline.dispatcher.reading.waits import Waits
 from shotline.dispatcher.recovery import Recovery
-from shotline.dispatcher.results import Results
+from shotline.dispatcher.reports import Results
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
-from shotline.dispatcher.waits import Waits
 
 
 class Dispatcher:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shotline.common.records import ShotKey
-from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.choice import Choice
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.desk import Answer, Asked, Desk, Refused, Unknown
 from shotline.dispatcher.effects import OutputRead, ReadShot, ShotRead, TreeDone
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.proofs import take_proofs
+from shotline.dispatcher.reading.views import Answers
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.table import LookupFailed
 

@@ -10,7 +10,7 @@ from shotline.common.records import PulseCreated, ShotKey, TableBuilt
 from shotline.dispatcher.desk import Answer, Asked, Dangerous, Refused
 from shotline.dispatcher.effects import CreatePulseJob, ForgetShots, ReadTableJob, TreeDone
 from shotline.dispatcher.office import Done, Office
-from shotline.dispatcher.problems import find_problems
+from shotline.dispatcher.reading.problems import find_problems
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.table import Table
 from shotline.trees.tree import TreeError

@@ -1,7 +1,7 @@
 """The dispatch table: all actions of a shot, classified once; lookups by path and by phase.
 
 Which action is never dispatched and why, which phases exist, and who refers to whom. What becomes
-of the actions in a run is not known here, nor what is odd about a tree: that is in `problems`
+of the actions in a run is not known here, nor what is odd about a tree: that is in `reading`
 (DESIGN D1, D10, D12). Pure.
 """
 

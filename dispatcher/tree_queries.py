@@ -14,8 +14,8 @@ from shotline.common.views import CurrentResult, TreeProblem, TreeResult
 from shotline.dispatcher.desk import Answer, Asked, Refused
 from shotline.dispatcher.effects import CurrentShotJob, ReadTableJob, TreeDone
 from shotline.dispatcher.office import Done, Office
-from shotline.dispatcher.paging import Page, numbered, page
-from shotline.dispatcher.problems import Severity, TableProblem, find_problems
+from shotline.dispatcher.reading.paging import Page, numbered, page
+from shotline.dispatcher.reading.problems import Severity, TableProblem, find_problems
 from shotline.dispatcher.table import Table
 from shotline.trees.tree import TreeError
 

@@ -10,7 +10,7 @@ from shotline.common.actions import Cause
 from shotline.common.records import Transition
 from shotline.dispatcher.effects import Effect
 from shotline.dispatcher.execution import Execution
-from shotline.dispatcher.ledger import Ledger
+from shotline.dispatcher.journal.ledger import Ledger
 from shotline.dispatcher.sequencer import Sequencer, Step
 from shotline.dispatcher.shots import Run, Shot
 

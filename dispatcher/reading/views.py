@@ -25,7 +25,7 @@ from shotline.dispatcher.core import Core
 from shotline.dispatcher.effects import OutputRead
 from shotline.dispatcher.feed import SERVERS, shot_channel
 from shotline.dispatcher.fleet import Entry
-from shotline.dispatcher.paging import Page, numbered, page
+from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 
 

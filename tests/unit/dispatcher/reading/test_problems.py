@@ -3,7 +3,7 @@
 from tests.support.tables import action, both, no, table
 
 from shotline.common.nodes import ActionNode
-from shotline.dispatcher.problems import Severity, find_problems
+from shotline.dispatcher.reading.problems import Severity, find_problems
 
 
 def texts(*actions: ActionNode, phases: tuple[str, ...] = ()) -> list[tuple[Severity, str, str]]:

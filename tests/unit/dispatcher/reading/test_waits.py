@@ -7,7 +7,7 @@ from shotline.common import commands as c
 from shotline.common.messages import LivenessState
 from shotline.common.records import ShotKey
 from shotline.common.views import ShotEvent
-from shotline.dispatcher.waits import ACTIONS_MAX, PERIOD_S
+from shotline.dispatcher.reading.waits import ACTIONS_MAX, PERIOD_S
 
 OTHER = ShotKey("U", 1)
 

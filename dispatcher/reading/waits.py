@@ -11,9 +11,9 @@ from typing import Final
 from shotline.common.actions import ActionState
 from shotline.common.records import Transition
 from shotline.common.views import ShotEvent
-from shotline.dispatcher.answers import Answers
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.feed import shot_channel
+from shotline.dispatcher.reading.views import Answers
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 
 PERIOD_S: Final = 0.5

@@ -40,6 +40,9 @@ class Core:
     journal_state: JournalState = "ok"
     journal_text: str = ""
     recovering: bool = True
+    broker: str | None = None  # the life of the broker that has accepted our claim
+    clock_offset_s: float | None = None  # broker's clock minus ours
+    building: dict[ShotKey, None] = field(default_factory=dict)  # tables that are being read
     started_at: float = 0.0
     feed: Feed = field(init=False)
     ledger: Ledger = field(init=False)

@@ -20,8 +20,6 @@ class Link:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self.broker: str | None = None  # the life of the broker that has accepted our claim
-        self.clock_offset_s: float | None = None  # broker's clock minus ours
         self._round_trip_s = float("inf")
         self._next = core.now
         self._doubted = 0  # term that the broker has seen and that is not believed
@@ -36,7 +34,7 @@ class Link:
         if core.now < self._next:
             return
         self._next = core.now + core.settings.heartbeat_s
-        if self.broker is None:
+        if self._core.broker is None:
             self._claim()
         else:
             self._ping()
@@ -56,8 +54,8 @@ class Link:
         """Take the broker's consent. False when it answers an older claim."""
         if accepted.term != self._core.term:
             return False
-        self.broker = accepted.broker
-        self.clock_offset_s = accepted.clock_s - self._core.now
+        self._core.broker = accepted.broker
+        self._core.clock_offset_s = accepted.clock_s - self._core.now
         self._round_trip_s = float("inf")
         self._core.say("info", f"broker {accepted.broker} has accepted term {self._core.term}")
         return True
@@ -86,9 +84,9 @@ class Link:
         round_trip_s = self._core.now - pong.sent_s
         if 0 <= round_trip_s <= self._round_trip_s:
             self._round_trip_s = round_trip_s
-            self.clock_offset_s = pong.clock_s + round_trip_s / 2 - self._core.now
-        if pong.broker != self.broker or pong.term != self._core.term:
-            self.broker = None  # it has restarted: claim again, at once
+            self._core.clock_offset_s = pong.clock_s + round_trip_s / 2 - self._core.now
+        if pong.broker != self._core.broker or pong.term != self._core.term:
+            self._core.broker = None  # it has restarted: claim again, at once
             self._next = self._core.now
 
     def reached(self) -> None:
@@ -97,7 +95,7 @@ class Link:
 
     def gone(self) -> None:
         """The connection broke: claim again, so that all servers report what they hold."""
-        self.broker = None
+        self._core.broker = None
 
     def superseded(self, notice: SupersededNotice) -> None:
         """End: another dispatcher has a higher term."""

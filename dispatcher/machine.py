@@ -1,12 +1,14 @@
 """The dispatcher's state machine: `handle(now, event)` gives the effects to carry out.
 
 It only hands events to the parts that decide: `link` (broker), `recovery` (what servers hold),
-`reports` (what they report), `aftermath` (what the tree is told then), `desk` and `commands` (what
-is asked), `execution` (runs). Nothing else changes the state in `core` (DESIGN §6). Pure.
+`reports` (what they report), `aftermath` (what the tree is told then), `requests` and the families
+of commands (what is asked), `execution` (runs). Nothing else changes the state in `core` (DESIGN
+§6). Pure.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 
+from shotline.common import commands as c
 from shotline.common.actions import ActionState
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -19,6 +21,7 @@ from shotline.common.messages import (
     LivenessState,
     LogLine,
     Message,
+    Outcome,
     Output,
     Pong,
     Problem,
@@ -36,7 +39,7 @@ from shotline.common.nodes import DispatchOptions
 from shotline.common.records import CommandDone, PulseCreated, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import LogEvent
 from shotline.dispatcher.aftermath import Aftermath
-from shotline.dispatcher.commands import Commands
+from shotline.dispatcher.answer import Answer, Asked
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.effects import (
     BrokerGone,
@@ -62,12 +65,18 @@ from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.feed import LOG
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.link import Link
-from shotline.dispatcher.reading.views import Answers
+from shotline.dispatcher.reading.queries import Queries
+from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.reading.waits import Waits
 from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.reports import Results
+from shotline.dispatcher.requests import Requests
+from shotline.dispatcher.run_commands import RunCommands
+from shotline.dispatcher.server_commands import ServerCommands
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.dispatcher.sources import Sources
+from shotline.dispatcher.tree_commands import TreeCommands
 
 
 class Dispatcher:
@@ -84,12 +93,18 @@ class Dispatcher:
         self.execution = Execution(self.core, self._run_ended, self._run_ended)
         self.aftermath = Aftermath(self.core)
         self.results = Results(self.core, self.execution, self.aftermath)
-        self.answers = Answers(self.core)
-        self.commands = Commands(self.core, self.execution, self.answers, options_of)
-        self.desk = self.commands.desk
-        self.recovery = Recovery(self.core, self.execution, self.aftermath, self.desk.take_early)
+        self.views = Views(self.core)
+        self.requests = Requests(self.core, self.views, self._carry_out)
+        self.sources = Sources(self.requests)
+        self.run_commands = RunCommands(self.requests, self.execution, self.sources)
+        self.server_commands = ServerCommands(self.core, self.execution)
+        self.tree_commands = TreeCommands(self.requests, options_of)
+        self.queries = Queries(self.requests)
+        self.recovery = Recovery(
+            self.core, self.execution, self.aftermath, self.requests.take_early
+        )
         self.link = Link(self.core)
-        self.waits = Waits(self.core, self.answers)
+        self.waits = Waits(self.core, self.views)
         self._feed_at = instant.mono
         self._say_on_feed: list[tuple[float, str, str, str]] = []
 
@@ -119,7 +134,7 @@ class Dispatcher:
         core.current = current
         core.seen.update((seen.server, seen) for seen in servers)
         for done in commands:
-            self.desk.remember(done)
+            self.requests.remember(done)
 
     # Events
 
@@ -132,7 +147,7 @@ class Dispatcher:
             released += self._take(event)
         self._tick()
         self.execution.pump()
-        self.commands.orders.tick()
+        self.server_commands.tick()
         left = core.take_effects() + released + core.ledger.flush()
         return left + core.ledger.take_readings() if core.journal_state == "stopped" else left
 
@@ -147,9 +162,9 @@ class Dispatcher:
                 pass
             case TreeDone():
                 if not self.aftermath.done(event):
-                    self.commands.office.done(event.job, event)
+                    self.requests.done(event.job, event)
             case ShotRead() | OutputRead():
-                self.commands.office.done(event.query, event)
+                self.requests.done(event.query, event)
             case JournalChanged():
                 core.journal_state, core.journal_text = event.state, event.text
                 core.say("info" if event.state == "ok" else "warning", f"journal: {event.text}")
@@ -182,9 +197,9 @@ class Dispatcher:
             self._feed_at,
             self.recovery.wake_at(),
             self.waits.wake_at(),
-            self.desk.wake_at(),
-            self.commands.orders.wake_at(),
-            self.commands.sources.wake_at(),
+            self.requests.wake_at(),
+            self.server_commands.wake_at(),
+            self.sources.wake_at(),
             core.servers_due,
             None
             if core.recovering
@@ -195,11 +210,10 @@ class Dispatcher:
     def _tick(self) -> None:
         core = self.core
         self.link.tick()
-        self.desk.clock_offset_s = self.link.clock_offset_s
         self.recovery.tick()
         self.waits.tick()
-        self.desk.tick()
-        self.commands.sources.tick()
+        self.requests.tick()
+        self.sources.tick()
         if core.servers_due is not None and core.now >= core.servers_due:
             core.publish_servers()
         if core.now >= self._feed_at:
@@ -238,7 +252,7 @@ class Dispatcher:
         server: Server | None = None
         for message in messages:
             if isinstance(message, Request):
-                self.desk.take(source, message)
+                self.requests.take(source, message)
             elif isinstance(message, Register):
                 self.recovery.registered(message)
             else:
@@ -258,7 +272,6 @@ class Dispatcher:
                 self.recovery.undeliverable(message)
             case ClaimAccepted():
                 if self.link.accepted(message):
-                    self.commands.queries.broker = message.broker
                     self.recovery.claimed()
             case ClaimRefused():
                 self.link.refused(message)
@@ -321,10 +334,54 @@ class Dispatcher:
     def _problem(self, target: bytes, text: str) -> None:
         self.core.at_once(ToPeer(target, (Problem(text=text[:1000]),)))
 
+    # Commands
+
+    def _carry_out(self, asked: Asked, command: c.AnyCommand) -> Answer | None:
+        """Carry out a command (D9 to D17). None: the answer follows. Raise Refused."""
+        runs, servers, trees = self.run_commands, self.server_commands, self.tree_commands
+        match command:
+            case c.CreatePulse():
+                return trees.create_pulse(asked, command)
+            case c.BuildTables():
+                return trees.build_tables(asked, command)
+            case c.ReadTree():
+                return trees.read_tree(asked, command)
+            case c.CurrentShot():
+                return trees.current_shot(asked, command)
+            case c.DoPhase() | c.DoSequence():
+                return runs.do_run(asked, command)
+            case c.DispatchAction():
+                return runs.dispatch(asked, command)
+            case c.Abort(server=str()):
+                return servers.abort(command.server or "", command.path)
+            case c.Abort():
+                return runs.abort(command)
+            case c.AbortPending():
+                return runs.abort_pending(command)
+            case c.Hold() | c.Resume():
+                return runs.hold_or_resume(command)
+            case c.Wait():
+                return runs.wait(asked, command)
+            case c.ServerAbort():
+                return servers.abort(command.server, command.path)
+            case c.ServerStop() | c.ServerQuit() | c.ServerRestart():
+                return servers.command(command)
+            case c.ClearUrl():
+                return servers.clear_url(command.url)
+            case c.Quit():
+                return self._quit()
+            case _:
+                return self.queries.read(asked, command)
+
+    def _quit(self) -> Answer:
+        self.core.leave("asked to quit by a command")
+        running = sum(len(server.attempts) for server in self.core.fleet.servers.values())
+        return Answer(Outcome.OK, f"the dispatcher ends; {running} actions go on in their servers")
+
     # Runs and history
 
     def _run_ended(self, shot: Shot, run: Run) -> None:
-        self.commands.runs.run_ended(shot, run)
+        self.run_commands.run_ended(shot, run)
 
     def _write_anew(self, only: frozenset[ShotKey] | None) -> None:
         """Write the state of these shots again, or of all and of everything else (I9)."""
@@ -344,7 +401,7 @@ class Dispatcher:
         if only is None:
             for server in core.fleet.servers.values():
                 core.put_seen(server)
-            for done in self.desk.remembered():
+            for done in self.requests.remembered():
                 core.put_system(done)
 
     # For tests

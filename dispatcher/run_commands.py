@@ -8,41 +8,39 @@ from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
 from shotline.common.records import NodeRead, RunKind, RunOutcome, ShotKey
 from shotline.common.views import RunReport
-from shotline.dispatcher.dangers import Dangers
-from shotline.dispatcher.desk import Answer, Asked, Refused, Unknown
+from shotline.dispatcher import meant
+from shotline.dispatcher.answer import Answer, Asked, Refused, Unknown
+from shotline.dispatcher.dangers import refuse, refuse_run
 from shotline.dispatcher.effects import ReadNodeJob, TreeDone
-from shotline.dispatcher.office import Done, Office
+from shotline.dispatcher.execution import Execution
+from shotline.dispatcher.requests import Done, Family, Requests
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 from shotline.dispatcher.sources import Seen, Sources, dangers, known_marks
 
 
-class Runs:
+class RunCommands(Family):
     """Begins and ends runs on command, and answers those who wait for their end."""
 
-    def __init__(self, office: Office, sources: Sources) -> None:
-        self._office = office
+    def __init__(self, requests: Requests, execution: Execution, sources: Sources) -> None:
+        super().__init__(requests)
         self._sources = sources
-        self._core = office.core
-        self._execution = office.execution
-        self._answers = office.answers
-        self._choice = office.choice
-        self._dangers = Dangers(office.core)
+        self._execution = execution
 
     def do_run(self, asked: Asked, command: c.DoPhase | c.DoSequence) -> Answer | None:
         """Carry out do_phase and do_sequence."""
         found = self._core.run_of_command(asked.id)
         if found is not None:  # a repeat of a command from before a restart
             return self._await(asked, *found, wait=command.wait)
-        key = self._choice.key(command)
+        key = meant.key_of(self._core, command)
         # Whatever becomes the current pulse meanwhile, this one is meant.
-        meant = command.model_copy(update={"tree": key.tree, "shot": key.shot})
-        return self._office.on_loaded(asked, key, lambda: self._look(asked, key, meant))
+        this = command.model_copy(update={"tree": key.tree, "shot": key.shot})
+        return self._requests.on_loaded(asked, key, lambda: self._look(asked, key, this))
 
     def _look(self, asked: Asked, key: ShotKey, command: c.DoPhase | c.DoSequence) -> Answer | None:
         """Look at the tables' sources, once nothing else stands in the way of a run."""
 
         def looked(seen: Seen) -> Answer | None:
-            return self._office.on_loaded(asked, key, lambda: self._begin(asked, command, seen))
+            return self._requests.on_loaded(asked, key, lambda: self._begin(asked, command, seen))
 
         shot, *_ = self._asked_for(command)
         return self._sources.look(asked, shot, looked)
@@ -51,8 +49,8 @@ class Runs:
         self, command: c.DoPhase | c.DoSequence
     ) -> tuple[Shot, str, int | None, int | None, Sequence[str]]:
         """Return the shot, phase, range and actions of a run. Raise Refused where it may not be."""
-        shot = self._choice.shot(command)
-        if shot.key in self._office.building:
+        shot = meant.shot_of(self._core, command)
+        if shot.key in self._core.building:
             raise Refused(f"{shot.key}: its tables are being built; try again")
         if shot.open_run is not None:
             raise Refused(_open_words(shot, shot.open_run))
@@ -69,7 +67,7 @@ class Runs:
 
     def _begin(self, asked: Asked, command: c.DoPhase | c.DoSequence, seen: Seen) -> Answer | None:
         shot, phase, first, last, paths = self._asked_for(command)
-        self._dangers.refuse_run(command, shot, paths, *dangers(shot, seen))
+        refuse_run(self._core, command, shot, paths, *dangers(shot, seen))
         run = self._execution.open_run(
             shot,
             RunKind.PHASE if first is None else RunKind.SEQUENCE,
@@ -101,16 +99,16 @@ class Runs:
             return self.run_answer(shot, run, notices)
         text = f"{name} has begun: {len(run.paths)} actions"
         if not wait:
-            return Answer(Outcome.OK, text, self._answers.report(shot, run), notices)
+            return Answer(Outcome.OK, text, self._views.report(shot, run), notices)
         # Who waits gets the actions at the end; meanwhile they come as events.
         begun = RunReport(run=shot.run_view(run), actions=())
-        self._office.desk.accept(asked, Answer(Outcome.ACCEPTED, text, begun, notices))
-        self._office.desk.wait_for(asked, shot, run)
+        self._requests.accept(asked, Answer(Outcome.ACCEPTED, text, begun, notices))
+        self._requests.wait_for(asked, shot, run)
         return None
 
     def run_answer(self, shot: Shot, run: Run, notices: tuple[str, ...] = ()) -> Answer:
         """Return the final answer about a run that has ended or is HELD."""
-        report = self._answers.report(shot, run)
+        report = self._views.report(shot, run)
         name = f"{shot.key} run {run.number} ({run.opened.phase})"
         if run.ended is None:
             text = f"{name} is HELD: {run.held}; `shotline resume` or `shotline abort`"
@@ -135,22 +133,22 @@ class Runs:
 
     def run_ended(self, shot: Shot, run: Run) -> None:
         """Answer those who wait for a run that has ended or is held."""
-        self._office.desk.tell_waiting(shot, run, self.run_answer(shot, run))
+        self._requests.tell_waiting(shot, run, self.run_answer(shot, run))
 
     def wait(self, asked: Asked, command: c.Wait) -> Answer | None:
         """Wait for the end of a run; a further page of its report is there at once."""
         if command.run is None:
-            return self._await(asked, *self._choice.shot_with_run(command), wait=True)
-        key = self._choice.key(command)
-        return self._office.on_loaded(asked, key, lambda: self._wait_loaded(asked, command))
+            return self._await(asked, *meant.run_of(self._core, command), wait=True)
+        key = meant.key_of(self._core, command)
+        return self._requests.on_loaded(asked, key, lambda: self._wait_loaded(asked, command))
 
     def _wait_loaded(self, asked: Asked, command: c.Wait) -> Answer | None:
-        shot = self._choice.shot(command)
+        shot = meant.shot_of(self._core, command)
         run = shot.runs.get(command.run or 0)
         if run is None:
             raise Unknown(f"{shot.key} has no run {command.run}")
         if command.since:
-            return Answer(Outcome.OK, "", self._answers.report(shot, run, command.since))
+            return Answer(Outcome.OK, "", self._views.report(shot, run, command.since))
         return self._await(asked, shot, run, wait=True)
 
     def dispatch(self, asked: Asked, command: c.DispatchAction) -> Answer | None:
@@ -158,11 +156,11 @@ class Runs:
         found = self._core.run_of_command(asked.id)
         if found is not None:  # a repeat of a command from before a restart
             return self._await(asked, *found, wait=command.wait)
-        key = self._choice.key(command)
-        return self._office.on_loaded(asked, key, lambda: self._dispatch_loaded(asked, command))
+        key = meant.key_of(self._core, command)
+        return self._requests.on_loaded(asked, key, lambda: self._dispatch_loaded(asked, command))
 
     def _dispatch_loaded(self, asked: Asked, command: c.DispatchAction) -> Answer | None:
-        shot = self._choice.shot(command)
+        shot = meant.shot_of(self._core, command)
         path = shot.table.find(command.path)
         self._refuse_dispatch(shot, path, command)
 
@@ -186,21 +184,21 @@ class Runs:
             cause, reason = shot.table.initial(path, even_if_off=even_if_off)
             if cause is Cause.OFF:
                 off = NamedDanger(danger=Danger.OFF, text=f"{path} is off ({reason})")
-                self._dangers.refuse(command, off)
+                refuse(command, off)
             if cause is not None:
                 raise Refused(f"{path} is never dispatched: {reason}")
             run = self._execution.redispatch(shot, path, asked.id)
             return self._await(asked, shot, run, wait=command.wait, notices=seen.notices)
 
         built, known = shot.built, known_marks(shot)
-        self._core.after(ReadNodeJob(self._office.later(asked, read), shot.key, path, known))
+        self._core.after(ReadNodeJob(self._requests.later(asked, read), shot.key, path, known))
         return None
 
     def _refuse_dispatch(
         self, shot: Shot, path: str, command: c.DispatchAction, *also: NamedDanger
     ) -> None:
         live, run = shot.actions[path], shot.open_run
-        if shot.key in self._office.building:
+        if shot.key in self._core.building:
             raise Refused(f"{shot.key}: its tables are being built; try again")
         if live.state in IN_PROGRESS:
             raise Refused(f"{path} is {live.state} on {live.server}; abort it first")
@@ -208,7 +206,7 @@ class Runs:
             raise Refused(f"{path} is ready already and waits for its server")
         if run is not None and run.aborting:
             raise Refused(f"{shot.key}: run {run.number} is being aborted")
-        self._dangers.refuse_run(command, shot, (path,), *also)
+        refuse_run(self._core, command, shot, (path,), *also)
 
     def abort(self, command: c.Abort) -> Answer:
         """Abort runs, or one action (D9)."""
@@ -219,14 +217,14 @@ class Runs:
             if not found:
                 return Answer(Outcome.OK, "no run is open; nothing was changed")
         else:
-            found = [self._choice.shot_with_run(command)]
+            found = [meant.run_of(self._core, command)]
         for shot, run in found:
             self._execution.abort_run(shot, run, "aborted by an operator")
         listed = ", ".join(f"{shot.key} run {run.number}" for shot, run in found)
         return Answer(Outcome.OK, f"aborting {listed}")
 
     def _abort_action(self, command: c.Abort, text: str) -> Answer:
-        shot = self._choice.shot(command)
+        shot = meant.shot_of(self._core, command)
         path = shot.table.find(text)
         live, run = shot.actions[path], shot.open_run
         why = "aborted by an operator"
@@ -244,7 +242,7 @@ class Runs:
 
     def abort_pending(self, command: c.AbortPending) -> Answer:
         """Remove what was not sent yet."""
-        shot, run = self._choice.shot_with_run(command)
+        shot, run = meant.run_of(self._core, command)
         removed = self._execution.abort_pending(shot, run, "pending actions aborted by an operator")
         return Answer(
             Outcome.OK, f"{shot.key}: {len(removed)} actions removed before they were sent"
@@ -252,7 +250,7 @@ class Runs:
 
     def hold_or_resume(self, command: c.Hold | c.Resume) -> Answer:
         """Hold a run, or let it go on."""
-        shot, run = self._choice.shot_with_run(command)
+        shot, run = meant.run_of(self._core, command)
         name = f"{shot.key} run {run.number}"
         if isinstance(command, c.Hold):
             if run.held is not None:

@@ -356,7 +356,7 @@ class DispatcherServer:
 
     def _say_ready(self, at_the_latest: float) -> None:
         """Tell who started us once commands are answered; a broker may come much later, too."""
-        if self._machine.link.broker is not None or time.monotonic() >= at_the_latest:
+        if self._machine.core.broker is not None or time.monotonic() >= at_the_latest:
             self._ready_at = None
             self._service.ready(f"term {self._machine.core.term}")
 

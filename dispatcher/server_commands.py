@@ -12,9 +12,11 @@ from shotline.common.messages import (
     ServerOrder,
 )
 from shotline.common.records import ShotKey
-from shotline.dispatcher.desk import Answer, Refused
+from shotline.dispatcher import meant
+from shotline.dispatcher.answer import Answer, Refused
+from shotline.dispatcher.core import Core
+from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
-from shotline.dispatcher.office import Office
 from shotline.dispatcher.shots import IN_PROGRESS, Shot
 from shotline.dispatcher.table import LookupFailed
 from shotline.dispatcher.urls import url_key
@@ -23,20 +25,17 @@ RESTART_WAIT_S: Final = 30.0
 """How long one server of a class that restarts is waited for before the next is left as it is."""
 
 
-class Orders:
+class ServerCommands:
     """Tells servers what to do, and ends those that were stopped once their work is done."""
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
-        self._core = office.core
-        self._execution = office.execution
-        self._answers = office.answers
-        self._choice = office.choice
+    def __init__(self, core: Core, execution: Execution) -> None:
+        self._core = core
+        self._execution = execution
 
     def abort(self, name: str, text: str | None) -> Answer:
         """Abort what servers have, or the one action at this path."""
         aborted = []
-        for shot, attempt in self._attempts_of(self._choice.servers(name)):
+        for shot, attempt in self._attempts_of(meant.servers_of(self._core, name)):
             if text is None or self._is_meant(shot, attempt.path, text):
                 self._execution.abort_sent(shot, attempt.path, f"aborted by server_abort {name}")
                 aborted.append(attempt.path)
@@ -109,7 +108,7 @@ class Orders:
 
     def command(self, command: c.ServerStop | c.ServerQuit | c.ServerRestart) -> Answer:
         """Stop, quit or restart servers."""
-        servers = self._choice.servers(command.server)
+        servers = meant.servers_of(self._core, command.server)
         names = ", ".join(server.name for server in servers)
         running = [attempt.path for _, attempt in self._attempts_of(servers)]
         notices: tuple[str, ...] = (f"it runs: {', '.join(running)}",) if running else ()

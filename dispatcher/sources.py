@@ -10,9 +10,9 @@ from typing import NamedTuple
 from shotline.common.dangers import Danger, NamedDanger, listed
 from shotline.common.nodes import SourceMark
 from shotline.common.records import ShotKey, SourceSeen, TableBuilt
-from shotline.dispatcher.desk import Answer, Asked
+from shotline.dispatcher.answer import Answer, Asked
 from shotline.dispatcher.effects import LookAtSourcesJob, TreeDone
-from shotline.dispatcher.office import Done, Office
+from shotline.dispatcher.requests import Done, Family, Requests
 from shotline.dispatcher.shots import Shot
 
 
@@ -79,12 +79,11 @@ def _build(key: ShotKey) -> str:
     return f"`shotline build-tables {key.tree} {key.shot}`"
 
 
-class Sources:
+class Sources(Family):
     """Looks at the sources of tables before they are run."""
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
-        self._core = office.core
+    def __init__(self, requests: Requests) -> None:
+        super().__init__(requests)
         self._due: dict[int, float] = {}  # looks that are waited for, and how long
 
     def look(
@@ -101,7 +100,7 @@ class Sources:
             return go_on(self.seen(shot, built, done))
 
         built, wait_s = shot.built, self._core.settings.source_look_s
-        job = self._office.later(asked, looked)
+        job = self._requests.later(asked, looked)
         self._due[job] = self._core.now + wait_s
         self._core.at_once(LookAtSourcesJob(job, shot.key, known, wait_s))
         return None
@@ -133,7 +132,7 @@ class Sources:
         wait_s = self._core.settings.source_look_s
         late = f"no answer within {wait_s:g} s (dispatcher.source_look_s)"
         for job in [job for job, due in self._due.items() if self._core.now >= due]:
-            self._office.done(job, TreeDone(job, error=late))
+            self._requests.done(job, TreeDone(job, error=late))
 
 
 def known_marks(shot: Shot) -> tuple[str, ...]:

@@ -5,37 +5,30 @@ from shotline.common.dangers import listed
 from shotline.common.messages import Outcome
 from shotline.common.records import CheckReset, ShotKey
 from shotline.common.views import ServersResult
-from shotline.dispatcher.desk import Answer, Asked, Refused, Unknown
+from shotline.dispatcher import meant
+from shotline.dispatcher.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.effects import OutputRead, ReadOutput, ReadShot, ShotRead
 from shotline.dispatcher.feed import shot_channel
-from shotline.dispatcher.office import Done, Office
+from shotline.dispatcher.requests import Done, Family
 from shotline.dispatcher.shots import Shot
 
 
-class Queries:
+class Queries(Family):
     """Answers questions; what is not in memory is read from Redis first."""
-
-    def __init__(self, office: Office) -> None:
-        self._office = office
-        self._core = office.core
-        self._execution = office.execution
-        self._answers = office.answers
-        self._choice = office.choice
-        self.broker = ""  # the life of the broker that we talk to
 
     def read(self, asked: Asked, command: c.AnyCommand) -> Answer | None:
         """Answer a question."""
-        answers = self._answers
+        views = self._views
         match command:
             case c.Status():
-                return Answer(Outcome.OK, "", answers.status(self.broker))
+                return Answer(Outcome.OK, "", views.status())
             case c.Servers():
-                return Answer(Outcome.OK, "", ServersResult(servers=answers.servers()))
+                return Answer(Outcome.OK, "", ServersResult(servers=views.servers()))
             case c.PrintPending():
-                return Answer(Outcome.OK, "", answers.pending(command.since))
+                return Answer(Outcome.OK, "", views.pending(command.since))
             case c.Shots():
                 keys = self._keys(command.tree)
-                return Answer(Outcome.OK, "", answers.shots(keys, command.since))
+                return Answer(Outcome.OK, "", views.shots(keys, command.since))
             case c.Snapshot():
                 return self._snapshot(asked, command)
             case c.Actions() | c.Show() | c.Logs() | c.Check():
@@ -46,28 +39,28 @@ class Queries:
         channel = command.channel
 
         def answer() -> Answer:
-            result = self._answers.snapshot(channel, command.since)
+            result = self._views.snapshot(channel, command.since)
             if result is None:
                 raise Unknown(f"nothing is known of channel {channel}")
             return Answer(Outcome.OK, "", result)
 
         key = next((key for key in self._core.stored if shot_channel(key) == channel), None)
-        return answer() if key is None else self._office.on_loaded(asked, key, answer)
+        return answer() if key is None else self._requests.on_loaded(asked, key, answer)
 
     def _on_loaded(
         self, asked: Asked, command: c.Actions | c.Show | c.Logs | c.Check
     ) -> Answer | None:
-        key = self._choice.key(command)
-        return self._office.on_loaded(asked, key, lambda: self._of_shot(asked, command))
+        key = meant.key_of(self._core, command)
+        return self._requests.on_loaded(asked, key, lambda: self._of_shot(asked, command))
 
     def _of_shot(
         self, asked: Asked, command: c.Actions | c.Show | c.Logs | c.Check
     ) -> Answer | None:
-        shot = self._choice.shot(command)
+        shot = meant.shot_of(self._core, command)
         match command:
             case c.Actions():
                 phase = command.phase and shot.table.find_phase(command.phase)
-                actions = self._answers.actions(shot, phase, command.since)
+                actions = self._views.actions(shot, phase, command.since)
                 return Answer(Outcome.OK, "", actions, _source_notices(shot))
             case c.Check():
                 return self._check(shot, command)
@@ -77,16 +70,16 @@ class Queries:
                 def told(done: Done) -> Answer:
                     assert isinstance(done, ShotRead)
                     notice = (f"the stored part is missing: {done.error}",) if done.error else ()
-                    story = self._answers.story(shot, path, done.records, command.since)
+                    story = self._views.story(shot, path, done.records, command.since)
                     return Answer(Outcome.OK, "", story, _source_notices(shot) + notice)
 
-                self._core.after(ReadShot(self._office.later(asked, told), shot.key))
+                self._core.after(ReadShot(self._requests.later(asked, told), shot.key))
                 return None
             case c.Logs():
                 return self._logs(asked, shot, command)
 
     def _check(self, shot: Shot, command: c.Check) -> Answer:
-        failures = self._answers.failures(shot, command.since)
+        failures = self._views.failures(shot, command.since)
         names = [shot.table.node(path).name for path in shot.essential_failures]
         if command.reset and failures.is_last:  # not before all were told
             self._core.put(shot, CheckReset(time=self._core.wall))
@@ -104,12 +97,12 @@ class Queries:
             assert isinstance(done, OutputRead)
             if done.error:
                 raise Refused(f"the output of {path} cannot be read now: {done.error}")
-            return Answer(Outcome.OK, "", self._answers.output(shot, path, done, command.limit))
+            return Answer(Outcome.OK, "", self._views.output(shot, path, done, command.limit))
 
         attempt = command.attempt or shot.attempts.get(path, 0)
         self._core.after(
             ReadOutput(
-                self._office.later(asked, read),
+                self._requests.later(asked, read),
                 shot.key,
                 path,
                 attempt,

@@ -29,7 +29,7 @@ from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 
 
-class Answers:
+class Views:
     """Makes views of what the core knows."""
 
     def __init__(self, core: Core) -> None:
@@ -217,14 +217,14 @@ class Answers:
         shot = self._core.shots.get(key)
         return self._stored(key) if shot is None else self.shot(shot)
 
-    def status(self, broker: str) -> StatusResult:
+    def status(self) -> StatusResult:
         """Return everything in short."""
         core = self._core
         return StatusResult(
             term=core.term,
             dispatcher=core.settings.name,
             started_at=core.started_at,
-            broker=broker,
+            broker=core.broker or "",
             journal=core.journal_state,
             journal_text=core.journal_text,
             recovering=core.recovering,

@@ -13,7 +13,7 @@ from shotline.common.records import Transition
 from shotline.common.views import ShotEvent
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.feed import shot_channel
-from shotline.dispatcher.reading.views import Answers
+from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 
 PERIOD_S: Final = 0.5
@@ -23,9 +23,9 @@ ACTIONS_MAX: Final = 100  # of each run each time: so many first ones, and so ma
 class Waits:
     """Remembers what was told, and tells what has changed."""
 
-    def __init__(self, core: Core, answers: Answers) -> None:
+    def __init__(self, core: Core, views: Views) -> None:
         self._core = core
-        self._answers = answers
+        self._views = views
         self._due: float | None = None
         self._told: dict[str, dict[str, str]] = {}  # by channel and path
         self._silent: dict[str, set[str]] = {}  # by channel: paths that run on silent servers
@@ -66,7 +66,7 @@ class Waits:
         }
         news = []
         for live in (*self._chosen(channel, pending), *at_silent[:ACTIONS_MAX]):
-            text = self._answers.waits_for(shot, live)
+            text = self._views.waits_for(shot, live)
             if now.get(live.path) != text:
                 now[live.path] = text
                 news.append((live.path, text))

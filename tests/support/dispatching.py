@@ -16,7 +16,7 @@ from shotline.client.testing.dispatcher import DrivenDispatcher, WakeUp, next_id
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import ActionState, AttemptId, Status
 from shotline.common.codec import encode
-from shotline.common.commands import AnyCommand, BuildTables, CreatePulse
+from shotline.common.commands import AnyCommand, BuildTables, CreatePulse, Servers, Show
 from shotline.common.messages import (
     Dispatch,
     EndedBy,
@@ -36,9 +36,17 @@ from shotline.common.messages import (
 )
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.records import GlobalRecord, ShotKey, ShotRecord, Transition
-from shotline.common.views import AnyResult, RunReport, decode_result
+from shotline.common.views import (
+    ActionView,
+    AnyResult,
+    RunReport,
+    ServersResult,
+    ServerView,
+    StoryResult,
+    decode_result,
+)
 from shotline.dispatcher import effects as d
-from shotline.dispatcher.desk import ACCEPT_S
+from shotline.dispatcher.requests import ACCEPT_S
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Shot
 
@@ -327,6 +335,18 @@ class Bench(DrivenDispatcher):
     def shot(self, key: ShotKey = KEY) -> Shot:
         """Return a shot as the machine has it."""
         return self.machine.core.shots[key]
+
+    def view(self, path: str) -> ActionView:
+        """Return an action as `show` tells it."""
+        story = view_of(self.told(Show(path=path)))
+        assert isinstance(story, StoryResult)
+        return story.action
+
+    def servers(self) -> tuple[ServerView, ...]:
+        """Return the servers as `servers` tells them."""
+        found = view_of(self.told(Servers()))
+        assert isinstance(found, ServersResult)
+        return found.servers
 
     def live(self, path: str, key: ShotKey = KEY) -> Transition:
         """Return the live state of an action."""

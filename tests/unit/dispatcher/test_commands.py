@@ -574,7 +574,7 @@ def test_what_was_ready_is_held_and_an_abort_ends_it() -> None:
     bench.told(c.Hold())
     bench.judge("SRV_A:1", LivenessState.ALIVE)
     assert bench.dispatched() == []
-    assert "resume" in bench.machine.answers.action(bench.shot(), "ONE").waits_for
+    assert "resume" in bench.view("ONE").waits_for
     bench.told(c.Abort())
     assert bench.states()["ONE"] == bench.states()["TWO"] == "aborted_before_sent"
     assert bench.states()["AFTER"] == "condition_false"

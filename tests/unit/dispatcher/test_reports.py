@@ -168,7 +168,7 @@ def test_how_an_attempt_ended_is_what_is_shown(
     bench.from_server("SRV_A:1", said)
     live = bench.live("ONE")
     assert (live.state, live.cause, live.outcome_unknown) == (state, cause, unknown)
-    assert bench.machine.answers.action(bench.shot(), "ONE").failed
+    assert bench.view("ONE").failed
     bench.from_server("SRV_A:1", said)
     assert verdicts(bench) == [Verdict.STORED, Verdict.DUPLICATE]
 
@@ -274,12 +274,12 @@ def test_progress_is_shown_and_not_journalled() -> None:
     before = len(bench.commits)
     bench.from_server("SRV_A:1", Progress(attempt=bench.attempt("ONE"), fraction=0.5, text="half"))
     assert len(bench.commits) == before
-    view = bench.machine.answers.action(bench.shot(), "ONE")
+    view = bench.view("ONE")
     assert (view.progress, view.progress_text) == (0.5, "half")
     bench.finish("ONE")
-    assert bench.machine.answers.action(bench.shot(), "ONE").progress is None
+    assert bench.view("ONE").progress is None
     bench.from_server("SRV_A:1", Progress(attempt=bench.attempt("ONE"), fraction=0.7))
-    assert bench.machine.answers.action(bench.shot(), "ONE").progress is None
+    assert bench.view("ONE").progress is None
 
 
 def test_a_line_that_has_not_ended_is_shown_and_not_journalled() -> None:

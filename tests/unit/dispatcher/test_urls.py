@@ -153,7 +153,7 @@ def test_a_lost_connection_holds_the_url_until_somebody_clears_it() -> None:
     unknown_end(made, EndedBy.CONNECTION_LOST)
     bound = Bound(url=URL, tree="T", shot=1, unanswered=1, lost=1)
     made.from_server("SRV_A:1", bound)
-    [view] = [one for one in made.machine.answers.servers() if one.server == "SRV_A:1"]
+    [view] = [one for one in made.servers() if one.server == "SRV_A:1"]
     assert view.bound == (
         f"{URL} works for T/1: 1 unanswered, 1 lost with their connection "
         f"(shotline clear-url {URL})",

@@ -1,99 +1,55 @@
-"""The desk where commands arrive: each is answered once, a repeat gets the same answer (D15).
+"""Where commands arrive: each is answered once, a repeat gets the same answer (D15).
 
-What the commands do is in `commands`; here is who asked, what was answered, and who still waits.
-Pure.
+Here is who asked, what was answered, who still waits, and how a command goes on after a tree or
+Redis has answered. What the commands do is in `run_commands`, `server_commands`, `tree_commands`
+and `reading`. Pure.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from pydantic import ValidationError
 
 from shotline.common.codec import describe
-from shotline.common.commands import READING, AnyCommand, decode_command
-from shotline.common.dangers import NamedDanger, words_of
+from shotline.common.commands import READING, AnyCommand, BuildTables, decode_command
 from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.records import CommandDone, ShotKey
 from shotline.common.views import AnyResult, encode_result
+from shotline.dispatcher import meant
+from shotline.dispatcher.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.core import Core
+from shotline.dispatcher.effects import OutputRead, ReadShot, ShotRead, TreeDone
+from shotline.dispatcher.proofs import take_proofs
 from shotline.dispatcher.reading.paging import Page
+from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.shots import Run, Shot
+from shotline.dispatcher.table import LookupFailed
 
 _REPLY_BYTES_KEPT_MAX: Final = 4096
 _WAITING_MAX: Final = 10_000
 _REMEMBERED_ANEW: Final = 1000
 ACCEPT_S: Final = 0.02  # a run that is over by then is answered once, by its end
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a command's handler says."""
-
-    outcome: Outcome
-    message: str
-    result: AnyResult | Page | None = None
-    notices: tuple[str, ...] = ()
-    unknown: bool = False  # refused, since what the command names does not exist
-    dangers: tuple[NamedDanger, ...] = ()  # refused, until somebody insists on each of them
-
-
-class Refused(Exception):
-    """The command may not be carried out now; the text says why and what to do."""
-
-    def answer(self) -> Answer:
-        """Return the answer that says so."""
-        return Answer(Outcome.REFUSED, str(self), unknown=isinstance(self, Unknown))
-
-
-class Unknown(Refused):
-    """What the command names does not exist; the text says what does."""
-
-
-class Dangerous(Refused):
-    """Somebody must insist on each of these dangers, by name."""
-
-    def __init__(self, *dangers: NamedDanger) -> None:
-        super().__init__(words_of(dangers))
-        self.dangers = dangers
-
-    def answer(self) -> Answer:
-        """Return the answer that names them."""
-        return Answer(Outcome.REFUSED, str(self), dangers=self.dangers)
-
-
-@dataclass(slots=True)
-class Asked:
-    """A command that waits for its final answer."""
-
-    id: str
-    verb: str
-    client: bytes
-    accepted: Answer | None = None
-
-    @property
-    def is_reading(self) -> bool:
-        """Whether its answer need not be kept."""
-        return self.verb in READING
-
-
 Handler = Callable[[Asked, AnyCommand], Answer | None]
+Done = TreeDone | ShotRead | OutputRead
+Continuation = Callable[[Done], Answer | None]
 
 
-class Desk:
-    """Takes requests, remembers answers, tells those who wait for a run."""
+class Requests:
+    """Takes requests, remembers answers, goes on after a tree or Redis has answered."""
 
-    def __init__(self, core: Core, handler: Handler) -> None:
-        self._core = core
-        self._handler = handler
+    def __init__(self, core: Core, views: Views, carry_out: Handler) -> None:
+        self.core = core
+        self.views = views
+        self._handler = carry_out
         self._pending: dict[str, Asked] = {}
         self._done: OrderedDict[str, Reply] = OrderedDict()
         self._waiting: dict[tuple[ShotKey, int], list[str]] = {}
         self._unsaid: dict[str, float] = {}  # accepted, and when to say so
         self._early: list[tuple[bytes, Request]] = []  # while the dispatcher recovers
-        self.clock_offset_s: float | None = None  # broker's clock minus ours
-        self.rebuild: Callable[[Request], AnyResult | Page | None] = lambda _request: None
+        self._continuations: dict[int, tuple[Asked, Continuation]] = {}  # by job or query
 
     def remember(self, done: CommandDone) -> None:
         """Take an answer from the journal, at start."""
@@ -101,7 +57,7 @@ class Desk:
 
     def remembered(self) -> list[CommandDone]:
         """Return the last answers, for a journal that lost them; older ones expired long ago."""
-        wall = self._core.wall
+        wall = self.core.wall
         return [
             CommandDone(time=wall, command=reply.id, reply=reply.model_dump_json())
             for reply in list(self._done.values())[-_REMEMBERED_ANEW:]
@@ -109,7 +65,7 @@ class Desk:
 
     def _keep(self, reply: Reply) -> None:
         self._done[reply.id] = reply
-        while len(self._done) > self._core.settings.commands_remembered_max:
+        while len(self._done) > self.core.settings.commands_remembered_max:
             self._done.popitem(last=False)
 
     def take(self, client: bytes, request: Request) -> None:
@@ -127,9 +83,9 @@ class Desk:
         asked = Asked(request.id, request.verb, client)
         if len(self._pending) + len(self._early) >= _WAITING_MAX:
             busy = Answer(Outcome.REFUSED, "too many commands wait for their answers; try again")
-            self._core.send(client, self._reply(asked, busy))
+            self.core.send(client, self._reply(asked, busy))
             return
-        if self._core.recovering and request.verb not in READING:
+        if self.core.recovering and request.verb not in READING:
             self._keep_early(client, request)
             return
         answer = self._refusal(request) or self._carry_out(asked, request)
@@ -139,10 +95,10 @@ class Desk:
             self._pending[request.id] = asked
 
     def _refusal(self, request: Request) -> Answer | None:
-        core = self._core
-        if self.clock_offset_s is None:
+        core = self.core
+        if core.clock_offset_s is None:
             return None
-        late_s = core.now + self.clock_offset_s - request.deadline_s
+        late_s = core.now + core.clock_offset_s - request.deadline_s
         if late_s <= 0 or core.run_of_command(request.id) is not None:
             return None
         return Answer(
@@ -165,10 +121,24 @@ class Desk:
     def _repeat(self, client: bytes, request: Request, done: Reply) -> None:
         """Give the answer again; a report that was too large to keep is made anew."""
         was_done = done.outcome in (Outcome.OK, Outcome.FAILED)
-        report = self.rebuild(request) if was_done and not done.result else None
-        if report is not None:
-            done = done.model_copy(update={"result": _encoded(report)})
-        self._core.send(client, done)
+        result = self._result_again(request) if was_done and not done.result else None
+        if result is not None:
+            done = done.model_copy(update={"result": _encoded(result)})
+        self.core.send(client, done)
+
+    def _result_again(self, request: Request) -> AnyResult | Page | None:
+        """Return the result of a repeated command that was too large to keep, as it stands now."""
+        found = self.core.run_of_command(request.id)
+        if found is not None:
+            return self.views.report(*found)
+        try:
+            command = decode_command(request.command)
+            if not isinstance(command, BuildTables):
+                return None
+            shot = meant.shot_of(self.core, command)
+            return self.views.built(shot, list_actions=command.list_actions)
+        except (ValidationError, RecursionError, Refused):
+            return None
 
     def _carry_out(self, asked: Asked, request: Request) -> Answer | None:
         try:
@@ -177,10 +147,51 @@ class Desk:
             return Answer(Outcome.USAGE, f"{request.verb[:64]}: {describe(error)}")
         if command.verb != request.verb:
             return Answer(Outcome.USAGE, "the request and its command name different verbs")
-        try:
-            return self._handler(asked, command)
-        except Refused as refused:
-            return refused.answer()
+        return _answer_of(lambda: self._handler(asked, command))
+
+    # Going on later
+
+    def later(self, asked: Asked, go_on: Continuation) -> int:
+        """Return the number of a job after which the command goes on."""
+        job = self.core.next_job()
+        self._continuations[job] = (asked, go_on)
+        return job
+
+    def done(self, job: int, done: Done) -> None:
+        """Go on with the command that waits for this; one that nobody waits for is dropped."""
+        found = self._continuations.pop(job, None)
+        if found is None:
+            if done.error:  # nobody waits for it, as for a status that is written back
+                self.core.say("warning", done.error)
+            return
+        asked, go_on = found
+        answer = _answer_of(lambda: go_on(done))
+        if answer is not None:
+            self.answer(asked, answer)
+
+    def on_loaded(
+        self, asked: Asked, key: ShotKey, go_on: Callable[[], Answer | None]
+    ) -> Answer | None:
+        """Go on at once, or after a shot that is stored but not in memory was read."""
+        if key in self.core.shots or key not in self.core.stored:
+            return go_on()
+
+        def loaded(done: Done) -> Answer | None:
+            assert isinstance(done, ShotRead)
+            if done.error:
+                raise Refused(f"{key} cannot be read now: {done.error}")
+            shot = Shot(key)
+            for record in done.records:
+                shot.apply(record)
+            shot.lines.update(done.lines)
+            shot = self.core.shots.setdefault(key, shot)
+            for server in self.core.fleet.servers.values():
+                take_proofs(self.core, shot, server.register)
+            self.core.unload(keep=key)
+            return go_on()
+
+        self.core.after(ReadShot(self.later(asked, loaded), key))
+        return None
 
     # Answers
 
@@ -196,7 +207,7 @@ class Desk:
         )
 
     def _send(self, asked: Asked, answer: Answer) -> None:
-        self._core.send(asked.client, self._reply(asked, answer))
+        self.core.send(asked.client, self._reply(asked, answer))
 
     def answer(self, asked: Asked, answer: Answer) -> None:
         """Give the final answer, journalled with its effect unless it only read."""
@@ -208,18 +219,18 @@ class Desk:
             if len(reply.result) > _REPLY_BYTES_KEPT_MAX:
                 kept = reply.model_copy(update={"result": b""})
             self._keep(kept)
-            self._core.put_system(
-                CommandDone(time=self._core.wall, command=asked.id, reply=kept.model_dump_json())
+            self.core.put_system(
+                CommandDone(time=self.core.wall, command=asked.id, reply=kept.model_dump_json())
             )
         if asked.is_reading and asked.verb != "wait":  # which tells what has come about
-            self._core.send_reader(asked.client, reply)
+            self.core.send_reader(asked.client, reply)
         else:
-            self._core.send(asked.client, reply)
+            self.core.send(asked.client, reply)
 
     def accept(self, asked: Asked, answer: Answer) -> None:
         """Say that the run has begun, unless it is over in a moment; the final answer follows."""
         asked.accepted = answer
-        self._unsaid[asked.id] = self._core.now + ACCEPT_S
+        self._unsaid[asked.id] = self.core.now + ACCEPT_S
 
     def wake_at(self) -> float | None:
         """Return when somebody is due to hear that a run has begun."""
@@ -229,7 +240,7 @@ class Desk:
         """Say what is due; the oldest comes first."""
         while self._unsaid:
             command, due = next(iter(self._unsaid.items()))
-            if self._core.now < due:
+            if self.core.now < due:
                 return
             del self._unsaid[command]
             asked = self._pending.get(command)
@@ -253,3 +264,22 @@ def _encoded(result: AnyResult | Page | None) -> bytes:
     if isinstance(result, Page):
         return result.data
     return b"" if result is None else encode_result(result)
+
+
+class Family:
+    """What each family of commands acts on."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        self._core = requests.core
+        self._views = requests.views
+
+
+def _answer_of(carry_out: Callable[[], Answer | None]) -> Answer | None:
+    """Return what a command is answered with, also where it is refused."""
+    try:
+        return carry_out()
+    except LookupFailed as error:
+        return Unknown(str(error)).answer()
+    except Refused as refused:
+        return refused.answer()

@@ -1,0 +1,60 @@
+"""What a command is answered with: what was done, or why it was not. Pure."""
+
+from dataclasses import dataclass
+
+from shotline.common.commands import READING
+from shotline.common.dangers import NamedDanger, words_of
+from shotline.common.messages import Outcome
+from shotline.common.views import AnyResult
+from shotline.dispatcher.reading.paging import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command's handler says."""
+
+    outcome: Outcome
+    message: str
+    result: AnyResult | Page | None = None
+    notices: tuple[str, ...] = ()
+    unknown: bool = False  # refused, since what the command names does not exist
+    dangers: tuple[NamedDanger, ...] = ()  # refused, until somebody insists on each of them
+
+
+class Refused(Exception):
+    """The command may not be carried out now; the text says why and what to do."""
+
+    def answer(self) -> Answer:
+        """Return the answer that says so."""
+        return Answer(Outcome.REFUSED, str(self), unknown=isinstance(self, Unknown))
+
+
+class Unknown(Refused):
+    """What the command names does not exist; the text says what does."""
+
+
+class Dangerous(Refused):
+    """Somebody must insist on each of these dangers, by name."""
+
+    def __init__(self, *dangers: NamedDanger) -> None:
+        super().__init__(words_of(dangers))
+        self.dangers = dangers
+
+    def answer(self) -> Answer:
+        """Return the answer that names them."""
+        return Answer(Outcome.REFUSED, str(self), dangers=self.dangers)
+
+
+@dataclass(slots=True)
+class Asked:
+    """A command that waits for its final answer."""
+
+    id: str
+    verb: str
+    client: bytes
+    accepted: Answer | None = None
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether its answer need not be kept."""
+        return self.verb in READING

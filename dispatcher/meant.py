@@ -1,0 +1,95 @@
+"""Which shot, run or server a command means (D16). Raises Refused where it cannot be told. Pure."""
+
+from shotline.common import commands as c
+from shotline.common.records import ShotKey
+from shotline.dispatcher.answer import Refused, Unknown
+from shotline.dispatcher.core import Core
+from shotline.dispatcher.fleet import Server
+from shotline.dispatcher.shots import Run, Shot
+
+
+def key_of(core: Core, command: c.OnShot) -> ShotKey:
+    """Return the shot that is meant."""
+    if command.tree is None and command.shot is not None:
+        raise Refused(f"shot {command.shot} of which experiment? name tree and shot")
+    if command.tree is not None and command.shot is not None:
+        if command.shot < 1:
+            raise Refused(
+                f"shot {command.shot} is the model or the current shot, not a pulse: "
+                "name a shot number"
+            )
+        return ShotKey(command.tree, command.shot)
+    loaded = [key for key in core.shots if command.tree is None or key.tree == command.tree]
+    current = core.current
+    if len({key.tree for key in loaded}) > 1:
+        listed = ", ".join(map(str, sorted(loaded)))
+        raise Refused(f"several experiments are open ({listed}): name tree and shot")
+    if current is not None and command.tree in (None, current.tree):
+        return current
+    if len(loaded) == 1:
+        return loaded[0]
+    if not loaded:
+        raise Refused("no shot is known: create a pulse or name tree and shot")
+    raise Refused(f"several shots are known ({', '.join(map(str, loaded))}): name one")
+
+
+def key_to_build(core: Core, command: c.BuildTables) -> ShotKey:
+    """Return the shot whose tables are to be built."""
+    if command.tree is None and command.shot is None:
+        current = core.current
+        if current is None:
+            raise Refused("there is no current pulse: create one, or name tree and shot")
+        others = {key.tree for key in core.shots} - {current.tree}
+        if others:
+            raise Refused(
+                f"several experiments are open ({', '.join(sorted(others | {current.tree}))}): "
+                "name tree and shot"
+            )
+        return current
+    return key_of(core, command)
+
+
+def shot_of(core: Core, command: c.OnShot) -> Shot:
+    """Return the shot that is meant, with its tables built."""
+    key = key_of(core, command)
+    shot = core.shots.get(key)
+    if shot is None or not shot.has_tables:
+        kind = Refused if shot is not None or key in core.stored else Unknown
+        raise kind(f"{key}: its tables are not built; `shotline build-tables {_words(key)}`")
+    return shot
+
+
+def run_of(core: Core, command: c.OnShot) -> tuple[Shot, Run]:
+    """Return the open run that is meant."""
+    found = list(core.open_runs())
+    if command.tree is not None:
+        found = [pair for pair in found if pair[0].key.tree == command.tree]
+    if command.shot is not None:
+        found = [pair for pair in found if pair[0].key.shot == command.shot]
+    if not found:
+        raise Refused("no run is open" + (f" in {command.tree}" if command.tree else ""))
+    if len(found) > 1:
+        listed = ", ".join(str(shot.key) for shot, _ in found)
+        raise Refused(f"runs of several shots are open ({listed}): name tree and shot")
+    return found[0]
+
+
+def refuse_unknown_tree(core: Core, tree: str) -> None:
+    """Refuse an experiment that is not configured."""
+    known = core.settings.experiments
+    if tree not in known:
+        listed = ", ".join(sorted(known)) or "none is configured"
+        raise Unknown(f"unknown experiment {tree}; known: {listed}")
+
+
+def servers_of(core: Core, name: str) -> list[Server]:
+    """Return the live servers that CLASS or CLASS:ID names."""
+    found = core.fleet.matching(name)
+    if not found:
+        known = ", ".join(sorted(core.fleet.servers)) or "none"
+        raise Unknown(f"no live server {name}; known: {known}")
+    return found
+
+
+def _words(key: ShotKey) -> str:
+    return f"{key.tree} {key.shot}"

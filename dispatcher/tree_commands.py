@@ -1,0 +1,250 @@
+"""The commands that need a tree: make its pulse, build its tables, look at it (D1, D14). Pure."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from shotline.common import commands as c
+from shotline.common.dangers import Danger, NamedDanger
+from shotline.common.messages import Outcome
+from shotline.common.nodes import DispatchOptions
+from shotline.common.records import PulseCreated, ShotKey, TableBuilt
+from shotline.common.views import CurrentResult, TreeProblem, TreeResult
+from shotline.dispatcher import meant
+from shotline.dispatcher.answer import Answer, Asked, Dangerous, Refused
+from shotline.dispatcher.effects import (
+    CreatePulseJob,
+    CurrentShotJob,
+    ForgetShots,
+    ReadTableJob,
+    TreeDone,
+)
+from shotline.dispatcher.reading.paging import Page, numbered, page
+from shotline.dispatcher.reading.problems import Severity, TableProblem, find_problems
+from shotline.dispatcher.requests import Done, Family, Requests
+from shotline.dispatcher.shots import Shot
+from shotline.dispatcher.table import Table
+from shotline.trees.tree import TreeError
+
+PROBLEMS_MAX: Final = 500  # told of one tree
+
+
+class TreeCommands(Family):
+    """Makes pulses and tables, asks trees; keeps what is loaded and stored within its limits."""
+
+    def __init__(
+        self, requests: Requests, options_of: Callable[[str], DispatchOptions | None]
+    ) -> None:
+        super().__init__(requests)
+        self._options_of = options_of
+        self._read: tuple[ShotKey, Table] | None = None  # the last one whose pages are not all told
+
+    def create_pulse(self, asked: Asked, command: c.CreatePulse) -> Answer | None:
+        """Make the pulse (D14, D16)."""
+        meant.refuse_unknown_tree(self._core, command.tree)
+        key = ShotKey(command.tree, command.shot)
+        if command.shot < 1:
+            raise Refused(f"shot {command.shot} cannot be created: pulses begin with 1")
+        shot = self._core.shots.get(key)
+        if shot is not None and shot.open_run is not None:
+            raise Refused(f"{key}: run {shot.open_run.number} is open; abort it first")
+        replace = command.insists(Danger.PULSE_EXISTS)
+
+        def created(done: Done) -> Answer | None:
+            assert isinstance(done, TreeDone)
+            if done.exists:
+                exists = NamedDanger(danger=Danger.PULSE_EXISTS, text=f"{key} exists already")
+                raise Dangerous(exists)
+            if done.error:
+                return Answer(Outcome.REFUSED, f"{key} was not created: {done.error}")
+            # What is stored of a pulse that is replaced stays: numbers of attempts go on.
+            return self._requests.on_loaded(asked, key, lambda: known(done))
+
+        def known(done: TreeDone) -> Answer:
+            self._core.current = key
+            shot = self._core.shots.setdefault(key, Shot(key))
+            self._core.put(shot, PulseCreated(time=self._core.wall, replaced=replace))
+            self._core.used(key)
+            return Answer(Outcome.OK, f"{key} was created", notices=done.warnings)
+
+        self._core.after(CreatePulseJob(self._requests.later(asked, created), key, replace))
+        return None
+
+    def build_tables(self, asked: Asked, command: c.BuildTables) -> Answer | None:
+        """Read and classify all nodes (D1, D14)."""
+        key = meant.key_to_build(self._core, command)
+        meant.refuse_unknown_tree(self._core, key.tree)
+        shot = self._core.shots.get(key)
+        if shot is not None and shot.open_run is not None:
+            raise Refused(
+                f"{key}: run {shot.open_run.number} is open; tables are built between runs"
+            )
+        if key in self._core.building:
+            raise Refused(f"{key}: its tables are being built already")
+        self._core.building[key] = None
+
+        def read(done: Done) -> Answer | None:
+            assert isinstance(done, TreeDone)
+            self._core.building.pop(key, None)
+            if done.error:
+                return Answer(Outcome.REFUSED, f"{key}: its tables were not built: {done.error}")
+            try:
+                Table.build(done.nodes, done.phases, DispatchOptions())
+            except TreeError as error:
+                return Answer(Outcome.REFUSED, f"{key}: its tables were not built: {error}")
+            return self._requests.on_loaded(asked, key, lambda: self._built(key, done, command))
+
+        self._core.after(ReadTableJob(self._requests.later(asked, read), key))
+        return None
+
+    def _built(self, key: ShotKey, done: TreeDone, command: c.BuildTables) -> Answer:
+        core = self._core
+        shot = core.shots.setdefault(key, Shot(key))
+        before = dict(shot.actions)
+        core.put(
+            shot,
+            TableBuilt(
+                time=core.wall,
+                actions=done.nodes,
+                phases=done.phases,
+                options=self._options_of(key.tree) or done.options or DispatchOptions(),
+                reset=command.reset,
+                sources=done.sources,
+            ),
+        )
+        for path, live in shot.actions.items():
+            if before.get(path) != live:
+                core.put(shot, live)
+        core.used(key)
+        core.newest[key.tree] = key.shot
+        self._unload()
+        problems = find_problems(shot.table)
+        return Answer(
+            Outcome.OK,
+            f"{key}: {len(shot.actions)} actions in {len(shot.table.phases)} phases",
+            self._views.built(shot, list_actions=command.list_actions),
+            (*done.warnings, *(f"{p.severity}: {p.path} {p.text}" for p in problems))[:50],
+        )
+
+    def _unload(self) -> None:
+        """Forget closed shots in memory, and old ones in Redis (retention)."""
+        core = self._core
+        core.unload()
+        for tree in {key.tree for key in core.stored}:
+            mine = [key for key in core.stored if key.tree == tree]
+            old = [
+                key
+                for key in mine[: max(len(mine) - core.settings.keep_shots, 0)]
+                if not core.is_open(key) and key != core.current
+            ]
+            if old:
+                for key in old:
+                    del core.stored[key]
+                    core.shots.pop(key, None)
+                core.after(ForgetShots(tuple(old)))
+
+    # What only looks
+
+    def read_tree(self, asked: Asked, command: c.ReadTree) -> Answer | None:
+        """Read a shot's tree and say what is wrong or odd about it.
+
+        Further pages are of what was read for the first one.
+        """
+        key = self._key(command)
+        meant.refuse_unknown_tree(self._core, key.tree)
+        if command.since and self._read is not None and self._read[0] == key:
+            return Answer(Outcome.OK, "", self._told(*self._read, command.since))
+
+        def done(done: Done) -> Answer:
+            assert isinstance(done, TreeDone)
+            if done.error:
+                return Answer(Outcome.REFUSED, f"{key} cannot be read: {done.error}")
+            options = self._options_of(key.tree) or done.options or DispatchOptions()
+            try:
+                table = Table.build(done.nodes, done.phases, options)
+            except TreeError as error:
+                return Answer(Outcome.REFUSED, f"{key} cannot be dispatched: {error}")
+            return Answer(Outcome.OK, "", self._told(key, table, command.since), done.warnings)
+
+        self._core.after(ReadTableJob(self._requests.later(asked, done), key))
+        return None
+
+    def current_shot(self, asked: Asked, command: c.CurrentShot) -> Answer | None:
+        """Read, set or raise the site's current shot number."""
+        meant.refuse_unknown_tree(self._core, command.tree)
+        if command.increment and command.set_to is not None:
+            raise Refused("set the current shot or increment it, not both")
+
+        def done(done: Done) -> Answer:
+            assert isinstance(done, TreeDone)
+            if done.error or done.current is None:
+                raise Refused(f"{command.tree}: the current shot is not known: {done.error}")
+            result = CurrentResult(tree=command.tree, shot=done.current)
+            is_now = "is now" if command.increment or command.set_to is not None else "is"
+            text = f"the current shot of {command.tree} {is_now} {done.current}"
+            return Answer(Outcome.OK, text, result)
+
+        job = self._requests.later(asked, done)
+        key = ShotKey(command.tree, 0)
+        self._core.after(CurrentShotJob(job, key, command.set_to, command.increment))
+        return None
+
+    def _key(self, command: c.ReadTree) -> ShotKey:
+        if command.tree is not None and command.shot is not None:
+            return ShotKey(command.tree, command.shot)  # the model and the current shot, too
+        return meant.key_of(self._core, command)
+
+    def _told(self, key: ShotKey, table: Table, since: int) -> Page:
+        told = self._page(key, table, since)
+        self._read = None if told.is_last else (key, table)
+        return told
+
+    def _page(self, key: ShotKey, table: Table, since: int) -> Page:
+        def head(next_: int | None) -> TreeResult:
+            return TreeResult(
+                tree=key.tree,
+                shot=key.shot,
+                phases=table.phases,
+                actions=(),
+                never={
+                    node.path: table.initial(node.path).reason
+                    for node in table.actions[since:next_]
+                    if table.initial(node.path).cause is not None
+                },
+                problems=() if since else self._problems(table),
+                next=next_,
+            )
+
+        nodes = numbered(table.actions, since, lambda node: node)
+        return page(nodes, self._core.settings.page_bytes, head)
+
+    def _problems(self, table: Table) -> tuple[TreeProblem, ...]:
+        """Return what is wrong or odd: errors first, in the order in which they were found."""
+        found = [*self._unserved(table), *find_problems(table)]
+        found.sort(key=lambda problem: problem.severity is not Severity.ERROR)
+        told = [
+            TreeProblem(severity=severity.value, path=path, text=text)
+            for severity, path, text in found[:PROBLEMS_MAX]
+        ]
+        if len(found) > PROBLEMS_MAX:
+            more = f"{len(found) - PROBLEMS_MAX} more are not listed"
+            severity = found[PROBLEMS_MAX].severity.value
+            told.append(TreeProblem(severity=severity, path="", text=more))
+        return tuple(told)
+
+    def _unserved(self, table: Table) -> Iterator[TableProblem]:
+        """Yield the classes that no server serves, neither a configured nor a present one."""
+        servers = self._core.fleet.servers.values()
+        here = {server.register.server_class for server in servers if not server.is_lost}
+        served = here | self._core.settings.server_classes
+        wanted = {
+            node.server_class
+            for node in table.actions
+            if node.server_class and table.initial(node.path).cause is None
+        }
+        if not served and wanted:
+            text = "no server is configured or registered: nobody knows whether classes are served"
+            yield TableProblem(Severity.WARNING, "", text)
+            return
+        for name in sorted(wanted - served):
+            text = f"server class {name} has no server, neither configured nor registered"
+            yield TableProblem(Severity.ERROR, "", text)

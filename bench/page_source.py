@@ -23,7 +23,7 @@ from shotline.common.messages import Claim, Message, Outcome, Ping, Reply, Reque
 from shotline.common.records import Counts, RunKind, ShotKey, Transition, encode_records
 from shotline.common.transport import Dealer
 from shotline.dispatcher.effects import Publish
-from shotline.dispatcher.feed import Feed, shot_channel
+from shotline.dispatcher.event_feed import Feed, shot_channel
 
 KEY: Final = ShotKey("BENCH", 1)
 TERM: Final = 1

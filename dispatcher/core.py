@@ -14,7 +14,7 @@ from shotline.common.messages import Message
 from shotline.common.records import GlobalRecord, ServerSeen, ShotKey, ShotRecord, Transition
 from shotline.common.views import LogEvent, ServersEvent
 from shotline.dispatcher.effects import Effect, Exit, JournalState, Say, ToPeer, ToReader
-from shotline.dispatcher.feed import LOG, SERVERS, Feed
+from shotline.dispatcher.event_feed import LOG, SERVERS, EventFeed
 from shotline.dispatcher.fleet import Fleet, Server
 from shotline.dispatcher.journal import EncodedCommit
 from shotline.dispatcher.journal.ledger import Ledger
@@ -44,7 +44,7 @@ class Core:
     clock_offset_s: float | None = None  # broker's clock minus ours
     building: dict[ShotKey, None] = field(default_factory=dict)  # tables that are being read
     started_at: float = 0.0
-    feed: Feed = field(init=False)
+    feed: EventFeed = field(init=False)
     ledger: Ledger = field(init=False)
     servers_due: float | None = None
     _leaving: list[Effect] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Core:
     _job: int = 0
 
     def __post_init__(self) -> None:
-        self.feed = Feed(self.term)
+        self.feed = EventFeed(self.term)
         self.ledger = Ledger(self.term, self._tell)
         self.started_at = self.instant.wall
 

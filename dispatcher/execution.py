@@ -29,18 +29,17 @@ from shotline.dispatcher.proofs import NOT_RUNNING
 from shotline.dispatcher.sequencer import Sequencer, Step
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 
-RunEndedHook = Callable[[Shot, Run], None]
+RunOverHook = Callable[[Shot, Run], None]
 
 
 class Execution:
-    """Drives the open runs. `on_run_ended` answers those who wait for the end of a run."""
+    """Drives the open runs. `on_run_over` answers those who wait for one that ended or is HELD."""
 
-    def __init__(self, core: Core, on_run_ended: RunEndedHook, on_run_held: RunEndedHook) -> None:
+    def __init__(self, core: Core, on_run_over: RunOverHook) -> None:
         self._core = core
         self._steps: deque[tuple[Shot, Run, Step]] = deque()
         self._touched: dict[ShotKey, None] = {}
-        self._on_run_ended = on_run_ended
-        self._on_run_held = on_run_held
+        self._on_run_over = on_run_over
 
     # Runs begin
 
@@ -429,7 +428,7 @@ class Execution:
                 self._class_of(shot, path), Entry(shot.key, path)
             ):
                 run.parked[path] = None
-        self._on_run_held(shot, run)
+        self._on_run_over(shot, run)
 
     def resume(self, shot: Shot, run: Run) -> None:
         """Let a held run go on."""
@@ -482,7 +481,7 @@ class Execution:
             f"{duration_s:.3g} s: {ended.counts.success} success, {ended.counts.failed} failed, "
             f"{ended.counts.server_off} server off, {ended.counts.not_dispatched} not dispatched",
         )
-        self._on_run_ended(shot, run)
+        self._on_run_over(shot, run)
 
 
 def _wanted_url(task: Task | None) -> str | None:

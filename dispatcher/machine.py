@@ -39,7 +39,12 @@ from shotline.common.nodes import DispatchOptions
 from shotline.common.records import CommandDone, PulseCreated, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import LogEvent
 from shotline.dispatcher.aftermath import Aftermath
-from shotline.dispatcher.answer import Answer, Asked
+from shotline.dispatcher.commands.answer import Answer, Asked
+from shotline.dispatcher.commands.requests import Requests
+from shotline.dispatcher.commands.run_commands import RunCommands
+from shotline.dispatcher.commands.server_commands import ServerCommands
+from shotline.dispatcher.commands.sources import Sources
+from shotline.dispatcher.commands.tree_commands import TreeCommands
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.effects import (
     BrokerGone,
@@ -61,8 +66,8 @@ from shotline.dispatcher.effects import (
     TreeDone,
     Written,
 )
+from shotline.dispatcher.event_feed import LOG
 from shotline.dispatcher.execution import Execution
-from shotline.dispatcher.feed import LOG
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.link import Link
 from shotline.dispatcher.reading.queries import Queries
@@ -70,13 +75,8 @@ from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.reading.waits import Waits
 from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.reports import Results
-from shotline.dispatcher.requests import Requests
-from shotline.dispatcher.run_commands import RunCommands
-from shotline.dispatcher.server_commands import ServerCommands
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
-from shotline.dispatcher.sources import Sources
-from shotline.dispatcher.tree_commands import TreeCommands
 
 
 class Dispatcher:
@@ -90,7 +90,7 @@ class Dispatcher:
         options_of: Callable[[str], DispatchOptions | None] = lambda _tree: None,
     ) -> None:
         self.core = Core(settings, term, instant)
-        self.execution = Execution(self.core, self._run_ended, self._run_ended)
+        self.execution = Execution(self.core, self._run_over)
         self.aftermath = Aftermath(self.core)
         self.results = Results(self.core, self.execution, self.aftermath)
         self.views = Views(self.core)
@@ -380,8 +380,8 @@ class Dispatcher:
 
     # Runs and history
 
-    def _run_ended(self, shot: Shot, run: Run) -> None:
-        self.run_commands.run_ended(shot, run)
+    def _run_over(self, shot: Shot, run: Run) -> None:
+        self.run_commands.run_over(shot, run)
 
     def _write_anew(self, only: frozenset[ShotKey] | None) -> None:
         """Write the state of these shots again, or of all and of everything else (I9)."""

@@ -27,8 +27,8 @@ from shotline.common.records import (
 from shotline.common.views import OutputLine, ShotEvent
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.core import Core
+from shotline.dispatcher.event_feed import output_channel, shot_channel
 from shotline.dispatcher.execution import Execution
-from shotline.dispatcher.feed import output_channel, shot_channel
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.proofs import prove
 from shotline.dispatcher.shots import IN_PROGRESS, Shot

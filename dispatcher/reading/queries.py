@@ -5,11 +5,11 @@ from shotline.common.dangers import listed
 from shotline.common.messages import Outcome
 from shotline.common.records import CheckReset, ShotKey
 from shotline.common.views import ServersResult
-from shotline.dispatcher import meant
-from shotline.dispatcher.answer import Answer, Asked, Refused, Unknown
+from shotline.dispatcher.commands import meant
+from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
+from shotline.dispatcher.commands.requests import Done, Family
 from shotline.dispatcher.effects import OutputRead, ReadOutput, ReadShot, ShotRead
-from shotline.dispatcher.feed import shot_channel
-from shotline.dispatcher.requests import Done, Family
+from shotline.dispatcher.event_feed import shot_channel
 from shotline.dispatcher.shots import Shot
 
 

@@ -23,7 +23,7 @@ from shotline.common.views import (
 )
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.effects import OutputRead
-from shotline.dispatcher.feed import SERVERS, shot_channel
+from shotline.dispatcher.event_feed import SERVERS, shot_channel
 from shotline.dispatcher.fleet import Entry
 from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot

@@ -46,7 +46,7 @@ from shotline.common.views import (
     decode_result,
 )
 from shotline.dispatcher import effects as d
-from shotline.dispatcher.requests import ACCEPT_S
+from shotline.dispatcher.commands.requests import ACCEPT_S
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Shot
 

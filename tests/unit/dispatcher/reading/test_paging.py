@@ -22,7 +22,7 @@ from shotline.common.views import (
     TreeResult,
 )
 from shotline.dispatcher import effects as d
-from shotline.dispatcher.feed import CHANNELS_MAX, Feed
+from shotline.dispatcher.event_feed import CHANNELS_MAX, EventFeed
 from shotline.dispatcher.journal.commit import EncodedRecords
 from shotline.dispatcher.settings import Settings
 
@@ -147,7 +147,7 @@ def test_the_records_of_a_commit_go_in_several_events_where_they_are_many() -> N
     records = tuple(made.shot().actions.values())
     parts = tuple(map(encode_record, records))
     encoded = EncodedRecords(records, parts, b"[" + b",".join(parts) + b"]")
-    feed = Feed(1)
+    feed = EventFeed(1)
     [whole] = feed.records(KEY, 5.0, encoded, 10**6)
     events = [one.event for one in feed.records(KEY, 5.0, encoded, 2000)]
     assert len(events) > 2
@@ -161,14 +161,14 @@ def test_a_built_table_is_published_without_its_nodes() -> None:
     table = TableBuilt(time=5.0, actions=bench().nodes, phases=(), options=DispatchOptions())
     records: tuple[Record, ...] = (table,)
     part = encode_record(table)
-    [told] = Feed(1).records(KEY, 5.0, EncodedRecords(records, (part,), b"[%s]" % part), 100)
+    [told] = EventFeed(1).records(KEY, 5.0, EncodedRecords(records, (part,), b"[%s]" % part), 100)
     [record] = ShotEvent.model_validate_json(told.event.payload).records
     assert isinstance(record, TableBuilt)
     assert record.actions == ()
 
 
 def test_a_beat_about_very_many_channels_goes_in_several_events() -> None:
-    feed = Feed(1)
+    feed = EventFeed(1)
     names = [f"output/T/1/{number}" for number in range(2 * CHANNELS_MAX)]
     for name in names:
         feed.publish(name, 5.0, b"{}")

@@ -8,14 +8,14 @@ from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
 from shotline.common.records import NodeRead, RunKind, RunOutcome, ShotKey
 from shotline.common.views import RunReport
-from shotline.dispatcher import meant
-from shotline.dispatcher.answer import Answer, Asked, Refused, Unknown
-from shotline.dispatcher.dangers import refuse, refuse_run
+from shotline.dispatcher.commands import meant
+from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
+from shotline.dispatcher.commands.dangers import refuse, refuse_run
+from shotline.dispatcher.commands.requests import Done, Family, Requests
+from shotline.dispatcher.commands.sources import Seen, Sources, dangers, known_marks
 from shotline.dispatcher.effects import ReadNodeJob, TreeDone
 from shotline.dispatcher.execution import Execution
-from shotline.dispatcher.requests import Done, Family, Requests
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
-from shotline.dispatcher.sources import Seen, Sources, dangers, known_marks
 
 
 class RunCommands(Family):
@@ -131,7 +131,7 @@ class RunCommands(Family):
             return Answer(Outcome.FAILED, text, report, notices)
         return Answer(Outcome.OK, f"{name} is over; nothing failed", report, notices)
 
-    def run_ended(self, shot: Shot, run: Run) -> None:
+    def run_over(self, shot: Shot, run: Run) -> None:
         """Answer those who wait for a run that has ended or is held."""
         self._requests.tell_waiting(shot, run, self.run_answer(shot, run))
 

@@ -13,7 +13,7 @@ from shotline.common.messages import Held, HeldAs, Outcome, Request
 from shotline.common.records import CommandDone, PulseCreated, RunEnded, RunOpened
 from shotline.common.views import ActionsResult
 from shotline.dispatcher import effects as d
-from shotline.dispatcher.requests import ACCEPT_S
+from shotline.dispatcher.commands.requests import ACCEPT_S
 
 INIT = c.DoPhase(phase="INIT")
 WAITING = c.DoPhase(phase="INIT", wait=True)

@@ -17,8 +17,8 @@ from shotline.common.commands import READING, AnyCommand, BuildTables, decode_co
 from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.records import CommandDone, ShotKey
 from shotline.common.views import AnyResult, encode_result
-from shotline.dispatcher import meant
-from shotline.dispatcher.answer import Answer, Asked, Refused, Unknown
+from shotline.dispatcher.commands import meant
+from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.effects import OutputRead, ReadShot, ShotRead, TreeDone
 from shotline.dispatcher.proofs import take_proofs

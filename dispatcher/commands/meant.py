@@ -2,7 +2,7 @@
 
 from shotline.common import commands as c
 from shotline.common.records import ShotKey
-from shotline.dispatcher.answer import Refused, Unknown
+from shotline.dispatcher.commands.answer import Refused, Unknown
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.shots import Run, Shot

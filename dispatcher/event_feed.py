@@ -25,7 +25,7 @@ def output_channel(key: ShotKey, path: str) -> str:
     return f"output/{key.tree}/{key.shot}/{path}"
 
 
-class Feed:
+class EventFeed:
     """Hands out event numbers and names the last ones in its beat."""
 
     def __init__(self, term: int) -> None:

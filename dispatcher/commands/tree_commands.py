@@ -9,8 +9,9 @@ from shotline.common.messages import Outcome
 from shotline.common.nodes import DispatchOptions
 from shotline.common.records import PulseCreated, ShotKey, TableBuilt
 from shotline.common.views import CurrentResult, TreeProblem, TreeResult
-from shotline.dispatcher import meant
-from shotline.dispatcher.answer import Answer, Asked, Dangerous, Refused
+from shotline.dispatcher.commands import meant
+from shotline.dispatcher.commands.answer import Answer, Asked, Dangerous, Refused
+from shotline.dispatcher.commands.requests import Done, Family, Requests
 from shotline.dispatcher.effects import (
     CreatePulseJob,
     CurrentShotJob,
@@ -20,7 +21,6 @@ from shotline.dispatcher.effects import (
 )
 from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.reading.problems import Severity, TableProblem, find_problems
-from shotline.dispatcher.requests import Done, Family, Requests
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.table import Table
 from shotline.trees.tree import TreeError

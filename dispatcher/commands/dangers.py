@@ -6,7 +6,7 @@ from shotline.common.actions import Status
 from shotline.common.commands import Risky
 from shotline.common.dangers import Danger, NamedDanger, listed
 from shotline.common.records import ShotKey
-from shotline.dispatcher.answer import Dangerous
+from shotline.dispatcher.commands.answer import Dangerous
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.shots import Shot
 

@@ -12,8 +12,8 @@ from shotline.common.messages import (
     ServerOrder,
 )
 from shotline.common.records import ShotKey
-from shotline.dispatcher import meant
-from shotline.dispatcher.answer import Answer, Refused
+from shotline.dispatcher.commands import meant
+from shotline.dispatcher.commands.answer import Answer, Refused
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server

@@ -22,8 +22,8 @@ from shotline.common.nodes import DispatchOptions, SourceMark
 from shotline.common.records import SourceSeen
 from shotline.common.views import ShotsResult
 from shotline.dispatcher import effects as d
+from shotline.dispatcher.commands.sources import compare
 from shotline.dispatcher.shots import Shot
-from shotline.dispatcher.sources import compare
 
 OWN = SourceMark(what="the tree T/1", mark="1", parts={"ONE": "a", "TWO": "b"})
 MODEL = SourceMark(what="the model", mark="m", model=True)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from shotline.common.dangers import Danger, NamedDanger, listed
 from shotline.common.nodes import SourceMark
 from shotline.common.records import ShotKey, SourceSeen, TableBuilt
-from shotline.dispatcher.answer import Answer, Asked
+from shotline.dispatcher.commands.answer import Answer, Asked
+from shotline.dispatcher.commands.requests import Done, Family, Requests
 from shotline.dispatcher.effects import LookAtSourcesJob, TreeDone
-from shotline.dispatcher.requests import Done, Family, Requests
 from shotline.dispatcher.shots import Shot
 
 

@@ -5,7 +5,8 @@
 #   make test     everything that checks the project
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
-#   make schema   write etc/config.schema.json, docs/openapi.json and docs/protocol.md anew
+#   make schema   write anew what is written from the code: etc/config.schema.json,
+#                 docs/openapi.json, docs/protocol.md, the pictures in docs/architecture.md
 #   make screenshots  the pictures of the page in docs/images, from the demo
 #   make bench    the performance suite, beside its baselines
 #   make install  the virtual environment, of the locked versions; again only when these change
@@ -94,6 +95,7 @@ schema: install
 	$(BIN)/python -c 'from shotline import __version__; from shotline.monitor.openapi import text; \
 		print(text(__version__), end="")' > docs/openapi.json
 	$(BIN)/python -m tools.protocol_doc > docs/protocol.md
+	$(BIN)/python -m tools.house docs/architecture.md
 
 bench: install
 	$(BIN)/python -m bench

@@ -40,6 +40,7 @@ from shotline.common.records import CommandDone, PulseCreated, ServerSeen, ShotK
 from shotline.common.views import LogEvent
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.commands.answer import Answer, Asked
+from shotline.dispatcher.commands.queries import Queries
 from shotline.dispatcher.commands.requests import Requests
 from shotline.dispatcher.commands.run_commands import RunCommands
 from shotline.dispatcher.commands.server_commands import ServerCommands
@@ -70,7 +71,6 @@ from shotline.dispatcher.event_feed import LOG
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.link import Link
-from shotline.dispatcher.reading.queries import Queries
 from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.reading.waits import Waits
 from shotline.dispatcher.recovery import Recovery

@@ -2,7 +2,7 @@
 
 Here is who asked, what was answered, who still waits, and how a command goes on after a tree or
 Redis has answered. What the commands do is in `run_commands`, `server_commands`, `tree_commands`
-and `reading`. Pure.
+and `queries`. Pure.
 """
 
 from collections import OrderedDict

@@ -14,6 +14,8 @@ def test_the_pictures_are_up_to_date() -> None:
     assert written(PAGE) == PAGE, "write them anew: make schema"
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([a-z_]+/[a-z_/]+\.(?:py|js|yaml))`", PAGE))))
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`([a-z_]+/[a-z_/]+\.(?:py|js|yaml))`", PAGE)))
+)
 def test_every_file_that_is_named_is_there(name: str) -> None:
     assert (ROOT / name).is_file()

@@ -312,6 +312,13 @@ class Bench(DrivenDispatcher):
             self.from_server(self.server_of(path, key), started)
         return self
 
+    def put_aside(self, key: ShotKey = KEY) -> Self:
+        """Let a shot whose runs are over be forgotten in memory, for newer ones."""
+        for shot in range(1, self.settings.shots_loaded_max + 2):
+            self.build(ShotKey(key.tree, 1000 + shot))
+        assert key not in self.machine.core.shots
+        return self
+
     def finish(self, *paths: str, ok: bool = True, text: str = "", key: ShotKey = KEY) -> Self:
         """Let servers report the results of the current attempts."""
         for path in paths:

@@ -17,7 +17,7 @@ from shotline.common.messages import (
     Verdict,
 )
 from shotline.dispatcher.effects import Publish, ToPeer
-from shotline.dispatcher.outgoing import EVENTS_MAX, GATHER_S, MESSAGES_MAX, Outgoing
+from shotline.dispatcher.outgoing import EVENTS_MAX, MESSAGES_MAX, Outgoing
 
 BYTES_MAX = 1000
 A, B = b"SRV_A:1/x", b"SRV_B:1/y"
@@ -40,6 +40,11 @@ class Link:
         if self.is_up:
             self.sent.append(list(frames))
         return self.is_up
+
+    def flush_when_due(self) -> None:
+        due = self.outgoing.wake_at()
+        assert due is not None
+        self.outgoing.flush(due)
 
     def kinds(self) -> list[tuple[bytes, list[str]]]:
         return [(first, [one.KIND for one in decode(rest)]) for first, *rest in self.sent]
@@ -80,8 +85,7 @@ def test_answers_are_gathered_for_a_moment(link: Link) -> None:
     link.outgoing.to_peer(ToPeer(A, (answered(2), OutputStored(attempt=attempt(), through=3))))
     link.outgoing.flush(10.001)
     assert link.sent == []
-    assert link.outgoing.wake_at() == 10.0 + GATHER_S
-    link.outgoing.flush(10.0 + GATHER_S)
+    link.flush_when_due()
     assert link.kinds() == [(A, ["answered", "answered", "output_stored"])]
     assert link.outgoing.wake_at() is None
 
@@ -100,7 +104,7 @@ def test_events_are_gathered_in_their_order(link: Link) -> None:
         link.outgoing.publish(event(number))
         link.outgoing.flush(10.0)
     assert link.sent == []
-    link.outgoing.flush(10.0 + GATHER_S)
+    link.flush_when_due()
     [frames] = link.sent
     assert frames[0] == PUBLISH
     told = [decode([b"event", body])[0] for body in frames[2::2]]

@@ -189,8 +189,7 @@ def test_a_proof_counts_for_a_shot_that_is_read_again_later() -> None:
     bench = running()
     bench.judge("SRV_A:1", LivenessState.LOST)
     bench.register("SRV_A:1", incarnation="two").finish("TWO")
-    bench.build(ShotKey("T", 8))
-    bench.machine.core.shots.pop(KEY)
+    bench.put_aside()
     bench.register("SRV_A:1", incarnation="three", ended=["one", "two"])
     bench.told(c.Actions(tree=KEY.tree, shot=KEY.shot))
     assert not bench.live("ONE").outcome_unknown

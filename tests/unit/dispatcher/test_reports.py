@@ -119,7 +119,7 @@ def test_a_result_of_a_shot_that_is_not_in_memory_is_late() -> None:
     bench = small()
     bench.told(INIT)
     bench.finish("ONE", "TWO")
-    del bench.machine.core.shots[KEY]
+    bench.put_aside()
     bench.from_server("SRV_A:1", result(AttemptId(*KEY, "ONE", 1)))
     assert verdicts(bench)[-1] is Verdict.LATE
     assert [late.path for late in bench.records(LateResult)] == ["ONE"]

@@ -1,7 +1,7 @@
 """Dangers of a command: each has a code, is named, and is insisted on by itself."""
 
 import pytest
-from tests.support.dispatching import KEY, Bench
+from tests.support.dispatching import Bench
 from tests.support.tables import action
 
 from shotline.common import commands as c
@@ -96,7 +96,7 @@ def test_the_current_shot_is_that_of_the_same_experiment() -> None:
 
 def test_of_thousands_only_some_are_named() -> None:
     bench = Bench(*(action(f"A{number}", 1) for number in range(3000))).register("SRV_A:1").build()
-    shot = bench.machine.core.shots[KEY]
+    shot = bench.shot()
     for live in list(shot.actions.values()):
         shot.apply(live.model_copy(update=LOST))
     reply = bench.ask(PHASE)

@@ -48,7 +48,8 @@ def aborts(bench: Bench) -> list[tuple[str, str, int]]:
 
 def view(bench: Bench, name: str) -> bool:
     """Whether a server is shown as draining."""
-    return bench.machine.core.fleet.view(bench.machine.core.fleet.servers[name]).draining
+    [server] = [one for one in bench.servers() if one.server == name]
+    return server.draining
 
 
 def refused(reply: Reply | None) -> str:

@@ -1,11 +1,11 @@
 """`tree` and `current`: what a tree says, without building or keeping anything."""
 
-from tests.support.dispatching import Bench
+from tests.support.dispatching import Bench, view_of
 from tests.support.tables import action
 
-from shotline.common.commands import CurrentShot, ReadTree
+from shotline.common.commands import CurrentShot, ReadTree, Shots
 from shotline.common.messages import Outcome
-from shotline.common.views import CurrentResult, TreeResult, decode_result
+from shotline.common.views import CurrentResult, ShotsResult, TreeResult, decode_result
 from shotline.dispatcher.effects import CurrentShotJob, TreeDone
 from shotline.dispatcher.settings import Settings
 
@@ -27,7 +27,7 @@ def test_a_tree_is_read_and_nothing_is_built_or_journalled() -> None:
     result = read(bench, -1)
     assert [node.path for node in result.actions] == ["A", "B"]
     assert result.never == {"B": "it is switched off"}
-    assert bench.machine.core.shots == {}
+    assert view_of(bench.told(Shots())) == ShotsResult(shots=())
     assert bench.journalled() == []
 
 

@@ -52,8 +52,10 @@ def test_no_command_is_too_long_for_lua() -> None:
     output = StoredOutput("TEST", 42, "A", 1, 0, tuple((1.0, 1, b"x") for _ in paths))
     made = of(table, opened, *map(moved, paths), outputs=(output,))
     assert max(map(len, made)) <= ARGUMENTS_MAX + 2
-    names = [command[0] for command in made]
-    assert names.count("HSET") == 5 + 5 + 1 + 1 + 1  # nodes, actions, newest, runs, outputs
+    for key in ("nodes", "actions"):
+        hash_ = f"shotline:TEST:42:{key}"
+        told = [command[2::2] for command in made if command[:2] == ("HSET", hash_)]
+        assert [path for some in told for path in some] == list(paths)
     assert sum(len(command) - 2 for command in made if command[0] == "RPUSH") == 10_000
 
 

@@ -16,11 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from shotline.common import interpreter
-from shotline.common.config import Config
+from shotline.common.config import Config, LoggingSection
 from shotline.common.errors import LocalError
 from shotline.common.redis_server import RedisServer
 from shotline.common.sections import UpServer
+from shotline.common.service import ERROR_FILE_VARIABLE, rotate
 
 # Becomes the daemon by exec, so that the process id stays. A daemon ends in order on TERM.
 _LAUNCHER: Final = """
@@ -34,7 +37,8 @@ if sys.platform == "linux":
 os.execv(sys.argv[2], sys.argv[2:])
 """
 _LINES_SHOWN: Final = 8
-_FORGOTTEN: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")
+NOTICES_VARIABLE: Final = "NOTIFY_SOCKET"
+_FORGOTTEN: Final = ("WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")
 
 
 class DaemonError(LocalError):
@@ -42,7 +46,11 @@ class DaemonError(LocalError):
 
 
 class Daemon:
-    """One daemon: `python -P -m MODULE …` in a session of its own, its output in `log_file`."""
+    """One daemon: `python -P -m MODULE …` in a session of its own, its output in `log_file`.
+
+    `adopt` lets it stand for a process that somebody else has started: such a one is watched, and
+    neither signalled nor ended.
+    """
 
     def __init__(
         self,
@@ -51,29 +59,54 @@ class Daemon:
         arguments: Sequence[str],
         log_file: Path,
         environment: Mapping[str, str] | None = None,
+        rotation: LoggingSection | None = None,
     ) -> None:
         self.name = name
         self.log_file = log_file
         self.ready = False
-        self._argv = interpreter.python(module, *arguments)
+        self.module = module
+        self.arguments = tuple(arguments)
+        self._rotation = LoggingSection() if rotation is None else rotation
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
+        self._adopted: psutil.Process | None = None
         self._notices: socket.socket | None = None
+        self._hang_up_when_ready = False
 
     @property
     def pid(self) -> int | None:
         """Its process id; None when it does not run."""
-        return self._process.pid if self._process is not None and self.running else None
+        if not self.running:
+            return None
+        if self._adopted is not None:
+            return int(self._adopted.pid)
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def adopted(self) -> bool:
+        """Whether it is a process that somebody else has started."""
+        return self._adopted is not None
 
     @property
     def running(self) -> bool:
         """Whether its process is there (it may be stopped)."""
+        if self._adopted is not None:
+            return is_alive(self._adopted)
         return self._process is not None and self._process.poll() is None
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended: its exit status, or less than 0 for a signal; None while it runs."""
+        """How it ended: its exit status, or less than 0 for a signal; None while it runs.
+
+        How an adopted one ended is not known.
+        """
         return None if self._process is None else self._process.poll()
+
+    def adopt(self, process: psutil.Process) -> None:
+        """Let it be a process that runs already."""
+        if self.running:
+            raise DaemonError(f"{self.name} runs already")
+        self._process, self._adopted = None, process
 
     def start(self) -> None:
         """Start it; `wait_ready` waits until it serves.
@@ -83,21 +116,28 @@ class Daemon:
         if self.running:
             raise DaemonError(f"{self.name} runs already")
         self._close_notices()
+        self._adopted = None
         self.ready = False
         self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        address = f"shotline-{os.getpid()}-{secrets.token_hex(8)}"
-        self._notices.bind(f"\0{address}")
+        address = f"{notices_of(os.getpid())}{secrets.token_hex(8)}"
+        self._notices.bind("\0" + address[1:])
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        # The daemon itself rotates it from then on.
+        rotate(self.log_file, self._rotation)
         inherited = interpreter.environment()
         for name in _FORGOTTEN:
             inherited.pop(name, None)
+        own = {NOTICES_VARIABLE: address, ERROR_FILE_VARIABLE: str(self.log_file)}
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *self._argv],
+                [
+                    *(sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())),
+                    *interpreter.python(self.module, *self.arguments),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=inherited | self._environment | {"NOTIFY_SOCKET": f"@{address}"},
+                env=inherited | self._environment | own,
                 start_new_session=True,
             )
 
@@ -122,6 +162,16 @@ class Daemon:
         finally:
             os.close(pidfd)
             self._close_notices()
+        if self._hang_up_when_ready:
+            self._hang_up_when_ready = False
+            self.signal(signal.SIGHUP)
+
+    def hang_up(self) -> None:
+        """Let it open its log anew: now, or once it serves, since before SIGHUP would end it."""
+        if self.ready:
+            self.signal(signal.SIGHUP)
+        else:
+            self._hang_up_when_ready = True
 
     def signal(self, number: int) -> None:
         """Send it a signal, when it runs."""
@@ -173,13 +223,26 @@ class Daemon:
             self._notices = None
 
 
+def notices_of(starter: int) -> str:
+    """Return how the addresses begin to which the daemons tell that they serve, by who started."""
+    return f"@shotline-{starter}-"
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process is there and has not ended."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Daemons:
     """The daemons that a configuration's `up` names on this machine, and Redis where it is ours."""
 
     def __init__(self, config: Config, config_file: Path) -> None:
         self.config = config
         self.logs = config.data_folder / "log"
-        self._file = config_file.absolute()
+        self.file = config_file.absolute()
         ours = config.redis.url is None and "dispatcher" in config.up.daemons
         self.redis = RedisServer(config.redis.folder, config.redis.port) if ours else None
         self.central = [self._daemon(name) for name in config.up.daemons]
@@ -193,20 +256,23 @@ class Daemons:
     def start(self, tell: Callable[[str], None]) -> None:
         """Start them in order, each when those before it serve; the servers side by side.
 
-        `tell` gets the name of each that serves. Raise DaemonError or RedisServerError.
+        What was adopted is left as it is. `tell` gets the name of each that serves. Raise
+        DaemonError or RedisServerError.
         """
         start_s = self.config.up.start_s
         if self.redis is not None:
             self.redis.start(start_s)
             tell(f"redis at {self.redis.url}")
         for daemon in self.central:
-            daemon.start()
-            daemon.wait_ready(time.monotonic() + start_s)
-            tell(daemon.name)
-        for server in self.servers:
+            if not daemon.adopted:
+                daemon.start()
+                daemon.wait_ready(time.monotonic() + start_s)
+                tell(daemon.name)
+        servers = [server for server in self.servers if not server.adopted]
+        for server in servers:
             server.start()
         deadline = time.monotonic() + start_s
-        for server in self.servers:
+        for server in servers:
             server.wait_ready(deadline)
             tell(server.name)
 
@@ -220,6 +286,7 @@ class Daemons:
             tell("redis")
 
     def _stop_together(self, daemons: Sequence[Daemon], tell: Callable[[str], None]) -> None:
+        daemons = [daemon for daemon in daemons if not daemon.adopted]
         running = [daemon for daemon in daemons if daemon.running]
         for daemon in daemons:
             if daemon not in running and daemon.exit_status is not None:
@@ -240,13 +307,14 @@ class Daemons:
         return Daemon(
             name,
             f"shotline.{name}",
-            ("--config", str(self._file)),
+            ("--config", str(self.file)),
             self.logs / f"{name}.log",
+            rotation=self.config.logging,
         )
 
     def _server(self, server: UpServer) -> Daemon:
         name = f"{server.server_class}:{server.id}"
-        environment = {"SHOTLINE_CONFIG": str(self._file)}
+        environment = {"SHOTLINE_CONFIG": str(self.file)}
         if server.slots is not None:
             environment["SHOTLINE_ACTION_SERVER__SLOTS"] = str(server.slots)
         if server.mdsip_url is not None:
@@ -257,4 +325,5 @@ class Daemons:
             (server.server_class, server.id, self.config.broker.servers),
             self.logs / f"{server.server_class}-{server.id}.log",
             environment,
+            self.config.logging,
         )

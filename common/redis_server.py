@@ -227,6 +227,8 @@ class RedisServer:
             "maxmemory-policy": "noeviction",
             "save": "",
             "daemonize": "no",
+            # Opened anew for each line, so that the file may be rotated by whoever started it.
+            "logfile": str(self.log_file),
         }
         if self.socket_file is not None:
             options |= {"unixsocket": str(self.socket_file), "unixsocketperm": "700"}

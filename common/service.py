@@ -17,6 +17,7 @@ import syslog
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from math import ceil
 from pathlib import Path
 from typing import Final, NoReturn
@@ -33,6 +34,8 @@ Source = zmq.Socket[bytes] | int
 EXIT_FAULT: Final = 70  # EX_SOFTWARE: a fault of ours; systemd starts the daemon again
 _TELL_AGAIN_S: Final = 1.0
 PROFILE_VARIABLE: Final = "SHOTLINE_PROFILE"
+# Names the file that standard error is, where who starts the daemon wants it rotated.
+ERROR_FILE_VARIABLE: Final = "SHOTLINE_ERROR_FILE"
 _IDLE_MS: Final = 60_000
 _HANDLER: Final = "shotline"  # what `configure_logging` has set
 # Plain numbers: this is done for every source of every wake-up.
@@ -284,12 +287,14 @@ class Systemd:
 def configure_logging(program: str, settings: LoggingSection) -> None:
     """Let all loggers write where the configuration says: a rotated file, or standard error.
 
-    Lines for the journal carry its own level mark and no time, which it adds. Where standard error
+    Standard error is rotated, too, where it is the file that ERROR_FILE_VARIABLE names: it then
+    follows the log, with all that is written to it past the loggers. Lines for the journal carry its own level mark and no time, which it adds. Where standard error
     leads nowhere, errors go to the system's log. Called again it opens the file anew; handlers of
     others stay. Raise ConfigError when the file cannot be written; logging then goes where it went
     before, at first to standard error.
     """
-    path = settings.file_of(program)
+    named = settings.file_of(program)
+    path = named or _error_file()
     plain = _Formatter(
         "{asctime}.{msecs:03.0f} {levelname:<8} {name}: {message}", "%Y-%m-%d %H:%M:%S", "{"
     )
@@ -301,7 +306,7 @@ def configure_logging(program: str, settings: LoggingSection) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = _LogFile(path, settings, stream)
+        file = _LogFile(path, settings, stream) if named else _ErrorFile(path, settings)
     except OSError as error:
         if not _own_handlers():
             _log_to(stream, settings)
@@ -360,9 +365,50 @@ class _LogFile(logging.handlers.RotatingFileHandler):
             self.stream = None  # opened anew with the next line
         self._instead.handle(record)
 
+    def doRollover(self) -> None:  # noqa: N802  # logging's own name
+        if self.backupCount == 0 and self.stream is not None:
+            self.stream.truncate(0)  # logging itself would let it grow
+        else:
+            super().doRollover()
+
     def close(self) -> None:
         with suppress(OSError):  # a full disk does not take what it still holds
             super().close()
+
+
+class _ErrorFile(_LogFile):
+    """Standard error as a log that is rotated: it and standard output go with it."""
+
+    def __init__(self, path: Path, settings: LoggingSection) -> None:
+        super().__init__(path, settings, _SystemLog())
+
+    def _open(self) -> TextIOWrapper:
+        stream = super()._open()
+        for descriptor in (1, 2):
+            os.dup2(stream.fileno(), descriptor)
+        return stream
+
+
+def _error_file() -> Path | None:
+    """Return the file that standard error is, and that is ours to rotate; None where it is not."""
+    named = os.environ.get(ERROR_FILE_VARIABLE)
+    if not named:
+        return None
+    if any(isinstance(one, _ErrorFile) for one in _own_handlers()):
+        return Path(named)  # it was, and may have been moved away meanwhile
+    try:
+        ours = os.path.samestat(os.fstat(2), Path(named).stat())
+    except OSError:
+        return None
+    return Path(named) if ours else None
+
+
+def rotate(path: Path, settings: LoggingSection) -> None:
+    """Rotate a log that somebody else writes and opens anew, when it is full."""
+    if path.is_file() and path.stat().st_size >= settings.max_size:
+        file = _LogFile(path, settings, _SystemLog())
+        file.doRollover()
+        file.close()
 
 
 def _own_handlers() -> list[logging.Handler]:

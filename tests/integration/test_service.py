@@ -202,6 +202,62 @@ def test_a_log_file_is_rotated(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_logging_restored")
+def test_a_log_without_old_files_is_bounded_too(tmp_path: Path) -> None:
+    settings = LoggingSection(file=str(tmp_path / "{program}.log"), max_size=500, rotations=0)
+    configure_logging("broker", settings)
+    for number in range(50):
+        logging.getLogger("shotline").info("line %d of the log", number)
+    [file] = tmp_path.iterdir()
+    assert "line 49 of the log" in file.read_text()
+    assert file.stat().st_size <= 500
+
+
+STDERR_LOG = """
+import logging, os, sys
+from shotline.common.config import LoggingSection
+from shotline.common.service import configure_logging
+configure_logging("test", LoggingSection(max_size=500, rotations=2))
+for number in range(50):
+    logging.getLogger("shotline").info("line %d of the log", number)
+    os.write(2, b"past the loggers\\n")
+os.rename(os.environ["SHOTLINE_ERROR_FILE"], "moved.log")
+configure_logging("test", LoggingSection(max_size=500, rotations=2))  # as SIGHUP does
+print("to standard output", flush=True)
+sys.exit("its last words")
+"""
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_standard_error_is_rotated_where_it_is_the_named_file(
+    tmp_path: Path, *, ours: bool
+) -> None:
+    log = tmp_path / "test.log"
+    named = log if ours else tmp_path / "other.log"
+    named.touch()
+    with log.open("ab") as written:
+        done = subprocess.run(
+            [sys.executable, "-c", STDERR_LOG],
+            cwd=tmp_path,
+            stdout=written,
+            stderr=written,
+            env={**os.environ, "SHOTLINE_ERROR_FILE": str(named)},
+            timeout=60,
+        )
+    assert done.returncode == 1
+    files = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    if ours:
+        assert set(files) == {"test.log", "test.log.1", "test.log.2", "moved.log"}
+        assert files["test.log"] == "to standard output\nits last words\n"
+        assert all(len(text) < 700 for text in files.values())
+        assert "line 49 of the log" in files["moved.log"]
+        assert "past the loggers" in files["moved.log"]
+    else:
+        assert files.keys() == {"test.log", "moved.log"}
+        assert files["moved.log"] == ""
+        assert files["test.log"].endswith("its last words\n")
+
+
+@pytest.mark.usefixtures("_logging_restored")
 def test_a_log_file_that_cannot_be_written_is_an_error_and_logging_stays_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

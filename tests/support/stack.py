@@ -87,7 +87,7 @@ class Stack:
                 "start_s": DEADLINE_S,
                 "stop_s": 20.0,
             },
-            "logging": {"level": "debug"},
+            "logging": {"level": "debug", "max-size": 64 * 1024 * 1024},  # a test reads it whole
         }
         self.config_file = folder / "config.yaml"
         self.config_file.write_text(yaml.safe_dump(merged(usual, settings or {})))

@@ -1,6 +1,7 @@
 """The commands of `shotline` about this machine: `up`, `demo`, `check-config` and the like."""
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -11,34 +12,68 @@ import shotline.client.completion_bash  # takes the place of click's for bash
 from shotline.client.cli_base import command, console, options_of, plain_lines, say, words, wrong
 from shotline.client.daemons import Daemons
 from shotline.client.demo import run_demo
-from shotline.client.up import serve, started, terminable
-from shotline.common.config import check_config, find_config, load_config
+from shotline.client.up import serve, started
+from shotline.client.up_link import UpAway, ask_up
+from shotline.client.up_requests import HELP
+from shotline.common.config import Config, check_config, find_config, load_config
 from shotline.common.messages import EXIT_CODES, Outcome
 
 SHELLS = ("bash", "zsh", "fish")
 
 
-@command("up", example="shotline --config etc/config.yaml up")
-def up() -> None:
+@command(
+    "up",
+    example="shotline --config etc/config.yaml up\nshotline up start\nshotline up restart DAQ:1",
+)
+@words("[VERB [NAME]]")
+def up(given: tuple[str, ...]) -> None:
     """Run the daemons that the configuration names on this machine, until Ctrl-C.
 
     None is restarted when it ends by itself; exit code 4 tells of it at the end.
+
+    With VERB it asks the one that runs, in whatever terminal: `start` starts what does not run, or
+    NAME; `restart NAME`, `stop NAME`, `kill NAME`, `status [NAME]`. NAME is redis, a daemon, a
+    server CLASS:ID, or CLASS, which means all its servers. The same can be typed where it runs.
     """
     file = find_config(options_of().config)
     config = load_config(file)
-    daemons = Daemons(config, file)
 
     def tell(text: str) -> None:
-        say(json.dumps({"up": text}) if options_of().json else text)
+        shown = plain_lines(text)
+        say(json.dumps({"up": text}) if options_of().json else shown)
 
+    if given:
+        _ask(config, given, tell)
+    else:
+        _run(config, file, tell)
+
+
+def _run(config: Config, file: Path, tell: Callable[[str], None]) -> None:
+    daemons = Daemons(config, file)
     tell(f"configuration {file}; logs in {daemons.logs}")
-    with terminable(), started(daemons, tell):
+    with started(daemons, tell) as running:
         if "monitor" in config.up.daemons:
             tell(f"the page: {config.monitor.page}")
         tell("all are up; Ctrl-C ends them")
-        good = serve(daemons, tell)
+        good = serve(running)
     if not good:
         raise click.exceptions.Exit(EXIT_CODES[Outcome.ERROR])
+
+
+def _ask(config: Config, given: Sequence[str], tell: Callable[[str], None]) -> None:
+    if any(len(word.split()) != 1 for word in given):
+        wrong(f"possible is: {HELP}")
+    timeout_s = options_of().timeout_s
+    if timeout_s is None:
+        # A line comes after each that was ended or started; another request may be in the works.
+        timeout_s = 2 * (config.up.start_s + config.up.stop_s)
+    try:
+        outcome = ask_up(config.data_folder, " ".join(given), tell, timeout_s)
+    except UpAway as away:
+        say(f"shotline: {plain_lines(str(away))}", err=True)
+        outcome = Outcome.NOBODY
+    if outcome is not Outcome.OK:
+        raise click.exceptions.Exit(EXIT_CODES[outcome])
 
 
 @command("demo", example="shotline demo --keep")

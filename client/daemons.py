@@ -171,7 +171,7 @@ class Daemon:
         if self.ready:
             self.signal(signal.SIGHUP)
         else:
-            self._hang_up_when_ready = True
+            self._hang_up_when_ready = self._process is not None and self.running
 
     def signal(self, number: int) -> None:
         """Send it a signal, when it runs."""
@@ -284,6 +284,11 @@ class Daemons:
         if self.redis is not None and self.redis.running:
             self.redis.stop(self.config.up.stop_s)
             tell("redis")
+
+    def hang_up(self) -> None:
+        """Let all open their logs anew, and those that are still beginning once they serve."""
+        for daemon in self.all:
+            daemon.hang_up()
 
     def _stop_together(self, daemons: Sequence[Daemon], tell: Callable[[str], None]) -> None:
         daemons = [daemon for daemon in daemons if not daemon.adopted]

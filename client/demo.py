@@ -33,7 +33,7 @@ from shotline.client.text import (
     duration,
     state_words,
 )
-from shotline.client.up import serve, started, terminable
+from shotline.client.up import serve, started
 from shotline.client.watching import Watching
 from shotline.common.actions import Cause
 from shotline.common.config import Config, load_config, packaged
@@ -62,7 +62,7 @@ def run_demo(folder: Path, out: Console, *, keep: bool) -> bool:
 
     page = config.monitor.page
 
-    with terminable(), started(daemons, tell), Supervisor(config.broker.clients) as shotline:
+    with started(daemons, tell) as up, Supervisor(config.broker.clients) as shotline:
         wait_for_servers(shotline, config)
         out.print(Text(f"The page: {page}", style="bold"))
 
@@ -76,7 +76,7 @@ def run_demo(folder: Path, out: Console, *, keep: bool) -> bool:
             show_next(out, config_file, daemons, shot, keep=True)
             text = f"\nThe daemons stay until Ctrl-C, with a shot every minute: {page}"
             out.print(Text(text, style="bold"))
-            serve(daemons, tell, every_s=SHOT_EVERY_S, do=one_shot)
+            serve(up, every_s=SHOT_EVERY_S, do=one_shot)
     if not keep:
         show_next(out, config_file, daemons, shot, keep=False)
     return good

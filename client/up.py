@@ -1,115 +1,255 @@
 """`shotline up`: the daemons that the configuration names here, until somebody ends it."""
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import FrameType
+from typing import Final
 
-from shotline.client.daemons import Daemon, Daemons
-from shotline.common.service import Service
+from shotline.client.daemons import Daemons
+from shotline.client.elsewhere import look_around
+from shotline.client.up_link import UpLink
+from shotline.client.up_requests import Requests, Units
+from shotline.common.messages import Outcome
+from shotline.common.service import Service, rotate
+
+_ROTATE_S: Final = 30.0  # Redis does not rotate its log, and says little
+_TYPED_BYTES_MAX: Final = 4096
+Tell = Callable[[str], None]
 
 
 class Terminated(BaseException):
     """SIGTERM came: like Ctrl-C it is not to be caught on the way."""
 
 
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise Terminated in this thread, so that what was begun is ended."""
+@dataclass(frozen=True)
+class Up:
+    """What runs, who may ask for something, and who is told."""
 
-    def raise_(number: int, _: FrameType | None) -> None:
-        raise Terminated(number)
-
-    before = {number: signal.signal(number, raise_) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    daemons: Daemons
+    link: UpLink
+    tell: Tell
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let a second Ctrl-C not break off what ends the daemons; that takes a bounded time."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def started(daemons: Daemons, tell: Tell) -> Iterator[Up]:
+    """Start the daemons, and end them however the body ends.
 
-
-@contextmanager
-def started(daemons: Daemons, tell: Callable[[str], None]) -> Iterator[None]:
-    """Start the daemons, and end them however the body ends."""
-    try:
-        daemons.start(lambda name: tell(f"up    {name}"))
-        yield
-    finally:
-        with undisturbed():
-            daemons.stop(lambda name: tell(f"ended {name}"))
-
-
-def serve(
-    daemons: Daemons,
-    tell: Callable[[str], None],
-    *,
-    every_s: float | None = None,
-    do: Callable[[], object] = lambda: None,
-) -> bool:
-    """Stay until Ctrl-C or SIGTERM, or until no daemon is left; tell which end by themselves.
-
-    None is restarted: who does that is systemd. Meanwhile `do` is done every `every_s`. SIGHUP is
-    passed on to the daemons; only the end of the terminal from which all this was started ends it,
-    like Ctrl-C. Return whether all daemons were still there at the end.
+    SIGTERM, and SIGHUP when the terminal has gone, raise Terminated in this thread meanwhile; any
+    other SIGHUP is passed on. Raise LocalError, in words, where something is in the way.
     """
-    service = Service("up")
-    due = None if every_s is None else time.monotonic() + every_s
+    raise_descriptor_limit()
+    with _terminable(daemons), UpLink(daemons.config.data_folder) as link:
+        look_around(daemons, tell)
+        try:
+            daemons.start(lambda name: tell(f"up    {name}"))
+            yield Up(daemons, link, tell)
+        finally:
+            with _undisturbed():
+                daemons.stop(lambda name: tell(f"ended {name}"))
 
-    def do_again() -> None:
-        nonlocal due
-        do()
-        due = None if every_s is None else time.monotonic() + every_s
 
-    service.set_wake(lambda: due)
-    service.on_tick(do_again)
-    known: set[Daemon] = {daemon for daemon in daemons.all if daemon.running}
-    lost: list[Daemon] = [daemon for daemon in daemons.all if daemon not in known]
+def raise_descriptor_limit() -> None:
+    """Let this process and all that it starts open as many files as they ever may."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
-    redis = daemons.redis
-    redis_was_up = redis is not None and redis.running
 
-    def look() -> None:
-        nonlocal redis_was_up
-        if redis is not None and redis_was_up and not redis.running:
-            redis_was_up = False
-            tell(f"LOST  redis; see {redis.log_file}")
-        for daemon in [one for one in known if not one.running]:
-            known.discard(daemon)
-            lost.append(daemon)
-            tell(f"LOST  {daemon.name} (exit status {daemon.exit_status}); see {daemon.log_file}")
-        if not known:
-            service.stop()
+def serve(up: Up, *, every_s: float | None = None, do: Callable[[], object] = lambda: None) -> bool:
+    """Stay until Ctrl-C or SIGTERM, or until none is left and one was lost.
 
+    What ends by itself is told, and started again on request only. Meanwhile `do` is done every
+    `every_s`. SIGHUP is passed on to the daemons; only the end of the terminal from which all this
+    was started ends it, like Ctrl-C. Return whether nothing was lost and is still missing.
+    """
+    return _Watch(up, every_s, do).run()
+
+
+class _Watch:
+    """Looks after what runs until it is to end."""
+
+    def __init__(self, up: Up, every_s: float | None, do: Callable[[], object]) -> None:
+        self._tell = up.tell
+        self._daemons = up.daemons
+        self._link = up.link
+        self._units = Units(up.daemons)
+        self._requests = Requests(self._units)
+        self._up = {name for name in self._units.names if self._units.pid(name) is not None}
+        self._every_s = every_s
+        self._do = do
+        now = time.monotonic()
+        self._do_at = None if every_s is None else now + every_s
+        self._rotate_at = now
+        self._pidfds: dict[str, int] = {}
+        self._had_terminal = _has_terminal()
+        self._service = Service("up")
+
+    def run(self) -> bool:
+        service = self._service
+        service.set_wake(lambda: min(self._rotate_at, self._do_at or self._rotate_at))
+        service.on_tick(self._tick)
+        service.on_signal(signal.SIGCHLD, self._look)
+        service.on_signal(signal.SIGHUP, self._hang_up)
+        service.on_signal(signal.SIGCONT, self._listen_to_terminal)
+        service.after_each(self._look)
+        service.watch(self._link.socket.fileno(), lambda: self._link.serve(self._ask))
+        self._listen_to_terminal()
+        self._look()  # one may have ended meanwhile
+        service.run()
+        return not self._missing()
+
+    def _missing(self) -> bool:
+        """Return whether one does not run that was not ended in order."""
+        return any(
+            self._units.pid(name) is None and name not in self._requests.stopped
+            for name in self._units.names
+        )
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if self._do_at is not None and self._do_at <= now:
+            self._do()
+            assert self._every_s is not None
+            self._do_at = time.monotonic() + self._every_s
+        if self._rotate_at <= now:
+            self._rotate_at = now + _ROTATE_S
+            if self._daemons.redis is not None:
+                rotate(self._daemons.redis.log_file, self._daemons.config.logging)
+
+    def _look(self) -> None:
+        """Tell what has ended by itself."""
+        for name in self._units.names:
+            if self._units.pid(name) is not None:
+                self._up.add(name)
+            elif name in self._up:
+                self._up.discard(name)
+                if name not in self._requests.stopped:
+                    self._tell_ended(name)
+        self._watch_adopted()
+        if not self._up and self._missing():
+            self._service.stop()
+
+    def _tell_ended(self, name: str) -> None:
+        again = f"`shotline up start {name}` starts it again"
+        daemon = self._units.daemon(name)
+        if daemon is not None and daemon.exit_status == 0:
+            self._requests.stopped.add(name)
+            self._tell(f"ended {name} by itself, as it was asked to; {again}")
+        else:
+            self._tell(f"LOST  {name} ({self._units.how_it_ended(name)}); {again}")
+
+    def _watch_adopted(self) -> None:
+        """Hear of the end of those who are no children of ours."""
+        for name in self._units.names:
+            pid = self._units.pid(name) if self._units.adopted(name) else None
+            if pid is not None and name not in self._pidfds:
+                with suppress(OSError):  # it has ended just now
+                    self._pidfds[name] = os.pidfd_open(pid)
+                    self._service.watch(self._pidfds[name], self._look)
+            elif pid is None and name in self._pidfds:
+                descriptor = self._pidfds.pop(name)
+                self._service.unwatch(descriptor)
+                os.close(descriptor)
+
+    def _hang_up(self) -> None:
+        if self._had_terminal and not _has_terminal():
+            self._service.stop()
+            return
+        self._daemons.hang_up()
+        self._tell("SIGHUP was passed on: the daemons open their logs anew")
+
+    def _ask(self, line: str, tell: Tell) -> Outcome:
+        """Do what somebody asks for, and let Ctrl-C and SIGTERM break that off."""
+
+        def both(text: str) -> None:
+            self._tell(text)
+            tell(text)
+
+        words = line.split()
+        with suppress(_Broken), _breakable():
+            return self._requests.answer(words, tell if words[:1] == ["status"] else both)
+        both("broken off: `shotline up` is ending")
+        self._service.stop()
+        return Outcome.ERROR
+
+    def _listen_to_terminal(self) -> None:
+        """Read what is typed where this runs in the foreground of its terminal."""
+        with suppress(OSError, ValueError):
+            if os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp():
+                self._service.watch(0, self._read_typed)
+
+    def _read_typed(self) -> None:
+        # In the background a terminal's lines are for others, and reading one would stop us.
+        typed = b""
+        with suppress(OSError):
+            if os.tcgetpgrp(0) == os.getpgrp():
+                typed = os.read(0, _TYPED_BYTES_MAX)
+        if not typed:
+            self._service.unwatch(0)
+            return
+        for line in typed.decode(errors="replace").splitlines():
+            if line.strip():
+                status = line.split()[0] == "status"
+                self._ask(line, self._tell if status else lambda _: None)
+
+
+class _Broken(BaseException):
+    """A request was broken off by a signal."""
+
+
+@contextmanager
+def _breakable() -> Iterator[None]:
+    def break_(_number: int, _frame: FrameType | None) -> None:
+        raise _Broken
+
+    with _handled(break_, signal.SIGINT, signal.SIGTERM):
+        yield
+
+
+@contextmanager
+def _terminable(daemons: Daemons) -> Iterator[None]:
+    """Let SIGTERM raise Terminated in this thread, so that what was begun is ended.
+
+    SIGHUP does so when the terminal has gone. Else it is passed on to the daemons, also to those
+    that are still beginning.
+    """
     had_terminal = _has_terminal()
 
-    def hang_up() -> None:
-        if had_terminal and not _has_terminal():
-            service.stop()
-            return
-        for daemon in known:
-            daemon.signal(signal.SIGHUP)
-        tell("SIGHUP was passed on: the daemons open their logs anew")
+    def terminate(number: int, _frame: FrameType | None) -> None:
+        raise Terminated(number)
 
-    service.on_signal(signal.SIGCHLD, look)
-    service.on_signal(signal.SIGHUP, hang_up)
-    service.after_each(look)
-    look()  # one may have ended meanwhile
-    service.run()
-    return not lost and (redis is None or redis_was_up)
+    def hang_up(number: int, _frame: FrameType | None) -> None:
+        if had_terminal and not _has_terminal():
+            raise Terminated(number)
+        # Nothing is told: it may have come in the middle of a line.
+        daemons.hang_up()
+
+    with _handled(terminate, signal.SIGTERM), _handled(hang_up, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a second Ctrl-C not break off what ends the daemons; that takes a bounded time."""
+    with _handled(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _handled(
+    handler: Callable[[int, FrameType | None], None] | signal.Handlers, *numbers: signal.Signals
+) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 def _has_terminal() -> bool:

@@ -96,6 +96,7 @@ class RedisServer:
         self.folder = folder.absolute()
         self.port = port
         self.log_file = self.folder / LOG_NAME
+        self.lock_file = self.folder / _LOCK_NAME
         self.socket_file = self.folder / SOCKET_NAME if unix_socket else None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -203,7 +204,7 @@ class RedisServer:
 
         Two servers on one append-only file would destroy it. One that is just ending is awaited.
         """
-        lock = os.open(self.folder / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -288,10 +288,11 @@ def configure_logging(program: str, settings: LoggingSection) -> None:
     """Let all loggers write where the configuration says: a rotated file, or standard error.
 
     Standard error is rotated, too, where it is the file that ERROR_FILE_VARIABLE names: it then
-    follows the log, with all that is written to it past the loggers. Lines for the journal carry its own level mark and no time, which it adds. Where standard error
-    leads nowhere, errors go to the system's log. Called again it opens the file anew; handlers of
-    others stay. Raise ConfigError when the file cannot be written; logging then goes where it went
-    before, at first to standard error.
+    follows the log, with all that is written to it past the loggers. Lines for the journal carry
+    its own level mark and no time, which it adds. Where standard error leads nowhere, errors go to
+    the system's log. Called again it opens the file anew; handlers of others stay. Raise
+    ConfigError when the file cannot be written; logging then goes where it went before, at first to
+    standard error.
     """
     named = settings.file_of(program)
     path = named or _error_file()

@@ -8,11 +8,12 @@
 #   STATUS   say whether it runs
 #
 # Without ID, all commands but START mean every server of the class that systemd knows here.
-# The monitor runs this script with an argument list. Adapt it to how your site starts its servers;
+# The monitor runs this script with an argument list, where the configuration names no other
+# (monitor.server_command) and no `shotline up` runs these servers. Adapt it to how your site starts its servers;
 # as it stands, it uses the unit shotline-action-server@CLASS:ID. The user who runs it needs the
 # right to manage these units (polkit's org.freedesktop.systemd1.manage-units).
 #
-# Exit codes: 0 done; 64 wrong arguments; otherwise systemctl's own.
+# Exit codes: 0 done; 64 wrong arguments; 69 there is no systemd here; otherwise systemctl's own.
 set -eu
 
 usage() {
@@ -40,7 +41,21 @@ else
     unit="shotline-action-server@$1:*.service"
 fi
 
-control() { systemctl --no-ask-password "$@"; }
+no_systemd() {
+    echo "server_command.sh: there is no systemd on $(uname -n) that could start servers: list them" >&2
+    echo "in the configuration (up.servers) and run \`shotline up\`, or name a script of your own" >&2
+    echo "in it (monitor.server_command)" >&2
+    exit 69
+}
+
+control() {
+    command -v systemctl >/dev/null || no_systemd
+    code=0
+    systemctl --no-ask-password "$@" || code=$?
+    # Where systemd does not run there is nothing to be asked, whatever was.
+    [ $code -eq 0 ] || [ -d /run/systemd/system ] || no_systemd
+    return $code
+}
 
 case $2 in
 START) control start -- "$unit" ;;

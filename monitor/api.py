@@ -278,10 +278,10 @@ class LogHandler(Handler):
 
 
 class ServerCommandHandler(Handler):
-    """The site's script."""
+    """What starts and ends servers: the site's script, or `shotline up`."""
 
     async def post(self) -> None:
-        """Run the script for a class, or for one of its servers."""
+        """Have it done for a class, or for one of its servers."""
         request = self.body_as(ServerCommandRequest)
         known = self._known()
         if request.server_class not in known:

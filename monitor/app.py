@@ -22,7 +22,7 @@ from tornado.routing import URLSpec
 
 from shotline import __version__
 from shotline.client.supervisor import AsyncSupervisor
-from shotline.common.config import Config, packaged
+from shotline.common.config import Config
 from shotline.common.service import Systemd
 from shotline.monitor import openapi
 from shotline.monitor.access import COOKIE, Access, Role
@@ -91,12 +91,7 @@ class MonitorServer:
                 tuple(host.lower() for host in settings.hosts),
                 Role(settings.role),
             ),
-            runner=Runner(
-                settings.server_command or packaged("server_command.sh"),
-                config_file,
-                config.broker.clients,
-                settings.answer_bytes_max,
-            ),
+            runner=Runner(config, config_file),
             settings=settings,
             server_classes=frozenset(server.server_class for server in config.up.servers),
         )

@@ -72,7 +72,7 @@ class LogAnswer(Model):
 
 
 class ServerCommandRequest(Model):
-    """Have the site's script start, restart or end servers."""
+    """Have the site's script, or `shotline up`, start, restart or end servers."""
 
     server_class: ServerClass
     command: Literal["START", "STOP", "RESTART", "KILL", "STATUS"]
@@ -80,7 +80,7 @@ class ServerCommandRequest(Model):
 
 
 class ServerCommandAnswer(Model):
-    """What the site's script wrote, and its exit code; `null` when it was ended at its limit."""
+    """What was run and what it wrote; its exit code is `null` when it was ended at its limit."""
 
     arguments: tuple[str, ...]
     exit_code: int | None

@@ -1,4 +1,4 @@
-"""Programs that the monitor runs for operators: the site's script, and `shotline` itself.
+"""Programs that the monitor runs for operators: what starts servers, and `shotline` itself.
 
 Always with an argument list; no shell ever sees what somebody has typed (DESIGN §8).
 """
@@ -14,7 +14,9 @@ from typing import Final
 
 import click
 
+from shotline.client.up_link import is_up
 from shotline.common import interpreter
+from shotline.common.config import Config, packaged
 from shotline.common.messages import EXIT_CODES, Outcome
 from shotline.monitor.models import CommandLineAnswer, ServerCommandAnswer
 from shotline.monitor.page_line import NotRunnable, arguments_of
@@ -27,24 +29,53 @@ _FORGOTTEN: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_
 class Runner:
     """Runs programs, each for a limited time and with a limited output."""
 
-    def __init__(self, script: Path, config_file: Path, broker: str, bytes_max: int) -> None:
-        self._script = script
+    def __init__(self, config: Config, config_file: Path) -> None:
+        self._config = config
         self._config_file = config_file
-        self._broker = broker
-        self._bytes_max = bytes_max
+        self._broker = config.broker.clients
+        self._bytes_max = config.monitor.answer_bytes_max
 
     async def server_command(
         self, server_class: str, command: str, server_id: str | None, timeout_s: float
     ) -> ServerCommandAnswer:
-        """Run `server_command.sh CLASS COMMAND [ID]` and return what it wrote."""
+        """Have a class, or one of its servers, started or ended; return what was said of it.
+
+        A script that the configuration names is run. Else a `shotline up` of this configuration is
+        asked, where one runs and starts these servers; else the packaged script is run.
+        """
+        script = self._config.monitor.server_command
+        if script is None and self._is_of_up(server_class, server_id):
+            return await self._ask_up(server_class, command, server_id, timeout_s)
+        if script is None:
+            script = packaged("server_command.sh")
         arguments = [server_class, command, *([server_id] if server_id is not None else [])]
-        program = [str(self._script), *arguments]
-        if not os.access(self._script, os.X_OK):
+        program = [str(script), *arguments]
+        if not os.access(script, os.X_OK):
             program = ["sh", *program]
+        return await self._answered(program, (script.name, *arguments), timeout_s)
+
+    def _is_of_up(self, server_class: str, server_id: str | None) -> bool:
+        known = any(
+            one.server_class == server_class and server_id in (None, one.id)
+            for one in self._config.up.servers
+        )
+        return known and is_up(self._config.data_folder)
+
+    async def _ask_up(
+        self, server_class: str, command: str, server_id: str | None, timeout_s: float
+    ) -> ServerCommandAnswer:
+        name = server_class if server_id is None else f"{server_class}:{server_id}"
+        words = ("up", command.lower(), name)
+        program = interpreter.python("shotline.client.cli", "--config", str(self._config_file))
+        return await self._answered([*program, *words], ("shotline", *words), timeout_s)
+
+    async def _answered(
+        self, program: Sequence[str], arguments: tuple[str, ...], timeout_s: float
+    ) -> ServerCommandAnswer:
         started = time.monotonic()
         code, output = await self._run(program, timeout_s)
         return ServerCommandAnswer(
-            arguments=(self._script.name, *arguments),
+            arguments=arguments,
             exit_code=code,
             output=output,
             duration_s=round(time.monotonic() - started, 3),

@@ -245,7 +245,7 @@ def test_servers_expected_but_absent_are_shown_and_the_sites_script_is_run(
     states = page.locator("tab-servers tbody tr td:first-child").all_inner_texts()
     assert [text.split()[-1] for text in states] == ["ON", "ON", "expected"]
     absent.get_by_role("button", name="Start", exact=True).click()
-    shown(page.locator(".command-reply header")).to_contain_text("server_command.sh C START 7")
+    shown(page.locator(".command-reply header")).to_contain_text("script.sh C START 7")
     shown(page.locator(".command-reply header")).to_contain_text("exit code 5")
     shown(page.locator(".command-reply pre")).to_have_text("site script: C START 7\n")
     server = page.locator("tr[data-server='B:1']")

@@ -141,3 +141,26 @@ def test_wrong_arguments_reach_no_systemctl(systemctl: Path, arguments: tuple[st
     assert done.returncode == 64
     assert "usage: server_command.sh CLASS" in done.stderr
     assert not systemctl.exists()
+
+
+@pytest.mark.parametrize(
+    "there", [True, False], ids=["a systemctl that reaches none", "no systemctl"]
+)
+def test_where_there_is_no_systemd_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, there: bool
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "uname"):
+        found = shutil.which(name)
+        assert found
+        (programs / name).symlink_to(found)
+    if there:
+        (programs / "systemctl").write_text("#!/bin/sh\necho not booted with it >&2\nexit 1\n")
+        (programs / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    done = command("GAS", "START", "1")
+    booted = there and Path("/run/systemd/system").is_dir()  # then systemctl's own words count
+    assert done.returncode == (1 if booted else 69)
+    assert booted or "`shotline up`" in done.stderr
+    assert booted or "monitor.server_command" in done.stderr

@@ -1,63 +1,24 @@
 """`shotline up` and `shotline demo` as processes: what they start they end, however they end."""
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
-import psutil
 import pytest
 import yaml
 from tests.support.processes import processes_of
-from tests.support.stack import DEADLINE_S, Stack, eventually, free_ports
+from tests.support.stack import DEADLINE_S, eventually
+from tests.support.up import read_until, shotline, up_config
 
 from shotline.client.supervisor import Supervisor
-from shotline.common.sections import UpSection
-
-
-@contextmanager
-def shotline(folder: Path, *words: str, pace: str = "0") -> Iterator[subprocess.Popen[str]]:
-    """Run `shotline` in a folder; what is left of it is ended afterwards, by pid."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "shotline.client.cli", *words],
-        cwd=folder,
-        env={**os.environ, "SHOTLINE_DEMO_PACE": pace, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        for left in [process, *processes_of(folder)]:
-            try:
-                left.kill()
-            except (psutil.Error, OSError):
-                continue
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-
-
-def read_until(process: subprocess.Popen[str], text: str) -> str:
-    """Return the output up to the line with `text`; fail when it ends before."""
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if text in line:
-            return "".join(lines)
-    pytest.fail(f"{text!r} was not said:\n{''.join(lines)}")
 
 
 @pytest.mark.slow
 def test_the_demo_runs_a_whole_shot_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with shotline(tmp_path, "demo") as process:
+        read_until(process, "up    broker")
+        process.send_signal(signal.SIGHUP)  # which is for the daemons, also now
         out, _ = process.communicate(timeout=4 * DEADLINE_S)
         assert process.returncode == 0, out
         for phase in ("INIT", "PULSE", "STORE"):
@@ -98,15 +59,6 @@ def test_killed_it_leaves_nothing_behind_either(tmp_path: Path) -> None:
         eventually(lambda: not processes_of(tmp_path), lambda: str(processes_of(tmp_path)))
 
 
-def up_config(folder: Path) -> Path:
-    """Write a configuration with one server and the usual daemons; nothing of it runs yet."""
-    file = folder / "experiment.yaml"
-    file.write_text("experiment: TEST\nphases: {P: 1}\nactions: []\n")
-    (port,) = free_ports(1)
-    usual = {"monitor": {"port": port}, "up": {"daemons": list(UpSection().daemons)}}
-    return Stack(folder, ("A:1",), {"TEST": file}, usual).config_file
-
-
 def test_up_says_what_is_up_tells_of_what_is_lost_and_ends_the_rest_in_order(
     tmp_path: Path,
 ) -> None:
@@ -128,7 +80,7 @@ def test_up_says_what_is_up_tells_of_what_is_lost_and_ends_the_rest_in_order(
             one for one in processes_of(tmp_path) if "shotline.action_server" in one.cmdline()
         ]
         server.kill()
-        read_until(process, "LOST  A:1")
+        assert "by signal 9" in read_until(process, "LOST  A:1")
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=DEADLINE_S)
         places = [

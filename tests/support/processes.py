@@ -7,7 +7,13 @@ import psutil
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
-    """Return what runs from a folder: its path is in the command line or the environment."""
+    """Return what runs from a folder: its path is in the command line or the environment.
+
+    Tests end what they find here. So it must be a folder of pytest's own: a short path, as `/`,
+    is a part of everybody's command line.
+    """
+    assert folder.is_absolute(), folder
+    assert any(part.startswith("pytest-") for part in folder.parts), folder
     found = []
     for process in psutil.process_iter():
         try:

@@ -142,7 +142,7 @@ export class TabServers extends ServerTable {
 
   /** @param {ServerView} server @param {string} command */
   async #script(server, command) {
-    const line = plain(`server_command.sh ${server.server_class} ${command} ${server.server_id}`);
+    const line = plain(`${command.toLowerCase()} ${server.server}`);
     this.#output.show(line, 'runs …', '', true);
     const { status, data } = await post('server_command', {
       server_class: server.server_class,
@@ -150,8 +150,9 @@ export class TabServers extends ServerTable {
       server_id: server.server_id,
     });
     if (status === 200) {
+      const ran = plain((data.arguments ?? [line]).join(' '));
       const how = data.timed_out ? 'ended at its time limit' : `exit code ${data.exit_code}, ${duration(data.duration_s)}`;
-      this.#output.show(line, how, String(data.output ?? '') || '(no output)', data.exit_code === 0);
+      this.#output.show(ran, how, String(data.output ?? '') || '(no output)', data.exit_code === 0);
     } else {
       this.#output.show(line, 'refused', typeof data === 'string' ? data : String(data?.message ?? status), false);
     }

@@ -14,7 +14,7 @@ from shotline.client.daemons import Daemons
 from shotline.client.demo import run_demo
 from shotline.client.up import serve, started
 from shotline.client.up_link import UpAway, ask_up
-from shotline.client.up_requests import HELP
+from shotline.client.up_requests import HELP, is_possible
 from shotline.common.config import Config, check_config, find_config, load_config
 from shotline.common.messages import EXIT_CODES, Outcome
 
@@ -61,7 +61,7 @@ def _run(config: Config, file: Path, tell: Callable[[str], None]) -> None:
 
 
 def _ask(config: Config, given: Sequence[str], tell: Callable[[str], None]) -> None:
-    if any(len(word.split()) != 1 for word in given):
+    if not is_possible(given):
         wrong(f"possible is: {HELP}")
     timeout_s = options_of().timeout_s
     if timeout_s is None:

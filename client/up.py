@@ -19,6 +19,7 @@ from shotline.common.service import Service, rotate
 
 _ROTATE_S: Final = 30.0  # Redis does not rotate its log, and says little
 _TYPED_BYTES_MAX: Final = 4096
+_PASSED_ON: Final = "SIGHUP was passed on: the daemons open their logs anew"
 Tell = Callable[[str], None]
 
 
@@ -26,13 +27,14 @@ class Terminated(BaseException):
     """SIGTERM came: like Ctrl-C it is not to be caught on the way."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Up:
     """What runs, who may ask for something, and who is told."""
 
     daemons: Daemons
     link: UpLink
     tell: Tell
+    untold: str = ""  # what a signal has done in the middle of something
 
 
 @contextmanager
@@ -43,11 +45,11 @@ def started(daemons: Daemons, tell: Tell) -> Iterator[Up]:
     other SIGHUP is passed on. Raise LocalError, in words, where something is in the way.
     """
     raise_descriptor_limit()
-    with _terminable(daemons), UpLink(daemons.config.data_folder) as link:
+    with UpLink(daemons.config.data_folder) as link, _terminable(Up(daemons, link, tell)) as up:
         look_around(daemons, tell)
         try:
             daemons.start(lambda name: tell(f"up    {name}"))
-            yield Up(daemons, link, tell)
+            yield up
         finally:
             with _undisturbed():
                 daemons.stop(lambda name: tell(f"ended {name}"))
@@ -74,6 +76,7 @@ class _Watch:
     """Looks after what runs until it is to end."""
 
     def __init__(self, up: Up, every_s: float | None, do: Callable[[], object]) -> None:
+        self._started = up
         self._tell = up.tell
         self._daemons = up.daemons
         self._link = up.link
@@ -122,7 +125,10 @@ class _Watch:
                 rotate(self._daemons.redis.log_file, self._daemons.config.logging)
 
     def _look(self) -> None:
-        """Tell what has ended by itself."""
+        """Tell what has ended by itself, and what was not told yet."""
+        untold, self._started.untold = self._started.untold, ""  # the next may come while we tell
+        if untold:
+            self._tell(untold)
         for name in self._units.names:
             if self._units.pid(name) is not None:
                 self._up.add(name)
@@ -161,7 +167,7 @@ class _Watch:
             self._service.stop()
             return
         self._daemons.hang_up()
-        self._tell("SIGHUP was passed on: the daemons open their logs anew")
+        self._tell(_PASSED_ON)
 
     def _ask(self, line: str, tell: Tell) -> Outcome:
         """Do what somebody asks for, and let Ctrl-C and SIGTERM break that off."""
@@ -212,7 +218,7 @@ def _breakable() -> Iterator[None]:
 
 
 @contextmanager
-def _terminable(daemons: Daemons) -> Iterator[None]:
+def _terminable(up: Up) -> Iterator[Up]:
     """Let SIGTERM raise Terminated in this thread, so that what was begun is ended.
 
     SIGHUP does so when the terminal has gone. Else it is passed on to the daemons, also to those
@@ -226,11 +232,11 @@ def _terminable(daemons: Daemons) -> Iterator[None]:
     def hang_up(number: int, _frame: FrameType | None) -> None:
         if had_terminal and not _has_terminal():
             raise Terminated(number)
-        # Nothing is told: it may have come in the middle of a line.
-        daemons.hang_up()
+        up.daemons.hang_up()
+        up.untold = _PASSED_ON  # it may have come in the middle of a line
 
     with _handled(terminate, signal.SIGTERM), _handled(hang_up, signal.SIGHUP):
-        yield
+        yield up
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Nothing is ever started that still lives, here or elsewhere on this machine. Who
 of it is `up`'s business, and how one asks is `up_link`'s.
 """
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -14,11 +15,29 @@ from shotline.common.errors import LocalError
 from shotline.common.messages import Outcome
 
 VERBS: Final = ("start", "stop", "restart", "kill", "status")
+WITHOUT_NAME: Final = ("start", "status")
 REDIS: Final = "redis"
+_LOGGED: Final = re.compile(r"[-0-9]+ [.:0-9]+ ([A-Z]+) +[\w.]+: ")
 HELP: Final = (
     "start [NAME], restart NAME, stop NAME, kill NAME, status [NAME]; NAME is a daemon, CLASS, or "
     "CLASS:ID; without one, start means all that does not run"
 )
+
+
+def is_possible(words: Sequence[str]) -> bool:
+    """Return whether words are a request, whatever its name means."""
+    if not words or words[0] not in VERBS or any(len(word.split()) != 1 for word in words):
+        return False
+    return len(words) == 2 or (len(words) == 1 and words[0] in WITHOUT_NAME)
+
+
+def _last_said(daemon: Daemon) -> str:
+    """Return the last line of a log that is for people, without its time and place."""
+    for line in reversed(daemon.last_lines().splitlines()):
+        logged = _LOGGED.match(line)
+        if line.strip() and (logged is None or logged[1] != "DEBUG"):
+            return _LOGGED.sub("", line).strip()
+    return ""
 
 
 class Units:
@@ -67,7 +86,7 @@ class Units:
         if daemon is None or status is None:
             return f"see {self.log_file(name)}"
         how = f"by signal {-status}" if status < 0 else f"exit status {status}"
-        last = daemon.last_lines(1).strip() if status > 0 else ""
+        last = _last_said(daemon) if status > 0 else ""
         return f"{how}{last and f': {last}'}; see {daemon.log_file}"
 
     def start(self, name: str, tell: Callable[[str], None]) -> None:
@@ -102,10 +121,10 @@ class Requests:
 
     def answer(self, words: Sequence[str], tell: Callable[[str], None]) -> Outcome:
         """Do what a line asks for; `tell` gets in words what was done, or why not."""
-        verb, *names = [*words] or [""]
-        if verb not in VERBS or len(names) > 1 or (not names and verb not in ("start", "status")):
+        if not is_possible(words):
             tell(f"possible is: {HELP}")
             return Outcome.USAGE
+        verb, *names = words
         meant = self._units.named(names[0]) if names else list(self._units.names)
         if not meant:
             tell(f"this `shotline up` has no {names[0]}; it has {', '.join(self._units.names)}")

@@ -410,11 +410,10 @@ class MonitorSection(Section):
     server_command: Path | None = Field(
         None,
         description="The site's script that starts, restarts and ends action servers, beside the "
-        "configuration file; null: the one that came with the installation.",
+        "configuration file; null: a `shotline up` that runs them is asked, else the script that "
+        "came with the installation uses systemd.",
     )
-    server_command_timeout_s: Seconds = Field(
-        60.0, description="The script is ended when it takes longer."
-    )
+    server_command_timeout_s: Seconds = Field(60.0, description="It is ended when it takes longer.")
     command_line_timeout_s: Seconds = Field(
         600.0, description="A custom command is ended when it takes longer; its run goes on."
     )
@@ -494,7 +493,8 @@ class LoggingSection(Section):
     file: str | None = Field(
         None,
         description="File name, inside `data_folder`; {program} becomes the daemon's name. "
-        "null: standard error, which systemd keeps in the journal.",
+        "null: standard error, which systemd keeps in the journal, and `shotline up` in "
+        "log/NAME.log.",
     )
     level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="The least severe level that is logged."

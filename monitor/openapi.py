@@ -63,7 +63,7 @@ _ROUTES: Final = (
     _Route(
         "/api/server_command",
         "post",
-        "Have the site's script start, restart or end servers.",
+        "Have the site's script, or `shotline up`, start, restart or end servers.",
         ServerCommandAnswer,
         ServerCommandRequest,
     ),

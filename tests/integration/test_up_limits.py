@@ -1,6 +1,5 @@
 """What `shotline up` gives its daemons, and how its logs stay small; SIGHUP while it begins."""
 
-import os
 import resource
 import shutil
 import signal

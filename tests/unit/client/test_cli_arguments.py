@@ -88,7 +88,7 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     "snapshot": (("", "Missing argument"),),
     "watch": (("TEST", "both TREE and SHOT"), ("TEST x", "whole number")),
     "display-logs": (("TEST 42 A", "TREE SHOT CLASS PATH"), ("TEST x A ANY", "whole number")),
-    "up": (("now", "unexpected extra argument"),),
+    "up": (("now", "possible is: start [NAME]"), ("restart", "restart NAME"), ("stop A B", "NAME")),
     "demo": (("--folder", "requires an argument"), ("now", "unexpected extra argument")),
     "check-config": (("a b", "at most one FILE"),),
     "version": (("now", "unexpected extra argument"),),

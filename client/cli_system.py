@@ -54,8 +54,7 @@ def _run(config: Config, file: Path, tell: Callable[[str], None]) -> None:
     with started(daemons, tell) as running:
         if "monitor" in config.up.daemons:
             tell(f"the page: {config.monitor.page}")
-        tell("all are up; Ctrl-C ends them")
-        good = serve(running)
+        good = serve(running, "all are up; Ctrl-C ends them")
     if not good:
         raise click.exceptions.Exit(EXIT_CODES[Outcome.ERROR])
 

@@ -74,9 +74,8 @@ def run_demo(folder: Path, out: Console, *, keep: bool) -> bool:
         shot, good = one_shot()
         if keep:
             show_next(out, config_file, daemons, shot, keep=True)
-            text = f"\nThe daemons stay until Ctrl-C, with a shot every minute: {page}"
-            out.print(Text(text, style="bold"))
-            serve(up, every_s=SHOT_EVERY_S, do=one_shot)
+            words = f"\nThe daemons stay until Ctrl-C, with a shot every minute: {page}"
+            serve(up, words, every_s=SHOT_EVERY_S, do=one_shot)
     if not keep:
         show_next(out, config_file, daemons, shot, keep=False)
     return good

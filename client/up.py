@@ -62,21 +62,29 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def serve(up: Up, *, every_s: float | None = None, do: Callable[[], object] = lambda: None) -> bool:
-    """Stay until Ctrl-C or SIGTERM, or until none is left and one was lost.
+def serve(
+    up: Up,
+    words: str,
+    *,
+    every_s: float | None = None,
+    do: Callable[[], object] = lambda: None,
+) -> bool:
+    """Say these words, and stay until Ctrl-C or SIGTERM, or until none is left and one was lost.
 
-    What ends by itself is told, and started again on request only. Meanwhile `do` is done every
-    `every_s`. SIGHUP is passed on to the daemons; only the end of the terminal from which all this
-    was started ends it, like Ctrl-C. Return whether nothing was lost and is still missing.
+    Whoever has read them may end it at once: then it has ended well. What ends by itself is told,
+    and started again on request only. Meanwhile `do` is done every `every_s`. SIGHUP is passed on
+    to the daemons; only the end of the terminal from which all this was started ends it, like
+    Ctrl-C. Return whether nothing was lost and is still missing.
     """
-    return _Watch(up, every_s, do).run()
+    return _Watch(up, words, every_s, do).run()
 
 
 class _Watch:
     """Looks after what runs until it is to end."""
 
-    def __init__(self, up: Up, every_s: float | None, do: Callable[[], object]) -> None:
+    def __init__(self, up: Up, words: str, every_s: float | None, do: Callable[[], object]) -> None:
         self._started = up
+        self._words = words
         self._tell = up.tell
         self._daemons = up.daemons
         self._link = up.link
@@ -114,6 +122,9 @@ class _Watch:
         )
 
     def _tick(self) -> None:
+        words, self._words = self._words, ""
+        if words:
+            self._tell(words)
         now = time.monotonic()
         if self._do_at is not None and self._do_at <= now:
             self._do()

@@ -12,6 +12,7 @@ from shotline.client.feed import FeedStopped, News, Update, Whole
 from shotline.client.text import colour
 from shotline.common.actions import ActionState, Cause, Colour, has_failed
 from shotline.common.records import (
+    EventRaised,
     NodeRead,
     PulseCreated,
     Record,
@@ -130,6 +131,8 @@ class Board:
         match record:
             case Transition():
                 return self._transition(record)
+            case EventRaised():
+                self._event(record)
             case RunOpened():
                 self.run, self.run_state, self.phase = record.run, "open", record.phase
                 self.opened_at, self.reason = record.time, ""
@@ -163,6 +166,8 @@ class Board:
         }
         if record.state is not ActionState.DOING:
             changed |= {"progress": None, "progress_text": ""}
+        if record.state is not ActionState.DONE or record.attempt != action.last.attempt:
+            changed["event_trouble"] = ""
         if record.state is ActionState.DISPATCHED:
             self.last_line.pop(record.path, None)
             changed["waits_for"] = ""
@@ -182,8 +187,17 @@ class Board:
             attempt=action.last.attempt,
         )
         fresh: dict[str, object] = {"progress": None, "progress_text": "", "waits_for": ""}
+        fresh["event_trouble"] = ""
         self.actions[path] = action.model_copy(update=fresh | {"last": pending, "failed": False})
         return True
+
+    def _event(self, record: EventRaised) -> None:
+        action = self.actions.get(record.path)
+        if action is None or action.last.attempt != record.attempt:
+            return
+        if record.trouble and action.last.state is ActionState.DONE:
+            update = {"event_trouble": record.trouble}
+            self.actions[record.path] = action.model_copy(update=update)
 
     def waits(self, path: str, text: str) -> None:
         """Note what a pending action waits for."""

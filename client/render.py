@@ -226,6 +226,7 @@ def show_story(out: Console, result: AnyResult) -> None:
         ("condition on", ", ".join(action.references)),
         ("time limit", duration(action.timeout_s) if action.timeout_s else ""),
         ("raises", action.completion_event or ""),
+        ("not heard", action.event_trouble),
         ("essential", "yes" if action.essential else ""),
         ("switched", "" if action.on else "off"),
         ("unreadable", action.unreadable or ""),
@@ -252,7 +253,8 @@ def _told(record: Record) -> tuple[str, str]:
             words = f"attempt {record.attempt} on {record.server}: {status} {record.reason}"
             return "late result", plain(words)
         case EventRaised():
-            return "completion event", plain(f"{record.event} {record.outcome.value}")
+            words = record.trouble or f"event {record.event} {record.outcome.value}"
+            return "completion event", plain(words)
         case NodeRead():
             return "node read again", plain(record.node.unreadable or "")
         case _:

@@ -70,7 +70,15 @@ def state_words(last: Transition) -> str:
 
 
 def details(action: ActionView, now: float | None = None) -> str:
-    """Return why an action is as it is: its reason, its progress, or what it waits for."""
+    """Return why an action is as it is: its reason, its progress, or what it waits for.
+
+    That its completion event was not raised stands before them, since nothing else shows it.
+    """
+    said = _details(action, now)
+    return "; ".join(filter(None, (plain(action.event_trouble), said)))
+
+
+def _details(action: ActionView, now: float | None) -> str:
     last = action.last
     if last.state is ActionState.DOING and action.progress is not None:
         return f"{action.progress:.0%} {plain(action.progress_text)}".rstrip()

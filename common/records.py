@@ -245,6 +245,17 @@ class EventRaised(Model):
     outcome: EventOutcome
     reason: str = ""
 
+    @property
+    def trouble(self) -> str:
+        """Why nobody may have heard of it, in words; "" when it was raised, or may be soon."""
+        match self.outcome:
+            case EventOutcome.FAILED:
+                return f"event {self.event} was not raised: {self.reason or 'nobody says why'}"
+            case EventOutcome.PERHAPS_NOT_RAISED:
+                return f"event {self.event} was perhaps not raised: the dispatcher ended meanwhile"
+            case _:
+                return ""
+
 
 class CheckReset(Model):
     """`check --reset`: the failures of essential actions so far were seen."""

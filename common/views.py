@@ -42,6 +42,7 @@ class ActionView(Model):
     essential: bool = False
     timeout_s: Duration | None = None
     completion_event: str | None = None
+    event_trouble: str = ""  # why its completion event was not, or perhaps not, raised
     unreadable: str | None = None
     never: Cause | None = None  # why it is never dispatched, and no run resets it
     text: str = ""

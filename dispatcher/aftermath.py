@@ -38,6 +38,8 @@ class Aftermath:
         if shot is not None:
             outcome = EventOutcome.FAILED if done.error else EventOutcome.RAISED
             self._note(shot, path, attempt, event, outcome, done.error)
+        elif done.error:
+            self._core.say("error", f"{key}: event {event} was not raised: {done.error}")
         return True
 
     def give_up(self, shot: Shot) -> None:

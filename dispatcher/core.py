@@ -11,7 +11,14 @@ from typing import Final, Literal
 from shotline.common.actions import AttemptId, has_failed
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
-from shotline.common.records import GlobalRecord, ServerSeen, ShotKey, ShotRecord, Transition
+from shotline.common.records import (
+    EventRaised,
+    GlobalRecord,
+    ServerSeen,
+    ShotKey,
+    ShotRecord,
+    Transition,
+)
 from shotline.common.views import LogEvent, ServersEvent
 from shotline.dispatcher.effects import Effect, Exit, JournalState, Say, ToPeer, ToReader
 from shotline.dispatcher.event_feed import LOG, SERVERS, EventFeed
@@ -75,6 +82,8 @@ class Core:
         self.ledger.record(shot.key, record)
         if isinstance(record, Transition) and has_failed(record.state, record.status):
             self._say_failed(shot, before, record)
+        elif isinstance(record, EventRaised) and record.trouble:
+            self._say_of(shot, shot.actions[record.path], record.trouble)
 
     def put_system(self, record: GlobalRecord) -> None:
         """Journal a record that belongs to no shot."""
@@ -140,6 +149,13 @@ class Core:
         """Write into the log what has failed: of each run so much as somebody will read."""
         if before is not None and before.attempt == live.attempt and before.cause is not None:
             return  # it had failed before; only what is known of it has changed
+        where = f" on {live.server}" if live.server else ""
+        reason = f": {live.reason}" if live.reason else ""
+        what = live.status.value if live.status is not None else live.state.value
+        self._say_of(shot, live, f"{what}{reason}", where)
+
+    def _say_of(self, shot: Shot, live: Transition, text: str, where: str = "") -> None:
+        """Write an error of an action into the log, unless its run has had too many of them."""
         run = shot.runs.get(live.run or 0)
         if run is None or run.failures_said > FAILURES_SAID_MAX:
             return
@@ -149,11 +165,8 @@ class Core:
                 "error", f"{shot.key}: more actions of run {run.number} fail than are told here"
             )
             return
-        where = f" on {live.server}" if live.server else ""
-        reason = f": {live.reason}" if live.reason else ""
-        what = live.status.value if live.status is not None else live.state.value
-        text = f"{shot.key}: {shot.table.node(live.path).name}{where}: {what}{reason}"
-        self.say("error", text, shot.attempt_of(live))
+        name = shot.table.node(live.path).name
+        self.say("error", f"{shot.key}: {name}{where}: {text}", shot.attempt_of(live))
 
     def take_effects(self) -> list[Effect]:
         """Return what leaves at once, and forget it."""

@@ -89,6 +89,7 @@ class Shot:
     open_run: Run | None = None
     essential_failures: dict[str, None] = field(default_factory=dict)
     events: dict[tuple[str, int], str] = field(default_factory=dict)  # intended, not yet raised
+    troubles: dict[str, EventRaised] = field(default_factory=dict)  # the last failed one, by path
     progress: dict[str, tuple[float, str]] = field(default_factory=dict)
     # Lines of output that have not ended, by path and stream.
     tails: dict[str, dict[int, OutputLine]] = field(default_factory=dict)
@@ -253,10 +254,18 @@ class Shot:
     def _event(self, record: EventRaised) -> None:
         if record.outcome is EventOutcome.INTENDED:
             self.events[(record.path, record.attempt)] = record.event
-        else:
-            self.events.pop((record.path, record.attempt), None)
+            return
+        self.events.pop((record.path, record.attempt), None)
+        if record.trouble:
+            self.troubles[record.path] = record
 
     # Questions
+
+    def event_trouble(self, path: str) -> str:
+        """Return why the completion event of an action that is DONE was not raised, else ""."""
+        live, trouble = self.actions[path], self.troubles.get(path)
+        is_of_it = trouble is not None and trouble.attempt == live.attempt
+        return trouble.trouble if trouble and is_of_it and live.state is ActionState.DONE else ""
 
     @property
     def has_tables(self) -> bool:
@@ -357,6 +366,7 @@ class Shot:
             )
             for (path, attempt), event in self.events.items()
         )
+        told.extend(self.troubles.values())
         again = Shot(self.key)
         for record in told:
             again.apply(record)

@@ -20,7 +20,7 @@ from shotline.common.actions import (
     colour_of,
 )
 from shotline.common.model import Model
-from shotline.common.records import Record, RunOutcome, Transition, encode_record
+from shotline.common.records import EventRaised, Record, RunOutcome, Transition, encode_record
 from shotline.common.views import ActionView, OutputLine, RunView, ServerView, ShotView
 from shotline.monitor.models import SystemView
 
@@ -150,7 +150,9 @@ def attempt_end(live: Transition) -> str:
 
 def record_message(command: str, time: float, record: Record) -> Body:
     """Return a message that carries a record of the journal."""
-    return body(command, time, ("record", encode_record(record)))
+    trouble = record.trouble if isinstance(record, EventRaised) else ""
+    parts = (("trouble", quoted(trouble)),) if trouble else ()
+    return body(command, time, ("record", encode_record(record)), *parts)
 
 
 def output_message(time: float, path: str, lines: Sequence[OutputLine]) -> Body:

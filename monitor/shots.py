@@ -218,7 +218,7 @@ class ShotState:
         yield Open(self.channel, "this monitor was not there at its beginning" if missed else "")
 
     def _changed_nodes(self, time: float, before: dict[str, ActionView]) -> Iterator[Effect]:
-        live = {"last", "failed", "waits_for", "progress", "progress_text"}
+        live = {"last", "failed", "waits_for", "progress", "progress_text", "event_trouble"}
         for path, action in self.board.actions.items():
             old = before[path]
             if (

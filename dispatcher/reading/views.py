@@ -53,6 +53,7 @@ class Views:
             essential=node.essential,
             timeout_s=node.timeout_s,
             completion_event=node.completion_event,
+            event_trouble=shot.event_trouble(path),
             unreadable=node.unreadable,
             never=shot.table.initial(path).cause,
             text=node.text,

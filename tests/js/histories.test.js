@@ -10,7 +10,7 @@ const HISTORIES = JSON.parse(readFileSync(new URL('histories.json', import.meta.
 /** What a page shows, in the words of the histories. */
 function shown(shot) {
   return {
-    rows: shot.rows.map(({ path, last, failed, colour, category, progress, view }) => ({
+    rows: shot.rows.map(({ path, last, failed, colour, category, progress, trouble, view }) => ({
       path,
       state: last.state,
       status: last.status ?? null,
@@ -23,6 +23,7 @@ function shown(shot) {
       colour,
       category,
       progress,
+      trouble,
       on: view.on ?? true,
     })),
     counts: Object.fromEntries([...shot.counts].map(([phase, counts]) => [phase, { ...noCounts(), ...counts }])),

@@ -173,6 +173,7 @@ def row_of(one: ActionView) -> Json:
         "colour": colour_of(live.state, live.status, live.cause),
         "category": category,
         "progress": one.progress,
+        "trouble": one.event_trouble,
         "on": one.on,
     }
 
@@ -305,6 +306,32 @@ def lost() -> History:
     return history
 
 
+def not_heard() -> History:
+    """Return completion events that could not be raised, and what became of it."""
+    one, two = (
+        action(name, number).model_copy(update={"completion_event": f"{name}_DONE"})
+        for number, name in enumerate(("ONE", "TWO"), start=1)
+    )
+    history = made(one, two)
+    bench = history.bench
+    history.command(INIT)
+    bench.answers_jobs = False
+    bench.finish("ONE")
+    bench.start("TWO")
+    history.step("the event of ONE is being raised")
+    bench.answer_jobs("no event server")
+    history.step("the event of ONE was not raised")
+    bench.finish("TWO").answer_jobs()
+    history.step("the phase is over")
+    bench.answers_jobs = True
+    history.command(c.DispatchAction(path="ONE"))
+    bench.start("ONE")
+    history.step("ONE runs again")
+    bench.finish("ONE")
+    history.step("the event of ONE was raised")
+    return history
+
+
 def ended_by_people() -> History:
     """Return what was held, resumed, removed and aborted."""
     history = made(*(action(f"A{number}", number) for number in range(1, 6)))
@@ -401,6 +428,7 @@ HISTORIES: Final[Sequence[Callable[[], History]]] = (
     off_all_the_same,
     in_an_open_run,
     lost,
+    not_heard,
     ended_by_people,
     given_back,
     other_nodes,

@@ -193,7 +193,7 @@ class Sltdev(MDSplus.Device):
 
 def environment(folder: Path) -> dict[str, str]:
     """Return what a process needs in its environment to find the site's trees."""
-    devices = os.pathsep.join(filter(None, (str(folder), os.environ.get("MDS_PYDEVICE_PATH"))))
+    devices = ";".join(filter(None, (str(folder), os.environ.get("MDS_PYDEVICE_PATH"))))
     tdi = f"{os.environ.get('MDS_PATH', '')};{folder}".removeprefix(";")
     return {
         "MDS_PYDEVICE_PATH": devices,

@@ -23,6 +23,7 @@
  * @property {string} waits
  * @property {number|null} progress 0 to 1
  * @property {string} progressText
+ * @property {string} trouble why its completion event was not, or perhaps not, raised
  * @property {string[]} events what became of its completion events, in words
  * @property {number} version
  */
@@ -207,6 +208,7 @@ export class Shot {
       waits: view.waits_for ?? '',
       progress: view.progress ?? null,
       progressText: view.progress_text ?? '',
+      trouble: view.event_trouble ?? '',
       events: [],
       version: this.version,
     };
@@ -225,6 +227,7 @@ export class Shot {
       row.progressText = '';
     }
     if (last.attempt !== row.last.attempt) row.events = [];
+    if (last.attempt !== row.last.attempt || last.state !== 'DONE') row.trouble = '';
     row.last = last;
     row.failed = message.failed ?? false;
     row.colour = message.colour ?? row.colour;
@@ -257,6 +260,7 @@ export class Shot {
         row.colour = colour;
         row.category = category;
         row.waits = '';
+        row.trouble = '';
         row.progress = null;
         row.progressText = '';
         row.version = this.version;
@@ -305,6 +309,7 @@ export class Shot {
     const row = this.byPath.get(record?.path ?? '');
     if (!row || !record) return;
     const words = `${record.event ?? ''}: ${(record.outcome ?? '').replaceAll('_', ' ')}`;
+    if (record.attempt === row.last.attempt && row.last.state === 'DONE') row.trouble = message.trouble ?? row.trouble;
     row.events = [...row.events.slice(-9), record.reason ? `${words} (${record.reason})` : words];
     row.version = this.version;
   }

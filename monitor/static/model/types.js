@@ -41,6 +41,7 @@
  * @property {boolean} [essential]
  * @property {number|null} [timeout_s]
  * @property {string|null} [completion_event]
+ * @property {string} [event_trouble] why its completion event was not, or perhaps not, raised
  * @property {string|null} [unreadable]
  * @property {string|null} [never] why it is never dispatched
  * @property {string} [text]
@@ -169,6 +170,7 @@
  * @property {string[]} [critical]
  * @property {string[]} [slow]
  * @property {Record<string, string>} [waits]
+ * @property {string} [trouble] why a completion event was not, or perhaps not, raised
  * @property {number} [progress]
  * @property {string} [text]
  * @property {ServerView[]} [servers]

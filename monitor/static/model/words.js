@@ -76,10 +76,16 @@ export function statusWords(last) {
 }
 
 /**
- * Return why an action is as it is: its progress, its reason, or what it waits for.
+ * Return why an action is as it is: its progress, its reason, or what it waits for. That its
+ * completion event was not raised stands before them, since nothing else shows it.
  * @param {Row} row
  */
 export function details(row) {
+  return [plain(row.trouble), stateDetails(row)].filter(Boolean).join('; ');
+}
+
+/** @param {Row} row */
+function stateDetails(row) {
   const { last } = row;
   if (last.state === 'DOING' && row.progress !== null) {
     return plain(row.progressText);

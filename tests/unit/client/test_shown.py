@@ -10,10 +10,12 @@ from shotline.client.feed import FeedStopped, News, Whole
 from shotline.client.live import LineView, TableView
 from shotline.client.plain import plain
 from shotline.client.render import show_actions, show_report
-from shotline.client.text import ASCII_SYMBOLS, SYMBOLS, duration, state_words
+from shotline.client.text import ASCII_SYMBOLS, SYMBOLS, details, duration, state_words
 from shotline.common.actions import ActionState, Cause, Colour, Status
 from shotline.common.records import (
     Counts,
+    EventOutcome,
+    EventRaised,
     Record,
     RunEnded,
     RunHeld,
@@ -207,6 +209,11 @@ def test_the_board_follows_transitions_progress_output_and_the_run() -> None:
     )
     assert board.actions["A"].failed
     assert board.actions["A"].progress is None
+    lost = EventRaised(
+        time=2.0, path="A", attempt=1, event="DONE", outcome=EventOutcome.FAILED, reason="a reason"
+    )
+    tell(board, lost)
+    assert details(board.actions["A"]) == "event DONE was not raised: a reason"
     assert board.has_ended(1)
     assert board.run_state == "ended"
 

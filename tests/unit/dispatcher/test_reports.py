@@ -41,6 +41,7 @@ from shotline.common.records import (
     UnknownResult,
 )
 from shotline.common.views import (
+    ActionsResult,
     FeedBeat,
     LogEvent,
     LogsResult,
@@ -323,6 +324,12 @@ def outcomes(bench: Bench) -> list[EventOutcome]:
     return [record.outcome for record in bench.records(EventRaised)]
 
 
+def trouble(bench: Bench, path: str = "ONE") -> str:
+    found = view_of(bench.told(c.Actions(tree="T", shot=1)))
+    assert isinstance(found, ActionsResult)
+    return next(one.event_trouble for one in found.actions if one.path == path)
+
+
 def test_a_completion_event_is_journalled_before_it_is_raised() -> None:
     bench = small()
     bench.told(INIT)
@@ -344,6 +351,34 @@ def test_a_completion_event_that_could_not_be_raised_says_so() -> None:
     bench.answer_jobs("no event server")
     assert outcomes(bench) == [EventOutcome.INTENDED, EventOutcome.FAILED]
     assert bench.records(EventRaised)[-1].reason == "no event server"
+    words = "event ONE_DONE was not raised: no event server"
+    assert [said.text for said in bench.said if said.level == "error"] == [f"T/1: ONE: {words}"]
+    assert trouble(bench) == words
+    bench.finish("TWO")
+    bench = bench.restart().register("SRV_A:1", epoch=2).recover()
+    assert trouble(bench) == words
+    bench.told(c.DispatchAction(path="ONE"))
+    assert trouble(bench) == ""
+    bench.finish("ONE")
+    assert outcomes(bench)[2:] == [EventOutcome.INTENDED, EventOutcome.RAISED]
+    assert trouble(bench) == ""
+
+
+def test_a_log_is_not_filled_by_events_that_nobody_takes() -> None:
+    """A dead event server fails the event of every action."""
+    nodes = [
+        action(f"A{number}", 1).model_copy(update={"completion_event": "DONE"})
+        for number in range(FAILURES_SAID_MAX + 20)
+    ]
+    bench = Bench(*nodes).register("SRV_A:1", slots=len(nodes)).build()
+    bench.told(INIT)
+    bench.answers_jobs = False
+    bench.finish(*(node.path for node in nodes))
+    bench.answer_jobs("no event server")
+    said = [one.text for one in bench.said if one.level == "error"]
+    assert len(said) == FAILURES_SAID_MAX + 1
+    assert said[-1].endswith("more actions of run 1 fail than are told here")
+    assert trouble(bench, nodes[-1].path) == "event DONE was not raised: no event server"
 
 
 def test_after_a_restart_an_event_is_perhaps_not_raised_and_never_repeated() -> None:
@@ -354,6 +389,9 @@ def test_after_a_restart_an_event_is_perhaps_not_raised_and_never_repeated() -> 
     bench = bench.restart().register("SRV_A:1", epoch=2).recover()
     assert outcomes(bench) == [EventOutcome.INTENDED, EventOutcome.PERHAPS_NOT_RAISED]
     assert not [effect for effect in bench.left if isinstance(effect, d.RaiseEventJob)]
+    words = "event ONE_DONE was perhaps not raised: the dispatcher ended meanwhile"
+    assert [said.text for said in bench.said if said.level == "error"] == [f"T/1: ONE: {words}"]
+    assert trouble(bench) == words
     assert len(bench.restart(recover=True).records(EventRaised)) == 2
 
 

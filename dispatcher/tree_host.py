@@ -124,12 +124,22 @@ class TreeHost:
             worker.doing = request
             worker.deadline = time.monotonic() + self._timeout_s
             try:
-                if worker.process is None:
-                    self._start(worker)
-                # A job is far smaller than a pipe, and only one is ever in it.
-                os.write(worker.jobs, request.model_dump_json().encode() + b"\n")
+                self._hand(worker, request)
             except OSError as error:
                 self._fail(worker, f"its process cannot be started: {error}")
+
+    def _hand(self, worker: _Worker, request: TreeRequest) -> None:
+        """Give a worker its next job; one that has died since its last never got it."""
+        # A job is far smaller than a pipe, and only one is ever in it.
+        job = request.model_dump_json().encode() + b"\n"
+        if worker.process is not None:
+            with suppress(BrokenPipeError):
+                os.write(worker.jobs, job)
+                return
+            self._say_ended(worker, self._ended_words(worker))
+            self._end(worker)
+        self._start(worker)
+        os.write(worker.jobs, job)
 
     def _start(self, worker: _Worker) -> None:
         jobs_read, worker.jobs = os.pipe()
@@ -167,9 +177,7 @@ class TreeHost:
         except BlockingIOError:
             return
         if not data:
-            assert worker.errors is not None
-            ended = "its process has ended" + self._exit_words(worker)
-            self._fail(worker, worker.errors.last_words().after(ended))
+            self._fail(worker, self._ended_words(worker))
             return
         worker.buffer += data
         if data.endswith(b"\n"):
@@ -202,7 +210,7 @@ class TreeHost:
 
     def _fail(self, worker: _Worker, why: str) -> None:
         request, worker.doing = worker.doing, None
-        log.error("the tree worker of %s: %s", worker.tree, why)
+        self._say_ended(worker, why)
         self._end(worker)
         self._next(worker)
         if request is not None:
@@ -227,11 +235,16 @@ class TreeHost:
             worker.errors = None
 
     @staticmethod
-    def _exit_words(worker: _Worker) -> str:
-        code = worker.process.wait() if worker.process is not None else 0
-        if code < 0:
-            return f" by {signal.Signals(-code).name}"
-        return f" with exit code {code}"
+    def _say_ended(worker: _Worker, why: str) -> None:
+        log.error("the tree worker of %s: %s", worker.tree, why)
+
+    @staticmethod
+    def _ended_words(worker: _Worker) -> str:
+        assert worker.process is not None
+        assert worker.errors is not None
+        code = worker.process.wait()
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        return worker.errors.last_words().after(f"its process has ended {how}")
 
 
 def _request(job: TreeJob) -> TreeRequest:

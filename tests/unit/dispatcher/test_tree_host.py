@@ -1,6 +1,11 @@
 """Tree workers' host: what no other process can be told is refused, and nobody dies of it."""
 
+import os
+import shutil
 from pathlib import Path
+
+import psutil
+from tests.support.adapters import EXPERIMENT_FILE
 
 from shotline.common.nodes import FileSource
 from shotline.common.records import ShotKey
@@ -9,6 +14,7 @@ from shotline.dispatcher.effects import (
     CreatePulseJob,
     CurrentShotJob,
     LookAtSourcesJob,
+    RaiseEventJob,
     ReadNodeJob,
     ReadTableJob,
     TreeDone,
@@ -99,3 +105,28 @@ def test_how_sources_stand_is_told_with_tables_nodes_and_alone(tmp_path: Path) -
     assert table.sources == node.sources == look.sources
     assert [mark.model for mark in look.sources] == [False, True]
     assert [one.path for one in node.nodes] == ["\\T::TOP:A"]
+
+
+def test_a_worker_that_died_while_it_was_idle_costs_no_job(tmp_path: Path) -> None:
+    """The next job comes before the dispatcher has seen that the process is gone."""
+    file = shutil.copy(EXPERIMENT_FILE, tmp_path)
+    service, key = Service("test"), ShotKey("TEST", 1)
+    done: list[TreeDone] = []
+
+    def on_done(one: TreeDone) -> None:
+        done.append(one)
+        if len(done) > 1:
+            service.stop()
+            return
+        for worker in psutil.Process().children():
+            worker.kill()
+            os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+        host.do(RaiseEventJob(2, key, "DONE"))
+
+    host = TreeHost(service, {"TEST": FileSource(file=str(file))}, 20.0, on_done)
+    service.set_wake(host.wake_at)
+    service.on_tick(host.tick)
+    host.do(CreatePulseJob(1, key, replace=False))
+    service.run()
+    host.close()
+    assert [(one.job, one.error) for one in done] == [(1, ""), (2, "")]

@@ -75,7 +75,7 @@ def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
             case "read_table":
                 declares = tree if isinstance(tree, DeclaresOptions) else None
                 # Looked at first: what changes meanwhile is rather told in vain than not.
-                sources = _sources(tree, shot, opening=True)
+                sources = _sources(tree, shot)
                 return TreeAnswer(
                     job=job,
                     sources=sources,
@@ -85,11 +85,11 @@ def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
                     warnings=tuple(declares.warnings(shot)) if declares is not None else (),
                 )
             case "read_node":
-                sources = _sources(tree, shot, request.known, opening=True) if request.known else ()
+                sources = _sources(tree, shot, request.known) if request.known else ()
                 node = bounded(tree.action(shot, request.path))
                 return TreeAnswer(job=job, sources=sources, nodes=(node,))
             case "look":
-                sources = _sources(tree, shot, request.known, opening=False)
+                sources = _sources(tree, shot, request.known)
                 return TreeAnswer(job=job, sources=sources)
             case "raise_event":
                 tree.raise_event(request.event, shot)
@@ -108,12 +108,10 @@ def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
     return TreeAnswer(job=job)
 
 
-def _sources(
-    tree: Tree, shot: int, known: tuple[str, ...] = (), *, opening: bool
-) -> tuple[SourceMark, ...]:
+def _sources(tree: Tree, shot: int, known: tuple[str, ...] = ()) -> tuple[SourceMark, ...]:
     if not isinstance(tree, MarksSources):
         return ()
-    return tuple(mark.without_known(known) for mark in tree.marks(shot, opening=opening))
+    return tuple(mark.without_known(known) for mark in tree.marks(shot))
 
 
 def bounded(node: ActionNode) -> ActionNode:

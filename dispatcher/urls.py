@@ -1,4 +1,4 @@
-"""Which shot each mdsip server may work for: its open trees are common to all its clients.
+"""Which shot each mdsip server may work for: all that runs in it shares one process.
 
 A url is bound to one (tree, shot) from the sending of an action until it is known to have ended
 there; actions of other shots wait (DESIGN §6, mdsip). Servers that share a url are so kept apart.

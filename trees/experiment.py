@@ -80,9 +80,8 @@ class FileTree:
             f"({self.folder(shot) / _COPY}) until it is made again",
         )
 
-    def marks(self, shot: int, *, opening: bool) -> Sequence[SourceMark]:
+    def marks(self, shot: int) -> Sequence[SourceMark]:
         """Return how the pulse's file stands, and the experiment file that it is a copy of."""
-        del opening
         if shot == MODEL_SHOT:
             return (self._model_mark(),)
         copy = self.folder(shot) / _COPY

@@ -25,8 +25,5 @@ def mark_of_parts(parts: Iterable[tuple[str, str]]) -> str:
 class MarksSources(Protocol):
     """A tree that can tell cheaply whether what its tables are read from has changed."""
 
-    def marks(self, shot: int, *, opening: bool) -> Sequence[SourceMark]:
-        """Return how the sources of a shot stand. Raise TreeError where it cannot be told.
-
-        Without `opening` nothing is done to a tree that running tasks may need.
-        """
+    def marks(self, shot: int) -> Sequence[SourceMark]:
+        """Return how the sources of a shot stand. Raise TreeError where it cannot be told."""

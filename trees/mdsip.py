@@ -16,6 +16,13 @@ from mdsthin.exceptions import EXCEPTION_MAP, MdsException
 from shotline.trees.tdi import MdsplusFailure, Scalar, TdiConnection
 from shotline.trees.tree import ConnectionLost, TreeError
 
+# An mdsip server gives all its connections one list of open trees, without a lock: it crashes or
+# reads wrongly when two of them use it at once. And with `-m` it exchanges its table of TDI
+# functions around each request, without a lock as well. So each connection has trees of its own,
+# and that exchange is switched off. Changes nothing the second time. docs/mdsplus.md
+_ALONE: Final = (
+    "if_error(MdsIpShr->SetContextSwitching(val(0)),0); TreeShr->TreeUsePrivateCtx(val(1))"
+)
 _UNKNOWN_STATUS: Final = re.compile(r"Unknown status: (-?\d+)")
 
 
@@ -57,6 +64,20 @@ class MdsipConnection(TdiConnection):
             ) from None
         _set_up_socket(connection, self._answer_timeout_s, self._keep_alive_s)
         self._connection = connection
+        try:
+            self.ask(_ALONE)
+        except MdsplusFailure as error:
+            self.close()
+            raise TreeError(
+                f"the mdsip server at {self.url} cannot give a connection trees of its own: {error}"
+            ) from None
+
+    def begin(self) -> None:
+        """Make the connection; one that died while it was idle is made again."""
+        if self._connection is not None:
+            with suppress(ConnectionLost):
+                self.ask(_ALONE)
+        self.connect()
 
     def ask(self, expression: str, *arguments: Scalar) -> list[Scalar] | Scalar | None:
         """Return the value of a TDI expression: a scalar, a list, or None for no value.

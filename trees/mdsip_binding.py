@@ -1,4 +1,4 @@
-"""Which shot an mdsip server may work for: its open trees are common to all its clients. Pure.
+"""Which shot an mdsip server may work for: all that runs in it shares one process. Pure.
 
 While a request for one (tree, shot) is unanswered, requests for another wait; those for the same go
 ahead beside it. A request stays unanswered when its asker was killed (the answer may still come) or

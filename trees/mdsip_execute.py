@@ -1,7 +1,6 @@
 """Executing tasks on an mdsip server: one connection, one task at a time.
 
-The open trees of an mdsip server are common to all its connections, so the tree is opened right
-before each task. Keeping two shots from using one server at the same time is not done here.
+Keeping two shots from using one server at the same time is not done here.
 """
 
 import sys
@@ -12,7 +11,7 @@ from shotline.common.actions import AttemptId
 from shotline.common.nodes import MdsplusTask, Outcome
 from shotline.trees.mdsip import MdsipConnection
 from shotline.trees.tdi import MdsplusFailure
-from shotline.trees.tree import ConnectionLost, TreeError
+from shotline.trees.tree import TreeError
 
 
 def _print(line: str) -> None:
@@ -52,7 +51,7 @@ class MdsipExecutor:
         del task  # its text is for people; the server reads the record itself
         try:
             self._open_tree(attempt.tree, attempt.shot)
-        except (TreeError, ConnectionLost) as error:
+        except TreeError as error:
             self.close()
             code = error.status if isinstance(error, MdsplusFailure) else None
             return Outcome(ok=False, code=code, text=f"was not started: {error}")
@@ -68,14 +67,11 @@ class MdsipExecutor:
         self._connection.close()
 
     def _open_tree(self, tree: str, shot: int) -> None:
-        wanted = (tree, shot)
-        if self._connection.connected and self._open is not None and self._open != wanted:
+        """Open the tree, anew also when it is open: its structure may be another by now."""
+        before, self._open = self._open, None
+        self._connection.begin()
+        if before is not None:
             with suppress(MdsplusFailure):
-                self._connection.close_tree(*self._open)
-        self._open = None
-        try:
-            self._connection.open_tree(tree, shot)
-        except ConnectionLost:
-            # It broke while it was idle; nothing was asked of it but to open a tree.
-            self._connection.open_tree(tree, shot)
-        self._open = wanted
+                self._connection.close_tree(*before)
+        self._connection.open_tree(tree, shot)
+        self._open = (tree, shot)

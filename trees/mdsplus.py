@@ -24,6 +24,9 @@ class NativeConnection(TdiConnection):
 
     url = _HERE
 
+    def begin(self) -> None:
+        """Do nothing: there is no connection that could be lost."""
+
     def ask(self, expression: str, *arguments: Scalar) -> list[Scalar] | Scalar | None:
         """Return the value of an expression. Raise MdsplusFailure when MDSplus refuses it."""
         try:

@@ -26,9 +26,19 @@ class MdsplusFailure(TreeError):
 
 
 class TdiConnection(ABC):
-    """Somebody who evaluates TDI expressions. `url` names it, for people."""
+    """Somebody who evaluates TDI expressions. `url` names it, for people.
+
+    The trees that it opens are its own: nobody else opens, closes or sees them.
+    """
 
     url: str
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Begin an operation, which is several questions: see to it that somebody answers.
+
+        Raise TreeError: nothing was asked yet.
+        """
 
     @abstractmethod
     def ask(self, expression: str, *arguments: Scalar) -> list[Scalar] | Scalar | None:
@@ -65,7 +75,7 @@ class TdiConnection(ABC):
         return answer if isinstance(answer, list) else [answer]
 
     def open_tree(self, tree: str, shot: int) -> None:
-        """Make (tree, shot) the server's current tree."""
+        """Make (tree, shot) the current tree."""
         status = self.number("TreeOpen($,$)", tree, shot)
         if not status & 1:
             raise MdsplusFailure(
@@ -73,7 +83,7 @@ class TdiConnection(ABC):
             )
 
     def close_tree(self, tree: str, shot: int) -> None:
-        """Close (tree, shot) on the server; closing what is not open is no error."""
+        """Close (tree, shot); closing what is not open is no error."""
         self.ask("TreeClose($,$)", tree, shot)
 
     def status_text(self, status: int) -> str:

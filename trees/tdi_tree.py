@@ -1,9 +1,6 @@
 """An MDSplus tree, asked by TDI expressions: reads its tables, makes its pulses, raises its events.
 
 What the records mean is `mdsplus_records`'s. Reading never evaluates a task.
-
-The open trees of an mdsip server are common to all its connections: another client may put its own
-tree on top at any moment. So reading checks at its end that its tree was the current one.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +16,6 @@ from shotline.trees.tree import PulseExists, TreeError
 
 MODEL_SHOT: Final = -1
 SHOT_MAX: Final = 2**31 - 1
-_READ_ATTEMPTS: Final = 3
 _NO_NODE: Final = 265388144  # TreeNNF
 _NO_FILE: Final = 265392154  # TreeFOPENR
 _NOT_CREATED: Final = 265392162  # TreeFCREATE
@@ -38,8 +34,6 @@ class TdiTree:
         self.tree = tree.upper()
         self._tasks_url = tasks_url
         self._connection = connection
-        # Whether no task may be running in the trees that this connection opens.
-        self.is_alone = tasks_url is None or _host(tasks_url) != _host(connection.url)
         self._open_shot: int | None = None
 
     def actions(self, shot: int) -> Sequence[ActionNode]:
@@ -62,13 +56,12 @@ class TdiTree:
 
         return self._reading(shot, read)
 
-    def marks(self, shot: int, *, opening: bool) -> Sequence[SourceMark]:
+    def marks(self, shot: int) -> Sequence[SourceMark]:
         """Return how the shot's actions stand: which, their switches, when each was written.
 
         What their records refer to in other nodes is not looked at.
         """
-        look = self._reading if opening or self.is_alone else self._glimpse
-        parts = look(shot, _Lookup.parts)
+        parts = self._reading(shot, _Lookup.parts)
         mark = mark_of_parts(parts.items())
         what = f"the tree {self.tree}/{shot} at {self._connection.url}"
         return (SourceMark(what=what, mark=mark, parts=parts),)
@@ -76,6 +69,7 @@ class TdiTree:
     def phases(self, shot: int) -> Sequence[Phase]:
         """Return the site's phase table, by number; it is the same for all shots."""
         del shot
+        self._connection.begin()
         cells = [str(cell).strip() for cell in self._connection.several("phase_table()")]
         pairs = zip(cells[::2], cells[1::2], strict=False)
         phases = [
@@ -87,10 +81,11 @@ class TdiTree:
         """Make the pulse from the model, where the connection leads."""
         if not 1 <= shot <= SHOT_MAX:
             raise TreeError(f"{shot} is not a shot number; pulses have numbers from 1")
+        connection = self._connection
+        connection.begin()
+        self._leave()
         if self._exists(shot) and not replace:
             raise PulseExists(f"{self.tree}/{shot} exists already; --replace makes it again")
-        connection = self._connection
-        self._close_stale(MODEL_SHOT)
         connection.open_tree(self.tree, MODEL_SHOT)
         try:
             status = connection.number(f'tcl("create pulse {shot}",_o)')
@@ -112,6 +107,7 @@ class TdiTree:
     def raise_event(self, event: str, shot: int) -> None:
         """Raise an MDSplus event on the server; its data are the shot as 4 little-endian bytes."""
         data = (shot & 0xFFFFFFFF).to_bytes(4, "little")
+        self._connection.begin()
         status = self._connection.number("setevent($,$)", event, data)
         if not status & 1:
             text = self._connection.status_text(status)
@@ -119,6 +115,7 @@ class TdiTree:
 
     def current_shot(self) -> int:
         """Return the site's current shot number; 0 where none was ever set."""
+        self._connection.begin()
         try:
             return self._connection.number("current_shot($)", self.tree)
         except MdsplusFailure as error:
@@ -130,6 +127,7 @@ class TdiTree:
         """Make this the site's current shot."""
         if not 1 <= shot <= SHOT_MAX:
             raise TreeError(f"{shot} is not a shot number; pulses have numbers from 1")
+        self._connection.begin()
         status = self._connection.number("TreeSetCurrentShot($,$)", self.tree, shot)
         if not status & 1:
             text = self._connection.status_text(status)
@@ -143,17 +141,18 @@ class TdiTree:
         `set node` says nothing when the node refuses its status, so it is read again.
         """
         connection = self._connection
+        connection.begin()
         self._open(shot)
         status = connection.number("tcl($,_o)", f"set node {path}/status={code}")
         if not status & 1:
             text = connection.status_text(status)
             raise MdsplusFailure(status, f"the status of {path} was not written: {text}")
         found = connection.number('getnci($,"STATUS")', path)
-        if (found - code) & 0xFFFFFFFF or connection.number("data($SHOT)") != shot:
+        if (found - code) & 0xFFFFFFFF:
             raise TreeError(
                 f"the status of {path} in {self.tree}/{shot} is {found} after {code} was written "
-                f"through {connection.url}: the node refuses it, the pulse's files are not "
-                "writable there, or another client opened a tree"
+                f"through {connection.url}: the node refuses it, or the pulse's files are not "
+                "writable there"
             )
 
     def close(self) -> None:
@@ -166,12 +165,13 @@ class TdiTree:
             self._connection.open_tree(self.tree, shot)
         except MdsplusFailure:
             return False
-        self._close(shot)
+        self._connection.close_tree(self.tree, shot)
         return True
 
     def _reading(self, shot: int, read: Callable[["_Lookup"], ResultT]) -> ResultT:
-        """Return what `read` reads while (tree, shot) was the current tree all the time."""
+        """Return what `read` reads in a shot's tree as it is now."""
         connection = self._connection
+        connection.begin()
         if shot == 0:
             shot = self.current_shot()
             if shot == 0:
@@ -179,49 +179,15 @@ class TdiTree:
                     f"{self.tree} has no current shot at {connection.url}; set it with "
                     f"`shotline current {self.tree} SHOT`"
                 )
-        top = f"\\{self.tree}::TOP"
-        self._close_stale(shot)
-        for _ in range(_READ_ATTEMPTS):
-            self._open(shot)
-            # Wildcards start at the default node, which is common to all connections, too.
-            connection.number("TreeSetDefault($)", top)
-            result = read(_Lookup(connection, self.tree))
-            if self._current() == (top, shot):
-                return result
-        raise TreeError(
-            f"while {self.tree}/{shot} was read, other clients of {connection.url} opened other "
-            "trees there; give the experiment an mdsip server of its own for reading (tree_url)"
-        )
-
-    def _glimpse(self, shot: int, read: Callable[["_Lookup"], ResultT]) -> ResultT:
-        """Return what `read` reads where the tree is the current one already; nothing is opened.
-
-        Tasks of other shots may be running there, which an opened tree would take theirs from.
-        """
-        wanted = (f"\\{self.tree}::TOP", shot)
-        if self._current() == wanted:
-            result = read(_Lookup(self._connection, self.tree))
-            if self._current() == wanted:
-                return result
-        raise TreeError(
-            f"{self._connection.url}, where the tasks run, has another tree open now; with an "
-            "mdsip server of its own for reading (tree_url) it can be looked at any time"
-        )
-
-    def _current(self) -> tuple[str, int]:
-        """Return the default node and the shot of the server's current tree."""
-        try:
-            return self._connection.text("$DEFAULT"), self._connection.number("data($SHOT)")
-        except MdsplusFailure:
-            return "", 0
+        self._open(shot)
+        return read(_Lookup(connection, self.tree))
 
     def _open(self, shot: int) -> None:
-        """Open a shot's tree, and close the one before, so that they do not pile up.
+        """Open a shot's tree anew.
 
-        The one that is read is left open: whoever executes its actions there needs it.
+        MDSplus keeps the structure of an open one, whatever becomes of its file.
         """
-        if self._open_shot is not None and self._open_shot != shot:
-            self._close(self._open_shot)
+        self._leave()
         try:
             self._connection.open_tree(self.tree, shot)
         except MdsplusFailure as error:
@@ -231,19 +197,12 @@ class TdiTree:
             raise
         self._open_shot = shot
 
-    def _close_stale(self, shot: int) -> None:
-        """Close a tree before it is read, where no task may need it.
-
-        MDSplus keeps the structure of an open tree as it was, whatever becomes of its file.
-        """
-        if self.is_alone or shot == MODEL_SHOT == self._open_shot:
-            self._close(shot)
-
-    def _close(self, shot: int) -> None:
-        if shot == self._open_shot:
-            self._open_shot = None
-        with suppress(MdsplusFailure):
-            self._connection.close_tree(self.tree, shot)
+    def _leave(self) -> None:
+        """Close the tree that is open."""
+        before, self._open_shot = self._open_shot, None
+        if before is not None:
+            with suppress(MdsplusFailure):
+                self._connection.close_tree(self.tree, before)
 
     def _node(self, facts: NodeFacts, lookup: "_Lookup") -> ActionNode:
         nid = facts.nid
@@ -254,10 +213,6 @@ class TdiTree:
             return action_node(facts, decode_term(content), text, lookup, self._tasks_url)
         except (MdsplusFailure, UndecodableRecord) as error:
             return unreadable_node(facts, text, str(error))
-
-
-def _host(url: str) -> str:
-    return url.removeprefix("tcp://").rstrip("/").casefold()
 
 
 class _Lookup:

@@ -16,7 +16,6 @@ from shotline.common.nodes import MdsipSource
 from shotline.common.views import ShotView
 from shotline.trees.mdsip import MdsipConnection
 from shotline.trees.mdsip_tree import MdsipTree
-from shotline.trees.tree import TreeError
 
 ACTIONS = 26  # of the recorded tree
 WHEN_MADE = 50_000_000_000_000_000  # in MDSplus' time
@@ -200,24 +199,19 @@ def _first_two(notices: tuple[str, ...]) -> tuple[str, str]:
     return of_itself, source
 
 
-def test_nothing_is_opened_at_a_server_that_runs_tasks(mdsip: ReplayServer) -> None:
+def test_a_look_at_a_server_that_runs_tasks_leaves_their_trees_alone(mdsip: ReplayServer) -> None:
     tree = MdsipTree("test", MdsipSource(url=mdsip.url, read_timeout_s=20))
+    task = MdsipConnection(mdsip.url, connect_timeout_s=20, answer_timeout_s=20, keep_alive_s=15)
     try:
-        before = tree.marks(1, opening=True)
-        opened = len(mdsip.asked("TreeOpen"))
-        assert tree.marks(1, opening=False) == before
+        task.open_tree("TEST", 7)
+        (of_the_task,) = mdsip.trees
+        before = tree.marks(1)
+        assert tree.marks(1) == before
         mdsip.edit("TIME_INSERTED", "Q", [WHEN_MADE + 1] * ACTIONS)
-        assert tree.marks(1, opening=False) != before
-        other = MdsipConnection(
-            mdsip.url, connect_timeout_s=20, answer_timeout_s=20, keep_alive_s=15
-        )
-        other.open_tree("TEST", 7)
-        other.close()
-        with pytest.raises(TreeError, match="where the tasks run, has another tree open"):
-            tree.marks(1, opening=False)
-        assert len(mdsip.asked("TreeOpen")) == opened + 1
-        assert not mdsip.asked("TreeClose")
+        assert tree.marks(1) != before
+        assert of_the_task in mdsip.trees
     finally:
+        task.close()
         tree.close()
 
 
@@ -225,10 +219,10 @@ def test_a_server_without_times_tells_of_switches(mdsip: ReplayServer) -> None:
     with ReplayServer() as plain:
         tree = MdsipTree("test", MdsipSource(url="127.0.0.1:1", tree_url=plain.url))
         try:
-            (before,) = tree.marks(1, opening=True)
+            (before,) = tree.marks(1)
             assert len(before.parts) == ACTIONS
             plain.edit("ESSENTIAL", "B", [1] * ACTIONS)
-            (after,) = tree.marks(1, opening=False)
+            (after,) = tree.marks(1)
             assert after.mark != before.mark
             others = [path for path in before.parts if after.parts[path] != before.parts[path]]
             assert len(others) == ACTIONS - 1  # one was essential before

@@ -3,10 +3,11 @@
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import mdsthin
 import pytest
 from tests.support import mdsip
 from tests.support.mdsip.replay import ReplayServer
@@ -132,20 +133,36 @@ def test_a_shot_that_does_not_exist(tree: MdsipTree) -> None:
         tree.actions(99)
 
 
-def test_another_client_that_opens_another_tree_meanwhile(
+def test_what_another_client_opens_is_neither_seen_nor_disturbed(
     server: ReplayServer, tree: MdsipTree
 ) -> None:
-    """Its nodes would be read as ours; the check at the end finds it and all is read again."""
+    """Open trees are common to a server's connections, unless one has some of its own."""
+    other = mdsthin.Connection(server.url)
+    other.openTree("TEST", 7)
     server.hold = "phase_name_lookup"
     read: list[str] = []
     reader = threading.Thread(target=lambda: read.extend(node.name for node in tree.actions(1)))
     reader.start()
     assert server.held.wait(20)
-    server.trees.append("TEST/7")
+    assert server.trees == ["TEST/7", "TEST/1"]
+    other.closeTree("TEST", 7)
+    other.openTree("TEST", -1)
     server.release.set()
     reader.join(20)
     assert len(read) == len(EXPECTED)
-    assert len(server.asked("TreeOpen")) == 2
+    tree.close()
+    assert other.get("TreeClose($,$)", "TEST", -1).data() & 1
+    other.disconnect()
+
+
+def test_a_server_that_cannot_give_a_connection_trees_of_its_own(server: ReplayServer) -> None:
+    server.refuse = "TreeUsePrivateCtx"
+    tree = MdsipTree("TEST", MdsipSource(url=server.url))
+    with pytest.raises(TreeError, match="cannot give a connection trees of its own: %TDI-E-UNK"):
+        tree.actions(1)
+    outcome = MdsipExecutor(server.url).execute(TASK, attempt("INIT_A"))
+    assert outcome.text.startswith("was not started: the mdsip server at")
+    assert server.asked("TreeOpen") == []
 
 
 def test_trees_do_not_pile_up_on_the_server(server: ReplayServer, tree: MdsipTree) -> None:
@@ -186,6 +203,9 @@ class Answers:
         self.answers = {"TCL": 1, **answers}
         self.asked: list[tuple[object, ...]] = []
 
+    def begin(self) -> None:
+        pass
+
     def number(self, expression: str, *arguments: object) -> int:
         self.asked.append((expression, *arguments))
         return next(value for key, value in self.answers.items() if key in expression.upper())
@@ -204,7 +224,7 @@ def writing(**answers: int) -> tuple[MdsipTree, Answers]:
 
 
 def test_a_status_is_written_to_its_node_and_read_again() -> None:
-    tree, connection = writing(GETNCI=65545, **{"DATA($SHOT)": 1})
+    tree, connection = writing(GETNCI=65545)
     tree.write_status(1, "\\TEST::TOP:INIT_A", 65545)
     assert connection.asked[:3] == [
         ("TEST", 1),
@@ -216,8 +236,7 @@ def test_a_status_is_written_to_its_node_and_read_again() -> None:
 @pytest.mark.parametrize(
     ("answers", "why"),
     [
-        ({"GETNCI": 0, "DATA($SHOT)": 1}, "is 0 after 65545 was written"),
-        ({"GETNCI": 65545, "DATA($SHOT)": 2}, "another client opened a tree"),
+        ({"GETNCI": 0}, "is 0 after 65545 was written"),
         ({"TCL": 2}, "was not written: status 2"),
     ],
 )
@@ -229,10 +248,8 @@ def test_a_status_that_was_not_written_is_said(answers: dict[str, int], why: str
 
 def test_the_current_shot(server: ReplayServer, tree: MdsipTree) -> None:
     assert tree.current_shot() == 7
-    other = MdsipConnection(server.url, connect_timeout_s=20, answer_timeout_s=20, keep_alive_s=15)
-    other.open_tree("TEST", -1)  # the recording has the next request with this tree on top
+    tree._open(-1)  # the recording has the next request with this tree on top
     tree.set_current_shot(7)
-    other.close()
     assert server.unrecorded == []
     with pytest.raises(MdsplusFailure, match="Unknown"):
         tree.set_current_shot(8)
@@ -240,7 +257,7 @@ def test_the_current_shot(server: ReplayServer, tree: MdsipTree) -> None:
 
 def test_events_carry_the_shot(server: ReplayServer, tree: MdsipTree) -> None:
     tree.raise_event("INIT_A_DONE", 258)
-    assert server.requests == [("setevent($,$)", "INIT_A_DONE", b"\x02\x01\x00\x00")]
+    assert server.requests[1:] == [("setevent($,$)", "INIT_A_DONE", b"\x02\x01\x00\x00")]
 
 
 # Executing
@@ -296,8 +313,8 @@ def test_the_tree_is_opened_again_when_the_shot_changes(server: ReplayServer) ->
     executor = MdsipExecutor(server.url)
     for shot in (1, 1, 7):
         assert executor.execute(TASK, attempt("INIT_D", shot)).ok
+        assert server.trees == [f"TEST/{shot}"]
     executor.close()
-    assert server.trees == ["TEST/7"]
     assert server.unrecorded == []
 
 
@@ -332,8 +349,8 @@ def test_a_server_that_refuses_us() -> None:
 
 @pytest.mark.parametrize("fault", ["drop_at", "truncate_at"])
 def test_a_line_that_breaks_in_mid_action_leaves_the_outcome_unknown(fault: str) -> None:
-    """The second request is the task; nobody runs it a second time."""
-    with ReplayServer(**{fault: 2}) as server:  # type: ignore[arg-type]
+    """The third request is the task; nobody runs it a second time."""
+    with ReplayServer(**{fault: 3}) as server:  # type: ignore[arg-type]
         executor = MdsipExecutor(server.url)
         with pytest.raises(ConnectionLost, match="was lost"):
             executor.execute(TASK, attempt("INIT_A"))
@@ -366,14 +383,61 @@ def test_a_server_that_dies_in_mid_action(server: ReplayServer) -> None:
     executor.close()
 
 
-def test_a_connection_that_broke_while_it_was_idle_is_made_again(server: ReplayServer) -> None:
+def idle(server: ReplayServer, fault: str) -> None:
+    """Let a connection die while it is idle: its server ends, or says nothing at the next use."""
+    if fault == "restart":
+        server.stop()
+        server.start()
+    else:
+        server.drop_at = len(server.requests) + 1
+
+
+FAULTS = ("restart", "drop")
+OPERATIONS: dict[str, Callable[[MdsipTree], object]] = {
+    "actions": lambda tree: tree.actions(1),
+    "action": lambda tree: tree.action(1, "FAIL"),
+    "phases": lambda tree: tree.phases(1),
+    "create_pulse": lambda tree: tree.create_pulse(7, replace=True),
+    "raise_event": lambda tree: tree.raise_event("INIT_A_DONE", 1),
+    "current_shot": lambda tree: tree.current_shot(),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_connection_that_died_while_it_was_idle_costs_nothing(
+    server: ReplayServer, tree: MdsipTree, name: str, fault: str
+) -> None:
+    tree.phases(1)
+    idle(server, fault)
+    OPERATIONS[name](tree)
+    assert server.logins == 2
+    assert server.unrecorded == []
+    assert len(server.asked("setevent")) == (name == "raise_event")
+    assert len(server.asked("tcl(")) == (name == "create_pulse")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_task_on_a_connection_that_died_while_it_was_idle(
+    server: ReplayServer, fault: str
+) -> None:
     executor = MdsipExecutor(server.url)
     assert executor.execute(TASK, attempt("INIT_A")).ok
-    server.stop()
-    server.start()
+    idle(server, fault)
     assert executor.execute(TASK, attempt("INIT_B")).ok
     executor.close()
     assert len(server.asked("do_task")) == 2
+    assert server.logins == 2
+
+
+def test_an_event_that_may_have_been_raised_is_not_raised_again(
+    server: ReplayServer, tree: MdsipTree
+) -> None:
+    tree.phases(1)
+    server.drop_at = len(server.requests) + 2  # after the connection was found to be alive
+    with pytest.raises(ConnectionLost):
+        tree.raise_event("INIT_A_DONE", 1)
+    assert len(server.asked("setevent")) == 1
 
 
 def test_a_server_that_does_not_answer_while_a_table_is_read() -> None:

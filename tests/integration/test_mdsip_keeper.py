@@ -119,7 +119,7 @@ class Worker:
     CODE = (
         "import sys; from pathlib import Path\n"
         "from shotline.trees.mdsip_client import KeeperExecutor\n"
-        "from shotline.trees.tree import MdsplusTask\n"
+        "from shotline.common.nodes import MdsplusTask\n"
         "from shotline.common.actions import AttemptId\n"
         "url, address, path, shot = sys.argv[1:]\n"
         "task = MdsplusTask(nid=0, task_kind='unknown', text='')\n"
@@ -236,7 +236,7 @@ def test_a_turn_that_does_not_come_in_time(server: ReplayServer, keeper: Keeper)
 
 
 def test_a_lost_connection_holds_the_url_until_it_is_cleared(tmp_path: Path) -> None:
-    with ReplayServer(drop_at=2) as server:
+    with ReplayServer(drop_at=3) as server:
         keeper = Keeper(server.url, tmp_path / "keeper")
         with pytest.raises(ConnectionLost, match="was lost"):
             executor(server, keeper, []).execute(TASK, attempt("INIT_A"))

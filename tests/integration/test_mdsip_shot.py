@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from tests.support.adapters import KINDS, tree_source
 from tests.support.mdsip.replay import ReplayServer
-from tests.support.stack import Stack
+from tests.support.stack import Stack, eventually
 
 from shotline.client.errors import RunAborted
 from shotline.client.report import Report
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.views import ActionView, StatusResult
-from shotline.trees.mdsip import MdsipConnection
 
 TREE, SHOT = "TEST", 1
 Ending = tuple[ActionState, Status | None, Cause | None]
@@ -135,6 +134,38 @@ def test_a_line_that_breaks_in_mid_action(tmp_path: Path) -> None:
             _is_lost(action)
 
 
+def test_an_event_is_raised_though_the_server_was_restarted_and_shown_when_it_was_not(
+    server: ReplayServer, tmp_path: Path
+) -> None:
+    with ReplayServer() as trees:
+        source = {"kind": "mdsip", "url": server.url, "tree_url": trees.url}
+        stack = Stack(tmp_path, ("SRV_A:1", "SRV_B:1"), {TREE: {"source": source}})
+        with stack, stack.supervisor() as shotline:
+
+            def story() -> str:
+                return " ".join(command_line(stack, "show", "INIT_A", TREE, str(SHOT))[1].split())
+
+            shotline.build_tables(TREE, SHOT)
+            trees.stop()
+            trees.start()
+            shotline.do_phase("INIT", TREE, SHOT)
+            eventually(lambda: "INIT_A_DONE raised" in story(), story)
+
+            trees.stop()
+            shotline.do_phase("INIT", TREE, SHOT)
+            words = "event INIT_A_DONE was not raised: cannot connect to the mdsip server at "
+
+            def says_so() -> bool:
+                [action] = [a for a in shotline.actions(TREE, SHOT).actions if a.name == "INIT_A"]
+                return action.event_trouble.startswith(words)
+
+            eventually(says_so, lambda: "the event's failure is not shown")
+            assert story().count(words) == 3  # in its row, among its facts, in its story
+            log = stack.dispatcher.log_file.read_text()
+            [line] = [line for line in log.splitlines() if words in line and "ERROR" in line]
+            assert f"{TREE}/{SHOT}: INIT_A: " in line
+
+
 def test_two_shots_on_one_mdsip_server_and_what_an_abort_leaves_running(tmp_path: Path) -> None:
     with ReplayServer(hold="do_task(build_path($))") as server:
         experiment = {"source": {"kind": "mdsip", "url": server.url}}
@@ -217,12 +248,8 @@ def test_the_recorded_tree_is_shown_and_checked(server: ReplayServer, tmp_path: 
         assert len(json.loads(shown)["result"]["actions"]) == len(INIT) + len(STORE)
 
         assert shotline.current(TREE).shot == 7
-        other = MdsipConnection(
-            server.url, connect_timeout_s=60, answer_timeout_s=60, keep_alive_s=15
-        )
-        other.open_tree(TREE, -1)  # the recording has the next request with this tree on top
+        shotline.tree(TREE, -1)  # the recording has the next request with this tree on top
         assert shotline.current(TREE, 7).shot == 7
-        other.close()
 
 
 def command_line(stack: Stack, *words: str) -> tuple[int, str]:

@@ -10,10 +10,12 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import mdsthin
 import pytest
 from tests.support.adapters import needs_mdsip, needs_mdsplus, site_in
 from tests.support.mdsplus_site import FORMS, OUTPUT, MdsipServer, mdsip_server, recorded_actions
@@ -255,20 +257,19 @@ def test_a_table_is_read_anew_also_when_the_structure_has_changed(opened: Opened
         ("pass", []),
     ],
 )
-@pytest.mark.parametrize("opening", [True, False])
 def test_what_has_changed_in_a_tree_has_another_mark(
-    opened: Opened, change: str, named: list[str], *, opening: bool
+    opened: Opened, change: str, named: list[str]
 ) -> None:
     tree = opened("TEST")
     tree.create_pulse(21, replace=True)
-    (before,) = tree.marks(21, opening=True)
+    (before,) = tree.marks(21)
     in_mdsplus(
         f"""
         with MDSplus.Tree("TEST", 21) as tree:
             {change}
         """
     )
-    (after,) = tree.marks(21, opening=opening)
+    (after,) = tree.marks(21)
     changed = [path for path, part in after.parts.items() if before.parts[path] != part]
     assert [path.rpartition(":")[2] for path in changed] == named
     assert (after.mark != before.mark) is bool(named)
@@ -535,6 +536,32 @@ def test_an_mdsip_server_that_is_killed_in_mid_action(site: Path, tmp_path: Path
                 again.kill()
     finally:
         server.kill()
+
+
+@needs_mdsip
+@pytest.mark.parametrize("mode", ["-m", "-s"])
+def test_many_connections_change_the_shot_together(mode: str, site: Path, tmp_path: Path) -> None:
+    """Also connections that begin and end together, and another client's that shares its trees."""
+    tree = open_tree("TEST", MdsplusSource())
+    for shot in (25, 26):
+        tree.create_pulse(shot, replace=True)
+    with mdsip_server(tmp_path, {}, mode=mode) as server, ThreadPoolExecutor(12) as threads:
+        other = mdsthin.Connection(server.url)
+        for life in range(6):
+            executors = [MdsipExecutor(server.url, say=lambda _: None) for _ in range(12)]
+            for shot in (25, 26) * 5:
+                other.openTree("TEST", 51 - shot)
+                attempts = [
+                    AttemptId("TEST", shot, f"\\TEST::TOP:{name}", life)
+                    for name in ("INIT_D", "DEV:INIT_ACTION") * 6
+                ]
+                ended = threads.map(MdsipExecutor.execute, executors, [TASK] * 12, attempts)
+                assert [one.text for one in ended if not one.ok] == []
+            for _ in threads.map(MdsipExecutor.close, executors):
+                pass
+            assert server.is_running, server.log.read_text()
+        assert other.get("data($SHOT)").data() == 25
+        other.disconnect()
 
 
 @needs_mdsip

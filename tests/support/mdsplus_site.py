@@ -218,9 +218,11 @@ def make_site(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def mdsip_server(folder: Path, site: dict[str, str], port: int = 0) -> Iterator["MdsipServer"]:
+def mdsip_server(
+    folder: Path, site: dict[str, str], port: int = 0, mode: str = "-s"
+) -> Iterator["MdsipServer"]:
     """Run a real mdsip server of the site on this machine; it is ended at the end."""
-    server = MdsipServer(folder, site, port or free_ports(1)[0])
+    server = MdsipServer(folder, site, port or free_ports(1)[0], mode)
     try:
         server.wait_until_it_listens()
         yield server
@@ -229,9 +231,9 @@ def mdsip_server(folder: Path, site: dict[str, str], port: int = 0) -> Iterator[
 
 
 class MdsipServer:
-    """A real `mdsip -m`."""
+    """A real mdsip server."""
 
-    def __init__(self, folder: Path, site: dict[str, str], port: int) -> None:
+    def __init__(self, folder: Path, site: dict[str, str], port: int, mode: str = "-s") -> None:
         assert MDSIP is not None
         self.port = port
         self.url = f"127.0.0.1:{port}"
@@ -241,13 +243,18 @@ class MdsipServer:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 # Else MDSplus' own time limits end it, as docs/mdsplus.md says.
-                [*IGNORING_INT, MDSIP, "-m", "-p", str(port), "-h", str(hosts)],
+                [*IGNORING_INT, MDSIP, mode, "-p", str(port), "-h", str(hosts)],
                 env={**os.environ, **site, "PYTHON": sys.executable},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process lives."""
+        return self._process.poll() is None
 
     def wait_until_it_listens(self) -> None:
         def listens() -> bool:

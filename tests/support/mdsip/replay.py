@@ -4,8 +4,9 @@
         connection = mdsthin.Connection(server.url)
 
 `recording.json` holds requests with the exact bytes that came back; `actions.json` holds what
-native MDSplus read from the same tree. All that is kept between requests is the list of open trees
-(common to all connections, as in a real `mdsip -m`) and each connection's last request.
+native MDSplus read from the same tree. All that is kept between requests is each connection's last
+request and the list of open trees: common to all connections, as in a real server, until one asks
+for trees of its own.
 
 What the recording does not have is answered as an unknown variable, and listed in `unrecorded`. Two
 things are ours: an event with data is answered as the recorded event without; and `edit` makes a
@@ -22,6 +23,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,6 +72,8 @@ class Entry(NamedTuple):
     seconds: float
     opens: str | None
     closes: str | None
+    alone: bool | None  # whether the connection must have trees of its own; None: either
+    parts: bool  # from now on it has
 
 
 def normal(expression: str) -> str:
@@ -101,14 +105,16 @@ class Recording:
                 one.get("seconds", 0.0),
                 effect.get("open"),
                 effect.get("close"),
+                one.get("alone"),
+                effect.get("alone", False),
             )
             if one.get("role") == "unrecorded":
                 self.unknown = entry
             arguments = ((one["dtype"] == NID, one["value"]) for one in one["args"])
             self._entries[(normal(one["expression"]), *arguments)].append(entry)
 
-    def find(self, request: list[Message], tree: str, before: str) -> Entry | None:
-        """Return the exchange that answers a request while `tree` is on top."""
+    def find(self, request: list[Message], tree: str, client: "Client") -> Entry | None:
+        """Return the exchange that answers a client's request while `tree` is on top."""
         expression = normal(str(request[0].value))
         arguments = [argument.key for argument in request[1:]]
         if expression == "setevent($,$)":
@@ -116,9 +122,20 @@ class Recording:
         fitting = [
             entry
             for entry in self._entries.get((expression, *arguments), [])
-            if (entry.trees is None or tree in entry.trees) and entry.after in (None, before)
+            if (entry.trees is None or tree in entry.trees)
+            and entry.after in (None, client.before)
+            and entry.alone in (None, client.trees is not None)
         ]
         return max(fitting, key=lambda entry: entry.after is not None, default=None)
+
+
+@dataclass(eq=False)
+class Client:
+    """A connection: its last request, and its open trees where it has some of its own."""
+
+    connection: socket.socket
+    before: str = ""
+    trees: list[str] | None = None
 
 
 class ReplayServer:
@@ -127,7 +144,8 @@ class ReplayServer:
     `pace` is the share of the recorded durations that answers take; 1.0 makes tasks as slow as they
     were. `drop_at` closes the connection at that request (counted from 1 over all connections)
     instead of answering; `truncate_at` does so after half of the answer. `hold` is a text: requests
-    that contain it are answered only once `release` is set. Used as a context manager.
+    that contain it are answered only once `release` is set; `refuse` one that an MDSplus does not
+    know in them. Used as a context manager.
     """
 
     def __init__(
@@ -138,6 +156,7 @@ class ReplayServer:
         truncate_at: int | None = None,
         refuse_login: bool = False,
         hold: str | None = None,
+        refuse: str | None = None,
         port: int = 0,
     ) -> None:
         self.pace = pace
@@ -145,18 +164,19 @@ class ReplayServer:
         self.truncate_at = truncate_at
         self.refuse_login = refuse_login
         self.hold = hold
+        self.refuse = refuse
         self.release = threading.Event()
         self.held = threading.Event()  # a request that is held has come
         self.requests: list[tuple[Any, ...]] = []
         self.unrecorded: list[tuple[Any, ...]] = []
         self.logins = 0
         self._edited: dict[str, bytes] = {}
-        self.trees: list[str] = []  # open ones, the current one last
+        self._trees: list[str] = []  # open and common to all, the current one last
         self._port = port
         self._recording = Recording()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._sockets: set[socket.socket] = set()
+        self._clients: set[Client] = set()
         self._threads: list[threading.Thread] = []
         self._listener: socket.socket | None = None
 
@@ -164,6 +184,12 @@ class ReplayServer:
     def url(self) -> str:
         """Its address, as mdsthin takes it."""
         return f"127.0.0.1:{self._port}"
+
+    @property
+    def trees(self) -> list[str]:
+        """All open trees: the common ones, then those that are one connection's."""
+        with self._lock:
+            return sum((one.trees or [] for one in self._clients), list(self._trees))
 
     def __enter__(self) -> "ReplayServer":
         self.start()
@@ -183,7 +209,7 @@ class ReplayServer:
         """Close all connections, as when the server's process ends."""
         self._stopping.set()
         with self._lock:
-            sockets, threads = [*self._sockets], [*self._threads]
+            sockets, threads = [one.connection for one in self._clients], [*self._threads]
             self._threads.clear()
         if self._listener is not None:
             sockets.append(self._listener)
@@ -211,7 +237,7 @@ class ReplayServer:
         with self._lock:
             self._edited[normal(f'getnci("***","{item}","ACTION")')] = head + content
 
-    def _run(self, target: Any, argument: socket.socket) -> None:
+    def _run(self, target: Any, argument: object) -> None:
         thread = threading.Thread(target=target, args=(argument,), daemon=True)
         with self._lock:
             self._threads.append(thread)
@@ -223,26 +249,26 @@ class ReplayServer:
                 connection, _ = listener.accept()
             except OSError:
                 return
+            client = Client(connection)
             with self._lock:
-                self._sockets.add(connection)
-            self._run(self._serve, connection)
+                self._clients.add(client)
+            self._run(self._serve, client)
 
-    def _serve(self, connection: socket.socket) -> None:
-        before = ""
+    def _serve(self, client: Client) -> None:
         try:
-            if not self._log_in(connection):
+            if not self._log_in(client.connection):
                 return
             while not self._stopping.is_set():
-                request = _receive_request(connection)
-                if not self._answer(connection, request, before):
+                request = _receive_request(client.connection)
+                if not self._answer(client, request):
                     return
-                before = normal(str(request[0].value))
+                client.before = normal(str(request[0].value))
         except (EOFError, OSError):
             pass
         finally:
             with self._lock:
-                self._sockets.discard(connection)
-            connection.close()
+                self._clients.discard(client)
+            client.connection.close()
 
     def _log_in(self, connection: socket.socket) -> bool:
         request = _receive(connection)
@@ -252,16 +278,19 @@ class ReplayServer:
         connection.sendall(_with_id(answer, request.message_id))
         return not self.refuse_login
 
-    def _answer(self, connection: socket.socket, request: list[Message], before: str) -> bool:
+    def _answer(self, client: Client, request: list[Message]) -> bool:
         """Answer one request; False when the connection is to be closed."""
         seen = tuple(message.value for message in request)
         with self._lock:
             self.requests.append(seen)
             number = len(self.requests)
-            entry = self._recording.find(request, self.trees[-1] if self.trees else "", before)
+            trees = self._trees if client.trees is None else client.trees
+            entry = self._recording.find(request, trees[-1] if trees else "", client)
             edited = self._edited.get(normal(str(seen[0])))
-            if edited is not None and self.trees:
+            if edited is not None and trees:
                 entry = self._recording.unknown._replace(answer=edited)
+            elif self.refuse is not None and self.refuse in str(seen[0]):
+                entry = self._recording.unknown
             if entry is None:
                 self.unrecorded.append(seen)
                 entry = self._recording.unknown
@@ -276,21 +305,24 @@ class ReplayServer:
             return False
         answer = _with_id(entry.answer, request[0].message_id)
         if number == self.truncate_at:
-            connection.sendall(answer[: len(answer) // 2])
+            client.connection.sendall(answer[: len(answer) // 2])
             return False
         with self._lock:
-            self._apply(entry)
-        connection.sendall(answer)
+            if entry.parts and client.trees is None:
+                client.trees = []
+            _apply(entry, self._trees if client.trees is None else client.trees)
+        client.connection.sendall(answer)
         return True
 
-    def _apply(self, entry: Entry) -> None:
-        for tree in (entry.opens, entry.closes):
-            if tree in self.trees:
-                self.trees.remove(tree)
-        if entry.closes == "*":
-            self.trees.clear()
-        if entry.opens is not None:
-            self.trees.append(entry.opens)
+
+def _apply(entry: Entry, trees: list[str]) -> None:
+    for tree in (entry.opens, entry.closes):
+        if tree in trees:
+            trees.remove(tree)
+    if entry.closes == "*":
+        trees.clear()
+    if entry.opens is not None:
+        trees.append(entry.opens)
 
 
 def _receive_exactly(connection: socket.socket, count: int) -> bytes:

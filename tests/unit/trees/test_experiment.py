@@ -123,12 +123,12 @@ def test_a_file_that_cannot_be_read_was_not_seen_and_one_that_is_gone_has_no_mar
 ) -> None:
     tree = FileTree("DEMO", file)
     tree.create_pulse(1, replace=False)
-    own, model = tree.marks(1, opening=False)
+    own, model = tree.marks(1)
     assert own.mark == model.mark != ""
     assert (own.model, model.model) == (False, True)
     file.unlink()
-    _, model = tree.marks(1, opening=False)
+    _, model = tree.marks(1)
     assert (model.mark, model.unseen) == ("", "")
     file.mkdir()
-    _, model = tree.marks(1, opening=False)
+    _, model = tree.marks(1)
     assert (model.mark, model.unseen) == ("", f"{file}: cannot be read: Is a directory")

@@ -21,6 +21,9 @@ class Answers(TdiConnection):
     def __init__(self, value: Scalar) -> None:
         self._value = value
 
+    def begin(self) -> None:
+        pass
+
     def ask(self, expression: str, *arguments: Scalar) -> Scalar:
         del expression, arguments
         return self._value

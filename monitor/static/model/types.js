@@ -188,7 +188,7 @@
  * @property {number} [stream]
  * @property {number} [first]
  * @property {[number, number, string][]} [lines]
- * @property {{path?: string, event?: string, outcome?: string, reason?: string, changed?: string}} [record]
+ * @property {{path?: string, attempt?: number, event?: string, outcome?: string, reason?: string, changed?: string}} [record]
  */
 
 /** @typedef {'pulse_exists'|'outcome_unknown'|'off'|'source_changed'|'succeeded'|'old_shot'|'ends'} DangerCode */

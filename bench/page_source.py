@@ -18,12 +18,13 @@ import zmq
 from shotline.common import commands as c
 from shotline.common import views as v
 from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.channels import SERVERS, shot_channel
 from shotline.common.codec import BROKER, PUBLISH, decode, encode, encode_body
 from shotline.common.messages import Claim, Message, Outcome, Ping, Reply, Request
 from shotline.common.records import Counts, RunKind, ShotKey, Transition, encode_records
 from shotline.common.transport import Dealer
 from shotline.dispatcher.effects import Publish
-from shotline.dispatcher.event_feed import Feed, shot_channel
+from shotline.dispatcher.event_feed import EventFeed
 
 KEY: Final = ShotKey("BENCH", 1)
 TERM: Final = 1
@@ -38,7 +39,7 @@ class Source:
     """The shot, the servers, and their changes. Times are wall clock seconds."""
 
     def __init__(self, actions: int, servers: int) -> None:
-        self.feed = Feed(TERM)
+        self.feed = EventFeed(TERM)
         self.last = [_pending(number) for number in range(actions)]
         self._servers = [_server(number) for number in range(servers)]
         self._opened_at = time.time()
@@ -83,7 +84,7 @@ class Source:
             )
             changed.append(one)
         payload = v.ServersEvent(servers=tuple(changed)).model_dump_json().encode()
-        return self.feed.publish("servers", now, payload)
+        return self.feed.publish(SERVERS, now, payload)
 
     def answer(self, request: Request) -> Reply:
         """Return the reply to a command."""
@@ -117,7 +118,7 @@ class Source:
             seq=self.feed.last(channel),
             shot=self._shot() if of_shot else None,
             actions=self._actions() if of_shot else (),
-            servers=tuple(self._servers) if channel == "servers" else (),
+            servers=tuple(self._servers) if channel == SERVERS else (),
         )
 
     def _shot(self) -> v.ShotView:

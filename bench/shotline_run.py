@@ -23,8 +23,9 @@ from bench.experiments import OUTPUT_PATH, PHASE, SERVER_CLASS, write_experiment
 from bench.workloads import SERVERS, SLOTS, WARM_UP, Measured, Sizes, Workload
 from shotline.client.connection import EventStream
 from shotline.client.errors import SupervisorError
-from shotline.client.feed import News, Whole, channel_of_output
+from shotline.client.feed import News, Whole
 from shotline.client.supervisor import Supervisor
+from shotline.common.channels import output_channel
 from shotline.common.records import ShotKey
 from shotline.common.views import OutputEvent
 from shotline.dispatcher.journal.layout import ShotKeys, attempt_name
@@ -136,7 +137,9 @@ class Shotline(Measured):
 
     def _observe(self, shot: int) -> EventStream:
         """Return an observer that has what there is so far: nothing."""
-        observer = self._supervisor.events(channel_of_output(Workload.W5.value, shot, OUTPUT_PATH))
+        observer = self._supervisor.events(
+            output_channel(ShotKey(Workload.W5.value, shot), OUTPUT_PATH)
+        )
         first = observer.get(SILENCE_S)
         if not isinstance(first, Whole):
             raise RuntimeError(f"the observer began with {first} and not with the whole state")

@@ -11,6 +11,7 @@ from typing import Final
 from shotline.client.feed import FeedStopped, News, Update, Whole
 from shotline.client.text import colour
 from shotline.common.actions import ActionState, Cause, Colour, has_failed
+from shotline.common.channels import output_channel
 from shotline.common.records import (
     EventRaised,
     NodeRead,
@@ -22,6 +23,7 @@ from shotline.common.records import (
     RunKind,
     RunOpened,
     RunResumed,
+    ShotKey,
     TableBuilt,
     Transition,
 )
@@ -66,7 +68,7 @@ class Board:
                     self.apply(record)
                 return list(event.records)
             case News(channel=channel, payload=OutputEvent() as event):
-                path = channel.removeprefix(f"output/{self.tree}/{self.shot}/")
+                path = channel.removeprefix(output_channel(ShotKey(self.tree, self.shot), ""))
                 last = event.tail.text if event.tail else "".join(p[2] for p in event.pieces[-1:])
                 shown = [line for line in last.split("\n") if line.strip()]
                 if shown and path in self.actions:

@@ -21,8 +21,6 @@ from shotline.client.feed import (
     News,
     Tails,
     Whole,
-    channel_of_output,
-    channel_of_shot,
     lines_of,
 )
 from shotline.client.live import view_for
@@ -30,7 +28,8 @@ from shotline.client.render import show_line, show_tail
 from shotline.client.supervisor import Supervisor
 from shotline.client.watching import Watching
 from shotline.common.actions import ActionState
-from shotline.common.records import Transition
+from shotline.common.channels import output_of, shot_channel
+from shotline.common.records import ShotKey, Transition
 from shotline.common.streams import reader_needed
 from shotline.common.views import ActionView, LogsResult, OutputEvent, OutputLine, ShotEvent
 
@@ -69,7 +68,7 @@ def watch(given: Sequence[str], *, until_end: bool) -> None:
 
 def _watch_json(shotline: Supervisor, tree: str, shot: int) -> None:
     """Write one JSON object per line: the whole, then what happens."""
-    for update in shotline.events(channel_of_shot(tree, shot)):
+    for update in shotline.events(shot_channel(ShotKey(tree.upper(), shot))):
         if isinstance(update, News):
             shown = {"at": update.at, "event": update.payload.model_dump(mode="json")}
         elif isinstance(update, FeedStopped):
@@ -145,10 +144,7 @@ class _Output:
                 self._out.print()  # what is shown next begins a line of its own
 
     def _follow(self, *, until_settled: bool) -> None:
-        tree, shot = self._shot
-        prefix = channel_of_output(tree, shot, "")
-        channel = channel_of_shot(tree, shot)
-        with self._shotline.events(channel, taps=(prefix,)) as stream:
+        with self._shotline.watch(*self._shot) as stream:
             stream.get()  # subscribed and in step: what is stored from now on comes as events, too
             for path, action in self._actions.items():
                 if action.last.attempt:
@@ -164,11 +160,10 @@ class _Output:
                         self._changed(action.last)
 
     def _take(self, news: News) -> None:
-        tree, shot = self._shot
         if isinstance(news.payload, OutputEvent):
-            path = news.channel.removeprefix(channel_of_output(tree, shot, ""))
-            if path in self._actions:
-                self._came(path, news.payload)
+            named = output_of(news.channel)
+            if named is not None and named[1] in self._actions:
+                self._came(named[1], news.payload)
         elif isinstance(news.payload, ShotEvent):
             for record in news.payload.records:
                 if isinstance(record, Transition):

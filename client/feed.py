@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from pydantic import ValidationError
 
+from shotline.common.channels import FEED, LOG, SERVERS
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import Event
 from shotline.common.views import (
@@ -22,7 +23,6 @@ from shotline.common.views import (
     SnapshotResult,
 )
 
-FEED: Final = "feed"
 BUFFERED_MAX: Final = 10_000
 SILENT_S: Final = 5.0
 ASK_AGAIN_S: Final = 2.0
@@ -66,16 +66,6 @@ class Unknown:
 Update = News | Whole | FeedStopped | Unknown
 
 
-def channel_of_shot(tree: str, shot: int) -> str:
-    """Return the channel of a shot's records."""
-    return f"shot/{tree.upper()}/{shot}"
-
-
-def channel_of_output(tree: str, shot: int, path: str) -> str:
-    """Return the channel of an action's output."""
-    return f"output/{tree.upper()}/{shot}/{path}"
-
-
 def lines_of(event: OutputEvent) -> Iterator[OutputLine]:
     """Yield an output event's lines with their numbers."""
     number = event.first
@@ -112,8 +102,8 @@ def payload_of(event: Event) -> Payload:
     kinds: dict[str, type[Payload]] = {
         "shot": ShotEvent,
         "output": OutputEvent,
-        "servers": ServersEvent,
-        "log": LogEvent,
+        SERVERS: ServersEvent,
+        LOG: LogEvent,
         FEED: FeedBeat,
     }
     kind = kinds.get(event.channel.split("/", 1)[0])

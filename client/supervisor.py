@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from shotline.client.calls import Call
 from shotline.client.connection import Connection, EventStream
 from shotline.client.errors import WrongArguments
-from shotline.client.feed import channel_of_shot
 from shotline.client.methods import AsyncCommands, Commands
 from shotline.client.session import Patience
+from shotline.common.channels import output_channel, shot_channel
 from shotline.common.endpoint import endpoint
+from shotline.common.records import ShotKey
 
 if TYPE_CHECKING:
     from shotline.client.async_connection import AsyncConnection, AsyncEventStream
@@ -108,8 +109,8 @@ class Supervisor(Commands):
 
     def watch(self, tree: str, shot: int) -> EventStream:
         """Return what happens to a shot, and its actions' output as it comes."""
-        tree = tree.upper()
-        return self.events(channel_of_shot(tree, shot), taps=(f"output/{tree}/{shot}/",))
+        key = ShotKey(tree.upper(), shot)
+        return self.events(shot_channel(key), taps=(output_channel(key, ""),))
 
     def close(self) -> None:
         """Close the connection. What was asked for goes on."""
@@ -174,8 +175,8 @@ class AsyncSupervisor(AsyncCommands):
 
     async def watch(self, tree: str, shot: int) -> "AsyncEventStream":
         """Return what happens to a shot, and its actions' output as it comes."""
-        tree = tree.upper()
-        return await self.events(channel_of_shot(tree, shot), taps=(f"output/{tree}/{shot}/",))
+        key = ShotKey(tree.upper(), shot)
+        return await self.events(shot_channel(key), taps=(output_channel(key, ""),))
 
     def close(self) -> None:
         """Close the connection. What was asked for goes on; calls under way raise Closed."""

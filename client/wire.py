@@ -19,7 +19,7 @@ import shotline
 from shotline.client import verbs
 from shotline.client.calls import Call, Pages, T
 from shotline.client.errors import NoBroker, NoDispatcher, SupervisorError, TimedOut
-from shotline.client.feed import FEED, News, Observer, Unknown, Update, payload_of
+from shotline.client.feed import News, Observer, Unknown, Update, payload_of
 from shotline.client.session import (
     Answered,
     Ask,
@@ -37,6 +37,7 @@ from shotline.client.session import (
     Welcomed,
 )
 from shotline.client.session import Event as SessionEvent
+from shotline.common.channels import FEED
 from shotline.common.codec import decode, decode_one, encode
 from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.errors import MalformedMessage

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from shotline.common.actions import AttemptId, has_failed
+from shotline.common.channels import LOG, SERVERS
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
 from shotline.common.records import (
@@ -21,7 +22,7 @@ from shotline.common.records import (
 )
 from shotline.common.views import LogEvent, ServersEvent
 from shotline.dispatcher.effects import Effect, Exit, JournalState, Say, ToPeer, ToReader
-from shotline.dispatcher.event_feed import LOG, SERVERS, EventFeed
+from shotline.dispatcher.event_feed import EventFeed
 from shotline.dispatcher.fleet import Fleet, Server
 from shotline.dispatcher.journal import EncodedCommit
 from shotline.dispatcher.journal.ledger import Ledger

@@ -3,26 +3,14 @@
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
+from shotline.common.channels import FEED, LOG, SERVERS, output_channel, shot_channel
 from shotline.common.messages import Event
 from shotline.common.records import Record, ShotKey, TableBuilt, encode_record
 from shotline.common.views import FeedBeat
 from shotline.dispatcher.effects import Publish
 from shotline.dispatcher.journal.commit import EncodedRecords
 
-SERVERS: Final = "servers"
-LOG: Final = "log"
-FEED: Final = "feed"
 CHANNELS_MAX: Final = 1000  # in one beat
-
-
-def shot_channel(key: ShotKey) -> str:
-    """Return the channel of a shot's records."""
-    return f"shot/{key.tree}/{key.shot}"
-
-
-def output_channel(key: ShotKey, path: str) -> str:
-    """Return the channel of an action's output."""
-    return f"output/{key.tree}/{key.shot}/{path}"
 
 
 class EventFeed:

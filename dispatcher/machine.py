@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from shotline.common import commands as c
 from shotline.common.actions import ActionState
+from shotline.common.channels import LOG
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     Bound,
@@ -67,7 +68,6 @@ from shotline.dispatcher.effects import (
     TreeDone,
     Written,
 )
-from shotline.dispatcher.event_feed import LOG
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.link import Link

@@ -6,6 +6,7 @@ A server repeats a result until it is answered, and it is answered only behind t
 import json
 
 from shotline.common.actions import ActionState, AttemptId, Cause, Status
+from shotline.common.channels import output_channel, shot_channel
 from shotline.common.messages import (
     Answered,
     EndedBy,
@@ -27,7 +28,6 @@ from shotline.common.records import (
 from shotline.common.views import OutputLine, ShotEvent
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.event_feed import output_channel, shot_channel
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.proofs import prove

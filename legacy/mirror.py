@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from shotline.client.board import Board
-from shotline.client.feed import FEED, FeedStopped, News, Unknown, Update, Whole
+from shotline.client.feed import FeedStopped, News, Unknown, Update, Whole
 from shotline.common.actions import ActionState
+from shotline.common.channels import FEED, SERVERS, shot_of
 from shotline.common.records import (
     NodeRead,
     PulseCreated,
@@ -30,8 +31,6 @@ from shotline.legacy import translation as old
 from shotline.legacy.changes import Change
 from shotline.legacy.mirrored_servers import MirroredServers
 
-SERVERS: Final = "servers"
-SHOT_PREFIX: Final = "shot/"
 RUNS_MAX: Final = 20  # as many as a snapshot carries
 LOOKS_MAX: Final = 5
 _ENDED: Final = (ActionState.DONE, ActionState.ABORTED)
@@ -173,7 +172,7 @@ class Mirror:
                 return [*self.servers.take_all(snapshot.servers), *self._never_there()]
             case FeedStopped(channel=channel) if channel == SERVERS:
                 return self.servers.all_off()
-        key = key_of(update.channel)
+        key = shot_of(update.channel)
         if key is None or not self.wants(key.tree):
             return []
         match update:
@@ -421,14 +420,6 @@ class Mirror:
         for run in shot.runs.values():
             run.ended = True
         return []
-
-
-def key_of(channel: str) -> ShotKey | None:
-    """Return the shot whose channel this is; None for other channels."""
-    if not channel.startswith(SHOT_PREFIX):
-        return None
-    tree, _, shot = channel.removeprefix(SHOT_PREFIX).partition("/")
-    return ShotKey(tree, int(shot)) if shot.isdecimal() else None
 
 
 def _abort_request(action: ActionView) -> Change:

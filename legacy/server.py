@@ -17,15 +17,15 @@ from typing import Final
 
 from shotline.client.async_connection import AsyncEventStream
 from shotline.client.errors import Closed, Nobody, SupervisorError
-from shotline.client.feed import FEED, channel_of_shot
 from shotline.client.supervisor import AsyncSupervisor
+from shotline.common.channels import FEED, SERVERS, SHOTS, shot_channel
 from shotline.common.config import Config
 from shotline.common.records import ShotKey
 from shotline.common.service import EXIT_FAULT, Systemd
 from shotline.legacy import changes as ch
 from shotline.legacy.changes import Change, Written
 from shotline.legacy.commander import Commander
-from shotline.legacy.mirror import SERVERS, SHOT_PREFIX, Mirror
+from shotline.legacy.mirror import Mirror
 from shotline.legacy.old_redis import REDIS_ERRORS, OldRedis, password_of
 from shotline.legacy.outputs import Outputs
 
@@ -239,7 +239,7 @@ class BridgeServer:
 
     async def _follow_once(self) -> None:
         trees = self.mirror.trees
-        follows = (SHOT_PREFIX,) if trees is None else tuple(f"{SHOT_PREFIX}{t}/" for t in trees)
+        follows = (SHOTS,) if trees is None else tuple(f"{SHOTS}{t}/" for t in trees)
         async with await self._supervisor.events(SERVERS, taps=(FEED,), follows=follows) as stream:
             status = await self._supervisor.status()
             known = await self._supervisor.shots()
@@ -260,7 +260,7 @@ class BridgeServer:
 
     def _follow_shot(self, key: ShotKey) -> None:
         if self._stream is not None and self.mirror.wants(key.tree):
-            self._stream.follow(channel_of_shot(*key))
+            self._stream.follow(shot_channel(key))
 
     # What the mirror asks for
 
@@ -274,13 +274,13 @@ class BridgeServer:
                         self._outputs.fill(self._redis, key, wanted)
                 case ch.Refresh(key):
                     if self._stream is not None:
-                        self._stream.refresh(channel_of_shot(*key))
+                        self._stream.refresh(shot_channel(key))
                 case ch.LookAgain(key):
                     loop = asyncio.get_running_loop()
                     loop.call_later(RETRY_S, functools.partial(self._follow_shot, key))
                 case ch.Leave(key):
                     if self._stream is not None:
-                        self._stream.leave(channel_of_shot(*key))
+                        self._stream.leave(shot_channel(key))
                 case _:
                     self._unwritten.append(change)
         if self._redis is None:

@@ -12,8 +12,9 @@ from typing import Final
 
 from shotline.client.async_connection import AsyncEventStream
 from shotline.client.errors import Closed, Nobody, NoBroker, SupervisorError
-from shotline.client.feed import Update, channel_of_output, channel_of_shot
+from shotline.client.feed import Update
 from shotline.client.supervisor import AsyncSupervisor
+from shotline.common.channels import FEED, LOG, SERVERS, SHOTS, output_channel, shot_channel
 from shotline.common.machine import Instant
 from shotline.common.records import ShotKey
 from shotline.common.views import OutputLine
@@ -34,7 +35,7 @@ from shotline.monitor.effects import (
 from shotline.monitor.estimate import slots_by_class
 from shotline.monitor.messages import plain
 from shotline.monitor.models import Away
-from shotline.monitor.names import LOG, SERVERS, SYSTEM, AttemptName, ShotName, named
+from shotline.monitor.names import SYSTEM, AttemptName, ShotName, named
 from shotline.monitor.shots import ShotState
 from shotline.monitor.view import View, earlier_shots
 
@@ -101,12 +102,12 @@ class Feed:
 
     async def _run(self) -> None:
         async with await self.supervisor.events(
-            "servers", "log", taps=("feed",), follows=("shot/",)
+            SERVERS, LOG, taps=(FEED,), follows=(SHOTS,)
         ) as stream:
             self._stream = stream
             try:
                 for key in self.view.shots:
-                    stream.follow(channel_of_shot(*key))
+                    stream.follow(shot_channel(key))
                 while True:
                     update = await stream.get()
                     if update is not None:
@@ -148,11 +149,11 @@ class Feed:
                 self.channels.drop(channel)
             case Follow(tree, shot):
                 if self._stream is not None:
-                    self._stream.follow(channel_of_shot(tree, shot))
+                    self._stream.follow(shot_channel(ShotKey(tree, shot)))
             case Unfollow(tree, shot):
                 self._refreshed.pop(ShotKey(tree, shot), None)
                 if self._stream is not None:
-                    self._stream.leave(channel_of_shot(tree, shot))
+                    self._stream.leave(shot_channel(ShotKey(tree, shot)))
             case Refresh(tree, shot):
                 self._refresh_soon(ShotKey(tree, shot))
             case AskLines(channel, since):
@@ -176,7 +177,7 @@ class Feed:
             if self._stream is not None and not any(
                 path == attempt.path for path, _ in state.attempts
             ):
-                self._stream.untap(channel_of_output(*attempt.key, attempt.path))
+                self._stream.untap(output_channel(attempt.key, attempt.path))
 
     def _refresh_soon(self, key: ShotKey) -> None:
         if key in self._refreshing:
@@ -188,7 +189,7 @@ class Feed:
             del self._refreshing[key]
             self._refreshed[key] = loop.time()
             if self._stream is not None:
-                self._stream.refresh(channel_of_shot(*key))
+                self._stream.refresh(shot_channel(key))
 
         self._refreshing[key] = loop.call_later(wait_s, refresh)
 
@@ -361,7 +362,7 @@ class Feed:
             raise NoChannel(f"{name.key} {name.path} has no attempt {name.number}")
         attempt = Attempt(name.key, name.path, name.number)
         if self._stream is not None:
-            self._stream.tap(channel_of_output(*name.key, name.path))
+            self._stream.tap(output_channel(name.key, name.path))
         # Registered before it is asked for, so that what happens meanwhile waits there.
         state.attempts[name.path, name.number] = attempt
         try:

@@ -6,6 +6,7 @@ Who reads them how far is `channels`' business; what the messages say is `messag
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from shotline.common.channels import LOG
 from shotline.monitor.messages import Body
 
 PATIENCE: Final = 2  # retention times after its end a channel is dropped under its readers, too
@@ -147,7 +148,7 @@ class Histories:
         self._dirty |= channel.readers
         if channel.size > self.limits.history_bytes_max:
             self._cut(channel, self.limits.history_bytes_max, "its history was too long")
-        elif channel_id == "log" and len(channel.messages) > self.limits.log_lines_max:
+        elif channel_id == LOG and len(channel.messages) > self.limits.log_lines_max:
             # A tenth at a time, so that not every line moves all others.
             count = len(channel.messages) - self.limits.log_lines_max * 9 // 10
             self._drop_messages(channel, count, "older lines are not kept")

@@ -6,8 +6,6 @@ from typing import Final
 
 from shotline.common.records import ShotKey
 
-SERVERS: Final = "servers"
-LOG: Final = "log"
 SYSTEM: Final = "system"
 LENGTH_MAX: Final = 1300
 

@@ -16,6 +16,7 @@ import zmq
 import zmq.asyncio
 from pydantic import BeforeValidator, Field, ValidationError
 
+from shotline.common.channels import LOG, SERVERS
 from shotline.common.errors import ConfigError
 from shotline.common.model import Model
 from shotline.common.sections import LoggingSection, Port
@@ -23,7 +24,7 @@ from shotline.common.transport import bind
 from shotline.common.yamlfile import FileProblems, load_yaml
 from shotline.monitor.channels import Channels
 from shotline.monitor.messages import Body, plain
-from shotline.monitor.names import LENGTH_MAX, LOG, SERVERS, SYSTEM, named
+from shotline.monitor.names import LENGTH_MAX, SYSTEM, named
 
 log = logging.getLogger(__name__)
 

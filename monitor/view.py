@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from shotline.client.feed import FEED, FeedStopped, News, Unknown, Update, Whole
+from shotline.client.feed import FeedStopped, News, Unknown, Update, Whole
+from shotline.common.channels import FEED, LOG, SERVERS, SHOTS, output_of, shot_of
 from shotline.common.machine import Instant
 from shotline.common.records import PulseCreated, ShotKey
 from shotline.common.views import (
@@ -44,11 +45,9 @@ from shotline.monitor.messages import (
     whole_system,
 )
 from shotline.monitor.models import Away, SystemView
-from shotline.monitor.names import LOG, SERVERS, SYSTEM, ShotName, named
+from shotline.monitor.names import SYSTEM, ShotName, named
 from shotline.monitor.shots import ShotState
 
-SHOT_PREFIX: Final = "shot/"
-OUTPUT_PREFIX: Final = "output/"
 UNKNOWN_MAX: Final = 100  # shots of which it is remembered why nothing is known
 
 Beat = tuple[float, float | None]
@@ -129,7 +128,7 @@ class View:
     def take(self, now: Instant, update: Update) -> Iterator[Effect]:
         """Take one update and yield what follows from it."""
         channel = update.channel
-        if channel.startswith(SHOT_PREFIX):
+        if channel.startswith(SHOTS):
             yield from self._take_shot(now, update)
         elif channel == SERVERS:
             yield from self._take_servers(now, update)
@@ -151,8 +150,11 @@ class View:
                 pass
 
     def _output(self, channel: str, event: OutputEvent) -> Iterator[Effect]:
-        tree, shot, path = channel.removeprefix(OUTPUT_PREFIX).split("/", 2)
-        state = self.shots.get(ShotKey(tree, int(shot)))
+        output = output_of(channel)
+        if output is None:
+            return
+        key, path = output
+        state = self.shots.get(key)
         attempt = state.attempts.get((path, event.attempt)) if state is not None else None
         if attempt is not None:
             yield from attempt.output(event)
@@ -331,14 +333,6 @@ class View:
         if new != self.system:
             self.system = new
             yield Post(SYSTEM, system_message(now.wall, new), "system")
-
-
-def shot_of(channel: str) -> ShotKey | None:
-    """Return the shot of a channel of the event feed."""
-    parts = channel.removeprefix(SHOT_PREFIX).split("/")
-    if len(parts) != 2 or not parts[1].isdecimal():
-        return None
-    return ShotKey(parts[0], int(parts[1]))
 
 
 def earlier_shots(keys: Iterable[ShotKey], count: int) -> list[ShotKey]:

@@ -7,15 +7,16 @@ from typing import Self, TypeVar
 
 from shotline.client.calls import Call, fetched
 from shotline.client.errors import SupervisorError
-from shotline.client.feed import channel_of_shot
 from shotline.client.methods import AsyncCommands, Commands
 from shotline.client.testing.experiments import FakeAction
 from shotline.client.testing.servers import Told
 from shotline.client.testing.streams import AsyncFakeStream, FakeStream, others
 from shotline.client.testing.system import FakeSystem
 from shotline.common.actions import Status
+from shotline.common.channels import output_channel, shot_channel
 from shotline.common.commands import Abort, AnyCommand, Hold
 from shotline.common.messages import EndedBy
+from shotline.common.records import ShotKey
 from shotline.trees.experiment_file import Experiment
 
 T = TypeVar("T")
@@ -129,8 +130,8 @@ class FakeShotline(Commands):
 
     def watch(self, tree: str, shot: int) -> FakeStream:
         """Return what happens to a shot, and its actions' output."""
-        tree = tree.upper()
-        return self.events(channel_of_shot(tree, shot), taps=(f"output/{tree}/{shot}/",))
+        key = ShotKey(tree.upper(), shot)
+        return self.events(shot_channel(key), taps=(output_channel(key, ""),))
 
     def close(self) -> None:
         """Do nothing: there is no connection."""

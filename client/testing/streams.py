@@ -11,8 +11,9 @@ from typing import Final, Self
 from shotline.client import verbs
 from shotline.client.calls import fetched
 from shotline.client.errors import SupervisorError
-from shotline.client.feed import FEED, News, Observer, Update, payload_of
+from shotline.client.feed import News, Observer, Update, payload_of
 from shotline.client.testing.system import FakeSystem
+from shotline.common.channels import FEED
 from shotline.common.messages import Event
 
 _TURNS: Final = 20  # of an event loop: what one task does may reach another by a few steps

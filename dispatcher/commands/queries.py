@@ -1,6 +1,7 @@
 """The commands that only read: status, servers, actions, stories, outputs, snapshots. Pure."""
 
 from shotline.common import commands as c
+from shotline.common.channels import shot_channel
 from shotline.common.dangers import listed
 from shotline.common.messages import Outcome
 from shotline.common.records import CheckReset, ShotKey
@@ -9,7 +10,6 @@ from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.commands.requests import Done, Family
 from shotline.dispatcher.effects import OutputRead, ReadOutput, ReadShot, ShotRead
-from shotline.dispatcher.event_feed import shot_channel
 from shotline.dispatcher.shots import Shot
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from shotline.common.actions import ActionState
+from shotline.common.channels import FEED, LOG, OUTPUTS, SERVERS, shot_channel
 from shotline.common.model import Model
 from shotline.common.nodes import DispatchType
 from shotline.common.records import Record, ShotKey, Transition
@@ -23,7 +24,6 @@ from shotline.common.views import (
 )
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.effects import OutputRead
-from shotline.dispatcher.event_feed import SERVERS, shot_channel
 from shotline.dispatcher.fleet import Entry
 from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
@@ -247,7 +247,7 @@ class Views:
         for shot in core.shots.values():
             if shot_channel(shot.key) == channel:
                 return self._snapshot(shot, head, since)
-        return head if channel.startswith("output/") or channel in ("log", "feed") else None
+        return head if channel.startswith(OUTPUTS) or channel in (LOG, FEED) else None
 
     def _snapshot(self, shot: Shot, head: SnapshotResult, since: int) -> Page:
         views = self._on_first(since, shot)

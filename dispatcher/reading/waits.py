@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from shotline.common.actions import ActionState
+from shotline.common.channels import shot_channel
 from shotline.common.records import Transition
 from shotline.common.views import ShotEvent
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.event_feed import shot_channel
 from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 

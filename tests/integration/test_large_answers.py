@@ -8,8 +8,10 @@ import pytest
 from tests.support.monitor import Page, with_monitor
 from tests.support.stack import Stack
 
-from shotline.client.feed import Whole, channel_of_shot
+from shotline.client.feed import Whole
 from shotline.client.supervisor import Supervisor
+from shotline.common.channels import shot_channel
+from shotline.common.records import ShotKey
 from shotline.common.views import SnapshotResult
 
 COUNT = 500
@@ -103,7 +105,7 @@ def test_every_question_is_answered_whole(shotline: Supervisor) -> None:
 
 
 def test_an_observer_gets_the_whole_state(shotline: Supervisor) -> None:
-    channel = channel_of_shot("TEST", 1)
+    channel = shot_channel(ShotKey("TEST", 1))
     with shotline.events(channel) as events:
         update = events.get(60)
     assert isinstance(update, Whole)

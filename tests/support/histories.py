@@ -14,9 +14,10 @@ from typing import Final
 from tests.support.dispatching import KEY, Bench, result
 from tests.support.tables import action, both, no
 
-from shotline.client.feed import News, Whole, channel_of_shot, payload_of
+from shotline.client.feed import News, Whole, payload_of
 from shotline.common import commands as c
 from shotline.common.actions import category_of, colour_of
+from shotline.common.channels import shot_channel
 from shotline.common.dangers import Danger
 from shotline.common.messages import EndedBy, Event, LivenessState, Progress
 from shotline.common.nodes import DispatchOptions, SourceMark
@@ -29,7 +30,7 @@ from shotline.monitor.shots import ShotState
 from shotline.monitor.view import View, ViewSettings
 
 FILE: Final = Path(__file__).parents[1] / "js" / "histories.json"
-CHANNEL: Final = channel_of_shot(*KEY)
+CHANNEL: Final = shot_channel(KEY)
 PAGE: Final = "T/1"
 BEHIND: Final = 1  # the reader who reads nothing before the end
 

@@ -23,6 +23,7 @@ from tests.support.browser import Browser, live
 from shotline import monitor as package
 from shotline.client.feed import News, Update, Whole
 from shotline.common.actions import ActionState, has_failed
+from shotline.common.channels import LOG, SERVERS
 from shotline.common.commands import AnyCommand
 from shotline.common.machine import Instant
 from shotline.common.messages import Outcome, Reply
@@ -50,7 +51,7 @@ from shotline.monitor.channels import (
 from shotline.monitor.effects import Drop, Effect, End, Open, Post
 from shotline.monitor.forms import SubscribeForm, listed, parsed, ping_of
 from shotline.monitor.histories import Limits
-from shotline.monitor.names import LOG, SERVERS, SYSTEM, ShotName, named
+from shotline.monitor.names import SYSTEM, ShotName, named
 from shotline.monitor.openapi import VERBS
 from shotline.monitor.requests import BadInput, body_of, command_of, query_of, status_of
 from shotline.monitor.view import View, ViewSettings

@@ -67,5 +67,5 @@ function stillRuns(running) {
 
 /** @param {string} unit */
 function restart(unit) {
-  return `systemctl restart ${unit}, or: shotline up`;
+  return `systemctl restart ${unit}, or: shotline up start`;
 }

@@ -1,7 +1,7 @@
 """What this server was given: attempts taken, queued, started once, ended, and reported. Pure.
 
 An attempt is queued, then runs in a slot, then is a result in `reports` until the dispatcher has
-answered it (I1, I2, D8, D9). What a slot's worker process goes through meanwhile is `lifecycle`'s,
+answered it (I1, I2, D8, D9). What a slot's worker process goes through meanwhile is `slots`'s,
 what is told of an attempt while it runs is `live`'s business.
 """
 
@@ -10,13 +10,13 @@ from math import inf
 from typing import Final, TypeVar
 
 from shotline.action_server.events import Level, StartTask, TaskEnded, TaskProven, Withdraw
-from shotline.action_server.lifecycle import Lifecycle
 from shotline.action_server.mdsip import url_of
 from shotline.action_server.outlet import Outlet
 from shotline.action_server.output import OutputLog
 from shotline.action_server.reports import Reports
 from shotline.action_server.settings import Settings
 from shotline.action_server.slot import Run, Slot, SlotState
+from shotline.action_server.slots import Lifecycle
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, EndedBy, Finished, Held, HeldAs, Returned

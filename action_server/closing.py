@@ -9,9 +9,9 @@ from typing import Final
 
 from shotline.action_server.contact import Contact
 from shotline.action_server.events import Exit, Level
-from shotline.action_server.lifecycle import Lifecycle
 from shotline.action_server.outlet import Outlet
 from shotline.action_server.reports import Reports
+from shotline.action_server.slots import Lifecycle
 from shotline.common.machine import Instant
 from shotline.common.messages import Goodbye, ServerOrder
 

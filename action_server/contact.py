@@ -1,7 +1,7 @@
 """The server's contact with the broker: registrations, epochs, heartbeats. Pure.
 
 When to register anew and which dispatches belong to this registration is decided here; what the
-server holds is the machine's knowledge (`slots`).
+server holds is the machine's knowledge (`machine`).
 """
 
 from collections.abc import Sequence

@@ -10,10 +10,10 @@ from typing import Final
 
 from shotline.action_server.attempts import Attempts
 from shotline.action_server.events import Park
-from shotline.action_server.lifecycle import Lifecycle
 from shotline.action_server.outlet import Outlet
 from shotline.action_server.settings import Settings
 from shotline.action_server.slot import Run, Slot, SlotState
+from shotline.action_server.slots import Lifecycle
 from shotline.common.actions import AttemptId
 from shotline.common.machine import Instant
 from shotline.common.messages import Progress, Started

@@ -1,5 +1,5 @@
 """The action server's shell: the broker's socket, worker processes, signals and timers in; effects
-out. What is decided is `slots`' business; reading and ending worker processes is `workers`'.
+out. What is decided is `machine`'s business; reading and ending worker processes is `workers`'.
 
 Nothing here blocks: not the socket, not a pipe, not a process that does not end. What one wake-up
 brings is gathered, decided together, and sent together.
@@ -42,8 +42,8 @@ from shotline.action_server.events import (
 )
 from shotline.action_server.keepers import Keepers
 from shotline.action_server.leftovers import StateFile
+from shotline.action_server.machine import Slots
 from shotline.action_server.settings import settings_of
-from shotline.action_server.slots import Slots
 from shotline.action_server.workers import Workers
 from shotline.common.codec import decode, encode, encode_body, sendable
 from shotline.common.config import ActionServerSection, BrokerSection

@@ -1,6 +1,6 @@
 """One slot of the action server: its state, what runs in it, its deadlines.
 
-Records only. Who changes them: `lifecycle` the worker's life, `attempts` what runs, `live` what is
+Records only. Who changes them: `slots` the worker's life, `attempts` what runs, `live` what is
 told of it. Pure.
 """
 
@@ -16,7 +16,7 @@ from shotline.common.messages import Dispatch, EndedBy
 
 
 class SlotState(Enum):
-    """Where a slot stands; `lifecycle` shows the way from one to the next."""
+    """Where a slot stands; `slots` shows the way from one to the next."""
 
     STARTING = auto()
     IDLE = auto()

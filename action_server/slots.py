@@ -1,367 +1,170 @@
-"""The action server's machine: what it is told, in one place, and who takes it.
+"""The life of the slots' worker processes: started, ready, ended, stuck, broken, gone. Pure.
 
-`handle(now, event)` returns effects, `wake_at()` the next deadline (DESIGN §6). Nothing else
-changes the state, which is kept by its parts:
+    STARTING ─ ready ─→ IDLE ─ start ─→ RUNNING ─ ended ─→ IDLE
+        │                 │                │
+        └─ died, or must end: TERM, KILL ──┴─→ ENDING ─ gone ─→ STARTING (or GONE when we end)
+                                                 └─ not gone in time ─→ STUCK ─ gone ─→ STARTING
+    BROKEN: its worker does not even start; tried again after a while, each time after a longer one.
 
-* `contact`: the registration with the broker, epochs, heartbeats
-* `attempts`: what was given to this server, from its dispatch to the answer to its result
-* `live`: what is told of attempts while they run
-* `lifecycle`: the slots' worker processes
-* `mdsip`: what is told of mdsip servers
-* `closing`: the end of the server
-
-Sockets, processes and pipes are `server`'s and `worker`'s.
+What runs in them, and what becomes of it, is `attempts`' business: it lets slots be RUNNING.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from math import inf
-from typing import Final, TypeVar, cast
+from typing import Final
 
-from shotline.action_server.attempts import Attempts
-from shotline.action_server.closing import Closing
-from shotline.action_server.contact import Contact, Identity
 from shotline.action_server.events import (
-    ClearUrl,
-    Connected,
-    Effect,
-    Event,
-    GroupGone,
+    GroupSignal,
     Level,
-    SendFailed,
-    Stop,
-    TaskEnded,
-    TaskOutput,
-    TaskProgress,
-    TaskProven,
-    WorkerExited,
-    WorkerReady,
+    SignalGroup,
+    StartWorker,
+    Unpark,
 )
-from shotline.action_server.lifecycle import Lifecycle
-from shotline.action_server.live import Live
-from shotline.action_server.mdsip import UrlNews
 from shotline.action_server.outlet import Outlet
 from shotline.action_server.settings import Settings
-from shotline.action_server.slot import SlotState
-from shotline.common.machine import Instant, Tick
-from shotline.common.messages import (
-    AbortAttempt,
-    Answered,
-    Bound,
-    ClearBinding,
-    CommandServer,
-    Dispatch,
-    EndedBy,
-    OutputStored,
-    Pong,
-    Probe,
-    ProbeAnswer,
-    Problem,
-    RegisterAnew,
-    Registered,
-    RegistrationRefused,
-    ServerBeat,
-    ServerOrder,
-)
+from shotline.action_server.slot import Slot, SlotState
+from shotline.common.last_words import LastWords
+from shotline.common.machine import Instant
 
-_TROUBLE_MAX: Final = 512
-_E = TypeVar("_E")
+_DOUBLINGS_MAX: Final = 20
+_UNUSABLE: Final = (SlotState.STUCK, SlotState.BROKEN, SlotState.GONE)
 
 
-class Slots:
-    """The machine. `begin` starts it; it ends with an Exit effect."""
+class Lifecycle:
+    """All slots, and their states but for what runs."""
 
-    def __init__(self, identity: Identity, settings: Settings) -> None:
+    def __init__(self, slots: int, settings: Settings, out: Outlet) -> None:
+        self.slots: Sequence[Slot] = [Slot(index) for index in range(slots)]
         self._settings = settings
-        self._out = out = Outlet()
-        self._contact = Contact(identity, settings.contact)
-        self._lifecycle = Lifecycle(identity.slots, settings, out)
-        self._slots = self._lifecycle.slots
-        self._attempts = Attempts(settings, out, self._lifecycle, identity.url)
-        self._reports = self._attempts.reports
-        self._live = Live(settings, out, self._lifecycle, self._attempts)
-        self._urls = UrlNews()
-        self._closing = Closing(
-            settings.deliver_s, out, self._contact, self._lifecycle, self._reports
-        )
-        self._handlers = self._make_handlers()
-
-    def begin(self, now: Instant) -> list[Effect]:
-        """Start the workers. The first registration waits for a connection, but not for ever."""
-        for slot in self._slots:
-            self._lifecycle.start(now, slot)
-        self._contact.register_later(now)
-        return self._finish(now)
-
-    def handle(self, now: Instant, event: Event) -> list[Effect]:
-        """Take one event and return what is to be done, in this order."""
-        return self.handle_all(now, (event,))
-
-    def handle_all(self, now: Instant, events: Iterable[Event]) -> list[Effect]:
-        """Take what came at once, in this order, and return what is to be done."""
-        for event in events:
-            handler = self._handlers.get(type(event))
-            if handler is None:
-                raise TypeError(f"no event of an action server: {type(event).__name__}")
-            if not self._closing.has_exited:
-                handler(now, event)
-        return self._finish(now)
-
-    def wake_at(self) -> float | None:
-        """Return the monotonic time at which a Tick is needed, None for never."""
-        if self._closing.has_exited:
-            return None
-        is_registered = self._contact.is_registered
-        due = min(self._contact.wake_at(), self._closing.deliver_by)
-        if is_registered:
-            due = min(due, self._reports.wake_at(), self._urls.due, self._attempts.report_at)
-        for slot in self._slots:
-            if slot.state is not SlotState.IDLE:
-                due = min(due, slot.due(is_registered=is_registered))
-        return None if due == inf else due
-
-    @property
-    def is_registered(self) -> bool:
-        """Whether the broker has accepted the current registration."""
-        return self._contact.is_registered
-
-    @property
-    def busy(self) -> int:
-        """How many slots run or end a task."""
-        return len(self._attempts.runs)
+        self._out = out
 
     @property
     def stuck(self) -> int:
         """How many slots wait for a process that cannot be ended."""
-        return self._lifecycle.stuck
+        return sum(slot.state is SlotState.STUCK for slot in self.slots)
 
     @property
-    def unanswered(self) -> int:
-        """How many results wait for the dispatcher."""
-        return len(self._reports)
+    def is_any_usable(self) -> bool:
+        """Whether a slot can run something, now or soon."""
+        return any(slot.state not in _UNUSABLE and not slot.trouble for slot in self.slots)
 
     @property
-    def is_full(self) -> bool:
-        """Whether no work is taken."""
-        return self._attempts.is_full
+    def broken(self) -> int:
+        """How many slots have no worker because none starts."""
+        return sum(bool(slot.trouble) for slot in self.slots)
 
-    def story(self) -> str:
-        """Return the whole state in a few words, for the log and failing tests."""
-        slots = ", ".join(
-            f"{slot.index}:{slot.state.name}" + (f"({slot.run.attempt})" if slot.run else "")
-            for slot in self._slots
-        )
-        return (
-            f"epoch {self._contact.epoch} registered {self._contact.is_registered} number "
-            f"{self._contact.last_number} slots [{slots}] queued {self._attempts.queued} "
-            f"unanswered {len(self._reports)}"
-        )
+    @property
+    def trouble(self) -> str:
+        """Why workers do not start, where that is so."""
+        return next((slot.trouble for slot in self.slots if slot.trouble), "")
 
-    def _on_connected(self, now: Instant, _event: Connected) -> None:
-        self._contact.register_soon(now)
+    @property
+    def why_unusable(self) -> str:
+        """Return in words why no slot can run anything."""
+        text = "none of the server's worker processes can be used"
+        return f"{text}: {self.trouble}" if self.trouble else text
 
-    def _on_send_failed(self, now: Instant, _event: SendFailed) -> None:
-        self._contact.register_later(now)
+    @property
+    def are_all_ended(self) -> bool:
+        """Whether no slot has a process any more that can be ended."""
+        return all(slot.state in (SlotState.GONE, SlotState.STUCK) for slot in self.slots)
 
-    def _on_registered(self, now: Instant, event: Registered) -> None:
-        contact = self._contact
-        silent_s = now.mono - contact.heard_at
-        was_lost = contact.is_same_broker(event) and silent_s >= self._settings.server_lost_s
-        if not contact.accepted(now, event):
-            return
-        if was_lost and self._settings.on_return == "end":
-            reason = f"its server was out of contact for {silent_s:.0f} s"
-            for slot in list(self._attempts.runs.values()):
-                self._attempts.end(now, slot, EndedBy.SERVER_ENDED, reason)
-        self._reports.send_all_again()
-        self._urls.tell_all(now.mono)
-        self._live.tell_again()
+    def start(self, now: Instant, slot: Slot) -> None:
+        """Start the slot's worker process."""
+        slot.state = SlotState.STARTING
+        slot.retry_at = inf
+        slot.words = LastWords()
+        slot.ready_by = now.mono + self._settings.worker_start_s
+        self._out.add(StartWorker(slot.index))
 
-    def _on_refused(self, now: Instant, event: RegistrationRefused) -> None:
-        if not event.fatal:
-            self._out.log(Level.WARNING, f"the broker does not register this server: {event.text}")
-            self._contact.register_later(now)
-            return
-        self._out.log(Level.ERROR, f"the broker refuses this server: {event.text}")
-        self._contact.give_up()
-        self._closing.refuse()
-        self._close(now, ServerOrder.QUIT, f"the broker refuses this server: {event.text}")
+    def is_ready(self, slot: Slot, pid: int) -> None:
+        """Take the worker's word that it takes tasks."""
+        if slot.state is SlotState.STARTING:
+            slot.state = SlotState.IDLE
+            slot.ready_by = inf
+            slot.pid = pid
+            if slot.trouble:
+                self._out.log(Level.INFO, f"worker process {slot.index} starts again")
+            slot.trouble = ""
+            slot.words = LastWords()
 
-    def _on_register_anew(self, now: Instant, event: RegisterAnew) -> None:
-        self._out.log(Level.INFO, f"registers anew: {event.why}")
-        self._contact.register_anew(now)
+    def exited(self, now: Instant, slot: Slot, how: str) -> None:
+        """Take the end of a worker in which nothing runs; others of its group may be there."""
+        if slot.state is SlotState.STARTING:
+            self._failed(now, slot, f"does not start: it {how}")
+        elif slot.state is SlotState.IDLE and slot.failures:
+            self._failed(now, slot, f"{how} while idle, again")
+        elif slot.state is SlotState.IDLE:
+            slot.failures = 1  # the next one is started at once
+            said = slot.words.below(f"worker process {slot.index} {how} while idle")
+            self._out.log(Level.WARNING, said)
+            self.end(now, slot)
 
-    def _on_probe(self, _now: Instant, _event: Probe) -> None:
-        self._out.send(ProbeAnswer())
+    def _failed(self, now: Instant, slot: Slot, how: str) -> None:
+        """Take note of a worker that was of no use. The next one waits, each time for longer."""
+        what = f"worker process {slot.index} {how}"
+        slot.trouble = slot.words.after(what)
+        slot.failures += 1
+        wait_s = self._settings.worker_retry_s * 2.0 ** min(slot.failures - 1, _DOUBLINGS_MAX)
+        slot.retry_at = now.mono + min(wait_s, self._settings.worker_retry_max_s)
+        self._out.log(Level.ERROR, slot.words.below(what))
+        self.end(now, slot)
 
-    def _on_pong(self, now: Instant, event: Pong) -> None:
-        self._contact.heard(now, event)
+    def end(self, now: Instant, slot: Slot) -> None:
+        """End the slot's process group: TERM, after a grace KILL (D8)."""
+        slot.state = SlotState.ENDING
+        slot.ready_by = inf
+        slot.kill_at = now.mono + self._settings.kill_grace_s
+        self.unpark(slot)
+        self._out.add(SignalGroup(slot.index, GroupSignal.TERM))
 
-    def _on_problem(self, _now: Instant, event: Problem) -> None:
-        self._out.log(Level.WARNING, f"told by a peer: {event.text}")
+    def gone(self, now: Instant, slot: Slot, *, is_closing: bool) -> None:
+        """Take the proof that nothing of the group is left; what ran in it is settled."""
+        slot.kill_at = slot.give_up_at = inf
+        self.unpark(slot)
+        if slot.state is SlotState.STUCK:
+            self._out.log(Level.INFO, f"the stuck process of slot {slot.index} is gone")
+        if is_closing:
+            slot.state = SlotState.GONE
+        elif slot.retry_at != inf:
+            slot.state = SlotState.BROKEN
+        else:
+            self.start(now, slot)
 
-    def _on_dispatch(self, now: Instant, event: Dispatch) -> None:
-        contact = self._contact
-        if contact.is_stale(event.term) or not contact.takes(event):
-            return
-        if event.number <= contact.last_number:
-            return
-        if event.number > contact.last_number + 1:
+    def unpark(self, slot: Slot) -> None:
+        """Let the slot's output be read again."""
+        if slot.is_parked:
+            slot.is_parked = False
+            self._out.add(Unpark(slot.index))
+
+    def close(self, now: Instant) -> None:
+        """End what runs nothing, for good."""
+        for slot in self.slots:
+            if slot.state in (SlotState.IDLE, SlotState.STARTING):
+                self.end(now, slot)
+            elif slot.state is SlotState.BROKEN:
+                slot.state, slot.retry_at = SlotState.GONE, inf
+
+    def tick(self, now: Instant, slot: Slot) -> bool:
+        """Do what is due. Return whether the slot has just become STUCK."""
+        has_stuck = False
+        if now.mono >= slot.kill_at:
+            slot.kill_at = inf
+            slot.give_up_at = now.mono + self._settings.kill_wait_s
+            self._out.add(SignalGroup(slot.index, GroupSignal.KILL))
+        if now.mono >= slot.give_up_at:
+            slot.give_up_at = inf
+            slot.state = SlotState.STUCK
+            has_stuck = True
             self._out.log(
-                Level.WARNING,
-                f"dispatch {event.number} came after {contact.last_number}: registers anew",
+                Level.ERROR,
+                f"process group {slot.pid} of slot {slot.index} is not gone "
+                f"{self._settings.kill_wait_s:g} s after KILL; the slot stays taken until it is",
             )
-            contact.register_soon(now)
-            return
-        contact.last_number = event.number
-        self._attempts.take(now, event, is_closing=self._closing.is_begun)
-
-    def _on_abort(self, now: Instant, event: AbortAttempt) -> None:
-        if not self._contact.is_stale(event.term):
-            self._attempts.abort(now, event.attempt, event.reason)
-
-    def _on_answered(self, _now: Instant, event: Answered) -> None:
-        self._attempts.answered(event.attempt)
-
-    def _on_output_stored(self, _now: Instant, event: OutputStored) -> None:
-        self._live.stored(event.attempt, event.through)
-
-    def _on_command(self, now: Instant, event: CommandServer) -> None:
-        if not self._contact.is_stale(event.term):
-            self._close(now, event.order, event.reason, EndedBy.ABORT)
-
-    def _on_clear_binding(self, _now: Instant, event: ClearBinding) -> None:
-        if not self._contact.is_stale(event.term):
-            self._out.add(ClearUrl(event.url))
-
-    def _on_stop(self, now: Instant, event: Stop) -> None:
-        if self._closing.is_begun:
-            self._closing.exit_at_once()
-        else:
-            self._close(now, event.order, event.reason)
-
-    def _close(
-        self,
-        now: Instant,
-        order: ServerOrder,
-        reason: str,
-        ended_by: EndedBy = EndedBy.SERVER_ENDED,
-    ) -> None:
-        """End what runs, give back what is queued, deliver results, then leave (D17)."""
-        if not self._closing.begin(order, reason):
-            return
-        if self._contact.is_registered:
-            # Before results and returns free slots here: nothing new is to be sent to them.
-            self._out.send(self._beat(now))
-        self._attempts.close(now, ended_by, reason)
-        self._lifecycle.close(now)
-
-    def _on_worker_ready(self, _now: Instant, event: WorkerReady) -> None:
-        self._lifecycle.is_ready(self._slots[event.slot], event.pid)
-
-    def _on_output(self, now: Instant, event: TaskOutput) -> None:
-        self._live.output(
-            now,
-            self._slots[event.slot],
-            event.stream,
-            event.data,
-            is_registered=self._contact.is_registered,
-        )
-
-    def _on_progress(self, _now: Instant, event: TaskProgress) -> None:
-        self._live.progress(self._slots[event.slot], event.fraction, event.text)
-
-    def _on_task_ended(self, now: Instant, event: TaskEnded) -> None:
-        self._attempts.ended(now, self._slots[event.slot], event)
-
-    def _on_task_proven(self, now: Instant, event: TaskProven) -> None:
-        self._attempts.proven(now, event)
-
-    def _on_bound(self, now: Instant, event: Bound) -> None:
-        self._urls.take(now.mono, event)
-
-    def _on_worker_exited(self, now: Instant, event: WorkerExited) -> None:
-        slot = self._slots[event.slot]
-        if slot.state is SlotState.RUNNING:
-            self._attempts.worker_died(now, slot, event.how)
-        else:
-            self._lifecycle.exited(now, slot, event.how)
-
-    def _on_group_gone(self, now: Instant, event: GroupGone) -> None:
-        slot = self._slots[event.slot]
-        if slot.state in (SlotState.ENDING, SlotState.STUCK):
-            self._attempts.settle_ended(now, slot, is_unknown=False)
-            self._lifecycle.gone(now, slot, is_closing=self._closing.is_begun)
-
-    def _on_tick(self, now: Instant, _event: Tick) -> None:
-        is_registered = self._contact.is_registered
-        for slot in self._slots:
-            if slot.state is SlotState.IDLE:
-                continue
-            if self._lifecycle.tick(now, slot):
-                self._attempts.settle_ended(now, slot, is_unknown=True)
-            self._attempts.end_if_late(now, slot)
-            if is_registered:
-                self._live.tick(now, slot)
-        if is_registered:
-            for message in (*self._reports.tick(now), *self._urls.pop_due(now.mono)):
-                self._out.send(message)
-        if self._contact.tick(now):
-            self._out.send(self._beat(now))
-
-    def _beat(self, now: Instant) -> ServerBeat:
-        return ServerBeat(
-            sent_s=now.mono,
-            epoch=self._contact.epoch,
-            last_number=self._contact.last_number,
-            busy=self.busy,
-            stuck=self.stuck,
-            broken=self._lifecycle.broken,
-            trouble=self._lifecycle.trouble[:_TROUBLE_MAX],
-            unanswered=self.unanswered,
-            full=self.is_full or self._closing.is_begun,
-            round_trip_s=self._contact.round_trip_s,
-        )
-
-    def _finish(self, now: Instant) -> list[Effect]:
-        """Do what has become possible, and return all effects."""
-        if not self._closing.has_exited:
-            self._attempts.start_next(now)
-            if self._contact.is_registered:
-                self._attempts.report(now)
-            elif self._contact.is_registration_due(now):
-                self._out.send(self._contact.register(now, self._attempts.holding()))
-            if self._closing.is_begun:
-                self._closing.exit_when_done(now)
-        return self._out.take()
-
-    def _make_handlers(self) -> dict[type, Callable[[Instant, Event], None]]:
-        handlers: dict[type, Callable[[Instant, Event], None]] = {}
-
-        def on(kind: type[_E], handler: Callable[[Instant, _E], None]) -> None:
-            handlers[kind] = cast(Callable[[Instant, Event], None], handler)
-
-        on(Connected, self._on_connected)
-        on(SendFailed, self._on_send_failed)
-        on(Registered, self._on_registered)
-        on(RegistrationRefused, self._on_refused)
-        on(RegisterAnew, self._on_register_anew)
-        on(Probe, self._on_probe)
-        on(Pong, self._on_pong)
-        on(Problem, self._on_problem)
-        on(Dispatch, self._on_dispatch)
-        on(AbortAttempt, self._on_abort)
-        on(Answered, self._on_answered)
-        on(OutputStored, self._on_output_stored)
-        on(CommandServer, self._on_command)
-        on(ClearBinding, self._on_clear_binding)
-        on(Stop, self._on_stop)
-        on(WorkerReady, self._on_worker_ready)
-        on(TaskOutput, self._on_output)
-        on(TaskProgress, self._on_progress)
-        on(TaskEnded, self._on_task_ended)
-        on(TaskProven, self._on_task_proven)
-        on(Bound, self._on_bound)
-        on(WorkerExited, self._on_worker_exited)
-        on(GroupGone, self._on_group_gone)
-        on(Tick, self._on_tick)
-        return handlers
+        if slot.state is SlotState.BROKEN and now.mono >= slot.retry_at:
+            self.start(now, slot)
+        if now.mono >= slot.ready_by:
+            self._failed(
+                now, slot, f"is not ready after {self._settings.worker_start_s:g} s; it is ended"
+            )
+        return has_stuck

@@ -1,6 +1,6 @@
 """The server's end of one worker process: starting it, its pipes, its end.
 
-Nothing here blocks. What is read is handed on; what it means is the machine's business (`slots`).
+Nothing here blocks. What is read is handed on; what it means is the machine's business (`machine`).
 
 Each worker is the leader of a session and a process group of its own. When this process dies, in
 whatever way, the kernel ends the whole group, by the lifeline (`kernel`); what even that does not

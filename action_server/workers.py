@@ -2,7 +2,7 @@
 
 What they say comes out as events, through `tell`. All their pipes hang on one epoll descriptor, so
 that the run loop watches one thing however many slots there are. What one worker process is, is
-`worker`'s business; what is decided about them, `slots`'.
+`worker`'s business; what is decided about them, `machine`'s.
 """
 
 import logging

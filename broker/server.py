@@ -1,4 +1,4 @@
-"""The broker's shell: sockets in, machine, sockets out. What is decided is `routing`'s."""
+"""The broker's shell: sockets in, machine, sockets out. What is decided is `machine`'s."""
 
 import logging
 import secrets
@@ -8,8 +8,7 @@ from typing import Final
 
 import zmq
 
-from shotline.broker.outbox import Effect, Level, Log, Publish, ToClient, ToServer
-from shotline.broker.routing import (
+from shotline.broker.machine import (
     Broker,
     FromClients,
     FromServers,
@@ -17,6 +16,7 @@ from shotline.broker.routing import (
     UnsentToClient,
     UnsentToServer,
 )
+from shotline.broker.outbox import Effect, Level, Log, Publish, ToClient, ToServer
 from shotline.broker.topics import Topics
 from shotline.common.config import BrokerSection
 from shotline.common.errors import ConfigError

@@ -8,10 +8,10 @@ from tests.simulation.world import Link, Network, World
 
 from shotline.action_server import events as srv
 from shotline.action_server.contact import Identity
+from shotline.action_server.machine import Slots
 from shotline.action_server.settings import Settings as ServerSettings
-from shotline.action_server.slots import Slots
 from shotline.broker import outbox
-from shotline.broker.routing import (
+from shotline.broker.machine import (
     Broker,
     FromClients,
     FromServers,

@@ -28,8 +28,8 @@ from shotline.action_server.events import (
     WorkerExited,
     WorkerReady,
 )
+from shotline.action_server.machine import Slots
 from shotline.action_server.settings import Settings
-from shotline.action_server.slots import Slots
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (

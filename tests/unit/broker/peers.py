@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from shotline.broker.outbox import Log, Publish, ToClient, ToServer
-from shotline.broker.permissions import EVERYBODY, Roles
-from shotline.broker.routing import (
+from shotline.broker.machine import (
     Broker,
     Event,
     FromClients,
@@ -14,6 +12,8 @@ from shotline.broker.routing import (
     UnsentToClient,
     UnsentToServer,
 )
+from shotline.broker.outbox import Log, Publish, ToClient, ToServer
+from shotline.broker.permissions import EVERYBODY, Roles
 from shotline.common.codec import decode_one, encode
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Instant, Tick

@@ -3,7 +3,7 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shotline.broker.routing import FromClients, FromServers
+from shotline.broker.machine import FromClients, FromServers
 from shotline.common.codec import encode_body
 from shotline.common.messages import (
     MESSAGES,

@@ -2,8 +2,8 @@
 
 import pytest
 
+from shotline.broker.machine import FromClients, Rules
 from shotline.broker.permissions import Role, Roles
-from shotline.broker.routing import FromClients, Rules
 from shotline.common.codec import encode
 from shotline.common.messages import (
     AbortAttempt,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shotline.broker.routing import FromServers
+from shotline.broker.machine import FromServers
 from shotline.common.codec import encode, encode_body
 from shotline.common.messages import (
     AbortAttempt,

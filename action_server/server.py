@@ -18,7 +18,6 @@ import zmq
 
 from shotline import __version__
 from shotline.action_server import kernel
-from shotline.action_server.channel import Job, Setup
 from shotline.action_server.contact import Identity
 from shotline.action_server.events import (
     RECEIVED,
@@ -44,6 +43,7 @@ from shotline.action_server.keepers import Keepers
 from shotline.action_server.leftovers import StateFile
 from shotline.action_server.machine import Slots
 from shotline.action_server.settings import settings_of
+from shotline.action_server.task.channel import Job, Setup
 from shotline.action_server.workers import Workers
 from shotline.common.codec import decode, encode, encode_body, sendable
 from shotline.common.config import ActionServerSection, BrokerSection

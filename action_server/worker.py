@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from shotline.action_server import kernel
-from shotline.action_server.channel import Frame, Job, Setup, Unpacker, pack
 from shotline.action_server.output import STDERR, STDOUT
+from shotline.action_server.task.channel import Frame, Job, Setup, Unpacker, pack
 from shotline.common import interpreter
 
 READ_BYTES: Final = 64 * 1024
@@ -42,7 +42,7 @@ class Worker:
             theirs = (lifeline[0], jobs[0], answers[1], progress[1])
             self._process = subprocess.Popen(
                 interpreter.python(
-                    "shotline.action_server.worker_start", *map(str, theirs), setup.as_argument()
+                    "shotline.action_server.task", *map(str, theirs), setup.as_argument()
                 ),
                 stdin=subprocess.DEVNULL,
                 stdout=output[1],

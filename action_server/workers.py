@@ -14,7 +14,6 @@ from math import inf
 from typing import Final
 
 from shotline.action_server import kernel
-from shotline.action_server.channel import Ended, Job, Ready, Setup
 from shotline.action_server.events import (
     Event,
     GroupGone,
@@ -25,8 +24,9 @@ from shotline.action_server.events import (
     WorkerReady,
 )
 from shotline.action_server.leftovers import StateFile
-from shotline.action_server.limits import Limits
 from shotline.action_server.output import parse_report
+from shotline.action_server.task.channel import Ended, Job, Ready, Setup
+from shotline.action_server.task.limits import Limits
 from shotline.action_server.worker import READ_BYTES, Worker
 from shotline.common.actions import Status
 from shotline.common.codec import sendable

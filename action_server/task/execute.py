@@ -17,14 +17,15 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-from shotline.action_server import kernel, leavings, tasks
-from shotline.action_server.channel import Ended, Job, Ready, Unpacker, pack
-from shotline.action_server.exit_functions import ExitFunctions
-from shotline.action_server.leavings import Threads
-from shotline.action_server.limits import Limits
-from shotline.action_server.outcomes import Result
-from shotline.action_server.process_state import ProcessState
-from shotline.action_server.surroundings import Surroundings
+from shotline.action_server import kernel
+from shotline.action_server.task import leavings, tasks
+from shotline.action_server.task.channel import Ended, Job, Ready, Unpacker, pack
+from shotline.action_server.task.exit_functions import ExitFunctions
+from shotline.action_server.task.leavings import Threads
+from shotline.action_server.task.limits import Limits
+from shotline.action_server.task.outcomes import Result
+from shotline.action_server.task.process_state import ProcessState
+from shotline.action_server.task.surroundings import Surroundings
 from shotline.common.codec import sendable
 from shotline.common.limits import TaskLimits
 from shotline.trees.tree import ConnectionLost, UrlBusy
@@ -34,7 +35,7 @@ _READ_BYTES: Final = 4096  # at once; a larger buffer would cost more than most 
 
 
 def main(descriptors: Sequence[int], limits: TaskLimits) -> int:
-    """Serve jobs until the server closes their pipe; `worker_start` calls it.
+    """Serve jobs until the server closes their pipe; `__main__` calls it.
 
     The descriptors are those of the lifeline, the jobs, the answers, and the reports of progress.
     """

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shotline.action_server import kernel
-from shotline.action_server.outcomes import text_of
+from shotline.action_server.task.outcomes import text_of
 
 _NAME_MAX: Final = 80  # characters of a thread's or a command's
 GRACE_S: Final = 0.5  # between TERM and KILL, and again until they are given up

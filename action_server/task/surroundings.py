@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from shotline.action_server import kernel
-from shotline.action_server.channel import Job
 from shotline.action_server.progress import DESCRIPTOR_VARIABLE
+from shotline.action_server.task.channel import Job
 
 TASK_VARIABLES: Final = (
     "SHOTLINE_TREE",

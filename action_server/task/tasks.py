@@ -19,10 +19,11 @@ from typing import Final, Protocol
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from shotline.action_server import kernel, outcomes
-from shotline.action_server.channel import Job
-from shotline.action_server.limits import Limits
-from shotline.action_server.outcomes import Result
+from shotline.action_server import kernel
+from shotline.action_server.task import outcomes
+from shotline.action_server.task.channel import Job
+from shotline.action_server.task.limits import Limits
+from shotline.action_server.task.outcomes import Result
 from shotline.common.actions import AttemptId
 from shotline.common.codec import describe
 from shotline.common.errors import LocalError

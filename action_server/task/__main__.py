@@ -12,8 +12,8 @@ from shotline.action_server import kernel
 def main(arguments: list[str]) -> int:
     """Take the lifeline, then become the worker. Arguments: its descriptors, and its Setup."""
     kernel.kill_group_when_closed(int(arguments[0]))
-    from shotline.action_server.channel import Setup
-    from shotline.action_server.execute import main as serve
+    from shotline.action_server.task.channel import Setup
+    from shotline.action_server.task.execute import main as serve
 
     setup = Setup.from_argument(arguments[-1])
     # Behind everything that is installed: what a site calls its modules hides none of ours.

@@ -11,8 +11,8 @@ import msgpack
 import numpy as np
 import pytest
 
-from shotline.action_server import outcomes
-from shotline.action_server.outcomes import Result
+from shotline.action_server.task import outcomes
+from shotline.action_server.task.outcomes import Result
 from shotline.common.codec import sendable
 from shotline.common.ranges import WHOLE_MAX
 

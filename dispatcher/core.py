@@ -21,10 +21,10 @@ from shotline.common.records import (
     Transition,
 )
 from shotline.common.views import LogEvent, ServersEvent
-from shotline.dispatcher.effects import Effect, Exit, JournalState, Say, ToPeer, ToReader
+from shotline.dispatcher.effects import Effect, Exit, Say, ToPeer, ToReader
 from shotline.dispatcher.event_feed import EventFeed
 from shotline.dispatcher.fleet import Fleet, Server
-from shotline.dispatcher.journal import EncodedCommit
+from shotline.dispatcher.journal import EncodedCommit, JournalState
 from shotline.dispatcher.journal.ledger import Ledger
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Run, Shot
@@ -45,7 +45,7 @@ class Core:
     newest: dict[str, int] = field(default_factory=dict)  # tree → newest built shot
     current: ShotKey | None = None
     seen: dict[str, ServerSeen] = field(default_factory=dict)  # servers before our start, by name
-    journal_state: JournalState = "ok"
+    journal_state: JournalState = JournalState.OK
     journal_text: str = ""
     recovering: bool = True
     broker: str | None = None  # the life of the broker that has accepted our claim

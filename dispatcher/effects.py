@@ -1,18 +1,17 @@
 """What goes into the dispatcher's machine and what comes out of it: plain values.
 
 The shell turns sockets, the journal and the tree worker into events, and carries the effects out.
+What the journal is asked and what it tells is in `journal`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
-from shotline.common.records import ShotKey, ShotRecord
-from shotline.common.views import OutputLine
-from shotline.dispatcher.journal import EncodedCommit
+from shotline.common.records import ShotKey
+from shotline.dispatcher.journal import EncodedCommit, JournalEvent, JournalQuery
 from shotline.dispatcher.settings import Settings
 
 
@@ -127,33 +126,6 @@ TreeJob = (
 
 
 @dataclass(frozen=True, slots=True)
-class ReadShot:
-    """Read a shot's records from the journal; `ShotRead` answers."""
-
-    query: int
-    key: ShotKey
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOutput:
-    """Read stored output; `OutputRead` answers. `attempt` None means the last one."""
-
-    query: int
-    key: ShotKey
-    path: str
-    attempt: int | None
-    since: int
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetShots:
-    """Delete these shots from Redis (retention)."""
-
-    keys: tuple[ShotKey, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Say:
     """A line for the dispatcher's log."""
 
@@ -181,9 +153,7 @@ Effect = (
     | RaiseEventJob
     | WriteStatusJob
     | CurrentShotJob
-    | ReadShot
-    | ReadOutput
-    | ForgetShots
+    | JournalQuery
     | Say
     | Exit
 )
@@ -206,39 +176,6 @@ class MalformedFrom:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """The commit with this number is in Redis or in the spill file."""
-
-    number: int
-
-
-JournalState = Literal["ok", "degraded", "stopped"]
-
-
-@dataclass(frozen=True, slots=True)
-class JournalChanged:
-    """The journal's state has changed (I9)."""
-
-    state: JournalState
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryLost:
-    """Redis has lost something: write anew what is known and the journal cannot write again."""
-
-    text: str  # what was lost, in words
-    shots: frozenset[ShotKey] | None = None  # whose state is written anew; None: everything known
-
-
-@dataclass(frozen=True, slots=True)
-class TermPassed:
-    """Another dispatcher has written with a higher term."""
-
-    term: int
-
-
-@dataclass(frozen=True, slots=True)
 class TreeDone:
     """A tree job ended; `error` says in words why it failed.
 
@@ -254,28 +191,6 @@ class TreeDone:
     warnings: tuple[str, ...] = ()
     sources: tuple[SourceMark, ...] = ()
     current: int | None = None  # shot number
-
-
-@dataclass(frozen=True, slots=True)
-class ShotRead:
-    """Answer to ReadShot; `error` when the journal cannot be read now."""
-
-    query: int
-    records: tuple[ShotRecord, ...] = ()
-    lines: Mapping[tuple[str, int], int] = field(default_factory=dict)  # output lines stored
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputRead:
-    """Answer to ReadOutput."""
-
-    query: int
-    attempt: int = 0
-    attempts: tuple[int, ...] = ()
-    lines: tuple[OutputLine, ...] = ()
-    more: bool = False
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,13 +219,8 @@ MachineEvent = (
     Tick
     | FromBroker
     | MalformedFrom
-    | Written
-    | JournalChanged
-    | HistoryLost
-    | TermPassed
+    | JournalEvent
     | TreeDone
-    | ShotRead
-    | OutputRead
     | BrokerReached
     | BrokerGone
     | Configured

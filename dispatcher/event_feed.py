@@ -1,13 +1,14 @@
 """The numbering of the event feed: per channel and term, without gaps (I6). Pure."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal
+from typing import Final
 
 from shotline.common.channels import FEED, LOG, SERVERS, output_channel, shot_channel
 from shotline.common.messages import Event
 from shotline.common.records import Record, ShotKey, TableBuilt, encode_record
 from shotline.common.views import FeedBeat
 from shotline.dispatcher.effects import Publish
+from shotline.dispatcher.journal import JournalState
 from shotline.dispatcher.journal.commit import EncodedRecords
 
 CHANNELS_MAX: Final = 1000  # in one beat
@@ -52,7 +53,7 @@ class EventFeed:
     def beat(
         self,
         at: float,
-        journal: Literal["ok", "degraded", "stopped"],
+        journal: JournalState,
         window_s: float,
         *,
         leaving: bool = False,
@@ -68,7 +69,7 @@ class EventFeed:
         told = (SERVERS, LOG, *self._touched)
         for begin in range(0, len(told), CHANNELS_MAX):
             last = {channel: self._last[channel] for channel in told[begin : begin + CHANNELS_MAX]}
-            beat = FeedBeat(last=last, journal=journal, leaving=leaving)
+            beat = FeedBeat(last=last, journal=journal.value, leaving=leaving)
             payload = beat.model_dump_json().encode()
             seq = self._last[FEED] = self._last.get(FEED, 0) + 1
             yield Publish(Event(channel=FEED, term=self._term, seq=seq, at=at, payload=payload))

@@ -25,6 +25,7 @@ from shotline.common.records import (
 )
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.fleet import Entry, Server
+from shotline.dispatcher.journal import JournalState
 from shotline.dispatcher.proofs import NOT_RUNNING
 from shotline.dispatcher.sequencer import Sequencer, Step
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
@@ -249,7 +250,7 @@ class Execution:
                 f"{core.settings.url_wait_s:g} s (when that has ended: shotline clear-url {url})",
             )
             self._drain()
-        if core.journal_state != "stopped":
+        if core.journal_state is not JournalState.STOPPED:
             for entry, server in core.fleet.assign(core.now):
                 self._send(core.shots[entry.key], entry.path, server)
             self._drain()

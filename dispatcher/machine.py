@@ -55,21 +55,25 @@ from shotline.dispatcher.effects import (
     Effect,
     Exit,
     FromBroker,
-    HistoryLost,
-    JournalChanged,
     MachineEvent,
     MalformedFrom,
-    OutputRead,
     Say,
-    ShotRead,
     StopAsked,
-    TermPassed,
     ToPeer,
     TreeDone,
-    Written,
 )
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
+from shotline.dispatcher.journal import (
+    Forgotten,
+    HistoryLost,
+    JournalChanged,
+    JournalState,
+    OutputRead,
+    ShotRead,
+    TermPassed,
+    Written,
+)
 from shotline.dispatcher.link import Link
 from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.reading.waits import Waits
@@ -149,7 +153,9 @@ class Dispatcher:
         self.execution.pump()
         self.server_commands.tick()
         left = core.take_effects() + released + core.ledger.flush()
-        return left + core.ledger.take_readings() if core.journal_state == "stopped" else left
+        if core.journal_state is JournalState.STOPPED:
+            left += core.ledger.take_readings()
+        return left
 
     def _take(self, event: MachineEvent) -> list[Effect]:
         core = self.core
@@ -167,11 +173,17 @@ class Dispatcher:
                 self.requests.done(event.query, event)
             case JournalChanged():
                 core.journal_state, core.journal_text = event.state, event.text
-                core.say("info" if event.state == "ok" else "warning", f"journal: {event.text}")
+                good = event.state is JournalState.OK
+                core.say("info" if good else "warning", f"journal: {event.text}")
                 self._beat_feed()
             case HistoryLost():
                 core.say("error", f"journal: {event.text}")
                 self._write_anew(event.shots)
+            case Forgotten():
+                if event.error:
+                    core.say("warning", f"old shots are not removed now: {event.error}")
+                elif event.shots:
+                    core.say("info", f"removed {', '.join(map(str, event.shots))}")
             case TermPassed():
                 core.at_once(Exit(0, f"term {event.term} has taken over the journal"))
             case MalformedFrom():
@@ -183,7 +195,7 @@ class Dispatcher:
             case Configured():
                 core.settings = event.settings
             case StopAsked():
-                if core.journal_state == "stopped":
+                if core.journal_state is JournalState.STOPPED:
                     core.at_once(Exit(0, "asked to end"))
                 else:
                     core.leave("asked to end")
@@ -223,7 +235,7 @@ class Dispatcher:
         core = self.core
         self._feed_at = core.now + core.settings.heartbeat_s
         for beat in core.feed.beat(core.wall, core.journal_state, core.settings.feed_window_s):
-            if core.journal_state == "stopped":
+            if core.journal_state is JournalState.STOPPED:
                 core.at_once(beat)  # nothing else leaves now, and everybody is to know why (I9)
             else:
                 core.after(beat)

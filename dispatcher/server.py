@@ -23,8 +23,6 @@ from shotline.common.messages import Undeliverable
 from shotline.common.nodes import DispatchOptions, Source
 from shotline.common.service import Service
 from shotline.common.transport import Dealer, Limits
-from shotline.common.views import OutputLine
-from shotline.dispatcher import journal as j
 from shotline.dispatcher.effects import (
     BrokerGone,
     BrokerReached,
@@ -33,29 +31,21 @@ from shotline.dispatcher.effects import (
     CurrentShotJob,
     Effect,
     Exit,
-    ForgetShots,
     FromBroker,
-    HistoryLost,
-    JournalChanged,
     LookAtSourcesJob,
     MachineEvent,
     MalformedFrom,
-    OutputRead,
     Publish,
     RaiseEventJob,
     ReadNodeJob,
-    ReadOutput,
-    ReadShot,
     ReadTableJob,
     Say,
-    ShotRead,
     StopAsked,
-    TermPassed,
     ToPeer,
     WriteCommit,
     WriteStatusJob,
-    Written,
 )
+from shotline.dispatcher.journal import ForgetShots, Loaded, ReadOutput, ReadShot
 from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
@@ -80,8 +70,6 @@ class DispatcherServer:
         self._service = service
         self._events: list[MachineEvent] = []
         self._ready_at: float | None = None  # when to say so without a broker
-        self._output: dict[int, ReadOutput] = {}
-        self._attempts: dict[int, tuple[int, ...]] = {}
         self._journal = RedisJournal(
             config.redis,
             config.journal,
@@ -203,7 +191,7 @@ class DispatcherServer:
         """Return the largest message that the broker and every client take."""
         return min(self._config.broker.message_bytes_max, Limits().message_bytes_max)
 
-    def _load(self, loaded: j.Loaded) -> None:
+    def _load(self, loaded: Loaded) -> None:
         term = loaded.term
         if term <= self._term_above:
             term = self._journal.claim_term(self._term_above)
@@ -223,7 +211,7 @@ class DispatcherServer:
         )
         log.info("term %d: %d shots loaded", term, len(loaded.shots))
 
-    def _load_when_redis_is_there(self) -> j.Loaded | None:
+    def _load_when_redis_is_there(self) -> Loaded | None:
         """Wait for Redis as long as it takes: without it nobody knows what was running.
 
         Return None when the dispatcher is to end meanwhile.
@@ -272,63 +260,7 @@ class DispatcherServer:
             self._events.append(BrokerReached())
 
     def _read_journal(self) -> None:
-        for event in self._journal.poll(time.monotonic()):
-            self._from_journal(event)
-
-    def _from_journal(self, event: j.JournalEvent) -> None:
-        match event:
-            case j.Written():
-                self._events.append(Written(event.number))
-            case j.StateChanged():
-                self._events.append(JournalChanged(event.state.value, event.text))
-            case j.HistoryLost():
-                self._events.append(HistoryLost(event.text, event.shots))
-            case j.SupersededByTerm():
-                self._events.append(TermPassed(event.term))
-            case j.ShotRead():
-                self._events.append(ShotRead(event.request, event.records, event.output_lines))
-            case j.AttemptsRead():
-                self._read_output(event)
-            case j.OutputRead():
-                self._output_read(event)
-            case j.ReadFailed():
-                self._read_failed(event)
-            case j.Forgotten():
-                log.info("removed %s", ", ".join(map(str, event.shots)) or "no shot")
-
-    def _read_output(self, attempts: j.AttemptsRead) -> None:
-        asked = self._output[attempts.request]
-        self._attempts[attempts.request] = tuple(attempts.lines)
-        self._journal.read_output(
-            asked.query, asked.key, asked.path, asked.attempt or 0, asked.since, asked.limit
-        )
-
-    def _output_read(self, event: j.OutputRead) -> None:
-        asked = self._output.pop(event.request)
-        self._events.append(
-            OutputRead(
-                event.request,
-                attempt=asked.attempt or 0,
-                attempts=self._attempts.pop(event.request, ()),
-                lines=tuple(
-                    OutputLine(
-                        number=line.number,
-                        at=line.time,
-                        stream=line.stream,
-                        text=line.text.decode("utf-8", "backslashreplace"),
-                    )
-                    for line in event.lines
-                ),
-                more=event.more,
-            )
-        )
-
-    def _read_failed(self, event: j.ReadFailed) -> None:
-        self._attempts.pop(event.request, None)
-        if self._output.pop(event.request, None) is not None:
-            self._events.append(OutputRead(event.request, error=event.text))
-        else:
-            self._events.append(ShotRead(event.request, error=event.text))
+        self._events += self._journal.poll(time.monotonic())
 
     def _wake_at(self) -> float | None:
         due = (
@@ -403,10 +335,5 @@ class DispatcherServer:
                 | CurrentShotJob()
             ):
                 self._trees.do(effect)
-            case ReadShot():
-                self._journal.read_shot(effect.query, effect.key)
-            case ReadOutput():
-                self._output[effect.query] = effect
-                self._journal.attempts_with_output(effect.query, effect.key, effect.path)
-            case ForgetShots():
-                self._journal.forget(0, effect.keys)
+            case ReadShot() | ReadOutput() | ForgetShots():
+                self._journal.ask(effect)

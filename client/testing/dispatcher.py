@@ -25,6 +25,7 @@ from shotline.common.messages import (
 )
 from shotline.common.nodes import DispatchOptions
 from shotline.dispatcher import effects as d
+from shotline.dispatcher import journal as j
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.settings import Settings
 
@@ -130,12 +131,12 @@ class DrivenDispatcher(ABC):
                 self.published(effect.event)
             case d.WriteCommit():
                 assert self.journal.write(effect.commit)
-                yield (d.Written(effect.commit.number),)
-            case d.ReadShot():
+                yield (j.Written(effect.commit.number),)
+            case j.ReadShot():
                 yield (self.journal.read_shot(effect),)
-            case d.ReadOutput():
+            case j.ReadOutput():
                 yield (self.journal.read_output(effect),)
-            case d.ForgetShots() | d.Say() | d.Exit():
+            case j.ForgetShots() | d.Say() | d.Exit():
                 self.noted(effect)
             case _:
                 yield (self.tree_done(effect),)
@@ -176,5 +177,5 @@ class DrivenDispatcher(ABC):
         """Give observers an event."""
 
     @abstractmethod
-    def noted(self, effect: d.ForgetShots | d.Say | d.Exit) -> None:
+    def noted(self, effect: j.ForgetShots | d.Say | d.Exit) -> None:
         """Take what is no message: shots that are forgotten, a line of the log, the end."""

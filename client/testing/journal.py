@@ -19,8 +19,7 @@ from shotline.common.records import (
     decode_records,
 )
 from shotline.common.views import OutputLine
-from shotline.dispatcher.effects import OutputRead, ReadOutput, ReadShot, ShotRead
-from shotline.dispatcher.journal import EncodedCommit
+from shotline.dispatcher.journal import EncodedCommit, OutputRead, ReadOutput, ReadShot, ShotRead
 from shotline.dispatcher.machine import Dispatcher
 
 

@@ -18,6 +18,7 @@ from shotline.common.actions import AttemptId
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message, Outcome, Reply
 from shotline.dispatcher import effects as d
+from shotline.dispatcher import journal as j
 from shotline.dispatcher.settings import Settings
 from shotline.trees.experiment_file import Experiment
 
@@ -203,7 +204,7 @@ class FakeSystem(DrivenDispatcher):
         for listener in self.listeners:
             listener(event)
 
-    def noted(self, effect: d.ForgetShots | d.Say | d.Exit) -> None:
+    def noted(self, effect: j.ForgetShots | d.Say | d.Exit) -> None:
         """Note the end."""
         if isinstance(effect, d.Exit):
             self._exit = effect

@@ -9,7 +9,7 @@ from shotline.common.views import ServersResult
 from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.commands.requests import Done, Family
-from shotline.dispatcher.effects import OutputRead, ReadOutput, ReadShot, ShotRead
+from shotline.dispatcher.journal import OutputRead, ReadOutput, ReadShot, ShotRead
 from shotline.dispatcher.shots import Shot
 
 

@@ -20,7 +20,8 @@ from shotline.common.views import AnyResult, encode_result
 from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.effects import OutputRead, ReadShot, ShotRead, TreeDone
+from shotline.dispatcher.effects import TreeDone
+from shotline.dispatcher.journal import OutputRead, ReadShot, ShotRead
 from shotline.dispatcher.proofs import take_proofs
 from shotline.dispatcher.reading.paging import Page
 from shotline.dispatcher.reading.views import Views

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from shotline.common.errors import JournalError
 from shotline.common.records import (
@@ -17,7 +17,7 @@ from shotline.common.records import (
     TableBuilt,
     decode_records,
 )
-from shotline.dispatcher.journal import StoredLine
+from shotline.common.views import OutputLine
 
 PREFIX: Final = "shotline:"
 COMMITS: Final = PREFIX + "commits"
@@ -33,8 +33,8 @@ KINDS: Final = {SERVERS: "hash", SHOTS: "zset", OPEN: "set", NEWEST: "hash", CUR
 RECORDS: Final = b"records"
 SYSTEM: Final = b"system"
 
-_STREAMS: Final = {0: b"note", 1: b"out", 2: b"err"}
-_NUMBERS: Final = {word: number for number, word in _STREAMS.items()}
+_NUMBERS: Final[dict[bytes, Literal[0, 1, 2]]] = {b"note": 0, b"out": 1, b"err": 2}
+_STREAMS: Final[dict[int, bytes]] = {number: word for word, number in _NUMBERS.items()}
 _TICKS: Final = 10_000_000  # tenths of microseconds tell all wall-clock floats apart
 _LAST_SECOND: Final = 253402300799  # of the year 9999
 _PIECE: Final = re.compile(
@@ -161,6 +161,21 @@ def format_pieces(
 @lru_cache(maxsize=64)
 def _second(text: bytes) -> int:
     return int(datetime.strptime(text.decode() + "+0000", "%Y-%m-%dT%H:%M:%S%z").timestamp())
+
+
+class StoredLine(NamedTuple):
+    """One line of output as it was given: its number, wall time, stream, and its bytes."""
+
+    number: int
+    time: float
+    stream: Literal[0, 1, 2]  # 1 standard output, 2 standard error, 0 a note of ours
+    text: bytes
+
+    @property
+    def shown(self) -> OutputLine:
+        """The line as people see it: bytes that are not UTF-8 as \\xNN."""
+        text = self.text.decode("utf-8", "backslashreplace")
+        return OutputLine(number=self.number, at=self.time, stream=self.stream, text=text)
 
 
 def parse_piece(stored: bytes) -> list[StoredLine]:

@@ -8,12 +8,15 @@ import hiredis
 from shotline.common.errors import JournalError
 from shotline.common.records import ShotKey, ShotRecord
 from shotline.dispatcher.journal import (
-    AttemptsRead,
+    ForgetShots,
     Forgotten,
     JournalEvent,
+    JournalQuery,
     OutputRead,
-    ReadFailed,
+    ReadOutput,
+    ReadShot,
     ShotRead,
+    failed,
     layout,
 )
 from shotline.dispatcher.journal.layout import ShotKeys
@@ -27,45 +30,56 @@ Query = Callable[["Exchange"], None]
 
 
 class Exchange:
-    """One request of the dispatcher on its way: sends on a link, ends in one event."""
+    """One query of the dispatcher on its way: sends on a link, ends in one event."""
 
     def __init__(
-        self, request: int, link: Link, now: float, emit: Callable[[JournalEvent], None]
+        self, asked: JournalQuery, link: Link, now: float, emit: Callable[[JournalEvent], None]
     ) -> None:
-        self.request = request
+        self._asked = asked
         self._link = link
         self._now = now
         self._emit = emit
         self._answered = False
 
     def ask(self, packed: bytes, on_reply: Callable[[Reply], None]) -> None:
-        """Send packed bytes; what goes wrong with the reply ends the request."""
+        """Send packed bytes; what goes wrong with the reply ends the query."""
 
         def receive(reply: Reply) -> None:
             try:
                 on_reply(reply)
             except (JournalError, hiredis.HiredisError, ValueError) as error:
-                self.end(ReadFailed(self.request, str(error)))
+                self.end(failed(self._asked, str(error)))
 
         self._link.send_script(self._now, packed, receive)
 
     def end(self, event: JournalEvent) -> None:
-        """Answer the request, once."""
+        """Answer the query, once."""
         if not self._answered:
             self._answered = True
             self._emit(event)
 
 
-def read_shot(shot: ShotKey) -> Query:
+def query_of(asked: JournalQuery, term: int) -> Query:
+    """Return how a query is carried out."""
+    match asked:
+        case ReadShot():
+            return _read_shot(asked)
+        case ReadOutput():
+            return _read_output(asked)
+        case ForgetShots():
+            return _forget(term, asked.keys)
+
+
+def _read_shot(asked: ReadShot) -> Query:
     """Read a shot's records and its outputs' sizes."""
-    keys = ShotKeys.of(shot)
+    keys = ShotKeys.of(asked.key)
 
     def query(exchange: Exchange) -> None:
         records: list[ShotRecord] = []
 
         def take(reply: Reply) -> None:
             page = entries(reply)
-            records.extend(layout.parse_journal(shot, page))
+            records.extend(layout.parse_journal(asked.key, page))
             if len(page) == _ENTRIES:
                 ask_page("(" + page[-1][0].decode())
             else:
@@ -77,49 +91,39 @@ def read_shot(shot: ShotKey) -> Query:
         def finish(reply: Reply) -> None:
             history = layout.readable_history(records)
             lines = layout.parse_outputs(pairs(reply))
-            exchange.end(ShotRead(exchange.request, shot, history, lines))
+            exchange.end(ShotRead(asked.query, history, lines))
 
         ask_page("-")
 
     return query
 
 
-def read_output(shot: ShotKey, path: str, attempt: int, since: int, limit: int) -> Query:
-    """Read a page of an attempt's lines from number `since` on, at most `limit` of them."""
-    keys = ShotKeys.of(shot)
-    key = keys.output(path, attempt)
+def _read_output(asked: ReadOutput) -> Query:
+    """Read which attempts of an action have output, and a page of one of them."""
+    keys = ShotKeys.of(asked.key)
+    wanted = range(asked.since, asked.since + asked.limit)
 
     def query(exchange: Exchange) -> None:
         def begin(reply: Reply) -> None:
-            total = 0 if reply is None else int(texts([reply])[0])
-            arguments = (key, since, limit, _PAGE_BYTES)
-            exchange.ask(pack_script(OUTPUT_SCRIPT, arguments), lambda reply: take(total, reply))
+            counts = layout.parse_outputs(pairs(reply))
+            mine = {number: count for (path, number), count in counts.items() if path == asked.path}
+            key = keys.output(asked.path, asked.attempt)
+            arguments = (key, asked.since, asked.limit, _PAGE_BYTES)
+            exchange.ask(pack_script(OUTPUT_SCRIPT, arguments), lambda reply: take(mine, reply))
 
-        def take(total: int, reply: Reply) -> None:
+        def take(counts: dict[int, int], reply: Reply) -> None:
             found = (line for piece in texts(reply) for line in layout.parse_piece(piece))
-            lines = tuple(line for line in found if since <= line.number < since + limit)
-            exchange.end(OutputRead(exchange.request, lines, total))
+            lines = tuple(line.shown for line in found if line.number in wanted)
+            more = bool(lines) and lines[-1].number + 1 < counts.get(asked.attempt, 0)
+            attempts = tuple(sorted(counts))
+            exchange.end(OutputRead(asked.query, asked.attempt, attempts, lines, more))
 
-        exchange.ask(pack("HGET", keys.outputs, layout.attempt_name(path, attempt)), begin)
-
-    return query
-
-
-def attempts_with_output(shot: ShotKey, path: str) -> Query:
-    """Read which attempts of an action have output."""
-
-    def query(exchange: Exchange) -> None:
-        def take(reply: Reply) -> None:
-            lines = layout.parse_outputs(pairs(reply))
-            mine = {attempt: count for (of, attempt), count in lines.items() if of == path}
-            exchange.end(AttemptsRead(exchange.request, dict(sorted(mine.items()))))
-
-        exchange.ask(pack("HGETALL", ShotKeys.of(shot).outputs), take)
+        exchange.ask(pack("HGETALL", keys.outputs), begin)
 
     return query
 
 
-def forget(term: int, shots: tuple[ShotKey, ...]) -> Query:
+def _forget(term: int, shots: tuple[ShotKey, ...]) -> Query:
     """Remove shots, but for those that Redis knows as open, newest or current."""
 
     def query(exchange: Exchange) -> None:
@@ -134,7 +138,7 @@ def forget(term: int, shots: tuple[ShotKey, ...]) -> Query:
 
         def next_one(index: int) -> None:
             if index == len(shots):
-                exchange.end(Forgotten(exchange.request, tuple(gone)))
+                exchange.end(Forgotten(tuple(gone)))
                 return
             packed = pack_script(FORGET_SCRIPT, forget_arguments(term, shots[index]))
             exchange.ask(packed, lambda reply: take(index, reply))

@@ -18,18 +18,19 @@ from typing import Final
 import hiredis
 
 from shotline.common.errors import JournalError
-from shotline.common.records import ShotKey
 from shotline.common.sections import JournalSection, RedisSection
 from shotline.dispatcher.journal import (
+    ForgetShots,
     HistoryLost,
+    JournalChanged,
     JournalEvent,
+    JournalQuery,
     JournalState,
     Loaded,
-    ReadFailed,
-    StateChanged,
-    SupersededByTerm,
+    TermPassed,
     Where,
     Written,
+    failed,
     loading,
     queries,
 )
@@ -78,7 +79,19 @@ class _Connected:
 
 
 class RedisJournal:
-    """The `Journal` of the dispatcher; see there for how it is used."""
+    """The dispatcher's journal. One thread uses it; after `load` no call ever blocks.
+
+    Watch `fileno()` for reading (it stays the same for the journal's life, whatever happens to
+    connections) and call `poll` when it is readable or `wake_at` has come. Start:
+
+        loaded = journal.load()                # blocks; replays the spill file, claims a term
+        term = journal.claim_term(above)       # only if the servers know of a higher term
+        journal.write(now, encode_commit(Commit(loaded.term, 1, …)))
+        events = journal.poll(now)             # Written(1, Where.REDIS)
+
+    The numbers of a term's commits begin with 1 and rise by one. One commit is in flight: the next
+    `write` comes after its Written. `now` is monotonic seconds.
+    """
 
     def __init__(
         self,
@@ -112,7 +125,7 @@ class RedisJournal:
         self._pending_at = _At.NOWHERE
         self._redis_trouble = ""
         self._now = 0.0
-        self._requests: deque[tuple[int, queries.Query]] = deque()
+        self._queries: deque[JournalQuery] = deque()
         self._events: list[JournalEvent] = []
         self._state = JournalState.OK
         self._text = ""
@@ -121,7 +134,12 @@ class RedisJournal:
     # Start
 
     def load(self) -> Loaded:
-        """See `Journal.load`."""
+        """Lock the spill file, connect, write what the file holds, claim a term, read.
+
+        The term is above all that Redis and the spill file know. Raise JournalError, in words for
+        the operator, when one of these steps fails: then all of it may be tried again, whatever was
+        wrong. The lock is kept meanwhile; a password file is read at each try. It blocks.
+        """
         spill = self._disk.open()
         with self._dialer.session("failed while it was read") as connection:
             warnings = loading.warnings_about(connection, self._redis.append_fsync)
@@ -136,7 +154,11 @@ class RedisJournal:
         return loaded
 
     def claim_term(self, above: int) -> int:
-        """See `Journal.claim_term`."""
+        """Claim and return a term higher than `above` and the present one. Blocks.
+
+        From then on commits of lower terms are refused. Only between `load` and the first `write`.
+        Raise JournalError when Redis is not reachable.
+        """
         if self._pending is not None or self._confirmed.last.number or self._disk.file.size:
             raise JournalError("a term is claimed before the first commit only")
         with self._dialer.session("did not take the term") as connection:
@@ -153,12 +175,12 @@ class RedisJournal:
     # What the dispatcher calls
 
     def fileno(self) -> int:
-        """See `Journal.fileno`."""
+        """Return the descriptor to watch for reading."""
         return self._selector.fileno()
 
     def wake_at(self) -> float | None:
-        """See `Journal.wake_at`."""
-        if self._events or self._requests:
+        """Return when `poll` must be called at the latest (monotonic), None: no need."""
+        if self._events or self._queries:
             return 0.0
         if self._superseded:
             return None
@@ -175,7 +197,7 @@ class RedisJournal:
         return min(times, default=None)
 
     def write(self, now: float, commit: EncodedCommit) -> None:
-        """See `Journal.write`."""
+        """Begin to write a commit; Written follows from `poll`, perhaps much later (I9)."""
         if self._pending is not None:
             raise JournalError("one commit is in flight at a time")
         self._now = now
@@ -184,7 +206,7 @@ class RedisJournal:
         self._watch_link()
 
     def poll(self, now: float) -> list[JournalEvent]:
-        """See `Journal.poll`."""
+        """Do all that can be done without blocking and return what has happened."""
         self._now = now
         for key, mask in self._selector.select(0):
             if key.fileobj is self._woken:
@@ -198,33 +220,19 @@ class RedisJournal:
         self._take_connections(now)
         self._check_link(now)
         self._advance(now)
-        self._send_requests(now)
+        self._send_queries(now)
         self._watch_link()
         events, self._events = self._events, []
         return events
 
-    def read_shot(self, request: int, shot: ShotKey) -> None:
-        """See `Journal.read_shot`."""
-        self._requests.append((request, queries.read_shot(shot)))
-
-    def read_output(
-        self, request: int, shot: ShotKey, path: str, attempt: int, since: int, limit: int
-    ) -> None:
-        """See `Journal.read_output`."""
-        query = queries.read_output(shot, path, attempt, since, limit)
-        self._requests.append((request, query))
-
-    def attempts_with_output(self, request: int, shot: ShotKey, path: str) -> None:
-        """See `Journal.attempts_with_output`."""
-        self._requests.append((request, queries.attempts_with_output(shot, path)))
-
-    def forget(self, request: int, shots: tuple[ShotKey, ...]) -> None:
-        """See `Journal.forget`."""
-        self._confirmed.forget(shots)
-        self._requests.append((request, queries.forget(self._confirmed.term, shots)))
+    def ask(self, query: JournalQuery) -> None:
+        """Ask for what is stored, or that it be forgotten; one event answers, from `poll`."""
+        if isinstance(query, ForgetShots):
+            self._confirmed.forget(query.keys)
+        self._queries.append(query)
 
     def close(self) -> None:
-        """See `Journal.close`."""
+        """Close the connection and the file. What was not Written may or may not be there."""
         if self._link is not None:
             self._drop_link()
         if self._connector.close():
@@ -338,12 +346,12 @@ class RedisJournal:
         commit = self._pending
         assert commit is not None
         self._pending, self._pending_at = None, _At.NOWHERE
-        self._events.append(Written(commit.term, commit.number, where))
+        self._events.append(Written(commit.number, where))
 
     def _supersede(self, term: int) -> None:
         if not self._superseded:
             self._superseded = True
-            self._events.append(SupersededByTerm(term))
+            self._events.append(TermPassed(term))
 
     # The connection
 
@@ -441,7 +449,7 @@ class RedisJournal:
     def _change(self, state: JournalState, words: str) -> None:
         if (state, words) != (self._state, self._text):
             self._state, self._text = state, words
-            self._events.append(StateChanged(state, words))
+            self._events.append(JournalChanged(state, words))
 
     # The disk
 
@@ -463,17 +471,16 @@ class RedisJournal:
             self._pending_at = _At.NOWHERE
             self._tell()
 
-    # Requests
+    # Queries
 
-    def _send_requests(self, now: float) -> None:
-        while self._requests:
-            request, query = self._requests.popleft()
+    def _send_queries(self, now: float) -> None:
+        while self._queries:
+            asked = self._queries.popleft()
             if self._link is None:
-                self._events.append(
-                    ReadFailed(request, f"{self._dialer.name} is away; ask again later")
-                )
+                self._emit(failed(asked, f"{self._dialer.name} is away; ask again later"))
             else:
-                query(queries.Exchange(request, self._link, now, self._emit))
+                exchange = queries.Exchange(asked, self._link, now, self._emit)
+                queries.query_of(asked, self._confirmed.term)(exchange)
 
     def _emit(self, event: JournalEvent) -> None:
         self._events.append(event)

@@ -23,8 +23,8 @@ from shotline.common.views import (
     StoryResult,
 )
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.effects import OutputRead
 from shotline.dispatcher.fleet import Entry
+from shotline.dispatcher.journal import OutputRead
 from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
 
@@ -226,7 +226,7 @@ class Views:
             dispatcher=core.settings.name,
             started_at=core.started_at,
             broker=core.broker or "",
-            journal=core.journal_state,
+            journal=core.journal_state.value,
             journal_text=core.journal_text,
             recovering=core.recovering,
             current=core.current,

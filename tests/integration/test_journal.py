@@ -39,19 +39,20 @@ from shotline.common.records import (
 )
 from shotline.common.redis_server import RedisServer
 from shotline.common.sections import JournalSection, RedisSection
+from shotline.common.views import OutputLine
 from shotline.dispatcher.journal import (
-    AttemptsRead,
+    ForgetShots,
     Forgotten,
     HistoryLost,
+    JournalChanged,
     JournalEvent,
     JournalState,
     Loaded,
     OutputRead,
-    ReadFailed,
+    ReadOutput,
+    ReadShot,
     ShotRead,
-    StateChanged,
-    StoredLine,
-    SupersededByTerm,
+    TermPassed,
     Where,
     Written,
     encode_commit,
@@ -116,9 +117,9 @@ class Dispatcher:
         """Wait for the commit in flight."""
         return self.wait(Written, lambda event: event.number == self.number)
 
-    def state(self, state: JournalState) -> StateChanged:
+    def state(self, state: JournalState) -> JournalChanged:
         """Wait until the journal says that it is in a state."""
-        return self.wait(StateChanged, lambda event: event.state is state)
+        return self.wait(JournalChanged, lambda event: event.state is state)
 
     def wait(self, kind: type[E], wanted: Callable[[E], bool] = lambda _: True) -> E:
         """Return the first event of a kind, which is then forgotten with all before it."""
@@ -148,7 +149,7 @@ class Dispatcher:
         """Let the journal do what it can."""
         new = self.journal.poll(time.monotonic())
         for event in new:
-            if isinstance(event, StateChanged):
+            if isinstance(event, JournalChanged):
                 self.last_state = event.state
                 self.texts.append(event.text)
         self.events += new
@@ -349,7 +350,7 @@ def test_a_superseded_dispatcher_changes_nothing_and_learns_of_it(
     new = start("new")
     before = everything(people)
     old.begin(done("A"))
-    assert old.wait(SupersededByTerm).term == new.term
+    assert old.wait(TermPassed).term == new.term
     assert everything(people) == before
     assert not [event for event in old.events if isinstance(event, Written)]
 
@@ -601,7 +602,7 @@ def test_keys_that_go_in_order_are_not_lost(
     dispatcher.commit(table("A").model_copy(update={"reset": True}))
     assert not people.exists("shotline:TEST:42:actions")
     dispatcher.commit(table("A"), shot=ShotKey("TEST", 43))
-    dispatcher.journal.forget(1, (SHOT,))
+    dispatcher.journal.ask(ForgetShots((SHOT,)))
     assert dispatcher.wait(Forgotten).shots == (SHOT,)
     dispatcher.commit(done("A"))
     dispatcher.commit(done("A"), shot=ShotKey("TEST", 43))
@@ -692,7 +693,7 @@ def test_scripts_that_somebody_flushed_are_loaded_again(
     people.script_flush()
     assert dispatcher.commit(table("A")) is Where.REDIS
     people.script_flush()
-    dispatcher.journal.forget(1, (SHOT,))
+    dispatcher.journal.ask(ForgetShots((SHOT,)))
     assert dispatcher.wait(Forgotten).shots == ()
 
 
@@ -840,7 +841,7 @@ def test_a_table_of_ten_thousand_actions(
     assert dispatcher.commit(built, opened(1, *paths), *transitions) is Where.REDIS
     assert people.hlen("shotline:TEST:42:nodes") == 10_000
     assert people.hlen("shotline:TEST:42:actions") == 10_000
-    dispatcher.journal.read_shot(5, SHOT)
+    dispatcher.journal.ask(ReadShot(5, SHOT))
     read = dispatcher.wait(ShotRead)
     assert read.records == (built, opened(1, *paths), *transitions)
 
@@ -854,24 +855,25 @@ def test_output_comes_back_byte_by_byte(start: Callable[..., Dispatcher]) -> Non
         (1732285636.0, 0, b""),
     )
     lines = [
-        StoredLine(0, pieces[0][0], 1, every_byte),
-        StoredLine(1, pieces[1][0], 2, b""),
-        StoredLine(2, pieces[1][0], 2, b""),
-        StoredLine(3, pieces[1][0], 2, b"three lines, two of them empty"),
-        StoredLine(4, pieces[2][0], 0, b""),
+        OutputLine(number=number, at=at, stream=stream, text=text)
+        for number, (at, stream, text) in enumerate(
+            (
+                (pieces[0][0], 1, every_byte.decode("utf-8", "backslashreplace")),
+                (pieces[1][0], 2, ""),
+                (pieces[1][0], 2, ""),
+                (pieces[1][0], 2, "three lines, two of them empty"),
+                (pieces[2][0], 0, ""),
+            )
+        )
     ]
     path = "\\TEST::TOP:A#1"
     dispatcher.commit(outputs=(StoredOutput("TEST", 42, path, 2, 0, pieces),))
-    dispatcher.journal.read_output(1, SHOT, path, 2, 0, 100)
-    assert dispatcher.wait(OutputRead) == OutputRead(1, tuple(lines), 5)
-    dispatcher.journal.read_output(2, SHOT, path, 2, 2, 2)
-    read = dispatcher.wait(OutputRead)
-    assert read == OutputRead(2, tuple(lines[2:4]), 5)
-    assert read.more
-    dispatcher.journal.read_output(3, SHOT, path, 1, 0, 100)
-    assert dispatcher.wait(OutputRead) == OutputRead(3, (), 0)
-    dispatcher.journal.attempts_with_output(4, SHOT, path)
-    assert dispatcher.wait(AttemptsRead) == AttemptsRead(4, {2: 5})
+    dispatcher.journal.ask(ReadOutput(1, SHOT, path, 2, 0, 100))
+    assert dispatcher.wait(OutputRead) == OutputRead(1, 2, (2,), tuple(lines))
+    dispatcher.journal.ask(ReadOutput(2, SHOT, path, 2, 2, 2))
+    assert dispatcher.wait(OutputRead) == OutputRead(2, 2, (2,), tuple(lines[2:4]), more=True)
+    dispatcher.journal.ask(ReadOutput(3, SHOT, path, 1, 0, 100))
+    assert dispatcher.wait(OutputRead) == OutputRead(3, 1, (2,))
 
 
 def test_long_output_is_read_in_pages(start: Callable[..., Dispatcher]) -> None:
@@ -881,19 +883,19 @@ def test_long_output_is_read_in_pages(start: Callable[..., Dispatcher]) -> None:
         pieces = tuple((5.0, 1, b"%d\n%d" % (n, n)) for n in range(10_000))
         dispatcher.commit(outputs=(StoredOutput("TEST", 42, "A", 1, first, pieces),))
         first += 20_000
-    lines: list[StoredLine] = []
+    lines: list[OutputLine] = []
     pages = 0
     more = True
     while more:
         read = len(lines)
-        dispatcher.journal.read_output(1, SHOT, "A", 1, 123 + read, 50_001 - read)
+        dispatcher.journal.ask(ReadOutput(1, SHOT, "A", 1, 123 + read, 50_001 - read))
         page = dispatcher.wait(OutputRead)
         lines += page.lines
         pages += 1
         more = page.more and len(lines) < 50_001
     assert pages > 1
     assert [line.number for line in lines] == list(range(123, 50_124))
-    assert all(line.text == b"%d" % (line.number % 20_000 // 2) for line in lines)
+    assert all(line.text == str(line.number % 20_000 // 2) for line in lines)
 
 
 def test_forgotten_shots_are_gone_and_open_ones_are_kept(
@@ -906,12 +908,12 @@ def test_forgotten_shots_are_gone_and_open_ones_are_kept(
     dispatcher.commit(table("A"), opened(1, "A"), shot=held)
     dispatcher.commit(table("A"), shot=newest)
     dispatcher.commit(PulseCreated(time=5.0), shot=current)
-    dispatcher.journal.forget(1, (old, held, newest, current))
+    dispatcher.journal.ask(ForgetShots((old, held, newest, current)))
     assert dispatcher.wait(Forgotten).shots == (old,)
     assert not list(people.scan_iter("shotline:TEST:1:*"))
     assert people.zscore("shotline:shots", "TEST/1") is None
     assert len(stored(people, held)) == 2
-    dispatcher.journal.read_shot(2, old)
+    dispatcher.journal.ask(ReadShot(2, old))
     assert dispatcher.wait(ShotRead).records == ()
 
 
@@ -921,8 +923,8 @@ def test_requests_are_answered_while_redis_is_away(
     dispatcher = start()
     server.kill()
     dispatcher.state(JournalState.DEGRADED)
-    dispatcher.journal.read_shot(1, SHOT)
-    assert "is away" in dispatcher.wait(ReadFailed).text
+    dispatcher.journal.ask(ReadShot(1, SHOT))
+    assert "is away" in dispatcher.wait(ShotRead).error
 
 
 def test_requests_under_way_are_answered_when_the_connection_breaks(
@@ -931,10 +933,12 @@ def test_requests_under_way_are_answered_when_the_connection_breaks(
     dispatcher = start()
     assert server.pid is not None
     os.kill(server.pid, signal.SIGSTOP)
-    dispatcher.journal.read_shot(1, SHOT)
+    dispatcher.journal.ask(ReadShot(1, SHOT))
     dispatcher.poll()
     server.kill()
-    assert dispatcher.wait(ReadFailed).request == 1
+    read = dispatcher.wait(ShotRead)
+    assert read.query == 1
+    assert read.error
 
 
 def test_marks_are_records_like_others(

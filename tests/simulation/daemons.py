@@ -27,6 +27,7 @@ from shotline.common.machine import Tick
 from shotline.common.messages import Hello, Outcome, Ping, Pong, Reply, Request, Undeliverable
 from shotline.common.nodes import ActionNode, SourceMark
 from shotline.dispatcher import effects as d
+from shotline.dispatcher import journal as j
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.settings import Settings
 
@@ -208,9 +209,9 @@ class DispatcherDaemon(Daemon):
 
                 def write() -> None:
                     if self._store.write(commit):
-                        world.after(0.0005, lambda: self.handle(d.Written(commit.number)))
+                        world.after(0.0005, lambda: self.handle(j.Written(commit.number)))
                     else:
-                        self.handle(d.TermPassed(self._store.term))
+                        self.handle(j.TermPassed(self._store.term))
 
                 world.after(world.random.uniform(0.0002, 0.01), write)
             case d.ReadTableJob():
@@ -225,7 +226,7 @@ class DispatcherDaemon(Daemon):
                 self._later(d.TreeDone(effect.job, nodes=nodes, sources=self._marks()))
             case d.CreatePulseJob() | d.RaiseEventJob() | d.WriteStatusJob():
                 self._later(d.TreeDone(effect.job))
-            case d.ReadShot():
+            case j.ReadShot():
                 self._later(self._store.read_shot(effect))
             case d.Exit():
                 world.tell(f"dispatcher ends: {effect.why}")

@@ -46,6 +46,7 @@ from shotline.common.views import (
     decode_result,
 )
 from shotline.dispatcher import effects as d
+from shotline.dispatcher import journal as j
 from shotline.dispatcher.commands.requests import ACCEPT_S
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Shot
@@ -110,7 +111,7 @@ class Bench(DrivenDispatcher):
                 self.commits.append(effect)
                 if self.writes:
                     yield from super().carry_out(effect)
-            case d.Publish() | d.ForgetShots() | d.Say() | d.Exit():
+            case d.Publish() | j.ForgetShots() | d.Say() | d.Exit():
                 yield from super().carry_out(effect)
             case _ if self.answers_jobs:
                 yield (self.answer_of(effect),)
@@ -131,10 +132,10 @@ class Bench(DrivenDispatcher):
         """Note an event."""
         self.events.append(event)
 
-    def noted(self, effect: d.ForgetShots | d.Say | d.Exit) -> None:
+    def noted(self, effect: j.ForgetShots | d.Say | d.Exit) -> None:
         """Note it."""
         match effect:
-            case d.ForgetShots():
+            case j.ForgetShots():
                 self.forgotten += effect.keys
             case d.Exit():
                 self.exits.append(effect)
@@ -144,9 +145,9 @@ class Bench(DrivenDispatcher):
     def answer_of(self, effect: d.Effect, error: str = "") -> d.MachineEvent:
         """Return what the tree worker or Redis answers."""
         match effect:
-            case d.ReadShot():
+            case j.ReadShot():
                 return replace(self.store.read_shot(effect), error=error)
-            case d.ReadOutput():
+            case j.ReadOutput():
                 return replace(self.store.read_output(effect), error=error)
             case _:
                 return replace(self.tree_done(effect), error=error)
@@ -179,7 +180,7 @@ class Bench(DrivenDispatcher):
         """Let the commit that is in flight be journalled."""
         commit = self.commits[-1].commit
         assert self.store.write(commit)
-        return self.handle(d.Written(commit.number))
+        return self.handle(j.Written(commit.number))
 
     def restart(self, after_s: float = 0.1, *, recover: bool = False) -> "Bench":
         """Return the dispatcher's next life, `after_s` of wall clock later."""

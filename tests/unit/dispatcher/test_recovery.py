@@ -35,6 +35,7 @@ from shotline.common.records import (
 )
 from shotline.common.views import ActionsResult, ServersResult
 from shotline.dispatcher import effects as d
+from shotline.dispatcher import journal as j
 from shotline.dispatcher.proofs import NOT_RUNNING
 from shotline.dispatcher.shots import Shot
 
@@ -429,7 +430,7 @@ def test_a_server_that_does_not_come_back_with_the_broker_is_lost() -> None:
 def test_a_superseded_dispatcher_ends() -> None:
     for event in (
         d.FromBroker(b"", (SupersededNotice(term=9),)),
-        d.TermPassed(9),
+        j.TermPassed(9),
         d.FromBroker(b"", (ClaimRefused(highest=9, live=True),)),
     ):
         bench = running()
@@ -479,7 +480,7 @@ def test_the_whole_state_is_written_anew_when_redis_has_lost_history() -> None:
     before = bench.shot()
     assert list(before.essential_failures) == ["ONE"]
     bench.store.shots.clear()
-    bench.handle(d.HistoryLost("all was gone"))
+    bench.handle(j.HistoryLost("all was gone"))
     again = Shot(KEY)
     for record in bench.store.shots[KEY]:
         again.apply(record)
@@ -506,7 +507,7 @@ def test_what_was_lost_is_said_and_only_that_is_written_anew() -> None:
     bench = running()
     bench.build(ShotKey("T", 8))
     bench.commits.clear()
-    bench.handle(d.HistoryLost("one key was gone", frozenset({ShotKey("T", 8)})))
+    bench.handle(j.HistoryLost("one key was gone", frozenset({ShotKey("T", 8)})))
     (anew,) = [one.commit for one in bench.commits if one.commit.shots]
     assert set(anew.shots) == {ShotKey("T", 8)}
     assert [(one.level, one.text) for one in bench.said][-1] == (
@@ -514,7 +515,7 @@ def test_what_was_lost_is_said_and_only_that_is_written_anew() -> None:
         "journal: one key was gone",
     )
     bench.commits.clear()
-    bench.handle(d.HistoryLost("written again already", frozenset()))
+    bench.handle(j.HistoryLost("written again already", frozenset()))
     assert not [one for one in bench.commits if one.commit.shots]
 
 
@@ -525,7 +526,7 @@ def test_the_newest_shot_is_written_last_and_the_current_pulse_and_answers_too()
     bench.told(c.BuildTables(), "build-9-again")
     bench.told(c.CreatePulse(tree=KEY.tree, shot=KEY.shot, replace=True))
     bench.commits.clear()
-    bench.handle(d.HistoryLost("all was gone"))
+    bench.handle(j.HistoryLost("all was gone"))
     (anew,) = [one.commit for one in bench.commits if one.commit.shots]
     assert list(anew.shots)[-1] == ShotKey(KEY.tree, 9)
     assert isinstance(anew.shots[KEY].records[0], PulseCreated), "that is the current one"
@@ -540,7 +541,7 @@ def test_a_run_is_as_young_as_it_was_when_history_is_written_anew() -> None:
     one = held(bench, "ONE")
     bench.pass_time(300.0)
     bench.store.shots.clear()
-    bench.handle(d.HistoryLost("all was gone"))
+    bench.handle(j.HistoryLost("all was gone"))
     bench = bench.restart(5.0).register("SRV_A:1", epoch=2, holding=[one]).recover()
     assert bench.records(RunHeld) == []
 
@@ -552,7 +553,7 @@ def test_a_failure_that_was_seen_stays_seen_when_history_is_written_anew() -> No
     bench.finish("ONE", ok=False)
     bench.told(c.Check(reset=True))
     bench.store.shots.clear()
-    bench.handle(d.HistoryLost("all was gone"))
+    bench.handle(j.HistoryLost("all was gone"))
     assert bench.restart(recover=True).told(c.Check()).outcome is Outcome.OK
 
 

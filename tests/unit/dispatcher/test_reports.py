@@ -51,7 +51,9 @@ from shotline.common.views import (
     SnapshotResult,
 )
 from shotline.dispatcher import effects as d
+from shotline.dispatcher import journal as j
 from shotline.dispatcher.core import FAILURES_SAID_MAX
+from shotline.dispatcher.journal import JournalState
 
 INIT = c.DoPhase(phase="INIT")
 SHOT = c.Snapshot(channel="shot/T/1")
@@ -464,10 +466,10 @@ def test_a_written_commit_counts_once() -> None:
     bench.writes = False
     bench.ask(INIT, "do-phase-1")
     number = bench.commits[-1].commit.number
-    bench.handle(d.Written(number - 1), d.Written(number + 1))
+    bench.handle(j.Written(number - 1), j.Written(number + 1))
     assert bench.dispatched() == []
     bench.written()
-    bench.handle(d.Written(number))
+    bench.handle(j.Written(number))
     assert bench.dispatched() == ["ONE"]
     assert len(bench.replies_to("do-phase-1")) == 1
 
@@ -475,20 +477,20 @@ def test_a_written_commit_counts_once() -> None:
 def test_nothing_new_starts_while_the_journal_has_stopped() -> None:
     bench = small()
     bench.told(INIT)
-    bench.handle(d.JournalChanged("stopped", "the spill file is full"))
+    bench.handle(j.JournalChanged(JournalState.STOPPED, "the spill file is full"))
     bench.finish("ONE")
     assert bench.dispatched() == ["ONE"]
     assert bench.states()["TWO"] == "NOT_DISPATCHED"
     bench.pass_time(30.0)
     assert bench.dispatched() == ["ONE"]
-    bench.handle(d.JournalChanged("ok", "Redis is back"))
+    bench.handle(j.JournalChanged(JournalState.OK, "Redis is back"))
     assert bench.dispatched() == ["ONE", "TWO"]
 
 
 def test_everybody_sees_the_journal_s_state_at_once() -> None:
     bench = small()
     for state in ("degraded", "stopped", "ok"):
-        bench.handle(d.JournalChanged(state, f"it is {state}"))
+        bench.handle(j.JournalChanged(JournalState(state), f"it is {state}"))
         beats = [event for event in bench.events if event.channel == "feed"]
         assert FeedBeat.model_validate_json(beats[-1].payload).journal == state
 
@@ -497,13 +499,13 @@ def test_who_looks_is_answered_while_the_journal_has_stopped() -> None:
     bench = small()
     bench.writes = False
     bench.ask(INIT, "do-phase-1")
-    bench.handle(d.JournalChanged("stopped", "the spill file is full"))
+    bench.handle(j.JournalChanged(JournalState.STOPPED, "the spill file is full"))
     assert bench.told(c.Status()).outcome is Outcome.OK
     assert bench.told(SHOT).outcome is Outcome.OK
     assert bench.replies_to("do-phase-1") == [], "what changes something is not journalled yet"
     beats = [event for event in bench.events if event.channel == "feed"]
     assert FeedBeat.model_validate_json(beats[-1].payload).journal == "stopped"
-    bench.handle(d.JournalChanged("ok", "Redis is back"))
+    bench.handle(j.JournalChanged(JournalState.OK, "Redis is back"))
     bench.writes = True
     bench.written()
     assert bench.replies_to("do-phase-1")

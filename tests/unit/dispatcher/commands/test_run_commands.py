@@ -30,6 +30,7 @@ from shotline.common.records import (
 )
 from shotline.common.views import ActionsResult, CheckResult
 from shotline.dispatcher import effects as d
+from shotline.dispatcher import journal as j
 from shotline.dispatcher.shots import Shot
 
 U = ShotKey("U", 7)
@@ -702,5 +703,5 @@ def test_every_unsettled_action_shows_what_it_waits_for() -> None:
 def test_a_wrong_tree_job_is_nobody_s() -> None:
     bench = chain().build()
     before = len(bench.left)
-    bench.handle(d.TreeDone(999), d.ShotRead(998), d.OutputRead(997))
+    bench.handle(d.TreeDone(999), j.ShotRead(998), j.OutputRead(997))
     assert len(bench.left) == before

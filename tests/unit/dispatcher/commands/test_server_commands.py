@@ -19,7 +19,8 @@ from shotline.common.messages import (
 )
 from shotline.common.nodes import ActionNode
 from shotline.common.records import RunEnded, ShotKey
-from shotline.dispatcher.effects import HistoryLost, Say
+from shotline.dispatcher.effects import Say
+from shotline.dispatcher.journal import HistoryLost
 
 INIT = c.DoPhase(phase="INIT")
 U = ShotKey("U", 7)

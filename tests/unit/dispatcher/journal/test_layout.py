@@ -14,7 +14,7 @@ from shotline.common.records import (
     TableBuilt,
     encode_records,
 )
-from shotline.dispatcher.journal import StoredLine, layout
+from shotline.dispatcher.journal import layout
 
 PRESENT = st.floats(min_value=2.0**30, max_value=2.0**32)  # the years 2004 to 2106
 STREAMS = st.sampled_from((0, 1, 2))
@@ -28,7 +28,7 @@ def test_pieces_come_back_exactly(first: int, pieces: list[tuple[float, int, byt
         (time, stream, text) for time, stream, whole in pieces for text in whole.split(b"\n")
     ]
     assert lines == [
-        StoredLine(number, *line) for number, line in enumerate(given_lines, start=first)
+        layout.StoredLine(number, *line) for number, line in enumerate(given_lines, start=first)
     ]
     assert following == first + len(given_lines)
 

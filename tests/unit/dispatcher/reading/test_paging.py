@@ -23,6 +23,7 @@ from shotline.common.views import (
 )
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.event_feed import CHANNELS_MAX, EventFeed
+from shotline.dispatcher.journal import JournalState
 from shotline.dispatcher.journal.commit import EncodedRecords
 from shotline.dispatcher.settings import Settings
 
@@ -172,7 +173,7 @@ def test_a_beat_about_very_many_channels_goes_in_several_events() -> None:
     names = [f"output/T/1/{number}" for number in range(2 * CHANNELS_MAX)]
     for name in names:
         feed.publish(name, 5.0, b"{}")
-    beats = [json.loads(one.event.payload)["last"] for one in feed.beat(6.0, "ok", 30.0)]
+    beats = [json.loads(one.event.payload)["last"] for one in feed.beat(6.0, JournalState.OK, 30.0)]
     assert len(beats) == 3
     assert set(names) <= set().union(*beats)
 

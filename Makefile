@@ -6,7 +6,8 @@
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
 #   make schema   write anew what is written from the code: etc/config.schema.json,
-#                 docs/openapi.json, docs/protocol.md, the pictures in docs/architecture.md
+#                 docs/openapi.json, docs/protocol.md, the pictures in docs/architecture.md,
+#                 the page's types
 #   make screenshots  the pictures of the page in docs/images, from the demo
 #   make bench    the performance suite, beside its baselines
 #   make install  the virtual environment, of the locked versions; again only when these change
@@ -96,6 +97,8 @@ schema: install
 		print(text(__version__), end="")' > docs/openapi.json
 	$(BIN)/python -m tools.protocol_doc > docs/protocol.md
 	$(BIN)/python -m tools.house docs/architecture.md
+	$(BIN)/python -c 'from shotline.monitor.page_types import text; print(text(), end="")' \
+		> monitor/static/model/types.js
 
 bench: install
 	$(BIN)/python -m bench

@@ -22,13 +22,18 @@ from shotline.common.actions import (
 from shotline.common.model import Model
 from shotline.common.records import EventRaised, Record, RunOutcome, Transition, encode_record
 from shotline.common.views import ActionView, OutputLine, RunView, ServerView, ShotView
-from shotline.monitor.models import SystemView
+from shotline.monitor.models import ServerState, SystemView
 
 Body = bytes
 Json = bytes
 
 TEXT_MAX: Final = 500  # characters of an action's reason and text; `show` has them whole
-SERVER_STATES: Final = {"alive": "ON", "suspect": "SUSPECT", "lost": "OFF", "absent": "OFF"}
+_SERVER_STATES: Final = {
+    "alive": ServerState.ON,
+    "suspect": ServerState.SUSPECT,
+    "lost": ServerState.OFF,
+    "absent": ServerState.OFF,
+}
 
 
 def quoted(text: str) -> Json:
@@ -167,10 +172,10 @@ def tail_message(path: str, tail: OutputLine) -> Body:
     return plain("TAIL", tail.at, fields)
 
 
-def server_state(server: ServerView) -> str:
-    """Return ON, SUSPECT, DRAINING or OFF."""
-    state = SERVER_STATES[server.liveness]
-    return "DRAINING" if server.draining and state == "ON" else state
+def server_state(server: ServerView) -> ServerState:
+    """Return how a server stands."""
+    state = _SERVER_STATES[server.liveness]
+    return ServerState.DRAINING if server.draining and state is ServerState.ON else state
 
 
 def server_message(time: float, server: ServerView) -> Body:

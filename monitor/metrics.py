@@ -11,11 +11,11 @@ from prometheus_client.registry import Collector
 from shotline.common.records import Counts
 from shotline.monitor.channels import Channels
 from shotline.monitor.messages import server_state
+from shotline.monitor.models import ServerState
 from shotline.monitor.view import View
 from shotline.monitor.websocket import Readers
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-SERVER_STATES: Final = ("ON", "SUSPECT", "DRAINING", "OFF")
 
 Family = GaugeMetricFamily | CounterMetricFamily | InfoMetricFamily
 
@@ -64,7 +64,7 @@ class Metrics(Collector):
             "shotline_servers", "Action servers by state.", labels=("state",)
         )
         states = Counter(server_state(server) for server in self._view.servers.values())
-        for state in SERVER_STATES:
+        for state in ServerState:
             servers.add_metric((state,), states[state])
         yield servers
         actions = GaugeMetricFamily(

@@ -1,14 +1,28 @@
-"""What the HTTP interface takes and answers beside the commands and views of `common`. Pure."""
+"""What the monitor takes and answers beside the commands and views of `common`. Pure.
 
+Messages of channels are written by `messages`, which is fast; here is what is in them.
+"""
+
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from shotline.common.actions import ActionState, Category, Colour
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
 from shotline.common.model import Model
+from shotline.common.records import (
+    CheckReset,
+    EventRaised,
+    LateResult,
+    PulseCreated,
+    Redispatched,
+    SourceSeen,
+    Transition,
+)
 from shotline.common.sections import ServerClass, ServerId
-from shotline.common.views import AnyResult, ShotView
+from shotline.common.views import ActionView, AnyResult, RunView, ServerView, ShotView
 
 
 class FieldProblem(Model):
@@ -49,6 +63,101 @@ class SystemView(Model):
     current: tuple[str, int] | None = None
     experiments: tuple[str, ...] = ()
     role: Literal["operator", "viewer"] = "operator"  # of whoever asks
+
+
+CountsShown = dict[Category, int]  # what is left out is 0
+Beats = tuple[tuple[float, float | None], ...]  # when, and the round trip in seconds
+
+
+class ServerState(StrEnum):
+    """How a server stands."""
+
+    ON = "ON"
+    SUSPECT = "SUSPECT"
+    DRAINING = "DRAINING"
+    OFF = "OFF"
+
+
+class ShownAction(ActionView):
+    """An action as pages have it: how it is shown, too (D7)."""
+
+    colour: Colour
+    category: Category
+
+
+class ShownServer(ServerView):
+    """An action server as pages have it."""
+
+    state: ServerState
+
+
+class PendingAgain(Model):
+    """What the actions are that a run has reset."""
+
+    state: ActionState
+    run: int
+    colour: Colour
+    category: Category
+
+
+class Estimate(Model):
+    """What is expected of a run; the time left and what limits it come by themselves."""
+
+    run: int
+    remaining_s: float | None = None
+    known: float = 1.0  # share of the open actions whose usual duration is known
+    critical: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
+
+
+class ChannelMessage(Model):
+    """One message of a channel. Which fields it has depends on `command` (docs/websocket.md)."""
+
+    command: str
+    seq: int
+    time: float = 0.0
+    task_id: str = ""
+    task_state: str = ""
+    action: Transition | None = None
+    failed: bool = False
+    colour: Colour | None = None
+    category: Category | None = None
+    phase: str = ""
+    counts: dict[str, CountsShown] | CountsShown = {}  # by phase, or of one
+    shot: ShotView | int | None = None
+    actions: tuple[ShownAction, ...] = ()
+    view: ShownAction | None = None
+    medians: dict[str, float] = {}
+    estimate: Estimate | None = None
+    run: RunView | int | None = None
+    reset: tuple[tuple[int, int], ...] = ()  # places of actions that are pending now, from and to
+    pending: PendingAgain | None = None
+    remaining_s: float | None = None
+    known: float = 1.0
+    critical: tuple[str, ...] | None = None
+    slow: tuple[str, ...] = ()
+    waits: dict[str, str] = {}
+    progress: float = 0.0
+    text: str = ""
+    trouble: str = ""  # why a completion event was not, or perhaps not, raised
+    servers: tuple[ShownServer, ...] = ()
+    heartbeats: dict[str, Beats] = {}
+    server: ShownServer | str | None = None
+    system: SystemView | None = None
+    shots: tuple[ShotView, ...] = ()
+    tree: str = ""
+    level: str = "info"
+    source: str = ""
+    to: int = 0
+    reason: str = ""
+    attempt: int = 0
+    stream: int = 0
+    first: int = 0
+    lines: tuple[tuple[float, int, str], ...] = ()
+    record: (
+        EventRaised | LateResult | Redispatched | CheckReset | PulseCreated | SourceSeen | None
+    ) = Field(default=None, discriminator="type")
+    since: int = Field(default=0, alias="from")  # of what is missing
 
 
 class MonitorAnswer(Model):

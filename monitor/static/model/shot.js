@@ -147,7 +147,7 @@ export class Shot {
         this.#runOpened(message);
         break;
       case 'RUN_CHANGED':
-        if (typeof message.run === 'object') this.#run(message.run);
+        if (message.run && typeof message.run === 'object') this.#run(message.run);
         break;
       case 'COUNTS':
         this.counts.set(message.phase ?? '', /** @type {Counts} */ (message.counts ?? {}));
@@ -169,7 +169,7 @@ export class Shot {
         this.#node(message);
         break;
       case 'SOURCE_SEEN':
-        if (this.view) this.view.source_changed = message.record?.changed ?? '';
+        if (this.view && message.record?.type === 'source_seen') this.view.source_changed = message.record.changed ?? '';
         break;
       default: // PULSE, LATE, REDISPATCHED, CHECK_RESET, CUT: nothing that the tables show
     }
@@ -180,8 +180,8 @@ export class Shot {
     this.known = true;
     this.problem = '';
     this.generation += 1;
-    this.view = message.shot ?? null;
-    this.runs = new Map((message.shot?.runs ?? []).map((run) => [run.run, run]));
+    this.view = typeof message.shot === 'object' ? message.shot : null;
+    this.runs = new Map((this.view?.runs ?? []).map((run) => [run.run, run]));
     this.counts = new Map(Object.entries(/** @type {Record<string, Counts>} */ (message.counts ?? {})));
     this.medians = new Map(Object.entries(message.medians ?? {}));
     this.estimate = message.estimate ?? null;
@@ -247,7 +247,7 @@ export class Shot {
 
   /** @param {Message} message */
   #runOpened(message) {
-    if (typeof message.run !== 'object') return;
+    if (!message.run || typeof message.run !== 'object') return;
     const run = message.run;
     this.#run(run);
     this.estimate = null;
@@ -255,7 +255,7 @@ export class Shot {
     if (!state || !colour || !category) return;
     for (const [first, last] of message.reset ?? []) {
       for (const row of this.rows.slice(first, last + 1)) {
-        row.last = { state, run: number, attempt: row.last.attempt ?? 0 };
+        row.last = { time: message.time ?? 0, path: row.path, state, run: number, attempt: row.last.attempt ?? 0 };
         row.failed = false;
         row.colour = colour;
         row.category = category;
@@ -305,10 +305,10 @@ export class Shot {
 
   /** @param {Message} message */
   #event(message) {
-    const record = message.record;
-    const row = this.byPath.get(record?.path ?? '');
-    if (!row || !record) return;
-    const words = `${record.event ?? ''}: ${(record.outcome ?? '').replaceAll('_', ' ')}`;
+    const { record } = message;
+    const row = record?.type === 'event_raised' ? this.byPath.get(record.path) : undefined;
+    if (!row || record?.type !== 'event_raised') return;
+    const words = `${record.event}: ${record.outcome.replaceAll('_', ' ')}`;
     if (record.attempt === row.last.attempt && row.last.state === 'DONE') row.trouble = message.trouble ?? row.trouble;
     row.events = [...row.events.slice(-9), record.reason ? `${words} (${record.reason})` : words];
     row.version = this.version;

@@ -11,7 +11,7 @@ import { SERVER_ORDER, byName } from './words.js';
 export class System {
   constructor() {
     /** @type {SystemView} */
-    this.view = { feed: 'connecting' };
+    this.view = { broker: '', version: '', life: '', feed: 'connecting' };
     /** @type {Map<string, ShotView>} */
     this.shots = new Map();
     this.version = 0;
@@ -26,7 +26,7 @@ export class System {
       this.shots = new Map((message.shots ?? []).map((shot) => [`${shot.tree}/${shot.shot}`, shot]));
     }
     if (message.system) this.view = message.system;
-    if (message.command === 'SHOT' && message.shot) {
+    if (message.command === 'SHOT' && message.shot && typeof message.shot === 'object') {
       this.shots.set(`${message.shot.tree}/${message.shot.shot}`, message.shot);
     }
     if (message.command === 'GONE') this.shots.delete(`${message.tree}/${message.shot}`);
@@ -100,7 +100,7 @@ export class Servers {
     if (message.command === 'WHOLE') {
       this.byName = new Map((message.servers ?? []).map((server) => [server.server, server]));
       this.heartbeats = new Map(Object.entries(message.heartbeats ?? {}));
-    } else if (message.command === 'SERVER' && typeof message.server === 'object') {
+    } else if (message.command === 'SERVER' && message.server && typeof message.server === 'object') {
       const server = message.server;
       this.byName.set(server.server, server);
       this.#beat(server);

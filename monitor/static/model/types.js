@@ -1,38 +1,209 @@
 /**
- * The shapes of what the monitor sends (docs/websocket.md, /api/openapi.json), for the type checker.
- * Nothing here runs.
+ * The shapes of what the monitor sends (docs/websocket.md), for the type checker.
+ * Nothing here runs. Made from the models: `make schema` writes it anew.
  */
 
-/** @typedef {'NOT_DISPATCHED'|'DISPATCHED'|'DOING'|'DONE'|'ABORTED'|'SERVER_OFF'} ActionState */
-/** @typedef {'blue'|'orange'|'green'|'red'|'grey'|'grey-outlined'} Colour */
-/** @typedef {'failed'|'server_off'|'in_progress'|'pending'|'success'|'not_dispatched'} Category */
+/** Where an action stands; the words are those of the tables in every MDSplus dispatcher. @typedef {'NOT_DISPATCHED'|'DISPATCHED'|'DOING'|'DONE'|'ABORTED'|'SERVER_OFF'} ActionState */
+
+/** What an action is counted as: the fields of `Counts`. @typedef {'pending'|'in_progress'|'success'|'failed'|'server_off'|'not_dispatched'} Category */
+
+/** Why an action is settled. An action without a cause is pending or in progress. @typedef {'result'|'timeout'|'worker_died'|'operator'|'server_lost'|'forgotten'|'no_server'|'off'|'asynchronous'|'unreadable'|'bad_number'|'condition_false'|'cannot_happen'|'aborted_before_sent'} Cause */
 
 /**
- * An action's whole live state: the journal's record. Fields at their default are left out.
- * @typedef {object} Transition
- * @property {ActionState} state
+ * One message of a channel. Which fields it has depends on `command` (docs/websocket.md).
+ * @typedef {object} Message
+ * @property {string} command
+ * @property {number} seq
  * @property {number} [time]
- * @property {number|null} [run]
+ * @property {string} [task_id]
+ * @property {string} [task_state]
+ * @property {Transition|null} [action]
+ * @property {boolean} [failed]
+ * @property {Colour|null} [colour]
+ * @property {Category|null} [category]
+ * @property {string} [phase]
+ * @property {Record<string, Partial<Record<Category, number>>>|Partial<Record<Category, number>>} [counts]
+ * @property {ShotView|number|null} [shot]
+ * @property {ActionView[]} [actions]
+ * @property {ActionView|null} [view]
+ * @property {Record<string, number>} [medians]
+ * @property {Estimate|null} [estimate]
+ * @property {RunView|number|null} [run]
+ * @property {[number, number][]} [reset]
+ * @property {PendingAgain|null} [pending]
+ * @property {number|null} [remaining_s]
+ * @property {number} [known]
+ * @property {string[]|null} [critical]
+ * @property {string[]} [slow]
+ * @property {Record<string, string>} [waits]
+ * @property {number} [progress]
+ * @property {string} [text]
+ * @property {string} [trouble]
+ * @property {ServerView[]} [servers]
+ * @property {Record<string, [number, number|null][]>} [heartbeats]
+ * @property {ServerView|string|null} [server]
+ * @property {SystemView|null} [system]
+ * @property {ShotView[]} [shots]
+ * @property {string} [tree]
+ * @property {string} [level]
+ * @property {string} [source]
+ * @property {number} [to]
+ * @property {string} [reason]
  * @property {number} [attempt]
- * @property {'Success'|'Failure'|null} [status]
- * @property {string|null} [cause]
+ * @property {number} [stream]
+ * @property {number} [first]
+ * @property {[number, number, string][]} [lines]
+ * @property {EventRaised|LateResult|Redispatched|CheckReset|PulseCreated|SourceSeen|null} [record]
+ * @property {number} [from]
+ */
+
+/**
+ * `check --reset`: the failures of essential actions so far were seen.
+ * @typedef {object} CheckReset
+ * @property {'check_reset'} [type]
+ * @property {number} time
+ * @property {string[]} [remaining]
+ */
+
+/** What a row shows (D7). Words and symbols go with it; nobody depends on colour alone. @typedef {'blue'|'orange'|'green'|'red'|'grey'|'grey-outlined'} Colour */
+
+/**
+ * Actions by what is shown of them (D7).
+ * @typedef {object} Counts
+ * @property {number} [pending]
+ * @property {number} [in_progress]
+ * @property {number} [success]
+ * @property {number} [failed]
+ * @property {number} [server_off]
+ * @property {number} [not_dispatched]
+ */
+
+/** Why a command is not simply carried out. Programs are asked about the first four only. @typedef {'pulse_exists'|'outcome_unknown'|'off'|'source_changed'|'succeeded'|'old_shot'|'ends'} DangerCode */
+
+/**
+ * What is expected of a run; the time left and what limits it come by themselves.
+ * @typedef {object} Estimate
+ * @property {number} run
+ * @property {number|null} [remaining_s]
+ * @property {number} [known]
+ * @property {string[]} [critical]
+ * @property {string[]} [slow]
+ */
+
+/** What became of a completion event (D13). @typedef {'intended'|'raised'|'failed'|'perhaps_not_raised'} EventOutcome */
+
+/**
+ * A completion event was, or is about to be, raised.
+ * @typedef {object} EventRaised
+ * @property {'event_raised'} [type]
+ * @property {number} time
+ * @property {string} path
+ * @property {number} attempt
+ * @property {string} event
+ * @property {EventOutcome} outcome
+ * @property {string} [reason]
+ */
+
+/**
+ * A result of an attempt that is not the current one, or whose action was settled already.
+ * @typedef {object} LateResult
+ * @property {'late_result'} [type]
+ * @property {number} time
+ * @property {string} path
+ * @property {number} attempt
+ * @property {string} server
+ * @property {Status|null} [status]
  * @property {string} [reason]
  * @property {number|null} [code]
- * @property {boolean} [outcome_unknown]
- * @property {boolean} [aborting]
- * @property {string|null} [server]
- * @property {number|null} [dispatched_at]
  * @property {number|null} [started_at]
  * @property {number|null} [ended_at]
  * @property {number|null} [duration_s]
+ * @property {boolean} [proof]
  */
 
 /**
+ * One danger that stands in a command's way: its code, and what it is in this case.
+ * @typedef {object} Danger
+ * @property {DangerCode} danger
+ * @property {string} text
+ */
+
+/**
+ * What the actions are that a run has reset.
+ * @typedef {object} PendingAgain
+ * @property {ActionState} state
+ * @property {number} run
+ * @property {Colour} colour
+ * @property {Category} category
+ */
+
+/**
+ * The pulse was made from the model, or made again.
+ * @typedef {object} PulseCreated
+ * @property {'pulse_created'} [type]
+ * @property {number} time
+ * @property {boolean} [replaced]
+ */
+
+/**
+ * Somebody asked for one action again: its next attempt is exempt from sequences (D10).
+ * @typedef {object} Redispatched
+ * @property {'redispatched'} [type]
+ * @property {number} time
+ * @property {number} run
+ * @property {string} path
+ * @property {string} [command]
+ */
+
+/** What was asked for. @typedef {'phase'|'sequence'|'single'} RunKind */
+
+/** How a run ended. @typedef {'completed'|'aborted'} RunOutcome */
+
+/**
+ * One run of a shot.
+ * @typedef {object} RunView
+ * @property {string} tree
+ * @property {number} shot
+ * @property {number} run
+ * @property {RunKind} kind
+ * @property {string} phase
+ * @property {number|null} [first]
+ * @property {number|null} [last]
+ * @property {'open'|'aborting'|'held'|'ended'} state
+ * @property {RunOutcome|null} [outcome]
+ * @property {string} [reason]
+ * @property {number} opened_at
+ * @property {number|null} [ended_at]
+ * @property {number|null} [duration_s]
+ * @property {Counts} counts
+ */
+
+/** How a server stands. @typedef {'ON'|'SUSPECT'|'DRAINING'|'OFF'} ServerState */
+
+/**
+ * One shot in short.
+ * @typedef {object} ShotView
+ * @property {string} tree
+ * @property {number} shot
+ * @property {number|null} [built_at]
+ * @property {string[]} [phases]
+ * @property {number} [actions]
+ * @property {Counts} [counts]
+ * @property {RunView[]} [runs]
+ * @property {string[]} [essential_failures]
+ * @property {string} [source_changed]
+ * @property {boolean} [current]
+ * @property {boolean} [loaded]
+ */
+
+/**
+ * An action as pages have it: how it is shown, too (D7).
  * @typedef {object} ActionView
  * @property {string} path
- * @property {string} [name]
- * @property {string} [server_class]
- * @property {string} [phase]
+ * @property {string} name
+ * @property {number|null} [nid]
+ * @property {string} server_class
+ * @property {string} phase
  * @property {string} [when]
  * @property {number|null} [number]
  * @property {string[]} [references]
@@ -41,9 +212,9 @@
  * @property {boolean} [essential]
  * @property {number|null} [timeout_s]
  * @property {string|null} [completion_event]
- * @property {string} [event_trouble] why its completion event was not, or perhaps not, raised
+ * @property {string} [event_trouble]
  * @property {string|null} [unreadable]
- * @property {string|null} [never] why it is never dispatched
+ * @property {Cause|null} [never]
  * @property {string} [text]
  * @property {Transition} last
  * @property {boolean} [failed]
@@ -54,67 +225,23 @@
  * @property {Category} category
  */
 
-/** How many there are; what is left out is 0. @typedef {Partial<Record<Category, number>>} Counts */
-
 /**
- * @typedef {object} RunView
- * @property {string} tree
- * @property {number} shot
- * @property {number} run
- * @property {'phase'|'sequence'|'single'} kind
- * @property {string} phase
- * @property {number|null} [first]
- * @property {number|null} [last]
- * @property {'open'|'aborting'|'held'|'ended'} state
- * @property {'completed'|'aborted'|null} [outcome]
- * @property {string} [reason]
- * @property {number} opened_at
- * @property {number|null} [ended_at]
- * @property {number|null} [duration_s]
- * @property {Partial<Record<Category, number>>} [counts]
- */
-
-/**
- * @typedef {object} ShotView
- * @property {string} tree
- * @property {number} shot
- * @property {number|null} [built_at]
- * @property {string[]} [phases]
- * @property {number} [actions]
- * @property {RunView[]} [runs]
- * @property {string[]} [essential_failures]
- * @property {string} [source_changed] what has changed since its tables were built
- * @property {boolean} [current]
- */
-
-/**
- * @typedef {object} Estimate
- * @property {number} [run]
- * @property {number|null} [remaining_s]
- * @property {number} [known] share of the open actions whose usual duration is known
- * @property {string[]} [critical]
- * @property {string[]} [slow]
- */
-
-/** @typedef {'ON'|'SUSPECT'|'DRAINING'|'OFF'} ServerState */
-
-/**
+ * An action server as pages have it.
  * @typedef {object} ServerView
  * @property {string} server
  * @property {string} server_class
  * @property {string} server_id
  * @property {'alive'|'suspect'|'lost'|'absent'} liveness
- * @property {ServerState} state
  * @property {boolean} [draining]
  * @property {string} [why]
  * @property {string} [host]
- * @property {string} [address] network address, as the broker sees it
+ * @property {string} [address]
  * @property {number} [pid]
  * @property {string} [version]
  * @property {number} [slots]
  * @property {number} [stuck]
- * @property {number} [broken] slots that have no worker because none starts
- * @property {string} [trouble] why none starts
+ * @property {number} [broken]
+ * @property {string} [trouble]
  * @property {string[]} [busy]
  * @property {number} [unanswered]
  * @property {string} [incarnation]
@@ -123,13 +250,26 @@
  * @property {number|null} [last_seen_at]
  * @property {number|null} [round_trip_s]
  * @property {string|null} [url]
+ * @property {string[]} [bound]
+ * @property {ServerState} state
  */
 
 /**
+ * Somebody looked whether the tables' sources have changed since they were built.
+ * @typedef {object} SourceSeen
+ * @property {'source_seen'} [type]
+ * @property {number} time
+ * @property {string} [changed]
+ */
+
+/** How a DONE action ended. @typedef {'Success'|'Failure'} Status */
+
+/**
+ * What the monitor is connected to, and how that is.
  * @typedef {object} SystemView
- * @property {string} [broker]
- * @property {string} [version]
- * @property {string} [life]
+ * @property {string} broker
+ * @property {string} version
+ * @property {string} life
  * @property {'connecting'|'live'|'stopped'} feed
  * @property {number|null} [feed_stopped_at]
  * @property {'broker'|'dispatcher'|null} [away]
@@ -144,66 +284,28 @@
  */
 
 /**
- * One message of a channel. Which fields it has depends on `command`.
- * @typedef {object} Message
- * @property {string} command
- * @property {number} seq
- * @property {number} [time]
- * @property {string} [task_id]
- * @property {string} [task_state]
- * @property {Transition} [action]
- * @property {boolean} [failed]
- * @property {Colour} [colour]
- * @property {Category} [category]
- * @property {string} [phase]
- * @property {Counts|Record<string, Counts>} [counts] of a phase, or by phase
- * @property {ShotView} [shot]
- * @property {ActionView[]} [actions]
- * @property {ActionView} [view]
- * @property {Record<string, number>} [medians]
- * @property {Estimate|null} [estimate]
- * @property {RunView|number} [run]
- * @property {[number, number][]} [reset] places of the actions that are pending now, from and to
- * @property {{state: ActionState, run: number, colour: Colour, category: Category}} [pending]
- * @property {number|null} [remaining_s]
- * @property {number} [known]
- * @property {string[]} [critical]
- * @property {string[]} [slow]
- * @property {Record<string, string>} [waits]
- * @property {string} [trouble] why a completion event was not, or perhaps not, raised
- * @property {number} [progress]
- * @property {string} [text]
- * @property {ServerView[]} [servers]
- * @property {Record<string, [number, number|null][]>} [heartbeats]
- * @property {string|ServerView} [server]
- * @property {SystemView} [system]
- * @property {ShotView[]} [shots]
- * @property {string} [tree]
- * @property {string} [level]
- * @property {string} [source]
- * @property {number} [from]
- * @property {number} [to]
- * @property {string} [reason]
+ * An action changed. The record holds the action's whole live state after the change.
+ * @typedef {object} Transition
+ * @property {'transition'} [type]
+ * @property {number} time
+ * @property {string} path
+ * @property {ActionState} state
+ * @property {number|null} [run]
  * @property {number} [attempt]
- * @property {number} [stream]
- * @property {number} [first]
- * @property {[number, number, string][]} [lines]
- * @property {{path?: string, attempt?: number, event?: string, outcome?: string, reason?: string, changed?: string}} [record]
- */
-
-/** @typedef {'pulse_exists'|'outcome_unknown'|'off'|'source_changed'|'succeeded'|'old_shot'|'ends'} DangerCode */
-/** @typedef {{danger: DangerCode, text: string}} Danger */
-
-/**
- * What a command is answered with.
- * @typedef {object} Answer
- * @property {number} status HTTP status; 0 when nobody answered
- * @property {'ok'|'accepted'|'failed'|'refused'|'nobody'|'usage'|'error'} outcome
- * @property {string} message
- * @property {string[]} notices
- * @property {Danger[]} dangers refused, until somebody insists on each of these
- * @property {any} result
- * @property {{field: string, message: string}[]} fields
+ * @property {Status|null} [status]
+ * @property {Cause|null} [cause]
+ * @property {string} [reason]
+ * @property {number|null} [code]
+ * @property {boolean} [outcome_unknown]
+ * @property {boolean} [aborting]
+ * @property {string|null} [server]
+ * @property {string|null} [url]
+ * @property {string|null} [incarnation]
+ * @property {number|null} [epoch]
+ * @property {number|null} [dispatched_at]
+ * @property {number|null} [started_at]
+ * @property {number|null} [ended_at]
+ * @property {number|null} [duration_s]
  */
 
 export {};

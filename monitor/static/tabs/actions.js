@@ -267,7 +267,7 @@ export class TabActions extends Tab {
   }
 }
 
-/** @param {string} message @returns {import('../model/types.js').Answer} */
+/** @param {string} message @returns {import('../view/api.js').Answer} */
 function problem(message) {
   return { status: 0, outcome: 'usage', message, notices: [], dangers: [], result: null, fields: [] };
 }

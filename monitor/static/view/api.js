@@ -2,7 +2,19 @@
  * Commands over HTTP. Every call is answered, also when nobody is there.
  */
 
-/** @import {Answer} from '../model/types.js' */
+/** @import {Danger} from '../model/types.js' */
+
+/**
+ * What a command is answered with.
+ * @typedef {object} Answer
+ * @property {number} status HTTP status; 0 when nobody answered
+ * @property {'ok'|'accepted'|'failed'|'refused'|'nobody'|'usage'|'error'} outcome
+ * @property {string} message
+ * @property {string[]} notices
+ * @property {Danger[]} dangers refused, until somebody insists on each of these
+ * @property {any} result
+ * @property {{field: string, message: string}[]} fields
+ */
 
 /**
  * Carry out a command of Shotline's.

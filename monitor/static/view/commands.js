@@ -2,7 +2,8 @@
  * What the page's buttons do: the questions before, the command, and its answer shown.
  */
 
-/** @import {Answer, Danger, DangerCode} from '../model/types.js' */
+/** @import {Danger, DangerCode} from '../model/types.js' */
+/** @import {Answer} from './api.js' */
 /** @import {Row} from '../model/shot.js' */
 import { nodeOf } from '../model/table.js';
 import { plain } from '../model/words.js';

@@ -1,0 +1,106 @@
+"""The shapes of what the monitor sends, for the type checker of the page's modules. Pure.
+
+They are made from the models; `static/model/types.js` is this text, a test compares the two.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pydantic import BaseModel, JsonValue
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from shotline.common.dangers import NamedDanger
+from shotline.monitor.models import ChannelMessage, Estimate, SystemView
+
+_HEAD: Final = """\
+/**
+ * The shapes of what the monitor sends (docs/websocket.md), for the type checker.
+ * Nothing here runs. Made from the models: `make schema` writes it anew.
+ */
+"""
+_WANTED: Final[tuple[type[BaseModel], ...]] = (ChannelMessage, SystemView, Estimate, NamedDanger)
+_SHORT: Final = {
+    "ChannelMessage": "Message",
+    "ShownAction": "ActionView",
+    "ShownServer": "ServerView",
+    "Danger": "DangerCode",
+    "NamedDanger": "Danger",
+}
+"""What the page calls them."""
+_PLAIN: Final = {
+    "string": "string",
+    "integer": "number",
+    "number": "number",
+    "boolean": "boolean",
+    "null": "null",
+}
+_REF: Final = "#/"
+_GIVEN: Final[JsonSchemaMode] = "serialization"
+
+Schema = dict[str, JsonValue]
+
+
+def text() -> str:
+    """Return the module as it is committed."""
+    wanted = [(model, _GIVEN) for model in _WANTED]
+    _, found = models_json_schema(wanted, ref_template=_REF + "{model}")
+    parts = [_definition(_called(name), schema) for name, schema in sorted(found["$defs"].items())]
+    return "\n".join((_HEAD, *parts, "export {};\n"))
+
+
+def _called(name: str) -> str:
+    return _SHORT.get(name, name)
+
+
+def _definition(name: str, schema: Schema) -> str:
+    properties = schema.get("properties")
+    words = _words(schema)
+    if not isinstance(properties, dict):
+        return f"/** {words}{' ' if words else ''}@typedef {{{_type(schema)}}} {name} */\n"
+    required = schema.get("required", [])
+    assert isinstance(required, list)
+    lines = [f" * {words}"] if words else []
+    lines.append(f" * @typedef {{object}} {name}")
+    for field, one in properties.items():
+        assert isinstance(one, dict)
+        shown = field if field in required else f"[{field}]"
+        lines.append(f" * @property {{{_type(one)}}} {shown}")
+    return "\n".join(("/**", *lines, " */\n"))
+
+
+def _words(schema: Schema) -> str:
+    """Return what the model says of itself, in one line."""
+    return str(schema.get("description", "")).partition("\n")[0].replace("*/", "* /")
+
+
+def _type(schema: JsonValue) -> str:
+    """Return a schema as a type of JSDoc's."""
+    assert isinstance(schema, dict)
+    match schema:
+        case {"$ref": str(ref)}:
+            return _called(ref.removeprefix(_REF))
+        case {"const": value}:
+            return _literal(value)
+        case {"enum": list(values)}:
+            return "|".join(map(_literal, values))
+        case {"anyOf": list(kinds)} | {"oneOf": list(kinds)}:
+            return _either(kinds)
+        case {"type": "array", "prefixItems": list(items)}:
+            return f"[{', '.join(map(_type, items))}]"
+        case {"type": "array", "items": items}:
+            return f"{_type(items)}[]"
+        case {"type": "object", "additionalProperties": of, "propertyNames": names}:
+            return f"Partial<Record<{_type(names)}, {_type(of)}>>"
+        case {"type": "object", "additionalProperties": of}:
+            return f"Record<string, {_type(of)}>"
+        case {"type": str(kind)} if kind in _PLAIN:
+            return _PLAIN[kind]
+    raise TypeError(f"no type of JSDoc's is known for {schema}")
+
+
+def _either(kinds: Iterable[JsonValue]) -> str:
+    return "|".join(dict.fromkeys(map(_type, kinds)))
+
+
+def _literal(value: JsonValue) -> str:
+    return f"'{value}'" if isinstance(value, str) else str(value).lower()

@@ -188,16 +188,6 @@ class ServerCommandRequest(Model):
     server_id: ServerId | None = None
 
 
-class ServerCommandAnswer(Model):
-    """What was run and what it wrote; its exit code is `null` when it was ended at its limit."""
-
-    arguments: tuple[str, ...]
-    exit_code: int | None
-    output: str
-    duration_s: float
-    timed_out: bool = False
-
-
 class CommandLineRequest(Model):
     """A line as one would type it after `shotline`; the word `shotline` itself may stand first."""
 
@@ -206,8 +196,11 @@ class CommandLineRequest(Model):
     insist: tuple[Danger, ...] = ()
 
 
-class CommandLineAnswer(Model):
-    """What the command wrote, and its exit code; `null` when it was ended at its limit."""
+class ProgramAnswer(Model):
+    """What a program of the site's, or of ours, wrote, and its exit code.
+
+    The code is `null` when it was ended at its limit.
+    """
 
     arguments: tuple[str, ...]
     exit_code: int | None

@@ -14,12 +14,11 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from shotline.common.commands import READING, AnyCommand, Command
 from shotline.monitor.models import (
     CommandAnswer,
-    CommandLineAnswer,
     CommandLineRequest,
     LogAnswer,
     LogRequest,
     MonitorAnswer,
-    ServerCommandAnswer,
+    ProgramAnswer,
     ServerCommandRequest,
 )
 
@@ -64,14 +63,14 @@ _ROUTES: Final = (
         "/api/server_command",
         "post",
         "Have the site's script, or `shotline up`, start, restart or end servers.",
-        ServerCommandAnswer,
+        ProgramAnswer,
         ServerCommandRequest,
     ),
     _Route(
         "/api/command_line",
         "post",
         "Run a line that `shotline` accepts.",
-        CommandLineAnswer,
+        ProgramAnswer,
         CommandLineRequest,
     ),
 )

@@ -18,7 +18,7 @@ from shotline.client.up_link import is_up
 from shotline.common import interpreter
 from shotline.common.config import Config, packaged
 from shotline.common.messages import EXIT_CODES, Outcome
-from shotline.monitor.models import CommandLineAnswer, ServerCommandAnswer
+from shotline.monitor.models import ProgramAnswer
 from shotline.monitor.page_line import NotRunnable, arguments_of
 
 _KILL_GRACE_S: Final = 2.0
@@ -37,7 +37,7 @@ class Runner:
 
     async def server_command(
         self, server_class: str, command: str, server_id: str | None, timeout_s: float
-    ) -> ServerCommandAnswer:
+    ) -> ProgramAnswer:
         """Have a class, or one of its servers, started or ended; return what was said of it.
 
         A script that the configuration names is run. Else a `shotline up` of this configuration is
@@ -63,7 +63,7 @@ class Runner:
 
     async def _ask_up(
         self, server_class: str, command: str, server_id: str | None, timeout_s: float
-    ) -> ServerCommandAnswer:
+    ) -> ProgramAnswer:
         name = server_class if server_id is None else f"{server_class}:{server_id}"
         words = ("up", command.lower(), name)
         program = interpreter.python("shotline.client.cli", "--config", str(self._config_file))
@@ -71,10 +71,10 @@ class Runner:
 
     async def _answered(
         self, program: Sequence[str], arguments: tuple[str, ...], timeout_s: float
-    ) -> ServerCommandAnswer:
+    ) -> ProgramAnswer:
         started = time.monotonic()
         code, output = await self._run(program, timeout_s)
-        return ServerCommandAnswer(
+        return ProgramAnswer(
             arguments=arguments,
             exit_code=code,
             output=output,
@@ -82,12 +82,12 @@ class Runner:
             timed_out=code is None,
         )
 
-    async def command_line(self, line: str, timeout_s: float) -> CommandLineAnswer:
+    async def command_line(self, line: str, timeout_s: float) -> ProgramAnswer:
         """Run a line of `shotline` that is for a page. Raise NotRunnable when it is not."""
         try:
             arguments = arguments_of(line)
         except click.UsageError as error:
-            return CommandLineAnswer(
+            return ProgramAnswer(
                 arguments=("shotline",),
                 exit_code=EXIT_CODES[Outcome.USAGE],
                 output=f"Error: {error.format_message()}\n",
@@ -96,14 +96,8 @@ class Runner:
             )
         program = interpreter.python("shotline.client.cli")
         common = ["--broker", self._broker, "--config", str(self._config_file)]
-        started = time.monotonic()
-        code, output = await self._run([*program, *common, *arguments], timeout_s)
-        return CommandLineAnswer(
-            arguments=("shotline", *arguments),
-            exit_code=code,
-            output=output,
-            duration_s=round(time.monotonic() - started, 3),
-            timed_out=code is None,
+        return await self._answered(
+            [*program, *common, *arguments], ("shotline", *arguments), timeout_s
         )
 
     async def _run(self, program: Sequence[str], timeout_s: float) -> tuple[int | None, str]:

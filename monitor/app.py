@@ -9,7 +9,6 @@ import functools
 import logging
 import os
 import secrets
-import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Final
 
 import tornado.web
 from swagger_ui.core import ApplicationDocument
-from tornado.ioloop import PeriodicCallback
 from tornado.routing import URLSpec
 
 from shotline import __version__
@@ -46,15 +44,14 @@ from shotline.monitor.livelog import LiveLog
 from shotline.monitor.metrics import CONTENT_TYPE, Metrics
 from shotline.monitor.recodex import RecodexSource, is_theirs
 from shotline.monitor.runner import Runner
+from shotline.monitor.serving import SOCKETS, serve
 from shotline.monitor.view import View, ViewSettings
-from shotline.monitor.websocket import FRAME_BYTES_MAX, Readers, Socket
+from shotline.monitor.websocket import Readers, Socket
 
 log = logging.getLogger(__name__)
 
 STATIC: Final = Path(__file__).resolve().parent / "static"
 BODY_BYTES_MAX: Final = 1024 * 1024
-PING_S: Final = 30.0
-TICK_MS: Final = 1000
 _PAGE_POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -109,23 +106,14 @@ class MonitorServer:
         )
         if self._settings.recodex_zeromq is not None:
             self.recodex.listen(self._settings.recodex_zeromq, insecure=self._insecure)
-        ticks = PeriodicCallback(self._tick(systemd), TICK_MS)
-        ticks.start()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
         live_log = LiveLog(self.feed.say)
         logging.getLogger().addHandler(live_log)
-        feed = loop.create_task(self.feed.run())
+        feed = asyncio.get_running_loop().create_task(self.feed.run())
         feed.add_done_callback(lambda _: self._stopping.set())
         address = self._settings.page
         log.info("the page is at %s", address)
-        systemd.send(f"READY=1\nSTATUS={address}")
-        await self._stopping.wait()
-        systemd.send("STOPPING=1")
+        await serve(server, systemd, address, self._stopping, self._tick)
         logging.getLogger().removeHandler(live_log)
-        ticks.stop()
-        server.stop()
         failed = feed.done() and not feed.cancelled() and feed.exception() is not None
         if failed:
             log.critical(
@@ -141,13 +129,9 @@ class MonitorServer:
         await server.close_all_connections()
         return 70 if failed else 0
 
-    def _tick(self, systemd: Systemd) -> "functools.partial[None]":
-        def tick() -> None:
-            self.feed.tick()
-            self.readers.tick()
-            systemd.keep_alive()
-
-        return functools.partial(tick)
+    def _tick(self) -> None:
+        self.feed.tick()
+        self.readers.tick()
 
     def _whole(self, channel: str) -> bytes | None:
         return self.view.whole(channel, time.time())
@@ -295,9 +279,7 @@ def application(server: MonitorServer) -> tornado.web.Application:
         rules,
         default_handler_class=NothingHere,
         default_handler_args=shared,
-        websocket_ping_interval=PING_S,
-        websocket_ping_timeout=PING_S,
-        websocket_max_message_size=FRAME_BYTES_MAX,
+        **SOCKETS,
         log_function=functools.partial(_note_request, server.metrics),
     )
 

@@ -3,20 +3,18 @@
 import asyncio
 import logging
 import secrets
-import signal
 
 import tornado.web
-from tornado.ioloop import PeriodicCallback
 from tornado.routing import URLSpec
 
 from shotline.common.sections import MonitorSection
 from shotline.common.service import Systemd
 from shotline.monitor.access import Access, Role
-from shotline.monitor.app import PING_S, TICK_MS
 from shotline.monitor.channels import Channels
 from shotline.monitor.histories import Limits
 from shotline.monitor.listener import Listener, bound
 from shotline.monitor.recodex import RecodexConfig, RecodexSource
+from shotline.monitor.serving import SOCKETS, serve
 from shotline.monitor.websocket import FRAME_BYTES_MAX, Readers, Socket
 
 log = logging.getLogger(__name__)
@@ -46,9 +44,7 @@ class StandIn:
         access = Access(port, role=Role.VIEWER, anywhere=True)
         routes = tornado.web.Application(
             [URLSpec("/.*", Socket, {"readers": self.readers, "access": access})],
-            websocket_ping_interval=PING_S,
-            websocket_ping_timeout=PING_S,
-            websocket_max_message_size=FRAME_BYTES_MAX,
+            **SOCKETS,
         )
         settings = MonitorSection()
         server = Listener(
@@ -59,22 +55,8 @@ class StandIn:
             body_bytes_max=FRAME_BYTES_MAX,
         )
         self.source.listen(self._config.zeromq, insecure=True)
-
-        def tick() -> None:
-            self.readers.tick()
-            systemd.keep_alive()
-
-        ticks = PeriodicCallback(tick, TICK_MS)
-        ticks.start()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
         log.info("WebSockets for ReCodEx at ws://%s:%d/", host, port)
-        systemd.send(f"READY=1\nSTATUS=ws://{host}:{port}/")
-        await self._stopping.wait()
-        systemd.send("STOPPING=1")
-        ticks.stop()
-        server.stop()
+        await serve(server, systemd, f"ws://{host}:{port}/", self._stopping, self.readers.tick)
         self.readers.close()
         self.source.close()
         await server.close_all_connections()

@@ -14,7 +14,7 @@ from shotline.client.async_connection import AsyncEventStream
 from shotline.client.errors import Closed, Nobody, NoBroker, SupervisorError
 from shotline.client.feed import Update
 from shotline.client.supervisor import AsyncSupervisor
-from shotline.common.channels import FEED, LOG, SERVERS, SHOTS, output_channel, shot_channel
+from shotline.common.channels import FEED, LOG, SHOTS, output_channel, shot_channel
 from shotline.common.machine import Instant
 from shotline.common.records import ShotKey
 from shotline.common.views import OutputLine
@@ -35,9 +35,9 @@ from shotline.monitor.effects import (
 from shotline.monitor.estimate import slots_by_class
 from shotline.monitor.messages import plain
 from shotline.monitor.models import Away
-from shotline.monitor.names import SYSTEM, AttemptName, ShotName, named
+from shotline.monitor.names import AttemptName, ShotName, named
 from shotline.monitor.shots import ShotState
-from shotline.monitor.view import View, earlier_shots
+from shotline.monitor.view import SOURCES, View, earlier_shots
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +84,8 @@ class Feed:
         self._opening: dict[str, asyncio.Task[None]] = {}
         self._past: set[ShotKey] = set()
         self._changed = asyncio.Event()
-        for channel in (SERVERS, LOG, SYSTEM):
-            channels.open(channel, lasting=True)
+        for source in SOURCES:
+            channels.open(source.id, lasting=True)
 
     async def run(self) -> None:
         """Take updates until cancelled; broker and dispatcher may come and go."""
@@ -102,7 +102,7 @@ class Feed:
 
     async def _run(self) -> None:
         async with await self.supervisor.events(
-            SERVERS, LOG, taps=(FEED,), follows=(SHOTS,)
+            *(source.id for source in SOURCES if source.is_heard), taps=(FEED,), follows=(SHOTS,)
         ) as stream:
             self._stream = stream
             try:

@@ -5,7 +5,7 @@ The feed's updates come in, messages for the channels come out (I6). `shots` fol
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -95,14 +95,21 @@ class View:
 
     def whole(self, channel_id: str, time: float) -> Body | None:
         """Return the whole state of a channel that has one."""
-        if channel_id == SERVERS:
-            beats = {name: list(beats) for name, beats in self.heartbeats.items()}
-            return whole_servers(time, self.all_servers(), beats)
-        if channel_id == SYSTEM:
-            return whole_system(time, self.system, self.all_shots())
+        source = _SOURCES.get(channel_id)
+        if source is not None:
+            return source.whole(self, time)
         name = named(channel_id)
         shot = self.shots.get(name.key) if isinstance(name, ShotName) else None
         return shot.whole(time) if shot is not None and shot.known else None
+
+    def whole_servers(self, time: float) -> Body:
+        """Return the whole state of the action servers."""
+        beats = {name: list(beats) for name, beats in self.heartbeats.items()}
+        return whole_servers(time, self.all_servers(), beats)
+
+    def whole_system(self, time: float) -> Body:
+        """Return the whole state of what the monitor is connected to."""
+        return whole_system(time, self.system, self.all_shots())
 
     def all_servers(self) -> list[ServerView]:
         """Return every server, those that are ON first."""
@@ -130,16 +137,13 @@ class View:
         channel = update.channel
         if channel.startswith(SHOTS):
             yield from self._take_shot(now, update)
-        elif channel == SERVERS:
-            yield from self._take_servers(now, update)
+        elif (source := _SOURCES.get(channel)) is not None:
+            yield from source.take(self, now, update)
         elif isinstance(update, News):
             yield from self._take_news(now, update)
 
     def _take_news(self, now: Instant, news: News) -> Iterator[Effect]:
         match news.payload:
-            case LogEvent() as event:
-                for at, level, source, text in event.lines:
-                    yield Post(LOG, log_message(at, level, source, text, event.about))
             case OutputEvent() as event:
                 yield from self._output(news.channel, event)
             case FeedBeat() as beat:
@@ -148,6 +152,12 @@ class View:
                     yield AskSystem()  # it knows the words
             case _:
                 pass
+
+    def take_log(self, update: Update) -> Iterator[Effect]:
+        """Take lines of the daemons' logs."""
+        if isinstance(update, News) and isinstance(event := update.payload, LogEvent):
+            for at, level, source, text in event.lines:
+                yield Post(LOG, log_message(at, level, source, text, event.about))
 
     def _output(self, channel: str, event: OutputEvent) -> Iterator[Effect]:
         output = output_of(channel)
@@ -226,7 +236,8 @@ class View:
 
     # Servers
 
-    def _take_servers(self, now: Instant, update: Update) -> Iterator[Effect]:
+    def take_servers(self, now: Instant, update: Update) -> Iterator[Effect]:
+        """Take what is told of the action servers; it tells of the dispatcher, too."""
         match update:
             case Whole(snapshot=snapshot):
                 if self.system.feed != "live" or snapshot.term != self.system.term:
@@ -348,3 +359,33 @@ def _absent(name: str) -> ServerView:
     return ServerView(
         server=name, server_class=server_class, server_id=server_id, liveness="absent"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A channel that is always there: its whole state, and what its news become."""
+
+    id: str
+    is_heard: bool  # on the event feed, under the same name; else the dispatcher is asked
+    whole: Callable[[View, float], Body | None]  # None: it has nothing but its history
+    take: Callable[[View, Instant, Update], Iterator[Effect]]
+
+
+SOURCES: Final = (
+    Source(SERVERS, is_heard=True, whole=View.whole_servers, take=View.take_servers),
+    Source(
+        LOG,
+        is_heard=True,
+        whole=lambda view, time: None,  # noqa: ARG005
+        take=lambda view, now, update: view.take_log(update),  # noqa: ARG005
+    ),
+    Source(
+        SYSTEM,
+        is_heard=False,
+        whole=View.whole_system,
+        take=lambda view, now, update: iter(()),  # noqa: ARG005
+    ),
+)
+"""The channels that there are beside those of shots. A further one is a line here."""
+
+_SOURCES: Final = {source.id: source for source in SOURCES}

@@ -23,7 +23,6 @@ from tests.support.browser import Browser, live
 from shotline import monitor as package
 from shotline.client.feed import News, Update, Whole
 from shotline.common.actions import ActionState, has_failed
-from shotline.common.channels import LOG, SERVERS
 from shotline.common.commands import AnyCommand
 from shotline.common.machine import Instant
 from shotline.common.messages import Outcome, Reply
@@ -51,10 +50,10 @@ from shotline.monitor.channels import (
 from shotline.monitor.effects import Drop, Effect, End, Open, Post
 from shotline.monitor.forms import SubscribeForm, listed, parsed, ping_of
 from shotline.monitor.histories import Limits
-from shotline.monitor.names import SYSTEM, ShotName, named
+from shotline.monitor.names import ShotName, named
 from shotline.monitor.openapi import VERBS
 from shotline.monitor.requests import BadInput, body_of, command_of, query_of, status_of
-from shotline.monitor.view import View, ViewSettings
+from shotline.monitor.view import SOURCES, View, ViewSettings
 
 STATIC: Final = Path(package.__file__).parent / "static"
 ADDRESS: Final = "http://shotline.test"
@@ -125,8 +124,8 @@ class MockMonitor:
         more = {"experiments": ("T", "U")} | self._settings
         self.view = View(ViewSettings(**settings, **more))  # type: ignore[arg-type]
         self.channels = Channels(Limits(), life, lambda one: self.view.whole(one, time.time()))
-        for channel in (SERVERS, LOG, SYSTEM):
-            self.channels.open(channel, lasting=True)
+        for source in SOURCES:
+            self.channels.open(source.id, lasting=True)
         self.take(Whole("servers", SnapshotResult(channel="servers", term=1, seq=0)))
         status = StatusResult(term=1, dispatcher="mock", started_at=1.0, journal="ok")
         self.carry_out(self.view.status(_now(), status, ShotsResult(shots=())))

@@ -50,7 +50,7 @@ from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
 from shotline.dispatcher.settings import Settings
-from shotline.dispatcher.tree_host import TreeHost
+from shotline.dispatcher.trees.host import TreeHost
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from shotline.dispatcher.effects import (
     ReadTableJob,
     TreeDone,
 )
-from shotline.dispatcher.tree_host import TreeHost
+from shotline.dispatcher.trees.host import TreeHost
 
 
 def test_a_file_whose_name_is_not_utf_8_is_refused_in_words() -> None:

@@ -1,7 +1,7 @@
 """Keeps the tree workers: starts them when needed, gives them jobs, ends those that hang.
 
 One worker for each experiment, one job at a time in each, so that a slow tree delays no other shot.
-The loop never waits for one. What a worker does is in `tree_worker`.
+The loop never waits for one. What a worker does is in `worker`.
 """
 
 import logging
@@ -33,7 +33,7 @@ from shotline.dispatcher.effects import (
     TreeJob,
     WriteStatusJob,
 )
-from shotline.dispatcher.tree_worker import TreeAnswer, TreeRequest
+from shotline.dispatcher.trees.worker import TreeAnswer, TreeRequest
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class TreeHost:
         try:
             worker.process = subprocess.Popen(
                 interpreter.python(
-                    "shotline.dispatcher.tree_worker",
+                    "shotline.dispatcher.trees.worker",
                     worker.tree,
                     source,
                     str(jobs_read),

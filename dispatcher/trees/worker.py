@@ -2,7 +2,7 @@
 
 It reads jobs as JSON lines from one descriptor and answers each with one line on another, so that
 whatever a tree library prints goes to standard error and disturbs nothing. The other side is
-`tree_host`. A tree that hangs or crashes takes only this process with it.
+`host`. A tree that hangs or crashes takes only this process with it.
 """
 
 import os

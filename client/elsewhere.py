@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -128,7 +129,7 @@ def _is(process: psutil.Process, daemon: Daemon, file: Path) -> bool:
 def _file_of(process: psutil.Process, arguments: Sequence[str]) -> Path | None:
     """Return the configuration file that a process was told of, None where it was of none."""
     named = None
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in pairwise((*arguments, "")):
         if word in ("-c", "--config"):
             named = following
         elif word.startswith("--config="):

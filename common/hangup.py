@@ -35,13 +35,29 @@ class Hangup:
         self._read = read
         self._sections = ("logging", *sections)
         self.apply: Callable[[Config, Config], Config] = lambda now, _read: now
+        self._is_asked = self._is_busy = False
         self.config = read()
         configure_logging(program, self.config.logging)
         # Until the daemon's loop listens, and after its end: a start may wait for Redis for long.
         signal.signal(signal.SIGHUP, lambda _number, _frame: self())
 
     def __call__(self) -> None:
-        """Open the log anew, read the configuration, and say what was not applied."""
+        """Open the log anew, read the configuration, and say what was not applied.
+
+        What comes in the middle of it, as a signal may, is done once more afterwards.
+        """
+        self._is_asked = True
+        if self._is_busy:
+            return
+        self._is_busy = True
+        try:
+            while self._is_asked:
+                self._is_asked = False
+                self._go_on()
+        finally:
+            self._is_busy = False
+
+    def _go_on(self) -> None:
         try:
             read = self._read()
         except (ConfigError, OSError) as error:

@@ -3,8 +3,8 @@
 from shotline.common.actions import ActionState, Status
 from shotline.common.records import EventOutcome, EventRaised, ShotKey, Transition
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.effects import RaiseEventJob, TreeDone, WriteStatusJob
 from shotline.dispatcher.shots import Shot
+from shotline.dispatcher.trees.jobs import RaiseEventJob, TreeDone, WriteStatusJob
 
 
 class Aftermath:

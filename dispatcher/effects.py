@@ -1,7 +1,7 @@
 """What goes into the dispatcher's machine and what comes out of it: plain values.
 
 The shell turns sockets, the journal and the tree worker into events, and carries the effects out.
-What the journal is asked and what it tells is in `journal`.
+What the journal is asked and what it tells is in `journal`, what tree workers are in `trees.jobs`.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,9 @@ from typing import Literal
 
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message
-from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
-from shotline.common.records import ShotKey
 from shotline.dispatcher.journal import EncodedCommit, JournalEvent, JournalQuery
 from shotline.dispatcher.settings import Settings
+from shotline.dispatcher.trees.jobs import TreeDone, TreeJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,89 +42,6 @@ class WriteCommit:
 
 
 @dataclass(frozen=True, slots=True)
-class CreatePulseJob:
-    """Make the pulse in the tree worker."""
-
-    job: int
-    key: ShotKey
-    replace: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ReadTableJob:
-    """Read all action nodes of a shot in the tree worker."""
-
-    job: int
-    key: ShotKey
-
-
-@dataclass(frozen=True, slots=True)
-class ReadNodeJob:
-    """Read one action node again, and look at the sources; see LookAtSourcesJob for `known`."""
-
-    job: int
-    key: ShotKey
-    path: str
-    known: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LookAtSourcesJob:
-    """Look how the sources of a table stand. After `wait_s` nobody waits for it any more.
-
-    `known`: the marks that they had; what has another one is told in more detail.
-    """
-
-    job: int
-    key: ShotKey
-    known: tuple[str, ...]
-    wait_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class RaiseEventJob:
-    """Raise a completion event (D13)."""
-
-    job: int
-    key: ShotKey
-    event: str
-
-
-@dataclass(frozen=True, slots=True)
-class WriteStatusJob:
-    """Write an action's status back to its node, as the C dispatcher does."""
-
-    job: int
-    key: ShotKey
-    path: str
-    code: int
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentShotJob:
-    """Read the experiment's current shot number; write it first where `set_to` is given.
-
-    `increment`: write the next one.
-    """
-
-    job: int
-    key: ShotKey
-    set_to: int | None
-    increment: bool
-
-
-TreeJob = (
-    CreatePulseJob
-    | ReadTableJob
-    | ReadNodeJob
-    | LookAtSourcesJob
-    | RaiseEventJob
-    | WriteStatusJob
-    | CurrentShotJob
-)
-
-
-@dataclass(frozen=True, slots=True)
 class Say:
     """A line for the dispatcher's log."""
 
@@ -142,21 +58,7 @@ class Exit:
     claim_above: int | None = None
 
 
-Effect = (
-    ToPeer
-    | Publish
-    | WriteCommit
-    | CreatePulseJob
-    | ReadTableJob
-    | ReadNodeJob
-    | LookAtSourcesJob
-    | RaiseEventJob
-    | WriteStatusJob
-    | CurrentShotJob
-    | JournalQuery
-    | Say
-    | Exit
-)
+Effect = ToPeer | Publish | WriteCommit | TreeJob | JournalQuery | Say | Exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,24 +75,6 @@ class MalformedFrom:
 
     source: bytes
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class TreeDone:
-    """A tree job ended; `error` says in words why it failed.
-
-    `nodes` and what belongs to them are there where they were asked for.
-    """
-
-    job: int
-    error: str = ""
-    exists: bool = False  # the pulse exists already
-    nodes: tuple[ActionNode, ...] = ()
-    phases: tuple[Phase, ...] = ()
-    options: DispatchOptions | None = None  # as the tree itself declares them
-    warnings: tuple[str, ...] = ()
-    sources: tuple[SourceMark, ...] = ()
-    current: int | None = None  # shot number
 
 
 @dataclass(frozen=True, slots=True)

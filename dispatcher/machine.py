@@ -60,7 +60,6 @@ from shotline.dispatcher.effects import (
     Say,
     StopAsked,
     ToPeer,
-    TreeDone,
 )
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
@@ -81,6 +80,7 @@ from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.reports import Results
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.dispatcher.trees.jobs import TreeDone
 
 
 class Dispatcher:

@@ -27,23 +27,16 @@ from shotline.dispatcher.effects import (
     BrokerGone,
     BrokerReached,
     Configured,
-    CreatePulseJob,
-    CurrentShotJob,
     Effect,
     Exit,
     FromBroker,
-    LookAtSourcesJob,
     MachineEvent,
     MalformedFrom,
     Publish,
-    RaiseEventJob,
-    ReadNodeJob,
-    ReadTableJob,
     Say,
     StopAsked,
     ToPeer,
     WriteCommit,
-    WriteStatusJob,
 )
 from shotline.dispatcher.journal import ForgetShots, Loaded, ReadOutput, ReadShot
 from shotline.dispatcher.journal.redis_journal import RedisJournal
@@ -51,6 +44,15 @@ from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.trees.host import TreeHost
+from shotline.dispatcher.trees.jobs import (
+    CreatePulseJob,
+    CurrentShotJob,
+    LookAtSourcesJob,
+    RaiseEventJob,
+    ReadNodeJob,
+    ReadTableJob,
+    WriteStatusJob,
+)
 
 log = logging.getLogger(__name__)
 

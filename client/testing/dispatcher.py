@@ -28,6 +28,7 @@ from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.settings import Settings
+from shotline.dispatcher.trees import jobs as t
 
 BROKER_AHEAD_S: Final = 5000.0
 """The broker's clock minus the dispatcher's: two processes never have the same."""
@@ -161,7 +162,7 @@ class DrivenDispatcher(ABC):
         return Pong(sent_s=message.sent_s, broker="broker", clock_s=clock_s, term=message.term)
 
     @abstractmethod
-    def tree_done(self, job: d.TreeJob) -> d.TreeDone:
+    def tree_done(self, job: t.TreeJob) -> t.TreeDone:
         """Return what the tree worker answers."""
 
     @abstractmethod

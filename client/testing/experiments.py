@@ -14,7 +14,8 @@ from shotline.common.nodes import (
     SleepTask,
 )
 from shotline.common.records import ShotKey
-from shotline.dispatcher.effects import (
+from shotline.dispatcher.table import LookupFailed, Table
+from shotline.dispatcher.trees.jobs import (
     CreatePulseJob,
     CurrentShotJob,
     LookAtSourcesJob,
@@ -25,7 +26,6 @@ from shotline.dispatcher.effects import (
     TreeJob,
     WriteStatusJob,
 )
-from shotline.dispatcher.table import LookupFailed, Table
 from shotline.trees.condition_text import ConditionError, parse_when, resolve
 from shotline.trees.experiment_file import Experiment
 

@@ -20,6 +20,7 @@ from shotline.common.messages import Event, Message, Outcome, Reply
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.settings import Settings
+from shotline.dispatcher.trees import jobs as t
 from shotline.trees.experiment_file import Experiment
 
 _SHOTS_MAX: Final = 100_000
@@ -176,12 +177,12 @@ class FakeSystem(DrivenDispatcher):
 
     def carry_out(self, effect: d.Effect) -> Iterable[WakeUp]:
         """Carry out one effect; a node is read again just before its run is opened."""
-        if isinstance(effect, d.ReadNodeJob):
+        if isinstance(effect, t.ReadNodeJob):
             yield (self.tree_done(effect), *self._operator(*effect.key))
         else:
             yield from super().carry_out(effect)
 
-    def tree_done(self, job: d.TreeJob) -> d.TreeDone:
+    def tree_done(self, job: t.TreeJob) -> t.TreeDone:
         """Ask the experiments."""
         return self.experiments.answer(job)
 

@@ -20,13 +20,13 @@ from shotline.common.views import AnyResult, encode_result
 from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.effects import TreeDone
 from shotline.dispatcher.journal import OutputRead, ReadShot, ShotRead
 from shotline.dispatcher.proofs import take_proofs
 from shotline.dispatcher.reading.paging import Page
 from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.shots import Run, Shot
 from shotline.dispatcher.table import LookupFailed
+from shotline.dispatcher.trees.jobs import TreeDone
 
 _REPLY_BYTES_KEPT_MAX: Final = 4096
 _WAITING_MAX: Final = 10_000

@@ -13,9 +13,9 @@ from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.commands.dangers import refuse, refuse_run
 from shotline.dispatcher.commands.requests import Done, Family, Requests
 from shotline.dispatcher.commands.sources import Seen, Sources, dangers, known_marks
-from shotline.dispatcher.effects import ReadNodeJob, TreeDone
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.dispatcher.trees.jobs import ReadNodeJob, TreeDone
 
 
 class RunCommands(Family):

@@ -12,8 +12,8 @@ from shotline.common.nodes import SourceMark
 from shotline.common.records import ShotKey, SourceSeen, TableBuilt
 from shotline.dispatcher.commands.answer import Answer, Asked
 from shotline.dispatcher.commands.requests import Done, Family, Requests
-from shotline.dispatcher.effects import LookAtSourcesJob, TreeDone
 from shotline.dispatcher.shots import Shot
+from shotline.dispatcher.trees.jobs import LookAtSourcesJob, TreeDone
 
 
 class Seen(NamedTuple):

@@ -12,12 +12,12 @@ from shotline.common.views import CurrentResult, TreeProblem, TreeResult
 from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Dangerous, Refused
 from shotline.dispatcher.commands.requests import Done, Family, Requests
-from shotline.dispatcher.effects import CreatePulseJob, CurrentShotJob, ReadTableJob, TreeDone
 from shotline.dispatcher.journal import ForgetShots
 from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.reading.problems import Severity, TableProblem, find_problems
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.table import Table
+from shotline.dispatcher.trees.jobs import CreatePulseJob, CurrentShotJob, ReadTableJob, TreeDone
 from shotline.trees.tree import TreeError
 
 PROBLEMS_MAX: Final = 500  # told of one tree

@@ -15,25 +15,20 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from shotline.common import interpreter
 from shotline.common.codec import sendable
 from shotline.common.error_pipe import ErrorPipe
 from shotline.common.nodes import Source, untold
 from shotline.common.service import Service
-from shotline.dispatcher.effects import (
-    CreatePulseJob,
-    CurrentShotJob,
+from shotline.dispatcher.trees.jobs import (
     LookAtSourcesJob,
-    RaiseEventJob,
-    ReadNodeJob,
-    ReadTableJob,
     TreeDone,
     TreeJob,
-    WriteStatusJob,
+    decode_answer,
+    encode_job,
 )
-from shotline.dispatcher.trees.worker import TreeAnswer, TreeRequest
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +40,12 @@ _ANSWER_BYTES_MAX = 256 << 20
 class _Worker:
     tree: str
     # Jobs, and until when somebody waits for each.
-    waiting: deque[tuple[TreeRequest, float]] = field(default_factory=deque)
+    waiting: deque[tuple[TreeJob, float]] = field(default_factory=deque)
     process: subprocess.Popen[bytes] | None = None
     jobs: int = -1  # descriptors of the pipes
     answers: int = -1
     errors: ErrorPipe | None = None
-    doing: TreeRequest | None = None
+    doing: TreeJob | None = None
     deadline: float = 0.0
     buffer: bytearray = field(default_factory=bytearray)
 
@@ -86,7 +81,7 @@ class TreeHost:
             return
         worker = self._workers.setdefault(tree, _Worker(tree))
         wait_s = job.wait_s if isinstance(job, LookAtSourcesJob) else math.inf
-        worker.waiting.append((_request(job), time.monotonic() + wait_s))
+        worker.waiting.append((job, time.monotonic() + wait_s))
         self._next(worker)
 
     def warm(self, tree: str) -> None:
@@ -118,28 +113,28 @@ class TreeHost:
 
     def _next(self, worker: _Worker) -> None:
         while worker.doing is None and worker.waiting:
-            request, wanted_until = worker.waiting.popleft()
+            job, wanted_until = worker.waiting.popleft()
             if time.monotonic() >= wanted_until:
                 continue  # it would only delay the others
-            worker.doing = request
+            worker.doing = job
             worker.deadline = time.monotonic() + self._timeout_s
             try:
-                self._hand(worker, request)
+                self._hand(worker, job)
             except OSError as error:
                 self._fail(worker, f"its process cannot be started: {error}")
 
-    def _hand(self, worker: _Worker, request: TreeRequest) -> None:
+    def _hand(self, worker: _Worker, job: TreeJob) -> None:
         """Give a worker its next job; one that has died since its last never got it."""
         # A job is far smaller than a pipe, and only one is ever in it.
-        job = request.model_dump_json().encode() + b"\n"
+        line = encode_job(job)
         if worker.process is not None:
             with suppress(BrokenPipeError):
-                os.write(worker.jobs, job)
+                os.write(worker.jobs, line)
                 return
             self._say_ended(worker, self._ended_words(worker))
             self._end(worker)
         self._start(worker)
-        os.write(worker.jobs, job)
+        os.write(worker.jobs, line)
 
     def _start(self, worker: _Worker) -> None:
         jobs_read, worker.jobs = os.pipe()
@@ -188,33 +183,21 @@ class TreeHost:
 
     def _answered(self, worker: _Worker, line: bytes) -> None:
         try:
-            answer = TreeAnswer.model_validate_json(line)
-        except ValidationError as error:
-            self._fail(worker, f"its answer cannot be understood: {error.error_count()} errors")
+            done = decode_answer(line)
+        except ValueError as error:
+            self._fail(worker, f"its answer cannot be understood: {error}")
             return
         worker.doing = None
         self._next(worker)
-        self._on_done(
-            TreeDone(
-                answer.job,
-                error=answer.error,
-                exists=answer.exists,
-                nodes=answer.nodes,
-                phases=answer.phases,
-                options=answer.options,
-                warnings=answer.warnings,
-                sources=answer.sources,
-                current=answer.current,
-            )
-        )
+        self._on_done(done)
 
     def _fail(self, worker: _Worker, why: str) -> None:
-        request, worker.doing = worker.doing, None
+        job, worker.doing = worker.doing, None
         self._say_ended(worker, why)
         self._end(worker)
         self._next(worker)
-        if request is not None:
-            self._on_done(TreeDone(request.job, error=sendable(f"the tree {worker.tree}: {why}")))
+        if job is not None:
+            self._on_done(TreeDone(job.job, error=sendable(f"the tree {worker.tree}: {why}")))
 
     def _end(self, worker: _Worker) -> None:
         process, worker.process = worker.process, None
@@ -245,32 +228,3 @@ class TreeHost:
         code = worker.process.wait()
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         return worker.errors.last_words().after(f"its process has ended {how}")
-
-
-def _request(job: TreeJob) -> TreeRequest:
-    shot = job.key.shot
-    match job:
-        case CreatePulseJob():
-            return TreeRequest(job=job.job, action="create_pulse", shot=shot, replace=job.replace)
-        case ReadTableJob():
-            return TreeRequest(job=job.job, action="read_table", shot=shot)
-        case ReadNodeJob():
-            return TreeRequest(
-                job=job.job, action="read_node", shot=shot, path=job.path, known=job.known
-            )
-        case LookAtSourcesJob():
-            return TreeRequest(job=job.job, action="look", shot=shot, known=job.known)
-        case RaiseEventJob():
-            return TreeRequest(job=job.job, action="raise_event", shot=shot, event=job.event)
-        case CurrentShotJob():
-            return TreeRequest(
-                job=job.job,
-                action="current_shot",
-                shot=shot,
-                set_to=job.set_to,
-                increment=job.increment,
-            )
-        case WriteStatusJob():
-            return TreeRequest(
-                job=job.job, action="write_status", shot=shot, path=job.path, code=job.code
-            )

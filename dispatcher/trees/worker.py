@@ -7,13 +7,25 @@ whatever a tree library prints goes to standard error and disturbs nothing. The 
 
 import os
 import sys
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import TypeAdapter
 
 from shotline.common.codec import sendable
-from shotline.common.model import Model
-from shotline.common.nodes import ActionNode, DispatchOptions, Phase, Source, SourceMark
+from shotline.common.nodes import ActionNode, Source, SourceMark
+from shotline.dispatcher.trees.jobs import (
+    CreatePulseJob,
+    CurrentShotJob,
+    LookAtSourcesJob,
+    RaiseEventJob,
+    ReadNodeJob,
+    ReadTableJob,
+    TreeDone,
+    TreeJob,
+    WriteStatusJob,
+    decode_job,
+    encode_answer,
+)
 from shotline.trees.marks import MarksSources
 from shotline.trees.open_tree import open_tree
 from shotline.trees.tree import (
@@ -28,84 +40,50 @@ from shotline.trees.tree import (
 NODE_BYTES_MAX: Final = 512 * 1024
 
 
-class TreeRequest(Model):
-    """One job."""
-
-    job: int
-    action: Literal[
-        "create_pulse",
-        "read_table",
-        "read_node",
-        "look",
-        "raise_event",
-        "write_status",
-        "current_shot",
-    ]
-    shot: int
-    replace: bool = False
-    path: str = ""
-    event: str = ""
-    code: int = 0
-    set_to: int | None = None
-    increment: bool = False
-    known: tuple[str, ...] = ()
-
-
-class TreeAnswer(Model):
-    """Its answer; `error` is empty where it was done."""
-
-    job: int
-    error: str = ""
-    exists: bool = False
-    nodes: tuple[ActionNode, ...] = ()
-    phases: tuple[Phase, ...] = ()
-    options: DispatchOptions | None = None
-    warnings: tuple[str, ...] = ()
-    sources: tuple[SourceMark, ...] = ()
-    current: int | None = None
-
-
-def carry_out(tree: Tree, request: TreeRequest) -> TreeAnswer:
+def carry_out(tree: Tree, job: TreeJob) -> TreeDone:
     """Do one job. What the tree raises becomes the answer's error."""
-    job, shot = request.job, request.shot
+    number, shot = job.job, job.key.shot
     try:
-        match request.action:
-            case "create_pulse":
-                tree.create_pulse(shot, replace=request.replace)
-            case "read_table":
-                declares = tree if isinstance(tree, DeclaresOptions) else None
-                # Looked at first: what changes meanwhile is rather told in vain than not.
-                sources = _sources(tree, shot)
-                return TreeAnswer(
-                    job=job,
-                    sources=sources,
-                    nodes=tuple(map(bounded, tree.actions(shot))),
-                    phases=tuple(tree.phases(shot)),
-                    options=declares.options(shot) if declares is not None else None,
-                    warnings=tuple(declares.warnings(shot)) if declares is not None else (),
-                )
-            case "read_node":
-                sources = _sources(tree, shot, request.known) if request.known else ()
-                node = bounded(tree.action(shot, request.path))
-                return TreeAnswer(job=job, sources=sources, nodes=(node,))
-            case "look":
-                sources = _sources(tree, shot, request.known)
-                return TreeAnswer(job=job, sources=sources)
-            case "raise_event":
-                tree.raise_event(request.event, shot)
-            case "write_status":
+        match job:
+            case CreatePulseJob():
+                tree.create_pulse(shot, replace=job.replace)
+            case ReadTableJob():
+                return _read_table(tree, number, shot)
+            case ReadNodeJob():
+                sources = _sources(tree, shot, job.known) if job.known else ()
+                node = bounded(tree.action(shot, job.path))
+                return TreeDone(number, sources=sources, nodes=(node,))
+            case LookAtSourcesJob():
+                return TreeDone(number, sources=_sources(tree, shot, job.known))
+            case RaiseEventJob():
+                tree.raise_event(job.event, shot)
+            case WriteStatusJob():
                 if not isinstance(tree, WritesStatus):
                     raise TreeError("its nodes keep no status: switch `write_status` off")
-                tree.write_status(shot, request.path, request.code)
-            case "current_shot":
-                return TreeAnswer(job=job, current=_current_shot(tree, request))
+                tree.write_status(shot, job.path, job.code)
+            case CurrentShotJob():
+                return TreeDone(number, current=_current_shot(tree, job))
     except PulseExists as error:
-        return TreeAnswer(job=job, exists=True, error=sendable(str(error)))
+        return TreeDone(number, exists=True, error=sendable(str(error)))
     except TreeError as error:
-        return TreeAnswer(job=job, error=sendable(str(error)))
+        return TreeDone(number, error=sendable(str(error)))
     except Exception as error:  # noqa: BLE001  a library's own: the operator must see it
-        return TreeAnswer(job=job, error=sendable(f"{type(error).__name__}: {error}"))
-    return TreeAnswer(job=job)
+        return TreeDone(number, error=sendable(f"{type(error).__name__}: {error}"))
+    return TreeDone(number)
+
+
+def _read_table(tree: Tree, number: int, shot: int) -> TreeDone:
+    declares = tree if isinstance(tree, DeclaresOptions) else None
+    # Looked at first: what changes meanwhile is rather told in vain than not.
+    sources = _sources(tree, shot)
+    return TreeDone(
+        number,
+        sources=sources,
+        nodes=tuple(map(bounded, tree.actions(shot))),
+        phases=tuple(tree.phases(shot)),
+        options=declares.options(shot) if declares is not None else None,
+        warnings=tuple(declares.warnings(shot)) if declares is not None else (),
+    )
 
 
 def _sources(tree: Tree, shot: int, known: tuple[str, ...] = ()) -> tuple[SourceMark, ...]:
@@ -132,13 +110,13 @@ def bounded(node: ActionNode) -> ActionNode:
     )
 
 
-def _current_shot(tree: Tree, request: TreeRequest) -> int:
+def _current_shot(tree: Tree, job: CurrentShotJob) -> int:
     if not isinstance(tree, KeepsCurrentShot):
         raise TreeError("its site keeps no current shot number")
-    if request.increment:
+    if job.increment:
         tree.set_current_shot(tree.current_shot() + 1)
-    elif request.set_to is not None:
-        tree.set_current_shot(request.set_to)
+    elif job.set_to is not None:
+        tree.set_current_shot(job.set_to)
     return tree.current_shot()
 
 
@@ -148,14 +126,14 @@ def main(name: str, source: str, jobs: int, answers: int) -> None:
     tree: Tree | None = None
     with os.fdopen(jobs, "rb") as lines, os.fdopen(answers, "wb") as out:
         for line in lines:
-            request = TreeRequest.model_validate_json(line)
+            job = decode_job(line)
             try:
                 tree = tree or open_tree(name, made)
-                answer = carry_out(tree, request)
+                answer = carry_out(tree, job)
             except Exception as error:  # noqa: BLE001  say so, and try again with the next job
                 text = sendable(f"{name} cannot be opened: {error}")
-                answer = TreeAnswer(job=request.job, error=text)
-            out.write(answer.model_dump_json().encode() + b"\n")
+                answer = TreeDone(job.job, error=text)
+            out.write(encode_answer(answer))
             out.flush()
 
 

@@ -139,7 +139,7 @@ class RunningBroker:
         settings = {
             "SHOTLINE_BROKER__HEARTBEAT_S": str(HEARTBEAT_S),
             "SHOTLINE_BROKER__SERVER_LOST_S": str(LOST_S),
-            "SHOTLINE_BROKER__MESSAGE_BYTES_MAX": "1000000",
+            "SHOTLINE_BROKER__MESSAGE_BYTES_MAX": "1048576",
         }
         with self.log.open("ab") as log:
             return subprocess.Popen(
@@ -425,7 +425,7 @@ def test_bad_input_is_answered_and_changes_nothing(broker: RunningBroker) -> Non
 def test_an_oversized_frame_cuts_only_its_sender_off(broker: RunningBroker, link: str) -> None:
     client = broker.client()
     big = broker.peer(link, "client/big" if link == "clients" else "SRV_A:1/big")
-    until(lambda: big.dealer.send([b"hello", bytes(1_000_001)]), big)
+    until(lambda: big.dealer.send([b"hello", bytes(2**20 + 1)]), big)
     until(lambda: False in big.dealer.connection(), big)
     ping(client)
 

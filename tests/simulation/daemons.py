@@ -30,6 +30,7 @@ from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.settings import Settings
+from shotline.dispatcher.trees import jobs as t
 
 URL_WAIT_S = 5.0
 SOURCE_AWAY = 0.2  # share of the looks at a tree that nobody answers
@@ -214,18 +215,18 @@ class DispatcherDaemon(Daemon):
                         self.handle(j.TermPassed(self._store.term))
 
                 world.after(world.random.uniform(0.0002, 0.01), write)
-            case d.ReadTableJob():
+            case t.ReadTableJob():
                 nodes = self._nodes[effect.key.tree]
-                self._later(d.TreeDone(effect.job, nodes=nodes, sources=self._marks()))
-            case d.LookAtSourcesJob():
+                self._later(t.TreeDone(effect.job, nodes=nodes, sources=self._marks()))
+            case t.LookAtSourcesJob():
                 # Of a tree that is away nobody hears; what it has may be another thing by now.
                 if world.random.random() > SOURCE_AWAY:
-                    self._later(d.TreeDone(effect.job, sources=self._marks()))
-            case d.ReadNodeJob():
+                    self._later(t.TreeDone(effect.job, sources=self._marks()))
+            case t.ReadNodeJob():
                 nodes = tuple(n for n in self._nodes[effect.key.tree] if n.path == effect.path)
-                self._later(d.TreeDone(effect.job, nodes=nodes, sources=self._marks()))
-            case d.CreatePulseJob() | d.RaiseEventJob() | d.WriteStatusJob():
-                self._later(d.TreeDone(effect.job))
+                self._later(t.TreeDone(effect.job, nodes=nodes, sources=self._marks()))
+            case t.CreatePulseJob() | t.RaiseEventJob() | t.WriteStatusJob():
+                self._later(t.TreeDone(effect.job))
             case j.ReadShot():
                 self._later(self._store.read_shot(effect))
             case d.Exit():

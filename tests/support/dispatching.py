@@ -50,6 +50,7 @@ from shotline.dispatcher import journal as j
 from shotline.dispatcher.commands.requests import ACCEPT_S
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Shot
+from shotline.dispatcher.trees import jobs as t
 
 M = TypeVar("M")
 CLIENT = b"client/1"
@@ -152,21 +153,21 @@ class Bench(DrivenDispatcher):
             case _:
                 return replace(self.tree_done(effect), error=error)
 
-    def tree_done(self, job: d.TreeJob) -> d.TreeDone:
+    def tree_done(self, job: t.TreeJob) -> t.TreeDone:
         """Return what the tree worker answers."""
         match job:
-            case d.ReadTableJob():
-                return d.TreeDone(job.job, nodes=self.nodes, phases=self.phases, sources=self.marks)
-            case d.LookAtSourcesJob():
-                return d.TreeDone(job.job, sources=self.marks)
-            case d.ReadNodeJob():
+            case t.ReadTableJob():
+                return t.TreeDone(job.job, nodes=self.nodes, phases=self.phases, sources=self.marks)
+            case t.LookAtSourcesJob():
+                return t.TreeDone(job.job, sources=self.marks)
+            case t.ReadNodeJob():
                 found = tuple(node for node in self.nodes if node.path == job.path)
-                return d.TreeDone(job.job, nodes=found, sources=self.marks)
-            case d.CreatePulseJob():
+                return t.TreeDone(job.job, nodes=found, sources=self.marks)
+            case t.CreatePulseJob():
                 exists = job.key in self.machine.core.stored and not job.replace
-                return d.TreeDone(job.job, exists=exists)
-            case d.RaiseEventJob() | d.WriteStatusJob():
-                return d.TreeDone(job.job)
+                return t.TreeDone(job.job, exists=exists)
+            case t.RaiseEventJob() | t.WriteStatusJob():
+                return t.TreeDone(job.job)
         raise AssertionError(f"nobody answers {job}")
 
     def answer_jobs(self, error: str = "") -> Self:

@@ -54,6 +54,7 @@ from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.core import FAILURES_SAID_MAX
 from shotline.dispatcher.journal import JournalState
+from shotline.dispatcher.trees import jobs as t
 
 INIT = c.DoPhase(phase="INIT")
 SHOT = c.Snapshot(channel="shot/T/1")
@@ -337,10 +338,10 @@ def test_a_completion_event_is_journalled_before_it_is_raised() -> None:
     bench.told(INIT)
     bench.writes = False
     bench.finish("ONE")
-    assert not [effect for effect in bench.left if isinstance(effect, d.RaiseEventJob)]
+    assert not [effect for effect in bench.left if isinstance(effect, t.RaiseEventJob)]
     bench.writes = True
     bench.written()
-    (job,) = [effect for effect in bench.left if isinstance(effect, d.RaiseEventJob)]
+    (job,) = [effect for effect in bench.left if isinstance(effect, t.RaiseEventJob)]
     assert (job.key, job.event) == (KEY, "ONE_DONE")
     assert outcomes(bench) == [EventOutcome.INTENDED, EventOutcome.RAISED]
 
@@ -390,7 +391,7 @@ def test_after_a_restart_an_event_is_perhaps_not_raised_and_never_repeated() -> 
     bench.finish("ONE")
     bench = bench.restart().register("SRV_A:1", epoch=2).recover()
     assert outcomes(bench) == [EventOutcome.INTENDED, EventOutcome.PERHAPS_NOT_RAISED]
-    assert not [effect for effect in bench.left if isinstance(effect, d.RaiseEventJob)]
+    assert not [effect for effect in bench.left if isinstance(effect, t.RaiseEventJob)]
     words = "event ONE_DONE was perhaps not raised: the dispatcher ended meanwhile"
     assert [said.text for said in bench.said if said.level == "error"] == [f"T/1: ONE: {words}"]
     assert trouble(bench) == words
@@ -402,7 +403,7 @@ def test_events_of_failures_are_raised_where_they_are_wanted(wanted: str, count:
     bench = small(completion_events=wanted)
     bench.told(INIT)
     bench.finish("ONE", ok=False)
-    assert len([effect for effect in bench.left if isinstance(effect, d.RaiseEventJob)]) == count
+    assert len([effect for effect in bench.left if isinstance(effect, t.RaiseEventJob)]) == count
 
 
 def test_no_event_of_what_was_aborted() -> None:

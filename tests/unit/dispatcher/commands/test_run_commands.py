@@ -29,9 +29,9 @@ from shotline.common.records import (
     TableBuilt,
 )
 from shotline.common.views import ActionsResult, CheckResult
-from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.shots import Shot
+from shotline.dispatcher.trees import jobs as t
 
 U = ShotKey("U", 7)
 INIT = c.DoPhase(phase="INIT")
@@ -176,7 +176,7 @@ def test_tables_are_not_built_under_a_run_nor_twice_at_a_time() -> None:
     assert "being built already" in refused(bench.ask(c.BuildTables()))
     assert "being built" in refused(bench.ask(INIT))
     assert "being built" in refused(bench.ask(c.DispatchAction(path="ONE")))
-    assert [type(job) for job in bench.jobs] == [d.ReadTableJob]
+    assert [type(job) for job in bench.jobs] == [t.ReadTableJob]
     bench.answer_jobs()
     assert bench.replies_to("build-0001")[0].outcome is Outcome.OK
     bench.told(INIT)
@@ -703,5 +703,5 @@ def test_every_unsettled_action_shows_what_it_waits_for() -> None:
 def test_a_wrong_tree_job_is_nobody_s() -> None:
     bench = chain().build()
     before = len(bench.left)
-    bench.handle(d.TreeDone(999), j.ShotRead(998), j.OutputRead(997))
+    bench.handle(t.TreeDone(999), j.ShotRead(998), j.OutputRead(997))
     assert len(bench.left) == before

@@ -21,9 +21,9 @@ from shotline.common.messages import Outcome
 from shotline.common.nodes import DispatchOptions, SourceMark
 from shotline.common.records import SourceSeen
 from shotline.common.views import ShotsResult
-from shotline.dispatcher import effects as d
 from shotline.dispatcher.commands.sources import compare
 from shotline.dispatcher.shots import Shot
+from shotline.dispatcher.trees import jobs as t
 
 OWN = SourceMark(what="the tree T/1", mark="1", parts={"ONE": "a", "TWO": "b"})
 MODEL = SourceMark(what="the model", mark="m", model=True)
@@ -130,7 +130,7 @@ def test_nobody_looks_where_it_is_to_be_ignored_or_nothing_is_known() -> None:
         made.register("SRV_A:1").build()
         made.marks = (CHANGED,)
         assert made.told(PHASE).notices == ()
-    assert not any(isinstance(effect, d.LookAtSourcesJob) for effect in made.left)
+    assert not any(isinstance(effect, t.LookAtSourcesJob) for effect in made.left)
 
 
 def test_a_tree_that_is_away_stops_no_run_and_is_said() -> None:
@@ -176,7 +176,7 @@ def test_what_was_refused_before_is_refused_without_a_look() -> None:
     before = len(made.left)
     assert made.told(DoPhase(phase="NONE")).outcome is Outcome.REFUSED
     assert made.told(DoSequence(phase="INIT", first=2, last=1)).outcome is Outcome.REFUSED
-    assert not any(isinstance(effect, d.LookAtSourcesJob) for effect in made.left[before:])
+    assert not any(isinstance(effect, t.LookAtSourcesJob) for effect in made.left[before:])
 
 
 def test_what_happens_during_the_look_counts() -> None:

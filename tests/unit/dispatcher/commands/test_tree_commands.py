@@ -6,8 +6,8 @@ from tests.support.tables import action
 from shotline.common.commands import CurrentShot, ReadTree, Shots
 from shotline.common.messages import Outcome
 from shotline.common.views import CurrentResult, ShotsResult, TreeResult, decode_result
-from shotline.dispatcher.effects import CurrentShotJob, TreeDone
 from shotline.dispatcher.settings import Settings
+from shotline.dispatcher.trees.jobs import CurrentShotJob, TreeDone
 
 
 def settings(*classes: str) -> Settings:

@@ -21,11 +21,11 @@ from shotline.common.views import (
     StoryResult,
     TreeResult,
 )
-from shotline.dispatcher import effects as d
 from shotline.dispatcher.event_feed import CHANNELS_MAX, EventFeed
 from shotline.dispatcher.journal import JournalState
 from shotline.dispatcher.journal.commit import EncodedRecords
 from shotline.dispatcher.settings import Settings
+from shotline.dispatcher.trees import jobs as t
 
 COUNT = 40
 PAGE_BYTES = 4000
@@ -182,4 +182,4 @@ def test_a_tree_is_read_once_for_all_its_pages() -> None:
     made = bench()
     _, pages = fetched(made, c.ReadTree(tree="T", shot=1))
     assert pages > 2
-    assert len([one for one in made.left if isinstance(one, d.ReadTableJob)]) == 2  # and built
+    assert len([one for one in made.left if isinstance(one, t.ReadTableJob)]) == 2  # and built

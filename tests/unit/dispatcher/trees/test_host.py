@@ -10,7 +10,8 @@ from tests.support.adapters import EXPERIMENT_FILE
 from shotline.common.nodes import FileSource
 from shotline.common.records import ShotKey
 from shotline.common.service import Service
-from shotline.dispatcher.effects import (
+from shotline.dispatcher.trees.host import TreeHost
+from shotline.dispatcher.trees.jobs import (
     CreatePulseJob,
     CurrentShotJob,
     LookAtSourcesJob,
@@ -19,7 +20,6 @@ from shotline.dispatcher.effects import (
     ReadTableJob,
     TreeDone,
 )
-from shotline.dispatcher.trees.host import TreeHost
 
 
 def test_a_file_whose_name_is_not_utf_8_is_refused_in_words() -> None:

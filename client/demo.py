@@ -35,7 +35,7 @@ from shotline.client.text import (
 )
 from shotline.client.up import serve, started
 from shotline.client.watching import Watching
-from shotline.common.actions import Cause
+from shotline.common.actions import SETTLED_CAUSES, ActionState
 from shotline.common.config import Config, load_config, packaged
 from shotline.common.views import ActionView, RunReport, ServersEvent, ServerView
 
@@ -236,8 +236,7 @@ def _by_design(action: ActionView) -> bool:
 
 
 def _not_run(action: ActionView) -> bool:
-    unsent = {Cause.OFF, Cause.CONDITION_FALSE, Cause.CANNOT_HAPPEN, Cause.ABORTED_BEFORE_SENT}
-    return action.last.cause in unsent
+    return action.last.cause in SETTLED_CAUSES[ActionState.NOT_DISPATCHED]
 
 
 def _free_ports(count: int) -> list[int]:

@@ -33,6 +33,7 @@ from shotline.common.views import (
     ActionView,
     AnyResult,
     CheckResult,
+    JournalState,
     LogsResult,
     OutputLine,
     RunReport,
@@ -51,7 +52,11 @@ _LIVENESS: Final = {
     "lost": Colour.RED,
     "absent": Colour.GREY_OUTLINED,
 }
-_JOURNAL: Final = {"ok": Colour.GREEN, "degraded": Colour.ORANGE, "stopped": Colour.RED}
+_JOURNAL: Final = {
+    JournalState.OK: Colour.GREEN,
+    JournalState.DEGRADED: Colour.ORANGE,
+    JournalState.STOPPED: Colour.RED,
+}
 DETAILS_MIN: Final = 200  # characters of each reason in a long list
 DETAILS_MAX: Final = 1_000_000  # of all of them
 _STREAMS: Final = {0: "dim italic", 1: "", 2: "dark_orange"}

@@ -130,6 +130,22 @@ SETTLED_CAUSES: Final[dict[ActionState, frozenset[Cause]]] = {
 }
 """The causes that each state may have when it is settled (the table of D7)."""
 
+SETTLED_STATE: Final[dict[Cause, ActionState]] = {
+    cause: state for state, causes in SETTLED_CAUSES.items() for cause in causes
+}
+"""The state of an action that is settled by a cause."""
+
+IN_PROGRESS: Final = frozenset({ActionState.DISPATCHED, ActionState.DOING})
+"""A server has it, as far as is known."""
+
+NEVER_DISPATCHED: Final[dict[Cause, str]] = {
+    Cause.OFF: "is off",
+    Cause.ASYNCHRONOUS: "is asynchronous",
+    Cause.UNREADABLE: "cannot be read",
+    Cause.BAD_NUMBER: "has a sequence number that is never dispatched",
+}
+"""The causes that the tree decides, before any run, and what they say of an action."""
+
 
 def colour_of(state: ActionState, status: Status | None, cause: Cause | None) -> Colour:
     """Return the colour that D7 gives to an action in this state."""
@@ -164,6 +180,6 @@ def category_of(
         return Category.SERVER_OFF
     if failed:
         return Category.FAILED
-    if state in (ActionState.DISPATCHED, ActionState.DOING):
+    if state in IN_PROGRESS:
         return Category.IN_PROGRESS
     return Category.PENDING if cause is None else Category.NOT_DISPATCHED

@@ -8,13 +8,13 @@ Times are wall clock seconds since 1970 and only for display; durations are meas
 action ran (DESIGN §5, Time).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, TypeAdapter
 
-from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.actions import ActionState, Category, Cause, Status
 from shotline.common.model import Model
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.ranges import Code, Count, Duration, SequenceNumber, ShotNumber, Small, Wall
@@ -137,17 +137,10 @@ class Counts(Model):
     server_off: Count = 0
     not_dispatched: Count = 0  # settled without having been dispatched
 
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return (
-            self.pending
-            + self.in_progress
-            + self.success
-            + self.failed
-            + self.server_off
-            + self.not_dispatched
-        )
+    @classmethod
+    def of(cls, number: Mapping[Category, int]) -> Self:
+        """Return the counts of so many actions of each category."""
+        return cls(**{category.value: count for category, count in number.items()})
 
 
 class RunEnded(Model):

@@ -5,6 +5,7 @@ monitor. `…_at` is wall clock for display.
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, TypeAdapter
@@ -24,6 +25,14 @@ from shotline.common.ranges import (
     Wall,
 )
 from shotline.common.records import Counts, Record, RunKind, RunOutcome, Transition
+
+
+class JournalState(StrEnum):
+    """How the dispatcher's journal stands; the words are shown to operators (I9)."""
+
+    OK = "ok"
+    DEGRADED = "degraded"  # Redis is away or lags behind; commits go to the spill file
+    STOPPED = "stopped"  # neither Redis nor the file takes a commit: start nothing new
 
 
 class ActionView(Model):
@@ -149,7 +158,7 @@ class StatusResult(Model):
     dispatcher: str
     started_at: Wall
     broker: str = ""
-    journal: Literal["ok", "degraded", "stopped"]
+    journal: JournalState
     journal_text: str = ""
     recovering: bool = False
     current: tuple[str, ShotNumber] | None = None
@@ -349,5 +358,5 @@ class FeedBeat(Model):
     """Payload on `feed`, once a second: the last number of each channel in use (I6)."""
 
     last: dict[str, Count]
-    journal: Literal["ok", "degraded", "stopped"]
+    journal: JournalState
     leaving: bool = False  # the dispatcher's last one: it ends

@@ -20,11 +20,11 @@ from shotline.common.records import (
     ShotRecord,
     Transition,
 )
-from shotline.common.views import LogEvent, ServersEvent
+from shotline.common.views import JournalState, LogEvent, ServersEvent
 from shotline.dispatcher.effects import Effect, Exit, Say, ToPeer, ToReader
 from shotline.dispatcher.event_feed import EventFeed
 from shotline.dispatcher.fleet import Fleet, Server
-from shotline.dispatcher.journal import EncodedCommit, JournalState
+from shotline.dispatcher.journal import EncodedCommit
 from shotline.dispatcher.journal.ledger import Ledger
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Run, Shot

@@ -6,9 +6,8 @@ from typing import Final
 from shotline.common.channels import FEED, LOG, SERVERS, output_channel, shot_channel
 from shotline.common.messages import Event
 from shotline.common.records import Record, ShotKey, TableBuilt, encode_record
-from shotline.common.views import FeedBeat
+from shotline.common.views import FeedBeat, JournalState
 from shotline.dispatcher.effects import Publish
-from shotline.dispatcher.journal import JournalState
 from shotline.dispatcher.journal.commit import EncodedRecords
 
 CHANNELS_MAX: Final = 1000  # in one beat

@@ -8,7 +8,14 @@ long. Pure.
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from shotline.common.actions import TRANSITIONS, ActionState, AttemptId, Cause
+from shotline.common.actions import (
+    IN_PROGRESS,
+    SETTLED_STATE,
+    TRANSITIONS,
+    ActionState,
+    AttemptId,
+    Cause,
+)
 from shotline.common.messages import AbortAttempt, Dispatch
 from shotline.common.nodes import MdsplusTask, Task
 from shotline.common.records import (
@@ -23,12 +30,12 @@ from shotline.common.records import (
     ShotKey,
     Transition,
 )
+from shotline.common.views import JournalState
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.fleet import Entry, Server
-from shotline.dispatcher.journal import JournalState
 from shotline.dispatcher.proofs import NOT_RUNNING
 from shotline.dispatcher.sequencer import Sequencer, Step
-from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.dispatcher.shots import Run, Shot
 
 RunOverHook = Callable[[Shot, Run], None]
 
@@ -206,7 +213,7 @@ class Execution:
         if live.cause is not None or live.state is not ActionState.NOT_DISPATCHED:
             return
         run = shot.open_run.number if shot.open_run is not None else live.run
-        state = ActionState.SERVER_OFF if cause is Cause.NO_SERVER else ActionState.NOT_DISPATCHED
+        state = SETTLED_STATE[cause]
         self._change(
             shot,
             Transition(

@@ -9,7 +9,7 @@ of commands (what is asked), `execution` (runs). Nothing else changes the state 
 from collections.abc import Callable, Iterable, Mapping
 
 from shotline.common import commands as c
-from shotline.common.actions import ActionState
+from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.channels import LOG
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -38,7 +38,7 @@ from shotline.common.messages import (
 )
 from shotline.common.nodes import DispatchOptions
 from shotline.common.records import CommandDone, PulseCreated, ServerSeen, ShotKey, ShotRecord
-from shotline.common.views import LogEvent
+from shotline.common.views import JournalState, LogEvent
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.commands.answer import Answer, Asked
 from shotline.dispatcher.commands.queries import Queries
@@ -67,7 +67,6 @@ from shotline.dispatcher.journal import (
     Forgotten,
     HistoryLost,
     JournalChanged,
-    JournalState,
     OutputRead,
     ShotRead,
     TermPassed,
@@ -79,7 +78,7 @@ from shotline.dispatcher.reading.waits import Waits
 from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.reports import Results
 from shotline.dispatcher.settings import Settings
-from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.dispatcher.shots import Run, Shot
 from shotline.dispatcher.trees.jobs import TreeDone
 
 

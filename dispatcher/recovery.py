@@ -6,7 +6,7 @@ Silence is never proof. Pure.
 
 from collections.abc import Callable
 
-from shotline.common.actions import ActionState, AttemptId
+from shotline.common.actions import IN_PROGRESS, ActionState, AttemptId
 from shotline.common.codec import decode
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import (
@@ -28,7 +28,7 @@ from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.proofs import take_proofs
-from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.dispatcher.shots import Run, Shot
 
 
 class Recovery:

@@ -5,7 +5,14 @@ A server repeats a result until it is answered, and it is answered only behind t
 
 import json
 
-from shotline.common.actions import ActionState, AttemptId, Cause, Status
+from shotline.common.actions import (
+    IN_PROGRESS,
+    SETTLED_STATE,
+    ActionState,
+    AttemptId,
+    Cause,
+    Status,
+)
 from shotline.common.channels import output_channel, shot_channel
 from shotline.common.messages import (
     Answered,
@@ -31,7 +38,7 @@ from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.proofs import prove
-from shotline.dispatcher.shots import IN_PROGRESS, Shot
+from shotline.dispatcher.shots import Shot
 
 Piece = tuple[float, int, bytes]  # wall time, stream, lines
 
@@ -44,12 +51,6 @@ _CAUSES = {
     EndedBy.SERVER_ENDED: Cause.SERVER_LOST,
     EndedBy.FORGOTTEN: Cause.FORGOTTEN,
     EndedBy.NO_SERVER: Cause.NO_SERVER,
-}
-_STATES = {
-    Cause.OPERATOR: ActionState.ABORTED,
-    Cause.SERVER_LOST: ActionState.ABORTED,
-    Cause.FORGOTTEN: ActionState.ABORTED,
-    Cause.NO_SERVER: ActionState.SERVER_OFF,
 }
 
 
@@ -268,7 +269,7 @@ class Results:
 
     def _settle(self, shot: Shot, live: Transition, result: Finished) -> None:
         cause = _CAUSES[result.ended_by]
-        state = _STATES.get(cause, ActionState.DONE)
+        state = SETTLED_STATE[cause]
         reason = result.reason
         if result.ended_by is EndedBy.ABORT and live.aborting:
             reason = live.reason.removeprefix("aborting: ") or reason

@@ -19,17 +19,16 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.actions import IN_PROGRESS, NEVER_DISPATCHED, ActionState, Cause, Status
 from shotline.common.nodes import ConditionWhen, DispatchOptions, Truth
 from shotline.common.records import Transition
 from shotline.dispatcher.conditions import Network, circles, decisive
-from shotline.dispatcher.table import NEVER_DISPATCHED, Initial, Table
+from shotline.dispatcher.table import Initial, Table
 from shotline.dispatcher.turns import Numbered, Turns
 
 NAMES_SHOWN_MAX: Final = 5
 
 _ENDED: Final = frozenset({ActionState.DONE, ActionState.ABORTED, ActionState.SERVER_OFF})
-_WITH_A_SERVER: Final = frozenset({ActionState.DISPATCHED, ActionState.DOING})
 _BY_CONDITION: Final = frozenset({Cause.CONDITION_FALSE, Cause.CANNOT_HAPPEN})
 _COUNTS_AS_FALSE: Final = frozenset({Cause.CONDITION_FALSE, Cause.ABORTED_BEFORE_SENT})
 
@@ -111,7 +110,7 @@ class Sequencer:
             live = self._told[path] = self._live(path)
             if not live.is_settled:
                 self._open.add(path)
-                if live.state in _WITH_A_SERVER:
+                if live.state in IN_PROGRESS:
                     self._given.add(path)
             self._follow(path)
         self._turns = self._make_turns()
@@ -176,7 +175,7 @@ class Sequencer:
             self._passing.discard(path)
             return NOTHING  # the echo of a step that has settled it already
         self._told[path] = live
-        if live.state in _WITH_A_SERVER and path in self._given:
+        if live.state in IN_PROGRESS and path in self._given:
             return NOTHING  # it was given out: on its way it stays open, to all that refer to it
         if path in self._members:
             self._take_in_member(path, live)
@@ -192,7 +191,7 @@ class Sequencer:
         if path not in self._open:  # pending again; `reopen` says whether it may start
             self._open.add(path)
             self._turns.reopened(path)
-        if live.state in _WITH_A_SERVER:
+        if live.state in IN_PROGRESS:
             self._given.add(path)
 
     def reopen(self, path: str, table: Table | None = None) -> Step:
@@ -348,7 +347,7 @@ class Sequencer:
             return Truth.TRUE if succeeded else Truth.FALSE
         if state in _ENDED or cause in _COUNTS_AS_FALSE:
             return Truth.FALSE
-        if state in _WITH_A_SERVER:
+        if state in IN_PROGRESS:
             return Truth.OPEN
         possible = cause is None and self._initial(path).cause is None
         return Truth.OPEN if possible else Truth.NEVER
@@ -383,7 +382,7 @@ class Sequencer:
     def waits_for(self, path: str) -> str:
         """Return in words why an action does not go on; empty when it is settled or sent."""
         live = self._live(path)
-        if live.is_settled or live.state in _WITH_A_SERVER:
+        if live.is_settled or live.state in IN_PROGRESS:
             return ""
         node = self._table.node(path)
         if path not in self._open:
@@ -455,15 +454,11 @@ class Sequencer:
         return f"{name} {_FATES.get(cause, 'has not run') if cause else 'has not run'}"
 
 
-_FATES: Final = {
+_FATES: Final = NEVER_DISPATCHED | {
     Cause.OPERATOR: "was aborted",
     Cause.SERVER_LOST: "was aborted, its server being lost",
     Cause.FORGOTTEN: "has ended in a way that is not known",
     Cause.NO_SERVER: "had no server",
-    Cause.OFF: "is off",
-    Cause.ASYNCHRONOUS: "is asynchronous",
-    Cause.UNREADABLE: "cannot be read",
-    Cause.BAD_NUMBER: "has a sequence number that is never dispatched",
     Cause.CONDITION_FALSE: "was skipped, its own condition being false",
     Cause.CANNOT_HAPPEN: "cannot happen",
     Cause.ABORTED_BEFORE_SENT: "was aborted before it was sent",

@@ -4,10 +4,18 @@ The machine decides by making a record and applying it; recovery applies the sto
 restarted dispatcher knows is what it knew. Pure.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from shotline.common.actions import ActionState, AttemptId, Cause, category_of, has_failed
+from shotline.common.actions import (
+    IN_PROGRESS,
+    ActionState,
+    AttemptId,
+    Cause,
+    category_of,
+    has_failed,
+)
 from shotline.common.nodes import DispatchOptions
 from shotline.common.records import (
     CheckReset,
@@ -34,8 +42,6 @@ from shotline.common.records import (
 from shotline.common.views import OutputLine, RunView
 from shotline.dispatcher.sequencer import Sequencer
 from shotline.dispatcher.table import Table
-
-IN_PROGRESS = frozenset({ActionState.DISPATCHED, ActionState.DOING})
 
 
 def is_settled(live: Transition) -> bool:
@@ -308,13 +314,13 @@ class Shot:
 
     def counts(self, paths: Iterable[str]) -> Counts:
         """Count actions by what is shown of them (D7)."""
-        number = dict.fromkeys(Counts.model_fields, 0)
-        for path in paths:
-            live = self.actions.get(path)
-            if live is not None:
-                failed = self.failed(path)
-                number[category_of(live.state, live.status, live.cause, failed=failed)] += 1
-        return Counts(**number)
+        return Counts.of(
+            Counter(
+                category_of(live.state, live.status, live.cause, failed=self.failed(path))
+                for path in paths
+                if (live := self.actions.get(path)) is not None
+            )
+        )
 
     def run_view(self, run: Run) -> RunView:
         """Return what is shown of a run."""

@@ -27,11 +27,6 @@ NEAR_MATCHES_MAX: Final = 3
 SEPARATORS: Final = ".:\\/"
 """What stands before a tail of a path: MDSplus' separators and those of other sources."""
 
-NEVER_DISPATCHED: Final = frozenset(
-    {Cause.OFF, Cause.ASYNCHRONOUS, Cause.UNREADABLE, Cause.BAD_NUMBER}
-)
-"""The causes that the tree decides, before any run."""
-
 
 class LookupFailed(LocalError):
     """There is no such action or phase in this table."""

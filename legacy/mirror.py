@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from shotline.client.board import Board
 from shotline.client.feed import FeedStopped, News, Unknown, Update, Whole
-from shotline.common.actions import ActionState
+from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.channels import FEED, SERVERS, shot_of
 from shotline.common.records import (
     NodeRead,
@@ -34,7 +34,6 @@ from shotline.legacy.mirrored_servers import MirroredServers
 RUNS_MAX: Final = 20  # as many as a snapshot carries
 LOOKS_MAX: Final = 5
 _ENDED: Final = (ActionState.DONE, ActionState.ABORTED)
-_IN_PROGRESS: Final = (ActionState.DISPATCHED, ActionState.DOING)
 
 
 @dataclass(slots=True)
@@ -142,7 +141,7 @@ class Mirror:
                 continue
             live = action.last
             pending = live.cause is None and live.run is not None and shot.is_open
-            if live.state in _IN_PROGRESS or pending:
+            if live.state in IN_PROGRESS or pending:
                 found.append(key)
         return found
 
@@ -270,7 +269,7 @@ class Mirror:
         yield from self.servers.never_there(classes)
         if shot.announced is not None:
             yield ch.SetFields(ch.MARKERS, ((ch.shot_name(key), str(shot.announced)),))
-        yield from (_abort_request(one) for one in actions if one.last.state in _IN_PROGRESS)
+        yield from (_abort_request(one) for one in actions if one.last.state in IN_PROGRESS)
         if fill:
             wanted = [
                 _output(key, one, announce=False) for one in actions if one.last.state in _ENDED
@@ -331,7 +330,7 @@ class Mirror:
                 continue
             info.setdefault(action.server_class, []).append((path, old.info_of(action.last)))
             status.append((path, old.status_of(action.last)))
-            if action.last.state in (*_IN_PROGRESS, *_ENDED):
+            if action.last.state in (*IN_PROGRESS, *_ENDED):
                 yield _abort_request(action)
         for server_class, fields in info.items():
             yield ch.SetFields(ch.info_key(key, server_class), tuple(fields))

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from shotline.common import commands as c
-from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.actions import IN_PROGRESS, ActionState, Cause, Status
 from shotline.common.codec import describe
 from shotline.common.errors import RemoteError
 from shotline.common.records import ShotKey, Transition
@@ -188,7 +188,7 @@ def status_of(live: Transition) -> str:
     """Return the word of ACTION_STATUS."""
     if live.state is ActionState.DONE:
         return "Success" if live.status is Status.SUCCESS else "Failure"
-    if live.state in (ActionState.DISPATCHED, ActionState.DOING):
+    if live.state in IN_PROGRESS:
         return "None"
     return "none" if live.cause is None else _STATUS_OF_CAUSE[live.cause]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from shotline.common.actions import ActionState
+from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.views import ActionView, ServerView
 
 STEP: Final = 100  # actions that are looked at in one go
@@ -161,7 +161,7 @@ class _Play:
 
     def _place(self, action: ActionView) -> None:
         live = action.last
-        if live.state in (ActionState.DISPATCHED, ActionState.DOING):
+        if live.state in IN_PROGRESS:
             passed = self.now - live.started_at if live.started_at is not None else 0.0
             self._start(action, 0.0, max(0.0, self._duration(action.path) - max(0.0, passed)))
         elif action.number is None:

@@ -22,7 +22,7 @@ from shotline.common.records import (
     Transition,
 )
 from shotline.common.sections import ServerClass, ServerId
-from shotline.common.views import ActionView, AnyResult, RunView, ServerView, ShotView
+from shotline.common.views import ActionView, AnyResult, JournalState, RunView, ServerView, ShotView
 
 
 class FieldProblem(Model):
@@ -57,7 +57,7 @@ class SystemView(Model):
     away: Away | None = None  # who does not answer, as far as is known
     dispatcher: str = ""
     term: int | None = None
-    journal: Literal["ok", "degraded", "stopped"] = "ok"
+    journal: JournalState = JournalState.OK
     journal_text: str = ""
     recovering: bool = False
     current: tuple[str, int] | None = None

@@ -1,5 +1,6 @@
 """How many actions of a shot's phases are in which category, kept up to date. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from shotline.common.actions import Category, category_of
@@ -15,10 +16,7 @@ def category(action: ActionView) -> Category:
 
 def counts(actions: Iterable[ActionView]) -> Counts:
     """Count actions by what is shown of them (D7)."""
-    number = dict.fromkeys(Counts.model_fields, 0)
-    for action in actions:
-        number[category(action)] += 1
-    return Counts(**number)
+    return Counts.of(Counter(map(category, actions)))
 
 
 class Tally:
@@ -68,11 +66,10 @@ class Tally:
 
     def total(self) -> Counts:
         """Return the counts of all phases together."""
-        number = dict.fromkeys(Counts.model_fields, 0)
+        number: Counter[Category] = Counter()
         for of_phase in self.phases.values():
-            for one, count in of_phase.items():
-                number[one] += count
-        return Counts(**number)
+            number.update(of_phase)
+        return Counts.of(number)
 
 
 def _shown(of_phase: dict[Category, int] | None) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shotline.common import commands as c
-from shotline.common.actions import ActionState, Cause
+from shotline.common.actions import IN_PROGRESS, ActionState, Cause
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
 from shotline.common.records import NodeRead, RunKind, RunOutcome, ShotKey
@@ -14,7 +14,7 @@ from shotline.dispatcher.commands.dangers import refuse, refuse_run
 from shotline.dispatcher.commands.requests import Done, Family, Requests
 from shotline.dispatcher.commands.sources import Seen, Sources, dangers, known_marks
 from shotline.dispatcher.execution import Execution
-from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.dispatcher.shots import Run, Shot
 from shotline.dispatcher.trees.jobs import ReadNodeJob, TreeDone
 
 

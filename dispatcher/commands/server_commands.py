@@ -3,7 +3,7 @@
 from typing import Final
 
 from shotline.common import commands as c
-from shotline.common.actions import ActionState, AttemptId
+from shotline.common.actions import IN_PROGRESS, ActionState, AttemptId
 from shotline.common.messages import (
     ClearBinding,
     CommandServer,
@@ -17,7 +17,7 @@ from shotline.dispatcher.commands.answer import Answer, Refused
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
-from shotline.dispatcher.shots import IN_PROGRESS, Shot
+from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.table import LookupFailed
 from shotline.dispatcher.urls import url_key
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shotline.common.records import CommandDone, ServerSeen, ShotKey, ShotRecord
-from shotline.common.views import OutputLine
+from shotline.common.views import JournalState, OutputLine
 from shotline.dispatcher.journal.commit import EncodedCommit, encode_commit
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "JournalChanged",
     "JournalEvent",
     "JournalQuery",
-    "JournalState",
     "Loaded",
     "LoadedShot",
     "OutputRead",
@@ -41,14 +40,6 @@ class Where(StrEnum):
 
     REDIS = "redis"
     SPILL = "spill"  # in the spill file; it goes to Redis later
-
-
-class JournalState(StrEnum):
-    """How the journal stands; the words are shown to operators (I9)."""
-
-    OK = "ok"
-    DEGRADED = "degraded"  # Redis is away or lags behind; commits go to the spill file
-    STOPPED = "stopped"  # neither Redis nor the file takes a commit: start nothing new
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,13 @@ import hiredis
 
 from shotline.common.errors import JournalError
 from shotline.common.sections import JournalSection, RedisSection
+from shotline.common.views import JournalState
 from shotline.dispatcher.journal import (
     ForgetShots,
     HistoryLost,
     JournalChanged,
     JournalEvent,
     JournalQuery,
-    JournalState,
     Loaded,
     TermPassed,
     Where,

@@ -7,18 +7,11 @@ the table carries. Nothing here changes what is dispatched. Pure.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from shotline.common.actions import Cause
+from shotline.common.actions import NEVER_DISPATCHED, Cause
 from shotline.dispatcher.conditions import circles
 from shotline.dispatcher.table import Table
-
-_NEVER_TRUE: Final = {
-    Cause.OFF: "is off",
-    Cause.ASYNCHRONOUS: "is asynchronous",
-    Cause.UNREADABLE: "cannot be read",
-    Cause.BAD_NUMBER: "is never dispatched",
-}
 
 
 class Severity(StrEnum):
@@ -83,7 +76,7 @@ def _references(table: Table) -> Iterator[TableProblem]:
                 continue
             cause = table.initial(target).cause
             if cause is not None:
-                text = f"its condition refers to {target}, which {_NEVER_TRUE[cause]}"
+                text = f"its condition refers to {target}, which {NEVER_DISPATCHED[cause]}"
                 yield TableProblem(Severity.WARNING, node.path, text)
 
 

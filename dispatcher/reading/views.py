@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from shotline.common.actions import ActionState
+from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.channels import FEED, LOG, OUTPUTS, SERVERS, shot_channel
 from shotline.common.model import Model
 from shotline.common.nodes import DispatchType
@@ -26,7 +26,7 @@ from shotline.dispatcher.core import Core
 from shotline.dispatcher.fleet import Entry
 from shotline.dispatcher.journal import OutputRead
 from shotline.dispatcher.reading.paging import Page, numbered, page
-from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.dispatcher.shots import Run, Shot
 
 
 class Views:

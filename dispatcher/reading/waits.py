@@ -8,13 +8,13 @@ turns; for running ones while their server is silent. `actions` and `show` tell 
 from collections.abc import Iterator
 from typing import Final
 
-from shotline.common.actions import ActionState
+from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.channels import shot_channel
 from shotline.common.records import Transition
 from shotline.common.views import ShotEvent
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.reading.views import Views
-from shotline.dispatcher.shots import IN_PROGRESS, Run, Shot
+from shotline.dispatcher.shots import Run, Shot
 
 PERIOD_S: Final = 0.5
 ACTIONS_MAX: Final = 100  # of each run each time: so many first ones, and so many of the rest

@@ -39,14 +39,13 @@ from shotline.common.records import (
 )
 from shotline.common.redis_server import RedisServer
 from shotline.common.sections import JournalSection, RedisSection
-from shotline.common.views import OutputLine
+from shotline.common.views import JournalState, OutputLine
 from shotline.dispatcher.journal import (
     ForgetShots,
     Forgotten,
     HistoryLost,
     JournalChanged,
     JournalEvent,
-    JournalState,
     Loaded,
     OutputRead,
     ReadOutput,

@@ -43,6 +43,7 @@ from shotline.common.records import (
 from shotline.common.views import (
     ActionsResult,
     FeedBeat,
+    JournalState,
     LogEvent,
     LogsResult,
     OutputEvent,
@@ -53,7 +54,6 @@ from shotline.common.views import (
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.core import FAILURES_SAID_MAX
-from shotline.dispatcher.journal import JournalState
 from shotline.dispatcher.trees import jobs as t
 
 INIT = c.DoPhase(phase="INIT")

@@ -18,6 +18,7 @@ from shotline.common.messages import (
 )
 from shotline.common.nodes import DispatchOptions
 from shotline.common.records import (
+    Counts,
     Redispatched,
     RunAborting,
     RunEnded,
@@ -248,7 +249,7 @@ def test_a_known_phase_without_actions_is_an_empty_run() -> None:
     reply = bench.told(c.DoPhase(phase="PULSE", wait=True))
     assert reply.outcome is Outcome.OK
     assert "phase PULSE has no actions" in reply.notices
-    assert [record.counts.total for record in bench.records(RunEnded)] == [0]
+    assert [record.counts for record in bench.records(RunEnded)] == [Counts()]
 
 
 def test_one_run_at_a_time_per_shot() -> None:

@@ -14,6 +14,7 @@ from shotline.common.records import Record, TableBuilt, encode_record
 from shotline.common.views import (
     ActionsResult,
     CheckResult,
+    JournalState,
     Paged,
     RunReport,
     ShotEvent,
@@ -22,7 +23,6 @@ from shotline.common.views import (
     TreeResult,
 )
 from shotline.dispatcher.event_feed import CHANNELS_MAX, EventFeed
-from shotline.dispatcher.journal import JournalState
 from shotline.dispatcher.journal.commit import EncodedRecords
 from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.trees import jobs as t

@@ -10,7 +10,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,17 +24,6 @@ from shotline.common.redis_server import RedisServer
 from shotline.common.sections import UpServer
 from shotline.common.service import ERROR_FILE_VARIABLE, rotate
 
-# Becomes the daemon by exec, so that the process id stays. A daemon ends in order on TERM.
-_LAUNCHER: Final = """
-import os, signal, sys
-if sys.platform == "linux":
-    import ctypes
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != int(sys.argv[1]):
-        sys.exit("the process that wanted this daemon is gone")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 _LINES_SHOWN: Final = 8
 NOTICES_VARIABLE: Final = "NOTIFY_SOCKET"
 _FORGOTTEN: Final = ("WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")
@@ -130,10 +118,7 @@ class Daemon:
         own = {NOTICES_VARIABLE: address, ERROR_FILE_VARIABLE: str(self.log_file)}
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())),
-                    *interpreter.python(self.module, *self.arguments),
-                ],
+                interpreter.tied(*interpreter.python(self.module, *self.arguments)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

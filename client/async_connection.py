@@ -3,8 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from types import TracebackType
-from typing import Self
 
 import zmq
 
@@ -13,6 +11,7 @@ from shotline.client.errors import Closed, NoBroker
 from shotline.client.feed import Update
 from shotline.client.session import Patience
 from shotline.client.wire import Stream, Wire
+from shotline.common.closing import AsyncClosing
 
 
 class AsyncConnection:
@@ -144,7 +143,7 @@ class AsyncConnection:
                 self._loop.add_reader(descriptor, self._read)
 
 
-class AsyncEventStream:
+class AsyncEventStream(AsyncClosing):
     """What happens on some channels, as `Whole`, `News` and `FeedStopped` (DESIGN I6).
 
     With `follows`, beginnings of channel names, also on those that come up later.
@@ -209,14 +208,3 @@ class AsyncEventStream:
         """Listen no longer."""
         if not self._connection.wire.closed:
             self._connection.wire.unlisten(self._stream)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -4,8 +4,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Self
 
 import zmq
 
@@ -14,6 +12,7 @@ from shotline.client.errors import Closed, NoBroker
 from shotline.client.feed import Update
 from shotline.client.session import Patience
 from shotline.client.wire import Stream, Wire
+from shotline.common.closing import Closing
 
 POLL_MAX_S = 3600.0
 
@@ -89,7 +88,7 @@ class Connection:
         self.wire.close()
 
 
-class EventStream:
+class EventStream(Closing):
     """What happens on some channels, as `Whole`, `News` and `FeedStopped` (DESIGN I6).
 
     Iterate over it, or `get` with a timeout. Commands may be sent between two items.
@@ -126,14 +125,3 @@ class EventStream:
         """Listen no longer."""
         if not self._connection.foreign and not self._connection.wire.closed:
             self._connection.wire.unlisten(self._stream)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -6,7 +6,6 @@ What is shown is the `Board`'s; nothing is asked for here.
 import time
 from collections import Counter
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Final, Protocol, Self
 
 from rich.console import Console, Group
@@ -63,12 +62,7 @@ class View(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 def view_for(out: Console) -> View:
@@ -100,12 +94,7 @@ class LineView:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         return None
 
     def _line(self, board: Board, record: Record) -> Text | None:
@@ -168,12 +157,7 @@ class TableView:
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def _drawing(self, board: Board) -> Group:

@@ -12,8 +12,7 @@ Every command returns what was done or raises a SupervisorError; nothing hangs (
 
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from shotline.client.calls import Call
 from shotline.client.connection import Connection, EventStream
@@ -21,6 +20,7 @@ from shotline.client.errors import WrongArguments
 from shotline.client.methods import AsyncCommands, Commands
 from shotline.client.session import Patience
 from shotline.common.channels import output_channel, shot_channel
+from shotline.common.closing import AsyncClosing, Closing
 from shotline.common.endpoint import endpoint
 from shotline.common.records import ShotKey
 
@@ -54,7 +54,7 @@ def _configured(config: Path | None) -> str:
     return load_config(config).broker.clients
 
 
-class Supervisor(Commands):
+class Supervisor(Commands, Closing):
     """Drives shots, blocking. One thread uses it; make one per thread, they are cheap.
 
     A process that was forked has a connection of its own; what its parent asked for and the events
@@ -117,19 +117,8 @@ class Supervisor(Commands):
         if not self._made.foreign:
             self._made.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class AsyncSupervisor(AsyncCommands):
+class AsyncSupervisor(AsyncCommands, AsyncClosing):
     """Drives shots from an asyncio program; see `Supervisor`. Any number of tasks may share one.
 
     Use it as an asynchronous context manager, or call `connect` first.
@@ -196,14 +185,3 @@ class AsyncSupervisor(AsyncCommands):
         if self._made is None:
             self._made = AsyncConnection(self.address, self._patience)
         return self._made
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -11,11 +11,11 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from pydantic import ValidationError
 
+from shotline.common.closing import Closing
 from shotline.common.errors import LocalError
 from shotline.common.messages import Outcome
 from shotline.common.model import Model
@@ -44,7 +44,7 @@ class _Said(Model):
     outcome: Outcome | None = None
 
 
-class UpLink:
+class UpLink(Closing):
     """The lock and the socket of the `up` that runs in a data folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -85,17 +85,6 @@ class UpLink:
         self.socket.close()
         (self._folder / _SOCKET).unlink(missing_ok=True)
         os.close(self._lock)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def ask_up(folder: Path, request: str, tell: Callable[[str], None], timeout_s: float) -> Outcome:
@@ -154,12 +143,7 @@ class _Address:
     def __enter__(self) -> str:
         return f"/proc/self/fd/{self._descriptor}/{_SOCKET}"
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
 

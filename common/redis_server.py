@@ -15,13 +15,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shotline.common import interpreter
 from shotline.common.errors import LocalError
 
 LOOPBACK: Final = "127.0.0.1"
@@ -33,19 +33,6 @@ _PROBE_INTERVAL_S: Final = 0.02
 _PROBE_TIMEOUT_S: Final = 1.0
 _FREE_PORT_TRIES: Final = 5
 _UNIX_PATH_BYTES_MAX: Final = 107  # sun_path of unix(7), less its closing zero
-
-# Becomes the server by exec, so that the process id stays. The kernel ends the server with its
-# parent, by TERM and not by KILL: with everysec the last writes may still be in Redis's own buffer.
-_LAUNCHER: Final = """
-import os, signal, sys
-if sys.platform == "linux":
-    import ctypes
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != int(sys.argv[1]):
-        sys.exit("the process that wanted this Redis server is gone")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class RedisServerError(LocalError):
@@ -175,12 +162,7 @@ class RedisServer:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _check_folder(self, binary: Path) -> None:
@@ -233,11 +215,11 @@ class RedisServer:
         }
         if self.socket_file is not None:
             options |= {"unixsocket": str(self.socket_file), "unixsocketperm": "700"}
-        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), str(binary)]
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
-                launcher + arguments,
+                # Ended by TERM: with everysec the last writes may still be in its own buffer.
+                interpreter.tied(str(binary), *arguments),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -16,12 +16,12 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import zmq
 
 from shotline.common.binding import host_of, permit
+from shotline.common.closing import Closing
 
 DRAIN_MAX: Final = 1000
 # Plain numbers: the arithmetic of zmq's enumerations would cost as much as a frame.
@@ -75,7 +75,7 @@ class Delivery(Enum):
 DEFAULT_LIMITS: Final = Limits()
 
 
-class _Endpoint:
+class _Endpoint(Closing):
     """What all sockets share: options, draining, closing."""
 
     def __init__(
@@ -117,17 +117,6 @@ class _Endpoint:
     def close(self) -> None:
         """Close the socket; what was not sent yet is dropped, unless its `linger` was raised."""
         self.socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _drain(
         self, limit: int, receive: Callable[[int], list[bytes]] | None = None

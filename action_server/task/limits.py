@@ -15,7 +15,6 @@ import subprocess
 import time
 from math import ceil
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from shotline.common.limits import TaskLimits
@@ -54,12 +53,7 @@ class Limits:
             hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
             resource.setrlimit(resource.RLIMIT_CPU, _within(used_s + self._cpu_s, hard))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        frames: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         for which, (soft, _) in self._before:
             hard = resource.getrlimit(which)[1]  # a task may have lowered it, for good
             resource.setrlimit(which, _within(soft, hard))

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from shotline.client.calls import Call, fetched
 from shotline.client.errors import SupervisorError
@@ -14,6 +13,7 @@ from shotline.client.testing.streams import AsyncFakeStream, FakeStream, others
 from shotline.client.testing.system import FakeSystem
 from shotline.common.actions import Status
 from shotline.common.channels import output_channel, shot_channel
+from shotline.common.closing import AsyncClosing, Closing
 from shotline.common.commands import Abort, AnyCommand, Hold
 from shotline.common.messages import EndedBy
 from shotline.common.records import ShotKey
@@ -22,7 +22,7 @@ from shotline.trees.experiment_file import Experiment
 T = TypeVar("T")
 
 
-class FakeShotline(Commands):
+class FakeShotline(Commands, Closing):
     """A blocking supervisor whose Shotline is in this object. `asked` has every command.
 
     Each experiment is given by its actions, or as `read_experiment` reads it from its file. What is
@@ -136,19 +136,8 @@ class FakeShotline(Commands):
     def close(self) -> None:
         """Do nothing: there is no connection."""
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class AsyncFakeShotline(AsyncCommands):
+class AsyncFakeShotline(AsyncCommands, AsyncClosing):
     """An asynchronous supervisor whose Shotline is a `FakeShotline`; any number of tasks share it.
 
     While one task waits, the others do their part before any time passes.
@@ -178,14 +167,3 @@ class AsyncFakeShotline(AsyncCommands):
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

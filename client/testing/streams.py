@@ -5,8 +5,8 @@ What an observer makes of events is the library's own (`feed`). Pure.
 
 from collections import deque
 from collections.abc import AsyncIterator, Generator, Iterator
-from types import TracebackType, coroutine
-from typing import Final, Self
+from types import coroutine
+from typing import Final
 
 from shotline.client import verbs
 from shotline.client.calls import fetched
@@ -14,6 +14,7 @@ from shotline.client.errors import SupervisorError
 from shotline.client.feed import News, Observer, Update, payload_of
 from shotline.client.testing.system import FakeSystem
 from shotline.common.channels import FEED
+from shotline.common.closing import AsyncClosing, Closing
 from shotline.common.messages import Event
 
 _TURNS: Final = 20  # of an event loop: what one task does may reach another by a few steps
@@ -26,7 +27,7 @@ def others() -> Generator[None, None, None]:
         yield
 
 
-class FakeStream:
+class FakeStream(Closing):
     """Updates of some channels, as `supervisor.EventStream`; time passes while `get` waits."""
 
     def __init__(
@@ -97,19 +98,8 @@ class FakeStream:
         if self._hear in self.system.listeners:
             self.system.listeners.remove(self._hear)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class AsyncFakeStream:
+class AsyncFakeStream(AsyncClosing):
     """A FakeStream for asynchronous supervisors: other tasks run while it is waited for."""
 
     def __init__(self, stream: FakeStream) -> None:
@@ -132,14 +122,3 @@ class AsyncFakeStream:
     def close(self) -> None:
         """Listen no longer."""
         self._stream.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -5,7 +5,6 @@ Every page notes the errors that its scripts throw; `Browser` fails the test tha
 
 import re
 import shutil
-from types import TracebackType
 from typing import Self
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect, sync_playwright
@@ -33,12 +32,7 @@ class Browser:
         self.errors: list[str] = []
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._chromium.close()
         self._playwright.stop()
 

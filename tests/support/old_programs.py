@@ -5,7 +5,6 @@ They know Redis and the formats of the MDSplus Redis dispatcher, and nothing of 
 
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import redis
@@ -101,10 +100,5 @@ class OldPrograms:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -28,7 +28,7 @@ from shotline.common.records import Counts, Record, RunKind, RunOutcome, Transit
 
 
 class JournalState(StrEnum):
-    """How the dispatcher's journal stands; the words are shown to operators (I9)."""
+    """How the dispatcher's journal stands; the words are shown to operators."""
 
     OK = "ok"
     DEGRADED = "degraded"  # Redis is away or lags behind; commits go to the spill file

@@ -104,6 +104,8 @@
  * @property {string} [reason]
  */
 
+/** How the dispatcher's journal stands; the words are shown to operators. @typedef {'ok'|'degraded'|'stopped'} JournalState */
+
 /**
  * A result of an attempt that is not the current one, or whose action was settled already.
  * @typedef {object} LateResult
@@ -275,7 +277,7 @@
  * @property {'broker'|'dispatcher'|null} [away]
  * @property {string} [dispatcher]
  * @property {number|null} [term]
- * @property {'ok'|'degraded'|'stopped'} [journal]
+ * @property {JournalState} [journal]
  * @property {string} [journal_text]
  * @property {boolean} [recovering]
  * @property {[string, number]|null} [current]

@@ -9,7 +9,7 @@ import click
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from shotline import __version__
-from shotline.action_server.server import EXIT_RESTART, ActionServer
+from shotline.action_server.server import EXIT_RESTART, ActionServerShell
 from shotline.common import interpreter
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
@@ -82,7 +82,7 @@ def main(
         settings = hangup.config
         service = Service(name)
         service.on_signal(signal.SIGHUP, hangup)
-        server = ActionServer(
+        server = ActionServerShell(
             server_class,
             server_id,
             settings.action_server,

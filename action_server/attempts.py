@@ -9,14 +9,19 @@ from collections import deque
 from math import inf
 from typing import Final, TypeVar
 
-from shotline.action_server.events import Level, StartTask, TaskEnded, TaskProven, Withdraw
+from shotline.action_server.events import (
+    Level,
+    Outlet,
+    StartTask,
+    TaskEnded,
+    TaskProven,
+    WithdrawAttempt,
+)
 from shotline.action_server.mdsip import url_of
-from shotline.action_server.outlet import Outlet
 from shotline.action_server.output import OutputLog
 from shotline.action_server.reports import Reports
 from shotline.action_server.settings import Settings
-from shotline.action_server.slot import Run, Slot, SlotState
-from shotline.action_server.slots import Lifecycle
+from shotline.action_server.slots import RunningAttempt, Slot, Slots, SlotState
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, EndedBy, Finished, Held, HeldAs, Returned
@@ -28,14 +33,12 @@ _V = TypeVar("_V")
 class Attempts:
     """All attempts that this server knows of."""
 
-    def __init__(
-        self, settings: Settings, out: Outlet, lifecycle: Lifecycle, own_url: str | None
-    ) -> None:
-        self.runs: dict[AttemptId, Slot] = {}
+    def __init__(self, settings: Settings, out: Outlet, slots: Slots, own_url: str | None) -> None:
+        self.running: dict[AttemptId, Slot] = {}
         self.reports = Reports(settings.reports)
         self._settings = settings
         self._out = out
-        self._lifecycle = lifecycle
+        self._slots = slots
         self._own_url = own_url
         self._queue: deque[Dispatch] = deque()
         # Never started (again) here: when it was started, None: aborted before it was.
@@ -55,11 +58,11 @@ class Attempts:
     @property
     def is_full(self) -> bool:
         """Whether no work is taken: too many results wait, or no slot can ever run one (I2)."""
-        held = len(self.reports) + len(self.runs) + len(self._queue)
+        held = len(self.reports) + len(self.running) + len(self._queue)
         return (
             held >= self._settings.results_max
             or self._held_bytes() >= self._settings.held_bytes_max
-            or not self._lifecycle.is_any_usable
+            or not self._slots.is_any_usable
         )
 
     def take(self, now: Instant, dispatch: Dispatch, *, is_closing: bool) -> None:
@@ -77,15 +80,15 @@ class Attempts:
             self._return(
                 attempt,
                 "full: too many results wait to be stored"
-                if self._lifecycle.is_any_usable
-                else self._lifecycle.why_unusable,
+                if self._slots.is_any_usable
+                else self._slots.why_unusable,
             )
         else:
             self._queue.append(dispatch)
 
     def abort(self, now: Instant, attempt: AttemptId, reason: str) -> None:
         """End it, take it out of the queue, or remember it for when it comes (D9)."""
-        slot = self.runs.get(attempt)
+        slot = self.running.get(attempt)
         if slot is not None:
             self.end(now, slot, EndedBy.ABORT, reason)
             return
@@ -101,9 +104,9 @@ class Attempts:
         """Return all that the server holds, for a registration (I1)."""
         queued = [Held(attempt=dispatch.attempt, held_as=HeldAs.QUEUED) for dispatch in self._queue]
         running = [
-            Held(attempt=attempt, held_as=HeldAs.RUNNING, started_at=slot.run.started.wall)
-            for attempt, slot in self.runs.items()
-            if slot.run is not None
+            Held(attempt=attempt, held_as=HeldAs.RUNNING, started_at=slot.running.started.wall)
+            for attempt, slot in self.running.items()
+            if slot.running is not None
         ]
         finished = [
             Held(attempt=result.attempt, held_as=HeldAs.FINISHED, started_at=result.started_at)
@@ -115,7 +118,7 @@ class Attempts:
         """Give back what waits, and end what runs (D17)."""
         while self._queue:
             self._return(self._queue.popleft().attempt, f"the server is ending: {reason}")
-        for slot in list(self.runs.values()):
+        for slot in list(self.running.values()):
             self.end(now, slot, ended_by, reason)
 
     def _refuse_second_start(self, now: Instant, attempt: AttemptId) -> None:
@@ -151,70 +154,74 @@ class Attempts:
 
     def _holds(self, attempt: AttemptId) -> bool:
         return (
-            attempt in self.runs
+            attempt in self.running
             or attempt in self.reports
             or any(queued.attempt == attempt for queued in self._queue)
         )
 
     def _held_bytes(self) -> int:
         held = self.reports.held_bytes
-        for slot in self.runs.values():
-            if slot.run is not None and slot.run.log is not None:
-                held += slot.run.log.held_bytes
+        for slot in self.running.values():
+            if slot.running is not None and slot.running.log is not None:
+                held += slot.running.log.held_bytes
         return held
 
     def start_next(self, now: Instant) -> None:
         """Start what waits in the slots that are free."""
         if not self._queue:
             return
-        for slot in self._lifecycle.slots:
+        for slot in self._slots:
             if slot.state is SlotState.IDLE and self._queue:
                 self._start(now, slot, self._queue.popleft())
-        if self._queue and not self._lifecycle.is_any_usable:
+        if self._queue and not self._slots.is_any_usable:
             while self._queue:
                 attempt = self._queue.popleft().attempt
-                self._return(attempt, self._lifecycle.why_unusable)
+                self._return(attempt, self._slots.why_unusable)
 
     def ended(self, now: Instant, slot: Slot, event: TaskEnded) -> None:
         """Take a task's own end. The next one starts before it is reported."""
-        run = slot.run
-        if run is None:
+        running = slot.running
+        if running is None:
             return
         for note in event.notes:
-            self.log_of(run).note(now.wall, note)
+            self.log_of(running).note(now.wall, note)
         if slot.state is not SlotState.RUNNING:
             # It was told to end already; what it returned on the way out is no result of its own.
             slot.reason += f" (it returned {event.status} meanwhile: {event.text})"
             return
-        slot.run = None
-        del self.runs[run.attempt]
-        self._lifecycle.unpark(slot)
+        slot.running = None
+        del self.running[running.attempt]
+        self._slots.unpark(slot)
         slot.state = SlotState.IDLE
         if event.spent:
-            self._lifecycle.end(now, slot)
+            self._slots.end(now, slot)
         self.start_next(now)
         if event.url_busy:
-            self._settle(now, run, EndedBy.NO_SERVER, None, event.text, is_started=False)
+            self._settle(now, running, EndedBy.NO_SERVER, None, event.text, is_started=False)
         elif event.connection_lost:
-            self._settle(now, run, EndedBy.CONNECTION_LOST, None, event.text, is_unknown=True)
+            self._settle(now, running, EndedBy.CONNECTION_LOST, None, event.text, is_unknown=True)
         else:
-            self._settle(now, run, EndedBy.RESULT, event.status, event.text, code=event.code)
+            self._settle(now, running, EndedBy.RESULT, event.status, event.text, code=event.code)
 
     def end(self, now: Instant, slot: Slot, ended_by: EndedBy, reason: str) -> None:
         """End a running attempt's process group; it settles when that is gone (D8, D9)."""
-        run = slot.run
-        if run is None or slot.state is not SlotState.RUNNING:
+        running = slot.running
+        if running is None or slot.state is not SlotState.RUNNING:
             return
-        run.timeout_at = inf
-        run.reckon()
+        running.timeout_at = inf
+        running.note_due()
         slot.ended_by, slot.reason = ended_by, reason
-        self._lifecycle.end(now, slot)
+        self._slots.end(now, slot)
 
     def end_if_late(self, now: Instant, slot: Slot, how: str = "") -> None:
         """End what has run for longer than it may (D8)."""
-        run = slot.run
-        if run is not None and now.mono >= run.timeout_at and slot.state is SlotState.RUNNING:
-            limit_s = run.timeout_at - run.started.mono
+        running = slot.running
+        if (
+            running is not None
+            and now.mono >= running.timeout_at
+            and slot.state is SlotState.RUNNING
+        ):
+            limit_s = running.timeout_at - running.started.mono
             self.end(now, slot, EndedBy.TIMEOUT, f"ended at its time limit of {limit_s:g} s{how}")
 
     def worker_died(self, now: Instant, slot: Slot, how: str) -> None:
@@ -226,29 +233,29 @@ class Attempts:
 
     def settle_ended(self, now: Instant, slot: Slot, *, is_unknown: bool) -> None:
         """Settle what was ended here: its process group is gone, or cannot be ended."""
-        run = slot.run
-        if run is None:
+        running = slot.running
+        if running is None:
             return
-        slot.run = None
-        del self.runs[run.attempt]
+        slot.running = None
+        del self.running[running.attempt]
         is_aborted = slot.ended_by in (EndedBy.ABORT, EndedBy.SERVER_ENDED)
         status = None if is_aborted else Status.FAILURE
         reason = slot.reason
         if is_unknown:
             reason += f"; its process {slot.pid} could not be ended and may still be at work"
-        if run.url is not None and not run.is_over_there:
+        if running.url is not None and not running.is_proven_over:
             # What we have ended is only the process that waited for it.
             is_unknown = True
-            reason += f"; the mdsip server at {run.url} may still be at work on it"
-            _remember(self._unproven, run.attempt, None, self._settings.seen_max)
-            self._out.add(Withdraw(run.url, run.attempt))
-        self._settle(now, run, slot.ended_by, status, reason, is_unknown=is_unknown)
+            reason += f"; the mdsip server at {running.url} may still be at work on it"
+            _remember(self._unproven, running.attempt, None, self._settings.seen_max)
+            self._out.add(WithdrawAttempt(running.url, running.attempt))
+        self._settle(now, running, slot.ended_by, status, reason, is_unknown=is_unknown)
 
-    def log_of(self, run: Run) -> OutputLog:
+    def log_of(self, running: RunningAttempt) -> OutputLog:
         """Return the output of a running attempt, which begins here when there was none."""
-        if run.log is None:
-            run.log = OutputLog(run.attempt, self._settings.output)
-        return run.log
+        if running.log is None:
+            running.log = OutputLog(running.attempt, self._settings.output)
+        return running.log
 
     def _start(self, now: Instant, slot: Slot, dispatch: Dispatch) -> None:
         attempt = dispatch.attempt
@@ -260,7 +267,7 @@ class Attempts:
         url = url_of(dispatch, self._own_url)
         slot.state = SlotState.RUNNING
         slot.failures = 0
-        slot.run = Run(
+        slot.running = RunningAttempt(
             dispatch,
             attempt,
             now,
@@ -268,13 +275,13 @@ class Attempts:
             now.mono + self._settings.fold_s,
             url,
         )
-        self.runs[attempt] = slot
+        self.running[attempt] = slot
         self._out.add(StartTask(slot.index, dispatch, url))
 
     def _settle(
         self,
         now: Instant,
-        run: Run,
+        running: RunningAttempt,
         ended_by: EndedBy,
         status: Status | None,
         reason: str,
@@ -283,21 +290,21 @@ class Attempts:
         is_unknown: bool = False,
         is_started: bool = True,
     ) -> None:
-        if run.log is not None:
-            run.log.close(now.wall)
+        if running.log is not None:
+            running.log.close(now.wall)
         finished = Finished(
-            attempt=run.attempt,
+            attempt=running.attempt,
             ended_by=ended_by,
             status=status,
             code=code,
             reason=reason[:_REASON_MAX],
-            started_at=run.started.wall if is_started else None,
+            started_at=running.started.wall if is_started else None,
             ended_at=now.wall,
-            duration_s=max(0.0, now.mono - run.started.mono) if is_started else None,
+            duration_s=max(0.0, now.mono - running.started.mono) if is_started else None,
             outcome_unknown=is_unknown,
-            lines=run.lines,
+            lines=running.lines,
         )
-        self.reports.add(finished, run.log)
+        self.reports.add(finished, running.log)
         if self.report_at == inf:
             self.report_at = now.mono + self._settings.report_hold_s
 
@@ -312,8 +319,8 @@ class Attempts:
     def _is_another_about_to_end(self) -> bool:
         ended = self.report_at - self._settings.report_hold_s
         short = ended - self._settings.fold_s
-        for slot in self.runs.values():
-            if slot.run is not None and short < slot.run.started.mono < ended:
+        for slot in self.running.values():
+            if slot.running is not None and short < slot.running.started.mono < ended:
                 return True
         return False
 
@@ -328,9 +335,9 @@ class Attempts:
     def proven(self, now: Instant, event: TaskProven) -> None:
         """Take the keeper's word that nothing of an attempt runs in its mdsip server."""
         attempt = event.attempt
-        slot = self.runs.get(attempt)
-        if slot is not None and slot.run is not None:
-            slot.run.is_over_there = True
+        slot = self.running.get(attempt)
+        if slot is not None and slot.running is not None:
+            slot.running.is_proven_over = True
             if slot.state is not SlotState.RUNNING and event.text:
                 slot.reason += f" (on the mdsip server meanwhile: {event.text})"
         elif attempt in self._unproven:

@@ -8,10 +8,9 @@ from math import inf
 from typing import Final
 
 from shotline.action_server.contact import Contact
-from shotline.action_server.events import Exit, Level
-from shotline.action_server.outlet import Outlet
+from shotline.action_server.events import Exit, Level, Outlet
 from shotline.action_server.reports import Reports
-from shotline.action_server.slots import Lifecycle
+from shotline.action_server.slots import Slots
 from shotline.common.machine import Instant
 from shotline.common.messages import Goodbye, ServerOrder
 
@@ -27,7 +26,7 @@ class Closing:
         deliver_s: float,
         out: Outlet,
         contact: Contact,
-        lifecycle: Lifecycle,
+        slots: Slots,
         reports: Reports,
     ) -> None:
         self.is_begun = False
@@ -36,7 +35,7 @@ class Closing:
         self._deliver_s = deliver_s
         self._out = out
         self._contact = contact
-        self._lifecycle = lifecycle
+        self._slots = slots
         self._reports = reports
         self._order: ServerOrder | None = None
         self._reason = ""
@@ -56,7 +55,7 @@ class Closing:
 
     def exit_when_done(self, now: Instant) -> None:
         """Leave when no process is left and all results are answered, or were not in time."""
-        if not self._lifecycle.are_all_ended:
+        if not self._slots.are_all_ended:
             return
         if len(self._reports):
             if self.deliver_by == inf:

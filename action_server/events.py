@@ -183,7 +183,7 @@ class ClearUrl(NamedTuple):
     url: str
 
 
-class Withdraw(NamedTuple):
+class WithdrawAttempt(NamedTuple):
     """Tell the keeper of this url that an attempt's worker is gone; TaskProven when it can."""
 
     url: str
@@ -225,5 +225,38 @@ class Exit(NamedTuple):
 
 
 Effect = (
-    Send | StartWorker | StartTask | ClearUrl | Withdraw | SignalGroup | Park | Unpark | Log | Exit
+    Send
+    | StartWorker
+    | StartTask
+    | ClearUrl
+    | WithdrawAttempt
+    | SignalGroup
+    | Park
+    | Unpark
+    | Log
+    | Exit
 )
+
+
+class Outlet:
+    """Where the parts of the machine put their effects, in order, until the event is handled."""
+
+    def __init__(self) -> None:
+        self._effects: list[Effect] = []
+
+    def add(self, effect: Effect) -> None:
+        """Let this be done, after what was asked for before."""
+        self._effects.append(effect)
+
+    def send(self, message: Message) -> None:
+        """Let a message be sent."""
+        self._effects.append(Send(message))
+
+    def log(self, level: Level, text: str) -> None:
+        """Let a line be written to the daemon's log."""
+        self._effects.append(Log(level, text))
+
+    def take(self) -> list[Effect]:
+        """Return all, and begin anew."""
+        effects, self._effects = self._effects, []
+        return effects

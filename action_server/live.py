@@ -9,11 +9,9 @@ from math import inf
 from typing import Final
 
 from shotline.action_server.attempts import Attempts
-from shotline.action_server.events import Park
-from shotline.action_server.outlet import Outlet
+from shotline.action_server.events import Outlet, Park
 from shotline.action_server.settings import Settings
-from shotline.action_server.slot import Run, Slot, SlotState
-from shotline.action_server.slots import Lifecycle
+from shotline.action_server.slots import RunningAttempt, Slot, Slots, SlotState
 from shotline.common.actions import AttemptId
 from shotline.common.machine import Instant
 from shotline.common.messages import Progress, Started
@@ -25,92 +23,94 @@ _TEXT_MAX: Final = 512
 class Live:
     """The news of what runs."""
 
-    def __init__(
-        self, settings: Settings, out: Outlet, lifecycle: Lifecycle, attempts: Attempts
-    ) -> None:
+    def __init__(self, settings: Settings, out: Outlet, slots: Slots, attempts: Attempts) -> None:
         self._settings = settings
         self._out = out
-        self._lifecycle = lifecycle
+        self._slots = slots
         self._attempts = attempts
 
     def output(
         self, now: Instant, slot: Slot, stream: int, data: bytes, *, is_registered: bool
     ) -> None:
         """Take what a task has written."""
-        run = slot.run
-        if run is None:
-            slot.words.take(data)
+        running = slot.running
+        if running is None:
+            slot.last_words.take(data)
             return
-        log = self._attempts.log_of(run)
+        log = self._attempts.log_of(running)
         report = log.feed(now.wall, stream, data)
         if report is not None:
-            run.progress = report
-        if log.has_gathered and run.flush_at == inf:
-            run.flush_at = now.mono + self._settings.output_hold_s
-        if run.tail_at == inf and log.has_tail:
-            run.tail_at = now.mono + TAIL_S
-        run.reckon()
+            running.progress = report
+        if log.has_gathered and running.flush_at == inf:
+            running.flush_at = now.mono + self._settings.output_hold_s
+        if running.tail_at == inf and log.has_tail:
+            running.tail_at = now.mono + TAIL_S
+        running.note_due()
         if log.is_batch_ready and is_registered:
-            self._flush(slot, run)
+            self._flush(slot, running)
         if log.is_over_window and not slot.is_parked and slot.state is SlotState.RUNNING:
             slot.is_parked = True
             self._out.add(Park(slot.index))
 
     def progress(self, slot: Slot, fraction: float, text: str) -> None:
         """Take a task's own report of its progress; the latest counts."""
-        if slot.run is not None:
-            slot.run.progress = (fraction, text)
-            slot.run.reckon()
+        if slot.running is not None:
+            slot.running.progress = (fraction, text)
+            slot.running.note_due()
 
     def stored(self, attempt: AttemptId, through: int) -> None:
         """Forget output that is journalled, of what runs or has ended."""
-        slot = self._attempts.runs.get(attempt)
-        if slot is None or slot.run is None:
+        slot = self._attempts.running.get(attempt)
+        if slot is None or slot.running is None:
             self._attempts.reports.stored(attempt, through)
             return
-        log = slot.run.log
+        log = slot.running.log
         if log is not None:
             log.stored(through)
             if log.is_under_half_window:
-                self._lifecycle.unpark(slot)
+                self._slots.unpark(slot)
 
     def tell_again(self) -> None:
         """Tell everything once more: a new registration, or another dispatcher."""
-        for slot in self._attempts.runs.values():
-            if slot.run is not None:
-                slot.run.tell_at = slot.run.started.mono + self._settings.fold_s
-                if slot.run.log is not None:
-                    for message in slot.run.log.unstored():
+        for slot in self._attempts.running.values():
+            if slot.running is not None:
+                slot.running.tell_at = slot.running.started.mono + self._settings.fold_s
+                if slot.running.log is not None:
+                    for message in slot.running.log.unstored():
                         self._out.send(message)
-                    slot.run.log.tell_tails_again()
-                    slot.run.tail_at = slot.run.started.mono + TAIL_S
-                slot.run.reckon()
+                    slot.running.log.tell_tails_again()
+                    slot.running.tail_at = slot.running.started.mono + TAIL_S
+                slot.running.note_due()
 
     def tick(self, now: Instant, slot: Slot) -> None:
         """Tell what is due of what runs in the slot."""
-        run = slot.run
-        if run is None:
+        running = slot.running
+        if running is None:
             return
-        if now.mono >= run.flush_at or now.mono >= run.tell_at:
-            self._flush(slot, run)
-        if now.mono >= run.tail_at:
-            run.tail_at = inf
-            self._flush(slot, run)  # what stands before it goes before it
-            for tail in run.log.tails(now.wall) if run.log is not None else ():
+        if now.mono >= running.flush_at or now.mono >= running.tell_at:
+            self._flush(slot, running)
+        if now.mono >= running.tail_at:
+            running.tail_at = inf
+            self._flush(slot, running)  # what stands before it goes before it
+            for tail in running.log.tails(now.wall) if running.log is not None else ():
                 self._out.send(tail)
-        if run.progress is not None and now.mono >= run.progress_at:
-            fraction, text = run.progress
-            run.progress, run.progress_at = None, now.mono + self._settings.progress_s
-            run.reckon()
-            self._out.send(Progress(attempt=run.attempt, fraction=fraction, text=text[:_TEXT_MAX]))
+        if running.progress is not None and now.mono >= running.progress_at:
+            fraction, text = running.progress
+            running.progress, running.progress_at = None, now.mono + self._settings.progress_s
+            running.note_due()
+            self._out.send(
+                Progress(attempt=running.attempt, fraction=fraction, text=text[:_TEXT_MAX])
+            )
 
-    def _flush(self, slot: Slot, run: Run) -> None:
+    def _flush(self, slot: Slot, running: RunningAttempt) -> None:
         """Send what is gathered of a running attempt's output, its start first."""
-        if run.tell_at != inf:
-            run.tell_at = inf
-            self._out.send(Started(attempt=run.attempt, started_at=run.started.wall, pid=slot.pid))
-        run.flush_at = inf
-        run.reckon()
-        if run.log is not None:
-            for message in run.log.take():
+        if running.tell_at != inf:
+            running.tell_at = inf
+            self._out.send(
+                Started(attempt=running.attempt, started_at=running.started.wall, pid=slot.pid)
+            )
+        running.flush_at = inf
+        running.note_due()
+        if running.log is not None:
+            for message in running.log.take():
                 self._out.send(message)

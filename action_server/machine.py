@@ -27,6 +27,7 @@ from shotline.action_server.events import (
     Event,
     GroupGone,
     Level,
+    Outlet,
     SendFailed,
     Stop,
     TaskEnded,
@@ -38,10 +39,8 @@ from shotline.action_server.events import (
 )
 from shotline.action_server.live import Live
 from shotline.action_server.mdsip import UrlNews
-from shotline.action_server.outlet import Outlet
 from shotline.action_server.settings import Settings
-from shotline.action_server.slot import SlotState
-from shotline.action_server.slots import Lifecycle
+from shotline.action_server.slots import Slots, SlotState
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     AbortAttempt,
@@ -67,28 +66,25 @@ _TROUBLE_MAX: Final = 512
 _E = TypeVar("_E")
 
 
-class Slots:
+class ActionServer:
     """The machine. `begin` starts it; it ends with an Exit effect."""
 
     def __init__(self, identity: Identity, settings: Settings) -> None:
         self._settings = settings
         self._out = out = Outlet()
         self._contact = Contact(identity, settings.contact)
-        self._lifecycle = Lifecycle(identity.slots, settings, out)
-        self._slots = self._lifecycle.slots
-        self._attempts = Attempts(settings, out, self._lifecycle, identity.url)
+        self._slots = Slots(identity.slots, settings, out)
+        self._attempts = Attempts(settings, out, self._slots, identity.url)
         self._reports = self._attempts.reports
-        self._live = Live(settings, out, self._lifecycle, self._attempts)
+        self._live = Live(settings, out, self._slots, self._attempts)
         self._urls = UrlNews()
-        self._closing = Closing(
-            settings.deliver_s, out, self._contact, self._lifecycle, self._reports
-        )
+        self._closing = Closing(settings.deliver_s, out, self._contact, self._slots, self._reports)
         self._handlers = self._make_handlers()
 
     def begin(self, now: Instant) -> list[Effect]:
         """Start the workers. The first registration waits for a connection, but not for ever."""
         for slot in self._slots:
-            self._lifecycle.start(now, slot)
+            self._slots.start(now, slot)
         self._contact.register_later(now)
         return self._finish(now)
 
@@ -127,12 +123,12 @@ class Slots:
     @property
     def busy(self) -> int:
         """How many slots run or end a task."""
-        return len(self._attempts.runs)
+        return len(self._attempts.running)
 
     @property
     def stuck(self) -> int:
         """How many slots wait for a process that cannot be ended."""
-        return self._lifecycle.stuck
+        return self._slots.stuck
 
     @property
     def unanswered(self) -> int:
@@ -143,18 +139,6 @@ class Slots:
     def is_full(self) -> bool:
         """Whether no work is taken."""
         return self._attempts.is_full
-
-    def story(self) -> str:
-        """Return the whole state in a few words, for the log and failing tests."""
-        slots = ", ".join(
-            f"{slot.index}:{slot.state.name}" + (f"({slot.run.attempt})" if slot.run else "")
-            for slot in self._slots
-        )
-        return (
-            f"epoch {self._contact.epoch} registered {self._contact.is_registered} number "
-            f"{self._contact.last_number} slots [{slots}] queued {self._attempts.queued} "
-            f"unanswered {len(self._reports)}"
-        )
 
     def _on_connected(self, now: Instant, _event: Connected) -> None:
         self._contact.register_soon(now)
@@ -170,7 +154,7 @@ class Slots:
             return
         if was_lost and self._settings.on_return == "end":
             reason = f"its server was out of contact for {silent_s:.0f} s"
-            for slot in list(self._attempts.runs.values()):
+            for slot in list(self._attempts.running.values()):
                 self._attempts.end(now, slot, EndedBy.SERVER_ENDED, reason)
         self._reports.send_all_again()
         self._urls.tell_all(now.mono)
@@ -253,10 +237,10 @@ class Slots:
             # Before results and returns free slots here: nothing new is to be sent to them.
             self._out.send(self._beat(now))
         self._attempts.close(now, ended_by, reason)
-        self._lifecycle.close(now)
+        self._slots.close(now)
 
     def _on_worker_ready(self, _now: Instant, event: WorkerReady) -> None:
-        self._lifecycle.is_ready(self._slots[event.slot], event.pid)
+        self._slots.is_ready(self._slots[event.slot], event.pid)
 
     def _on_output(self, now: Instant, event: TaskOutput) -> None:
         self._live.output(
@@ -284,20 +268,20 @@ class Slots:
         if slot.state is SlotState.RUNNING:
             self._attempts.worker_died(now, slot, event.how)
         else:
-            self._lifecycle.exited(now, slot, event.how)
+            self._slots.exited(now, slot, event.how)
 
     def _on_group_gone(self, now: Instant, event: GroupGone) -> None:
         slot = self._slots[event.slot]
         if slot.state in (SlotState.ENDING, SlotState.STUCK):
             self._attempts.settle_ended(now, slot, is_unknown=False)
-            self._lifecycle.gone(now, slot, is_closing=self._closing.is_begun)
+            self._slots.gone(now, slot, is_closing=self._closing.is_begun)
 
     def _on_tick(self, now: Instant, _event: Tick) -> None:
         is_registered = self._contact.is_registered
         for slot in self._slots:
             if slot.state is SlotState.IDLE:
                 continue
-            if self._lifecycle.tick(now, slot):
+            if self._slots.tick(now, slot):
                 self._attempts.settle_ended(now, slot, is_unknown=True)
             self._attempts.end_if_late(now, slot)
             if is_registered:
@@ -315,8 +299,8 @@ class Slots:
             last_number=self._contact.last_number,
             busy=self.busy,
             stuck=self.stuck,
-            broken=self._lifecycle.broken,
-            trouble=self._lifecycle.trouble[:_TROUBLE_MAX],
+            broken=self._slots.broken,
+            trouble=self._slots.trouble[:_TROUBLE_MAX],
             unanswered=self.unanswered,
             full=self.is_full or self._closing.is_begun,
             round_trip_s=self._contact.round_trip_s,

@@ -37,11 +37,11 @@ from shotline.action_server.events import (
     StartWorker,
     Stop,
     Unpark,
-    Withdraw,
+    WithdrawAttempt,
 )
 from shotline.action_server.keepers import Keepers
 from shotline.action_server.leftovers import StateFile
-from shotline.action_server.machine import Slots
+from shotline.action_server.machine import ActionServer
 from shotline.action_server.settings import settings_of
 from shotline.action_server.task.channel import Job, Setup
 from shotline.action_server.workers import Workers
@@ -68,7 +68,7 @@ _LEVELS: Final = {
 _SIGNALS: Final = {GroupSignal.TERM: signal.SIGTERM, GroupSignal.KILL: signal.SIGKILL}
 
 
-class ActionServer:
+class ActionServerShell:
     """One life of the server. `run` serves until it is told to end."""
 
     def __init__(
@@ -101,7 +101,7 @@ class ActionServer:
             url=section.mdsip_url,
             ended=self._clear_leftovers(),
         )
-        self._machine = Slots(self._identity, settings_of(section, broker))
+        self._machine = ActionServer(self._identity, settings_of(section, broker))
         self._keepers = Keepers(
             service,
             self._tell,
@@ -202,7 +202,7 @@ class ActionServer:
                     self._workers.give(slot, self._job(dispatch, url))
                 case ClearUrl(url):
                     self._keepers.clear(url)
-                case Withdraw(url, attempt):
+                case WithdrawAttempt(url, attempt):
                     self._keepers.withdraw(url, attempt)
                 case StartWorker(slot):
                     self._workers.start(slot)

@@ -1,4 +1,4 @@
-"""The life of the slots' worker processes: started, ready, ended, stuck, broken, gone. Pure.
+"""The slots: each one worker process, its states and deadlines, and what runs in it. Pure.
 
     STARTING ─ ready ─→ IDLE ─ start ─→ RUNNING ─ ended ─→ IDLE
         │                 │                │
@@ -6,57 +6,146 @@
                                                  └─ not gone in time ─→ STUCK ─ gone ─→ STARTING
     BROKEN: its worker does not even start; tried again after a while, each time after a longer one.
 
-What runs in them, and what becomes of it, is `attempts`' business: it lets slots be RUNNING.
+`Slots` leads a slot from state to state. That one is RUNNING is `attempts`' doing, which knows what
+runs and what becomes of it; what is told of it meanwhile is `live`'s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from math import inf
 from typing import Final
 
 from shotline.action_server.events import (
     GroupSignal,
     Level,
+    Outlet,
     SignalGroup,
     StartWorker,
     Unpark,
 )
-from shotline.action_server.outlet import Outlet
+from shotline.action_server.output import OutputLog
 from shotline.action_server.settings import Settings
-from shotline.action_server.slot import Slot, SlotState
+from shotline.common.actions import AttemptId
 from shotline.common.last_words import LastWords
 from shotline.common.machine import Instant
+from shotline.common.messages import Dispatch, EndedBy
 
 _DOUBLINGS_MAX: Final = 20
+
+
+class SlotState(Enum):
+    """Where a slot stands; `slots` shows the way from one to the next."""
+
+    STARTING = auto()
+    IDLE = auto()
+    RUNNING = auto()
+    ENDING = auto()
+    STUCK = auto()
+    BROKEN = auto()
+    GONE = auto()
+
+
+@dataclass(slots=True)
+class RunningAttempt:
+    """A started attempt. Its times are deadlines, `inf`: none; `note_due` follows their changes."""
+
+    dispatch: Dispatch
+    attempt: AttemptId
+    started: Instant
+    timeout_at: float
+    tell_at: float  # that it has started, unless it has ended before
+    url: str | None = None  # of the mdsip server that it runs on
+    is_proven_over: bool = False  # proof: nothing of it runs in that server
+    log: OutputLog | None = None  # none before its first output
+    flush_at: float = inf
+    tail_at: float = inf  # a line that does not end is told then
+    progress: tuple[float, str] | None = None
+    progress_at: float = 0.0  # not sent again before
+    due_at: float = 0.0  # the first of all of them
+
+    def __post_init__(self) -> None:
+        self.note_due()
+
+    @property
+    def lines(self) -> int:
+        """How many lines of output there were."""
+        return 0 if self.log is None else self.log.lines
+
+    def note_due(self) -> None:
+        """Note when the first thing is due, also when something of it is to be told."""
+        progress_at = inf if self.progress is None else self.progress_at
+        self.due_at = min(self.timeout_at, self.tell_at, self.flush_at, self.tail_at, progress_at)
+
+
+@dataclass(slots=True)
+class Slot:
+    """A worker process with its process group, and what runs in it."""
+
+    index: int
+    state: SlotState = SlotState.STARTING
+    running: RunningAttempt | None = None
+    ended_by: EndedBy = EndedBy.RESULT  # while ENDING with a running: why
+    reason: str = ""
+    ready_by: float = inf
+    kill_at: float = inf
+    give_up_at: float = inf
+    retry_at: float = inf
+    is_parked: bool = False
+    pid: int = 0
+    failures: int = 0  # workers in a row that ended before they ran anything
+    trouble: str = ""  # why no worker starts, while that is so
+    last_words: LastWords = field(default_factory=LastWords)  # of its worker, while it runs nothing
+
+    def due(self, *, is_registered: bool) -> float:
+        """Return when something is due. Nothing is told without a registration."""
+        running = self.running
+        if self.state is SlotState.RUNNING and running is not None:
+            return running.due_at if is_registered else running.timeout_at
+        due = min(self.ready_by, self.kill_at, self.give_up_at)
+        if self.state is SlotState.BROKEN:
+            due = min(due, self.retry_at)
+        if running is not None and is_registered:
+            due = min(due, running.due_at)
+        return due
+
+
 _UNUSABLE: Final = (SlotState.STUCK, SlotState.BROKEN, SlotState.GONE)
 
 
-class Lifecycle:
+class Slots:
     """All slots, and their states but for what runs."""
 
     def __init__(self, slots: int, settings: Settings, out: Outlet) -> None:
-        self.slots: Sequence[Slot] = [Slot(index) for index in range(slots)]
+        self._all: Sequence[Slot] = [Slot(index) for index in range(slots)]
         self._settings = settings
         self._out = out
+
+    def __iter__(self) -> Iterator[Slot]:
+        return iter(self._all)
+
+    def __getitem__(self, index: int) -> Slot:
+        return self._all[index]
 
     @property
     def stuck(self) -> int:
         """How many slots wait for a process that cannot be ended."""
-        return sum(slot.state is SlotState.STUCK for slot in self.slots)
+        return sum(slot.state is SlotState.STUCK for slot in self._all)
 
     @property
     def is_any_usable(self) -> bool:
         """Whether a slot can run something, now or soon."""
-        return any(slot.state not in _UNUSABLE and not slot.trouble for slot in self.slots)
+        return any(slot.state not in _UNUSABLE and not slot.trouble for slot in self._all)
 
     @property
     def broken(self) -> int:
         """How many slots have no worker because none starts."""
-        return sum(bool(slot.trouble) for slot in self.slots)
+        return sum(bool(slot.trouble) for slot in self._all)
 
     @property
     def trouble(self) -> str:
         """Why workers do not start, where that is so."""
-        return next((slot.trouble for slot in self.slots if slot.trouble), "")
+        return next((slot.trouble for slot in self._all if slot.trouble), "")
 
     @property
     def why_unusable(self) -> str:
@@ -67,13 +156,13 @@ class Lifecycle:
     @property
     def are_all_ended(self) -> bool:
         """Whether no slot has a process any more that can be ended."""
-        return all(slot.state in (SlotState.GONE, SlotState.STUCK) for slot in self.slots)
+        return all(slot.state in (SlotState.GONE, SlotState.STUCK) for slot in self._all)
 
     def start(self, now: Instant, slot: Slot) -> None:
         """Start the slot's worker process."""
         slot.state = SlotState.STARTING
         slot.retry_at = inf
-        slot.words = LastWords()
+        slot.last_words = LastWords()
         slot.ready_by = now.mono + self._settings.worker_start_s
         self._out.add(StartWorker(slot.index))
 
@@ -86,7 +175,7 @@ class Lifecycle:
             if slot.trouble:
                 self._out.log(Level.INFO, f"worker process {slot.index} starts again")
             slot.trouble = ""
-            slot.words = LastWords()
+            slot.last_words = LastWords()
 
     def exited(self, now: Instant, slot: Slot, how: str) -> None:
         """Take the end of a worker in which nothing runs; others of its group may be there."""
@@ -96,18 +185,18 @@ class Lifecycle:
             self._failed(now, slot, f"{how} while idle, again")
         elif slot.state is SlotState.IDLE:
             slot.failures = 1  # the next one is started at once
-            said = slot.words.below(f"worker process {slot.index} {how} while idle")
+            said = slot.last_words.below(f"worker process {slot.index} {how} while idle")
             self._out.log(Level.WARNING, said)
             self.end(now, slot)
 
     def _failed(self, now: Instant, slot: Slot, how: str) -> None:
         """Take note of a worker that was of no use. The next one waits, each time for longer."""
         what = f"worker process {slot.index} {how}"
-        slot.trouble = slot.words.after(what)
+        slot.trouble = slot.last_words.after(what)
         slot.failures += 1
         wait_s = self._settings.worker_retry_s * 2.0 ** min(slot.failures - 1, _DOUBLINGS_MAX)
         slot.retry_at = now.mono + min(wait_s, self._settings.worker_retry_max_s)
-        self._out.log(Level.ERROR, slot.words.below(what))
+        self._out.log(Level.ERROR, slot.last_words.below(what))
         self.end(now, slot)
 
     def end(self, now: Instant, slot: Slot) -> None:
@@ -139,7 +228,7 @@ class Lifecycle:
 
     def close(self, now: Instant) -> None:
         """End what runs nothing, for good."""
-        for slot in self.slots:
+        for slot in self._all:
             if slot.state in (SlotState.IDLE, SlotState.STARTING):
                 self.end(now, slot)
             elif slot.state is SlotState.BROKEN:

@@ -2,7 +2,7 @@
 
 What they say comes out as events, through `tell`. All their pipes hang on one epoll descriptor, so
 that the run loop watches one thing however many slots there are. What one worker process is, is
-`worker`'s business; what is decided about them, `machine`'s.
+`worker_process`'s business; what is decided about them, `machine`'s.
 """
 
 import logging
@@ -27,7 +27,7 @@ from shotline.action_server.leftovers import StateFile
 from shotline.action_server.output import parse_report
 from shotline.action_server.task.channel import Ended, Job, Ready, Setup
 from shotline.action_server.task.limits import Limits
-from shotline.action_server.worker import READ_BYTES, Worker
+from shotline.action_server.worker_process import READ_BYTES, WorkerProcess
 from shotline.common.actions import Status
 from shotline.common.codec import sendable
 from shotline.common.errors import MalformedMessage
@@ -61,7 +61,7 @@ class Workers:
         self._others = others
         self._setup = setup
         self._limits = Limits(setup.limits)
-        self._workers: dict[int, Worker] = {}
+        self._workers: dict[int, WorkerProcess] = {}
         self._pipes = select.epoll()
         self._sources: dict[int, tuple[int, int]] = {}  # by descriptor: slot, stream
         self._parked: set[int] = set()
@@ -76,7 +76,7 @@ class Workers:
     def start(self, slot: int) -> None:
         """Start a worker process; WorkerReady follows, or WorkerExited and GroupGone."""
         try:
-            worker = Worker(self._setup)
+            worker = WorkerProcess(self._setup)
         except OSError as error:
             log.error("cannot start a worker process: %s", error)
             self._tell(WorkerExited(slot, sendable(f"cannot be started: {error}")))

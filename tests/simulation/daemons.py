@@ -8,7 +8,7 @@ from tests.simulation.world import Link, Network, World
 
 from shotline.action_server import events as srv
 from shotline.action_server.contact import Identity
-from shotline.action_server.machine import Slots
+from shotline.action_server.machine import ActionServer
 from shotline.action_server.settings import Settings as ServerSettings
 from shotline.broker import outbox
 from shotline.broker.machine import (
@@ -281,7 +281,7 @@ class ServerDaemon(Daemon):
         self.is_dead = False
         self._workers: dict[int, int] = {}  # slot → generation, so that a killed task ends nothing
         self.incarnation = incarnation = f"life{next(self.lives)}"
-        self.machine = Slots(
+        self.machine = ActionServer(
             Identity(*name, incarnation, slots=slots, ended=ended), ServerSettings()
         )
         self._timer = Timer(world, lambda: self.handle(Tick()))

@@ -183,7 +183,7 @@ class MdsipServerDaemon(ServerDaemon):
             case srv.SignalGroup(slot, _):
                 super()._one(effect)
                 self._keeper.worker_gone(slot)
-            case srv.Withdraw(_, attempt):
+            case srv.WithdrawAttempt(_, attempt):
                 self._keeper.withdraw(attempt)
             case srv.ClearUrl():
                 self._keeper.clear()

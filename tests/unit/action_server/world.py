@@ -28,7 +28,7 @@ from shotline.action_server.events import (
     WorkerExited,
     WorkerReady,
 )
-from shotline.action_server.machine import Slots
+from shotline.action_server.machine import ActionServer
 from shotline.action_server.settings import Settings
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant, Tick
@@ -59,7 +59,7 @@ class FakeWorker:
 
 class World:
     def __init__(self, settings: Settings | None = None, slots: int = 2) -> None:
-        self.machine = Slots(Identity("SRV", "1", "aa", slots=slots), settings or Settings())
+        self.machine = ActionServer(Identity("SRV", "1", "aa", slots=slots), settings or Settings())
         self.now = Instant(100.0, 1e9)
         self.workers: dict[int, FakeWorker] = {}
         self.starts: Counter[AttemptId] = Counter()
@@ -144,7 +144,7 @@ class World:
             self._move_to(max(wake_at, self.now.mono))
             self.handle(Tick())
         else:
-            raise AssertionError(f"the machine asks for a tick for ever: {self.machine.story()}")
+            raise AssertionError(f"the machine asks for a tick for ever: {wake_at}")
         self._move_to(end)
 
     def _move_to(self, mono: float) -> None:

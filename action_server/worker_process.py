@@ -23,7 +23,7 @@ READ_BYTES: Final = 64 * 1024
 _ANSWER_BYTES: Final = 4096
 
 
-class Worker:
+class WorkerProcess:
     """One worker process and all descriptors that belong to it. Raise OSError when it fails."""
 
     def __init__(self, setup: Setup) -> None:

@@ -79,16 +79,16 @@ def main(
     try:
         name = f"action-server-{server_class}-{server_id}"
         hangup = Hangup(name, lambda: load_config(config, given), "broker", "action_server")
-        settings = hangup.config
+        read = hangup.config
         service = Service(name)
         service.on_signal(signal.SIGHUP, hangup)
         server = ActionServerShell(
             server_class,
             server_id,
-            settings.action_server,
-            settings.broker,
+            read.action_server,
+            read.broker,
             service,
-            url_wait_s=settings.dispatcher.url_wait_s,
+            url_wait_s=read.dispatcher.url_wait_s,
         )
     except (ConfigError, OSError) as error:
         give_up("shotline-action-server", error)

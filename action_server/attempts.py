@@ -10,7 +10,6 @@ from math import inf
 from typing import Final, TypeVar
 
 from shotline.action_server.events import (
-    Level,
     Outlet,
     StartTask,
     TaskEnded,
@@ -20,12 +19,15 @@ from shotline.action_server.events import (
 from shotline.action_server.mdsip import url_of
 from shotline.action_server.output import OutputLog
 from shotline.action_server.reports import Reports
-from shotline.action_server.settings import Settings
 from shotline.action_server.slots import RunningAttempt, Slot, Slots, SlotState
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, EndedBy, Finished, Held, HeldAs, Returned
+from shotline.common.sections import ActionServerSection
 
+SEEN_MAX: Final = 10_000  # attempts whose start is remembered
+ABORTS_MAX: Final = 1000  # of attempts that have not come yet
+REPORT_HOLD_S: Final = 0.001  # a result waits so long for those of other short tasks
 _REASON_MAX: Final = 4096
 _V = TypeVar("_V")
 
@@ -33,10 +35,12 @@ _V = TypeVar("_V")
 class Attempts:
     """All attempts that this server knows of."""
 
-    def __init__(self, settings: Settings, out: Outlet, slots: Slots, own_url: str | None) -> None:
+    def __init__(
+        self, section: ActionServerSection, out: Outlet, slots: Slots, own_url: str | None
+    ) -> None:
         self.running: dict[AttemptId, Slot] = {}
-        self.reports = Reports(settings.reports)
-        self._settings = settings
+        self.reports = Reports()
+        self._section = section
         self._out = out
         self._slots = slots
         self._own_url = own_url
@@ -60,8 +64,8 @@ class Attempts:
         """Whether no work is taken: too many results wait, or no slot can ever run one (I2)."""
         held = len(self.reports) + len(self.running) + len(self._queue)
         return (
-            held >= self._settings.results_max
-            or self._held_bytes() >= self._settings.held_bytes_max
+            held >= self._section.results_max
+            or self._held_bytes() >= self._section.held_bytes_max
             or not self._slots.is_any_usable
         )
 
@@ -98,7 +102,7 @@ class Attempts:
                 self._finish_unstarted(now, attempt, reason)
                 return
         if attempt not in self.reports and attempt not in self._seen:
-            _remember(self._aborts, attempt, reason, self._settings.aborts_max)
+            _remember(self._aborts, attempt, reason, ABORTS_MAX)
 
     def holding(self) -> list[Held]:
         """Return all that the server holds, for a registration (I1)."""
@@ -131,7 +135,7 @@ class Attempts:
             "this server has started it before and does not start it again; how it ended was "
             "told then and is not known any more"
         )
-        self._out.log(Level.ERROR, f"{attempt}: {reason}")
+        self._out.log("error", f"{attempt}: {reason}")
         finished = Finished(
             attempt=attempt,
             ended_by=EndedBy.FORGOTTEN,
@@ -143,7 +147,7 @@ class Attempts:
         self.reports.add(finished, None)
 
     def _finish_unstarted(self, now: Instant, attempt: AttemptId, reason: str) -> None:
-        _remember(self._seen, attempt, None, self._settings.seen_max)
+        _remember(self._seen, attempt, None, SEEN_MAX)
         finished = Finished(
             attempt=attempt, ended_by=EndedBy.ABORT, reason=reason[:_REASON_MAX], ended_at=now.wall
         )
@@ -247,23 +251,23 @@ class Attempts:
             # What we have ended is only the process that waited for it.
             is_unknown = True
             reason += f"; the mdsip server at {running.url} may still be at work on it"
-            _remember(self._unproven, running.attempt, None, self._settings.seen_max)
+            _remember(self._unproven, running.attempt, None, SEEN_MAX)
             self._out.add(WithdrawAttempt(running.url, running.attempt))
         self._settle(now, running, slot.ended_by, status, reason, is_unknown=is_unknown)
 
     def log_of(self, running: RunningAttempt) -> OutputLog:
         """Return the output of a running attempt, which begins here when there was none."""
         if running.log is None:
-            running.log = OutputLog(running.attempt, self._settings.output)
+            running.log = OutputLog(running.attempt, self._section)
         return running.log
 
     def _start(self, now: Instant, slot: Slot, dispatch: Dispatch) -> None:
         attempt = dispatch.attempt
         assert attempt not in self._seen, f"{attempt} would start twice (I1)"
-        _remember(self._seen, attempt, now.wall, self._settings.seen_max)
+        _remember(self._seen, attempt, now.wall, SEEN_MAX)
         timeout_s = dispatch.timeout_s
         if timeout_s is None:
-            timeout_s = self._settings.task_timeout_s
+            timeout_s = self._section.task_timeout_s
         url = url_of(dispatch, self._own_url)
         slot.state = SlotState.RUNNING
         slot.failures = 0
@@ -272,7 +276,7 @@ class Attempts:
             attempt,
             now,
             inf if timeout_s is None else now.mono + timeout_s,
-            now.mono + self._settings.fold_s,
+            now.mono + self._section.fold_s,
             url,
         )
         self.running[attempt] = slot
@@ -306,7 +310,7 @@ class Attempts:
         )
         self.reports.add(finished, running.log)
         if self.report_at == inf:
-            self.report_at = now.mono + self._settings.report_hold_s
+            self.report_at = now.mono + REPORT_HOLD_S
 
     def report(self, now: Instant) -> None:
         """Send results; short tasks that run side by side report together."""
@@ -317,8 +321,8 @@ class Attempts:
             self._out.send(message)
 
     def _is_another_about_to_end(self) -> bool:
-        ended = self.report_at - self._settings.report_hold_s
-        short = ended - self._settings.fold_s
+        ended = self.report_at - REPORT_HOLD_S
+        short = ended - self._section.fold_s
         for slot in self.running.values():
             if slot.running is not None and short < slot.running.started.mono < ended:
                 return True

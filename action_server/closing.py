@@ -8,22 +8,22 @@ from math import inf
 from typing import Final
 
 from shotline.action_server.contact import Contact
-from shotline.action_server.events import Exit, Level, Outlet
+from shotline.action_server.events import Exit, Outlet
 from shotline.action_server.reports import Reports
 from shotline.action_server.slots import Slots
 from shotline.common.machine import Instant
 from shotline.common.messages import Goodbye, ServerOrder
 
+DELIVER_S: Final = 5.0
 EXIT_REFUSED: Final = 69  # EX_UNAVAILABLE: the broker does not want this server
 EXIT_AT_ONCE: Final = 75  # EX_TEMPFAIL: a second request to end, results may be undelivered
 
 
 class Closing:
-    """Whether and how the server ends. Results are delivered for at most `deliver_s`."""
+    """Whether and how the server ends. Results are delivered for at most `DELIVER_S`."""
 
     def __init__(
         self,
-        deliver_s: float,
         out: Outlet,
         contact: Contact,
         slots: Slots,
@@ -32,7 +32,6 @@ class Closing:
         self.is_begun = False
         self.has_exited = False
         self.deliver_by = inf
-        self._deliver_s = deliver_s
         self._out = out
         self._contact = contact
         self._slots = slots
@@ -59,12 +58,12 @@ class Closing:
             return
         if len(self._reports):
             if self.deliver_by == inf:
-                wait_s = 0.0 if self._code == EXIT_REFUSED else self._deliver_s
+                wait_s = 0.0 if self._code == EXIT_REFUSED else DELIVER_S
                 self.deliver_by = now.mono + wait_s
             if now.mono < self.deliver_by:
                 return
             self._out.log(
-                Level.ERROR,
+                "error",
                 f"{len(self._reports)} results were not answered and are lost with this process: "
                 + ", ".join(str(finished.attempt) for finished in self._reports.all()[:10]),
             )

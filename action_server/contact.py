@@ -10,6 +10,7 @@ from math import inf
 
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, Held, Pong, Register, Registered
+from shotline.common.sections import BrokerSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +34,20 @@ class Identity:
         return f"{self.server_class}:{self.server_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class ContactTimes:
-    """The times of the contact with the broker."""
-
-    heartbeat_s: float = 1.0
-    pong_wait_s: float = 3.0  # without an answer to a heartbeat: register anew
-    register_wait_s: float = 1.0  # without an answer to a registration: again
-
-
 class Contact:
     """Whether the broker knows us, under which epoch, and what is due towards it (DESIGN §5)."""
 
-    def __init__(self, identity: Identity, times: ContactTimes) -> None:
+    def __init__(self, identity: Identity, broker: BrokerSection) -> None:
         self.identity = identity
         self.is_registered = False
         self.epoch = 0
         self.last_number = 0  # of the dispatches of this epoch
         self.term = 0  # the highest seen
         self.heard_at = float("-inf")  # when the broker last answered
-        self._times = times
+        self._heartbeat_s = broker.heartbeat_s
+        # Without an answer: to a heartbeat, register anew; to a registration, again.
+        self._pong_wait_s = max(3 * broker.heartbeat_s, 2.0)
+        self._register_wait_s = max(broker.heartbeat_s, 1.0)
         self._broker = ""
         self._register_at = inf
         self._awaits_answer = False
@@ -75,7 +70,7 @@ class Contact:
         """Count as unregistered; register when there may be a connection again."""
         self.is_registered = False
         self._awaits_answer = False
-        self._register_at = now.mono + self._times.register_wait_s
+        self._register_at = now.mono + self._register_wait_s
 
     def give_up(self) -> None:
         """Never register again: the broker has said that it is of no use."""
@@ -92,7 +87,7 @@ class Contact:
         self._awaits_answer = True
         self.epoch += 1
         self.last_number = 0
-        self._register_at = now.mono + self._times.register_wait_s
+        self._register_at = now.mono + self._register_wait_s
         who = self.identity
         return Register(
             server_class=who.server_class,
@@ -148,12 +143,12 @@ class Contact:
         """Return whether a heartbeat is due; notice a broker that does not answer."""
         if not self.is_registered:
             return False
-        if now.mono - self.heard_at >= self._times.pong_wait_s:
+        if now.mono - self.heard_at >= self._pong_wait_s:
             self.register_soon(now)
             return False
         if now.mono < self._beat_at:
             return False
-        self._beat_at = now.mono + self._times.heartbeat_s
+        self._beat_at = now.mono + self._heartbeat_s
         return True
 
     @property
@@ -167,4 +162,4 @@ class Contact:
             return inf
         if not self.is_registered:
             return self._register_at
-        return min(self._beat_at, self.heard_at + self._times.pong_wait_s)
+        return min(self._beat_at, self.heard_at + self._pong_wait_s)

@@ -16,6 +16,7 @@ from shotline.common.messages import (
     ClearBinding,
     CommandServer,
     Dispatch,
+    LogLevel,
     Message,
     OutputStored,
     Pong,
@@ -149,14 +150,6 @@ class GroupSignal(Enum):
     KILL = auto()
 
 
-class Level(Enum):
-    """How much an operator should care about a log line; the names are those of `logging`."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
 class Send(NamedTuple):
     """Send a message to the broker; when that fails, say `SendFailed`."""
 
@@ -212,7 +205,7 @@ class Unpark(NamedTuple):
 class Log(NamedTuple):
     """Write a line to the daemon's log."""
 
-    level: Level
+    level: LogLevel
     text: str
 
 
@@ -252,7 +245,7 @@ class Outlet:
         """Let a message be sent."""
         self._effects.append(Send(message))
 
-    def log(self, level: Level, text: str) -> None:
+    def log(self, level: LogLevel, text: str) -> None:
         """Let a line be written to the daemon's log."""
         self._effects.append(Log(level, text))
 

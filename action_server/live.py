@@ -10,21 +10,24 @@ from typing import Final
 
 from shotline.action_server.attempts import Attempts
 from shotline.action_server.events import Outlet, Park
-from shotline.action_server.settings import Settings
 from shotline.action_server.slots import RunningAttempt, Slot, Slots, SlotState
 from shotline.common.actions import AttemptId
 from shotline.common.machine import Instant
 from shotline.common.messages import Progress, Started
+from shotline.common.sections import ActionServerSection
 
-TAIL_S: Final = 1.0
+_TAIL_S: Final = 1.0  # a line that has not ended by then is told as it is
+_PROGRESS_S: Final = 0.1  # between two reports of one attempt
 _TEXT_MAX: Final = 512
 
 
 class Live:
     """The news of what runs."""
 
-    def __init__(self, settings: Settings, out: Outlet, slots: Slots, attempts: Attempts) -> None:
-        self._settings = settings
+    def __init__(
+        self, section: ActionServerSection, out: Outlet, slots: Slots, attempts: Attempts
+    ) -> None:
+        self._section = section
         self._out = out
         self._slots = slots
         self._attempts = attempts
@@ -42,9 +45,9 @@ class Live:
         if report is not None:
             running.progress = report
         if log.has_gathered and running.flush_at == inf:
-            running.flush_at = now.mono + self._settings.output_hold_s
+            running.flush_at = now.mono + self._section.output_hold_s
         if running.tail_at == inf and log.has_tail:
-            running.tail_at = now.mono + TAIL_S
+            running.tail_at = now.mono + _TAIL_S
         running.note_due()
         if log.is_batch_ready and is_registered:
             self._flush(slot, running)
@@ -74,12 +77,12 @@ class Live:
         """Tell everything once more: a new registration, or another dispatcher."""
         for slot in self._attempts.running.values():
             if slot.running is not None:
-                slot.running.tell_at = slot.running.started.mono + self._settings.fold_s
+                slot.running.tell_at = slot.running.started.mono + self._section.fold_s
                 if slot.running.log is not None:
                     for message in slot.running.log.unstored():
                         self._out.send(message)
                     slot.running.log.tell_tails_again()
-                    slot.running.tail_at = slot.running.started.mono + TAIL_S
+                    slot.running.tail_at = slot.running.started.mono + _TAIL_S
                 slot.running.note_due()
 
     def tick(self, now: Instant, slot: Slot) -> None:
@@ -96,7 +99,7 @@ class Live:
                 self._out.send(tail)
         if running.progress is not None and now.mono >= running.progress_at:
             fraction, text = running.progress
-            running.progress, running.progress_at = None, now.mono + self._settings.progress_s
+            running.progress, running.progress_at = None, now.mono + _PROGRESS_S
             running.note_due()
             self._out.send(
                 Progress(attempt=running.attempt, fraction=fraction, text=text[:_TEXT_MAX])

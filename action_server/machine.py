@@ -26,7 +26,6 @@ from shotline.action_server.events import (
     Effect,
     Event,
     GroupGone,
-    Level,
     Outlet,
     SendFailed,
     Stop,
@@ -39,7 +38,6 @@ from shotline.action_server.events import (
 )
 from shotline.action_server.live import Live
 from shotline.action_server.mdsip import UrlNews
-from shotline.action_server.settings import Settings
 from shotline.action_server.slots import Slots, SlotState
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -61,6 +59,7 @@ from shotline.common.messages import (
     ServerBeat,
     ServerOrder,
 )
+from shotline.common.sections import ActionServerSection, BrokerSection
 
 _TROUBLE_MAX: Final = 512
 _E = TypeVar("_E")
@@ -69,16 +68,19 @@ _E = TypeVar("_E")
 class ActionServer:
     """The machine. `begin` starts it; it ends with an Exit effect."""
 
-    def __init__(self, identity: Identity, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(
+        self, identity: Identity, section: ActionServerSection, broker: BrokerSection
+    ) -> None:
+        self._on_return = section.on_return
+        self._server_lost_s = broker.server_lost_s
         self._out = out = Outlet()
-        self._contact = Contact(identity, settings.contact)
-        self._slots = Slots(identity.slots, settings, out)
-        self._attempts = Attempts(settings, out, self._slots, identity.url)
+        self._contact = Contact(identity, broker)
+        self._slots = Slots(identity.slots, section, out)
+        self._attempts = Attempts(section, out, self._slots, identity.url)
         self._reports = self._attempts.reports
-        self._live = Live(settings, out, self._slots, self._attempts)
+        self._live = Live(section, out, self._slots, self._attempts)
         self._urls = UrlNews()
-        self._closing = Closing(settings.deliver_s, out, self._contact, self._slots, self._reports)
+        self._closing = Closing(out, self._contact, self._slots, self._reports)
         self._handlers = self._make_handlers()
 
     def begin(self, now: Instant) -> list[Effect]:
@@ -149,10 +151,10 @@ class ActionServer:
     def _on_registered(self, now: Instant, event: Registered) -> None:
         contact = self._contact
         silent_s = now.mono - contact.heard_at
-        was_lost = contact.is_same_broker(event) and silent_s >= self._settings.server_lost_s
+        was_lost = contact.is_same_broker(event) and silent_s >= self._server_lost_s
         if not contact.accepted(now, event):
             return
-        if was_lost and self._settings.on_return == "end":
+        if was_lost and self._on_return == "end":
             reason = f"its server was out of contact for {silent_s:.0f} s"
             for slot in list(self._attempts.running.values()):
                 self._attempts.end(now, slot, EndedBy.SERVER_ENDED, reason)
@@ -162,16 +164,16 @@ class ActionServer:
 
     def _on_refused(self, now: Instant, event: RegistrationRefused) -> None:
         if not event.fatal:
-            self._out.log(Level.WARNING, f"the broker does not register this server: {event.text}")
+            self._out.log("warning", f"the broker does not register this server: {event.text}")
             self._contact.register_later(now)
             return
-        self._out.log(Level.ERROR, f"the broker refuses this server: {event.text}")
+        self._out.log("error", f"the broker refuses this server: {event.text}")
         self._contact.give_up()
         self._closing.refuse()
         self._close(now, ServerOrder.QUIT, f"the broker refuses this server: {event.text}")
 
     def _on_register_anew(self, now: Instant, event: RegisterAnew) -> None:
-        self._out.log(Level.INFO, f"registers anew: {event.why}")
+        self._out.log("info", f"registers anew: {event.why}")
         self._contact.register_anew(now)
 
     def _on_probe(self, _now: Instant, _event: Probe) -> None:
@@ -181,7 +183,7 @@ class ActionServer:
         self._contact.heard(now, event)
 
     def _on_problem(self, _now: Instant, event: Problem) -> None:
-        self._out.log(Level.WARNING, f"told by a peer: {event.text}")
+        self._out.log("warning", f"told by a peer: {event.text}")
 
     def _on_dispatch(self, now: Instant, event: Dispatch) -> None:
         contact = self._contact
@@ -191,7 +193,7 @@ class ActionServer:
             return
         if event.number > contact.last_number + 1:
             self._out.log(
-                Level.WARNING,
+                "warning",
                 f"dispatch {event.number} came after {contact.last_number}: registers anew",
             )
             contact.register_soon(now)

@@ -9,17 +9,19 @@ together: nothing is done per line, unless one is too long, marks progress, or i
 
 import codecs
 from collections import deque
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from shotline.common.actions import AttemptId
 from shotline.common.messages import TAIL_BYTES_MAX, Output, Tail
+from shotline.common.sections import ActionServerSection
 
 STDOUT: Final = 1
 STDERR: Final = 2
 NOTE: Final = 0
 # What a piece costs in memory beside its bytes: a tuple, a bytes object, a reference.
 PIECE_OVERHEAD_BYTES: Final = 120
+BATCH_BYTES: Final = 256 * 1024  # of one Output message
+BATCH_PIECES: Final = 2048
 PROGRESS_MARK: Final = b"::progress "
 PROGRESS_TEXT_MAX: Final = 512
 _UTF8: Final = codecs.getincrementaldecoder("utf-8")
@@ -27,18 +29,6 @@ _CHARACTER_REST_MAX: Final = 3  # bytes of a UTF-8 character beside its first, o
 
 Piece = tuple[float, int, bytes]
 ProgressReport = tuple[float, str]
-
-
-@dataclass(frozen=True, slots=True)
-class OutputLimits:
-    """How much output an attempt may have, and how much of it may wait to be stored."""
-
-    lines_max: int = 1_000_000
-    bytes_max: int = 64 * 1024 * 1024
-    line_bytes_max: int = 64 * 1024
-    window_bytes: int = 4 * 1024 * 1024  # not yet stored; beyond it the pipes are not read
-    batch_bytes: int = 256 * 1024  # of one Output message
-    batch_pieces: int = 2048
 
 
 def parse_progress(line: bytes) -> ProgressReport | None:
@@ -70,9 +60,9 @@ class OutputLog:
     carriage return begins the line anew, as on a terminal: what stood there is not kept.
     """
 
-    def __init__(self, attempt: AttemptId, limits: OutputLimits) -> None:
+    def __init__(self, attempt: AttemptId, section: ActionServerSection) -> None:
         self._attempt = attempt
-        self._limits = limits
+        self._section = section
         self._rests: dict[int, bytes] = {STDOUT: b"", STDERR: b""}  # began, but not ended lines
         self._told_rests: dict[int, bytes] = {}  # those that `tails` has returned
         self._gathered: list[Piece] = []
@@ -96,27 +86,24 @@ class OutputLog:
     @property
     def is_batch_ready(self) -> bool:
         """Whether enough is gathered to be sent without waiting for more."""
-        return (
-            self._gathered_bytes >= self._limits.batch_bytes
-            or len(self._gathered) >= self._limits.batch_pieces
-        )
+        return self._gathered_bytes >= BATCH_BYTES or len(self._gathered) >= BATCH_PIECES
 
     @property
     def is_over_window(self) -> bool:
         """Whether so much waits to be stored that the pipes must not be read (I8)."""
-        return self.held_bytes >= self._limits.window_bytes
+        return self.held_bytes >= self._section.output_window_bytes
 
     @property
     def is_under_half_window(self) -> bool:
         """Whether there is room again after `is_over_window`."""
-        return self.held_bytes * 2 < self._limits.window_bytes
+        return self.held_bytes * 2 < self._section.output_window_bytes
 
     def feed(self, wall: float, stream: int, data: bytes) -> ProgressReport | None:
         """Take bytes that were read from a stream. Return the last report of progress in them."""
         data = self._rests[stream] + data
         if b"\r" in data:
             data = _as_shown(data)
-        if len(data) > self._limits.line_bytes_max:
+        if len(data) > self._section.output_line_bytes_max:
             data = self._split_long(wall, data)
         whole, newline, rest = data.rpartition(b"\n")
         self._rests[stream] = rest
@@ -179,7 +166,7 @@ class OutputLog:
         for piece in self._gathered:
             batch.append(piece)
             size += len(piece[2])
-            if size >= self._limits.batch_bytes or len(batch) >= self._limits.batch_pieces:
+            if size >= BATCH_BYTES or len(batch) >= BATCH_PIECES:
                 messages.append(self._message(batch, size))
                 batch, size = [], 0
         if batch:
@@ -221,11 +208,11 @@ class OutputLog:
             lines = kept
         line_ends = lines.count(b"\n")
         count, size = line_ends + 1, len(lines) - line_ends
-        limits = self._limits
+        section = self._section
         if (
             self._is_cut
-            or self._task_lines + count > limits.lines_max
-            or self._task_bytes + size > limits.bytes_max
+            or self._task_lines + count > section.output_lines_max
+            or self._task_bytes + size > section.output_bytes_max
         ):
             self._cut(wall, stream, lines)
         else:
@@ -237,6 +224,7 @@ class OutputLog:
     def _cut(self, wall: float, stream: int, joined: bytes) -> None:
         """Let through what still fits, note where the cut is, count the rest."""
         lines = joined.split(b"\n")
+        section = self._section
         if not self._is_cut:
             fitting = self._fitting(lines)
             if fitting:
@@ -246,7 +234,7 @@ class OutputLog:
             self.note(
                 wall,
                 f"[output is cut here, at {self._task_lines} lines and {self._task_bytes} bytes; "
-                f"the limits are {self._limits.lines_max} and {self._limits.bytes_max}]",
+                f"the limits are {section.output_lines_max} and {section.output_bytes_max}]",
             )
         self._cut_lines += len(lines)
         self._cut_bytes += sum(map(len, lines))
@@ -255,8 +243,8 @@ class OutputLog:
         """Count how many of the lines are still within the limits."""
         for index, line in enumerate(lines):
             if (
-                self._task_lines >= self._limits.lines_max
-                or self._task_bytes + len(line) > self._limits.bytes_max
+                self._task_lines >= self._section.output_lines_max
+                or self._task_bytes + len(line) > self._section.output_bytes_max
             ):
                 return index
             self._task_lines += 1
@@ -265,7 +253,7 @@ class OutputLog:
 
     def _split_long(self, wall: float, data: bytes) -> bytes:
         """Return the bytes with line feeds put into lines that are too long."""
-        longest = self._limits.line_bytes_max
+        longest = self._section.output_line_bytes_max
         parts = []
         at = 0
         while len(data) - at > longest:

@@ -6,21 +6,17 @@ at a time, and sent again after each registration and when no answer comes.
 
 from dataclasses import dataclass
 from math import inf
+from typing import Final
 
 from shotline.action_server.output import OutputLog
 from shotline.common.actions import AttemptId
 from shotline.common.machine import Instant
 from shotline.common.messages import Finished, Message
 
-
-@dataclass(frozen=True, slots=True)
-class ReportLimits:
-    """How many results may be on their way, and when one is sent again."""
-
-    in_flight_max: int = 200
-    in_flight_bytes_max: int = 16 * 1024 * 1024
-    resend_s: float = 5.0  # then twice as long each time, up to the longest
-    resend_longest_s: float = 60.0
+IN_FLIGHT_MAX: Final = 200
+IN_FLIGHT_BYTES_MAX: Final = 16 * 1024 * 1024
+RESEND_S: Final = 5.0  # without an answer; then twice as long each time, up to the longest
+RESEND_LONGEST_S: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -36,8 +32,7 @@ class _Report:
 class Reports:
     """The results that wait for an answer."""
 
-    def __init__(self, limits: ReportLimits) -> None:
-        self._limits = limits
+    def __init__(self) -> None:
         self._waiting: dict[AttemptId, _Report] = {}
         self._in_flight: dict[AttemptId, _Report] = {}
         self._in_flight_bytes = 0
@@ -101,8 +96,8 @@ class Reports:
         sent = []
         for attempt, report in self._waiting.items():
             if self._in_flight and (
-                len(self._in_flight) >= self._limits.in_flight_max
-                or self._in_flight_bytes >= self._limits.in_flight_bytes_max
+                len(self._in_flight) >= IN_FLIGHT_MAX
+                or self._in_flight_bytes >= IN_FLIGHT_BYTES_MAX
             ):
                 break
             self._send(now, report, messages)
@@ -135,7 +130,6 @@ class Reports:
             fresh = report.log.take()
             messages += report.log.unstored() if report.is_repeat else fresh
         messages.append(report.finished)
-        longest = self._limits.resend_longest_s
-        report.wait_s = min(report.wait_s * 2, longest) or self._limits.resend_s
+        report.wait_s = min(report.wait_s * 2, RESEND_LONGEST_S) or RESEND_S
         report.resend_at = now.mono + report.wait_s
         self._look_at = min(self._look_at, report.resend_at)

@@ -27,7 +27,6 @@ from shotline.action_server.events import (
     Event,
     Exit,
     GroupSignal,
-    Level,
     Log,
     Park,
     Send,
@@ -42,14 +41,13 @@ from shotline.action_server.events import (
 from shotline.action_server.keepers import Keepers
 from shotline.action_server.leftovers import StateFile
 from shotline.action_server.machine import ActionServer
-from shotline.action_server.settings import settings_of
 from shotline.action_server.task.channel import Job, Setup
 from shotline.action_server.workers import Workers
 from shotline.common.codec import decode, encode, encode_body, sendable
 from shotline.common.config import ActionServerSection, BrokerSection
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
-from shotline.common.messages import Dispatch, LogLine, Message, Problem, ServerOrder
+from shotline.common.messages import Dispatch, LogLevel, LogLine, Message, Problem, ServerOrder
 from shotline.common.service import Service
 from shotline.common.transport import Dealer, Limits
 
@@ -60,11 +58,6 @@ _BATCH_MESSAGES: Final = 512
 _BATCH_BYTES: Final = 1024 * 1024
 _LINGER_MS: Final = 1000
 _TICK: Final = Tick()
-_LEVELS: Final = {
-    Level.INFO: logging.INFO,
-    Level.WARNING: logging.WARNING,
-    Level.ERROR: logging.ERROR,
-}
 _SIGNALS: Final = {GroupSignal.TERM: signal.SIGTERM, GroupSignal.KILL: signal.SIGKILL}
 
 
@@ -101,7 +94,7 @@ class ActionServerShell:
             url=section.mdsip_url,
             ended=self._clear_leftovers(),
         )
-        self._machine = ActionServer(self._identity, settings_of(section, broker))
+        self._machine = ActionServer(self._identity, section, broker)
         self._keepers = Keepers(
             service,
             self._tell,
@@ -239,12 +232,12 @@ class ActionServerShell:
             self._url_wait_s,
         )
 
-    def _log(self, level: Level, text: str) -> None:
-        log.log(_LEVELS[level], "%s", text)
-        if level is not Level.INFO and self._machine.is_registered:
+    def _log(self, level: LogLevel, text: str) -> None:
+        log.log(logging.getLevelNamesMapping()[level.upper()], "%s", text)
+        if level != "info" and self._machine.is_registered:
             at = self._service.instant().wall
             self._outbox.append(
-                LogLine(source=self._name, level=level.value, text=sendable(text)[:4096], at=at)
+                LogLine(source=self._name, level=level, text=sendable(text)[:4096], at=at)
             )
 
     def _send(self) -> None:

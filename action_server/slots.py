@@ -18,19 +18,21 @@ from typing import Final
 
 from shotline.action_server.events import (
     GroupSignal,
-    Level,
     Outlet,
     SignalGroup,
     StartWorker,
     Unpark,
 )
 from shotline.action_server.output import OutputLog
-from shotline.action_server.settings import Settings
 from shotline.common.actions import AttemptId
 from shotline.common.last_words import LastWords
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, EndedBy
+from shotline.common.sections import ActionServerSection
 
+WORKER_START_S: Final = 60.0
+_WORKER_RETRY_S: Final = 1.0  # after a worker that did not start; doubled each time
+_WORKER_RETRY_MAX_S: Final = 30.0
 _DOUBLINGS_MAX: Final = 20
 
 
@@ -116,9 +118,9 @@ _UNUSABLE: Final = (SlotState.STUCK, SlotState.BROKEN, SlotState.GONE)
 class Slots:
     """All slots, and their states but for what runs."""
 
-    def __init__(self, slots: int, settings: Settings, out: Outlet) -> None:
+    def __init__(self, slots: int, section: ActionServerSection, out: Outlet) -> None:
         self._all: Sequence[Slot] = [Slot(index) for index in range(slots)]
-        self._settings = settings
+        self._section = section
         self._out = out
 
     def __iter__(self) -> Iterator[Slot]:
@@ -163,7 +165,7 @@ class Slots:
         slot.state = SlotState.STARTING
         slot.retry_at = inf
         slot.last_words = LastWords()
-        slot.ready_by = now.mono + self._settings.worker_start_s
+        slot.ready_by = now.mono + WORKER_START_S
         self._out.add(StartWorker(slot.index))
 
     def is_ready(self, slot: Slot, pid: int) -> None:
@@ -173,7 +175,7 @@ class Slots:
             slot.ready_by = inf
             slot.pid = pid
             if slot.trouble:
-                self._out.log(Level.INFO, f"worker process {slot.index} starts again")
+                self._out.log("info", f"worker process {slot.index} starts again")
             slot.trouble = ""
             slot.last_words = LastWords()
 
@@ -186,7 +188,7 @@ class Slots:
         elif slot.state is SlotState.IDLE:
             slot.failures = 1  # the next one is started at once
             said = slot.last_words.below(f"worker process {slot.index} {how} while idle")
-            self._out.log(Level.WARNING, said)
+            self._out.log("warning", said)
             self.end(now, slot)
 
     def _failed(self, now: Instant, slot: Slot, how: str) -> None:
@@ -194,16 +196,16 @@ class Slots:
         what = f"worker process {slot.index} {how}"
         slot.trouble = slot.last_words.after(what)
         slot.failures += 1
-        wait_s = self._settings.worker_retry_s * 2.0 ** min(slot.failures - 1, _DOUBLINGS_MAX)
-        slot.retry_at = now.mono + min(wait_s, self._settings.worker_retry_max_s)
-        self._out.log(Level.ERROR, slot.last_words.below(what))
+        wait_s = _WORKER_RETRY_S * 2.0 ** min(slot.failures - 1, _DOUBLINGS_MAX)
+        slot.retry_at = now.mono + min(wait_s, _WORKER_RETRY_MAX_S)
+        self._out.log("error", slot.last_words.below(what))
         self.end(now, slot)
 
     def end(self, now: Instant, slot: Slot) -> None:
         """End the slot's process group: TERM, after a grace KILL (D8)."""
         slot.state = SlotState.ENDING
         slot.ready_by = inf
-        slot.kill_at = now.mono + self._settings.kill_grace_s
+        slot.kill_at = now.mono + self._section.kill_grace_s
         self.unpark(slot)
         self._out.add(SignalGroup(slot.index, GroupSignal.TERM))
 
@@ -212,7 +214,7 @@ class Slots:
         slot.kill_at = slot.give_up_at = inf
         self.unpark(slot)
         if slot.state is SlotState.STUCK:
-            self._out.log(Level.INFO, f"the stuck process of slot {slot.index} is gone")
+            self._out.log("info", f"the stuck process of slot {slot.index} is gone")
         if is_closing:
             slot.state = SlotState.GONE
         elif slot.retry_at != inf:
@@ -239,21 +241,19 @@ class Slots:
         has_stuck = False
         if now.mono >= slot.kill_at:
             slot.kill_at = inf
-            slot.give_up_at = now.mono + self._settings.kill_wait_s
+            slot.give_up_at = now.mono + self._section.kill_wait_s
             self._out.add(SignalGroup(slot.index, GroupSignal.KILL))
         if now.mono >= slot.give_up_at:
             slot.give_up_at = inf
             slot.state = SlotState.STUCK
             has_stuck = True
             self._out.log(
-                Level.ERROR,
+                "error",
                 f"process group {slot.pid} of slot {slot.index} is not gone "
-                f"{self._settings.kill_wait_s:g} s after KILL; the slot stays taken until it is",
+                f"{self._section.kill_wait_s:g} s after KILL; the slot stays taken until it is",
             )
         if slot.state is SlotState.BROKEN and now.mono >= slot.retry_at:
             self.start(now, slot)
         if now.mono >= slot.ready_by:
-            self._failed(
-                now, slot, f"is not ready after {self._settings.worker_start_s:g} s; it is ended"
-            )
+            self._failed(now, slot, f"is not ready after {WORKER_START_S:g} s; it is ended")
         return has_stuck

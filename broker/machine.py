@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from shotline.broker.liveness import PauseDetector, Watch
 from shotline.broker.outbox import Effect, Outbox
 from shotline.broker.permissions import EVERYBODY, Roles, may_command, may_send, shown_role
-from shotline.broker.registry import Registry, RegistryRules, Server
+from shotline.broker.registry import Registry, Server
 from shotline.broker.seat import Seat
 from shotline.common.codec import BATCH_MAX, BROKER, PUBLISH, decode, decode_one, encode_body
 from shotline.common.errors import MalformedMessage
@@ -39,6 +39,7 @@ from shotline.common.messages import (
     Undeliverable,
     Welcome,
 )
+from shotline.common.sections import BrokerSection
 
 DISPATCHER_PREFIX: Final = b"dispatcher/"
 FROM_SERVERS: Final = frozenset(
@@ -97,23 +98,6 @@ class UnsentToClient(NamedTuple):
 Event = FromServers | FromClients | UnsentToServer | UnsentToClient | Tick
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the machine needs of the configuration."""
-
-    heartbeat_s: float = 1.0
-    suspect_beats: int = 2
-    server_lost_s: float = 10.0
-    probe_s: float = 1.0
-    clients_max: int = 1000
-    servers_max: int = 1000
-
-    @property
-    def suspect_s(self) -> float:
-        """A silence as long as this makes a peer suspect."""
-        return self.suspect_beats * self.heartbeat_s
-
-
 @dataclass(slots=True)
 class Counters:
     """What has happened since the start, for the log and the status line."""
@@ -138,7 +122,7 @@ class Broker:
         name: str,
         clients_address: str,
         events_address: str,
-        rules: Rules,
+        section: BrokerSection,
         roles: Callable[[bytes], Roles] = lambda _peer: EVERYBODY,
     ) -> None:
         """Make the broker of one life: `name` is new in each. `roles` of a peer, by routing id."""
@@ -146,17 +130,13 @@ class Broker:
         self.counters = Counters()
         self._clients_address = clients_address
         self._events_address = events_address
-        self._rules = rules
+        self._section = section
         self._roles = roles
         self._outbox = Outbox(f"broker/{name}")
-        self._registry = Registry(
-            RegistryRules(rules.suspect_s, rules.server_lost_s, rules.probe_s, rules.servers_max),
-            name,
-            self._outbox,
-        )
-        self._seat = Seat(rules.suspect_s, rules.server_lost_s, name, self._outbox, self._registry)
-        self._clients: Watch[bytes] = Watch(rules.suspect_s, rules.server_lost_s)
-        self._pauses = PauseDetector(rules.heartbeat_s / 2)
+        self._registry = Registry(section, name, self._outbox)
+        self._seat = Seat(section, name, self._outbox, self._registry)
+        self._clients: Watch[bytes] = Watch(section.suspect_s, section.server_lost_s)
+        self._pauses = PauseDetector(section.heartbeat_s / 2)
         self._complaints_from: float | None = None  # not before this is the next one logged
         self._complaints_unsaid = 0
 
@@ -211,7 +191,7 @@ class Broker:
         """Assert what must hold after every event."""
         self._registry.check()
         self._seat.check()
-        assert len(self._clients) <= self._rules.clients_max
+        assert len(self._clients) <= self._section.clients_max
 
     # The servers' link.
 
@@ -280,9 +260,9 @@ class Broker:
             self._check_roles(peer, frames[::2])
             if not all(isinstance(one, Hello | Ping | Request | Goodbye) for one in messages):
                 raise MalformedMessage("a client sends hello, ping, request and goodbye")
-            if peer not in self._clients and len(self._clients) >= self._rules.clients_max:
+            if peer not in self._clients and len(self._clients) >= self._section.clients_max:
                 raise MalformedMessage(
-                    f"{self._rules.clients_max} clients are connected, the limit clients_max"
+                    f"{self._section.clients_max} clients are connected, the limit clients_max"
                 )
         except MalformedMessage as error:
             self._complain(now, f"{'dispatcher' if dispatcher else 'client'} {peer!r}", error)

@@ -5,14 +5,12 @@ of the broker's own go after what was gathered before them: order is never chang
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from shotline.common.codec import BROKER, encode
-from shotline.common.messages import LogLine, Message
+from shotline.common.messages import LogLevel, LogLine, Message
 
 MERGED_FRAMES_MAX: Final = 256
-
-Level = Literal["debug", "info", "warning", "error"]
 
 
 class ToServer(NamedTuple):
@@ -40,7 +38,7 @@ class Publish(NamedTuple):
 class Log(NamedTuple):
     """Write to the broker's log."""
 
-    level: Level
+    level: LogLevel
     text: str
 
 
@@ -116,7 +114,7 @@ class Outbox:
         if self.dispatcher is not None:
             self.to_a_dispatcher(self.dispatcher, *messages)
 
-    def log(self, wall: float, level: Level, text: str) -> None:
+    def log(self, wall: float, level: LogLevel, text: str) -> None:
         """Log a line, here and through the dispatcher at the observers'."""
         self._effects.append(Log(level, text))
         if level != "debug":

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from shotline.broker.liveness import Judgement, Watch
-from shotline.broker.outbox import Level, Outbox
+from shotline.broker.outbox import Outbox
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Instant
 from shotline.common.messages import (
     PROTOCOL,
     Liveness,
     LivenessState,
+    LogLevel,
     Probe,
     Register,
     RegisterAnew,
@@ -24,6 +25,7 @@ from shotline.common.messages import (
     RegistrationRefused,
 )
 from shotline.common.ranges import can_have_come_about
+from shotline.common.sections import BrokerSection
 
 PROBES_MAX: Final = 3
 ASK_S: Final = 1.0  # between two requests to register anew
@@ -57,24 +59,14 @@ class Candidate:
     dropped: bool = False  # it sent more than its Register meanwhile
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryRules:
-    """What the registry needs of the configuration."""
-
-    suspect_s: float
-    server_lost_s: float
-    probe_s: float
-    servers_max: int
-
-
 class Registry:
     """Knows every server by name and by routing id, and judges whether it is alive."""
 
-    def __init__(self, rules: RegistryRules, broker: str, outbox: Outbox) -> None:
-        self._rules = rules
+    def __init__(self, section: BrokerSection, broker: str, outbox: Outbox) -> None:
+        self._section = section
         self._broker = broker
         self._outbox = outbox
-        self._watch: Watch[bytes] = Watch(rules.suspect_s, rules.server_lost_s)
+        self._watch: Watch[bytes] = Watch(section.suspect_s, section.server_lost_s)
         self._by_name: dict[str, Server] = {}
         self._candidates: dict[str, Candidate] = {}
         self._strangers: dict[bytes, float] = {}  # when each was asked to register
@@ -127,8 +119,8 @@ class Registry:
             return
         current = self._by_name.get(register.server)
         if current is None or current.peer == peer:
-            if current is None and len(self._by_name) >= self._rules.servers_max:
-                text = f"{self._rules.servers_max} servers are registered, the limit servers_max"
+            if current is None and len(self._by_name) >= self._section.servers_max:
+                text = f"{self._section.servers_max} servers are registered, the limit servers_max"
                 self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=False))
                 return
             self._accept(now, peer, register, body)
@@ -173,7 +165,7 @@ class Registry:
         asked_at = self._strangers.get(peer)
         if asked_at is not None and now.mono < asked_at + ASK_S:
             return
-        if len(self._strangers) >= self._rules.servers_max:
+        if len(self._strangers) >= self._section.servers_max:
             self._strangers.clear()
         self._strangers[peer] = now.mono
         self._outbox.to_server(peer, RegisterAnew(why="this broker does not know you"))
@@ -198,7 +190,7 @@ class Registry:
         """Restart all deadlines: for a while it was the broker that did not listen."""
         self._watch.restart(now.mono)
         for candidate in self._candidates.values():
-            candidate.deadline = now.mono + self._rules.probe_s
+            candidate.deadline = now.mono + self._section.probe_s
 
     def expire(self, now: Instant) -> None:
         """Judge the silent ones."""
@@ -219,10 +211,10 @@ class Registry:
         """Assert what must hold after every event."""
         assert {server.peer for server in self._by_name.values()} == set(self.by_peer)
         assert all(peer in self._watch for peer in self.by_peer)
-        assert len(self._watch) == len(self.by_peer) <= self._rules.servers_max
+        assert len(self._watch) == len(self.by_peer) <= self._section.servers_max
         assert set(self._candidates) <= set(self._by_name)
-        assert len(self._strangers) <= self._rules.servers_max
-        assert len(self._doubted) <= self._rules.servers_max
+        assert len(self._strangers) <= self._section.servers_max
+        assert len(self._doubted) <= self._section.servers_max
 
     def _accept(self, now: Instant, peer: bytes, register: Register, body: bytes) -> None:
         known = self.by_peer.get(peer)
@@ -255,7 +247,7 @@ class Registry:
         waiting = self._candidates.get(current.name)
         if waiting is None:
             self._candidates[current.name] = Candidate(
-                peer, register, body, now.mono, now.mono + self._rules.probe_s
+                peer, register, body, now.mono, now.mono + self._section.probe_s
             )
             self._outbox.to_server(current.peer, Probe())
         elif waiting.peer == peer:
@@ -272,7 +264,7 @@ class Registry:
             # It lives, or what it sent last was still on its way when it died.
             candidate.probes += 1
             candidate.probed_at = now.mono
-            candidate.deadline = now.mono + self._rules.probe_s
+            candidate.deadline = now.mono + self._section.probe_s
             self._outbox.to_server(current.peer, Probe())
         else:
             del self._candidates[current.name]
@@ -294,7 +286,7 @@ class Registry:
         )
         self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=False))
         if self._doubted.get(peer) != register.term:
-            if len(self._doubted) >= self._rules.servers_max:
+            if len(self._doubted) >= self._section.servers_max:
                 self._doubted.clear()
             self._doubted[peer] = register.term
             self._outbox.log(now.wall, "error", f"registration refused: {text}")
@@ -330,7 +322,7 @@ class Registry:
         self._outbox.to_dispatcher(
             Liveness(server=server.name, incarnation=server.incarnation, state=state, why=why)
         )
-        level: Level = "info" if state is LivenessState.ALIVE else "warning"
+        level: LogLevel = "info" if state is LivenessState.ALIVE else "warning"
         self._outbox.log(now.wall, level, f"{server.name} is {state.value}: {why}")
 
     def _ask_anew(self, now: Instant, server: Server, why: str) -> None:

@@ -7,7 +7,7 @@ Whenever a frame for the dispatcher is known to be lost, it loses its seat: its 
 from dataclasses import dataclass
 
 from shotline.broker.liveness import Watch
-from shotline.broker.outbox import Level, Outbox
+from shotline.broker.outbox import Outbox
 from shotline.broker.registry import Registry
 from shotline.common.machine import Instant
 from shotline.common.messages import (
@@ -15,8 +15,10 @@ from shotline.common.messages import (
     ClaimAccepted,
     ClaimRefused,
     LivenessState,
+    LogLevel,
     SupersededNotice,
 )
+from shotline.common.sections import BrokerSection
 
 
 @dataclass(slots=True)
@@ -32,12 +34,12 @@ class Seat:
     """The one place of the dispatcher that may send to servers and clients."""
 
     def __init__(
-        self, suspect_s: float, lost_s: float, broker: str, outbox: Outbox, registry: Registry
+        self, section: BrokerSection, broker: str, outbox: Outbox, registry: Registry
     ) -> None:
         self._broker = broker
         self._outbox = outbox
         self._registry = registry
-        self._watch: Watch[bytes] = Watch(suspect_s, lost_s)
+        self._watch: Watch[bytes] = Watch(section.suspect_s, section.server_lost_s)
         self._holder: _Holder | None = None
 
     def holds(self, peer: bytes) -> bool:
@@ -150,7 +152,7 @@ class Seat:
         assert peer is None or (self._holder is not None and self._holder.peer == peer)
         assert len(self._watch) == (peer is not None)
 
-    def _leave(self, now: Instant, level: Level, text: str) -> None:
+    def _leave(self, now: Instant, level: LogLevel, text: str) -> None:
         assert self._outbox.dispatcher is not None
         self._watch.forget(self._outbox.dispatcher)
         self._outbox.seat(None)

@@ -4,7 +4,6 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
 
 import zmq
 
@@ -12,11 +11,10 @@ from shotline.broker.machine import (
     Broker,
     FromClients,
     FromServers,
-    Rules,
     UnsentToClient,
     UnsentToServer,
 )
-from shotline.broker.outbox import Effect, Level, Log, Publish, ToClient, ToServer
+from shotline.broker.outbox import Effect, Log, Publish, ToClient, ToServer
 from shotline.broker.topics import Topics
 from shotline.common.config import BrokerSection
 from shotline.common.errors import ConfigError
@@ -27,30 +25,19 @@ from shotline.common.transport import Delivery, Limits, Publisher, Router
 
 log = logging.getLogger(__name__)
 
-_LEVELS: Final[dict[Level, int]] = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-}
-
 
 class BrokerServer:
     """Three sockets around one machine. Raise OSError in words when an address cannot be bound."""
 
-    def __init__(
-        self, settings: BrokerSection, service: Service, *, insecure: bool = False
-    ) -> None:
+    def __init__(self, section: BrokerSection, service: Service, *, insecure: bool = False) -> None:
         limits = Limits(
-            high_water_mark=settings.high_water_mark,
-            message_bytes_max=settings.message_bytes_max,
-            heartbeat_s=settings.heartbeat_s,
+            high_water_mark=section.high_water_mark,
+            message_bytes_max=section.message_bytes_max,
+            heartbeat_s=section.heartbeat_s,
             # A dead connection is closed before its server is lost, a stalled one is not at once.
-            heartbeat_timeout_s=max(
-                settings.suspect_beats * settings.heartbeat_s, settings.server_lost_s / 2
-            ),
+            heartbeat_timeout_s=max(section.suspect_s, section.server_lost_s / 2),
         )
-        addresses = settings.bound_endpoints()
+        addresses = section.bound_endpoints()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
             self._clients = Router(self._context, addresses["clients"], limits, insecure=insecure)
@@ -63,16 +50,9 @@ class BrokerServer:
             secrets.token_hex(4),
             self._clients.address,
             self._events.address,
-            Rules(
-                heartbeat_s=settings.heartbeat_s,
-                suspect_beats=settings.suspect_beats,
-                server_lost_s=settings.server_lost_s,
-                probe_s=settings.probe_s,
-                clients_max=settings.clients_max,
-                servers_max=settings.servers_max,
-            ),
+            section,
         )
-        self._topics = Topics(settings.observer_topics_bytes_max, settings.topics_bytes_max)
+        self._topics = Topics(section.observer_topics_bytes_max, section.topics_bytes_max)
         self._service = service
         self._status = ""
 
@@ -146,4 +126,4 @@ class BrokerServer:
                 case Publish(topic, body):
                     self._events.send(topic, body)
                 case Log(level, text):
-                    log.log(_LEVELS[level], "%s", text)
+                    log.log(logging.getLevelNamesMapping()[level.upper()], "%s", text)

@@ -152,11 +152,11 @@ class Config(Section):
     def check(self) -> Iterator[tuple[Location, str]]:
         """Yield what is wrong between keys that are each right by themselves."""
         broker = self.broker
-        if broker.suspect_beats * broker.heartbeat_s >= broker.server_lost_s:
+        if broker.suspect_s >= broker.server_lost_s:
             yield (
                 ("broker", "server_lost_s"),
                 "must be longer than suspect_beats heartbeats of heartbeat_s "
-                f"({broker.suspect_beats * broker.heartbeat_s:g} s)",
+                f"({broker.suspect_s:g} s)",
             )
         for key, endpoint in broker.endpoints().items():
             if endpoint.startswith("tcp://") and endpoint.rpartition(":")[2].strip("0") == "":

@@ -33,6 +33,7 @@ TAIL_BYTES_MAX: Final = 1024
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Text = Annotated[str, Field(max_length=65_536)]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 
 class Message(Model):
@@ -434,7 +435,7 @@ class LogLine(Message):
 
     KIND: ClassVar[str] = "log_line"
     source: Name
-    level: Literal["debug", "info", "warning", "error", "critical"]
+    level: LogLevel
     text: Text
     at: Wall
 

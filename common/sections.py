@@ -130,6 +130,11 @@ class BrokerSection(Section):
         1000, description="Action servers that may be registered; further ones are refused."
     )
 
+    @property
+    def suspect_s(self) -> float:
+        """A silence as long as this makes a peer suspect."""
+        return self.suspect_beats * self.heartbeat_s
+
     def bound_hosts(self) -> dict[str, str]:
         """Return the host that each TCP address is bound to, by key."""
         hosts = {}

@@ -9,13 +9,11 @@ from tests.simulation.world import Link, Network, World
 from shotline.action_server import events as srv
 from shotline.action_server.contact import Identity
 from shotline.action_server.machine import ActionServer
-from shotline.action_server.settings import Settings as ServerSettings
 from shotline.broker import outbox
 from shotline.broker.machine import (
     Broker,
     FromClients,
     FromServers,
-    Rules,
     UnsentToClient,
     UnsentToServer,
 )
@@ -26,6 +24,7 @@ from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.machine import Tick
 from shotline.common.messages import Hello, Outcome, Ping, Pong, Reply, Request, Undeliverable
 from shotline.common.nodes import ActionNode, SourceMark
+from shotline.common.sections import ActionServerSection, BrokerSection
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.machine import Dispatcher
@@ -89,7 +88,9 @@ class BrokerDaemon(Daemon):
 
     def __init__(self, world: World, clients: Network, servers: Network) -> None:
         super().__init__(world)
-        self.machine = Broker(f"broker{next(self.lives)}", "inproc://c", "inproc://e", Rules())
+        self.machine = Broker(
+            f"broker{next(self.lives)}", "inproc://c", "inproc://e", BrokerSection()
+        )
         self._clients, self._servers = clients, servers
         self._is_dead = False
         self._timer = Timer(world, lambda: self._handle(Tick()))
@@ -282,7 +283,9 @@ class ServerDaemon(Daemon):
         self._workers: dict[int, int] = {}  # slot → generation, so that a killed task ends nothing
         self.incarnation = incarnation = f"life{next(self.lives)}"
         self.machine = ActionServer(
-            Identity(*name, incarnation, slots=slots, ended=ended), ServerSettings()
+            Identity(*name, incarnation, slots=slots, ended=ended),
+            ActionServerSection(),
+            BrokerSection(),
         )
         self._timer = Timer(world, lambda: self.handle(Tick()))
         self._link: Link = network.open(f"{':'.join(name)}/{incarnation}".encode(), self)

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotline.action_server.output import NOTE, STDERR, STDOUT, OutputLimits, OutputLog
+from shotline.action_server.output import NOTE, STDERR, STDOUT, OutputLog
 from shotline.common.actions import AttemptId
 from shotline.common.messages import TAIL_BYTES_MAX, Output
+from shotline.common.sections import ActionServerSection
 
 ATTEMPT = AttemptId("TEST", 1, "A", 1)
 
@@ -40,7 +41,7 @@ def whole(log: OutputLog, chunks: list[bytes], stream: int = STDOUT) -> list[tup
 @given(st.lists(st.binary(max_size=40).map(lambda data: data.replace(b"x", b"\n")), max_size=30))
 def test_lines_do_not_depend_on_how_the_bytes_came(chunks: list[bytes]) -> None:
     data = b"".join(chunks)
-    log = OutputLog(ATTEMPT, OutputLimits(batch_bytes=50, batch_pieces=3))
+    log = OutputLog(ATTEMPT, ActionServerSection())
     expected = data.split(b"\n")
     if expected[-1] == b"":
         expected.pop()
@@ -58,7 +59,7 @@ def test_no_line_is_longer_than_the_limit_and_no_byte_is_lost(
 ) -> None:
     data = b"".join(chunks).replace(b"\r", b"")
     chunks = [chunk.replace(b"\r", b"") for chunk in chunks]
-    log = OutputLog(ATTEMPT, OutputLimits(line_bytes_max=longest))
+    log = OutputLog(ATTEMPT, ActionServerSection(output_line_bytes_max=longest))
     lines = whole(log, chunks)
     task_lines = [line for stream, line in lines if stream == STDOUT]
     assert all(len(line) <= longest for line in task_lines)
@@ -76,7 +77,9 @@ def test_no_line_is_longer_than_the_limit_and_no_byte_is_lost(
 def test_a_cut_keeps_the_beginning_and_says_what_was_cut(
     counts: list[int], lines_max: int, bytes_max: int
 ) -> None:
-    log = OutputLog(ATTEMPT, OutputLimits(lines_max=lines_max, bytes_max=bytes_max))
+    log = OutputLog(
+        ATTEMPT, ActionServerSection(output_lines_max=lines_max, output_bytes_max=bytes_max)
+    )
     number = 0
     chunks = []
     for count in counts:
@@ -97,7 +100,7 @@ def test_a_cut_keeps_the_beginning_and_says_what_was_cut(
 
 
 def test_streams_do_not_mix_within_a_line() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits())
+    log = OutputLog(ATTEMPT, ActionServerSection())
     log.feed(0.0, STDOUT, b"out")
     log.feed(0.0, STDERR, b"err\n")
     log.feed(0.0, STDOUT, b"put\n")
@@ -105,15 +108,15 @@ def test_streams_do_not_mix_within_a_line() -> None:
 
 
 def test_a_repeat_is_the_same_batch_until_it_is_stored() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits(batch_pieces=2))
-    for number in range(5):
+    log = OutputLog(ATTEMPT, ActionServerSection())
+    for number in range(10_000):
         log.feed(float(number), STDOUT, b"line %d\n" % number)
     first = log.take()
-    assert [len(message.pieces) for message in first] == [2, 2, 1]
+    assert len(first) > 2
     assert log.unstored() == first
-    log.stored(3)  # in the middle of the second batch: it is kept whole
+    log.stored(first[2].first - 1)  # not all of the second batch: it is kept whole
     assert log.unstored() == first[1:]
-    log.stored(5)
+    log.stored(10_000)
     assert log.unstored() == []
     assert log.held_bytes == 0
     log.stored(5)
@@ -121,7 +124,7 @@ def test_a_repeat_is_the_same_batch_until_it_is_stored() -> None:
 
 
 def test_progress_lines_are_not_output() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits())
+    log = OutputLog(ATTEMPT, ActionServerSection())
     data = b"a\n::progress 0.5 half\n::progress nonsense\n::progress 2\nb\n"
     assert log.feed(0.0, STDOUT, data) == (0.5, "half")
     assert log.feed(0.0, STDERR, b"::progress 0.7\n") is None
@@ -137,12 +140,12 @@ def test_progress_lines_are_not_output() -> None:
 
 
 def test_the_window_opens_again_at_half() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits(window_bytes=10_000, batch_bytes=1000))
+    log = OutputLog(ATTEMPT, ActionServerSection(output_window_bytes=1_000_000))
     while not log.is_over_window:
         log.feed(0.0, STDOUT, b"x" * 99 + b"\n")
     messages = log.take()
     assert not log.is_under_half_window
-    log.stored(messages[len(messages) * 2 // 3].first)
+    log.stored(messages[-1].first)
     assert log.is_under_half_window
     assert not log.is_over_window
 
@@ -155,7 +158,7 @@ def tails(log: OutputLog) -> list[tuple[int, bytes]]:
 
 
 def test_a_line_that_has_not_ended_is_told_when_it_has_changed() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits())
+    log = OutputLog(ATTEMPT, ActionServerSection())
     log.feed(1.0, STDOUT, b"pressing\npassword: ")
     assert log.has_tail
     assert tails(log) == [(STDOUT, b"password: ")]
@@ -170,7 +173,7 @@ def test_a_line_that_has_not_ended_is_told_when_it_has_changed() -> None:
 
 
 def test_a_line_with_the_text_of_one_that_has_ended_is_told_like_any_other() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits())
+    log = OutputLog(ATTEMPT, ActionServerSection())
     log.feed(1.0, STDOUT, b"more? ")
     assert tails(log) == [(STDOUT, b"more? ")]
     log.feed(1.0, STDOUT, b"\nmore? ")
@@ -178,7 +181,7 @@ def test_a_line_with_the_text_of_one_that_has_ended_is_told_like_any_other() -> 
 
 
 def test_a_line_is_told_again_to_another_one() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits())
+    log = OutputLog(ATTEMPT, ActionServerSection())
     log.feed(1.0, STDERR, b"more? ")
     assert tails(log) == [(STDERR, b"more? ")]
     log.tell_tails_again()
@@ -187,7 +190,7 @@ def test_a_line_is_told_again_to_another_one() -> None:
 
 
 def test_of_a_long_line_its_end_is_told() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits())
+    log = OutputLog(ATTEMPT, ActionServerSection())
     log.feed(1.0, STDOUT, "é".encode() * 3000 + b"x")
     [(_, text)] = tails(log)
     assert TAIL_BYTES_MAX - 4 <= len(text) <= TAIL_BYTES_MAX
@@ -195,7 +198,7 @@ def test_of_a_long_line_its_end_is_told() -> None:
 
 
 def test_what_is_not_kept_is_not_told_either() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits(lines_max=1))
+    log = OutputLog(ATTEMPT, ActionServerSection(output_lines_max=1))
     log.feed(1.0, STDOUT, b"::progress 0.5")
     assert tails(log) == []
     log.feed(1.0, STDOUT, b"\none\ntwo\nthree")
@@ -203,7 +206,7 @@ def test_what_is_not_kept_is_not_told_either() -> None:
 
 
 def test_a_carriage_return_begins_the_line_anew() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits())
+    log = OutputLog(ATTEMPT, ActionServerSection())
     log.feed(1.0, STDOUT, b"10 %\r20 %\r")
     assert tails(log) == [(STDOUT, b"20 %")]
     log.feed(1.0, STDOUT, b"30 %")
@@ -214,7 +217,7 @@ def test_a_carriage_return_begins_the_line_anew() -> None:
 
 
 def test_a_progress_bar_without_an_end_takes_no_room() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits(line_bytes_max=64))
+    log = OutputLog(ATTEMPT, ActionServerSection(output_line_bytes_max=80))
     for number in range(1000):
         log.feed(1.0, STDOUT, b"%d of 1000\r" % number)
     log.close(1.0)
@@ -225,7 +228,7 @@ def test_a_progress_bar_without_an_end_takes_no_room() -> None:
 @pytest.mark.parametrize("character", ["é", "€", "🔥"])
 def test_no_character_is_cut_in_two(character: str, filling: int) -> None:
     text = "x" * filling + character * 200
-    log = OutputLog(ATTEMPT, OutputLimits(line_bytes_max=64))
+    log = OutputLog(ATTEMPT, ActionServerSection(output_line_bytes_max=80))
     data = text.encode()
     for at in range(0, len(data), 7):
         log.feed(1.0, STDOUT, data[at : at + 7])
@@ -234,11 +237,11 @@ def test_no_character_is_cut_in_two(character: str, filling: int) -> None:
     log.close(1.0)
     lines = [line for line in text_of(log) if not line.startswith("[")]
     assert "".join(lines) == text
-    assert max(len(line.encode()) for line in lines) <= 64
+    assert max(len(line.encode()) for line in lines) <= 80
 
 
 def test_what_is_no_text_is_split_all_the_same() -> None:
-    log = OutputLog(ATTEMPT, OutputLimits(line_bytes_max=64))
+    log = OutputLog(ATTEMPT, ActionServerSection(output_line_bytes_max=80))
     log.feed(1.0, STDOUT, b"\x80" * 1000)
     assert tails(log)
     log.close(1.0)

@@ -29,7 +29,6 @@ from shotline.action_server.events import (
     WorkerReady,
 )
 from shotline.action_server.machine import ActionServer
-from shotline.action_server.settings import Settings
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -47,6 +46,7 @@ from shotline.common.messages import (
     ServerBeat,
     Verdict,
 )
+from shotline.common.sections import ActionServerSection, BrokerSection
 
 
 @dataclass
@@ -58,8 +58,12 @@ class FakeWorker:
 
 
 class World:
-    def __init__(self, settings: Settings | None = None, slots: int = 2) -> None:
-        self.machine = ActionServer(Identity("SRV", "1", "aa", slots=slots), settings or Settings())
+    def __init__(self, section: ActionServerSection | None = None, slots: int = 2) -> None:
+        self.machine = ActionServer(
+            Identity("SRV", "1", "aa", slots=slots),
+            section or ActionServerSection(),
+            BrokerSection(),
+        )
         self.now = Instant(100.0, 1e9)
         self.workers: dict[int, FakeWorker] = {}
         self.starts: Counter[AttemptId] = Counter()
@@ -144,7 +148,7 @@ class World:
             self._move_to(max(wake_at, self.now.mono))
             self.handle(Tick())
         else:
-            raise AssertionError(f"the machine asks for a tick for ever: {wake_at}")
+            raise AssertionError(f"the machine asks for a tick for ever: {self.machine.wake_at()}")
         self._move_to(end)
 
     def _move_to(self, mono: float) -> None:

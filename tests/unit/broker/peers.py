@@ -8,7 +8,6 @@ from shotline.broker.machine import (
     Event,
     FromClients,
     FromServers,
-    Rules,
     UnsentToClient,
     UnsentToServer,
 )
@@ -28,8 +27,9 @@ from shotline.common.messages import (
     Request,
     ServerBeat,
 )
+from shotline.common.sections import BrokerSection
 
-RULES = Rules(clients_max=5, servers_max=5)
+SECTION = BrokerSection(clients_max=5, servers_max=5)
 DISPATCHER = b"dispatcher/d1"
 CLIENT = b"client/c1"
 M = TypeVar("M", bound=Message)
@@ -61,9 +61,11 @@ class World:
     """One broker; `mail` is what each peer got since it was read last."""
 
     def __init__(
-        self, rules: Rules = RULES, roles: Callable[[bytes], Roles] = lambda _peer: EVERYBODY
+        self,
+        section: BrokerSection = SECTION,
+        roles: Callable[[bytes], Roles] = lambda _peer: EVERYBODY,
     ) -> None:
-        self.broker = Broker("b1", "tcp://host:1", "tcp://host:3", rules, roles)
+        self.broker = Broker("b1", "tcp://host:1", "tcp://host:3", section, roles)
         self.now = 1000.0
         self.mail: dict[bytes, list[tuple[bytes, Message]]] = {}
         self.multiparts: dict[bytes, list[list[bytes]]] = {}

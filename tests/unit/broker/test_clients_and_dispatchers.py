@@ -2,7 +2,7 @@
 
 import pytest
 
-from shotline.broker.machine import FromClients, Rules
+from shotline.broker.machine import FromClients
 from shotline.broker.permissions import Role, Roles
 from shotline.common.codec import encode
 from shotline.common.messages import (
@@ -26,6 +26,7 @@ from shotline.common.messages import (
     Welcome,
 )
 from shotline.common.ranges import TERM_MAX, TERM_STEP_MAX
+from shotline.common.sections import BrokerSection
 
 from .peers import CLIENT, DISPATCHER, World, register
 
@@ -385,7 +386,7 @@ def test_only_the_accepted_dispatcher_may_use_targets(world: World) -> None:
 
 
 def test_trouble_is_logged_once_a_second_with_its_count() -> None:
-    world = World(Rules(heartbeat_s=60.0, server_lost_s=600.0))
+    world = World(BrokerSection(heartbeat_s=60.0, server_lost_s=600.0))
     for _ in range(100):
         world.handle(FromClients([(CLIENT, [b"rubbish"])]))
     assert len(world.logged) == 1

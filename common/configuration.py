@@ -1,0 +1,182 @@
+"""The configuration as one value: all its sections, and what must hold between them. Pure.
+
+Its keys are in `sections`; how a file, the environment and options become one is in `config`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, Field
+
+from shotline.common import sections
+from shotline.common.binding import ADVICE, host_of, is_loopback
+from shotline.common.nodes import FileSource, Source
+from shotline.common.sections import (
+    ActionServerSection,
+    BrokerSection,
+    DispatcherSection,
+    ExperimentSection,
+    JournalSection,
+    LegacySection,
+    LoggingSection,
+    MonitorSection,
+    RedisSection,
+    Section,
+    SecuritySection,
+    UpSection,
+)
+from shotline.common.yamlfile import Location
+
+_ANY_HOST: Final = frozenset(("*", "0.0.0.0", "::"))  # compared, not bound
+
+
+class Config(Section):
+    """The whole configuration. Paths of one made by `load_config` are absolute."""
+
+    model_config = ConfigDict(title="Shotline configuration")
+
+    data_folder: Path = Field(
+        Path("var"),
+        description="Folder for all that the daemons write; relative: inside the current one.",
+    )
+    broker: BrokerSection = Field(BrokerSection(), description="The broker.")
+    redis: RedisSection = Field(RedisSection(), description="The Redis server.")
+    journal: JournalSection = Field(JournalSection(), description="The dispatcher's journal.")
+    dispatcher: DispatcherSection = Field(DispatcherSection(), description="The dispatcher.")
+    action_server: ActionServerSection = Field(
+        ActionServerSection(), description="All action servers that read this file."
+    )
+    experiments: dict[sections.TreeName, ExperimentSection] = Field(
+        {}, description="Experiments by tree name, in upper case."
+    )
+    monitor: MonitorSection = Field(MonitorSection(), description="The monitor.")
+    legacy: LegacySection = Field(
+        LegacySection(), description="The bridge for programs of the MDSplus Redis dispatcher."
+    )
+    up: UpSection = Field(UpSection(), description="What `shotline up` runs on this machine.")
+    logging: LoggingSection = Field(LoggingSection(), description="Logs of the daemons.")
+    security: SecuritySection = Field(SecuritySection(), description="Who may connect.")
+
+    def resolved(self, beside: Path) -> "Config":
+        """Return the configuration with absolute paths.
+
+        What the daemons write is inside `data_folder`, what they read is beside the configuration
+        file, whose folder is `beside`.
+        """
+        data = self.data_folder.expanduser().absolute()
+        password = self.redis.password_file
+        log = self.logging.file
+        path = self.action_server.task_path
+        script = self.monitor.server_command
+        old_password = self.legacy.password_file
+        return self.model_copy(
+            update={
+                "data_folder": data,
+                "redis": self.redis.model_copy(
+                    update={
+                        "folder": data / self.redis.folder,
+                        "password_file": password and beside / password,
+                    }
+                ),
+                "journal": self.journal.model_copy(
+                    update={"spill_file": data / self.journal.spill_file}
+                ),
+                "action_server": self.action_server.model_copy(
+                    update={
+                        "state_folder": data / self.action_server.state_folder,
+                        "task_path": path and tuple(beside / folder for folder in path),
+                    }
+                ),
+                "experiments": {
+                    name: experiment.model_copy(
+                        update={"source": _resolved_source(experiment.source, beside, data)}
+                    )
+                    for name, experiment in self.experiments.items()
+                },
+                "monitor": self.monitor.model_copy(
+                    update={"server_command": script and beside / script}
+                ),
+                "legacy": self.legacy.model_copy(
+                    update={"password_file": old_password and beside / old_password}
+                ),
+                "logging": self.logging.model_copy(update={"file": log and str(data / log)}),
+            }
+        )
+
+    def check(self) -> Iterator[tuple[Location, str]]:
+        """Yield what is wrong between keys that are each right by themselves."""
+        broker = self.broker
+        if broker.suspect_s >= broker.server_lost_s:
+            yield (
+                ("broker", "server_lost_s"),
+                "must be longer than suspect_beats heartbeats of heartbeat_s "
+                f"({broker.suspect_s:g} s)",
+            )
+        for key, endpoint in broker.endpoints().items():
+            if endpoint.startswith("tcp://") and endpoint.rpartition(":")[2].strip("0") == "":
+                yield ("broker", key), "must name a port, or nobody can find it"
+        yield from self._addresses_used_twice()
+        servers = [f"{server.server_class}:{server.id}" for server in self.up.servers]
+        for index, name in enumerate(servers):
+            if name in servers[:index]:
+                yield ("up", "servers", index), f"{name} is listed twice; give each its own id"
+
+    def _addresses_used_twice(self) -> Iterator[tuple[Location, str]]:
+        hosts = self.broker.bound_hosts()
+        listening: dict[Location, tuple[str, str]] = {
+            ("broker", key): (hosts.get(key, ""), endpoint.rpartition(":")[2])
+            for key, endpoint in self.broker.endpoints().items()
+        }
+        if self.redis.url is None:
+            listening["redis", "port"] = ("127.0.0.1", str(self.redis.port))
+        elif (redis := urlsplit(self.redis.url)).hostname is not None:
+            listening["redis", "url"] = (redis.hostname, str(redis.port or 6379))
+        listening["monitor", "port"] = (self.monitor.address, str(self.monitor.port))
+        seen: list[Location] = []
+        for location, (host, port) in listening.items():
+            for other in seen:
+                if port.lstrip("0") and _collide((host, port), listening[other]):
+                    yield location, f"is the same address as {'.'.join(map(str, other))}"
+                    break
+            seen.append(location)
+
+    def reachable_by_strangers(self) -> Iterator[tuple[Location, str]]:
+        """Yield which addresses may not be bound as they are.
+
+        Whoever binds them asks, too: those who only connect to them need not know.
+        """
+        if self.security.insecure:
+            return
+        bound: dict[Location, str] = {
+            ("broker", "bind" if self.broker.bind else key): host
+            for key, host in self.broker.bound_hosts().items()
+        }
+        bound["monitor", "address"] = self.monitor.address
+        if self.monitor.recodex_zeromq is not None:
+            bound["monitor", "recodex_zeromq"] = host_of(self.monitor.recodex_zeromq)
+        for location, host in bound.items():
+            if not is_loopback(host):
+                yield location, f"{host} {ADVICE}"
+
+
+def _collide(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Return whether no two sockets can be bound to these hosts and ports at a time."""
+    if one[1].lstrip("0") != other[1].lstrip("0"):
+        return False
+    hosts = {one[0].strip("[]").lower(), other[0].strip("[]").lower()}
+    # A name may be that of another machine, where its port is free.
+    return len(hosts) == 1 or all(host in _ANY_HOST or is_loopback(host) for host in hosts)
+
+
+def _resolved_source(source: Source, beside: Path, data: Path) -> Source:
+    if not isinstance(source, FileSource):
+        return source
+    # Pulses are data: not beside an experiment file that may be part of the installation.
+    return source.model_copy(
+        update={
+            "file": str(beside / source.file),
+            "pulses": str(data / (source.pulses or "pulses")),
+        }
+    )

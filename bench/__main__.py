@@ -23,7 +23,7 @@ from rich.table import Table
 from bench.baseline import Baseline
 from bench.shotline_run import DAEMONS, Shotline
 from bench.workloads import GOALS, Figure, Sizes, Stack, Workload, measure, median
-from shotline.common.redis_server import RedisServer
+from shotline.client.local.redis_server import RedisServer
 
 B1: Final = "B1"
 B2: Final = "B2"

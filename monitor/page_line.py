@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
-from shotline.client.cli import shotline
-from shotline.client.cli_base import without_signs
+from shotline.client.cli.base import without_signs
+from shotline.client.cli.main import shotline
 
 # A command that is not named here is refused.
 ALLOWED: Final = frozenset(

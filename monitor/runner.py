@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from shotline.client.up_link import is_up
+from shotline.client.local.link import is_up
 from shotline.common import interpreter
 from shotline.common.config import Config, packaged
 from shotline.common.messages import EXIT_CODES, Outcome

@@ -29,7 +29,7 @@ from tests.support.faults import (
 )
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
-from shotline.client import cli
+from shotline.client.cli import main as cli
 from shotline.common.actions import AttemptId, Status
 from shotline.common.codec import decode, encode
 from shotline.common.errors import MalformedMessage

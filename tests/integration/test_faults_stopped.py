@@ -30,8 +30,8 @@ from tests.support.faults import (
 from tests.support.stack import Stack, eventually
 
 from shotline.client import verbs
-from shotline.client.daemons import Daemon
 from shotline.client.errors import NoBroker, NoDispatcher, Refused, TimedOut
+from shotline.client.local.daemons import Daemon
 from shotline.common.actions import Status
 
 

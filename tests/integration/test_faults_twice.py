@@ -23,7 +23,7 @@ from tests.support.faults import (
 )
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
-from shotline.client.daemons import Daemon
+from shotline.client.local.daemons import Daemon
 from shotline.common.codec import decode, encode
 from shotline.common.commands import AnyCommand, CreatePulse, DoPhase, Status, encode_command
 from shotline.common.messages import Hello, Message, Outcome, Reply, Request, Welcome

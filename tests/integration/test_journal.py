@@ -14,6 +14,7 @@ from typing import TypeVar
 import pytest
 import redis
 
+from shotline.client.local.redis_server import RedisServer
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.errors import JournalError
 from shotline.common.nodes import ActionNode, DispatchOptions
@@ -37,7 +38,6 @@ from shotline.common.records import (
     decode_record,
     decode_records,
 )
-from shotline.common.redis_server import RedisServer
 from shotline.common.sections import JournalSection, RedisSection
 from shotline.common.views import JournalState, OutputLine
 from shotline.dispatcher.journal import (

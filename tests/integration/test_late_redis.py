@@ -8,8 +8,8 @@ import redis
 import yaml
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
-from shotline.client.daemons import Daemon
-from shotline.common.redis_server import RedisServer
+from shotline.client.local.daemons import Daemon
+from shotline.client.local.redis_server import RedisServer
 from shotline.common.sections import RedisSection
 
 

@@ -11,7 +11,7 @@ import redis
 from tests.support.old_programs import OldPrograms
 from tests.support.stack import Stack, eventually
 
-from shotline.common.redis_server import RedisServer
+from shotline.client.local.redis_server import RedisServer
 
 EXPERIMENT = """
 experiment: TEST

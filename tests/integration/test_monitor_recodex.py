@@ -14,7 +14,7 @@ from tests.support.monitor import Ws
 from tests.support.stack import DEADLINE_S, free_ports
 from tornado.websocket import websocket_connect
 
-from shotline.client.daemons import Daemon
+from shotline.client.local.daemons import Daemon
 
 
 class Broker:

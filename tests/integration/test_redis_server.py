@@ -13,7 +13,7 @@ import psutil
 import pytest
 import redis
 
-from shotline.common.redis_server import RedisServer, RedisServerError, find_redis_binary
+from shotline.client.local.redis_server import RedisServer, RedisServerError, find_redis_binary
 
 DEADLINE_S = 30.0
 
@@ -110,7 +110,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
         "import sys, time\n"
         "from pathlib import Path\n"
         "import redis\n"
-        "from shotline.common.redis_server import RedisServer\n"
+        "from shotline.client.local.redis_server import RedisServer\n"
         "server = RedisServer(Path(sys.argv[1]))\n"
         "server.start()\n"
         "redis.Redis.from_url(server.url).set('kept', 'value')\n"

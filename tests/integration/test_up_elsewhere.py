@@ -16,7 +16,7 @@ from tests.support.processes import processes_of
 from tests.support.stack import DEADLINE_S, Stack, eventually
 from tests.support.up import asked, pids, read_until, shotline, up_stack
 
-from shotline.common.redis_server import find_redis_binary
+from shotline.client.local.redis_server import find_redis_binary
 from shotline.common.views import StatusResult
 
 

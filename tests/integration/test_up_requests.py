@@ -15,7 +15,7 @@ from tests.support.processes import processes_of
 from tests.support.stack import DEADLINE_S, Stack, eventually
 from tests.support.up import asked, pids, read_until, shotline, up_stack
 
-from shotline.client.up_link import ask_up
+from shotline.client.local.link import ask_up
 from shotline.common.messages import Outcome
 from shotline.common.views import StatusResult
 

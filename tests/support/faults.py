@@ -16,7 +16,7 @@ import redis
 import yaml
 from tests.support.stack import DEADLINE_S, Stack, eventually, merged
 
-from shotline.client import cli
+from shotline.client.cli import main as cli
 from shotline.client.report import Report
 from shotline.client.supervisor import Supervisor
 from shotline.common.actions import ActionState, Cause, Status

@@ -19,11 +19,11 @@ from typing import Self
 
 import yaml
 
-from shotline.client.daemons import Daemon, Daemons
 from shotline.client.errors import Nobody
+from shotline.client.local.daemons import Daemon, Daemons
+from shotline.client.local.redis_server import RedisServer
 from shotline.client.supervisor import Supervisor
 from shotline.common.config import load_config
-from shotline.common.redis_server import RedisServer
 from shotline.common.views import StatusResult
 
 DEADLINE_S = 60.0  # the machine may be loaded

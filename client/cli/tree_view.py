@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from rich.console import Console
 from rich.text import Text
 
+from shotline.client.cli.render import put, table
 from shotline.client.plain import plain
-from shotline.client.render import put, table
 from shotline.client.text import duration
 from shotline.common.nodes import (
     ActionNode,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shotline.client.completion import Known, complete, forms
-from shotline.client.completion_bash import rest_of_word, split
+from shotline.client.cli.completion import Known, complete, forms
+from shotline.client.cli.completion_bash import rest_of_word, split
 from shotline.client.errors import NoBroker
 from shotline.client.fake import FakeAction, FakeShotline
 

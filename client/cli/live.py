@@ -2,8 +2,8 @@
 
 import click
 
-from shotline.client import cli_later as later
-from shotline.client.cli_base import command, words, wrong
+from shotline.client.cli import later
+from shotline.client.cli.base import command, words, wrong
 
 
 @command("watch", example="shotline watch TEST 42")
@@ -11,7 +11,7 @@ from shotline.client.cli_base import command, words, wrong
 @click.option("--until-end", is_flag=True, help="End when no run is open any more.")
 def watch(given: tuple[str, ...], until_end: bool) -> None:  # noqa: FBT001
     """Show a shot's actions live, until Ctrl-C; without a terminal a line per transition."""
-    later.cli_follow.watch(given, until_end=until_end)
+    later.follow.watch(given, until_end=until_end)
 
 
 @command("display-logs", example="shotline display-logs TEST 42 MAGNETS ANY")
@@ -24,7 +24,7 @@ def display_logs(given: tuple[str, ...], follow: bool) -> None:  # noqa: FBT001
     """
     if len(given) != 4:
         wrong("give TREE SHOT CLASS PATH, or ANY in the place of PATH")
-    later.cli_follow.display_logs(given, follow=follow)
+    later.follow.display_logs(given, follow=follow)
 
 
 COMMANDS: tuple[click.Command, ...] = (watch, display_logs)

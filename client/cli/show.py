@@ -3,8 +3,8 @@
 import click
 from click.shell_completion import CompletionItem
 
-from shotline.client import cli_later as later
-from shotline.client.cli_base import (
+from shotline.client.cli import later
+from shotline.client.cli.base import (
     command,
     known,
     optional_shot,
@@ -13,7 +13,7 @@ from shotline.client.cli_base import (
     words,
     wrong,
 )
-from shotline.client.completion import complete
+from shotline.client.cli.completion import complete
 
 
 def phases(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
-from shotline.client.daemons import Daemons
-from shotline.client.elsewhere import look_around
-from shotline.client.up_link import UpLink
-from shotline.client.up_requests import Requests, Units
+from shotline.client.local.daemons import Daemons
+from shotline.client.local.elsewhere import look_around
+from shotline.client.local.link import UpLink
+from shotline.client.local.requests import Requests, Units
 from shotline.common.messages import Outcome
 from shotline.common.service import Service, rotate
 

@@ -18,12 +18,14 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from shotline.client.daemons import DaemonError, Daemons
+from shotline.client.cli.live_table import view_for
+from shotline.client.cli.render import show_line, symbol
+from shotline.client.cli.watching import Watching
 from shotline.client.errors import RunNotGood
 from shotline.client.feed import News, Whole
-from shotline.client.live import view_for
+from shotline.client.local.daemons import DaemonError, Daemons
+from shotline.client.local.up import serve, started
 from shotline.client.plain import plain
-from shotline.client.render import show_line, symbol
 from shotline.client.report import Report
 from shotline.client.supervisor import Supervisor
 from shotline.client.text import (
@@ -33,8 +35,6 @@ from shotline.client.text import (
     duration,
     state_words,
 )
-from shotline.client.up import serve, started
-from shotline.client.watching import Watching
 from shotline.common.actions import SETTLED_CAUSES, ActionState
 from shotline.common.config import Config, load_config, packaged
 from shotline.common.views import ActionView, RunReport, ServersEvent, ServerView

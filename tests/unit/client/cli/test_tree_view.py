@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from shotline.client.tree_view import condition_in_words, show_tree
+from shotline.client.cli.tree_view import condition_in_words, show_tree
 from shotline.common.nodes import (
     ActionNode,
     And,

@@ -8,13 +8,13 @@ import click
 from click.shell_completion import get_completion_class
 
 import shotline
-import shotline.client.completion_bash  # takes the place of click's for bash
-from shotline.client.cli_base import command, console, options_of, plain_lines, say, words, wrong
-from shotline.client.daemons import Daemons
-from shotline.client.demo import run_demo
-from shotline.client.up import serve, started
-from shotline.client.up_link import UpAway, ask_up
-from shotline.client.up_requests import HELP, is_possible
+import shotline.client.cli.completion_bash  # takes the place of click's for bash
+from shotline.client.cli.base import command, console, options_of, plain_lines, say, words, wrong
+from shotline.client.local.daemons import Daemons
+from shotline.client.local.demo import run_demo
+from shotline.client.local.link import UpAway, ask_up
+from shotline.client.local.requests import HELP, is_possible
+from shotline.client.local.up import serve, started
 from shotline.common.config import Config, check_config, find_config, load_config
 from shotline.common.messages import EXIT_CODES, Outcome
 

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from shotline.client.daemons import Daemon, DaemonError, Daemons
-from shotline.client.elsewhere import shotlines, take_note
+from shotline.client.local.daemons import Daemon, DaemonError, Daemons
+from shotline.client.local.elsewhere import shotlines, take_note
 from shotline.common.errors import LocalError
 from shotline.common.messages import Outcome
 

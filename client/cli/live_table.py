@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from shotline.client.board import ORDER, Board
+from shotline.client.cli.render import symbol, table
 from shotline.client.plain import plain
-from shotline.client.render import symbol, table
 from shotline.client.text import (
     STYLES,
     clock,

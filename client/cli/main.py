@@ -1,6 +1,6 @@
 """The `shotline` command: its group, its exit codes, and what an operator sees of errors.
 
-The commands are in `cli_shot`, `cli_server`, `cli_show`, `cli_tree`, `cli_live` and `cli_system`.
+The commands are in `shot`, `server`, `show`, `tree`, `live` and `system`.
 Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an action
 failed or the run was aborted or is HELD.
 """
@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shotline.client import cli_later as later
-from shotline.client import cli_live, cli_server, cli_shot, cli_show, cli_system, cli_tree
-from shotline.client import completion_bash as completion_bash  # takes click's place
-from shotline.client.cli_base import (
+from shotline.client.cli import completion_bash as completion_bash  # takes click's place
+from shotline.client.cli import later, live, server, shot, show, system, tree
+from shotline.client.cli.base import (
     Options,
     ShotlineGroup,
     common_options,
@@ -50,7 +49,7 @@ def shotline() -> None:
     """
 
 
-for _module in (cli_shot, cli_server, cli_show, cli_tree, cli_live, cli_system):
+for _module in (shot, server, show, tree, live, system):
     for _command in _module.COMMANDS:
         shotline.add_command(_command)
 
@@ -124,7 +123,3 @@ def run_completion_or(arguments: Sequence[str]) -> int:
         shotline.main(args=list(arguments), prog_name="shotline", standalone_mode=False)
         return 0
     return run(arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar
 
 import click
 
-from shotline.client.completion import ASK_S, Known, complete
+from shotline.client.cli.completion import ASK_S, Known, complete
 from shotline.client.plain import plain
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from typing import Final
 
 import psutil
 
+from shotline.client.local.redis_server import RedisServer
 from shotline.common import interpreter
 from shotline.common.config import Config, LoggingSection
 from shotline.common.errors import LocalError
-from shotline.common.redis_server import RedisServer
 from shotline.common.sections import UpServer
 from shotline.common.service import ERROR_FILE_VARIABLE, rotate
 

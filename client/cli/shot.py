@@ -2,8 +2,8 @@
 
 import click
 
-from shotline.client import cli_later as later
-from shotline.client.cli_base import (
+from shotline.client.cli import later
+from shotline.client.cli.base import (
     command,
     optional_shot,
     path_and_shot,

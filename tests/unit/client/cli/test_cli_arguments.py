@@ -7,8 +7,9 @@ import click
 import pytest
 from click.shell_completion import BashComplete
 
-from shotline.client import cli, cli_base
-from shotline.client.cli import run, shotline
+from shotline.client.cli import base as cli_base
+from shotline.client.cli import main as cli
+from shotline.client.cli.main import run, shotline
 from shotline.client.supervisor import Supervisor
 
 WRONG: dict[str, tuple[tuple[str, str], ...]] = {

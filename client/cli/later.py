@@ -1,6 +1,6 @@
 """What a command of `shotline` needs only when it is carried out, imported then.
 
-    from shotline.client import cli_later as later
+    from shotline.client.cli import later
 
     send(later.verbs.status(), later.render.show_status)
 
@@ -13,21 +13,21 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from shotline.client import cli_follow as cli_follow
     from shotline.client import errors as errors
-    from shotline.client import render as render
-    from shotline.client import tree_view as tree_view
-    from shotline.client import up as up
     from shotline.client import verbs as verbs
+    from shotline.client.cli import follow as follow
+    from shotline.client.cli import render as render
+    from shotline.client.cli import tree_view as tree_view
+    from shotline.client.local import up as up
     from shotline.common import messages as messages
     from shotline.common import views as views
 
 _FOLDERS: Final = {
-    "cli_follow": "client",
     "errors": "client",
-    "render": "client",
-    "tree_view": "client",
-    "up": "client",
+    "follow": "client.cli",
+    "render": "client.cli",
+    "tree_view": "client.cli",
+    "up": "client.local",
     "verbs": "client",
     "messages": "common",
     "views": "common",

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import click
 
-from shotline.client import cli_later as later
-from shotline.client.cli_base import command, send, words, wrong
+from shotline.client.cli import later
+from shotline.client.cli.base import command, send, words, wrong
 
 
 def _server(given: Sequence[str]) -> str:

@@ -8,13 +8,16 @@ from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType
 
-from shotline.client.cli_base import (
+from shotline.client.cli.base import (
     console,
     optional_shot,
     options_of,
     say,
     shot_number,
 )
+from shotline.client.cli.live_table import view_for
+from shotline.client.cli.render import show_line, show_tail
+from shotline.client.cli.watching import Watching
 from shotline.client.errors import Refused
 from shotline.client.feed import (
     FeedStopped,
@@ -23,10 +26,7 @@ from shotline.client.feed import (
     Whole,
     lines_of,
 )
-from shotline.client.live import view_for
-from shotline.client.render import show_line, show_tail
 from shotline.client.supervisor import Supervisor
-from shotline.client.watching import Watching
 from shotline.common.actions import ActionState
 from shotline.common.channels import output_of, shot_channel
 from shotline.common.records import ShotKey, Transition

@@ -19,7 +19,7 @@ from typing import Final
 
 import psutil
 
-from shotline.client.daemons import NOTICES_VARIABLE, Daemon, DaemonError, Daemons, notices_of
+from shotline.client.local.daemons import NOTICES_VARIABLE, Daemon, DaemonError, Daemons, notices_of
 from shotline.common.config import CONFIG_VARIABLE
 
 _PROGRAM: Final = re.compile(r"shotline-([a-z-]+)")

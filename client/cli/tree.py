@@ -4,8 +4,8 @@ import json
 
 import click
 
-from shotline.client import cli_later as later
-from shotline.client.cli_base import (
+from shotline.client.cli import later
+from shotline.client.cli.base import (
     as_json,
     ask,
     command,

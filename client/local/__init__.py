@@ -1,0 +1,1 @@
+"""Processes of this machine: `shotline up`, the demo, and a Redis of our own."""

@@ -18,17 +18,18 @@ from pathlib import Path
 from typing import IO, Final, cast
 
 from shotline.action_server.events import TaskProven
-from shotline.common import interpreter, messages
+from shotline.common import interpreter
 from shotline.common.actions import AttemptId, Status
 from shotline.common.error_pipe import ErrorPipe
+from shotline.common.messages import Bound
 from shotline.common.service import Service
 from shotline.trees.mdsip_client import (
-    Bound,
     Clear,
     Handed,
     KeeperCommand,
     KeeperEvent,
     Late,
+    UrlChanged,
     Withdraw,
     Withdrawn,
     as_line,
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 _READ_BYTES: Final = 1 << 16
 _CLOSE_S: Final = 5.0
 
-Tell = Callable[[messages.Bound | TaskProven], None]
+Tell = Callable[[Bound | TaskProven], None]
 
 
 @dataclass(slots=True)
@@ -171,8 +172,8 @@ class Keepers:
 
     def _take(self, event: KeeperEvent) -> None:
         match event:
-            case Bound():
-                self._tell(messages.Bound(**event.state.model_dump()))
+            case UrlChanged(bound=bound):
+                self._tell(bound)
             case Handed():
                 self._tell(TaskProven(event.attempt))
             case Withdrawn():

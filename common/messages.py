@@ -338,9 +338,20 @@ class Bound(Message):
     tree: str | None = None  # None: it is free
     shot: ShotNumber | None = None
     unanswered: Small = 0  # requests under way, abandoned and lost ones included
-    abandoned: Small = 0  # whose worker was ended; the answer may still come
+    abandoned: Small = 0  # whose asker has gone; the answer may still come
     lost: Small = 0  # whose connection broke; only ClearBinding ends them
     waiting: Small = 0  # requests for other shots
+
+    def __str__(self) -> str:
+        """Return what the url is busy with, for people."""
+        if self.tree is None:
+            return f"{self.url} is free"
+        text = f"{self.url} works for {self.tree}/{self.shot}: {self.unanswered} unanswered"
+        if self.abandoned:
+            text += f", {self.abandoned} of them ended by us and perhaps still running"
+        if self.lost:
+            text += f", {self.lost} lost with their connection (shotline clear-url {self.url})"
+        return text
 
 
 class Started(Message):

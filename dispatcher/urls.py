@@ -93,11 +93,5 @@ class Urls:
 
 def in_words(bound: Bound) -> str:
     """Return what a url is busy with, for people."""
-    text = f"{bound.url} works for {bound.tree}/{bound.shot}: {bound.unanswered} unanswered"
-    if bound.abandoned:
-        text += f", {bound.abandoned} of them ended by us and perhaps still running"
-    if bound.lost:
-        text += f", {bound.lost} lost with their connection (shotline clear-url {bound.url})"
-    if bound.waiting:
-        text += f"; {bound.waiting} for other shots wait"
-    return text
+    waiting = f"; {bound.waiting} for other shots wait" if bound.waiting else ""
+    return f"{bound}{waiting}"

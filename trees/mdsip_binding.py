@@ -7,31 +7,9 @@ when the connection broke (it never will, until somebody says `clear`). DESIGN Â
 
 from dataclasses import dataclass, field
 
-from shotline.common.model import Model
+from shotline.common.messages import Bound
 
 Shot = tuple[str, int]
-
-
-class BindingState(Model):
-    """What an mdsip url is busy with, for people and for the dispatcher."""
-
-    url: str
-    tree: str | None = None  # None: it is free
-    shot: int | None = None
-    unanswered: int = 0  # requests under way, abandoned and lost ones included
-    abandoned: int = 0  # whose asker has gone; the answer may still come
-    lost: int = 0  # whose connection broke; only `clear` ends them
-    waiting: int = 0  # requests for other shots
-
-    def __str__(self) -> str:
-        if self.tree is None:
-            return f"{self.url} is free"
-        text = f"{self.url} works for {self.tree}/{self.shot}: {self.unanswered} unanswered"
-        if self.abandoned:
-            text += f", {self.abandoned} of them ended by us and perhaps still running"
-        if self.lost:
-            text += f", {self.lost} lost with their connection (shotline clear-url {self.url})"
-        return text
 
 
 @dataclass
@@ -45,10 +23,10 @@ class UrlBinding:
     _lost: set[int] = field(default_factory=set)
 
     @property
-    def state(self) -> BindingState:
+    def state(self) -> Bound:
         """What the url is busy with."""
         tree, shot = self._shot or (None, None)
-        return BindingState(
+        return Bound(
             url=self.url,
             tree=tree,
             shot=shot,

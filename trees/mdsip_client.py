@@ -23,9 +23,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from shotline.common import interpreter
 from shotline.common.actions import AttemptId
+from shotline.common.messages import Bound
 from shotline.common.model import Model
 from shotline.common.nodes import MdsplusTask, Outcome
-from shotline.trees.mdsip_binding import BindingState
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
 LINE_MAX: Final = 1 << 21
@@ -94,11 +94,11 @@ class Withdrawn(Model):
     attempt: AttemptId
 
 
-class Bound(Model):
+class UrlChanged(Model):
     """Keeper → action server: what the url is busy with has changed."""
 
-    kind: Literal["bound"] = "bound"
-    state: BindingState
+    kind: Literal["url_changed"] = "url_changed"
+    bound: Bound
 
 
 class Clear(Model):
@@ -118,7 +118,7 @@ class Withdraw(Model):
 
 
 KeeperCommand = Clear | Withdraw
-KeeperEvent = Late | Handed | Withdrawn | Bound
+KeeperEvent = Late | Handed | Withdrawn | UrlChanged
 KeeperReply = Waiting | Started | Answer
 
 _REPLY: Final[TypeAdapter[KeeperReply]] = TypeAdapter(

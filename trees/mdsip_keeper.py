@@ -16,13 +16,13 @@ from typing import Final
 from pydantic import ValidationError
 
 from shotline.common.actions import AttemptId
+from shotline.common.messages import Bound
 from shotline.common.model import Model
 from shotline.common.nodes import Outcome
-from shotline.trees.mdsip_binding import BindingState, UrlBinding
+from shotline.trees.mdsip_binding import UrlBinding
 from shotline.trees.mdsip_client import (
     LINE_MAX,
     Answer,
-    Bound,
     Clear,
     Handed,
     KeeperEvent,
@@ -30,6 +30,7 @@ from shotline.trees.mdsip_client import (
     Late,
     Received,
     Started,
+    UrlChanged,
     Waiting,
     Withdrawn,
     as_line,
@@ -53,7 +54,7 @@ class Keeper:
         self._keep_alive_s = keep_alive_s
         self._address = address
         self._binding = UrlBinding(url)
-        self._said: BindingState | None = None
+        self._said: Bound | None = None
         self._turns: dict[int, asyncio.Event] = {}
         self._requests = 0
         # Or withdrawn; an attempt is never asked for twice.
@@ -197,7 +198,7 @@ class Keeper:
         state = self._binding.state
         if state != self._said:
             self._said = state
-            _say(Bound(state=state))
+            _say(UrlChanged(bound=state))
 
 
 async def _ended(running: asyncio.Future[Outcome]) -> tuple[Outcome | None, str]:

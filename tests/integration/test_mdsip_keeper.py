@@ -17,13 +17,13 @@ from tests.support.mdsip.replay import ReplayServer
 from shotline.common.actions import AttemptId
 from shotline.common.nodes import MdsplusTask, Outcome
 from shotline.trees.mdsip_client import (
-    Bound,
     Clear,
     Handed,
     KeeperCommand,
     KeeperEvent,
     KeeperExecutor,
     Late,
+    UrlChanged,
     Withdraw,
     Withdrawn,
     as_line,
@@ -48,7 +48,7 @@ class Keeper:
         assert self.process.stdout is not None
         self._reader = threading.Thread(target=self._read, args=(self.process.stdout,))
         self._reader.start()
-        self.wait_for(Bound)
+        self.wait_for(UrlChanged)
 
     def _read(self, lines: IO[bytes]) -> None:
         for line in lines:
@@ -63,15 +63,15 @@ class Keeper:
             if isinstance(event, kind) and such(event):
                 return event
 
-    def wait_until_bound(self, **wanted: object) -> Bound:
+    def wait_until_bound(self, **wanted: object) -> UrlChanged:
         """Return the next state with these fields."""
 
         def is_wanted(event: KeeperEvent) -> bool:
-            assert isinstance(event, Bound)
-            return all(getattr(event.state, name) == value for name, value in wanted.items())
+            assert isinstance(event, UrlChanged)
+            return all(getattr(event.bound, name) == value for name, value in wanted.items())
 
-        found = self.wait_for(Bound, is_wanted)
-        assert isinstance(found, Bound)
+        found = self.wait_for(UrlChanged, is_wanted)
+        assert isinstance(found, UrlChanged)
         return found
 
     def say(self, command: KeeperCommand) -> None:

@@ -11,7 +11,6 @@ from tests.simulation.daemons import URL_WAIT_S, ServerDaemon, Task
 from tests.simulation.world import Network, World
 
 from shotline.action_server import events as srv
-from shotline.common import messages
 from shotline.common.actions import AttemptId, Status
 from shotline.trees.mdsip_binding import UrlBinding
 
@@ -147,7 +146,7 @@ class Keeper:
         state = self._binding.state
         if state != self._said:
             self._said = state
-            self.tell(messages.Bound(**state.model_dump()))
+            self.tell(state)
 
 
 class MdsipServerDaemon(ServerDaemon):

@@ -27,7 +27,3 @@ class ConfigError(LocalError):
 
 class JournalError(ShotlineError):
     """The journal could not be written or read."""
-
-
-class Superseded(ShotlineError):
-    """Another dispatcher with a higher term has taken over; this one must end."""

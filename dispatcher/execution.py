@@ -448,10 +448,6 @@ class Execution:
 
     # Runs end
 
-    def touch(self, shot: Shot) -> None:
-        """Look at the end of a shot's run when the event has been handled."""
-        self._touched[shot.key] = None
-
     def _end_runs(self) -> None:
         while self._touched:
             key, _ = self._touched.popitem()

@@ -109,7 +109,6 @@ class Dispatcher:
         self.link = Link(self.core)
         self.waits = Waits(self.core, self.views)
         self._feed_at = instant.mono
-        self._say_on_feed: list[tuple[float, str, str, str]] = []
 
     def load(
         self,

@@ -365,11 +365,6 @@ class Sequencer:
     # Questions.
 
     @property
-    def is_finished(self) -> bool:
-        """Whether every action of the run is settled."""
-        return not self._open
-
-    @property
     def is_stuck(self) -> bool:
         """Whether something is open and nothing ready, sent or running: `conclude` is due."""
         return bool(self._open) and not self._given

@@ -128,10 +128,6 @@ class Mirror:
         if shot is not None and shot.announced is not None:
             shot.announced = max(run, shot.announced)
 
-    def open_shots(self) -> list[ShotKey]:
-        """Return the shots with an open run."""
-        return [key for key, shot in self.shots.items() if shot.is_open]
-
     def holders(self, server_class: str, path: str) -> list[ShotKey]:
         """Return the shots in which this action runs, was sent, or waits in an open run."""
         found = []

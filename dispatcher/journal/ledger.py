@@ -55,16 +55,6 @@ class Ledger:
                 batch.effects = [one for one in batch.effects if not isinstance(one, ToReader)]
         return taken
 
-    @property
-    def in_flight(self) -> int | None:
-        """The number of the commit that is being written, if one is."""
-        return None if self._flying is None else self._number
-
-    @property
-    def idle(self) -> bool:
-        """Whether everything recorded is journalled."""
-        return self._flying is None and not self._gathering.has_records
-
     def record(self, key: ShotKey, record: ShotRecord) -> None:
         """Add a shot's record to the next commit."""
         self._gathering.shots.setdefault(key, []).append(record)

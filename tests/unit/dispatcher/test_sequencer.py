@@ -99,7 +99,7 @@ def test_the_next_number_goes_when_all_of_those_have_settled() -> None:
     assert run.changed(failed("B")).ready == ("C",)  # D3: a failure stops nothing
     assert run.changed(aborted("C")).ready == ("D",)
     run.changed(server_off("D"))
-    assert run.is_finished
+    assert not run.open_paths
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_or_fires_as_soon_as_one_side_is_true_and_only_once() -> None:
     assert run.changed(succeeded("A")).ready == ("C",)
     assert run.changed(succeeded("B")) == NOTHING
     run.changed(succeeded("C"))
-    assert run.is_finished
+    assert not run.open_paths
 
 
 def test_a_condition_of_the_mdsplus_test_tree() -> None:
@@ -304,7 +304,7 @@ def test_an_action_runs_only_in_its_own_phase() -> None:
     run = run_of(action("A", 1), action("X", "A", phase="STORE"))
     run.start()
     assert run.changed(succeeded("A")) == NOTHING
-    assert run.is_finished
+    assert not run.open_paths
 
 
 # D5
@@ -323,7 +323,7 @@ def test_what_waits_for_another_phase_cannot_happen_at_the_end() -> None:
     assert run.conclude() == NOTHING  # A is ready
     run.changed(succeeded("A"))
     assert run.is_stuck
-    assert not run.is_finished
+    assert run.open_paths
     assert run.waits_for("DEP_LATE") == "its condition: waits for STORE_A"
     step = run.conclude()
     assert [(s.path, s.cause, s.reason) for s in step.settle] == [
@@ -334,7 +334,7 @@ def test_what_waits_for_another_phase_cannot_happen_at_the_end() -> None:
             "cannot happen: DEP_LATE, STORE_A, STORE_B have not run",
         ),
     ]
-    assert run.is_finished
+    assert not run.open_paths
     assert run.conclude() == NOTHING
 
 
@@ -347,13 +347,13 @@ def test_circular_conditions_end_too() -> None:
     assert reasons["A"] == "cannot happen: its condition is circular: A, B"
     assert reasons["C"] == "cannot happen: A has not run"
     assert reasons["S"] == "cannot happen: its condition is circular: S"
-    assert run.is_finished
+    assert not run.open_paths
 
 
 def test_an_empty_run_is_finished_at_once() -> None:
     run = run_of(action("A"), phase="STORE")
     assert run.start() == NOTHING
-    assert run.is_finished
+    assert not run.open_paths
     assert not run.is_stuck
 
 
@@ -370,9 +370,9 @@ def test_a_redispatched_action_is_ready_again_and_out_of_turn() -> None:
     # 10 is over: 20 goes on, and what comes after it does not wait for A
     assert run.changed(succeeded("C")) == NOTHING
     assert run.changed(succeeded("B")) == NOTHING
-    assert not run.is_finished
+    assert run.open_paths
     run.changed(succeeded("A"))
-    assert run.is_finished
+    assert not run.open_paths
 
 
 def test_a_number_that_is_not_over_waits_for_its_redispatched_action() -> None:
@@ -436,7 +436,7 @@ def test_dependents_that_never_started_are_looked_at_again() -> None:
     step = run.changed(failed("A"))
     assert step.ready == ("RAN",)
     run.changed(succeeded("RAN"))
-    assert run.is_finished
+    assert not run.open_paths
     step = run.reopen("A")
     assert step == Step(ready=("A",), reopened=("SKIPPED", "CHAIN"))
     assert run.open_paths == ("A", "SKIPPED", "CHAIN")
@@ -613,4 +613,4 @@ def test_long_chains_and_deep_conditions_need_no_stack() -> None:
     assert run.start().ready == ("C0",)
     step = run.changed(failed("C0"))
     assert len(step.settle) == 3000
-    assert run.is_finished
+    assert not run.open_paths

@@ -235,7 +235,7 @@ def test_a_redispatch_ends_no_phase() -> None:
     mirror.take(whole(map(live, PATHS)))
     mirror.take(news(opened(1, ["P:A"], RunKind.SINGLE), done("P:A"), over(1)))
     assert ends(mirror) == []
-    assert mirror.open_shots() == []
+    assert not mirror.shots[KEY].is_open
 
 
 def test_a_new_pulse_clears_its_keys_and_is_the_default() -> None:

@@ -11,7 +11,7 @@ from shotline.client.errors import Closed, NoBroker
 from shotline.client.feed import Update
 from shotline.client.session import Patience
 from shotline.client.wire import Stream, Wire
-from shotline.common.closing import AsyncClosing
+from shotline.common.closable import AsyncClosable
 
 
 class AsyncConnection:
@@ -143,7 +143,7 @@ class AsyncConnection:
                 self._loop.add_reader(descriptor, self._read)
 
 
-class AsyncEventStream(AsyncClosing):
+class AsyncEventStream(AsyncClosable):
     """What happens on some channels, as `Whole`, `News` and `FeedStopped` (DESIGN I6).
 
     With `follows`, beginnings of channel names, also on those that come up later.

@@ -12,7 +12,7 @@ from shotline.client.errors import Closed, NoBroker
 from shotline.client.feed import Update
 from shotline.client.session import Patience
 from shotline.client.wire import Stream, Wire
-from shotline.common.closing import Closing
+from shotline.common.closable import Closable
 
 POLL_MAX_S = 3600.0
 
@@ -88,7 +88,7 @@ class Connection:
         self.wire.close()
 
 
-class EventStream(Closing):
+class EventStream(Closable):
     """What happens on some channels, as `Whole`, `News` and `FeedStopped` (DESIGN I6).
 
     Iterate over it, or `get` with a timeout. Commands may be sent between two items.

@@ -20,7 +20,7 @@ from shotline.client.errors import WrongArguments
 from shotline.client.methods import AsyncCommands, Commands
 from shotline.client.session import Patience
 from shotline.common.channels import output_channel, shot_channel
-from shotline.common.closing import AsyncClosing, Closing
+from shotline.common.closable import AsyncClosable, Closable
 from shotline.common.endpoint import endpoint
 from shotline.common.records import ShotKey
 
@@ -54,7 +54,7 @@ def _configured(config: Path | None) -> str:
     return load_config(config).broker.clients
 
 
-class Supervisor(Commands, Closing):
+class Supervisor(Commands, Closable):
     """Drives shots, blocking. One thread uses it; make one per thread, they are cheap.
 
     A process that was forked has a connection of its own; what its parent asked for and the events
@@ -118,7 +118,7 @@ class Supervisor(Commands, Closing):
             self._made.close()
 
 
-class AsyncSupervisor(AsyncCommands, AsyncClosing):
+class AsyncSupervisor(AsyncCommands, AsyncClosable):
     """Drives shots from an asyncio program; see `Supervisor`. Any number of tasks may share one.
 
     Use it as an asynchronous context manager, or call `connect` first.

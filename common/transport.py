@@ -21,7 +21,7 @@ from typing import Any, Final
 import zmq
 
 from shotline.common.binding import host_of, permit
-from shotline.common.closing import Closing
+from shotline.common.closable import Closable
 
 DRAIN_MAX: Final = 1000
 # Plain numbers: the arithmetic of zmq's enumerations would cost as much as a frame.
@@ -75,7 +75,7 @@ class Delivery(Enum):
 DEFAULT_LIMITS: Final = Limits()
 
 
-class _Endpoint(Closing):
+class _Endpoint(Closable):
     """What all sockets share: options, draining, closing."""
 
     def __init__(

@@ -15,7 +15,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from shotline.common.closing import Closing
+from shotline.common.closable import Closable
 from shotline.common.errors import LocalError
 from shotline.common.messages import Outcome
 from shotline.common.model import Model
@@ -44,7 +44,7 @@ class _Said(Model):
     outcome: Outcome | None = None
 
 
-class UpLink(Closing):
+class UpLink(Closable):
     """The lock and the socket of the `up` that runs in a data folder."""
 
     def __init__(self, folder: Path) -> None:

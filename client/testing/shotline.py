@@ -13,7 +13,7 @@ from shotline.client.testing.streams import AsyncFakeStream, FakeStream, others
 from shotline.client.testing.system import FakeSystem
 from shotline.common.actions import Status
 from shotline.common.channels import output_channel, shot_channel
-from shotline.common.closing import AsyncClosing, Closing
+from shotline.common.closable import AsyncClosable, Closable
 from shotline.common.commands import Abort, AnyCommand, Hold
 from shotline.common.messages import EndedBy
 from shotline.common.records import ShotKey
@@ -22,7 +22,7 @@ from shotline.trees.experiment_file import Experiment
 T = TypeVar("T")
 
 
-class FakeShotline(Commands, Closing):
+class FakeShotline(Commands, Closable):
     """A blocking supervisor whose Shotline is in this object. `asked` has every command.
 
     Each experiment is given by its actions, or as `read_experiment` reads it from its file. What is
@@ -137,7 +137,7 @@ class FakeShotline(Commands, Closing):
         """Do nothing: there is no connection."""
 
 
-class AsyncFakeShotline(AsyncCommands, AsyncClosing):
+class AsyncFakeShotline(AsyncCommands, AsyncClosable):
     """An asynchronous supervisor whose Shotline is a `FakeShotline`; any number of tasks share it.
 
     While one task waits, the others do their part before any time passes.

@@ -14,7 +14,7 @@ from shotline.client.errors import SupervisorError
 from shotline.client.feed import News, Observer, Update, payload_of
 from shotline.client.testing.system import FakeSystem
 from shotline.common.channels import FEED
-from shotline.common.closing import AsyncClosing, Closing
+from shotline.common.closable import AsyncClosable, Closable
 from shotline.common.messages import Event
 
 _TURNS: Final = 20  # of an event loop: what one task does may reach another by a few steps
@@ -27,7 +27,7 @@ def others() -> Generator[None, None, None]:
         yield
 
 
-class FakeStream(Closing):
+class FakeStream(Closable):
     """Updates of some channels, as `supervisor.EventStream`; time passes while `get` waits."""
 
     def __init__(
@@ -99,7 +99,7 @@ class FakeStream(Closing):
             self.system.listeners.remove(self._hear)
 
 
-class AsyncFakeStream(AsyncClosing):
+class AsyncFakeStream(AsyncClosable):
     """A FakeStream for asynchronous supervisors: other tasks run while it is waited for."""
 
     def __init__(self, stream: FakeStream) -> None:

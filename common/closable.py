@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Self
 
 
-class Closing(ABC):
+class Closable(ABC):
     """Is closed at the end of a `with` block."""
 
     @abstractmethod
@@ -18,7 +18,7 @@ class Closing(ABC):
         self.close()
 
 
-class AsyncClosing(ABC):
+class AsyncClosable(ABC):
     """Is closed at the end of an `async with` block."""
 
     @abstractmethod

@@ -25,9 +25,9 @@ from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, EndedBy, Finished, Held, HeldAs, Returned
 from shotline.common.sections import ActionServerSection
 
-SEEN_MAX: Final = 10_000  # attempts whose start is remembered
-ABORTS_MAX: Final = 1000  # of attempts that have not come yet
-REPORT_HOLD_S: Final = 0.001  # a result waits so long for those of other short tasks
+_SEEN_MAX: Final = 10_000  # attempts whose start is remembered
+_ABORTS_MAX: Final = 1000  # of attempts that have not come yet
+_REPORT_HOLD_S: Final = 0.001  # a result waits so long for those of other short tasks
 _REASON_MAX: Final = 4096
 _V = TypeVar("_V")
 
@@ -38,7 +38,7 @@ class Attempts:
     def __init__(
         self, section: ActionServerSection, out: Outlet, slots: Slots, own_url: str | None
     ) -> None:
-        self.running: dict[AttemptId, Slot] = {}
+        self.running: dict[AttemptId, RunningAttempt] = {}
         self.reports = Reports()
         self._section = section
         self._out = out
@@ -69,7 +69,7 @@ class Attempts:
             or not self._slots.is_any_usable
         )
 
-    def take(self, now: Instant, dispatch: Dispatch, *, is_closing: bool) -> None:
+    def take(self, now: Instant, dispatch: Dispatch, *, is_ending: bool) -> None:
         """Take a dispatch, or say why it comes back."""
         attempt = dispatch.attempt
         if attempt in self._aborts:
@@ -78,7 +78,7 @@ class Attempts:
             return  # what became of it is reported anyway
         elif attempt in self._seen:
             self._refuse_second_start(now, attempt)
-        elif is_closing:
+        elif is_ending:
             self._return(attempt, "the server is ending")
         elif self.is_full:
             self._return(
@@ -92,9 +92,9 @@ class Attempts:
 
     def abort(self, now: Instant, attempt: AttemptId, reason: str) -> None:
         """End it, take it out of the queue, or remember it for when it comes (D9)."""
-        slot = self.running.get(attempt)
-        if slot is not None:
-            self.end(now, slot, EndedBy.ABORT, reason)
+        running = self.running.get(attempt)
+        if running is not None:
+            self.end(now, running, EndedBy.ABORT, reason)
             return
         for queued in self._queue:
             if queued.attempt == attempt:
@@ -102,15 +102,14 @@ class Attempts:
                 self._finish_unstarted(now, attempt, reason)
                 return
         if attempt not in self.reports and attempt not in self._seen:
-            _remember(self._aborts, attempt, reason, ABORTS_MAX)
+            _remember(self._aborts, attempt, reason, _ABORTS_MAX)
 
     def holding(self) -> list[Held]:
         """Return all that the server holds, for a registration (I1)."""
         queued = [Held(attempt=dispatch.attempt, held_as=HeldAs.QUEUED) for dispatch in self._queue]
         running = [
-            Held(attempt=attempt, held_as=HeldAs.RUNNING, started_at=slot.running.started.wall)
-            for attempt, slot in self.running.items()
-            if slot.running is not None
+            Held(attempt=attempt, held_as=HeldAs.RUNNING, started_at=running.started.wall)
+            for attempt, running in self.running.items()
         ]
         finished = [
             Held(attempt=result.attempt, held_as=HeldAs.FINISHED, started_at=result.started_at)
@@ -122,8 +121,12 @@ class Attempts:
         """Give back what waits, and end what runs (D17)."""
         while self._queue:
             self._return(self._queue.popleft().attempt, f"the server is ending: {reason}")
-        for slot in list(self.running.values()):
-            self.end(now, slot, ended_by, reason)
+        self.end_all(now, ended_by, reason)
+
+    def end_all(self, now: Instant, ended_by: EndedBy, reason: str) -> None:
+        """End all that runs."""
+        for running in list(self.running.values()):
+            self.end(now, running, ended_by, reason)
 
     def _refuse_second_start(self, now: Instant, attempt: AttemptId) -> None:
         """Answer a dispatch of what was answered and forgotten before (I1)."""
@@ -147,7 +150,7 @@ class Attempts:
         self.reports.add(finished, None)
 
     def _finish_unstarted(self, now: Instant, attempt: AttemptId, reason: str) -> None:
-        _remember(self._seen, attempt, None, SEEN_MAX)
+        _remember(self._seen, attempt, None, _SEEN_MAX)
         finished = Finished(
             attempt=attempt, ended_by=EndedBy.ABORT, reason=reason[:_REASON_MAX], ended_at=now.wall
         )
@@ -164,11 +167,8 @@ class Attempts:
         )
 
     def _held_bytes(self) -> int:
-        held = self.reports.held_bytes
-        for slot in self.running.values():
-            if slot.running is not None and slot.running.log is not None:
-                held += slot.running.log.held_bytes
-        return held
+        logs = (running.log for running in self.running.values())
+        return self.reports.held_bytes + sum(log.held_bytes for log in logs if log is not None)
 
     def start_next(self, now: Instant) -> None:
         """Start what waits in the slots that are free."""
@@ -191,7 +191,7 @@ class Attempts:
             self.log_of(running).note(now.wall, note)
         if slot.state is not SlotState.RUNNING:
             # It was told to end already; what it returned on the way out is no result of its own.
-            slot.reason += f" (it returned {event.status} meanwhile: {event.text})"
+            running.reason += f" (it returned {event.status} meanwhile: {event.text})"
             return
         slot.running = None
         del self.running[running.attempt]
@@ -207,33 +207,31 @@ class Attempts:
         else:
             self._settle(now, running, EndedBy.RESULT, event.status, event.text, code=event.code)
 
-    def end(self, now: Instant, slot: Slot, ended_by: EndedBy, reason: str) -> None:
+    def end(self, now: Instant, running: RunningAttempt, ended_by: EndedBy, reason: str) -> None:
         """End a running attempt's process group; it settles when that is gone (D8, D9)."""
-        running = slot.running
-        if running is None or slot.state is not SlotState.RUNNING:
+        if running.slot.state is not SlotState.RUNNING:
             return
         running.timeout_at = inf
         running.note_due()
-        slot.ended_by, slot.reason = ended_by, reason
-        self._slots.end(now, slot)
+        running.ended_by, running.reason = ended_by, reason
+        self._slots.end(now, running.slot)
 
     def end_if_late(self, now: Instant, slot: Slot, how: str = "") -> None:
         """End what has run for longer than it may (D8)."""
         running = slot.running
-        if (
-            running is not None
-            and now.mono >= running.timeout_at
-            and slot.state is SlotState.RUNNING
-        ):
+        if running is not None and now.mono >= running.timeout_at:
             limit_s = running.timeout_at - running.started.mono
-            self.end(now, slot, EndedBy.TIMEOUT, f"ended at its time limit of {limit_s:g} s{how}")
+            self.end(
+                now, running, EndedBy.TIMEOUT, f"ended at its time limit of {limit_s:g} s{how}"
+            )
 
     def worker_died(self, now: Instant, slot: Slot, how: str) -> None:
         """Take the end of the worker in which it runs; it settles when its group is gone."""
         how = f"its worker process {how}"
         # MDSplus has time limits of its own, which end the process of the task.
         self.end_if_late(now, slot, f"; {how}")
-        self.end(now, slot, EndedBy.WORKER_DIED, how)
+        if slot.running is not None:
+            self.end(now, slot.running, EndedBy.WORKER_DIED, how)
 
     def settle_ended(self, now: Instant, slot: Slot, *, is_unknown: bool) -> None:
         """Settle what was ended here: its process group is gone, or cannot be ended."""
@@ -242,18 +240,18 @@ class Attempts:
             return
         slot.running = None
         del self.running[running.attempt]
-        is_aborted = slot.ended_by in (EndedBy.ABORT, EndedBy.SERVER_ENDED)
+        is_aborted = running.ended_by in (EndedBy.ABORT, EndedBy.SERVER_ENDED)
         status = None if is_aborted else Status.FAILURE
-        reason = slot.reason
+        reason = running.reason
         if is_unknown:
             reason += f"; its process {slot.pid} could not be ended and may still be at work"
         if running.url is not None and not running.is_proven_over:
             # What we have ended is only the process that waited for it.
             is_unknown = True
             reason += f"; the mdsip server at {running.url} may still be at work on it"
-            _remember(self._unproven, running.attempt, None, SEEN_MAX)
+            _remember(self._unproven, running.attempt, None, _SEEN_MAX)
             self._out.add(WithdrawAttempt(running.url, running.attempt))
-        self._settle(now, running, slot.ended_by, status, reason, is_unknown=is_unknown)
+        self._settle(now, running, running.ended_by, status, reason, is_unknown=is_unknown)
 
     def log_of(self, running: RunningAttempt) -> OutputLog:
         """Return the output of a running attempt, which begins here when there was none."""
@@ -264,22 +262,21 @@ class Attempts:
     def _start(self, now: Instant, slot: Slot, dispatch: Dispatch) -> None:
         attempt = dispatch.attempt
         assert attempt not in self._seen, f"{attempt} would start twice (I1)"
-        _remember(self._seen, attempt, now.wall, SEEN_MAX)
+        _remember(self._seen, attempt, now.wall, _SEEN_MAX)
         timeout_s = dispatch.timeout_s
         if timeout_s is None:
             timeout_s = self._section.task_timeout_s
         url = url_of(dispatch, self._own_url)
         slot.state = SlotState.RUNNING
         slot.failures = 0
-        slot.running = RunningAttempt(
-            dispatch,
+        self.running[attempt] = slot.running = RunningAttempt(
+            slot,
             attempt,
             now,
             inf if timeout_s is None else now.mono + timeout_s,
             now.mono + self._section.fold_s,
             url,
         )
-        self.running[attempt] = slot
         self._out.add(StartTask(slot.index, dispatch, url))
 
     def _settle(
@@ -310,7 +307,7 @@ class Attempts:
         )
         self.reports.add(finished, running.log)
         if self.report_at == inf:
-            self.report_at = now.mono + REPORT_HOLD_S
+            self.report_at = now.mono + _REPORT_HOLD_S
 
     def report(self, now: Instant) -> None:
         """Send results; short tasks that run side by side report together."""
@@ -321,12 +318,9 @@ class Attempts:
             self._out.send(message)
 
     def _is_another_about_to_end(self) -> bool:
-        ended = self.report_at - REPORT_HOLD_S
+        ended = self.report_at - _REPORT_HOLD_S
         short = ended - self._section.fold_s
-        for slot in self.running.values():
-            if slot.running is not None and short < slot.running.started.mono < ended:
-                return True
-        return False
+        return any(short < running.started.mono < ended for running in self.running.values())
 
     def answered(self, attempt: AttemptId) -> None:
         """Forget a result that the dispatcher has; the proof of its end comes after it."""
@@ -339,11 +333,11 @@ class Attempts:
     def proven(self, now: Instant, event: TaskProven) -> None:
         """Take the keeper's word that nothing of an attempt runs in its mdsip server."""
         attempt = event.attempt
-        slot = self.running.get(attempt)
-        if slot is not None and slot.running is not None:
-            slot.running.is_proven_over = True
-            if slot.state is not SlotState.RUNNING and event.text:
-                slot.reason += f" (on the mdsip server meanwhile: {event.text})"
+        running = self.running.get(attempt)
+        if running is not None:
+            running.is_proven_over = True
+            if running.slot.state is not SlotState.RUNNING and event.text:
+                running.reason += f" (on the mdsip server meanwhile: {event.text})"
         elif attempt in self._unproven:
             del self._unproven[attempt]
             proof = Finished(

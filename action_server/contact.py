@@ -1,7 +1,7 @@
 """The server's contact with the broker: registrations, epochs, heartbeats. Pure.
 
 When to register anew and which dispatches belong to this registration is decided here; what the
-server holds is the machine's knowledge (`machine`).
+server holds is told by `attempts`.
 """
 
 from collections.abc import Sequence
@@ -28,17 +28,12 @@ class Identity:
     url: str | None = None
     ended: tuple[str, ...] = ()  # earlier incarnations whose processes are proven gone
 
-    @property
-    def name(self) -> str:
-        """CLASS:ID, for people."""
-        return f"{self.server_class}:{self.server_id}"
-
 
 class Contact:
     """Whether the broker knows us, under which epoch, and what is due towards it (DESIGN §5)."""
 
     def __init__(self, identity: Identity, broker: BrokerSection) -> None:
-        self.identity = identity
+        self._identity = identity
         self.is_registered = False
         self.epoch = 0
         self.last_number = 0  # of the dispatches of this epoch
@@ -53,7 +48,7 @@ class Contact:
         self._awaits_answer = False
         self._has_given_up = False
         self._beat_at = 0.0
-        self._round_trip_s: float | None = None
+        self.round_trip_s: float | None = None  # of the last answered heartbeat
 
     def register_soon(self, now: Instant) -> None:
         """Count as unregistered and register again at once: something may have been lost."""
@@ -88,7 +83,7 @@ class Contact:
         self.epoch += 1
         self.last_number = 0
         self._register_at = now.mono + self._register_wait_s
-        who = self.identity
+        who = self._identity
         return Register(
             server_class=who.server_class,
             server_id=who.server_id,
@@ -124,7 +119,7 @@ class Contact:
     def heard(self, now: Instant, pong: Pong) -> None:
         """Take the answer to a heartbeat; another broker's means that we must register anew."""
         self.heard_at = now.mono
-        self._round_trip_s = max(0.0, now.mono - pong.sent_s)
+        self.round_trip_s = max(0.0, now.mono - pong.sent_s)
         if self.is_registered and pong.broker != self._broker:
             self.register_soon(now)
 
@@ -150,11 +145,6 @@ class Contact:
             return False
         self._beat_at = now.mono + self._heartbeat_s
         return True
-
-    @property
-    def round_trip_s(self) -> float | None:
-        """How long the last answered heartbeat took."""
-        return self._round_trip_s
 
     def wake_at(self) -> float:
         """Return when something is due, `inf` for never."""

@@ -1,7 +1,7 @@
-"""What the action server's machine is told, and what it asks for. Plain values; no decisions.
+"""What the action server's machine is told, and what it asks for. Plain values; no decisions. Pure.
 
 Messages of the broker and the dispatcher are events as they are (`shotline.common.messages`).
-Pure.
+`Outlet` gathers the effects of one event.
 """
 
 from dataclasses import dataclass
@@ -170,7 +170,7 @@ class StartTask(NamedTuple):
     url: str | None = None
 
 
-class ClearUrl(NamedTuple):
+class FreeUrl(NamedTuple):
     """Tell the keeper of this url that nothing given up runs there."""
 
     url: str
@@ -221,7 +221,7 @@ Effect = (
     Send
     | StartWorker
     | StartTask
-    | ClearUrl
+    | FreeUrl
     | WithdrawAttempt
     | SignalGroup
     | Park

@@ -22,6 +22,7 @@ from shotline.common import interpreter
 from shotline.common.actions import AttemptId, Status
 from shotline.common.error_pipe import ErrorPipe
 from shotline.common.messages import Bound
+from shotline.common.sections import ActionServerSection
 from shotline.common.service import Service
 from shotline.trees.mdsip_client import (
     Clear,
@@ -62,16 +63,10 @@ class _Keeper:
 
 
 class Keepers:
-    """All keepers of this server. `tell` takes what they say; `service` watches them.
+    """All keepers of this server. `tell` takes what they say; `service` watches them."""
 
-    `connect_timeout_s` and `keep_alive_s` are those of their connections to mdsip servers.
-    """
-
-    def __init__(
-        self, service: Service, tell: Tell, *, connect_timeout_s: float, keep_alive_s: int
-    ) -> None:
-        self._connect_timeout_s = connect_timeout_s
-        self._keep_alive_s = keep_alive_s
+    def __init__(self, service: Service, tell: Tell, section: ActionServerSection) -> None:
+        self._section = section
         self._service = service
         self._tell = tell
         self._keepers: dict[str, _Keeper] = {}
@@ -132,10 +127,14 @@ class Keepers:
             self._folder = Path(tempfile.mkdtemp(prefix="shotline-keeper-"))
         self._started += 1
         address = self._folder / str(self._started)
+        section = self._section
+        command = keeper_command(
+            url, address, section.mdsip_connect_timeout_s, section.mdsip_keep_alive_s
+        )
         errors = ErrorPipe(self._service, f"the keeper of {url}")
         try:
             process = subprocess.Popen(
-                keeper_command(url, address, self._connect_timeout_s, self._keep_alive_s),
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors.writing,

@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 from typing import Final, NamedTuple
 
-PIPE_BYTES: Final = 1024 * 1024
+_PIPE_BYTES: Final = 1024 * 1024
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _IOLBF: Final = 1
 # For calls that are over at once, or that nobody else may run beside.
@@ -49,7 +49,7 @@ def kill_group_when_closed(lifeline: int) -> None:
 def enlarge_pipe(descriptor: int) -> None:
     """Let the pipe hold 1 MiB where the system allows it; output moves three times faster."""
     with contextlib.suppress(OSError):
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def buffer_c_output_by_lines() -> None:

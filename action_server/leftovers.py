@@ -24,8 +24,8 @@ from shotline.common.model import Model
 
 log = logging.getLogger(__name__)
 
-KILL_WAIT_S: Final = 5.0
-BEFORE_MAX: Final = 20
+_KILL_WAIT_S: Final = 5.0
+_BEFORE_MAX: Final = 20
 """So many earlier incarnations are remembered."""
 
 _POLL_S: Final = 0.01
@@ -115,7 +115,7 @@ class StateFile:
                 _remove(path)
                 gone += [*contents.before, contents.incarnation]
         known = dict.fromkeys(incarnation for incarnation in gone if incarnation)
-        self._before = tuple(known)[-BEFORE_MAX:]
+        self._before = tuple(known)[-_BEFORE_MAX:]
         return Cleared(self._before, tuple(ended), tuple(left), tuple(living))
 
     def set_workers(self, pids: Iterable[int]) -> None:
@@ -174,7 +174,7 @@ def _has_members(group: int) -> bool:
 
 def _end(groups: list[int]) -> list[int]:
     """KILL process groups; their server is dead, nobody waits for them. Return what is left."""
-    give_up_at = time.monotonic() + KILL_WAIT_S
+    give_up_at = time.monotonic() + _KILL_WAIT_S
     left = groups
     while left and time.monotonic() < give_up_at:
         for group in left:

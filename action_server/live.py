@@ -50,7 +50,7 @@ class Live:
             running.tail_at = now.mono + _TAIL_S
         running.note_due()
         if log.is_batch_ready and is_registered:
-            self._flush(slot, running)
+            self._flush(running)
         if log.is_over_window and not slot.is_parked and slot.state is SlotState.RUNNING:
             slot.is_parked = True
             self._out.add(Park(slot.index))
@@ -63,27 +63,25 @@ class Live:
 
     def stored(self, attempt: AttemptId, through: int) -> None:
         """Forget output that is journalled, of what runs or has ended."""
-        slot = self._attempts.running.get(attempt)
-        if slot is None or slot.running is None:
+        running = self._attempts.running.get(attempt)
+        if running is None:
             self._attempts.reports.stored(attempt, through)
             return
-        log = slot.running.log
-        if log is not None:
-            log.stored(through)
-            if log.is_under_half_window:
-                self._slots.unpark(slot)
+        if running.log is not None:
+            running.log.stored(through)
+            if running.log.is_under_half_window:
+                self._slots.unpark(running.slot)
 
     def tell_again(self) -> None:
         """Tell everything once more: a new registration, or another dispatcher."""
-        for slot in self._attempts.running.values():
-            if slot.running is not None:
-                slot.running.tell_at = slot.running.started.mono + self._section.fold_s
-                if slot.running.log is not None:
-                    for message in slot.running.log.unstored():
-                        self._out.send(message)
-                    slot.running.log.tell_tails_again()
-                    slot.running.tail_at = slot.running.started.mono + _TAIL_S
-                slot.running.note_due()
+        for running in self._attempts.running.values():
+            running.tell_at = running.started.mono + self._section.fold_s
+            if running.log is not None:
+                for message in running.log.unstored():
+                    self._out.send(message)
+                running.log.tell_tails_again()
+                running.tail_at = running.started.mono + _TAIL_S
+            running.note_due()
 
     def tick(self, now: Instant, slot: Slot) -> None:
         """Tell what is due of what runs in the slot."""
@@ -91,10 +89,10 @@ class Live:
         if running is None:
             return
         if now.mono >= running.flush_at or now.mono >= running.tell_at:
-            self._flush(slot, running)
+            self._flush(running)
         if now.mono >= running.tail_at:
             running.tail_at = inf
-            self._flush(slot, running)  # what stands before it goes before it
+            self._flush(running)  # what stands before it goes before it
             for tail in running.log.tails(now.wall) if running.log is not None else ():
                 self._out.send(tail)
         if running.progress is not None and now.mono >= running.progress_at:
@@ -105,12 +103,14 @@ class Live:
                 Progress(attempt=running.attempt, fraction=fraction, text=text[:_TEXT_MAX])
             )
 
-    def _flush(self, slot: Slot, running: RunningAttempt) -> None:
+    def _flush(self, running: RunningAttempt) -> None:
         """Send what is gathered of a running attempt's output, its start first."""
         if running.tell_at != inf:
             running.tell_at = inf
             self._out.send(
-                Started(attempt=running.attempt, started_at=running.started.wall, pid=slot.pid)
+                Started(
+                    attempt=running.attempt, started_at=running.started.wall, pid=running.slot.pid
+                )
             )
         running.flush_at = inf
         running.note_due()

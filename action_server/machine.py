@@ -1,30 +1,30 @@
 """The action server's machine: what it is told, in one place, and who takes it.
 
-`handle(now, event)` returns effects, `wake_at()` the next deadline (DESIGN §6). Nothing else
+`handle(now, *events)` returns effects, `wake_at()` the next deadline (DESIGN §6). Nothing else
 changes the state, which is kept by its parts:
 
 * `contact`: the registration with the broker, epochs, heartbeats
 * `attempts`: what was given to this server, from its dispatch to the answer to its result
 * `live`: what is told of attempts while they run
-* `slots`: the slots' worker processes
+* `slots`: the worker processes, and what runs in each
 * `mdsip`: what is told of mdsip servers
-* `closing`: the end of the server
+* `ending`: the end of the server
 
-Sockets, processes and pipes are `server`'s and `worker`'s.
+Sockets and timers are `server`'s business, processes and pipes are `workers`'.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from math import inf
 from typing import Final, TypeVar, cast
 
 from shotline.action_server.attempts import Attempts
-from shotline.action_server.closing import Closing
 from shotline.action_server.contact import Contact, Identity
+from shotline.action_server.ending import Ending
 from shotline.action_server.events import (
-    ClearUrl,
     Connected,
     Effect,
     Event,
+    FreeUrl,
     GroupGone,
     Outlet,
     SendFailed,
@@ -80,7 +80,7 @@ class ActionServer:
         self._reports = self._attempts.reports
         self._live = Live(section, out, self._slots, self._attempts)
         self._urls = UrlNews()
-        self._closing = Closing(out, self._contact, self._slots, self._reports)
+        self._ending = Ending(out, self._contact, self._slots, self._reports)
         self._handlers = self._make_handlers()
 
     def begin(self, now: Instant) -> list[Effect]:
@@ -90,26 +90,22 @@ class ActionServer:
         self._contact.register_later(now)
         return self._finish(now)
 
-    def handle(self, now: Instant, event: Event) -> list[Effect]:
-        """Take one event and return what is to be done, in this order."""
-        return self.handle_all(now, (event,))
-
-    def handle_all(self, now: Instant, events: Iterable[Event]) -> list[Effect]:
+    def handle(self, now: Instant, *events: Event) -> list[Effect]:
         """Take what came at once, in this order, and return what is to be done."""
         for event in events:
             handler = self._handlers.get(type(event))
             if handler is None:
                 raise TypeError(f"no event of an action server: {type(event).__name__}")
-            if not self._closing.has_exited:
+            if not self._ending.has_exited:
                 handler(now, event)
         return self._finish(now)
 
     def wake_at(self) -> float | None:
         """Return the monotonic time at which a Tick is needed, None for never."""
-        if self._closing.has_exited:
+        if self._ending.has_exited:
             return None
         is_registered = self._contact.is_registered
-        due = min(self._contact.wake_at(), self._closing.deliver_by)
+        due = min(self._contact.wake_at(), self._ending.deliver_by)
         if is_registered:
             due = min(due, self._reports.wake_at(), self._urls.due, self._attempts.report_at)
         for slot in self._slots:
@@ -156,8 +152,7 @@ class ActionServer:
             return
         if was_lost and self._on_return == "end":
             reason = f"its server was out of contact for {silent_s:.0f} s"
-            for slot in list(self._attempts.running.values()):
-                self._attempts.end(now, slot, EndedBy.SERVER_ENDED, reason)
+            self._attempts.end_all(now, EndedBy.SERVER_ENDED, reason)
         self._reports.send_all_again()
         self._urls.tell_all(now.mono)
         self._live.tell_again()
@@ -169,7 +164,7 @@ class ActionServer:
             return
         self._out.log("error", f"the broker refuses this server: {event.text}")
         self._contact.give_up()
-        self._closing.refuse()
+        self._ending.refuse()
         self._close(now, ServerOrder.QUIT, f"the broker refuses this server: {event.text}")
 
     def _on_register_anew(self, now: Instant, event: RegisterAnew) -> None:
@@ -199,7 +194,7 @@ class ActionServer:
             contact.register_soon(now)
             return
         contact.last_number = event.number
-        self._attempts.take(now, event, is_closing=self._closing.is_begun)
+        self._attempts.take(now, event, is_ending=self._ending.is_begun)
 
     def _on_abort(self, now: Instant, event: AbortAttempt) -> None:
         if not self._contact.is_stale(event.term):
@@ -217,11 +212,11 @@ class ActionServer:
 
     def _on_clear_binding(self, _now: Instant, event: ClearBinding) -> None:
         if not self._contact.is_stale(event.term):
-            self._out.add(ClearUrl(event.url))
+            self._out.add(FreeUrl(event.url))
 
     def _on_stop(self, now: Instant, event: Stop) -> None:
-        if self._closing.is_begun:
-            self._closing.exit_at_once()
+        if self._ending.is_begun:
+            self._ending.exit_at_once()
         else:
             self._close(now, event.order, event.reason)
 
@@ -233,7 +228,7 @@ class ActionServer:
         ended_by: EndedBy = EndedBy.SERVER_ENDED,
     ) -> None:
         """End what runs, give back what is queued, deliver results, then leave (D17)."""
-        if not self._closing.begin(order, reason):
+        if not self._ending.begin(order, reason):
             return
         if self._contact.is_registered:
             # Before results and returns free slots here: nothing new is to be sent to them.
@@ -276,7 +271,7 @@ class ActionServer:
         slot = self._slots[event.slot]
         if slot.state in (SlotState.ENDING, SlotState.STUCK):
             self._attempts.settle_ended(now, slot, is_unknown=False)
-            self._slots.gone(now, slot, is_closing=self._closing.is_begun)
+            self._slots.gone(now, slot, is_ending=self._ending.is_begun)
 
     def _on_tick(self, now: Instant, _event: Tick) -> None:
         is_registered = self._contact.is_registered
@@ -304,20 +299,20 @@ class ActionServer:
             broken=self._slots.broken,
             trouble=self._slots.trouble[:_TROUBLE_MAX],
             unanswered=self.unanswered,
-            full=self.is_full or self._closing.is_begun,
+            full=self.is_full or self._ending.is_begun,
             round_trip_s=self._contact.round_trip_s,
         )
 
     def _finish(self, now: Instant) -> list[Effect]:
         """Do what has become possible, and return all effects."""
-        if not self._closing.has_exited:
+        if not self._ending.has_exited:
             self._attempts.start_next(now)
             if self._contact.is_registered:
                 self._attempts.report(now)
             elif self._contact.is_registration_due(now):
                 self._out.send(self._contact.register(now, self._attempts.holding()))
-            if self._closing.is_begun:
-                self._closing.exit_when_done(now)
+            if self._ending.is_begun:
+                self._ending.exit_when_done(now)
         return self._out.take()
 
     def _make_handlers(self) -> dict[type, Callable[[Instant, Event], None]]:

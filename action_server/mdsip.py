@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from shotline.common.messages import Bound, Dispatch
 from shotline.common.nodes import MdsplusTask, Task
 
-TELL_S: Final = 0.2
+_TELL_S: Final = 0.2
 """What urls are busy with is gathered this long before the dispatcher is told."""
 
 _TASK: Final[TypeAdapter[Task]] = TypeAdapter(Task)
@@ -45,7 +45,7 @@ class UrlNews:
             self._busy[bound.url] = bound
         self._news[bound.url] = bound
         if self.due == inf:
-            self.due = now + TELL_S
+            self.due = now + _TELL_S
 
     def tell_all(self, now: float) -> None:
         """Tell everything again: the dispatcher may be another one."""

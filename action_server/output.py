@@ -1,7 +1,7 @@
 """An attempt's output: from bytes of its pipes to numbered lines, kept until they are stored.
 
 Lines are cut and counted here, batched for the wire and remembered until the dispatcher has
-journalled them (DESIGN I2, I8). Reading the pipes is `worker`'s business. Pure.
+journalled them (DESIGN I2, I8). Reading the pipes is `workers`' business. Pure.
 
 What a repeat sends is the very batch that was sent before. Whole lines that came together stay
 together: nothing is done per line, unless one is too long, marks progress, or is cut.
@@ -20,8 +20,8 @@ STDERR: Final = 2
 NOTE: Final = 0
 # What a piece costs in memory beside its bytes: a tuple, a bytes object, a reference.
 PIECE_OVERHEAD_BYTES: Final = 120
-BATCH_BYTES: Final = 256 * 1024  # of one Output message
-BATCH_PIECES: Final = 2048
+_BATCH_BYTES: Final = 256 * 1024  # of one Output message
+_BATCH_PIECES: Final = 2048
 PROGRESS_MARK: Final = b"::progress "
 PROGRESS_TEXT_MAX: Final = 512
 _UTF8: Final = codecs.getincrementaldecoder("utf-8")
@@ -86,7 +86,7 @@ class OutputLog:
     @property
     def is_batch_ready(self) -> bool:
         """Whether enough is gathered to be sent without waiting for more."""
-        return self._gathered_bytes >= BATCH_BYTES or len(self._gathered) >= BATCH_PIECES
+        return self._gathered_bytes >= _BATCH_BYTES or len(self._gathered) >= _BATCH_PIECES
 
     @property
     def is_over_window(self) -> bool:
@@ -166,7 +166,7 @@ class OutputLog:
         for piece in self._gathered:
             batch.append(piece)
             size += len(piece[2])
-            if size >= BATCH_BYTES or len(batch) >= BATCH_PIECES:
+            if size >= _BATCH_BYTES or len(batch) >= _BATCH_PIECES:
                 messages.append(self._message(batch, size))
                 batch, size = [], 0
         if batch:

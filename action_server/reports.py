@@ -13,10 +13,10 @@ from shotline.common.actions import AttemptId
 from shotline.common.machine import Instant
 from shotline.common.messages import Finished, Message
 
-IN_FLIGHT_MAX: Final = 200
-IN_FLIGHT_BYTES_MAX: Final = 16 * 1024 * 1024
-RESEND_S: Final = 5.0  # without an answer; then twice as long each time, up to the longest
-RESEND_LONGEST_S: Final = 60.0
+_IN_FLIGHT_MAX: Final = 200
+_IN_FLIGHT_BYTES_MAX: Final = 16 * 1024 * 1024
+_RESEND_S: Final = 5.0  # without an answer; then twice as long each time, up to the longest
+_RESEND_LONGEST_S: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -96,8 +96,8 @@ class Reports:
         sent = []
         for attempt, report in self._waiting.items():
             if self._in_flight and (
-                len(self._in_flight) >= IN_FLIGHT_MAX
-                or self._in_flight_bytes >= IN_FLIGHT_BYTES_MAX
+                len(self._in_flight) >= _IN_FLIGHT_MAX
+                or self._in_flight_bytes >= _IN_FLIGHT_BYTES_MAX
             ):
                 break
             self._send(now, report, messages)
@@ -130,6 +130,6 @@ class Reports:
             fresh = report.log.take()
             messages += report.log.unstored() if report.is_repeat else fresh
         messages.append(report.finished)
-        report.wait_s = min(report.wait_s * 2, RESEND_LONGEST_S) or RESEND_S
+        report.wait_s = min(report.wait_s * 2, _RESEND_LONGEST_S) or _RESEND_S
         report.resend_at = now.mono + report.wait_s
         self._look_at = min(self._look_at, report.resend_at)

@@ -21,11 +21,11 @@ from shotline.action_server import kernel
 from shotline.action_server.contact import Identity
 from shotline.action_server.events import (
     RECEIVED,
-    ClearUrl,
     Connected,
     Effect,
     Event,
     Exit,
+    FreeUrl,
     GroupSignal,
     Log,
     Park,
@@ -72,7 +72,7 @@ class ActionServerShell:
         broker: BrokerSection,
         service: Service,
         *,
-        url_wait_s: float = 60.0,
+        url_wait_s: float,
     ) -> None:
         self._service = service
         self._name = f"{server_class}:{server_id}"
@@ -95,12 +95,7 @@ class ActionServerShell:
             ended=self._clear_leftovers(),
         )
         self._machine = ActionServer(self._identity, section, broker)
-        self._keepers = Keepers(
-            service,
-            self._tell,
-            connect_timeout_s=section.mdsip_connect_timeout_s,
-            keep_alive_s=section.mdsip_keep_alive_s,
-        )
+        self._keepers = Keepers(service, self._tell, section)
         # Where the configuration names no folders: the one in which the server was started.
         path = section.task_path if section.task_path is not None else (Path.cwd(),)
         setup = Setup(tuple(map(str, path)), section.limits_of(server_class))
@@ -181,7 +176,7 @@ class ActionServerShell:
         """Let the machine decide about all that this wake-up brought, and send what it says."""
         while self._events:
             events, self._events = self._events, []
-            self._carry_out(self._machine.handle_all(self._service.instant(), events))
+            self._carry_out(self._machine.handle(self._service.instant(), *events))
             if self._outbox:
                 self._send()
         self._workers.push()
@@ -193,7 +188,7 @@ class ActionServerShell:
                     self._outbox.append(message)
                 case StartTask(slot, dispatch, url):
                     self._workers.give(slot, self._job(dispatch, url))
-                case ClearUrl(url):
+                case FreeUrl(url):
                     self._keepers.clear(url)
                 case WithdrawAttempt(url, attempt):
                     self._keepers.withdraw(url, attempt)

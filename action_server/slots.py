@@ -27,17 +27,17 @@ from shotline.action_server.output import OutputLog
 from shotline.common.actions import AttemptId
 from shotline.common.last_words import LastWords
 from shotline.common.machine import Instant
-from shotline.common.messages import Dispatch, EndedBy
+from shotline.common.messages import EndedBy
 from shotline.common.sections import ActionServerSection
 
-WORKER_START_S: Final = 60.0
+_WORKER_START_S: Final = 60.0
 _WORKER_RETRY_S: Final = 1.0  # after a worker that did not start; doubled each time
 _WORKER_RETRY_MAX_S: Final = 30.0
 _DOUBLINGS_MAX: Final = 20
 
 
 class SlotState(Enum):
-    """Where a slot stands; `slots` shows the way from one to the next."""
+    """Where a slot stands; the way from one to the next is drawn above."""
 
     STARTING = auto()
     IDLE = auto()
@@ -48,17 +48,22 @@ class SlotState(Enum):
     GONE = auto()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RunningAttempt:
-    """A started attempt. Its times are deadlines, `inf`: none; `note_due` follows their changes."""
+    """A started attempt that is not settled.
 
-    dispatch: Dispatch
+    What ends with `_at` is a deadline, `inf`: none. `note_due` is called when one has changed.
+    """
+
+    slot: "Slot"
     attempt: AttemptId
     started: Instant
     timeout_at: float
     tell_at: float  # that it has started, unless it has ended before
     url: str | None = None  # of the mdsip server that it runs on
     is_proven_over: bool = False  # proof: nothing of it runs in that server
+    ended_by: EndedBy = EndedBy.RESULT  # while its slot is ENDING: why
+    reason: str = ""  # and in words
     log: OutputLog | None = None  # none before its first output
     flush_at: float = inf
     tail_at: float = inf  # a line that does not end is told then
@@ -75,20 +80,18 @@ class RunningAttempt:
         return 0 if self.log is None else self.log.lines
 
     def note_due(self) -> None:
-        """Note when the first thing is due, also when something of it is to be told."""
+        """Note when the first thing is due."""
         progress_at = inf if self.progress is None else self.progress_at
         self.due_at = min(self.timeout_at, self.tell_at, self.flush_at, self.tail_at, progress_at)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Slot:
     """A worker process with its process group, and what runs in it."""
 
     index: int
     state: SlotState = SlotState.STARTING
     running: RunningAttempt | None = None
-    ended_by: EndedBy = EndedBy.RESULT  # while ENDING with a running: why
-    reason: str = ""
     ready_by: float = inf
     kill_at: float = inf
     give_up_at: float = inf
@@ -165,7 +168,7 @@ class Slots:
         slot.state = SlotState.STARTING
         slot.retry_at = inf
         slot.last_words = LastWords()
-        slot.ready_by = now.mono + WORKER_START_S
+        slot.ready_by = now.mono + _WORKER_START_S
         self._out.add(StartWorker(slot.index))
 
     def is_ready(self, slot: Slot, pid: int) -> None:
@@ -209,13 +212,13 @@ class Slots:
         self.unpark(slot)
         self._out.add(SignalGroup(slot.index, GroupSignal.TERM))
 
-    def gone(self, now: Instant, slot: Slot, *, is_closing: bool) -> None:
+    def gone(self, now: Instant, slot: Slot, *, is_ending: bool) -> None:
         """Take the proof that nothing of the group is left; what ran in it is settled."""
         slot.kill_at = slot.give_up_at = inf
         self.unpark(slot)
         if slot.state is SlotState.STUCK:
             self._out.log("info", f"the stuck process of slot {slot.index} is gone")
-        if is_closing:
+        if is_ending:
             slot.state = SlotState.GONE
         elif slot.retry_at != inf:
             slot.state = SlotState.BROKEN
@@ -255,5 +258,5 @@ class Slots:
         if slot.state is SlotState.BROKEN and now.mono >= slot.retry_at:
             self.start(now, slot)
         if now.mono >= slot.ready_by:
-            self._failed(now, slot, f"is not ready after {WORKER_START_S:g} s; it is ended")
+            self._failed(now, slot, f"is not ready after {_WORKER_START_S:g} s; it is ended")
         return has_stuck

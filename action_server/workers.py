@@ -26,7 +26,7 @@ from shotline.action_server.events import (
 from shotline.action_server.leftovers import StateFile
 from shotline.action_server.output import parse_report
 from shotline.action_server.task.channel import Ended, Job, Ready, Setup
-from shotline.action_server.task.limits import Limits
+from shotline.action_server.task.limits import TaskLimiter
 from shotline.action_server.worker_process import READ_BYTES, WorkerProcess
 from shotline.common.actions import Status
 from shotline.common.codec import sendable
@@ -60,7 +60,7 @@ class Workers:
         self._tell = tell
         self._others = others
         self._setup = setup
-        self._limits = Limits(setup.limits)
+        self._limits = TaskLimiter(setup.limits)
         self._workers: dict[int, WorkerProcess] = {}
         self._pipes = select.epoll()
         self._sources: dict[int, tuple[int, int]] = {}  # by descriptor: slot, stream

@@ -58,7 +58,7 @@ TO_SERVERS: Final = frozenset(
     )
 )
 TO_CLIENTS: Final = frozenset((b"reply", b"problem"))
-UNDELIVERABLE_BYTES_MAX: Final = 1024 * 1024
+_UNDELIVERABLE_BYTES_MAX: Final = 1024 * 1024
 _COMPLAINT_S: Final = 1.0
 
 
@@ -407,7 +407,7 @@ class Broker:
         part: list[bytes] = []
         size = 0
         for at in range(0, len(frames), 2):
-            if part and size + len(frames[at + 1]) > UNDELIVERABLE_BYTES_MAX:
+            if part and size + len(frames[at + 1]) > _UNDELIVERABLE_BYTES_MAX:
                 self._outbox.to_dispatcher(
                     Undeliverable(target=target, why=why, frames=tuple(part))
                 )

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from shotline.common.codec import BROKER, encode
 from shotline.common.messages import LogLevel, LogLine, Message
 
-MERGED_FRAMES_MAX: Final = 256
+_MERGED_FRAMES_MAX: Final = 256
 
 
 class ToServer(NamedTuple):
@@ -68,7 +68,7 @@ class Outbox:
         gathered = self._from.get(source)
         if gathered is None:
             self._from[source] = [source, *frames]
-        elif len(gathered) + len(frames) <= MERGED_FRAMES_MAX:
+        elif len(gathered) + len(frames) <= _MERGED_FRAMES_MAX:
             gathered += frames
         else:
             self._effects.append(ToClient(self.dispatcher, gathered))
@@ -79,7 +79,7 @@ class Outbox:
         gathered = self._towards.get(target)
         if gathered is None:
             self._towards[target] = frames
-        elif len(gathered) + len(frames) <= MERGED_FRAMES_MAX:
+        elif len(gathered) + len(frames) <= _MERGED_FRAMES_MAX:
             gathered += frames
         else:
             self._effects.append(ToServer(target, gathered, True))

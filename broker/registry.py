@@ -27,8 +27,8 @@ from shotline.common.messages import (
 from shotline.common.ranges import can_have_come_about
 from shotline.common.sections import BrokerSection
 
-PROBES_MAX: Final = 3
-ASK_S: Final = 1.0  # between two requests to register anew
+_PROBES_MAX: Final = 3
+_ASK_S: Final = 1.0  # between two requests to register anew
 _NAME: Final = re.compile(r"[\w.-]+")
 
 
@@ -163,7 +163,7 @@ class Registry:
                 candidate.dropped = True
                 return
         asked_at = self._strangers.get(peer)
-        if asked_at is not None and now.mono < asked_at + ASK_S:
+        if asked_at is not None and now.mono < asked_at + _ASK_S:
             return
         if len(self._strangers) >= self._section.servers_max:
             self._strangers.clear()
@@ -260,7 +260,7 @@ class Registry:
         heard = self._watch.heard_at(current.peer)
         if heard is None or heard <= candidate.probed_at:
             self._lose(now, current, "a new incarnation registered")
-        elif candidate.probes < PROBES_MAX:
+        elif candidate.probes < _PROBES_MAX:
             # It lives, or what it sent last was still on its way when it died.
             candidate.probes += 1
             candidate.probed_at = now.mono
@@ -326,7 +326,7 @@ class Registry:
         self._outbox.log(now.wall, level, f"{server.name} is {state.value}: {why}")
 
     def _ask_anew(self, now: Instant, server: Server, why: str) -> None:
-        if server.asked_at is None or now.mono >= server.asked_at + ASK_S:
+        if server.asked_at is None or now.mono >= server.asked_at + _ASK_S:
             server.asked_at = now.mono
             self._outbox.to_server(server.peer, RegisterAnew(why=why))
 

@@ -1,7 +1,7 @@
 """What a server and its worker process say to each other: length-prefixed msgpack on two pipes.
 
-The server's end never blocks (`worker`), the worker's does (`execute`). Both are one installation,
-so there is no protocol number; still, what cannot be understood is an error in words.
+The server's end never blocks (`worker_process`), the worker's does (`execute`). Both are one
+installation, so there is no protocol number; still, what cannot be understood is an error in words.
 """
 
 import json
@@ -46,8 +46,8 @@ class Job(NamedTuple):
     number: int
     folder: str | None
     url: str | None  # of the mdsip server that it runs on
-    keeper: str | None = None  # address of that url's keeper
-    url_wait_s: float = 60.0
+    keeper: str | None  # address of that url's keeper
+    url_wait_s: float
 
 
 class Ready(NamedTuple):

@@ -22,7 +22,7 @@ from shotline.action_server.task import leavings, tasks
 from shotline.action_server.task.channel import Ended, Job, Ready, Unpacker, pack
 from shotline.action_server.task.exit_functions import ExitFunctions
 from shotline.action_server.task.leavings import Threads
-from shotline.action_server.task.limits import Limits
+from shotline.action_server.task.limits import TaskLimiter
 from shotline.action_server.task.outcomes import Result
 from shotline.action_server.task.process_state import ProcessState
 from shotline.action_server.task.surroundings import Surroundings
@@ -66,7 +66,7 @@ class _Process:
         self.surroundings = Surroundings(progress)
         self.exit_functions = ExitFunctions()
         self.state = ProcessState()
-        self.limits = Limits(limits)
+        self.limits = TaskLimiter(limits)
         self.threads = Threads()
 
 

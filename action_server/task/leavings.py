@@ -16,7 +16,7 @@ from shotline.action_server import kernel
 from shotline.action_server.task.outcomes import text_of
 
 _NAME_MAX: Final = 80  # characters of a thread's or a command's
-GRACE_S: Final = 0.5  # between TERM and KILL, and again until they are given up
+_GRACE_S: Final = 0.5  # between TERM and KILL, and again until they are given up
 _ENDING_S: Final = 0.1  # for threads that are about to end
 # They have no other way to be ended than what Python's own tests use. The forkserver holds the
 # tracker's pipe, too.
@@ -63,7 +63,7 @@ def end_processes() -> list[str]:
     if not kernel.has_children():
         return []
     found: dict[int, str] = {}
-    give_up_at = time.monotonic() + GRACE_S
+    give_up_at = time.monotonic() + _GRACE_S
     number = signal.SIGTERM
     while kernel.has_children():
         _reap()
@@ -77,7 +77,7 @@ def end_processes() -> list[str]:
         if not others and helpers:
             _stop(*next(iter(helpers.items())))  # what it leaves is ours by then
             continue
-        if time.monotonic() > give_up_at + GRACE_S:
+        if time.monotonic() > give_up_at + _GRACE_S:
             break  # stuck in a driver; the server's business from here on
         if time.monotonic() > give_up_at:
             number = signal.SIGKILL
@@ -105,7 +105,7 @@ def _helpers() -> dict[int, tuple[Any, str]]:
 def _stop(pid: int, helper: tuple[Any, str]) -> None:
     keeper, attribute = helper
     # It is waited for without a limit.
-    end = threading.Timer(GRACE_S, os.kill, (pid, signal.SIGKILL))
+    end = threading.Timer(_GRACE_S, os.kill, (pid, signal.SIGKILL))
     end.start()
     try:
         keeper._stop()

@@ -26,7 +26,7 @@ _EXIT_OF_SIGNAL: Final = 128  # a shell's exit code for a program that a signal 
 _CRASHES: Final = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
 
 
-class Limits:
+class TaskLimiter:
     """A server class's limits, in one worker: a context in which a task runs."""
 
     def __init__(self, limits: TaskLimits) -> None:

@@ -19,7 +19,7 @@ from shotline.action_server import kernel
 from shotline.action_server.progress import DESCRIPTOR_VARIABLE
 from shotline.action_server.task.channel import Job
 
-TASK_VARIABLES: Final = (
+_TASK_VARIABLES: Final = (
     "SHOTLINE_TREE",
     "SHOTLINE_SHOT",
     "SHOTLINE_PATH",
@@ -28,7 +28,7 @@ TASK_VARIABLES: Final = (
 )
 """What tells a task which attempt it is; the last only where the pulse has a folder."""
 
-_KEYS: Final = tuple(map(os.fsencode, TASK_VARIABLES))
+_KEYS: Final = tuple(map(os.fsencode, _TASK_VARIABLES))
 _HANDLED_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
 _ERRORS: Final = "backslashreplace"
 
@@ -38,7 +38,7 @@ class Surroundings:
 
     def __init__(self, progress: int) -> None:
         """Take what there is now. `progress`: the descriptor of the reports of progress."""
-        for name in TASK_VARIABLES:
+        for name in _TASK_VARIABLES:
             os.environ.pop(name, None)
         os.environ["PYTHONUNBUFFERED"] = "1"  # for the Python programs that a task starts
         os.environ[DESCRIPTOR_VARIABLE] = str(progress)

@@ -22,7 +22,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from shotline.action_server import kernel
 from shotline.action_server.task import outcomes
 from shotline.action_server.task.channel import Job
-from shotline.action_server.task.limits import Limits
+from shotline.action_server.task.limits import TaskLimiter
 from shotline.action_server.task.outcomes import Result
 from shotline.common.actions import AttemptId
 from shotline.common.codec import describe
@@ -35,12 +35,12 @@ _KNOWN_MAX: Final = 256
 _KNOWN_BYTES_MAX: Final = 4096  # of one task that is remembered
 
 
-_Run = Callable[[Job, int], Result]
+_Perform = Callable[[Job, int], Result]
 _OURS: Final = Path(__file__).resolve()
-_known: Final[dict[bytes, _Run]] = {}
+_known: Final[dict[bytes, _Perform]] = {}
 
 
-def perform(job: Job, progress: int, limits: Limits) -> Result:
+def perform(job: Job, progress: int, limits: TaskLimiter) -> Result:
     """Run the job's task to its end within its limits, whatever it raises.
 
     `progress` is the descriptor that programs inherit for their reports. Raise ConnectionLost or
@@ -64,11 +64,11 @@ def perform(job: Job, progress: int, limits: Limits) -> Result:
         return result._replace(text=result.text + limits.after_error(error))
 
 
-def _understood(data: bytes, limits: Limits) -> _Run:
+def _understood(data: bytes, limits: TaskLimiter) -> _Perform:
     """Return how a task is run. Remembered where nothing in it can be changed by running it."""
     task = _TASK.validate_json(data)
     is_constant = True
-    run: _Run
+    run: _Perform
     match task:
         case PythonTask():
             module, _, path = task.callable.partition(":")
@@ -102,7 +102,7 @@ def _call(
     return outcomes.of_value(found(**arguments))
 
 
-def _run_program(task: ShellTask, limits: Limits, _job: Job, progress: int) -> Result:
+def _run_program(task: ShellTask, limits: TaskLimiter, _job: Job, progress: int) -> Result:
     program = task.arguments[0]
     environment = {**os.environ, **task.environment}
     try:

@@ -184,7 +184,7 @@ class MdsipServerDaemon(ServerDaemon):
                 self._keeper.worker_gone(slot)
             case srv.WithdrawAttempt(_, attempt):
                 self._keeper.withdraw(attempt)
-            case srv.ClearUrl():
+            case srv.FreeUrl():
                 self._keeper.clear()
             case _:
                 super()._one(effect)

@@ -105,7 +105,7 @@ def test_what_comes_at_once_is_decided_together() -> None:
     for worker in world.workers.values():
         worker.attempt = None
     ended = [TaskEnded(slot, Status.SUCCESS) for slot in world.workers]
-    world.carry_out(world.machine.handle_all(world.now, ended))
+    world.carry_out(world.machine.handle(world.now, *ended))
     assert [one.attempt for one in world.sent[sent:] if isinstance(one, Finished)] == [
         first,
         second,
@@ -118,7 +118,7 @@ def test_what_comes_at_once_is_decided_together() -> None:
         attempt=AttemptId("T", 1, "LATE", 1),
         task=b"{}",
     )
-    world.carry_out(world.machine.handle_all(world.now, [Connected(), late]))
+    world.carry_out(world.machine.handle(world.now, Connected(), late))
     assert world.starts[late.attempt] == 0
     [register] = [one for one in world.sent[sent:] if isinstance(one, Register)]
     assert late.attempt not in [held.attempt for held in register.holding]

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from shotline.action_server.task.limits import Limits
+from shotline.action_server.task.limits import TaskLimiter
 from shotline.common.limits import TaskLimits
 
 ALL = TaskLimits(memory_bytes=2**30, cpu_s=60, open_files=100, processes=50)
@@ -43,9 +43,9 @@ def after(error: BaseException, cause: BaseException) -> BaseException:
     ],
 )
 def test_an_exception_names_the_limit_behind_it(error: BaseException, key: str | None) -> None:
-    said = Limits(ALL).after_error(error)
+    said = TaskLimiter(ALL).after_error(error)
     assert said == "" if key is None else f"({key}" in said
-    assert Limits(TaskLimits()).after_error(error) == ""
+    assert TaskLimiter(TaskLimits()).after_error(error) == ""
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,6 @@ def test_an_exception_names_the_limit_behind_it(error: BaseException, key: str |
     ],
 )
 def test_an_exit_code_names_the_limit_behind_it(code: int, key: str | None) -> None:
-    said = Limits(ALL).after_exit(code)
+    said = TaskLimiter(ALL).after_exit(code)
     assert said == "" if key is None else said.endswith(f"({key})")
-    assert Limits(TaskLimits()).after_exit(code) == ""
+    assert TaskLimiter(TaskLimits()).after_exit(code) == ""

@@ -14,13 +14,13 @@ from shotline.action_server.slots import Slots
 from shotline.common.machine import Instant
 from shotline.common.messages import Goodbye, ServerOrder
 
-DELIVER_S: Final = 5.0
-EXIT_REFUSED: Final = 69  # EX_UNAVAILABLE: the broker does not want this server
-EXIT_AT_ONCE: Final = 75  # EX_TEMPFAIL: a second request to end, results may be undelivered
+_DELIVER_S: Final = 5.0
+_EXIT_REFUSED: Final = 69  # EX_UNAVAILABLE: the broker does not want this server
+_EXIT_AT_ONCE: Final = 75  # EX_TEMPFAIL: a second request to end, results may be undelivered
 
 
-class Closing:
-    """Whether and how the server ends. Results are delivered for at most `DELIVER_S`."""
+class Ending:
+    """Whether and how the server ends. Results are delivered for some seconds."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Closing:
 
     def refuse(self) -> None:
         """Take it that the broker will never want this server: nothing can be delivered."""
-        self._code = EXIT_REFUSED
+        self._code = _EXIT_REFUSED
 
     def exit_when_done(self, now: Instant) -> None:
         """Leave when no process is left and all results are answered, or were not in time."""
@@ -58,7 +58,7 @@ class Closing:
             return
         if len(self._reports):
             if self.deliver_by == inf:
-                wait_s = 0.0 if self._code == EXIT_REFUSED else DELIVER_S
+                wait_s = 0.0 if self._code == _EXIT_REFUSED else _DELIVER_S
                 self.deliver_by = now.mono + wait_s
             if now.mono < self.deliver_by:
                 return
@@ -71,7 +71,7 @@ class Closing:
 
     def exit_at_once(self) -> None:
         """Leave now: it was asked for a second time."""
-        self._exit(EXIT_AT_ONCE, "asked to end a second time")
+        self._exit(_EXIT_AT_ONCE, "asked to end a second time")
 
     def _exit(self, code: int, reason: str) -> None:
         if self._contact.is_registered:

@@ -31,8 +31,8 @@ from shotline.trees.mdsip_client import (
     KeeperEvent,
     Late,
     UrlChanged,
-    Withdraw,
     Withdrawn,
+    WorkerGone,
     as_line,
     keeper_command,
     read_event,
@@ -94,7 +94,7 @@ class Keepers:
 
     def withdraw(self, url: str, attempt: AttemptId) -> None:
         """Tell the keeper of a url that an attempt's worker is gone: it must not be started now."""
-        self._command(url, Withdraw(attempt=attempt))
+        self._command(url, WorkerGone(attempt=attempt))
 
     def _command(self, url: str, command: KeeperCommand) -> None:
         keeper = self._keepers.get(url)

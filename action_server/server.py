@@ -49,7 +49,7 @@ from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
 from shotline.common.messages import Dispatch, LogLevel, LogLine, Message, Problem, ServerOrder
 from shotline.common.service import Service
-from shotline.common.transport import Dealer, Limits
+from shotline.common.transport import Dealer, SocketLimits
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class ActionServerShell:
             self._context,
             broker.servers,
             f"{self._name}/{self._identity.incarnation}".encode(),
-            Limits(
+            SocketLimits(
                 high_water_mark=broker.high_water_mark,
                 message_bytes_max=broker.message_bytes_max,
                 heartbeat_s=broker.heartbeat_s,

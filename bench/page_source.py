@@ -92,7 +92,7 @@ class Source:
         match command:
             case c.Snapshot(channel=channel):
                 result: v.AnyResult = self._snapshot(channel)
-            case c.Status():
+            case c.SystemStatus():
                 result = v.StatusResult(
                     term=TERM,
                     dispatcher="bench",

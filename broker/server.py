@@ -21,7 +21,7 @@ from shotline.common.errors import ConfigError
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import Register
 from shotline.common.service import Service
-from shotline.common.transport import Delivery, Limits, Publisher, Router
+from shotline.common.transport import Delivery, Publisher, Router, SocketLimits
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class BrokerServer:
     """Three sockets around one machine. Raise OSError in words when an address cannot be bound."""
 
     def __init__(self, section: BrokerSection, service: Service, *, insecure: bool = False) -> None:
-        limits = Limits(
+        limits = SocketLimits(
             high_water_mark=section.high_water_mark,
             message_bytes_max=section.message_bytes_max,
             heartbeat_s=section.heartbeat_s,

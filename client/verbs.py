@@ -159,7 +159,7 @@ def clear_url(url: str) -> Call[Answer]:
 
 def status() -> Call[v.StatusResult]:
     """Return the state of everything, in short."""
-    return result(make(c.Status), v.StatusResult)
+    return result(make(c.SystemStatus), v.StatusResult)
 
 
 def servers() -> Call[v.ServersResult]:

@@ -12,13 +12,13 @@ from shotline.common.dangers import Danger
 from shotline.common.model import Model
 from shotline.common.ranges import Count, SequenceNumber, Small
 
-TreeName = Annotated[
+GivenTree = Annotated[
     str,
     StringConstraints(
         strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64
     ),
 ]
-Shot = Annotated[int, Field(ge=-1, le=2**31 - 1, strict=True)]
+GivenShot = Annotated[int, Field(ge=-1, le=2**31 - 1, strict=True)]
 PhaseName = Annotated[str, Field(min_length=1, max_length=64)]
 ActionPath = Annotated[str, Field(min_length=1, max_length=1024)]
 ServerName = Annotated[str, Field(pattern=r"^[^:\s]+(:[^:\s]+)?$", max_length=128)]
@@ -31,8 +31,8 @@ class Command(Model):
 class OnShot(Command):
     """A command about one shot; without tree and shot about the current pulse (D16)."""
 
-    tree: TreeName | None = None
-    shot: Shot | None = None
+    tree: GivenTree | None = None
+    shot: GivenShot | None = None
 
 
 class Pages(Command):
@@ -67,8 +67,8 @@ class CreatePulse(Risky):
 
     FLAGS: ClassVar[dict[str, Danger]] = {"replace": Danger.PULSE_EXISTS}
     verb: Literal["create_pulse"] = "create_pulse"
-    tree: TreeName
-    shot: Shot
+    tree: GivenTree
+    shot: GivenShot
     replace: bool = False
 
 
@@ -201,7 +201,7 @@ class ClearUrl(Command):
     url: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
-class Status(Command):
+class SystemStatus(Command):
     """The state of everything, in short."""
 
     verb: Literal["status"] = "status"
@@ -273,7 +273,7 @@ class CurrentShot(Command):
     """
 
     verb: Literal["current"] = "current"
-    tree: TreeName
+    tree: GivenTree
     set_to: Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)] | None = None
     increment: bool = False
 
@@ -282,7 +282,7 @@ class Shots(Pages):
     """The shots that are known."""
 
     verb: Literal["shots"] = "shots"
-    tree: TreeName | None = None
+    tree: GivenTree | None = None
 
 
 class Quit(Command):
@@ -307,7 +307,7 @@ AnyCommand = (
     | ServerStop
     | ServerQuit
     | ClearUrl
-    | Status
+    | SystemStatus
     | Servers
     | Actions
     | PrintPending

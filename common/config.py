@@ -32,10 +32,10 @@ from shotline.common.sections import (
     UpServer,
 )
 from shotline.common.yamlfile import (
+    FileProblem,
     FileProblems,
     LocatedDocument,
     Location,
-    Problem,
     dotted,
     load_yaml,
     parse_yaml,
@@ -48,12 +48,12 @@ __all__ = [
     "Config",
     "DispatcherSection",
     "ExperimentSection",
+    "FileProblem",
     "FileProblems",
     "JournalSection",
     "LegacySection",
     "LoggingSection",
     "MonitorSection",
-    "Problem",
     "RedisSection",
     "SecuritySection",
     "UpSection",
@@ -120,7 +120,7 @@ def load_config(
 
 def check_config(
     path: Path | None = None, environment: Mapping[str, str] | None = None
-) -> list[Problem]:
+) -> list[FileProblem]:
     """Return everything that is wrong with a configuration, and with the files that it names."""
     try:
         config = load_config(path, environment=environment)
@@ -178,14 +178,14 @@ class _Merged:
     document: LocatedDocument
     data: dict[str, JsonValue]
     origins: dict[Location, _Origin] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
 
     @classmethod
     def read(cls, path: Path) -> "_Merged":
         document = load_yaml(path)
         data = {} if document.data is None else document.data
         if not isinstance(data, dict):
-            raise FileProblems([Problem(path, 1, "", "must be a mapping of sections to keys")])
+            raise FileProblems([FileProblem(path, 1, "", "must be a mapping of sections to keys")])
         # A section whose keys are all commented out has its defaults.
         given: dict[str, JsonValue] = {
             key: value for key, value in data.items() if value is not None
@@ -232,12 +232,12 @@ class _Merged:
             if origin is None:
                 self.problems.append(problem)
             else:
-                self.problems.append(Problem(origin.source, None, origin.name, problem.message))
+                self.problems.append(FileProblem(origin.source, None, origin.name, problem.message))
 
-    def _problem(self, location: Location, message: str) -> Problem:
+    def _problem(self, location: Location, message: str) -> FileProblem:
         origin = self._origin_of(location)
         if origin is not None:
-            return Problem(origin.source, None, f"{origin.name}: {dotted(location)}", message)
+            return FileProblem(origin.source, None, f"{origin.name}: {dotted(location)}", message)
         return self.document.problem(location, message)
 
     def _origin_of(self, location: Location) -> _Origin | None:

@@ -23,7 +23,7 @@ from shotline.common.ranges import (
     Fraction,
     ShotNumber,
     Small,
-    Stream,
+    StreamNumber,
     Term,
     Wall,
 )
@@ -395,7 +395,7 @@ class Output(Message):
     KIND: ClassVar[str] = "output"
     attempt: AttemptId
     first: Count
-    pieces: tuple[tuple[Wall, Stream, bytes], ...]
+    pieces: tuple[tuple[Wall, StreamNumber, bytes], ...]
 
 
 class EndedBy(StrEnum):

@@ -183,7 +183,7 @@ class Phase(Model):
     number: SequenceNumber
 
 
-class Outcome(Model):
+class TaskOutcome(Model):
     """How a task ended: `code` is an MDSplus status or an exit code, where there is one."""
 
     ok: bool

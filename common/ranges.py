@@ -33,7 +33,7 @@ SequenceNumber = Annotated[int, Field(ge=-NUMBER_MAX, le=NUMBER_MAX)]
 Code = Annotated[int, Field(ge=-WHOLE_MAX, le=WHOLE_MAX)]
 """An MDSplus status or an exit code."""
 
-Stream = Annotated[int, Field(ge=0, le=2)]
+StreamNumber = Annotated[int, Field(ge=0, le=2)]
 """Of output: 1 standard output, 2 standard error, 0 a note of ours."""
 
 Clock = Annotated[float, Field(ge=-1e12, le=1e12)]

@@ -61,7 +61,7 @@ def _id_text(value: object) -> object:
 
 Seconds = Annotated[float, Field(gt=0, le=86400 * 365, strict=True)]
 SecondsOrZero = Annotated[float, Field(ge=0, le=86400 * 365, strict=True)]
-Count = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
+PositiveCount = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
 Bytes = Annotated[int, Field(ge=1, le=2**53, strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
@@ -98,7 +98,7 @@ class BrokerSection(Section):
         "the three addresses; null: the hosts in the addresses themselves.",
     )
     heartbeat_s: Seconds = Field(1.0, description="Every peer says this often that it is alive.")
-    suspect_beats: Count = Field(
+    suspect_beats: PositiveCount = Field(
         2, description="After so many missed heartbeats a peer is suspect and gets no new work."
     )
     server_lost_s: Seconds = Field(
@@ -109,7 +109,7 @@ class BrokerSection(Section):
         description="Time for a server to answer when another one registers under its name; "
         "one that stays silent is replaced.",
     )
-    high_water_mark: Count = Field(
+    high_water_mark: PositiveCount = Field(
         100_000, description="Messages that may wait in a socket for one peer."
     )
     message_bytes_max: Annotated[Bytes, Field(ge=2**20)] = Field(
@@ -123,10 +123,10 @@ class BrokerSection(Section):
     topics_bytes_max: Bytes = Field(
         2 * 1024 * 1024, description="Bytes of the topics of all observers together."
     )
-    clients_max: Count = Field(
+    clients_max: PositiveCount = Field(
         1000, description="Clients that may be connected at a time; further ones are refused."
     )
-    servers_max: Count = Field(
+    servers_max: PositiveCount = Field(
         1000, description="Action servers that may be registered; further ones are refused."
     )
 
@@ -199,7 +199,7 @@ class JournalSection(Section):
     spill_bytes_max: Bytes = Field(
         256 * 1024 * 1024, description="At this size nothing new starts; running work goes on."
     )
-    keep_shots: Count = Field(
+    keep_shots: PositiveCount = Field(
         100, description="Shots kept per experiment; older ones that are not open are removed."
     )
     output_bytes_max: Bytes = Field(
@@ -239,10 +239,10 @@ class DispatcherSection(Section):
         description="A run that begins waits this long for the look whether the source of its "
         "tables has changed; then it begins, and says that nobody knows.",
     )
-    commands_remembered_max: Count = Field(
+    commands_remembered_max: PositiveCount = Field(
         10_000, description="Answered commands whose repetition gets the same answer."
     )
-    shots_loaded_max: Count = Field(
+    shots_loaded_max: PositiveCount = Field(
         5, description="Shots held in memory; closed ones beyond it are read again when needed."
     )
 
@@ -279,10 +279,10 @@ class ActionServerSection(Section):
     class_limits: dict[ServerClass, TaskLimits] = Field(
         {}, description="Limits by server class, each instead of `limits` as a whole."
     )
-    results_max: Count = Field(
+    results_max: PositiveCount = Field(
         1000, description="Results not yet stored; at this number the server takes no work."
     )
-    output_lines_max: Count = Field(
+    output_lines_max: PositiveCount = Field(
         1_000_000, description="Lines of output per attempt; a note stands where the rest was cut."
     )
     output_bytes_max: Bytes = Field(
@@ -353,19 +353,19 @@ class MonitorSection(Section):
     role: Literal["operator", "viewer"] = Field(
         "operator", description="What those may do who have not logged in; viewer: only look."
     )
-    connections_max: Count = Field(
+    connections_max: PositiveCount = Field(
         1000,
         description="Connections that may be open at a time; further ones are answered that there "
         "are too many. Never more than the descriptors that the process may have.",
     )
-    address_connections_max: Count = Field(
+    address_connections_max: PositiveCount = Field(
         300,
         description="Connections from one network address; behind a proxy all come from its own.",
     )
-    viewers_max: Count = Field(
+    viewers_max: PositiveCount = Field(
         500, description="WebSockets that may be open at a time; further ones are refused."
     )
-    viewer_channels_max: Count = Field(
+    viewer_channels_max: PositiveCount = Field(
         100, description="Channels that one WebSocket may subscribe to."
     )
     viewer_queue_bytes_max: Bytes = Field(
@@ -376,13 +376,13 @@ class MonitorSection(Section):
     gather_s: SecondsOrZero = Field(
         0.05, description="Messages are gathered this long and then sent in one frame."
     )
-    merge_beyond: Count = Field(
+    merge_beyond: PositiveCount = Field(
         200, description="More messages than this are merged for WebSockets of the subscribe form."
     )
     retention_s: SecondsOrZero = Field(
         300.0, description="A channel is kept for this long after its end, and then dropped."
     )
-    shots_max: Count = Field(
+    shots_max: PositiveCount = Field(
         10, description="Shots whose channels are kept; the one that was quiet longest goes first."
     )
     history_bytes_max: Bytes = Field(
@@ -391,17 +391,17 @@ class MonitorSection(Section):
     histories_bytes_max: Bytes = Field(
         256 * 1024 * 1024, description="History of all channels; the longest is cut first."
     )
-    log_lines_max: Count = Field(5_000, description="Lines kept on the channel `log`.")
-    shots_listed_max: Count = Field(
+    log_lines_max: PositiveCount = Field(5_000, description="Lines kept on the channel `log`.")
+    shots_listed_max: PositiveCount = Field(
         1000, description="Shots that the page can choose from; the oldest are listed no more."
     )
-    heartbeats_max: Count = Field(120, description="Heartbeats kept of each server.")
+    heartbeats_max: PositiveCount = Field(120, description="Heartbeats kept of each server.")
     servers_gone_max: int = Field(
         100,
         ge=0,
         description="Servers shown that are neither there nor expected; of more the last ones.",
     )
-    median_shots: Count = Field(
+    median_shots: PositiveCount = Field(
         10, description="The usual duration of an action is the median of so many last shots."
     )
     slow_factor: Annotated[float, Field(gt=1, le=1000, strict=True)] = Field(
@@ -462,7 +462,7 @@ class LegacySection(Section):
     output_bytes_max: Bytes = Field(
         1024 * 1024, description="Output of an action that they see; the rest is left out."
     )
-    shots_max: Count = Field(
+    shots_max: PositiveCount = Field(
         10, description="Shots that are followed; of others the keys stay as they are."
     )
 

@@ -30,7 +30,7 @@ from shotline.common.machine import Instant
 
 log = logging.getLogger(__name__)
 
-Source = zmq.Socket[bytes] | int
+Readable = zmq.Socket[bytes] | int
 EXIT_FAULT: Final = 70  # EX_SOFTWARE: a fault of ours; systemd starts the daemon again
 _TELL_AGAIN_S: Final = 1.0
 PROFILE_VARIABLE: Final = "SHOTLINE_PROFILE"
@@ -61,7 +61,7 @@ class Service:
     def __init__(self, name: str) -> None:
         self.name = name
         self._poller = zmq.Poller()
-        self._callbacks: dict[Source, Callable[[], None]] = {}
+        self._callbacks: dict[Readable, Callable[[], None]] = {}
         self._code: int | None = None
         self._wake: Callable[[], float | None] = lambda: None
         self._due: float | None = None  # what `_wake` said at the end of the last wake-up
@@ -74,7 +74,9 @@ class Service:
         self._arrived: list[int] = []
         self._systemd = Systemd()
 
-    def watch(self, source: Source, callback: Callable[[], None], events: int = zmq.POLLIN) -> None:
+    def watch(
+        self, source: Readable, callback: Callable[[], None], events: int = zmq.POLLIN
+    ) -> None:
         """Call `callback` whenever the socket or descriptor is ready; again replaces it.
 
         A pipe whose other end was closed is ready once: read it to its end. A callback that does
@@ -83,7 +85,7 @@ class Service:
         self._callbacks[source] = callback
         self._poller.register(source, events)
 
-    def unwatch(self, source: Source) -> None:
+    def unwatch(self, source: Readable) -> None:
         """Watch it no longer; one that is not watched is no error."""
         if self._callbacks.pop(source, None) is not None:
             self._poller.unregister(source)

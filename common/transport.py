@@ -38,7 +38,7 @@ _MONITORED: Final = struct.Struct("=hi")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SocketLimits:
     """What bounds a socket (I8). `heartbeat_timeout_s`: a silent connection is closed then."""
 
     high_water_mark: int = 100_000
@@ -72,7 +72,7 @@ class Delivery(Enum):
     FULL = auto()  # as much as is allowed already waits for it
 
 
-DEFAULT_LIMITS: Final = Limits()
+DEFAULT_LIMITS: Final = SocketLimits()
 
 
 class _Endpoint(Closable):
@@ -82,7 +82,7 @@ class _Endpoint(Closable):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         kind: int,
-        limits: Limits,
+        limits: SocketLimits,
         curve: CurveServer | CurveClient | None,
     ) -> None:
         socket = self.socket = context.socket(kind)
@@ -169,7 +169,7 @@ class Dealer(_Endpoint):
         context: zmq.Context[zmq.Socket[bytes]],
         address: str,
         identity: bytes,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: SocketLimits = DEFAULT_LIMITS,
         curve: CurveClient | None = None,
     ) -> None:
         super().__init__(context, zmq.DEALER, limits, curve)
@@ -238,7 +238,7 @@ class Router(_Endpoint):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         address: str,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: SocketLimits = DEFAULT_LIMITS,
         curve: CurveServer | None = None,
         *,
         insecure: bool = False,
@@ -304,7 +304,7 @@ class Publisher(_Endpoint):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         address: str,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: SocketLimits = DEFAULT_LIMITS,
         curve: CurveServer | None = None,
         *,
         insecure: bool = False,
@@ -369,7 +369,7 @@ class Subscriber(_Endpoint):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         address: str,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: SocketLimits = DEFAULT_LIMITS,
         curve: CurveClient | None = None,
     ) -> None:
         super().__init__(context, zmq.SUB, limits, curve)

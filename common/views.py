@@ -20,7 +20,7 @@ from shotline.common.ranges import (
     SequenceNumber,
     ShotNumber,
     Small,
-    Stream,
+    StreamNumber,
     Term,
     Wall,
 )
@@ -337,7 +337,7 @@ class OutputEvent(Model):
 
     attempt: Small
     first: Count
-    pieces: tuple[tuple[Wall, Stream, str], ...]
+    pieces: tuple[tuple[Wall, StreamNumber, str], ...]
     tail: OutputLine | None = None  # behind these: it has not ended, and may change
 
 

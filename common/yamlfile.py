@@ -49,7 +49,7 @@ _WORDS: Final[Mapping[str, bool | None]] = {
 }
 
 
-class Problem(NamedTuple):
+class FileProblem(NamedTuple):
     """One thing that is wrong in a file; `line` counts from 1."""
 
     file: Path
@@ -67,7 +67,7 @@ class Problem(NamedTuple):
 class FileProblems(ConfigError):
     """A file is wrong; `problems` lists everything that is, in the order of the lines."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[FileProblem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line or 0))
         super().__init__("\n".join(map(str, self.problems)))
 
@@ -79,7 +79,7 @@ class LocatedDocument:
     path: Path
     data: JsonValue
     locate: Callable[[], Mapping[Location, int]] = field(repr=False)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
 
     @cached_property
     def lines(self) -> Mapping[Location, int]:
@@ -93,13 +93,13 @@ class LocatedDocument:
         """
         return self.lines.get(self._known(location))
 
-    def problem(self, location: Sequence[str | int], message: str) -> Problem:
+    def problem(self, location: Sequence[str | int], message: str) -> FileProblem:
         """Return a problem with the part at `location`."""
-        return Problem(self.path, self.line_of(location), dotted(location), message)
+        return FileProblem(self.path, self.line_of(location), dotted(location), message)
 
     def problems_of(
         self, error: ValidationError, model: type[BaseModel] | None = None
-    ) -> list[Problem]:
+    ) -> list[FileProblem]:
         """Return every error that pydantic found in a record of `model`, with its line."""
         return [
             self._problem_of(tuple(one["loc"]), one["type"] == "missing", in_words(one, model))
@@ -116,11 +116,11 @@ class LocatedDocument:
             raise FileProblems(self.problems)
         return record
 
-    def _problem_of(self, location: Location, is_missing: bool, message: str) -> Problem:  # noqa: FBT001
+    def _problem_of(self, location: Location, is_missing: bool, message: str) -> FileProblem:  # noqa: FBT001
         known = self._known(location)
         # The tag of a union is no part of the file; a missing key is worth naming.
         where = dotted((*known, location[-1]) if is_missing else known)
-        return Problem(self.path, self.lines.get(known), where, message)
+        return FileProblem(self.path, self.lines.get(known), where, message)
 
     def _known(self, location: Sequence[str | int]) -> Location:
         known: Location = ()
@@ -250,7 +250,7 @@ def _events(text: str) -> Iterator[yaml.Event]:
 
 
 def _failure(path: Path, line: int | None, message: str) -> FileProblems:
-    return FileProblems([Problem(path, line, "", message)])
+    return FileProblems([FileProblem(path, line, "", message)])
 
 
 def _too_deep(path: Path, line: int | None) -> FileProblems:
@@ -274,7 +274,7 @@ class _Builder:
         self.path = path
         self.data: JsonValue = None
         self.lines: dict[Location, int] = {}
-        self.problems: list[Problem] = []
+        self.problems: list[FileProblem] = []
         self._open: list[_Open] = []
         self._documents = 0
 
@@ -309,7 +309,7 @@ class _Builder:
             first = self.lines[(*parent.location, key)]
             where = dotted((*parent.location, key))
             message = f"is given a second time (first on line {first})"
-            self.problems.append(Problem(self.path, line, where, message))
+            self.problems.append(FileProblem(self.path, line, where, message))
         else:
             self.lines[(*parent.location, key)] = line
 
@@ -349,11 +349,11 @@ class _Builder:
     def _refuse_marks(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int) -> None:
         if event.anchor is not None:
             message = f"names an anchor (&{event.anchor}); write the value out where it is needed"
-            self.problems.append(Problem(self.path, line, "", message))
+            self.problems.append(FileProblem(self.path, line, "", message))
         if event.tag is not None:
             shown = str(event.tag).replace(_STANDARD_TAG, "!!")
             message = f"uses the tag {shown}; leave it out: text is written in quotes"
-            self.problems.append(Problem(self.path, line, "", message))
+            self.problems.append(FileProblem(self.path, line, "", message))
 
 
 def _plain_value(text: str) -> JsonValue:

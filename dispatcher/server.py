@@ -22,7 +22,7 @@ from shotline.common.machine import Tick
 from shotline.common.messages import Undeliverable
 from shotline.common.nodes import DispatchOptions, Source
 from shotline.common.service import Service
-from shotline.common.transport import Dealer, Limits
+from shotline.common.transport import Dealer, SocketLimits
 from shotline.dispatcher.effects import (
     BrokerGone,
     BrokerReached,
@@ -191,7 +191,7 @@ class DispatcherServer:
 
     def _message_bytes_max(self) -> int:
         """Return the largest message that the broker and every client take."""
-        return min(self._config.broker.message_bytes_max, Limits().message_bytes_max)
+        return min(self._config.broker.message_bytes_max, SocketLimits().message_bytes_max)
 
     def _load(self, loaded: Loaded) -> None:
         term = loaded.term
@@ -236,7 +236,7 @@ class DispatcherServer:
             self._context,
             broker.clients,
             f"dispatcher/{secrets.token_hex(8)}".encode(),
-            Limits(
+            SocketLimits(
                 high_water_mark=broker.high_water_mark,
                 message_bytes_max=broker.message_bytes_max,
                 heartbeat_s=broker.heartbeat_s,

@@ -34,7 +34,7 @@ from shotline.common.nodes import (
     references,
 )
 from shotline.common.ranges import Duration, SequenceNumber
-from shotline.common.yamlfile import FileProblems, LocatedDocument, Problem, parse_yaml
+from shotline.common.yamlfile import FileProblem, FileProblems, LocatedDocument, parse_yaml
 from shotline.trees.condition_text import ConditionError, parse_when, resolve
 from shotline.trees.tree import TreeError
 
@@ -173,7 +173,7 @@ class _Reader:
         self._document = document
         self._entry = entry
         self._tree = entry.experiment.upper()
-        self._problems: list[Problem] = []
+        self._problems: list[FileProblem] = []
         self._warnings: list[str] = []
         self._written: dict[str, str] = {}  # short path in upper case: as the file writes it
         self._by_suffix: dict[str, list[str]] = defaultdict(list)

@@ -8,8 +8,7 @@ when the connection broke (it never will, until somebody says `clear`). DESIGN Â
 from dataclasses import dataclass, field
 
 from shotline.common.messages import Bound
-
-Shot = tuple[str, int]
+from shotline.common.records import ShotKey
 
 
 @dataclass
@@ -17,8 +16,8 @@ class UrlBinding:
     """The binding of one url. Requests have numbers that their owner chooses."""
 
     url: str
-    _under_way: dict[int, Shot] = field(default_factory=dict)
-    _waiting: dict[int, Shot] = field(default_factory=dict)  # in the order in which they came
+    _under_way: dict[int, ShotKey] = field(default_factory=dict)
+    _waiting: dict[int, ShotKey] = field(default_factory=dict)  # in the order in which they came
     _abandoned: set[int] = field(default_factory=set)
     _lost: set[int] = field(default_factory=set)
 
@@ -36,7 +35,7 @@ class UrlBinding:
             waiting=len(self._waiting),
         )
 
-    def ask(self, request: int, shot: Shot) -> bool:
+    def ask(self, request: int, shot: ShotKey) -> bool:
         """Add a request. Return whether it may start; else it waits until it is named below."""
         if self._shot in (None, shot):
             self._under_way[request] = shot
@@ -70,7 +69,7 @@ class UrlBinding:
         return self._started()
 
     @property
-    def _shot(self) -> Shot | None:
+    def _shot(self) -> ShotKey | None:
         return next(iter(self._under_way.values()), None)
 
     def _forget(self, requests: set[int]) -> None:

@@ -3,10 +3,10 @@
 Worker and keeper exchange JSON lines over a Unix socket, one connection for each task:
 
     worker  KeeperRequest
-    keeper  Waiting …            as long as the url works for another shot
-    keeper  Started              from now on the outcome may be unknown
-    keeper  Answer               how it ended
-    worker  Received             without it, the keeper counts the answer as late
+    keeper  KeeperWaiting …   as long as the url works for another shot
+    keeper  KeeperStarted     from now on the outcome may be unknown
+    keeper  KeeperAnswer      how it ended
+    worker  AnswerReceived    without it, the keeper counts the answer as late
 
 A worker that is killed simply leaves; what it asked for goes on in the keeper, whose KeeperEvents
 (lines on its standard output) tell the action server what became of it.
@@ -25,7 +25,7 @@ from shotline.common import interpreter
 from shotline.common.actions import AttemptId
 from shotline.common.messages import Bound
 from shotline.common.model import Model
-from shotline.common.nodes import MdsplusTask, Outcome
+from shotline.common.nodes import MdsplusTask, TaskOutcome
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
 LINE_MAX: Final = 1 << 21
@@ -41,30 +41,30 @@ class KeeperRequest(Model):
     task: MdsplusTask
 
 
-class Received(Model):
+class AnswerReceived(Model):
     """The worker has the answer."""
 
     kind: Literal["received"] = "received"
 
 
-class Waiting(Model):
+class KeeperWaiting(Model):
     """The url works for another shot."""
 
     kind: Literal["waiting"] = "waiting"
     text: str
 
 
-class Started(Model):
+class KeeperStarted(Model):
     """The task is being asked for."""
 
     kind: Literal["started"] = "started"
 
 
-class Answer(Model):
+class KeeperAnswer(Model):
     """How it ended; `outcome` None: the connection was lost and nobody knows."""
 
     kind: Literal["answer"] = "answer"
-    outcome: Outcome | None
+    outcome: TaskOutcome | None
     lost: str = ""
 
 
@@ -76,7 +76,7 @@ class Late(Model):
 
     kind: Literal["late"] = "late"
     attempt: AttemptId
-    outcome: Outcome | None
+    outcome: TaskOutcome | None
     lost: str = ""
 
 
@@ -107,7 +107,7 @@ class Clear(Model):
     kind: Literal["clear"] = "clear"
 
 
-class Withdraw(Model):
+class WorkerGone(Model):
     """Action server → keeper: this attempt's worker is gone.
 
     What was not asked for yet never will be, and Withdrawn says so; else the answer is awaited.
@@ -117,9 +117,9 @@ class Withdraw(Model):
     attempt: AttemptId
 
 
-KeeperCommand = Clear | Withdraw
+KeeperCommand = Clear | WorkerGone
 KeeperEvent = Late | Handed | Withdrawn | UrlChanged
-KeeperReply = Waiting | Started | Answer
+KeeperReply = KeeperWaiting | KeeperStarted | KeeperAnswer
 
 _REPLY: Final[TypeAdapter[KeeperReply]] = TypeAdapter(
     Annotated[KeeperReply, Field(discriminator="kind")]
@@ -185,7 +185,7 @@ class KeeperExecutor:
         self._url_wait_s = url_wait_s
         self._say = say
 
-    def execute(self, task: MdsplusTask, attempt: AttemptId) -> Outcome:
+    def execute(self, task: MdsplusTask, attempt: AttemptId) -> TaskOutcome:
         """Run the task to its end.
 
         Raise UrlBusy when its turn does not come in time, ConnectionLost when its outcome is
@@ -196,7 +196,7 @@ class KeeperExecutor:
             connection.sendall(as_line(KeeperRequest(attempt=attempt, task=task)))
         except OSError as error:
             text = f"was not started: no keeper for {self.url} at {self._address}: {error}"
-            return Outcome(ok=False, text=text)
+            return TaskOutcome(ok=False, text=text)
         with connection:
             return self._follow(connection)
 
@@ -214,7 +214,7 @@ class KeeperExecutor:
             else:
                 return connection
 
-    def _follow(self, connection: socket.socket) -> Outcome:
+    def _follow(self, connection: socket.socket) -> TaskOutcome:
         give_up_at = time.monotonic() + self._url_wait_s
         started, waits_for = False, ""
         with connection.makefile("rb") as lines:
@@ -233,23 +233,23 @@ class KeeperExecutor:
                     reply = _REPLY.validate_json(line)
                 except ValidationError:
                     return self._ended_early(started=started)
-                if isinstance(reply, Waiting):
+                if isinstance(reply, KeeperWaiting):
                     waits_for = reply.text
                     self._say(f"[waits: {reply.text}]")
-                elif isinstance(reply, Started):
+                elif isinstance(reply, KeeperStarted):
                     started = True
                     self._say(
                         f"[runs on the mdsip server at {self.url}; its output is in that "
                         "server's log]"
                     )
                 else:
-                    connection.sendall(as_line(Received()))
+                    connection.sendall(as_line(AnswerReceived()))
                     if reply.outcome is None:
                         raise ConnectionLost(reply.lost)
                     return reply.outcome
 
-    def _ended_early(self, *, started: bool) -> Outcome:
+    def _ended_early(self, *, started: bool) -> TaskOutcome:
         text = f"the keeper of {self.url} ended"
         if started:
             raise ConnectionLost(f"{text} before the answer came")
-        return Outcome(ok=False, text=f"was not started: {text}")
+        return TaskOutcome(ok=False, text=f"was not started: {text}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from shotline.common.actions import AttemptId
-from shotline.common.nodes import MdsplusTask, Outcome
+from shotline.common.nodes import MdsplusTask, TaskOutcome
 from shotline.trees.mdsip import MdsipConnection
 from shotline.trees.tdi import MdsplusFailure
 from shotline.trees.tree import TreeError
@@ -42,7 +42,7 @@ class MdsipExecutor:
         )
         self._open: tuple[str, int] | None = None
 
-    def execute(self, task: MdsplusTask, attempt: AttemptId) -> Outcome:
+    def execute(self, task: MdsplusTask, attempt: AttemptId) -> TaskOutcome:
         """Run the task and wait for its end, however long that takes.
 
         Raise ConnectionLost when no answer came: the outcome is unknown. What goes wrong before the
@@ -54,7 +54,7 @@ class MdsipExecutor:
         except TreeError as error:
             self.close()
             code = error.status if isinstance(error, MdsplusFailure) else None
-            return Outcome(ok=False, code=code, text=f"was not started: {error}")
+            return TaskOutcome(ok=False, code=code, text=f"was not started: {error}")
         self._say(
             f"[runs on the mdsip server at {self._connection.url}; its output is in that server's "
             "log]"

@@ -18,20 +18,21 @@ from pydantic import ValidationError
 from shotline.common.actions import AttemptId
 from shotline.common.messages import Bound
 from shotline.common.model import Model
-from shotline.common.nodes import Outcome
+from shotline.common.nodes import TaskOutcome
+from shotline.common.records import ShotKey
 from shotline.trees.mdsip_binding import UrlBinding
 from shotline.trees.mdsip_client import (
     LINE_MAX,
-    Answer,
+    AnswerReceived,
     Clear,
     Handed,
+    KeeperAnswer,
     KeeperEvent,
     KeeperRequest,
+    KeeperStarted,
+    KeeperWaiting,
     Late,
-    Received,
-    Started,
     UrlChanged,
-    Waiting,
     Withdrawn,
     as_line,
     read_command,
@@ -125,14 +126,14 @@ class Keeper:
         writer: asyncio.StreamWriter,
     ) -> bool:
         """Wait until the request may start; False when its worker left before."""
-        shot = (request.attempt.tree, request.attempt.shot)
+        shot = ShotKey(request.attempt.tree, request.attempt.shot)
         busy = str(self._binding.state)
         if self._binding.ask(number, shot):
             self._say_state()
             return True
         self._say_state()
         turn = self._turns[number] = asyncio.Event()
-        _write(writer, Waiting(text=busy))
+        _write(writer, KeeperWaiting(text=busy))
         mine, gone = asyncio.ensure_future(turn.wait()), asyncio.ensure_future(reader.read(1))
         await asyncio.wait({mine, gone}, return_when=asyncio.FIRST_COMPLETED)
         mine.cancel()
@@ -154,7 +155,7 @@ class Keeper:
         writer: asyncio.StreamWriter,
     ) -> None:
         """Run the task; its answer goes to the worker, to the action server if that has gone."""
-        _write(writer, Started())
+        _write(writer, KeeperStarted())
         executor = self._idle.pop() if self._idle else self._new_executor()
         loop = asyncio.get_running_loop()
         running = loop.run_in_executor(
@@ -175,7 +176,7 @@ class Keeper:
         else:
             self._start(self._binding.answered(number))
         self._idle.append(executor)
-        _write(writer, Answer(outcome=outcome, lost=lost))
+        _write(writer, KeeperAnswer(outcome=outcome, lost=lost))
         if await _was_received(received):
             if outcome is not None:
                 _say(Handed(attempt=request.attempt))
@@ -201,7 +202,7 @@ class Keeper:
             _say(UrlChanged(bound=state))
 
 
-async def _ended(running: asyncio.Future[Outcome]) -> tuple[Outcome | None, str]:
+async def _ended(running: asyncio.Future[TaskOutcome]) -> tuple[TaskOutcome | None, str]:
     try:
         return await running, ""
     except ConnectionLost as error:
@@ -212,7 +213,7 @@ async def _ended(running: asyncio.Future[Outcome]) -> tuple[Outcome | None, str]
 
 async def _was_received(received: asyncio.Future[bytes]) -> bool:
     try:
-        Received.model_validate_json(await received)
+        AnswerReceived.model_validate_json(await received)
     except (ValidationError, OSError, ValueError):
         return False
     return True

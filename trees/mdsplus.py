@@ -11,7 +11,7 @@ from typing import Final, cast
 import MDSplus
 
 from shotline.common.actions import AttemptId
-from shotline.common.nodes import MdsplusTask, Outcome
+from shotline.common.nodes import MdsplusTask, TaskOutcome
 from shotline.trees.tdi import MdsplusFailure, Scalar, TdiConnection
 from shotline.trees.tdi_tree import TdiTree
 from shotline.trees.tree import TreeError
@@ -58,14 +58,14 @@ class MdsplusExecutor:
         self._connection = NativeConnection()
         self._open: tuple[str, int] | None = None
 
-    def execute(self, task: MdsplusTask, attempt: AttemptId) -> Outcome:
+    def execute(self, task: MdsplusTask, attempt: AttemptId) -> TaskOutcome:
         """Run the task to its end; a failure is raised by MDSplus, or comes back as even status."""
         del task  # its text is for people; MDSplus reads the record itself
         try:
             self._open_tree(attempt.tree, attempt.shot)
         except TreeError as error:
             code = error.status if isinstance(error, MdsplusFailure) else None
-            return Outcome(ok=False, code=code, text=f"was not started: {error}")
+            return TaskOutcome(ok=False, code=code, text=f"was not started: {error}")
         return self._connection.do_task(attempt.path)
 
     def _open_tree(self, tree: str, shot: int) -> None:

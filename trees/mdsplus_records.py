@@ -35,13 +35,13 @@ from shotline.trees.mdsplus_terms import (
     PROGRAM,
     ROUTINE,
     WRAPPERS,
+    MdsRecord,
+    MdsTerm,
+    MdsText,
     NodeRef,
     Nothing,
     Number,
     PathRef,
-    Record,
-    Term,
-    Text,
 )
 from shotline.trees.mdsplus_text import split_action_text
 
@@ -161,21 +161,21 @@ class Unusable(ValueError):
 
 
 def action_node(
-    facts: NodeFacts, record: Term, text: str, lookup: NodeLookup, url: str | None = None
+    facts: NodeFacts, record: MdsTerm, text: str, lookup: NodeLookup, url: str | None = None
 ) -> ActionNode:
     """Return the action that a record declares; `text` is the record decompiled.
 
     `url` is the mdsip server that its task runs on, None where MDSplus itself runs it.
     """
-    if not isinstance(record, Record) or record.dtype != ACTION:
+    if not isinstance(record, MdsRecord) or record.dtype != ACTION:
         return unreadable_node(facts, text, "the node holds no action record")
     dispatch = _located(record.part(0), lookup)
-    if not isinstance(dispatch, Record) or dispatch.dtype != DISPATCH:
+    if not isinstance(dispatch, MdsRecord) or dispatch.dtype != DISPATCH:
         return unreadable_node(facts, text, "the action has no dispatch part")
     when_text, task_text = split_action_text(text)
     problems: list[str] = []
 
-    def attempt(what: str, read: Callable[[Term], str | None], term: Term) -> str | None:
+    def attempt(what: str, read: Callable[[MdsTerm], str | None], term: MdsTerm) -> str | None:
         try:
             return read(term)
         except Unusable as error:
@@ -236,7 +236,7 @@ def unreadable_node(facts: NodeFacts, text: str, why: str) -> ActionNode:
     )
 
 
-def when_of(term: Term, text: str, lookup: NodeLookup) -> When:
+def when_of(term: MdsTerm, text: str, lookup: NodeLookup) -> When:
     """Return what a `when` says: a sequence number, a condition, or why it is neither."""
     term = _located(term, lookup)
     try:
@@ -250,7 +250,7 @@ def when_of(term: Term, text: str, lookup: NodeLookup) -> When:
         return UnusableWhen(text=text, why=str(error))
 
 
-def _located(term: Term, lookup: NodeLookup) -> Term:
+def _located(term: MdsTerm, lookup: NodeLookup) -> MdsTerm:
     """Return the term with the nodes that exist by now in place of their paths.
 
     MDSplus writes the path of a node that did not exist yet, and finds it when it evaluates.
@@ -258,19 +258,19 @@ def _located(term: Term, lookup: NodeLookup) -> Term:
     if isinstance(term, PathRef):
         nid = lookup.nid_of(term.path)
         return term if nid is None else NodeRef(nid)
-    if isinstance(term, Record):
+    if isinstance(term, MdsRecord):
         return replace(term, parts=tuple(_located(part, lookup) for part in term.parts))
     return term
 
 
-def _condition_of(term: Term, lookup: NodeLookup) -> Expression:
+def _condition_of(term: MdsTerm, lookup: NodeLookup) -> Expression:
     condition = _ignorable_condition_of(term, lookup)
     if condition is None:
         raise Unusable("has nothing left once undefined actions are ignored")
     return condition
 
 
-def _ignorable_condition_of(term: Term, lookup: NodeLookup) -> Expression | None:
+def _ignorable_condition_of(term: MdsTerm, lookup: NodeLookup) -> Expression | None:
     """Return the condition, None for an undefined action that is to be ignored."""
     if isinstance(term, NodeRef):
         path = lookup.action_path(term.nid)
@@ -279,11 +279,11 @@ def _ignorable_condition_of(term: Term, lookup: NodeLookup) -> Expression | None
         return Reference(path=path)
     if isinstance(term, PathRef):
         return Reference(path=lookup.full_path(term.path), missing=True)
-    if isinstance(term, Text):
+    if isinstance(term, MdsText):
         raise Unusable("is a text, not a condition")
     if isinstance(term, Number):
         raise Unusable("has a number where an action is expected")
-    if isinstance(term, Record):
+    if isinstance(term, MdsRecord):
         if term.dtype == FUNCTION:
             return _function_of(term, lookup)
         if term.dtype == DEPENDENCY:
@@ -293,7 +293,7 @@ def _ignorable_condition_of(term: Term, lookup: NodeLookup) -> Expression | None
     raise Unusable("is not a condition over actions")
 
 
-def _function_of(term: Record, lookup: NodeLookup) -> Expression | None:
+def _function_of(term: MdsRecord, lookup: NodeLookup) -> Expression | None:
     if term.code == NOT:
         return Not(operand=_condition_of(_only(term), lookup))
     if term.code in (AND, OR):
@@ -311,7 +311,7 @@ def _function_of(term: Record, lookup: NodeLookup) -> Expression | None:
     raise Unusable("uses a function that has no meaning in a condition")
 
 
-def _dependency_of(term: Record, lookup: NodeLookup) -> Expression | None:
+def _dependency_of(term: MdsRecord, lookup: NodeLookup) -> Expression | None:
     if term.code in (DEPENDENCY_AND, DEPENDENCY_OR):
         return _joined(And if term.code == DEPENDENCY_AND else Or, term.parts, lookup)
     given = [part for part in term.parts if not isinstance(part, Nothing)]
@@ -322,7 +322,7 @@ def _dependency_of(term: Record, lookup: NodeLookup) -> Expression | None:
     raise Unusable(f"is a dependency of the unknown kind {term.code}")
 
 
-def _modified_of(term: Record, lookup: NodeLookup) -> Expression | None:
+def _modified_of(term: MdsRecord, lookup: NodeLookup) -> Expression | None:
     inner = _only(term)
     if term.code == NEGATE_CONDITION:
         return Not(operand=_condition_of(inner, lookup))
@@ -336,7 +336,7 @@ def _modified_of(term: Record, lookup: NodeLookup) -> Expression | None:
 
 
 def _joined(
-    kind: type[And] | type[Or], parts: Sequence[Term], lookup: NodeLookup
+    kind: type[And] | type[Or], parts: Sequence[MdsTerm], lookup: NodeLookup
 ) -> Expression | None:
     """Join the operands; those of an inner `and` in an `and` become its own."""
     operands: list[Expression] = []
@@ -353,20 +353,20 @@ def _joined(
     return operands[0] if len(operands) == 1 else kind(operands=tuple(operands))
 
 
-def _only(term: Record) -> Term:
+def _only(term: MdsRecord) -> MdsTerm:
     if len(term.parts) != 1:
         raise Unusable("has an operator with the wrong number of operands")
     return term.parts[0]
 
 
-def _number_of(term: Term, lookup: NodeLookup) -> int | float | None:
+def _number_of(term: MdsTerm, lookup: NodeLookup) -> int | float | None:
     """Return the value of a purely numeric expression; None when it is something else."""
     if isinstance(term, Number):
         return term.value
     if isinstance(term, NodeRef) and lookup.action_path(term.nid) is None:
         value = lookup.node_value(term.nid)
         return value if isinstance(value, int | float) else None
-    if not isinstance(term, Record):
+    if not isinstance(term, MdsRecord):
         return None
     if term.dtype in WRAPPERS:
         return _number_of(term.part(0), lookup)
@@ -399,10 +399,10 @@ def _whole(number: int | float) -> int:
     return int(number)
 
 
-def _text_of(term: Term, lookup: NodeLookup) -> str | None:
+def _text_of(term: MdsTerm, lookup: NodeLookup) -> str | None:
     if isinstance(term, Nothing):
         return None
-    if isinstance(term, Text):
+    if isinstance(term, MdsText):
         return term.value.strip()
     if isinstance(term, NodeRef):
         value = lookup.node_value(term.nid)
@@ -414,7 +414,7 @@ def _text_of(term: Term, lookup: NodeLookup) -> str | None:
     raise Unusable("is not a text")
 
 
-def _phase_of(term: Term, lookup: NodeLookup) -> str:
+def _phase_of(term: MdsTerm, lookup: NodeLookup) -> str:
     number = _number_of(term, lookup)
     if number is None:
         text = _text_of(term, lookup)
@@ -427,13 +427,15 @@ def _phase_of(term: Term, lookup: NodeLookup) -> str:
     return name
 
 
-def _kind_of_task(task: Term) -> TaskKind:
-    return _TASK_KINDS.get(task.dtype, "expression") if isinstance(task, Record) else "expression"
+def _kind_of_task(task: MdsTerm) -> TaskKind:
+    return (
+        _TASK_KINDS.get(task.dtype, "expression") if isinstance(task, MdsRecord) else "expression"
+    )
 
 
-def _timeout_of(task: Term, lookup: NodeLookup, problems: list[str]) -> float | None:
+def _timeout_of(task: MdsTerm, lookup: NodeLookup, problems: list[str]) -> float | None:
     """Return the seconds of a task's time limit; missing and 0 mean none, as in MDSplus."""
-    if not isinstance(task, Record) or task.dtype not in _TASK_KINDS:
+    if not isinstance(task, MdsRecord) or task.dtype not in _TASK_KINDS:
         return None
     limit = _located(task.part(0), lookup)
     if isinstance(limit, Nothing):

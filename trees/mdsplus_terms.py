@@ -53,7 +53,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class MdsText:
     """Quoted text."""
 
     value: str
@@ -74,14 +74,14 @@ class PathRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class MdsRecord:
     """A record of parts. `code` is a function's opcode, or what a dispatch or dependency is."""
 
     dtype: int
     code: int
-    parts: tuple["Term", ...]
+    parts: tuple["MdsTerm", ...]
 
-    def part(self, index: int) -> "Term":
+    def part(self, index: int) -> "MdsTerm":
         """Return a part, Nothing when the record is shorter."""
         return self.parts[index] if index < len(self.parts) else Nothing()
 
@@ -93,10 +93,10 @@ class Other:
     dtype: int
 
 
-Term = Nothing | Number | Text | NodeRef | PathRef | Record | Other
+MdsTerm = Nothing | Number | MdsText | NodeRef | PathRef | MdsRecord | Other
 
 
-def decode_term(content: bytes) -> Term:
+def decode_term(content: bytes) -> MdsTerm:
     """Return the term that the bytes hold. Raise UndecodableRecord when they hold none."""
     try:
         return _Decoder(content).term(0, 0)
@@ -109,7 +109,7 @@ class _Decoder:
         self._content = content
         self._count = 0
 
-    def term(self, start: int, depth: int) -> Term:
+    def term(self, start: int, depth: int) -> MdsTerm:
         self._count += 1
         if depth > DEPTH_MAX or self._count > TERMS_MAX:
             raise UndecodableRecord(f"the record is nested deeper than {DEPTH_MAX} or too large")
@@ -120,7 +120,7 @@ class _Decoder:
             return Other(dtype)
         return self._scalar(dtype, start + (offset or _HEADER.size), length)
 
-    def _record(self, start: int, length: int, dtype: int, offset: int, depth: int) -> Record:
+    def _record(self, start: int, length: int, dtype: int, offset: int, depth: int) -> MdsRecord:
         count = self._content[start + 8]
         offsets = struct.unpack_from(f"<{count}I", self._content, start + 12)
         code = 0
@@ -131,9 +131,9 @@ class _Decoder:
         parts = tuple(
             self.term(start + where, depth + 1) if where else Nothing() for where in offsets
         )
-        return Record(dtype, code, parts)
+        return MdsRecord(dtype, code, parts)
 
-    def _scalar(self, dtype: int, where: int, length: int) -> Term:
+    def _scalar(self, dtype: int, where: int, length: int) -> MdsTerm:
         if dtype in _NUMBERS:
             (number,) = struct.unpack_from("<" + _NUMBERS[dtype], self._content, where)
             return Number(number)
@@ -144,5 +144,5 @@ class _Decoder:
             if len(content) < length:
                 raise UndecodableRecord("the record ends in the middle of a text")
             text = content.decode("utf-8", "backslashreplace")
-            return Text(text.rstrip()) if dtype == _TEXT else PathRef(text.strip())
+            return MdsText(text.rstrip()) if dtype == _TEXT else PathRef(text.strip())
         return Nothing() if dtype == 0 else Other(dtype)

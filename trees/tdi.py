@@ -9,7 +9,7 @@ from contextlib import suppress
 from math import isfinite
 from typing import Final
 
-from shotline.common.nodes import Outcome
+from shotline.common.nodes import TaskOutcome
 from shotline.common.ranges import held
 from shotline.trees.tree import ConnectionLost, TreeError
 
@@ -97,7 +97,7 @@ class TdiConnection(ABC):
                 return told.rstrip(".")
         return f"MDSplus status {status}"
 
-    def do_task(self, path: str) -> Outcome:
+    def do_task(self, path: str) -> TaskOutcome:
         """Run the task of an action of the current tree to its end, and say how that was.
 
         A task fails by what it returns or by an error. By path, not by number: a wrong number
@@ -109,14 +109,14 @@ class TdiConnection(ABC):
             text = str(error)
             if error.status and not text.startswith("%"):
                 text = self.status_text(error.status)
-            return Outcome(ok=False, code=error.status or None, text=text.rstrip("."))
+            return TaskOutcome(ok=False, code=error.status or None, text=text.rstrip("."))
         except ConnectionLost:
             raise
         except TreeError as error:
-            return Outcome(ok=False, text=str(error))
+            return TaskOutcome(ok=False, text=str(error))
         code, beyond = held(status)
         text = f"status {beyond}" if beyond else self.status_text(status)
-        return Outcome(ok=bool(status & 1), code=code, text=text)
+        return TaskOutcome(ok=bool(status & 1), code=code, text=text)
 
     def content(self, expression: str) -> bytes:
         """Return the value of an expression that yields bytes, such as SerializeOut."""

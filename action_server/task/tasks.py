@@ -27,7 +27,7 @@ from shotline.action_server.task.outcomes import Result
 from shotline.common.actions import AttemptId
 from shotline.common.codec import describe
 from shotline.common.errors import LocalError
-from shotline.common.nodes import MdsplusTask, Outcome, PythonTask, ShellTask, SleepTask, Task
+from shotline.common.nodes import MdsplusTask, PythonTask, ShellTask, SleepTask, Task, TaskOutcome
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
 _TASK: Final[TypeAdapter[Task]] = TypeAdapter(Task)
@@ -134,7 +134,7 @@ def _sleep(seconds: float, _job: Job, _progress: int) -> Result:
 class _Executor(Protocol):
     """What runs MDSplus tasks."""
 
-    def execute(self, task: MdsplusTask, attempt: AttemptId) -> Outcome:
+    def execute(self, task: MdsplusTask, attempt: AttemptId) -> TaskOutcome:
         """Run the task to its end. Raise ConnectionLost when its outcome is unknown."""
 
 

@@ -20,7 +20,7 @@ class Queries(Family):
         """Answer a question."""
         views = self._views
         match command:
-            case c.Status():
+            case c.SystemStatus():
                 return Answer(Outcome.OK, "", views.status())
             case c.Servers():
                 return Answer(Outcome.OK, "", ServersResult(servers=views.servers()))

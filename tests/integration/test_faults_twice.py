@@ -25,7 +25,7 @@ from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.local.daemons import Daemon
 from shotline.common.codec import decode, encode
-from shotline.common.commands import AnyCommand, CreatePulse, DoPhase, Status, encode_command
+from shotline.common.commands import AnyCommand, CreatePulse, DoPhase, SystemStatus, encode_command
 from shotline.common.messages import Hello, Message, Outcome, Reply, Request, Welcome
 from shotline.common.transport import Dealer
 from shotline.common.views import RunReport, decode_result
@@ -288,7 +288,7 @@ def test_expired_command_is_refused(tmp_path: Path) -> None:
             refused = client.final("expired-1")
             assert refused.outcome is Outcome.REFUSED
             assert "expired" in refused.message
-            client.request("status-1", Status())
+            client.request("status-1", SystemStatus())
             assert client.final("status-1").outcome is Outcome.OK
         assert pulse.starts() == each_once()
         assert pulse.runs_ended() == []

@@ -15,7 +15,7 @@ import pytest
 from tests.support.mdsip.replay import ReplayServer
 
 from shotline.common.actions import AttemptId
-from shotline.common.nodes import MdsplusTask, Outcome
+from shotline.common.nodes import MdsplusTask, TaskOutcome
 from shotline.trees.mdsip_client import (
     Clear,
     Handed,
@@ -24,8 +24,8 @@ from shotline.trees.mdsip_client import (
     KeeperExecutor,
     Late,
     UrlChanged,
-    Withdraw,
     Withdrawn,
+    WorkerGone,
     as_line,
     keeper_command,
     read_event,
@@ -166,7 +166,7 @@ def test_the_answer_that_comes_after_the_worker_was_killed(
     late = keeper.wait_for(Late)
     assert isinstance(late, Late)
     assert late.attempt == attempt("TIMEOUT")
-    assert late.outcome == Outcome(ok=True, code=65545, text="%MDSPLUS-S-SUCCESS, Success")
+    assert late.outcome == TaskOutcome(ok=True, code=65545, text="%MDSPLUS-S-SUCCESS, Success")
     keeper.wait_until_bound(tree=None)
     assert len(server.asked("do_task")) == 1
 
@@ -174,7 +174,7 @@ def test_the_answer_that_comes_after_the_worker_was_killed(
 def test_a_request_that_was_withdrawn_before_it_came_is_never_started(
     server: ReplayServer, keeper: Keeper
 ) -> None:
-    keeper.say(Withdraw(attempt=attempt("INIT_A")))
+    keeper.say(WorkerGone(attempt=attempt("INIT_A")))
     withdrawn = keeper.wait_for(Withdrawn)
     assert isinstance(withdrawn, Withdrawn)
     assert withdrawn.attempt == attempt("INIT_A")
@@ -187,8 +187,8 @@ def test_a_request_that_was_withdrawn_before_it_came_is_never_started(
 def test_what_was_asked_for_cannot_be_withdrawn(server: ReplayServer, keeper: Keeper) -> None:
     assert executor(server, keeper, []).execute(TASK, attempt("INIT_A")).ok
     handed = keeper.wait_for(Handed)
-    keeper.say(Withdraw(attempt=attempt("INIT_A")))
-    keeper.say(Withdraw(attempt=attempt("INIT_B")))
+    keeper.say(WorkerGone(attempt=attempt("INIT_A")))
+    keeper.say(WorkerGone(attempt=attempt("INIT_B")))
     assert isinstance(handed, Handed)
     withdrawn = keeper.wait_for(Withdrawn)
     assert isinstance(withdrawn, Withdrawn)

@@ -8,7 +8,7 @@ import pytest
 import zmq
 
 from shotline.common.errors import ConfigError
-from shotline.common.transport import Dealer, Delivery, Limits, Publisher, Router, Subscriber
+from shotline.common.transport import Dealer, Delivery, Publisher, Router, SocketLimits, Subscriber
 from shotline.monitor.listener import bound
 
 DEADLINE_S = 20
@@ -84,7 +84,7 @@ def test_a_router_says_whom_it_cannot_reach(context: zmq.Context[zmq.Socket[byte
 
 
 def test_a_router_says_when_too_much_waits(context: zmq.Context[zmq.Socket[bytes]]) -> None:
-    limits = Limits(high_water_mark=10)
+    limits = SocketLimits(high_water_mark=10)
     with (
         Router(context, LOOPBACK, limits) as router,
         Dealer(context, router.address, b"slow", limits) as dealer,
@@ -125,7 +125,7 @@ def test_a_peer_that_comes_back_takes_its_routing_id_over(
 def test_a_message_above_the_limit_cuts_its_sender_off(
     context: zmq.Context[zmq.Socket[bytes]],
 ) -> None:
-    with Router(context, LOOPBACK, Limits(message_bytes_max=1000)) as router:
+    with Router(context, LOOPBACK, SocketLimits(message_bytes_max=1000)) as router:
         with Dealer(context, router.address, b"big") as big:
             connected(big)
             big.send([bytes(1001)])

@@ -6,27 +6,27 @@ from shotline.trees.mdsplus_terms import (
     DEPENDENCY,
     DISPATCH,
     FUNCTION,
+    MdsRecord,
+    MdsTerm,
+    MdsText,
     NodeRef,
     Nothing,
     Number,
     Other,
     PathRef,
-    Record,
-    Term,
-    Text,
 )
 
 CODE_BYTES = {FUNCTION: 2, DISPATCH: 1, DEPENDENCY: 1, 209: 1}
 
 
-def serialized(term: Term) -> bytes:
+def serialized(term: MdsTerm) -> bytes:
     """Return the bytes of a term; Nothing only as a part of a record."""
-    if isinstance(term, Record):
+    if isinstance(term, MdsRecord):
         return _record(term)
     if isinstance(term, Number):
         is_float = isinstance(term.value, float)
         return _scalar(53 if is_float else 9, struct.pack("<d" if is_float else "<q", term.value))
-    if isinstance(term, Text):
+    if isinstance(term, MdsText):
         return _scalar(14, term.value.encode())
     if isinstance(term, PathRef):
         return _scalar(193, term.path.encode())
@@ -40,7 +40,7 @@ def _scalar(dtype: int, content: bytes) -> bytes:
     return struct.pack("<HBBI", len(content), dtype, 1, 8) + content
 
 
-def _record(record: Record) -> bytes:
+def _record(record: MdsRecord) -> bytes:
     length = CODE_BYTES.get(record.dtype, 0)
     start = 12 + 4 * len(record.parts)
     body = record.code.to_bytes(length, "little")

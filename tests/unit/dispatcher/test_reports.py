@@ -448,7 +448,7 @@ def test_effects_leave_in_the_journal_s_order() -> None:
     bench = small()
     bench.writes = False
     bench.ask(INIT, "do-phase-1")
-    bench.ask(c.Status(), "status-001")
+    bench.ask(c.SystemStatus(), "status-001")
     left = len(bench.left)
     bench.written()
     order = [
@@ -501,7 +501,7 @@ def test_who_looks_is_answered_while_the_journal_has_stopped() -> None:
     bench.writes = False
     bench.ask(INIT, "do-phase-1")
     bench.handle(j.JournalChanged(JournalState.STOPPED, "the spill file is full"))
-    assert bench.told(c.Status()).outcome is Outcome.OK
+    assert bench.told(c.SystemStatus()).outcome is Outcome.OK
     assert bench.told(SHOT).outcome is Outcome.OK
     assert bench.replies_to("do-phase-1") == [], "what changes something is not journalled yet"
     beats = [event for event in bench.events if event.channel == "feed"]

@@ -28,14 +28,14 @@ from shotline.trees.mdsplus_terms import (
     PROCEDURE,
     PROGRAM,
     ROUTINE,
+    MdsRecord,
+    MdsTerm,
+    MdsText,
     NodeRef,
     Nothing,
     Number,
     Other,
     PathRef,
-    Record,
-    Term,
-    Text,
 )
 
 A, B, C = (Reference(path=f"\\T::TOP:{name}") for name in "ABC")
@@ -74,16 +74,16 @@ FACTS = NodeFacts(
 a, b, c, gone = NodeRef(1), NodeRef(2), NodeRef(3), PathRef("GONE")
 
 
-def call(code: int, *parts: Term) -> Record:
-    return Record(FUNCTION, code, parts)
+def call(code: int, *parts: MdsTerm) -> MdsRecord:
+    return MdsRecord(FUNCTION, code, parts)
 
 
-def dependency(code: int, *parts: Term) -> Record:
-    return Record(DEPENDENCY, code, parts)
+def dependency(code: int, *parts: MdsTerm) -> MdsRecord:
+    return MdsRecord(DEPENDENCY, code, parts)
 
 
-def condition(code: int, *parts: Term) -> Record:
-    return Record(CONDITION, code, parts)
+def condition(code: int, *parts: MdsTerm) -> MdsRecord:
+    return MdsRecord(CONDITION, code, parts)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def condition(code: int, *parts: Term) -> Record:
         ),
     ],
 )
-def test_conditions(term: Term, expected: Expression) -> None:
+def test_conditions(term: MdsTerm, expected: Expression) -> None:
     assert when_of(term, "text", LOOKUP) == ConditionWhen(expression=expected, text="text")
 
 
@@ -150,10 +150,10 @@ def test_conditions(term: Term, expected: Expression) -> None:
         (call(records.MAX, Number(3), Number(5), Number(4)), 5),
         (call(records.MIN, Number(3), Number(5), Number(4)), 3),
         (call(records.ABS, Number(-4)), 4),
-        (Record(WITH_UNITS, 0, (Number(10), Text("s"))), 10),
+        (MdsRecord(WITH_UNITS, 0, (Number(10), MdsText("s"))), 10),
     ],
 )
-def test_numbers(term: Term, number: int) -> None:
+def test_numbers(term: MdsTerm, number: int) -> None:
     assert when_of(term, "text", LOOKUP) == SequenceWhen(number=number, text="text")
 
 
@@ -161,7 +161,7 @@ def test_numbers(term: Term, number: int) -> None:
     ("term", "why"),
     [
         (Nothing(), "is missing"),
-        (Text("SOME_EVENT"), "is a text, not a condition"),
+        (MdsText("SOME_EVENT"), "is a text, not a condition"),
         (Number(2.5), "is not a whole number (2.5)"),
         (Number(float("nan")), "is not a whole number (nan)"),
         (Number(2**40), "is a number beyond 2147483647"),
@@ -187,34 +187,34 @@ def test_numbers(term: Term, number: int) -> None:
         (Other(4), "is not a condition over actions"),
     ],
 )
-def test_what_has_no_meaning_says_why(term: Term, why: str) -> None:
+def test_what_has_no_meaning_says_why(term: MdsTerm, why: str) -> None:
     assert when_of(term, "text", LOOKUP) == UnusableWhen(text="text", why=why)
 
 
 ONE, TEN, NOTHING = Number(1), Number(10), Nothing()
-SRV_A, INIT = Text("SRV_A"), Text("INIT")
+SRV_A, INIT = MdsText("SRV_A"), MdsText("INIT")
 
 
 def node(
-    task: Term = ONE,
+    task: MdsTerm = ONE,
     *,
     code: int = 2,
-    server_class: Term = SRV_A,
-    phase: Term = INIT,
-    when: Term = TEN,
-    event: Term = NOTHING,
+    server_class: MdsTerm = SRV_A,
+    phase: MdsTerm = INIT,
+    when: MdsTerm = TEN,
+    event: MdsTerm = NOTHING,
     text: str = "",
 ) -> ActionNode:
-    dispatch = Record(DISPATCH, code, (server_class, phase, when, event))
-    record = Record(ACTION, 0, (dispatch, task, Nothing(), Nothing(), Nothing()))
+    dispatch = MdsRecord(DISPATCH, code, (server_class, phase, when, event))
+    record = MdsRecord(ACTION, 0, (dispatch, task, Nothing(), Nothing(), Nothing()))
     return action_node(FACTS, record, text, LOOKUP, "host:8000")
 
 
 def test_an_action_with_everything() -> None:
     text = 'Build_Action(Build_Dispatch(2, "SRV_A", 40, 5+5, "E"), Build_Method(3D0, "go", X), *)'
-    method = Record(METHOD, 0, (Number(3.0), Text("go"), a, Number(5)))
+    method = MdsRecord(METHOD, 0, (Number(3.0), MdsText("go"), a, Number(5)))
     when = call(records.ADD, Number(5), Number(5))
-    assert node(method, phase=Number(40), when=when, event=Text("E "), text=text) == ActionNode(
+    assert node(method, phase=Number(40), when=when, event=MdsText("E "), text=text) == ActionNode(
         path="\\T::TOP:X",
         name="X",
         nid=7,
@@ -237,22 +237,22 @@ def test_an_action_with_everything() -> None:
     [
         (Number(1), "expression", None),
         (call(98, Number(1)), "expression", None),
-        (Record(METHOD, 0, (Nothing(), Text("m"), a)), "method", None),
-        (Record(PROGRAM, 0, (Number(10.0), Text("ls"))), "program", 10.0),
-        (Record(ROUTINE, 0, (Number(2), Text("l"), Text("r"))), "routine", 2.0),
-        (Record(PROCEDURE, 0, (Number(0), Text("l"), Text("p"))), "procedure", None),
-        (Record(PROGRAM, 0, (NodeRef(NUMBER_NODE), Text("ls"))), "program", 20.0),
+        (MdsRecord(METHOD, 0, (Nothing(), MdsText("m"), a)), "method", None),
+        (MdsRecord(PROGRAM, 0, (Number(10.0), MdsText("ls"))), "program", 10.0),
+        (MdsRecord(ROUTINE, 0, (Number(2), MdsText("l"), MdsText("r"))), "routine", 2.0),
+        (MdsRecord(PROCEDURE, 0, (Number(0), MdsText("l"), MdsText("p"))), "procedure", None),
+        (MdsRecord(PROGRAM, 0, (NodeRef(NUMBER_NODE), MdsText("ls"))), "program", 20.0),
     ],
 )
-def test_tasks_and_their_time_limits(task: Term, kind: str, timeout_s: float | None) -> None:
+def test_tasks_and_their_time_limits(task: MdsTerm, kind: str, timeout_s: float | None) -> None:
     read = node(task)
     assert isinstance(read.task, MdsplusTask)
     assert (read.task.task_kind, read.timeout_s, read.unreadable) == (kind, timeout_s, None)
 
 
 def test_a_time_limit_with_units() -> None:
-    limit = Record(WITH_UNITS, 0, (Number(3), Text("s")))
-    assert node(Record(PROGRAM, 0, (limit, Text("ls")))).timeout_s == 3.0
+    limit = MdsRecord(WITH_UNITS, 0, (Number(3), MdsText("s")))
+    assert node(MdsRecord(PROGRAM, 0, (limit, MdsText("ls")))).timeout_s == 3.0
 
 
 def test_server_class_in_a_node() -> None:
@@ -265,7 +265,7 @@ def test_server_class_in_a_node() -> None:
     [
         (node(Nothing()), "it has no task"),
         (node(server_class=Nothing()), "it names no server class"),
-        (node(server_class=Text("  ")), "it names no server class"),
+        (node(server_class=MdsText("  ")), "it names no server class"),
         (
             node(server_class=PathRef("S")),
             "server class: refers to the missing node S; it names no server class",
@@ -275,18 +275,18 @@ def test_server_class_in_a_node() -> None:
         (node(event=Number(1)), "completion event: is not a text"),
         (
             node(
-                when=Text("X"),
+                when=MdsText("X"),
                 text='Build_Action(Build_Dispatch(2, "A", "P", "X", *), 1, *, *, *)',
             ),
             '`when` is a text, not a condition: "X"',
         ),
         (
-            node(Record(METHOD, 0, (Text("3"), Text("m"), a))),
+            node(MdsRecord(METHOD, 0, (MdsText("3"), MdsText("m"), a))),
             "the time limit of its task is not a number of seconds",
         ),
         (action_node(FACTS, Number(3), "3", LOOKUP), "the node holds no action record"),
         (
-            action_node(FACTS, Record(ACTION, 0, ()), "", LOOKUP),
+            action_node(FACTS, MdsRecord(ACTION, 0, ()), "", LOOKUP),
             "the action has no dispatch part",
         ),
     ],
@@ -297,7 +297,7 @@ def test_what_cannot_be_read_is_shown_with_its_reason(read: ActionNode, why: str
 
 
 def test_an_asynchronous_action_waits_for_an_event_and_is_readable() -> None:
-    read = node(code=1, when=Text("SOME_EVENT"))
+    read = node(code=1, when=MdsText("SOME_EVENT"))
     assert read.dispatch_type is DispatchType.ASYNCHRONOUS
     assert read.unreadable is None
 

@@ -202,7 +202,7 @@ def test_a_command_waits_while_the_dispatcher_recovers() -> None:
     bench = small().restart().register("SRV_A:1")
     assert bench.ask(INIT, ID) is None
     assert bench.ask(INIT, ID) is None  # asked again, done once
-    assert bench.told(c.Status()).outcome is Outcome.OK, "who only looks need not wait"
+    assert bench.told(c.SystemStatus()).outcome is Outcome.OK, "who only looks need not wait"
     bench.recover()
     assert [reply.outcome for reply in bench.replies_to(ID)] == [Outcome.OK]
     assert bench.dispatched() == ["ONE"]

@@ -7,6 +7,7 @@
 #   make format   lay out the code and mend what the linter can mend
 #   make schema   write anew what is written from the code: etc/config.schema.json,
 #                 docs/openapi.json, docs/protocol.md, the pictures in docs/architecture.md,
+#                 the methods in client/methods.py,
 #                 the page's types
 #   make screenshots  the pictures of the page in docs/images, from the demo
 #   make bench    the performance suite, beside its baselines
@@ -97,6 +98,7 @@ schema: install
 		print(text(__version__), end="")' > docs/openapi.json
 	$(BIN)/python -m tools.protocol_doc > docs/protocol.md
 	$(BIN)/python -m tools.house docs/architecture.md
+	$(BIN)/python -m tools.methods client/methods.py
 	$(BIN)/python -c 'from shotline.monitor.page_types import text; print(text(), end="")' \
 		> monitor/static/model/types.js
 

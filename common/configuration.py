@@ -105,6 +105,12 @@ class Config(Section):
             }
         )
 
+    @property
+    def named_servers(self) -> frozenset[str]:
+        """The action servers that it names anywhere, as CLASS:ID."""
+        started = {f"{server.server_class}:{server.id}" for server in self.up.servers}
+        return frozenset(started.union(self.monitor.expected_servers or ()))
+
     def check(self) -> Iterator[tuple[Location, str]]:
         """Yield what is wrong between keys that are each right by themselves."""
         broker = self.broker

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from shotline.common.actions import AttemptId, has_failed
 from shotline.common.channels import LOG, SERVERS
+from shotline.common.configuration import Config
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
 from shotline.common.records import (
@@ -26,17 +27,21 @@ from shotline.dispatcher.event_feed import EventFeed
 from shotline.dispatcher.fleet import Fleet, Server
 from shotline.dispatcher.journal import EncodedCommit
 from shotline.dispatcher.journal.ledger import Ledger
-from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Run, Shot
 
 FAILURES_SAID_MAX: Final = 100  # of each run
+PAGE_BYTES_MAX: Final = 512 * 1024  # makes some milliseconds of work
+SERVERS_GATHER_S: Final = 0.1
+"""Changes of servers are gathered this long before observers are told."""
 
 
 @dataclass(slots=True)
 class Core:
     """The dispatcher's knowledge."""
 
-    settings: Settings
+    config: Config
+    host: str  # of this process, for people, as is its number
+    pid: int
     term: int
     instant: Instant
     fleet: Fleet = field(default_factory=Fleet)
@@ -73,6 +78,16 @@ class Core:
     def wall(self) -> float:
         """Wall clock of the event that is being handled; only for display."""
         return self.instant.wall
+
+    @property
+    def name(self) -> str:
+        """This dispatcher process, for people."""
+        return f"{self.host}:{self.pid}"
+
+    @property
+    def page_bytes(self) -> int:
+        """About how large one page of an answer is, and the records of one event."""
+        return min(PAGE_BYTES_MAX, self.config.broker.message_bytes_max // 4)
 
     # Ways out
 
@@ -130,8 +145,7 @@ class Core:
 
     def leave(self, why: str) -> None:
         """End, behind all that was recorded so far; observers are told beforehand."""
-        window_s = self.settings.feed_window_s
-        for beat in self.feed.beat(self.wall, self.journal_state, window_s, leaving=True):
+        for beat in self.feed.beat(self.wall, self.journal_state, leaving=True):
             self.after(beat)
         self.after(Exit(0, why))
 
@@ -182,18 +196,17 @@ class Core:
     # Telling observers
 
     def _tell(self, commit: EncodedCommit) -> list[Effect]:
-        bytes_max = self.settings.page_bytes
         return [
             event
             for key, told in commit.shots.items()
-            for event in self.feed.records(key, self.wall, told, bytes_max)
+            for event in self.feed.records(key, self.wall, told, self.page_bytes)
         ]
 
     def server_changed(self, server: Server) -> None:
         """Let observers know of a server's change, gathered for a moment."""
         self._dirty[server.name] = None
         if self.servers_due is None:
-            self.servers_due = self.now + self.settings.servers_event_s
+            self.servers_due = self.now + SERVERS_GATHER_S
 
     def publish_servers(self) -> None:
         """Publish the servers that changed."""
@@ -230,7 +243,7 @@ class Core:
             for key in self.stored
             if not self.is_open(key) and key not in (keep, self.current) and key in self.shots
         ]
-        for key in closed[: max(len(self.shots) - self.settings.shots_loaded_max, 0)]:
+        for key in closed[: max(len(self.shots) - self.config.dispatcher.shots_loaded_max, 0)]:
             self.feed.forget(key, self.shots.pop(key).actions)
 
     def used(self, key: ShotKey) -> None:

@@ -7,10 +7,10 @@ What the journal is asked and what it tells is in `journal`, what tree workers a
 from dataclasses import dataclass
 from typing import Literal
 
+from shotline.common.configuration import Config
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message
 from shotline.dispatcher.journal import EncodedCommit, JournalEvent, JournalQuery
-from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.trees.jobs import TreeDone, TreeJob
 
 
@@ -89,9 +89,9 @@ class BrokerGone:
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """The configuration was read again: these settings count from now on."""
+    """The configuration was read again: this one counts from now on."""
 
-    settings: Settings
+    config: Config
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from shotline.dispatcher.effects import Publish
 from shotline.dispatcher.journal.commit import EncodedRecords
 
 CHANNELS_MAX: Final = 1000  # in one beat
+WINDOW_S: Final = 30.0
+"""A beat names the last numbers of channels that have changed within this time."""
 
 
 class EventFeed:
@@ -53,17 +55,16 @@ class EventFeed:
         self,
         at: float,
         journal: JournalState,
-        window_s: float,
         *,
         leaving: bool = False,
     ) -> Iterator[Publish]:
-        """Yield the beat: last numbers of what changed within `window_s`, servers and log too.
+        """Yield the beat: last numbers of what changed within WINDOW_S, servers and log too.
 
         It goes in several events where very many channels have changed. `leaving`: it is the last
         one.
         """
         self._touched = {
-            channel: time for channel, time in self._touched.items() if at - time <= window_s
+            channel: time for channel, time in self._touched.items() if at - time <= WINDOW_S
         }
         told = (SERVERS, LOG, *self._touched)
         for begin in range(0, len(told), CHANNELS_MAX):

@@ -235,26 +235,26 @@ class Execution:
 
     def pump(self) -> None:
         """Send what has a slot, give up what has no server, end the runs that are over."""
-        core = self._core
+        core, limits = self._core, self._core.config.dispatcher
         if core.recovering:
             return
-        for name, entries in core.fleet.expired(core.now, core.settings.server_grace_s):
+        for name, entries in core.fleet.expired(core.now, limits.server_grace_s):
             for entry in entries:
                 self._settle(
                     core.shots[entry.key],
                     entry.path,
                     Cause.NO_SERVER,
-                    f"no live server of class {name} for {core.settings.server_grace_s:g} s"
+                    f"no live server of class {name} for {limits.server_grace_s:g} s"
                     f"{core.fleet.without(name)}",
                 )
             self._drain()
-        for entry, url in core.fleet.blocked_too_long(core.now, core.settings.url_wait_s):
+        for entry, url in core.fleet.blocked_too_long(core.now, limits.url_wait_s):
             self._settle(
                 core.shots[entry.key],
                 entry.path,
                 Cause.NO_SERVER,
                 f"the mdsip server at {url} went on working for {core.fleet.urls.shot_of(url)} for "
-                f"{core.settings.url_wait_s:g} s (when that has ended: shotline clear-url {url})",
+                f"{limits.url_wait_s:g} s (when that has ended: shotline clear-url {url})",
             )
             self._drain()
         if core.journal_state is not JournalState.STOPPED:
@@ -298,7 +298,7 @@ class Execution:
                 number=server.number,
                 attempt=attempt,
                 task=node.task.__pydantic_serializer__.to_json(node.task),
-                timeout_s=node.timeout_s or core.settings.task_timeout_s,
+                timeout_s=node.timeout_s or core.config.action_server.task_timeout_s,
                 folder=node.folder,
             ),
         )

@@ -33,18 +33,16 @@ class Link:
         core = self._core
         if core.now < self._next:
             return
-        self._next = core.now + core.settings.heartbeat_s
+        self._next = core.now + core.config.broker.heartbeat_s
         if self._core.broker is None:
             self._claim()
         else:
             self._ping()
 
     def _claim(self) -> None:
-        settings = self._core.settings
-        claim = Claim(
-            term=self._core.term, name=settings.name, host=settings.host, pid=settings.pid
-        )
-        self._core.at_once(ToPeer(_TO_BROKER, (claim,)))
+        core = self._core
+        claim = Claim(term=core.term, name=core.name, host=core.host, pid=core.pid)
+        core.at_once(ToPeer(_TO_BROKER, (claim,)))
 
     def _ping(self) -> None:
         ping = Ping(sent_s=self._core.now, term=self._core.term)

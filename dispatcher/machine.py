@@ -6,11 +6,12 @@ of commands (what is asked), `execution` (runs). Nothing else changes the state 
 §6). Pure.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.channels import LOG
+from shotline.common.configuration import Config
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     Bound,
@@ -36,7 +37,6 @@ from shotline.common.messages import (
     Tail,
     Undeliverable,
 )
-from shotline.common.nodes import DispatchOptions
 from shotline.common.records import CommandDone, PulseCreated, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import JournalState, LogEvent
 from shotline.dispatcher.aftermath import Aftermath
@@ -77,7 +77,6 @@ from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.reading.waits import Waits
 from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.reports import Results
-from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Run, Shot
 from shotline.dispatcher.trees.jobs import TreeDone
 
@@ -89,10 +88,11 @@ class Dispatcher:
         self,
         instant: Instant,
         term: int,
-        settings: Settings,
-        options_of: Callable[[str], DispatchOptions | None] = lambda _tree: None,
+        config: Config,
+        host: str,
+        pid: int,
     ) -> None:
-        self.core = Core(settings, term, instant)
+        self.core = Core(config, host, pid, term, instant)
         self.execution = Execution(self.core, self._run_over)
         self.aftermath = Aftermath(self.core)
         self.results = Results(self.core, self.execution, self.aftermath)
@@ -101,7 +101,7 @@ class Dispatcher:
         self.sources = Sources(self.requests)
         self.run_commands = RunCommands(self.requests, self.execution, self.sources)
         self.server_commands = ServerCommands(self.core, self.execution)
-        self.tree_commands = TreeCommands(self.requests, options_of)
+        self.tree_commands = TreeCommands(self.requests)
         self.queries = Queries(self.requests)
         self.recovery = Recovery(
             self.core, self.execution, self.aftermath, self.requests.take_early
@@ -191,7 +191,7 @@ class Dispatcher:
             case BrokerGone():
                 self.link.gone()
             case Configured():
-                core.settings = event.settings
+                core.config = event.config
             case StopAsked():
                 if core.journal_state is JournalState.STOPPED:
                     core.at_once(Exit(0, "asked to end"))
@@ -201,7 +201,7 @@ class Dispatcher:
 
     def wake_at(self) -> float | None:
         """Return when a Tick is due (monotonic seconds)."""
-        core = self.core
+        core, limits = self.core, self.core.config.dispatcher
         due = [
             self.link.wake_at(),
             self._feed_at,
@@ -213,7 +213,7 @@ class Dispatcher:
             core.servers_due,
             None
             if core.recovering
-            else core.fleet.wake_at(core.settings.server_grace_s, core.settings.url_wait_s),
+            else core.fleet.wake_at(limits.server_grace_s, limits.url_wait_s),
         ]
         return min(at for at in due if at is not None)
 
@@ -231,8 +231,8 @@ class Dispatcher:
 
     def _beat_feed(self) -> None:
         core = self.core
-        self._feed_at = core.now + core.settings.heartbeat_s
-        for beat in core.feed.beat(core.wall, core.journal_state, core.settings.feed_window_s):
+        self._feed_at = core.now + core.config.broker.heartbeat_s
+        for beat in core.feed.beat(core.wall, core.journal_state):
             if core.journal_state is JournalState.STOPPED:
                 core.at_once(beat)  # nothing else leaves now, and everybody is to know why (I9)
             else:
@@ -325,7 +325,7 @@ class Dispatcher:
         core = self.core
         if server.liveness is LivenessState.SUSPECT:
             core.fleet.judged(server, LivenessState.ALIVE, "", core.now)
-        if not core.fleet.beat(server, beat, core.now, core.settings.delivery_s):
+        if not core.fleet.beat(server, beat, core.now, core.config.dispatcher.delivery_s):
             server.released.clear()
             self.recovery.ask_anew(server, "dispatches have not arrived in time")
         core.server_changed(server)

@@ -58,10 +58,10 @@ class Recovery:
             if not server.is_lost:
                 server.reported = False
         self._unreported_until = core.now + max(
-            core.settings.server_lost_s, core.settings.recovery_s
+            core.config.broker.server_lost_s, core.config.dispatcher.recovery_s
         )
         if core.recovering and self._collect_until is None:
-            self._collect_until = core.now + core.settings.recovery_s
+            self._collect_until = core.now + core.config.dispatcher.recovery_s
             self._hold_old_runs()
 
     def wake_at(self) -> float | None:
@@ -89,9 +89,9 @@ class Recovery:
         if not running or core.recovering:
             self._mark_at = None
         elif self._mark_at is None:
-            self._mark_at = core.now + core.settings.resume_within_s / 6
+            self._mark_at = core.now + core.config.dispatcher.resume_within_s / 6
         elif core.now >= self._mark_at:
-            self._mark_at = core.now + core.settings.resume_within_s / 6
+            self._mark_at = core.now + core.config.dispatcher.resume_within_s / 6
             for shot in running:
                 core.put(shot, Mark(time=core.wall))
 
@@ -132,12 +132,12 @@ class Recovery:
                 continue
             last_sign_at = shot.last_record_at
             age_s = core.wall - (run.opened.time if last_sign_at is None else last_sign_at)
-            if not 0 <= age_s <= core.settings.resume_within_s:
+            if not 0 <= age_s <= core.config.dispatcher.resume_within_s:
                 self._execution.hold(
                     shot,
                     run,
                     f"the dispatcher was away; the last sign of the run is {age_s:.0f} s old "
-                    f"(goes on by itself within {core.settings.resume_within_s:g} s)",
+                    f"(goes on by itself within {core.config.dispatcher.resume_within_s:g} s)",
                 )
 
     def _go_on_or_hold(self, shot: Shot, run: Run, known: set[str]) -> None:
@@ -204,7 +204,7 @@ class Recovery:
         server.attempts[held.attempt] = server.register.epoch
         found = self._current(server, held.attempt)
         if found is None:
-            if held.held_as is HeldAs.QUEUED or core.settings.end_on_return:
+            if held.held_as is HeldAs.QUEUED or core.config.action_server.on_return == "end":
                 core.send(
                     server.identity,
                     AbortAttempt(
@@ -346,5 +346,5 @@ class Recovery:
     def ask_anew(self, server: Server, why: str) -> None:
         """Let a server register again: something may not have reached it (DESIGN §5)."""
         server.reported = False
-        self._unreported_until = self._core.now + self._core.settings.server_lost_s
+        self._unreported_until = self._core.now + self._core.config.broker.server_lost_s
         self._core.send(server.identity, RegisterAnew(why=why))

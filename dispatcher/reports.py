@@ -146,7 +146,7 @@ class Results:
         self, shot: Shot, attempt: AttemptId, pieces: tuple[Piece, ...]
     ) -> tuple[Piece, ...]:
         """Return what of these pieces the journal takes: a note stands where the rest was cut."""
-        name, limit = (attempt.path, attempt.number), self._core.settings.output_bytes_max
+        name, limit = (attempt.path, attempt.number), self._core.config.journal.output_bytes_max
         used = shot.output_bytes.get(name, 0)
         shot.output_bytes[name] = used + sum(len(text) for _, _, text in pieces)
         if shot.output_bytes[name] <= limit:

@@ -20,7 +20,7 @@ from shotline.common.config import Config
 from shotline.common.errors import JournalError, MalformedMessage
 from shotline.common.machine import Tick
 from shotline.common.messages import Undeliverable
-from shotline.common.nodes import DispatchOptions, Source
+from shotline.common.nodes import Source
 from shotline.common.service import Service
 from shotline.common.transport import Dealer, SocketLimits
 from shotline.dispatcher.effects import (
@@ -42,7 +42,6 @@ from shotline.dispatcher.journal import ForgetShots, Loaded, ReadOutput, ReadSho
 from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
-from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.trees.host import TreeHost
 from shotline.dispatcher.trees.jobs import (
     CreatePulseJob,
@@ -59,7 +58,6 @@ log = logging.getLogger(__name__)
 _LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _LINGER_MS: Final = 1000
 _READY_S: Final = 5.0
-_PAGE_BYTES_MAX: Final = 512 * 1024  # makes some milliseconds of work
 
 
 class DispatcherServer:
@@ -123,10 +121,6 @@ class DispatcherServer:
             self._dealer.close()
             self._context.term()
 
-    def _expected_servers(self) -> tuple[str, ...]:
-        """Return the servers, as CLASS:ID, that the configuration expects beside `up`'s."""
-        return self._config.monitor.expected_servers or ()
-
     def apply(self, now: Config, read: Config) -> Config:
         """Take what can change while the dispatcher runs; return the configuration that counts.
 
@@ -151,43 +145,11 @@ class DispatcherServer:
             }
         )
         self._trees.configure(self._sources(), self._config.dispatcher.tree_timeout_s)
-        self._events.append(Configured(self._settings()))
+        self._events.append(Configured(self._config))
         return self._config
 
     def _sources(self) -> dict[str, Source]:
         return {name: section.source for name, section in self._config.experiments.items()}
-
-    def _options_of(self, tree: str) -> DispatchOptions | None:
-        section = self._config.experiments.get(tree)
-        return None if section is None else section.options
-
-    def _settings(self) -> Settings:
-        section, broker = self._config.dispatcher, self._config.broker
-        return Settings(
-            name=f"{socket.gethostname()}:{os.getpid()}",
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            experiments=frozenset(self._config.experiments),
-            server_classes=frozenset(
-                [server.server_class for server in self._config.up.servers]
-                + [name.partition(":")[0] for name in self._expected_servers()]
-            ),
-            heartbeat_s=broker.heartbeat_s,
-            server_grace_s=section.server_grace_s,
-            server_lost_s=broker.server_lost_s,
-            recovery_s=section.recovery_s,
-            resume_within_s=section.resume_within_s,
-            delivery_s=section.delivery_s,
-            url_wait_s=section.url_wait_s,
-            source_look_s=section.source_look_s,
-            task_timeout_s=self._config.action_server.task_timeout_s,
-            end_on_return=self._config.action_server.on_return == "end",
-            commands_remembered_max=section.commands_remembered_max,
-            shots_loaded_max=section.shots_loaded_max,
-            keep_shots=self._config.journal.keep_shots,
-            output_bytes_max=self._config.journal.output_bytes_max,
-            page_bytes=min(_PAGE_BYTES_MAX, self._message_bytes_max() // 4),
-        )
 
     def _message_bytes_max(self) -> int:
         """Return the largest message that the broker and every client take."""
@@ -200,7 +162,7 @@ class DispatcherServer:
         for warning in loaded.warnings:
             log.warning("%s", warning)
         self._machine = Dispatcher(
-            self._service.instant(), term, self._settings(), self._options_of
+            self._service.instant(), term, self._config, socket.gethostname(), os.getpid()
         )
         self._machine.load(
             {key: shot.records for key, shot in loaded.shots.items()},

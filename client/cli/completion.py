@@ -110,8 +110,7 @@ class Known:
         """Every server, as CLASS:ID: those that are there, and those of the configuration."""
         names = {server.server for server in self.present}
         if self._config is not None:
-            names |= {f"{one.server_class}:{one.id}" for one in self._config.up.servers}
-            names |= set(self._config.monitor.expected_servers or ())
+            names |= self._config.named_servers
         return sorted(names)
 
     @property

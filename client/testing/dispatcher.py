@@ -7,11 +7,12 @@ clients, servers and observers make of what they get is a subclass's, and so is 
 import itertools
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Self
 
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.commands import AnyCommand, encode_command
+from shotline.common.configuration import Config
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     Claim,
@@ -23,11 +24,11 @@ from shotline.common.messages import (
     Reply,
     Request,
 )
-from shotline.common.nodes import DispatchOptions
+from shotline.common.nodes import DispatchOptions, FileSource
+from shotline.common.sections import ExperimentSection
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.machine import Dispatcher
-from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.trees import jobs as t
 
 BROKER_AHEAD_S: Final = 5000.0
@@ -44,22 +45,40 @@ def next_id() -> str:
     return f"command-{next(_numbers):04d}"
 
 
+def configured(*trees: str, options: DispatchOptions | None = None) -> Config:
+    """Return a configuration with these experiments; without options those of the trees count."""
+    source = FileSource(file="nobody reads it")
+    experiments = dict.fromkeys(trees, ExperimentSection(source=source, options=options))
+    return Config(experiments=experiments)
+
+
+def with_keys(config: Config, **sections: Mapping[str, object]) -> Config:
+    """Return a configuration that differs in keys of some of its sections.
+
+    with_keys(config, dispatcher={"shots_loaded_max": 2}, journal={"keep_shots": 3})
+    """
+    changed = {}
+    for name, keys in sections.items():
+        section = getattr(config, name)
+        changed[name] = section.model_validate({**dict(section), **keys})
+    return config.model_copy(update=changed)
+
+
 class DrivenDispatcher(ABC):
     """Begins with what the journal holds; times are in seconds, for the caller to pass."""
 
     def __init__(
         self,
-        settings: Settings,
+        config: Config,
         journal: MemoryJournal,
         *,
         now: float = 100.0,
         wall: float = 1_700_000_000.0,
-        options_of: Callable[[str], DispatchOptions | None] = lambda _tree: None,
     ) -> None:
-        self.settings = settings
+        self.config = config
         self.journal = journal
         self.now, self.wall = now, wall
-        self.machine = Dispatcher(self.instant, journal.claim(), settings, options_of)
+        self.machine = Dispatcher(self.instant, journal.claim(), config, "here", 1)
         journal.load(self.machine)
         self.handle(Tick())
 
@@ -94,7 +113,7 @@ class DrivenDispatcher(ABC):
 
     def recover(self) -> Self:
         """Let the time pass in which reports are collected."""
-        return self.pass_time(self.settings.recovery_s + 0.01)
+        return self.pass_time(self.config.dispatcher.recovery_s + 0.01)
 
     def handle(self, *events: d.MachineEvent) -> Self:
         """Let the machine handle events, and carry out what follows, until nothing does."""

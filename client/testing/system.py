@@ -9,7 +9,7 @@ from typing import Final
 
 from shotline.client.calls import Call, T
 from shotline.client.errors import SupervisorError, TimedOut
-from shotline.client.testing.dispatcher import DrivenDispatcher, WakeUp
+from shotline.client.testing.dispatcher import DrivenDispatcher, WakeUp, configured, with_keys
 from shotline.client.testing.experiments import ActionOfTree, FakeAction, FakeExperiments
 from shotline.client.testing.journal import MemoryJournal
 from shotline.client.testing.servers import FakeServer, Told
@@ -19,7 +19,6 @@ from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message, Outcome, Reply
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
-from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.trees import jobs as t
 from shotline.trees.experiment_file import Experiment
 
@@ -45,14 +44,13 @@ class FakeSystem(DrivenDispatcher):
         self._servers = {
             name: FakeServer(name, self._told_of) for name in self.experiments.server_classes
         }
-        settings = Settings(
-            name="fake",
-            experiments=self.experiments.names,
-            server_classes=frozenset(self._servers),
-            shots_loaded_max=_SHOTS_MAX,
-            keep_shots=_SHOTS_MAX,
+        config = with_keys(
+            configured(*self.experiments.names),
+            monitor={"expected_servers": tuple(f"{name}:1" for name in self._servers)},
+            dispatcher={"shots_loaded_max": _SHOTS_MAX},
+            journal={"keep_shots": _SHOTS_MAX},
         )
-        super().__init__(settings, MemoryJournal())
+        super().__init__(config, MemoryJournal())
         self.handle(*(server.come(self.instant) for server in self._servers.values()))
         self.recover()
 

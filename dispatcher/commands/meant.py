@@ -76,7 +76,7 @@ def run_of(core: Core, command: c.OnShot) -> tuple[Shot, Run]:
 
 def refuse_unknown_tree(core: Core, tree: str) -> None:
     """Refuse an experiment that is not configured."""
-    known = core.settings.experiments
+    known = core.config.experiments
     if tree not in known:
         listed = ", ".join(sorted(known)) or "none is configured"
         raise Unknown(f"unknown experiment {tree}; known: {listed}")

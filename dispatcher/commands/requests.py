@@ -66,7 +66,7 @@ class Requests:
 
     def _keep(self, reply: Reply) -> None:
         self._done[reply.id] = reply
-        while len(self._done) > self.core.settings.commands_remembered_max:
+        while len(self._done) > self.core.config.dispatcher.commands_remembered_max:
             self._done.popitem(last=False)
 
     def take(self, client: bytes, request: Request) -> None:

@@ -99,7 +99,7 @@ class Sources(Family):
             del self._due[done.job]
             return go_on(self.seen(shot, built, done))
 
-        built, wait_s = shot.built, self._core.settings.source_look_s
+        built, wait_s = shot.built, self._core.config.dispatcher.source_look_s
         job = self._requests.later(asked, looked)
         self._due[job] = self._core.now + wait_s
         self._core.at_once(LookAtSourcesJob(job, shot.key, known, wait_s))
@@ -129,7 +129,7 @@ class Sources(Family):
 
     def tick(self) -> None:
         """Go on without the looks that are late."""
-        wait_s = self._core.settings.source_look_s
+        wait_s = self._core.config.dispatcher.source_look_s
         late = f"no answer within {wait_s:g} s (dispatcher.source_look_s)"
         for job in [job for job, due in self._due.items() if self._core.now >= due]:
             self._requests.done(job, TreeDone(job, error=late))

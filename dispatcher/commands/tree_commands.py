@@ -1,6 +1,6 @@
 """The commands that need a tree: make its pulse, build its tables, look at it (D1, D14). Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from shotline.common import commands as c
@@ -26,11 +26,8 @@ PROBLEMS_MAX: Final = 500  # told of one tree
 class TreeCommands(Family):
     """Makes pulses and tables, asks trees; keeps what is loaded and stored within its limits."""
 
-    def __init__(
-        self, requests: Requests, options_of: Callable[[str], DispatchOptions | None]
-    ) -> None:
+    def __init__(self, requests: Requests) -> None:
         super().__init__(requests)
-        self._options_of = options_of
         self._read: tuple[ShotKey, Table] | None = None  # the last one whose pages are not all told
 
     def create_pulse(self, asked: Asked, command: c.CreatePulse) -> Answer | None:
@@ -101,7 +98,7 @@ class TreeCommands(Family):
                 time=core.wall,
                 actions=done.nodes,
                 phases=done.phases,
-                options=self._options_of(key.tree) or done.options or DispatchOptions(),
+                options=self._options(key.tree, done),
                 reset=command.reset,
                 sources=done.sources,
             ),
@@ -120,6 +117,10 @@ class TreeCommands(Family):
             (*done.warnings, *(f"{p.severity}: {p.path} {p.text}" for p in problems))[:50],
         )
 
+    def _options(self, tree: str, done: TreeDone) -> DispatchOptions:
+        """Return the options of the configuration, else those that the tree itself declares."""
+        return self._core.config.experiments[tree].options or done.options or DispatchOptions()
+
     def _unload(self) -> None:
         """Forget closed shots in memory, and old ones in Redis (retention)."""
         core = self._core
@@ -128,7 +129,7 @@ class TreeCommands(Family):
             mine = [key for key in core.stored if key.tree == tree]
             old = [
                 key
-                for key in mine[: max(len(mine) - core.settings.keep_shots, 0)]
+                for key in mine[: max(len(mine) - core.config.journal.keep_shots, 0)]
                 if not core.is_open(key) and key != core.current
             ]
             if old:
@@ -153,7 +154,7 @@ class TreeCommands(Family):
             assert isinstance(done, TreeDone)
             if done.error:
                 return Answer(Outcome.REFUSED, f"{key} cannot be read: {done.error}")
-            options = self._options_of(key.tree) or done.options or DispatchOptions()
+            options = self._options(key.tree, done)
             try:
                 table = Table.build(done.nodes, done.phases, options)
             except TreeError as error:
@@ -210,7 +211,7 @@ class TreeCommands(Family):
             )
 
         nodes = numbered(table.actions, since, lambda node: node)
-        return page(nodes, self._core.settings.page_bytes, head)
+        return page(nodes, self._core.page_bytes, head)
 
     def _problems(self, table: Table) -> tuple[TreeProblem, ...]:
         """Return what is wrong or odd: errors first, in the order in which they were found."""
@@ -230,7 +231,8 @@ class TreeCommands(Family):
         """Yield the classes that no server serves, neither a configured nor a present one."""
         servers = self._core.fleet.servers.values()
         here = {server.register.server_class for server in servers if not server.is_lost}
-        served = here | self._core.settings.server_classes
+        configured = {name.partition(":")[0] for name in self._core.config.named_servers}
+        served = here | configured
         wanted = {
             node.server_class
             for node in table.actions

@@ -86,7 +86,7 @@ class Views:
                 shot.table.node(live.path).server_class,
                 Entry(shot.key, live.path),
                 core.now,
-                core.settings.server_grace_s,
+                core.config.dispatcher.server_grace_s,
             )
         if run.sequencer is None:
             return "the servers' reports: the dispatcher has just come back"
@@ -104,7 +104,7 @@ class Views:
     def _page(
         self, items: Iterable[tuple[int, Model]], head: Callable[[int | None], Paged]
     ) -> Page:
-        return page(items, self._core.settings.page_bytes, head)
+        return page(items, self._core.page_bytes, head)
 
     def shot(self, shot: Shot) -> ShotView:
         """Return a shot in short, with its last runs."""
@@ -223,7 +223,7 @@ class Views:
         core = self._core
         return StatusResult(
             term=core.term,
-            dispatcher=core.settings.name,
+            dispatcher=core.name,
             started_at=core.started_at,
             broker=core.broker or "",
             journal=core.journal_state.value,

@@ -17,6 +17,7 @@ from shotline.broker.machine import (
     UnsentToClient,
     UnsentToServer,
 )
+from shotline.client.testing.dispatcher import configured, with_keys
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import AttemptId, Status
 from shotline.common.codec import PUBLISH, decode, encode, encode_body
@@ -28,7 +29,6 @@ from shotline.common.sections import ActionServerSection, BrokerSection
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.machine import Dispatcher
-from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.trees import jobs as t
 
 URL_WAIT_S = 5.0
@@ -150,12 +150,9 @@ class DispatcherDaemon(Daemon):
         self.machine = make(
             world.instant,
             term,
-            Settings(
-                name=f"dispatcher{term}",
-                experiments=frozenset(nodes),
-                recovery_s=1.0,
-                url_wait_s=URL_WAIT_S,
-            ),
+            with_keys(configured(*nodes), dispatcher={"recovery_s": 1.0, "url_wait_s": URL_WAIT_S}),
+            "dispatcher",
+            term,
         )
         store.load(self.machine)
         self._timer = Timer(world, lambda: self.handle(Tick()))

@@ -8,15 +8,22 @@ The journal and the tree answer at once, unless the test withholds their answers
 life of the dispatcher over what was journalled. Nothing here decides anything.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Self, TypeVar
 
-from shotline.client.testing.dispatcher import DrivenDispatcher, WakeUp, next_id
+from shotline.client.testing.dispatcher import (
+    DrivenDispatcher,
+    WakeUp,
+    configured,
+    next_id,
+    with_keys,
+)
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import ActionState, AttemptId, Status
 from shotline.common.codec import encode
 from shotline.common.commands import AnyCommand, BuildTables, CreatePulse, Servers, Show
+from shotline.common.configuration import Config
 from shotline.common.messages import (
     Dispatch,
     EndedBy,
@@ -48,7 +55,6 @@ from shotline.common.views import (
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.commands.requests import ACCEPT_S
-from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.trees import jobs as t
 
@@ -68,11 +74,10 @@ class Bench(DrivenDispatcher):
         store: MemoryJournal | None = None,
         now: float = 100.0,
         wall: float = 1_700_000_000.0,
-        settings: Settings | None = None,
+        config: Config | None = None,
         recover: bool = True,
     ) -> None:
         self.nodes = nodes
-        self.options = options or DispatchOptions()
         self.phases = tuple(Phase(name=name, number=at) for at, name in enumerate(phases, 1))
         self.store = store or MemoryJournal()
         self.marks: tuple[SourceMark, ...] = ()  # how the tree's sources stand
@@ -90,11 +95,10 @@ class Bench(DrivenDispatcher):
         self.said: list[d.Say] = []
         self._registers: dict[str, Register] = {}
         super().__init__(
-            settings or Settings(name="bench", experiments=frozenset({"T", "U"})),
+            config or configured("T", "U", options=options or DispatchOptions()),
             self.store,
             now=now,
             wall=wall,
-            options_of=lambda _tree: self.options,
         )
         if recover:
             self.recover()
@@ -187,14 +191,18 @@ class Bench(DrivenDispatcher):
         """Return the dispatcher's next life, `after_s` of wall clock later."""
         return Bench(
             *self.nodes,
-            options=self.options,
             phases=[phase.name for phase in self.phases],
             store=self.store,
             now=7.0,  # another process, another monotonic clock
             wall=self.wall + after_s,
-            settings=self.settings,
+            config=self.config,
             recover=recover,
         )
+
+    def configure(self, **sections: Mapping[str, object]) -> Self:
+        """Let the configuration be read again, after these keys of its sections were changed."""
+        self.config = with_keys(self.config, **sections)
+        return self.handle(d.Configured(self.config))
 
     # Clients
 
@@ -316,7 +324,7 @@ class Bench(DrivenDispatcher):
 
     def put_aside(self, key: ShotKey = KEY) -> Self:
         """Let a shot whose runs are over be forgotten in memory, for newer ones."""
-        for shot in range(1, self.settings.shots_loaded_max + 2):
+        for shot in range(1, self.config.dispatcher.shots_loaded_max + 2):
             self.build(ShotKey(key.tree, 1000 + shot))
         assert key not in self.machine.core.shots
         return self

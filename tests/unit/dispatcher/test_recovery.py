@@ -1,7 +1,5 @@
 """Restarts, losses and proofs on the dispatcher's machine: I1, I5, I9, D6 and DESIGN §5."""
 
-from dataclasses import replace
-
 import pytest
 from tests.support.dispatching import KEY, Bench, result, view_of
 from tests.support.tables import action
@@ -310,8 +308,7 @@ def test_a_lost_server_that_comes_back_runs_on_and_its_result_is_late() -> None:
 
 
 def test_a_lost_server_that_comes_back_may_be_told_to_end_what_it_runs() -> None:
-    bench = running()
-    bench.machine.core.settings = replace(bench.settings, end_on_return=True)
+    bench = running().configure(action_server={"on_return": "end"})
     one = held(bench, "ONE")
     bench.judge("SRV_A:1", LivenessState.LOST)
     bench.register("SRV_A:1", epoch=2, holding=[one])

@@ -4,7 +4,6 @@ Also the journal's gate (I4, I9), and how many shots are kept (I8).
 """
 
 import json
-from dataclasses import replace
 
 import pytest
 from tests.support.dispatching import KEY, Bench, result, view_of
@@ -241,8 +240,7 @@ def test_what_a_server_says_of_an_attempt_that_it_was_not_given_changes_nothing(
 
 
 def test_of_very_much_output_the_journal_keeps_the_beginning_and_says_so() -> None:
-    bench = small()
-    bench.machine.core.settings = replace(bench.machine.core.settings, output_bytes_max=20)
+    bench = small().configure(journal={"output_bytes_max": 20})
     bench.told(INIT)
     bench.output("ONE", "0123456789").output("ONE", "abcde", "fghij", "klmno", first=1)
     bench.output("ONE", "x" * 1000, first=4).output("ONE", "y", first=5)
@@ -639,8 +637,7 @@ def test_bad_input_changes_nothing_and_is_answered() -> None:
 
 
 def test_old_shots_are_forgotten_and_open_ones_are_not() -> None:
-    bench = small()
-    bench.machine.core.settings = replace(bench.settings, keep_shots=3, shots_loaded_max=2)
+    bench = small().configure(journal={"keep_shots": 3}, dispatcher={"shots_loaded_max": 2})
     bench.told(INIT)  # shot 1 has an open run
     for number in range(2, 7):
         bench.pass_time(1.0)
@@ -654,8 +651,7 @@ def test_old_shots_are_forgotten_and_open_ones_are_not() -> None:
 
 
 def test_the_shots_unused_for_longest_are_forgotten_also_when_the_clock_was_wrong() -> None:
-    bench = small()
-    bench.machine.core.settings = replace(bench.settings, keep_shots=3)
+    bench = small().configure(journal={"keep_shots": 3})
     bench.wall += 3e9  # a clock that has lost its battery
     for number in (2, 3):
         bench.pass_time(1.0).build(ShotKey("T", number))
@@ -666,8 +662,7 @@ def test_the_shots_unused_for_longest_are_forgotten_also_when_the_clock_was_wron
 
 
 def test_a_shot_that_was_put_aside_is_read_again_when_it_is_named() -> None:
-    bench = small()
-    bench.machine.core.settings = replace(bench.settings, shots_loaded_max=1)
+    bench = small().configure(dispatcher={"shots_loaded_max": 1})
     bench.told(INIT)
     bench.finish("ONE", "TWO")
     bench.build(ShotKey("T", 2))
@@ -680,8 +675,7 @@ def test_a_shot_that_was_put_aside_is_read_again_when_it_is_named() -> None:
 
 
 def test_what_cannot_be_read_now_is_refused() -> None:
-    bench = small()
-    bench.machine.core.settings = replace(bench.settings, shots_loaded_max=1)
+    bench = small().configure(dispatcher={"shots_loaded_max": 1})
     bench.build(ShotKey("T", 2))
     bench.answers_jobs = False
     for at, command in enumerate(

@@ -115,7 +115,7 @@ def test_what_has_waited_too_long_is_off_and_names_the_url() -> None:
     made = bench()
     run(made, KEY)
     run(made, OTHER)
-    made.pass_time(made.settings.url_wait_s + 1)
+    made.pass_time(made.config.dispatcher.url_wait_s + 1)
     live = made.live("ONE", OTHER)
     assert (live.state, live.cause) == (ActionState.SERVER_OFF, Cause.NO_SERVER)
     assert f"the mdsip server at {URL} went on working for T/1 for 60 s" in live.reason

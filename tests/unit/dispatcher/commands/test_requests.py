@@ -1,7 +1,5 @@
 """Commands are answered once, and again for a repeat (D15); what comes while recovering waits."""
 
-from dataclasses import replace
-
 import pytest
 from tests.support.dispatching import CLIENT, KEY, Bench, report_of, view_of
 from tests.support.tables import action
@@ -160,7 +158,7 @@ def test_an_id_is_not_carried_over_to_another_command_or_rubbish() -> None:
 
 def test_as_many_answers_are_remembered_as_configured() -> None:
     bench = small()
-    bench.machine.core.settings = replace(bench.settings, commands_remembered_max=2)
+    bench.configure(dispatcher={"commands_remembered_max": 2})
     for number in range(3):
         bench.told(c.CreatePulse(tree="T", shot=10 + number), f"create-000{number}")
     assert bench.told(c.CreatePulse(tree="T", shot=12), "create-0002").outcome is Outcome.OK

@@ -1,6 +1,5 @@
 """The commands about pulses and runs, on the dispatcher's machine: D9 to D12, D14 and D16."""
 
-from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -39,7 +38,7 @@ INIT = c.DoPhase(phase="INIT")
 WAITING = c.DoPhase(phase="INIT", wait=True)
 
 
-def chain(options: DispatchOptions | None = None, **settings: int) -> Bench:
+def chain(options: DispatchOptions | None = None) -> Bench:
     """ONE, then TWO, in INIT; AFTER when ONE has succeeded; LATER in STORE. One server."""
     bench = Bench(
         action("ONE", 1),
@@ -49,7 +48,6 @@ def chain(options: DispatchOptions | None = None, **settings: int) -> Bench:
         phases=("INIT", "PULSE", "STORE"),
         options=options,
     )
-    bench.machine.core.settings = replace(bench.settings, **settings)  # type: ignore[arg-type]
     return bench.register("SRV_A:1").register("SRV_B:1")
 
 

@@ -149,7 +149,7 @@ def test_a_tree_that_does_not_answer_is_waited_for_a_moment_only() -> None:
     made = bench(REFUSING)
     made.answers_jobs = False
     assert made.ask(PHASE, "phase-0001") is None
-    made.pass_time(made.settings.source_look_s - 0.01)
+    made.pass_time(made.config.dispatcher.source_look_s - 0.01)
     assert made.replies_to("phase-0001") == []
     made.pass_time(0.02)
     (reply,) = made.replies_to("phase-0001")

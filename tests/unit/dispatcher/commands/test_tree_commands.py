@@ -6,12 +6,7 @@ from tests.support.tables import action
 from shotline.common.commands import CurrentShot, ReadTree, Shots
 from shotline.common.messages import Outcome
 from shotline.common.views import CurrentResult, ShotsResult, TreeResult, decode_result
-from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.trees.jobs import CurrentShotJob, TreeDone
-
-
-def settings(*classes: str) -> Settings:
-    return Settings(name="bench", experiments=frozenset({"T"}), server_classes=frozenset(classes))
 
 
 def read(bench: Bench, shot: int = 5) -> TreeResult:
@@ -32,22 +27,20 @@ def test_a_tree_is_read_and_nothing_is_built_or_journalled() -> None:
 
 
 def test_errors_come_before_warnings() -> None:
-    bench = Bench(
-        action("A", 0), action("B", unreadable="no record"), phases=("INIT",), settings=settings()
-    )
+    bench = Bench(action("A", 0), action("B", unreadable="no record"), phases=("INIT",))
     assert [problem.severity for problem in read(bench).problems] == ["error", "warning"]
 
 
 def test_classes_are_served_by_configured_and_by_present_servers() -> None:
     nodes = (action("A"), action("B", server_class="ELSEWHERE"))
-    name = nodes[0].server_class
-    configured = read(Bench(*nodes, settings=settings(name), phases=("INIT",)))
+    servers = {"servers": ({"class": nodes[0].server_class},)}
+    configured = read(Bench(*nodes, phases=("INIT",)).configure(up=servers))
     assert [problem.text for problem in configured.problems] == [
         "server class ELSEWHERE has no server, neither configured nor registered"
     ]
-    both = Bench(*nodes, settings=settings(name), phases=("INIT",)).register("ELSEWHERE:1")
+    both = Bench(*nodes, phases=("INIT",)).configure(up=servers).register("ELSEWHERE:1")
     assert read(both).problems == ()
-    none = read(Bench(*nodes, settings=settings(), phases=("INIT",)))
+    none = read(Bench(*nodes, phases=("INIT",)))
     assert [problem.severity for problem in none.problems] == ["warning"]
 
 

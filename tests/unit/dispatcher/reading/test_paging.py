@@ -8,9 +8,11 @@ from tests.support.tables import action
 
 from shotline.client import verbs
 from shotline.client.calls import Pages, page_after
+from shotline.client.testing.dispatcher import configured
 from shotline.common import commands as c
 from shotline.common.nodes import DispatchOptions
 from shotline.common.records import Record, TableBuilt, encode_record
+from shotline.common.sections import BrokerSection
 from shotline.common.views import (
     ActionsResult,
     CheckResult,
@@ -24,19 +26,20 @@ from shotline.common.views import (
 )
 from shotline.dispatcher.event_feed import CHANNELS_MAX, EventFeed
 from shotline.dispatcher.journal.commit import EncodedRecords
-from shotline.dispatcher.settings import Settings
 from shotline.dispatcher.trees import jobs as t
 
 COUNT = 40
 PAGE_BYTES = 4000
-SETTINGS = Settings(name="d", experiments=frozenset(("T",)), page_bytes=PAGE_BYTES)
+# A broker for smaller messages than a configuration may say, so that few actions fill a page.
+BROKER = BrokerSection().model_copy(update={"message_bytes_max": 4 * PAGE_BYTES})
+CONFIG = configured("T").model_copy(update={"broker": BROKER})
 
 
 def bench(*, essential: bool = False) -> Bench:
     nodes = [action(f"A{number:03}", 1) for number in range(COUNT)]
     if essential:
         nodes = [node.model_copy(update={"essential": True}) for node in nodes]
-    made = Bench(*nodes, settings=SETTINGS)
+    made = Bench(*nodes, config=CONFIG)
     return made.register("SRV_A:1", slots=COUNT).build()
 
 
@@ -173,7 +176,7 @@ def test_a_beat_about_very_many_channels_goes_in_several_events() -> None:
     names = [f"output/T/1/{number}" for number in range(2 * CHANNELS_MAX)]
     for name in names:
         feed.publish(name, 5.0, b"{}")
-    beats = [json.loads(one.event.payload)["last"] for one in feed.beat(6.0, JournalState.OK, 30.0)]
+    beats = [json.loads(one.event.payload)["last"] for one in feed.beat(6.0, JournalState.OK)]
     assert len(beats) == 3
     assert set(names) <= set().union(*beats)
 

@@ -23,7 +23,7 @@ from bench.experiments import OUTPUT_PATH, PHASE, SERVER_CLASS, write_experiment
 from bench.workloads import SERVERS, SLOTS, WARM_UP, Measured, Sizes, Workload
 from shotline.client.connection import EventStream
 from shotline.client.errors import SupervisorError
-from shotline.client.feed import News, Whole
+from shotline.client.observer import News, Whole
 from shotline.client.supervisor import Supervisor
 from shotline.common.channels import output_channel
 from shotline.common.records import ShotKey

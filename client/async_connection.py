@@ -8,7 +8,7 @@ import zmq
 
 from shotline.client.calls import Call, T
 from shotline.client.errors import Closed, NoBroker
-from shotline.client.feed import Update
+from shotline.client.observer import Update
 from shotline.client.session import Patience
 from shotline.client.wire import Stream, Wire
 from shotline.common.closable import AsyncClosable

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from shotline.client.feed import FeedStopped, News, Update, Whole
+from shotline.client.observer import FeedStopped, News, Update, Whole
 from shotline.client.text import colour
 from shotline.common.actions import ActionState, Cause, Colour, has_failed
 from shotline.common.channels import output_channel

@@ -19,7 +19,7 @@ import shotline
 from shotline.client import verbs
 from shotline.client.calls import Call, Pages, T
 from shotline.client.errors import NoBroker, NoDispatcher, SupervisorError, TimedOut
-from shotline.client.feed import News, Observer, Unknown, Update, payload_of
+from shotline.client.observer import News, Observer, Unknown, Update, payload_of
 from shotline.client.session import (
     Answered,
     Ask,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from shotline.client.board import Board
-from shotline.client.feed import FeedStopped, News, Unknown, Update, Whole
+from shotline.client.observer import FeedStopped, News, Unknown, Update, Whole
 from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.channels import FEED, SERVERS, shot_of
 from shotline.common.records import (

@@ -23,7 +23,7 @@ from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome, Reply
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import COOKIE, HEADER, Access, Asked
-from shotline.monitor.feed import Feed
+from shotline.monitor.follower import Feed
 from shotline.monitor.models import (
     CommandAnswer,
     CommandLineRequest,

@@ -37,7 +37,7 @@ from shotline.monitor.api import (
     Services,
 )
 from shotline.monitor.channels import Channels
-from shotline.monitor.feed import Feed, NoChannel
+from shotline.monitor.follower import Feed, NoChannel
 from shotline.monitor.histories import Limits
 from shotline.monitor.listener import Listener, bound
 from shotline.monitor.livelog import LiveLog

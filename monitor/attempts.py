@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from shotline.client.feed import Tails, lines_of
+from shotline.client.observer import Tails, lines_of
 from shotline.common.actions import ActionState
 from shotline.common.records import Record, ShotKey, Transition
 from shotline.common.views import OutputEvent, OutputLine

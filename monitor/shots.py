@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shotline.client.board import Board
-from shotline.client.feed import News, Whole
+from shotline.client.observer import News, Whole
 from shotline.common.actions import ActionState, has_failed
 from shotline.common.machine import Instant
 from shotline.common.records import (

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from shotline.client.feed import FeedStopped, News, Unknown, Update, Whole
+from shotline.client.observer import FeedStopped, News, Unknown, Update, Whole
 from shotline.common.channels import FEED, LOG, SERVERS, SHOTS, output_of, shot_of
 from shotline.common.machine import Instant
 from shotline.common.records import PulseCreated, ShotKey

@@ -19,7 +19,7 @@ from shotline.client.cli.live_table import view_for
 from shotline.client.cli.render import show_line, show_tail
 from shotline.client.cli.watching import Watching
 from shotline.client.errors import Refused
-from shotline.client.feed import (
+from shotline.client.observer import (
     FeedStopped,
     News,
     Tails,

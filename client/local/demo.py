@@ -22,9 +22,9 @@ from shotline.client.cli.live_table import view_for
 from shotline.client.cli.render import show_line, symbol
 from shotline.client.cli.watching import Watching
 from shotline.client.errors import RunNotGood
-from shotline.client.feed import News, Whole
 from shotline.client.local.daemons import DaemonError, Daemons
 from shotline.client.local.up import serve, started
+from shotline.client.observer import News, Whole
 from shotline.client.plain import plain
 from shotline.client.report import Report
 from shotline.client.supervisor import Supervisor

@@ -11,7 +11,7 @@ from typing import Final
 from shotline.client import verbs
 from shotline.client.calls import fetched
 from shotline.client.errors import SupervisorError
-from shotline.client.feed import News, Observer, Update, payload_of
+from shotline.client.observer import News, Observer, Update, payload_of
 from shotline.client.testing.system import FakeSystem
 from shotline.common.channels import FEED
 from shotline.common.closable import AsyncClosable, Closable

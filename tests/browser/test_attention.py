@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 from tests.support.browser import count, row, shown
 from tests.support.mock_monitor import MockMonitor, action, server
 
-from shotline.client.feed import FeedStopped, News
+from shotline.client.observer import FeedStopped, News
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.machine import Instant
 from shotline.common.records import Counts, SourceSeen

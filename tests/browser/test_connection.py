@@ -6,7 +6,7 @@ from playwright.sync_api import Page
 from tests.support.browser import live, row, shown
 from tests.support.mock_monitor import ADDRESS, MockMonitor, action, reply
 
-from shotline.client.feed import News
+from shotline.client.observer import News
 from shotline.common.actions import ActionState
 from shotline.common.commands import AnyCommand, Logs
 from shotline.common.messages import Reply

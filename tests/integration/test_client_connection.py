@@ -18,7 +18,7 @@ from shotline.client.errors import (
     Unsuccessful,
     WrongArguments,
 )
-from shotline.client.feed import FeedStopped, News, Whole
+from shotline.client.observer import FeedStopped, News, Whole
 from shotline.client.session import Patience
 from shotline.client.supervisor import AsyncSupervisor, Supervisor
 from shotline.common.commands import AnyCommand, CreatePulse, DoPhase, Snapshot

@@ -8,7 +8,7 @@ import pytest
 from tests.support.monitor import Page, with_monitor
 from tests.support.stack import Stack
 
-from shotline.client.feed import Whole
+from shotline.client.observer import Whole
 from shotline.client.supervisor import Supervisor
 from shotline.common.channels import shot_channel
 from shotline.common.records import ShotKey

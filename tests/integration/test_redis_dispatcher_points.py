@@ -34,8 +34,8 @@ from tests.support.faults import (
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.errors import NoDispatcher, Refused, RunAborted
-from shotline.client.feed import News, Whole
 from shotline.client.local.daemons import Daemon
+from shotline.client.observer import News, Whole
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.codec import decode, encode
 from shotline.common.messages import (

@@ -11,8 +11,8 @@ from tests.support.stack import DEADLINE_S, Stack
 
 from shotline.client.errors import ActionFailed, Refused, WrongArguments
 from shotline.client.fake import FakeAction, FakeShotline
-from shotline.client.feed import News, Whole
 from shotline.client.methods import Commands
+from shotline.client.observer import News, Whole
 from shotline.client.supervisor import Supervisor
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.records import RunEnded, Transition

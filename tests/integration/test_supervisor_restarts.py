@@ -9,7 +9,7 @@ from tests.support.stack import DEADLINE_S, Stack
 
 from shotline.client.async_connection import AsyncEventStream
 from shotline.client.errors import NoDispatcher
-from shotline.client.feed import News, Whole
+from shotline.client.observer import News, Whole
 from shotline.client.report import Report
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.actions import ActionState, Status

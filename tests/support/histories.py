@@ -14,7 +14,7 @@ from typing import Final
 from tests.support.dispatching import KEY, Bench, result
 from tests.support.tables import action, both, no
 
-from shotline.client.feed import News, Whole, payload_of
+from shotline.client.observer import News, Whole, payload_of
 from shotline.common import commands as c
 from shotline.common.actions import category_of, colour_of
 from shotline.common.channels import shot_channel

@@ -21,7 +21,7 @@ from playwright.sync_api import Page, Route, WebSocketRoute
 from tests.support.browser import Browser, live
 
 from shotline import monitor as package
-from shotline.client.feed import News, Update, Whole
+from shotline.client.observer import News, Update, Whole
 from shotline.common.actions import ActionState, has_failed
 from shotline.common.commands import AnyCommand
 from shotline.common.machine import Instant

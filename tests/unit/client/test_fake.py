@@ -18,7 +18,7 @@ from shotline.client.errors import (
     TimedOut,
 )
 from shotline.client.fake import AsyncFakeShotline, FakeAction, FakeShotline
-from shotline.client.feed import News, Whole
+from shotline.client.observer import News, Whole
 from shotline.client.report import Report
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.records import RunEnded, Transition

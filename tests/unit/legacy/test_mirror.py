@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotline.client.feed import FeedStopped, News, Unknown, Whole
+from shotline.client.observer import FeedStopped, News, Unknown, Whole
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.nodes import DispatchOptions
 from shotline.common.records import (

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from tests.support import steps
 
-from shotline.client.feed import FeedStopped, News, Unknown, Whole
+from shotline.client.observer import FeedStopped, News, Unknown, Whole
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.machine import Instant
 from shotline.common.nodes import ActionNode

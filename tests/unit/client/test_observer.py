@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from shotline.client.feed import (
+from shotline.client.observer import (
     ASK_AGAIN_S,
     FEED,
     SILENT_S,

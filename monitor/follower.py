@@ -12,7 +12,7 @@ from typing import Final
 
 from shotline.client.async_connection import AsyncEventStream
 from shotline.client.errors import Closed, Nobody, NoBroker, SupervisorError
-from shotline.client.feed import Update
+from shotline.client.observer import Update
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import FEED, LOG, SHOTS, output_channel, shot_channel
 from shotline.common.machine import Instant

@@ -23,7 +23,7 @@ from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome, Reply
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import COOKIE, HEADER, Access, Asked
-from shotline.monitor.follower import Feed
+from shotline.monitor.follower import Follower
 from shotline.monitor.models import (
     CommandAnswer,
     CommandLineRequest,
@@ -69,7 +69,7 @@ def raw_call(command: AnyCommand) -> Call[Reply]:
 class Services:
     """What the handlers share."""
 
-    feed: Feed
+    follower: Follower
     access: Access
     runner: Runner
     settings: MonitorSection
@@ -211,7 +211,7 @@ class CommandHandler(Handler):
         await self._ask(command)
 
     async def _ask(self, command: AnyCommand) -> None:
-        reply = await self.waited(self.services.feed.supervisor.ask(raw_call(command)))
+        reply = await self.waited(self.services.follower.supervisor.ask(raw_call(command)))
         self.set_status(status_of(reply))
         self.finish(body_of(reply))
 
@@ -228,7 +228,7 @@ class LogFileHandler(Handler):
                 raise BadInput((FieldProblem(field=name, message="is no argument of this"),))
         command = query_of(Logs, given)
         assert isinstance(command, Logs)
-        supervisor = self.services.feed.supervisor
+        supervisor = self.services.follower.supervisor
         since, more, begun = 0, True, False
         while more:
             page = await self.waited(
@@ -261,7 +261,7 @@ class MonitorHandler(Handler):
 
     def get(self) -> None:
         """Answer with the system's state."""
-        view = self.services.feed.view
+        view = self.services.follower.view
         self.answer(MonitorAnswer(system=view.system, shots=tuple(view.all_shots())))
 
 
@@ -272,7 +272,7 @@ class LogHandler(Handler):
         """Write a message to the live log."""
         request = self.body_as(LogRequest)
         words = shown(request.text)
-        self.services.feed.say(request.level, "test message", words)
+        self.services.follower.say(request.level, "test message", words)
         log.info("test message (%s): %s", request.level, words)
         self.answer(LogAnswer(text=words))
 
@@ -301,7 +301,7 @@ class ServerCommandHandler(Handler):
         self.answer(answer)
 
     def _known(self) -> set[str]:
-        view = self.services.feed.view
+        view = self.services.follower.view
         found = set(self.services.server_classes)
         found |= {server.server_class for server in view.servers.values()}
         for shot in view.shots.values():

@@ -37,7 +37,7 @@ from shotline.monitor.api import (
     Services,
 )
 from shotline.monitor.channels import Channels
-from shotline.monitor.follower import Feed, NoChannel
+from shotline.monitor.follower import Follower, NoChannel
 from shotline.monitor.histories import Limits
 from shotline.monitor.listener import Listener, bound
 from shotline.monitor.livelog import LiveLog
@@ -78,11 +78,11 @@ class MonitorServer:
             viewers_max=settings.viewers_max,
             require=self._require,
         )
-        self.feed = Feed(self._supervisor, self.view, self.channels, self.readers.pump_soon)
+        self.follower = Follower(self._supervisor, self.view, self.channels, self.readers.pump_soon)
         self.recodex = RecodexSource(self.channels, self.readers.pump_soon)
         self.metrics = Metrics(self.view, self.channels, self.readers)
         self._services = Services(
-            feed=self.feed,
+            follower=self.follower,
             access=Access(
                 settings.port,
                 tuple(host.lower() for host in settings.hosts),
@@ -106,9 +106,9 @@ class MonitorServer:
         )
         if self._settings.recodex_zeromq is not None:
             self.recodex.listen(self._settings.recodex_zeromq, insecure=self._insecure)
-        live_log = LiveLog(self.feed.say)
+        live_log = LiveLog(self.follower.say)
         logging.getLogger().addHandler(live_log)
-        feed = asyncio.get_running_loop().create_task(self.feed.run())
+        feed = asyncio.get_running_loop().create_task(self.follower.run())
         feed.add_done_callback(lambda _: self._stopping.set())
         address = self._settings.page
         log.info("the page is at %s", address)
@@ -122,7 +122,7 @@ class MonitorServer:
         feed.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await feed
-        self.feed.close()
+        self.follower.close()
         self.readers.close()
         self.recodex.close()
         self._supervisor.close()
@@ -130,7 +130,7 @@ class MonitorServer:
         return 70 if failed else 0
 
     def _tick(self) -> None:
-        self.feed.tick()
+        self.follower.tick()
         self.readers.tick()
 
     def _whole(self, channel: str) -> bytes | None:
@@ -141,7 +141,7 @@ class MonitorServer:
             self.channels.open(channel)  # a page may come before its job's first message
             return None
         try:
-            await self.feed.require(channel)
+            await self.follower.require(channel)
         except NoChannel as error:
             return str(error)
         return None
@@ -221,9 +221,9 @@ class ReadyHandler(Handler):
 
     def get(self) -> None:
         """Answer 200, or 503 with what is missing."""
-        system = self.services.feed.view.system
+        system = self.services.follower.view.system
         missing = []
-        if not self.services.feed.supervisor.in_contact:
+        if not self.services.follower.supervisor.in_contact:
             missing.append(f"no broker answers at {system.broker}")
         elif not system.dispatcher:
             missing.append("no dispatcher answers")

@@ -62,7 +62,7 @@ def instant() -> Instant:
     return Instant(time.monotonic(), time.time())
 
 
-class Feed:
+class Follower:
     """Takes the feed's updates for the view, and carries out what the view asks for."""
 
     def __init__(

@@ -37,7 +37,7 @@ _TEXT: Final = 0x81  # a whole text message
 
 
 class Requires(Protocol):
-    """Makes sure that a channel is there, as `Feed.require` does. Raises LookupError's text."""
+    """Makes sure that a channel is there, as `Follower.require` does. Raises LookupError's text."""
 
     def __call__(self, channel: str) -> Awaitable[str | None]:
         """Return why there is no such channel, None when there is."""

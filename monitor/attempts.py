@@ -24,6 +24,7 @@ from shotline.monitor.messages import (
 from shotline.monitor.names import attempt_id
 
 LINES_PER_MESSAGE: Final = 500
+TEXT_PER_MESSAGE: Final = 64 * 1024  # characters, each of up to six bytes in JSON
 WAITING_MAX: Final = 10_000
 
 
@@ -158,8 +159,7 @@ class Attempt:
 
     def _lines(self, lines: Sequence[OutputLine], tails: Sequence[OutputLine]) -> Iterator[Effect]:
         new = [line for line in lines if line.number >= self.next_line]
-        for start in range(0, len(new), LINES_PER_MESSAGE):
-            part = new[start : start + LINES_PER_MESSAGE]
+        for part in _parts(new):
             yield Post(self.channel, output_message(part[0].at, self.path, part))
         if new:
             self.next_line = new[-1].number + 1
@@ -175,3 +175,17 @@ class Attempt:
         yield from self._tell(record, failed=failed)
         yield Post(self.channel, plain(attempt_end(record), record.time, {"task_id": self.path}))
         yield End(self.channel)
+
+
+def _parts(lines: Sequence[OutputLine]) -> Iterator[list[OutputLine]]:
+    """Yield lines in parts that one message can carry."""
+    part: list[OutputLine] = []
+    size = 0
+    for line in lines:
+        if part and (len(part) == LINES_PER_MESSAGE or size + len(line.text) > TEXT_PER_MESSAGE):
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += len(line.text)
+    if part:
+        yield part

@@ -161,3 +161,16 @@ def test_the_page_is_told_of_every_action(stack: Stack) -> None:
             assert len(json.dumps(whole)) < COUNT * 2000
 
     asyncio.run(looks())
+
+
+def test_unreadable_output_comes_whole_over_a_websocket(stack: Stack) -> None:
+    async def looks() -> None:
+        async with Page(stack) as page:
+            socket = await page.ws({"subscribe": r"TEST/1/\TEST::TOP:TALKS#1"})
+            told = await socket.until_message(
+                r"TEST/1/\TEST::TOP:TALKS#1", lambda one: one["command"] in ("FINISHED", "FAILED")
+            )
+            lines = [line for one in told if one["command"] == "OUTPUT" for line in one["lines"]]  # type: ignore[attr-defined]
+            assert [len(text) for _, _, text in lines] == [WIDTH] * LINES
+
+    asyncio.run(looks())

@@ -1,8 +1,8 @@
 """Runs, from their first action to their end: what is ready is sent, what comes back is settled.
 
-Every change of an action is made by `change`, which tells the run's sequencer; what the sequencer
-answers is carried out in `_drain`, one step after the other, so that no chain of conditions is too
-long. Pure.
+What happens to an action is made true by `change`, and so is what the run's sequencer decides then.
+What is ready is let go from a queue, one after the other, so that no chain of actions is too long.
+Pure.
 """
 
 from collections import deque
@@ -45,7 +45,7 @@ class Execution:
 
     def __init__(self, core: Core, on_run_over: RunOverHook) -> None:
         self._core = core
-        self._steps: deque[tuple[Shot, Run, Step]] = deque()
+        self._ready: deque[tuple[Shot, Run, str]] = deque()  # actions to let go
         self._touched: dict[ShotKey, None] = {}
         self._on_run_over = on_run_over
 
@@ -90,16 +90,9 @@ class Execution:
 
     def drive(self, shot: Shot, run: Run) -> None:
         """Begin, or after a restart go on, to drive an open run."""
-        run.sequencer = Sequencer(
-            shot.table,
-            tuple(run.paths),
-            shot.actions,
-            shot.table.options,
-            exempt=tuple(run.forced),
-        )
-        run.busy = {path for path in run.paths if shot.actions[path].state in IN_PROGRESS}
-        self._steps.append((shot, run, run.sequencer.start()))
-        self._drain()
+        run.sequencer = Sequencer(shot.table, run.paths, shot.actions, run.forced)
+        self._carry_out(shot, run, run.sequencer.start())
+        self._let_go()
 
     def redispatch(self, shot: Shot, path: str, command: str) -> Run:
         """Run one action again, within the open run or in a run of its own (D10)."""
@@ -110,16 +103,17 @@ class Execution:
             shot,
             Redispatched(time=self._core.wall, run=run.number, path=path, command=command),
         )
-        self.change(shot, shot.pending(path, run.number, self._core.wall, "dispatched again"))
+        self._put(shot, shot.pending(path, run.number, self._core.wall, "dispatched again"))
         if run.sequencer is not None:
-            self._steps.append((shot, run, run.sequencer.reopen(path, shot.table)))
-        self._drain()
+            self._carry_out(shot, run, run.sequencer.redispatch(path, shot.table))
+            self._let_go()
         return run
 
     def _open_single(self, shot: Shot, path: str, command: str) -> Run:
         """Open a run of one action and of those that depend on it and never started."""
-        sequencer = Sequencer(shot.table, (), shot.actions, shot.table.options)
-        members = (path, *sequencer.reopen(path).reopened)
+        actions = shot.actions | {path: shot.pending(path, None, self._core.wall)}
+        plan = Sequencer(shot.table, (path,), actions, (path,)).redispatch(path, shot.table)
+        members = (path, *plan.reopened)
         return self.open_run(
             shot, RunKind.SINGLE, shot.table.node(path).phase, members, command=command
         )
@@ -127,36 +121,51 @@ class Execution:
     # Changes
 
     def change(self, shot: Shot, new: Transition) -> None:
-        """Make a transition true, journal it, tell the sequencer, and carry out what follows."""
+        """Make a transition true, journal it, and carry out what follows."""
         self._change(shot, new)
-        self._drain()
+        self._let_go()
 
     def _change(self, shot: Shot, new: Transition) -> None:
+        """Make a transition true, and what the sequencer decides on it, but let nothing go yet."""
+        self._put(shot, new)
+        run = shot.open_run
+        if run is None:
+            return
+        self._abort_if_essential(shot, run, new)
+        if run.sequencer is not None:
+            self._carry_out(shot, run, run.sequencer.changed(new.path))
+
+    def _put(self, shot: Shot, new: Transition) -> None:
         old = shot.actions[new.path]
         assert new.state in TRANSITIONS[old.state], f"{old} -> {new}"
         self._core.put(shot, new)
         self._touched[shot.key] = None
-        run = shot.open_run
-        if run is None:
-            return
-        if new.cause is not None:
-            run.busy.discard(new.path)
-        if run.sequencer is not None:
-            step = run.sequencer.changed(new)
-            if step.ready or step.settle or step.reopened:
-                self._steps.append((shot, run, step))
-        if new.cause is not None and self._must_abort(shot, new):
-            self.abort_run(shot, run, f"essential action {new.path} has failed")
 
-    def _must_abort(self, shot: Shot, new: Transition) -> bool:
-        run = shot.open_run
-        return (
-            shot.table.options.essential_failure == "abort_run"
+    def _carry_out(self, shot: Shot, run: Run, step: Step) -> None:
+        """Make true what the sequencer has decided; it counts on it, and is not told."""
+        self._touched[shot.key] = None
+        for path in step.reopened:
+            self._put(shot, shot.pending(path, run.number, self._core.wall))
+        settled = [
+            self._unsent(shot.actions[settle.path], settle.cause, settle.reason)
+            for settle in step.settle
+        ]
+        for new in settled:
+            self._put(shot, new)
+        self._ready.extend((shot, run, path) for path in step.ready)
+        for new in settled:
+            self._abort_if_essential(shot, run, new)
+
+    def _abort_if_essential(self, shot: Shot, run: Run, new: Transition) -> None:
+        """Abort the run when an action has failed that it needs, where the options ask for it."""
+        if (
+            new.cause is not None
+            and not run.aborting
+            and shot.table.options.essential_failure == "abort_run"
             and shot.table.node(new.path).essential
             and shot.failed(new.path)
-            and run is not None
-            and not run.aborting
-        )
+        ):
+            self.abort_run(shot, run, f"essential action {new.path} has failed")
 
     def _abort_for_unreadable(self, shot: Shot, run: Run) -> None:
         """Abort a new run whose essential action cannot be read: it has failed already (D3)."""
@@ -172,30 +181,18 @@ class Execution:
                 self.abort_run(shot, run, f"essential action {path} cannot be read: {live.reason}")
                 return
 
-    def _drain(self) -> None:
-        while self._steps:
-            shot, run, step = self._steps.popleft()
-            if not run.is_open:
-                continue
-            self._touched[shot.key] = None
-            for path in step.reopened:
-                live = shot.actions[path]
-                if live.cause is not None or live.run != run.number:
-                    self._change(shot, shot.pending(path, run.number, self._core.wall))
-            for settle in step.settle:
-                self._settle(shot, settle.path, settle.cause, settle.reason)
-            for path in step.ready:
-                self._ready(shot, run, path)
+    def _let_go(self) -> None:
+        """Let the ready actions go, and what becomes ready by that."""
+        while self._ready:
+            self._go(*self._ready.popleft())
 
-    def _ready(self, shot: Shot, run: Run, path: str) -> None:
-        live = shot.actions[path]
-        if live.cause is not None or live.state is not ActionState.NOT_DISPATCHED:
+    def _go(self, shot: Shot, run: Run, path: str) -> None:
+        """Let a ready action wait for a server, or for the end of the run's hold or abort."""
+        if shot.actions[path].cause is not None:
             return
         if run.aborting:
             self._settle(shot, path, Cause.ABORTED_BEFORE_SENT, run.aborting)
-            return
-        run.busy.add(path)
-        if run.held is not None:
+        elif run.held is not None:
             run.parked[path] = None
         else:
             self._enqueue(shot, path)
@@ -208,23 +205,22 @@ class Execution:
         )
 
     def _settle(self, shot: Shot, path: str, cause: Cause, reason: str) -> None:
-        """Settle an action that was never sent."""
+        """Settle an action that was never sent, unless an abort has settled it meanwhile."""
         live = shot.actions[path]
-        if live.cause is not None or live.state is not ActionState.NOT_DISPATCHED:
-            return
-        run = shot.open_run.number if shot.open_run is not None else live.run
-        state = SETTLED_STATE[cause]
-        self._change(
-            shot,
-            Transition(
-                time=self._core.wall,
-                path=path,
-                state=state,
-                cause=cause,
-                reason=reason,
-                run=run,
-                attempt=live.attempt,
-            ),
+        if live.cause is None and live.state is ActionState.NOT_DISPATCHED:
+            self._change(shot, self._unsent(live, cause, reason))
+
+    def _unsent(self, live: Transition, cause: Cause | None, reason: str) -> Transition:
+        """Return the state of an action that was not sent, or was never started where it was."""
+        state = ActionState.NOT_DISPATCHED if cause is None else SETTLED_STATE[cause]
+        return Transition(
+            time=self._core.wall,
+            path=live.path,
+            state=state,
+            cause=cause,
+            reason=reason,
+            run=live.run,
+            attempt=live.attempt,
         )
 
     @staticmethod
@@ -247,7 +243,7 @@ class Execution:
                     f"no live server of class {name} for {limits.server_grace_s:g} s"
                     f"{core.fleet.without(name)}",
                 )
-            self._drain()
+            self._let_go()
         for entry, url in core.fleet.blocked_too_long(core.now, limits.url_wait_s):
             self._settle(
                 core.shots[entry.key],
@@ -256,11 +252,11 @@ class Execution:
                 f"the mdsip server at {url} went on working for {core.fleet.urls.shot_of(url)} for "
                 f"{limits.url_wait_s:g} s (when that has ended: shotline clear-url {url})",
             )
-            self._drain()
+            self._let_go()
         if core.journal_state is not JournalState.STOPPED:
             for entry, server in core.fleet.assign(core.now):
                 self._send(core.shots[entry.key], entry.path, server)
-            self._drain()
+            self._let_go()
         self._end_runs()
 
     def _send(self, shot: Shot, path: str, server: Server) -> None:
@@ -309,24 +305,13 @@ class Execution:
         self._core.fleet.urls.answered(shot.attempt_of(live))
         if live.aborting or run is None or run.aborting:
             reason = "aborted before it was started"
-            self.change(shot, self._returned(live, Cause.ABORTED_BEFORE_SENT, reason))
+            self.change(shot, self._unsent(live, Cause.ABORTED_BEFORE_SENT, reason))
             return
-        self.change(shot, self._returned(live, None, f"came back unstarted: {why}"))
+        self.change(shot, self._unsent(live, None, f"came back unstarted: {why}"))
         if run.held is not None:
             run.parked[path] = None
         else:
             self._enqueue(shot, path, first=True)
-
-    def _returned(self, live: Transition, cause: Cause | None, reason: str) -> Transition:
-        return Transition(
-            time=self._core.wall,
-            path=live.path,
-            state=ActionState.NOT_DISPATCHED,
-            cause=cause,
-            reason=reason,
-            run=live.run,
-            attempt=live.attempt,
-        )
 
     def lose(self, shot: Shot, path: str, why: str, *, proven_dead: bool) -> None:
         """Settle an attempt whose server is lost: it may have run (I1).
@@ -403,7 +388,7 @@ class Execution:
         if run is not None:
             run.parked.pop(path, None)
         self._settle(shot, path, Cause.ABORTED_BEFORE_SENT, why)
-        self._drain()
+        self._let_go()
 
     def abort_sent(self, shot: Shot, path: str, why: str) -> None:
         """Ask the server to end an action; it is ABORTED when that is proven (D9)."""
@@ -432,7 +417,7 @@ class Execution:
         """Start nothing more of a run; what runs goes on."""
         self._core.put(shot, RunHeld(time=self._core.wall, run=run.number, reason=reason))
         for path in run.paths:
-            if path in run.busy and self._core.fleet.withdraw(
+            if run.is_busy(path) and self._core.fleet.withdraw(
                 self._class_of(shot, path), Entry(shot.key, path)
             ):
                 run.parked[path] = None
@@ -456,14 +441,13 @@ class Execution:
                 self._end_run(shot, shot.open_run)
 
     def _end_run(self, shot: Shot, run: Run) -> None:
-        if run.busy or run.sequencer is None:
+        sequencer = run.sequencer
+        if sequencer is None or sequencer.busy:
             return
         if run.held is None:
-            self._steps.append((shot, run, run.sequencer.conclude()))
-            self._drain()
-        if run.busy or any(shot.actions[path].cause is None for path in run.paths):
-            return
-        self._close(shot, run)
+            self._carry_out(shot, run, sequencer.conclude())
+        if not sequencer.open_paths:
+            self._close(shot, run)
 
     def _close(self, shot: Shot, run: Run) -> None:
         """Journal the end of a run, once (I5)."""

@@ -428,5 +428,5 @@ class Dispatcher:
                     assert live.state not in IN_PROGRESS, live
                 if live.state in (ActionState.DONE, ActionState.ABORTED, ActionState.SERVER_OFF):
                     assert live.cause is not None, live
-                if run is not None and run.sequencer is not None and path in run.busy:
+                if run is not None and run.is_busy(path):
                     assert live.cause is None, live

@@ -16,19 +16,18 @@ What the design leaves open is decided so:
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from shotline.common.actions import IN_PROGRESS, NEVER_DISPATCHED, ActionState, Cause, Status
-from shotline.common.nodes import ConditionWhen, DispatchOptions, Truth
+from shotline.common.nodes import ConditionWhen, Truth
 from shotline.common.records import Transition
 from shotline.dispatcher.conditions import Network, circles, decisive
 from shotline.dispatcher.table import Initial, Table
-from shotline.dispatcher.turns import Numbered, Turns
+from shotline.dispatcher.turns import Numbered, Turns, lane_of
 
 NAMES_SHOWN_MAX: Final = 5
 
-_ENDED: Final = frozenset({ActionState.DONE, ActionState.ABORTED, ActionState.SERVER_OFF})
 _BY_CONDITION: Final = frozenset({Cause.CONDITION_FALSE, Cause.CANNOT_HAPPEN})
 _COUNTS_AS_FALSE: Final = frozenset({Cause.CONDITION_FALSE, Cause.ABORTED_BEFORE_SENT})
 
@@ -42,11 +41,10 @@ class Settle(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What follows from one change; each part in the table's order.
+    """What is decided; each part in the table's order.
 
-    `settle` and `reopened` are applied in the sequencer already: it may be told about them again
-    through `changed`, before anything else. `reopened` are other actions than the one redispatched,
-    which are pending in this run from now on (some of them were so before, without a run).
+    `reopened` are pending in this run from now on: dependents of a redispatched action that have
+    never started, of this run or without one. Some of them may be settled again in the same step.
     """
 
     ready: tuple[str, ...] = ()
@@ -57,72 +55,50 @@ class Step(NamedTuple):
 NOTHING: Final = Step()
 
 
-class _Live(NamedTuple):
-    """What a transition says that matters here."""
-
-    state: ActionState
-    status: Status | None
-    cause: Cause | None
-
-    @property
-    def is_settled(self) -> bool:
-        return self.cause is not None or self.state in _ENDED
-
-
-_PENDING: Final = _Live(ActionState.NOT_DISPATCHED, None, None)
-
-
 class Sequencer:
-    """The order of one run (I3). Tell it every change of every action of the shot.
+    """The order of one run (I3), decided over the shot's own memory, which is only read here.
 
-    `paths` are the run's actions, already reset: a pending one has not been sent in this run.
-    `standing` is the live state of all actions of the shot; a path that is not in it is pending. It
-    may be the machine's own mapping, which is read and never changed.
-    `exempt` names, after a recovery, those of `paths` that were redispatched in this run.
+    `paths` are the run's actions and `redispatched` those of them that were dispatched again in it;
+    `actions` are the states of all actions of the shot. A pending action of the run has not been
+    sent in it.
 
-    A redispatch outside of a run: make one without paths and call `reopen`; the run's actions are
-    the path and `Step.reopened`.
+    Whoever calls makes `reopened` and `settle` of each step true in `actions`, and the reopened
+    ones actions of the run, before calling again. The sequencer is not told of these: `changed`
+    is for what happens otherwise.
     """
 
     def __init__(
         self,
         table: Table,
-        paths: Sequence[str],
-        standing: Mapping[str, Transition],
-        options: DispatchOptions,
-        *,
-        exempt: Collection[str] = (),
+        paths: Collection[str],
+        actions: Mapping[str, Transition],
+        redispatched: Collection[str] = (),
     ) -> None:
         self._table = table
-        self._options = options
-        self._standing = standing
-        self._told: dict[str, _Live] = {}  # of the run's actions, and of all that has changed since
-        self._exempt = set(exempt)
-        self._members = dict.fromkeys(paths)
-        self._open: set[str] = set()  # members that are not settled
-        self._given: set[str] = set()  # open, and given out as ready, sent or running
+        self._options = table.options
+        self._paths = paths
+        self._actions = actions
+        self._redispatched = redispatched
         self._network = Network()
         self._due: deque[str] = deque()  # conditional actions to look at
+        # What the present step decides, until it is made true in `actions`.
         self._ready: list[str] = []
         self._settle: list[Settle] = []
-        self._passing: set[str] = set()  # of the last step: reopened, and settled again at once
+        self._decided: dict[str, Cause | None] = {}  # the causes of what it settles or reopens
+        self.busy = {path for path in paths if actions[path].state in IN_PROGRESS}
+        """The run's actions that are ready, sent or running."""
         for path in paths:
-            live = self._told[path] = self._live(path)
-            if not live.is_settled:
-                self._open.add(path)
-                if live.state in IN_PROGRESS:
-                    self._given.add(path)
             self._follow(path)
         self._turns = self._make_turns()
 
     def _make_turns(self) -> Turns:
         """Set up the numbers; a redispatched action counts while its number is not over."""
-        numbered = [self._numbered(path) for path in self._members if self._has_turn(path)]
-        regular = [member for member in numbered if member.path not in self._exempt]
+        numbered = [self._numbered(path) for path in self._paths if self._has_turn(path)]
+        regular = [member for member in numbered if member.path not in self._redispatched]
         counted = regular if len(regular) == len(numbered) else self._counted(numbered, regular)
         turns = Turns(counted, self._options)
         for member in counted:
-            if member.path not in self._open:
+            if not self._is_open(member.path):
                 turns.settled(member.path)
         return turns
 
@@ -131,22 +107,18 @@ class Sequencer:
         phases = {self._table.node(member.path).phase for member in regular}
         reached: dict[str, int] = {}  # lane → the highest number that has begun
         for member in regular:
-            live = self._live(member.path)
-            if live.state is not ActionState.NOT_DISPATCHED:
-                lane = self._lane(member)
+            if self._actions[member.path].state is not ActionState.NOT_DISPATCHED:
+                lane = lane_of(member, self._options)
                 reached[lane] = max(reached.get(lane, 0), member.number)
         return [
             member
             for member in numbered
-            if member.path not in self._exempt
+            if member.path not in self._redispatched
             or (
                 self._table.node(member.path).phase in phases
-                and member.number >= reached.get(self._lane(member), 0)
+                and member.number >= reached.get(lane_of(member, self._options), 0)
             )
         ]
-
-    def _lane(self, member: Numbered) -> str:
-        return "" if self._options.barrier == "global" else member.server_class
 
     def _numbered(self, path: str) -> Numbered:
         number = self._table.number(path)
@@ -156,60 +128,34 @@ class Sequencer:
     def _has_turn(self, path: str) -> bool:
         return self._table.number(path) is not None and self._initial(path).cause is None
 
-    # What is told, and what follows from it.
+    # Decisions
 
     def start(self) -> Step:
         """Look at everything once: at the run's start, or after a recovery in its middle."""
-        for path in self._members:
-            if path in self._open and path not in self._given:
+        for path in self._paths:
+            if self._is_waiting(path):
                 self._look_at_new(path)
         return self._step()
 
-    def changed(self, transition: Transition) -> Step:
-        """Take in the new state of any action of the shot."""
-        path = transition.path
-        live = _Live(transition.state, transition.status, transition.cause)
-        if path not in self._table or self._told.get(path) == live:
+    def changed(self, path: str) -> Step:
+        """Return what follows from an action's new state, when no step has decided that."""
+        if self._actions[path].cause is None:  # on its way it stays open to all that refer to it
+            self.busy.add(path)
             return NOTHING
-        if path in self._passing and live == _PENDING:
-            self._passing.discard(path)
-            return NOTHING  # the echo of a step that has settled it already
-        self._told[path] = live
-        if live.state in IN_PROGRESS and path in self._given:
-            return NOTHING  # it was given out: on its way it stays open, to all that refer to it
-        if path in self._members:
-            self._take_in_member(path, live)
+        self.busy.discard(path)
+        self._turns.settled(path)
         self._tell_dependents(path)
         return self._step()
 
-    def _take_in_member(self, path: str, live: _Live) -> None:
-        if live.is_settled:
-            self._open.discard(path)
-            self._given.discard(path)
-            self._turns.settled(path)
-            return
-        if path not in self._open:  # pending again; `reopen` says whether it may start
-            self._open.add(path)
-            self._turns.reopened(path)
-        if live.state in IN_PROGRESS:
-            self._given.add(path)
+    def redispatch(self, path: str, table: Table) -> Step:
+        """Let go an action that was redispatched (D10): it is pending again, and of the run.
 
-    def reopen(self, path: str, table: Table | None = None) -> Step:
-        """Redispatch an action (D10); `table` is the one with its node read again.
-
-        It need not be of the run: it joins it. Its switch is not looked at; whatever else the tree
-        has against it settles it. Nothing happens when it is ready, sent or running.
+        `table` is the one with its node read again. Its switch is not looked at; whatever else the
+        tree has against it settles it.
         """
-        if path in self._given:
-            return NOTHING
-        if table is not None:
-            self._table = table
-            if path in self._network:
-                self._network.remove(path)
-        self._members[path] = None
-        self._open.add(path)
-        self._exempt.add(path)
-        self._told[path] = _PENDING
+        self._table = table
+        if path in self._network:
+            self._network.remove(path)
         self._follow(path)
         if self._has_turn(path):
             self._turns.reopened(path)
@@ -221,13 +167,13 @@ class Sequencer:
         return self._step(reopened)
 
     def _look_at_new(self, path: str) -> None:
-        """Settle what the tree forbids, start what is exempt, look at a condition."""
+        """Settle what the tree forbids, let go what was redispatched, look at a condition."""
         cause, reason = self._initial(path)
         if cause is not None:
             self._settle_now(path, cause, reason)
         elif path in self._network:
             self._due.append(path)
-        elif path in self._exempt:
+        elif path in self._redispatched:
             self._give(path)
 
     def _look_again(self, redispatched: str) -> list[str]:
@@ -238,9 +184,7 @@ class Sequencer:
         while pending:
             for path in self._table.dependents(pending.pop()):
                 if path != redispatched and self._joins(path, phase):
-                    self._members[path] = None
-                    self._open.add(path)
-                    self._told[path] = _PENDING
+                    self._decided[path] = None
                     self._tell_dependents(path)
                     self._due.append(path)
                     reopened.append(path)
@@ -249,23 +193,23 @@ class Sequencer:
 
     def _joins(self, path: str, phase: str) -> bool:
         """Return whether a dependent is to be made pending in this run."""
-        of_run = path in self._members
-        if path in self._open or not (of_run or self._table.node(path).phase == phase):
+        of_run = path in self._paths
+        if self._is_open(path) or not (of_run or self._table.node(path).phase == phase):
             return False
-        live = self._live(path)
-        if live.state is not ActionState.NOT_DISPATCHED or self._initial(path).cause is not None:
+        if self._actions[path].state is not ActionState.NOT_DISPATCHED:
             return False
-        if live.cause is not None and live.cause not in _BY_CONDITION:
+        cause = self._cause(path)
+        if self._initial(path).cause is not None or cause not in (None, *_BY_CONDITION):
             return False
         self._follow(path)
-        return live.cause is None or self._network.value(path) in (Truth.OPEN, Truth.TRUE)
+        return cause is None or self._network.value(path) in (Truth.OPEN, Truth.TRUE)
 
     def conclude(self) -> Step:
-        """Settle what is still open as `cannot_happen` (D5).
+        """Settle as `cannot_happen` what is still open when nothing is ready, sent or running (D5).
 
-        Nothing happens while an action is ready, sent or running (`is_stuck` is False then).
+        While something is, nothing is decided.
         """
-        if not self.is_stuck:
+        if self.busy:
             return NOTHING
         # A reference that turns from open to never makes no condition true or false: the reasons of
         # all can be taken before the first is settled, and one pass settles everything.
@@ -281,14 +225,14 @@ class Sequencer:
             self._settle_now(path, Cause.CANNOT_HAPPEN, f"cannot happen: {why}")
         return self._step()
 
-    def _step(self, reopened: Iterable[str] = ()) -> Step:
+    def _step(self, reopened: Sequence[str] = ()) -> Step:
         """Follow everything to its end, and hand out what came of it."""
         while self._due:
             path = self._due.popleft()
-            if path in self._open and path not in self._given:
+            if self._is_waiting(path):
                 self._look_at_condition(path)
         for path in self._turns.advance():
-            if path in self._open and path not in self._given:
+            if self._is_waiting(path):
                 self._give(path)
         if not self._ready and not self._settle and not reopened:
             return NOTHING
@@ -298,8 +242,7 @@ class Sequencer:
             tuple(sorted(self._settle, key=lambda settle: position(settle.path))),
             self._table.in_order(reopened),
         )
-        self._ready, self._settle = [], []
-        self._passing = set(step.reopened).intersection(settle.path for settle in step.settle)
+        self._ready, self._settle, self._decided = [], [], {}
         return step
 
     def _look_at_condition(self, path: str) -> None:
@@ -313,42 +256,48 @@ class Sequencer:
             self._settle_now(path, Cause.CANNOT_HAPPEN, f"cannot happen: {self._why(path)}")
 
     def _give(self, path: str) -> None:
-        self._given.add(path)
+        self.busy.add(path)
         self._ready.append(path)
 
     def _settle_now(self, path: str, cause: Cause, reason: str) -> None:
-        self._told[path] = _Live(ActionState.NOT_DISPATCHED, None, cause)
-        self._open.discard(path)
+        self._decided[path] = cause
         self._settle.append(Settle(path, cause, reason))
         self._turns.settled(path)
         self._tell_dependents(path)
 
-    # States and truths.
+    # States and truths
 
-    def _live(self, path: str) -> _Live:
-        live = self._told.get(path)
-        if live is None:
-            last = self._standing.get(path)
-            live = _PENDING if last is None else _Live(last.state, last.status, last.cause)
-        if live.cause in NEVER_DISPATCHED and self._initial(path).cause is None:
-            return _PENDING  # the tree has changed since
-        return live
+    def _cause(self, path: str) -> Cause | None:
+        """Return why an action is settled; none: it is not."""
+        if path in self._decided:
+            return self._decided[path]
+        cause = self._actions[path].cause
+        if cause in NEVER_DISPATCHED and self._initial(path).cause is None:
+            return None  # the tree has changed since
+        return cause
+
+    def _is_open(self, path: str) -> bool:
+        """Return whether it is an action of the run that is not settled."""
+        return (path in self._paths or path in self._decided) and self._cause(path) is None
+
+    def _is_waiting(self, path: str) -> bool:
+        return path not in self.busy and self._is_open(path)
 
     def _initial(self, path: str) -> Initial:
-        return self._table.initial(path, even_if_off=path in self._exempt)
+        return self._table.initial(path, even_if_off=path in self._redispatched)
 
     def _truth(self, path: str) -> Truth:
         """Return the value of a reference (D4)."""
         if path not in self._table:
             return Truth.NEVER
-        state, status, cause = self._live(path)
-        if state is ActionState.DONE:
-            succeeded = status is Status.SUCCESS or self._options.test == "completion"
+        live, cause = self._actions[path], self._cause(path)
+        if live.state is ActionState.DONE:
+            succeeded = live.status is Status.SUCCESS or self._options.test == "completion"
             return Truth.TRUE if succeeded else Truth.FALSE
-        if state in _ENDED or cause in _COUNTS_AS_FALSE:
-            return Truth.FALSE
-        if state in IN_PROGRESS:
+        if live.state in IN_PROGRESS:
             return Truth.OPEN
+        if live.state is not ActionState.NOT_DISPATCHED or cause in _COUNTS_AS_FALSE:
+            return Truth.FALSE
         possible = cause is None and self._initial(path).cause is None
         return Truth.OPEN if possible else Truth.NEVER
 
@@ -362,28 +311,15 @@ class Sequencer:
         if self._network.follows(path):
             self._due.extend(self._network.tell(path, self._truth(path)))
 
-    # Questions.
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether something is open and nothing ready, sent or running: `conclude` is due."""
-        return bool(self._open) and not self._given
+    # Questions
 
     @property
     def open_paths(self) -> tuple[str, ...]:
         """The run's actions that are not settled, in the table's order."""
-        return self._table.in_order(self._open)
+        return self._table.in_order(filter(self._is_open, self._paths))
 
     def waits_for(self, path: str) -> str:
-        """Return in words why an action does not go on; empty when it is settled or sent."""
-        live = self._live(path)
-        if live.is_settled or live.state in IN_PROGRESS:
-            return ""
-        node = self._table.node(path)
-        if path not in self._open:
-            return f"phase {node.phase}"
-        if path in self._given:
-            return f"a free slot of {node.server_class}"
+        """Return in words why an open action of the run is not ready."""
         if path in self._network:
             return f"its condition: waits for {self._names(self._waits_on(path))}"
         return self._waits_for_turn(path)
@@ -440,20 +376,24 @@ class Sequencer:
         if path not in self._table:
             return f"the tree has no action {path}"
         name = self._table.node(path).name
-        state, status, cause = self._live(path)
-        if state is ActionState.DONE and self._options.test == "completion":
+        live = self._actions[path]
+        if live.state is ActionState.DONE and self._options.test == "completion":
             return f"{name} is done"
-        if state is ActionState.DONE:
-            return f"{name} {'succeeded' if status is Status.SUCCESS else 'failed'}"
-        cause = cause or self._initial(path).cause
+        if live.state is ActionState.DONE:
+            return f"{name} {'succeeded' if live.status is Status.SUCCESS else 'failed'}"
+        cause = self._cause(path) or self._initial(path).cause
         return f"{name} {_FATES.get(cause, 'has not run') if cause else 'has not run'}"
 
 
-_FATES: Final = NEVER_DISPATCHED | {
+_FATES: Final = {
     Cause.OPERATOR: "was aborted",
     Cause.SERVER_LOST: "was aborted, its server being lost",
     Cause.FORGOTTEN: "has ended in a way that is not known",
     Cause.NO_SERVER: "had no server",
+    Cause.OFF: "is off",
+    Cause.ASYNCHRONOUS: "is asynchronous",
+    Cause.UNREADABLE: "cannot be read",
+    Cause.BAD_NUMBER: "has a sequence number that is never dispatched",
     Cause.CONDITION_FALSE: "was skipped, its own condition being false",
     Cause.CANNOT_HAPPEN: "cannot happen",
     Cause.ABORTED_BEFORE_SENT: "was aborted before it was sent",

@@ -44,11 +44,6 @@ from shotline.dispatcher.sequencer import Sequencer
 from shotline.dispatcher.table import Table
 
 
-def is_settled(live: Transition) -> bool:
-    """Return whether an action will not change again in its run."""
-    return live.cause is not None
-
-
 @dataclass(slots=True)
 class Run:
     """One run. `sequencer` is made by the machine when it drives the run, never by the fold."""
@@ -60,7 +55,6 @@ class Run:
     paths: dict[str, None] = field(default_factory=dict)  # its actions, in order
     forced: dict[str, str] = field(default_factory=dict)  # redispatched in it → command (D10)
     sequencer: Sequencer | None = None
-    busy: set[str] = field(default_factory=set)  # ready, sent or running
     parked: dict[str, None] = field(default_factory=dict)  # ready, but the run is held
     opened_mono: float | None = None  # None after a restart
     failures_said: int = 0  # lines of the log
@@ -74,6 +68,10 @@ class Run:
     def is_open(self) -> bool:
         """Whether the run has not ended."""
         return self.ended is None
+
+    def is_busy(self, path: str) -> bool:
+        """Return whether an action is ready, sent or running in this run."""
+        return self.sequencer is not None and path in self.sequencer.busy
 
 
 @dataclass(slots=True)
@@ -252,7 +250,6 @@ class Shot:
     def _run_ended(self, record: RunEnded) -> None:
         run = self.runs[record.run]
         run.ended, run.held, run.sequencer = record, None, None
-        run.busy.clear()
         run.parked.clear()
         if self.open_run is run:
             self.open_run = None

@@ -18,6 +18,11 @@ class Numbered(NamedTuple):
     number: int
 
 
+def lane_of(member: Numbered, options: DispatchOptions) -> str:
+    """Return whose numbers follow each other with this one's: its class's, or "" for all's."""
+    return "" if options.barrier == "global" else member.server_class
+
+
 class Blockers(NamedTuple):
     """What an action's turn waits for: the unsettled actions that come before it."""
 
@@ -46,7 +51,7 @@ class Turns:
     """
 
     def __init__(self, members: Iterable[Numbered], options: DispatchOptions) -> None:
-        self._global = options.barrier == "global"
+        self._options = options
         self._synchronize_at = sorted(set(options.synchronize_at))
         self._member: dict[str, Numbered] = {}
         self._lanes: dict[str, _Lane] = {}
@@ -54,7 +59,7 @@ class Turns:
         self._stage = 0  # the first that has not settled yet
         for member in members:
             self._member[member.path] = member
-            lane = self._lanes.setdefault(self._lane_name(member), _Lane())
+            lane = self._lanes.setdefault(lane_of(member, self._options), _Lane())
             lane.members.setdefault(member.number, []).append(member.path)
             lane.unsettled.setdefault(member.number, {})[member.path] = None
             self._stages[self._stage_of(member.number)][member.path] = None
@@ -70,7 +75,7 @@ class Turns:
         member = self._member.get(path)
         if member is None:
             return
-        name = self._lane_name(member)
+        name = lane_of(member, self._options)
         unsettled = self._lanes[name].unsettled[member.number]
         unsettled.pop(path, None)
         if not unsettled:
@@ -82,7 +87,7 @@ class Turns:
         member = self._member.get(path)
         if member is None:
             return
-        lane = self._lanes[self._lane_name(member)]
+        lane = self._lanes[lane_of(member, self._options)]
         if lane.at < len(lane.numbers) and member.number >= lane.numbers[lane.at]:
             lane.unsettled[member.number][path] = None
         stage = self._stage_of(member.number)
@@ -113,15 +118,12 @@ class Turns:
     def blockers(self, path: str) -> Blockers:
         """Return what must settle before this action's turn comes; nothing when it has come."""
         member = self._member[path]
-        lane = self._lanes[self._lane_name(member)]
+        lane = self._lanes[lane_of(member, self._options)]
         if lane.at < len(lane.numbers) and lane.numbers[lane.at] < member.number:
             return Blockers(tuple(lane.unsettled[lane.numbers[lane.at]]), synchronized=False)
         if self._stage_of(member.number) > self._stage:
             return Blockers(tuple(self._stages[self._stage]), synchronized=True)
         return Blockers((), synchronized=False)
-
-    def _lane_name(self, member: Numbered) -> str:
-        return "" if self._global else member.server_class
 
     def _stage_of(self, number: int) -> int:
         return bisect_right(self._synchronize_at, number)

@@ -202,7 +202,7 @@ class RunCommands(Family):
             raise Refused(f"{shot.key}: its tables are being built; try again")
         if live.state in IN_PROGRESS:
             raise Refused(f"{path} is {live.state} on {live.server}; abort it first")
-        if run is not None and path in run.busy:
+        if run is not None and run.is_busy(path):
             raise Refused(f"{path} is ready already and waits for its server")
         if run is not None and run.aborting:
             raise Refused(f"{shot.key}: run {run.number} is being aborted")

@@ -80,7 +80,7 @@ class Views:
             return f"phase {shot.table.node(live.path).phase} to be run"
         if run.held is not None and (live.path in run.parked or run.sequencer is None):
             return f"resume: run {run.number} is HELD, {run.held}"
-        if live.path in run.busy:
+        if run.is_busy(live.path):
             core = self._core
             return core.fleet.waits_for(
                 shot.table.node(live.path).server_class,

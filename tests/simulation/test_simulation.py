@@ -7,7 +7,6 @@ import pytest
 from tests.simulation.scenario import Scenario
 
 from shotline.common.actions import Cause
-from shotline.common.records import Transition
 from shotline.dispatcher.effects import Effect
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.journal.ledger import Ledger
@@ -57,9 +56,9 @@ def test_an_effect_before_its_journal_entry_is_caught(monkeypatch: pytest.Monkey
 def test_a_condition_that_fires_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     changed = Sequencer.changed
 
-    def fire_again(self: Sequencer, transition: Transition) -> Step:
-        step, path = changed(self, transition), transition.path
-        if transition.cause is not Cause.RESULT or transition.attempt > 1:
+    def fire_again(self: Sequencer, path: str) -> Step:
+        step, live = changed(self, path), self._actions[path]
+        if live.cause is not Cause.RESULT or live.attempt > 1:
             return step
         return step._replace(reopened=(*step.reopened, path), ready=(*step.ready, path))
 

@@ -36,7 +36,7 @@ from shotline.common.nodes import (
     Truth,
 )
 from shotline.common.records import Transition
-from shotline.dispatcher.sequencer import NOTHING, Sequencer, Step
+from shotline.dispatcher.sequencer import Sequencer, Step
 from shotline.dispatcher.table import Table
 
 NAMES = tuple(f"N{at}" for at in range(9))
@@ -163,7 +163,9 @@ class Shot:
         self.reference = Rules(table, self.live)
         self.given: set[str] = set()  # ready, sent or running
         self.started: set[str] = set()  # ready once, and not redispatched since
-        self.sequencer = Sequencer(table, table.paths_of_phase("INIT"), self.live, table.options)
+        self.paths = dict.fromkeys(table.paths_of_phase("INIT"))
+        self.redispatched: dict[str, None] = {}
+        self.sequencer = Sequencer(table, self.paths, self.live, self.redispatched)
         self.take(self.sequencer.start())
 
     def take(self, step: Step, *, concluding: bool = False) -> None:
@@ -176,7 +178,8 @@ class Shot:
             assert live.cause in (None, Cause.CONDITION_FALSE, Cause.CANNOT_HAPPEN)
             assert path not in self.given
             self.reference.members.add(path)
-            self.echo(pending(path))
+            self.paths[path] = None
+            self.live[path] = pending(path)
         for settle in step.settle:
             assert self.reference.is_open(settle.path)
             assert settle.path not in self.given
@@ -185,7 +188,6 @@ class Shot:
             self.live[settle.path] = skipped(settle.path, settle.cause)
         for settle in step.settle:
             self.check_settled(settle.path, settle.cause, concluding=concluding)
-            assert self.sequencer.changed(self.live[settle.path]) == NOTHING
         for path in step.ready:
             assert path not in self.started, "ready twice"
             assert path in self.reference.members
@@ -203,27 +205,20 @@ class Shot:
         else:
             assert self.reference.never(path)
 
-    def echo(self, transition: Transition) -> None:
-        self.live[transition.path] = transition
-        assert self.sequencer.changed(transition) == NOTHING
-
     def change(self, transition: Transition) -> None:
         path = transition.path
         self.live[path] = transition
         if transition.cause is not None:
             self.given.discard(path)
-        self.take(self.sequencer.changed(transition))
+        self.take(self.sequencer.changed(path))
 
-    def reopen(self, path: str, *, told_before: bool) -> None:
+    def redispatch(self, path: str) -> None:
         self.reference.exempt.add(path)
         self.reference.members.add(path)
         self.started.discard(path)
-        if told_before:
-            self.change(pending(path))
+        self.paths[path] = self.redispatched[path] = None
         self.live[path] = pending(path)
-        step = self.sequencer.reopen(path)
-        self.take(step)
-        self.echo(self.live[path])
+        self.take(self.sequencer.redispatch(path, self.table))
         phase = self.table.node(path).phase
         for other in self.table.dependents(path):
             live = self.live[other]
@@ -235,12 +230,12 @@ class Shot:
     def check_complete(self) -> None:
         """Whatever may start has been given out, whatever is decided has been settled."""
         members = self.reference.members
+        assert self.sequencer.busy == self.given
         assert set(self.sequencer.open_paths) == {m for m in members if self.reference.is_open(m)}
         for path in self.sequencer.open_paths:
-            said = self.sequencer.waits_for(path)
             if path in self.given:
                 continue
-            assert said
+            assert self.sequencer.waits_for(path)
             value = self.reference.condition(path)
             if value is None:
                 assert self.reference.before(path), "nothing stands before it, but it waits"
@@ -272,8 +267,7 @@ def one_event(draw: st.DrawFn, shot: Shot, *, redispatch: bool) -> None:
         choice = [p for p in shot.table.paths_of_phase("INIT") if p not in shot.given]
         choice += [p for p in shot.table.paths_of_phase("STORE") if p not in shot.given]
         if choice:
-            path = draw(st.sampled_from(choice))
-            shot.reopen(path, told_before=draw(st.booleans()))
+            shot.redispatch(draw(st.sampled_from(choice)))
     elif kind == "remove":
         waiting = [
             p for p in shot.sequencer.open_paths if shot.live[p].state is ActionState.NOT_DISPATCHED
@@ -299,13 +293,13 @@ def test_a_run_without_redispatches_does_exactly_what_the_reference_says(
     shot = Shot(table, standing_of(data.draw, table))
     while shot.sequencer.open_paths:
         shot.check_complete()
-        if shot.sequencer.is_stuck:
+        if not shot.sequencer.busy:
             shot.conclude()
             break
         one_event(data.draw, shot, redispatch=False)
         if data.draw(st.integers(0, 3)):
             continue
-        again = Sequencer(table, table.paths_of_phase("INIT"), dict(shot.live), table.options)
+        again = Sequencer(table, table.paths_of_phase("INIT"), dict(shot.live))
         queued = {p for p in shot.given if shot.live[p].state is ActionState.NOT_DISPATCHED}
         step = again.start()
         assert set(step.ready) == queued
@@ -325,7 +319,7 @@ def test_a_run_with_redispatches_keeps_the_order_and_ends(data: st.DataObject) -
         shot.check_complete()
     while shot.sequencer.open_paths:
         shot.check_complete()
-        if shot.sequencer.is_stuck:
+        if not shot.sequencer.busy:
             shot.conclude()
         for path in sorted(shot.given):
             shot.change(data.draw(st.sampled_from(ENDS))(path))

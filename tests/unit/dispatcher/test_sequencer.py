@@ -1,6 +1,7 @@
 """The order of one run, sentence by sentence (D1, D2, D4, D5, D10, D12)."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import pytest
 from tests.support.tables import (
@@ -26,22 +27,65 @@ from shotline.dispatcher.sequencer import NOTHING, Sequencer, Step
 from shotline.dispatcher.table import Table
 
 
+class Run:
+    """A run and its shot's memory, in which all that the sequencer decides is made true at once."""
+
+    def __init__(
+        self,
+        table: Table,
+        paths: Sequence[str],
+        standing: Sequence[Transition],
+        redispatched: Sequence[str],
+    ) -> None:
+        self.table = table
+        self.paths = dict.fromkeys(paths)
+        self.redispatched = dict.fromkeys(redispatched)
+        self.actions = {node.path: pending(node.path) for node in table.actions}
+        self.actions |= {transition.path: transition for transition in standing}
+        self.sequencer = Sequencer(table, self.paths, self.actions, self.redispatched)
+
+    def start(self) -> Step:
+        return self.made_true(self.sequencer.start())
+
+    def changed(self, transition: Transition) -> Step:
+        self.actions[transition.path] = transition
+        return self.made_true(self.sequencer.changed(transition.path))
+
+    def redispatch(self, path: str, table: Table | None = None) -> Step:
+        self.paths[path] = self.redispatched[path] = None
+        self.actions[path] = pending(path)
+        return self.made_true(self.sequencer.redispatch(path, table or self.table))
+
+    def conclude(self) -> Step:
+        return self.made_true(self.sequencer.conclude())
+
+    def made_true(self, step: Step) -> Step:
+        for path in step.reopened:
+            self.paths[path] = None
+            self.actions[path] = pending(path)
+        for settle in step.settle:
+            self.actions[settle.path] = skipped(settle.path, settle.cause)
+        return step
+
+    def waits_for(self, path: str) -> str:
+        return self.sequencer.waits_for(path)
+
+    @property
+    def open_paths(self) -> tuple[str, ...]:
+        return self.sequencer.open_paths
+
+
 def run_of(
     *actions: ActionNode,
     phase: str = "INIT",
     paths: Sequence[str] | None = None,
     standing: Sequence[Transition] = (),
     options: DispatchOptions | None = None,
-    exempt: Sequence[str] = (),
-) -> Sequencer:
+    redispatched: Sequence[str] = (),
+) -> Run:
     whole: Table = table(*actions, options=options)
-    return Sequencer(
-        whole,
-        whole.paths_of_phase(phase) if paths is None else paths,
-        {t.path: t for t in standing},
-        whole.options,
-        exempt=exempt,
-    )
+    members = whole.paths_of_phase(phase) if paths is None else paths
+    return Run(whole, members, standing, redispatched)
 
 
 def settled(step: Step) -> dict[str, Cause]:
@@ -319,10 +363,8 @@ def test_what_waits_for_another_phase_cannot_happen_at_the_end() -> None:
         action("STORE_B", 1, phase="STORE"),
     )
     run.start()
-    assert not run.is_stuck
     assert run.conclude() == NOTHING  # A is ready
     run.changed(succeeded("A"))
-    assert run.is_stuck
     assert run.open_paths
     assert run.waits_for("DEP_LATE") == "its condition: waits for STORE_A"
     step = run.conclude()
@@ -354,7 +396,7 @@ def test_an_empty_run_is_finished_at_once() -> None:
     run = run_of(action("A"), phase="STORE")
     assert run.start() == NOTHING
     assert not run.open_paths
-    assert not run.is_stuck
+    assert run.conclude() == NOTHING
 
 
 # D10
@@ -364,8 +406,8 @@ def test_a_redispatched_action_is_ready_again_and_out_of_turn() -> None:
     run = run_of(action("A", 10), action("B", 20), action("C", 30))
     run.start()
     run.changed(failed("A"))
-    assert run.reopen("A") == Step(ready=("A",))
-    assert run.reopen("C") == Step(ready=("C",))
+    assert run.redispatch("A") == Step(ready=("A",))
+    assert run.redispatch("C") == Step(ready=("C",))
     assert run.open_paths == ("A", "B", "C")
     # 10 is over: 20 goes on, and what comes after it does not wait for A
     assert run.changed(succeeded("C")) == NOTHING
@@ -379,7 +421,7 @@ def test_a_number_that_is_not_over_waits_for_its_redispatched_action() -> None:
     run = run_of(action("A", 10), action("B", 10), action("C", 20))
     run.start()
     run.changed(failed("A"))
-    assert run.reopen("A").ready == ("A",)
+    assert run.redispatch("A").ready == ("A",)
     assert run.changed(succeeded("B")) == NOTHING
     assert run.changed(succeeded("A")).ready == ("C",)
 
@@ -393,30 +435,17 @@ def test_a_synchronized_number_waits_for_what_was_redispatched_below_it() -> Non
     )
     run.start()
     run.changed(failed("A"))
-    run.reopen("A")
+    run.redispatch("A")
     assert run.changed(succeeded("B")) == NOTHING
     assert run.changed(succeeded("A")).ready == ("C",)
 
 
-def test_what_is_ready_sent_or_running_is_not_redispatched() -> None:
-    run = run_of(action("A", 10))
+def test_dependents_go_on_from_where_a_redispatch_has_put_them() -> None:
+    run = run_of(action("A", 10), action("C", "A"), action("D", no("A")))
     run.start()
-    assert run.reopen("A") == NOTHING
-    run.changed(dispatched("A"))
-    assert run.reopen("A") == NOTHING
-
-
-def test_it_does_not_matter_whether_the_change_or_the_redispatch_is_told_first() -> None:
-    for told_before in (True, False):
-        run = run_of(action("A", 10), action("C", "A"), action("D", no("A")))
-        run.start()
-        run.changed(failed("A"))
-        if told_before:
-            assert run.changed(pending("A")) == NOTHING
-        assert run.reopen("A") == Step(ready=("A",), reopened=("C",))
-        assert run.changed(pending("A")) == NOTHING
-        assert run.changed(pending("C")) == NOTHING
-        assert run.changed(succeeded("A")).ready == ("C",)
+    run.changed(failed("A"))
+    assert run.redispatch("A") == Step(ready=("A",), reopened=("C",))
+    assert run.changed(succeeded("A")).ready == ("C",)
 
 
 def test_dependents_that_never_started_are_looked_at_again() -> None:
@@ -437,7 +466,7 @@ def test_dependents_that_never_started_are_looked_at_again() -> None:
     assert step.ready == ("RAN",)
     run.changed(succeeded("RAN"))
     assert not run.open_paths
-    step = run.reopen("A")
+    step = run.redispatch("A")
     assert step == Step(ready=("A",), reopened=("SKIPPED", "CHAIN"))
     assert run.open_paths == ("A", "SKIPPED", "CHAIN")
     assert run.changed(succeeded("A")).ready == ("SKIPPED",)
@@ -448,7 +477,7 @@ def test_a_redispatch_that_fails_again_skips_its_dependents_again() -> None:
     run = run_of(action("A", 10), action("C", "A"))
     run.start()
     run.changed(failed("A"))
-    run.reopen("A")
+    run.redispatch("A")
     assert run.changed(doing("A")) == NOTHING
     assert settled(run.changed(failed("A"))) == {"C": Cause.CONDITION_FALSE}
 
@@ -458,17 +487,17 @@ def test_a_redispatched_conditional_action_needs_its_condition() -> None:
     run.start()
     run.changed(succeeded("A"))
     run.changed(succeeded("C"))
-    assert run.reopen("C").ready == ("C",)
+    assert run.redispatch("C").ready == ("C",)
     run = run_of(action("A", 10), action("C", "A"))
     run.start()
     run.changed(failed("A"))
-    assert settled(run.reopen("C")) == {"C": Cause.CONDITION_FALSE}
+    assert settled(run.redispatch("C")) == {"C": Cause.CONDITION_FALSE}
 
 
 def test_an_off_action_is_redispatched_when_asked_for() -> None:
     run = run_of(action("A", 10, on=False), action("C", "A"), action("D", 10))
     assert settled(run.start()) == {"A": Cause.OFF, "C": Cause.CANNOT_HAPPEN}
-    assert run.reopen("A") == Step(ready=("A",), reopened=("C",))
+    assert run.redispatch("A") == Step(ready=("A",), reopened=("C",))
     assert run.changed(succeeded("A")).ready == ("C",)
 
 
@@ -478,11 +507,11 @@ def test_the_node_read_again_counts() -> None:
     run.start()
     run.changed(failed("A"))
     anew = table(*actions).with_node(action("C", "B"))
-    assert run.reopen("C", anew) == NOTHING
+    assert run.redispatch("C", anew) == NOTHING
     assert run.waits_for("C") == "its condition: waits for B"
     assert run.changed(succeeded("B")).ready == ("C",)
     broken = anew.with_node(action("A", unreadable="no record"))
-    step = run.reopen("A", broken)
+    step = run.redispatch("A", broken)
     assert [(s.path, s.cause, s.reason) for s in step.settle] == [
         ("A", Cause.UNREADABLE, "no record")
     ]
@@ -505,10 +534,10 @@ def test_a_redispatch_outside_of_a_run_takes_dependents_of_its_phase_along() -> 
         succeeded("B"),
         skipped("LATER", Cause.CONDITION_FALSE),
     ]
-    plan = run_of(*actions, paths=[], standing=standing)
-    assert plan.reopen("A") == Step(ready=("A",), reopened=("SKIPPED", "CHAIN"))
+    plan = run_of(*actions, paths=["A"], standing=standing)
+    assert plan.redispatch("A") == Step(ready=("A",), reopened=("SKIPPED", "CHAIN"))
     reset = [pending("A"), pending("SKIPPED"), pending("CHAIN"), *standing[3:]]
-    run = run_of(*actions, paths=["A", "SKIPPED", "CHAIN"], standing=reset, exempt=["A"])
+    run = run_of(*actions, paths=["A", "SKIPPED", "CHAIN"], standing=reset, redispatched=["A"])
     assert run.start().ready == ("A",)
     assert run.changed(succeeded("A")).ready == ("SKIPPED",)
 
@@ -523,7 +552,7 @@ def test_an_action_of_another_phase_may_join_a_run() -> None:
         standing=[failed("S"), skipped("SD", Cause.CONDITION_FALSE)],
     )
     assert settled(run.start()) == {"C": Cause.CONDITION_FALSE}
-    assert run.reopen("S") == Step(ready=("S",), reopened=("SD", "C"))
+    assert run.redispatch("S") == Step(ready=("S",), reopened=("SD", "C"))
     assert run.changed(succeeded("A")).ready == ("B",)  # S delays no number of this run
     assert run.changed(succeeded("S")).ready == ("SD", "C")
 
@@ -545,13 +574,13 @@ def test_what_came_back_unstarted_is_not_ready_twice() -> None:
     run.changed(dispatched("A"))
     assert run.changed(pending("A")) == NOTHING
     assert run.open_paths == ("A", "B")
-    assert not run.is_stuck
+    assert run.conclude() == NOTHING  # A is ready again
 
 
 def test_a_resumed_run_keeps_the_exemption_of_a_redispatch() -> None:
     actions = (action("A", 10), action("B", 20), action("C", 20), action("D", 30), action("E", 40))
     standing = [succeeded("B"), succeeded("A").model_copy(update={"path": "E"})]
-    run = run_of(*actions, standing=standing, exempt=["A", "E"])
+    run = run_of(*actions, standing=standing, redispatched=["A", "E"])
     assert run.start().ready == ("A", "C")
     assert run.changed(succeeded("C")).ready == ("D",)
     # without it, the run waits for A: late rather than early
@@ -566,41 +595,37 @@ def test_what_everything_waits_for_is_said() -> None:
         action("AFT", both("FAIL", "INIT_D", "INIT_C")),
         action("FAIL", 5, "SRV_B"),
         action("INIT_D", 6, "SRV_B"),
-        action("OFF", on=False),
-        action("LATER", 1, phase="STORE"),
     )
     run.start()
-    assert run.waits_for("INIT_C") == "a free slot of SRV_A"
+    assert run.sequencer.busy == {"INIT_C", *(f"N{at}" for at in range(7)), "FAIL"}
     assert run.waits_for("MAG") == (
         "sequence number 20 of SRV_A: waits for INIT_C (10), N0 (10), N1 (10), N2 (10), N3 (10), "
         "3 more"
     )
     run.changed(succeeded("FAIL"))
     assert run.waits_for("AFT") == "its condition: waits for INIT_D, INIT_C"
-    assert run.waits_for("LATER") == "phase STORE"
-    assert run.waits_for("OFF") == ""
-    run.changed(dispatched("INIT_C"))
-    assert run.waits_for("INIT_C") == ""
 
 
-def test_changes_of_unknown_actions_and_repeated_ones_change_nothing() -> None:
+def test_repeated_changes_change_nothing() -> None:
     run = run_of(action("A", 10), action("B", 20))
     run.start()
-    assert run.changed(succeeded("NOBODY")) == NOTHING
     assert run.changed(succeeded("A")).ready == ("B",)
     assert run.changed(succeeded("A")) == NOTHING
 
 
-def test_a_standing_that_changes_before_it_is_told_is_taken_in_when_told() -> None:
-    """The machine's own mapping may be ahead of what it tells."""
-    whole = table(action("A", 10), action("B", 20), action("C", both("A", "B")))
-    standing: dict[str, Transition] = {}
-    run = Sequencer(whole, whole.paths_of_phase("INIT"), standing, whole.options)
-    run.start()
-    standing["A"] = succeeded("A")
-    assert run.changed(standing["A"]).ready == ("B",)
-    standing["B"] = failed("B")
-    assert settled(run.changed(standing["B"])) == {"C": Cause.CONDITION_FALSE}
+def test_the_shots_own_memory_counts_and_is_only_read() -> None:
+    """Also where two actions have changed there before the first is looked at."""
+    whole = table(action("A", 10), action("B", 10), action("C", both("A", "B")), action("D", 20))
+    actions = {path: pending(path) for path in "ABCD"}
+    run = Sequencer(whole, dict.fromkeys("ABCD"), MappingProxyType(actions))
+    assert run.start().ready == ("A", "B")
+    actions |= {"A": succeeded("A"), "B": failed("B")}
+    assert run.changed("A") == NOTHING
+    step = run.changed("B")
+    assert step.ready == ("D",)
+    assert [settle.reason for settle in step.settle] == ["its condition is false: B failed"]
+    actions["C"] = skipped("C", Cause.CONDITION_FALSE)
+    assert run.open_paths == ("D",)
 
 
 def test_long_chains_and_deep_conditions_need_no_stack() -> None:

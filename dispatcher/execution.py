@@ -90,7 +90,7 @@ class Execution:
 
     def drive(self, shot: Shot, run: Run) -> None:
         """Begin, or after a restart go on, to drive an open run."""
-        run.sequencer = Sequencer(shot.table, run.paths, shot.actions, run.forced)
+        run.sequencer = Sequencer(shot.table, run.paths, shot.actions, run.redispatched)
         self._carry_out(shot, run, run.sequencer.start())
         self._let_go()
 

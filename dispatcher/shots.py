@@ -53,7 +53,7 @@ class Run:
     held: str | None = None  # why nothing more starts
     aborting: str | None = None  # why it is being aborted
     paths: dict[str, None] = field(default_factory=dict)  # its actions, in order
-    forced: dict[str, str] = field(default_factory=dict)  # redispatched in it → command (D10)
+    redispatched: dict[str, str] = field(default_factory=dict)  # path → command (D10)
     sequencer: Sequencer | None = None
     parked: dict[str, None] = field(default_factory=dict)  # ready, but the run is held
     opened_mono: float | None = None  # None after a restart
@@ -127,7 +127,7 @@ class Shot:
             case Redispatched():
                 run = self.runs[record.run]
                 run.paths[record.path] = None
-                run.forced[record.path] = record.command
+                run.redispatched[record.path] = record.command
                 if record.command:
                     self.run_of_command[record.command] = record.run
             case LateResult():
@@ -228,9 +228,9 @@ class Shot:
         self.runs[record.run] = self.open_run = run
         self.run_of_command[record.command] = record.run
         if record.kind is RunKind.SINGLE:
-            run.forced[record.paths[0]] = record.command
+            run.redispatched[record.paths[0]] = record.command
         for path in record.paths:
-            if self.table.initial(path)[0] is None or path in run.forced:
+            if self.table.initial(path)[0] is None or path in run.redispatched:
                 self.actions[path] = self.pending(path, record.run, record.time)
                 self._forget_live(path)
             elif self.table.node(path).essential and self.failed(path):
@@ -361,7 +361,7 @@ class Shot:
         told.extend(
             Redispatched(time=time, run=run.number, path=path, command=command)
             for run in self.runs.values()
-            for path, command in run.forced.items()
+            for path, command in run.redispatched.items()
         )
         told.extend(
             EventRaised(

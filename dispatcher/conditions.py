@@ -1,8 +1,8 @@
-"""Conditions at work: their value, what decides it, and a network that follows every change.
+"""The values of conditions, what decides them, and which conditions are circular.
 
-The truth of one reference is told from outside; states of actions are not known here (DESIGN D4).
-The value of a condition is worked out from its operands by the table of D4, which is an order:
-`or` is the greatest of FALSE < NEVER < OPEN < TRUE, `and` the least of FALSE < OPEN < NEVER < TRUE.
+What a reference is worth (true, false, never, open) is told from outside: states of actions are not
+known here (DESIGN D4). The table of D4 is an order of these values: `or` is worth the greatest of
+FALSE < NEVER < OPEN < TRUE among its operands, `and` the least of FALSE < OPEN < NEVER < TRUE.
 Nothing here recurses: a condition may be nested a thousand deep. Pure.
 """
 
@@ -24,7 +24,11 @@ _NEGATED: Final = {
 
 
 class _Gate:
-    """One operator of one condition, with the number of its operands by value."""
+    """An operator of the condition of `owner`, which counts its operands by their value.
+
+    `up` is the operator that it is an operand of. `order` is that of the values: the first that an
+    operand has is the operator's.
+    """
 
     __slots__ = ("counts", "negated", "order", "owner", "up", "value")
 
@@ -74,8 +78,7 @@ class Network:
             order = _AND if isinstance(node, And) else _OR
             gate = _Gate(order, up, owner, negated=isinstance(node, Not))
             gates.append(gate)
-            operands = (node.operand,) if isinstance(node, Not) else node.operands
-            pending.extend((operand, gate) for operand in operands)
+            pending.extend((operand, gate) for operand in _operands(node))
         for gate in reversed(gates):  # operands come after their operator
             gate.value = gate.compute()
             if gate.up is not None:
@@ -156,11 +159,6 @@ def _values(expression: Expression, truth_of: TruthOf) -> dict[int, Truth]:
             order = _AND if isinstance(part, And) else _OR
             values[id(part)] = min((values[id(o)] for o in part.operands), key=order.index)
     return values
-
-
-def evaluate(expression: Expression, truth_of: TruthOf) -> Truth:
-    """Return the value of an expression (D4), worked out once."""
-    return _values(expression, truth_of)[id(expression)]
 
 
 def decisive(expression: Expression, truth_of: TruthOf) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class Execution:
     def __init__(self, core: Core, on_run_over: RunOverHook) -> None:
         self._core = core
         self._ready: deque[tuple[Shot, Run, str]] = deque()  # actions to let go
-        self._touched: dict[ShotKey, None] = {}
+        self._touched: dict[ShotKey, None] = {}  # whose run may be over
         self._on_run_over = on_run_over
 
     # Runs begin
@@ -85,7 +85,8 @@ class Execution:
         run.opened_mono = self._core.now
         self._core.say("info", f"{shot.key} run {number} ({phase}) begins: {len(paths)} actions")
         self.drive(shot, run)
-        self._abort_for_unreadable(shot, run)
+        for path in paths:  # what cannot be read has failed already (D3)
+            self._abort_if_essential(shot, run, path)
         return run
 
     def drive(self, shot: Shot, run: Run) -> None:
@@ -131,7 +132,7 @@ class Execution:
         run = shot.open_run
         if run is None:
             return
-        self._abort_if_essential(shot, run, new)
+        self._abort_if_essential(shot, run, new.path)
         if run.sequencer is not None:
             self._carry_out(shot, run, run.sequencer.changed(new.path))
 
@@ -146,40 +147,19 @@ class Execution:
         self._touched[shot.key] = None
         for path in step.reopened:
             self._put(shot, shot.pending(path, run.number, self._core.wall))
-        settled = [
-            self._unsent(shot.actions[settle.path], settle.cause, settle.reason)
-            for settle in step.settle
-        ]
-        for new in settled:
-            self._put(shot, new)
+        for settle in step.settle:
+            self._put(shot, self._unsent(shot.actions[settle.path], settle.cause, settle.reason))
         self._ready.extend((shot, run, path) for path in step.ready)
-        for new in settled:
-            self._abort_if_essential(shot, run, new)
 
-    def _abort_if_essential(self, shot: Shot, run: Run, new: Transition) -> None:
-        """Abort the run when an action has failed that it needs, where the options ask for it."""
-        if (
-            new.cause is not None
-            and not run.aborting
-            and shot.table.options.essential_failure == "abort_run"
-            and shot.table.node(new.path).essential
-            and shot.failed(new.path)
-        ):
-            self.abort_run(shot, run, f"essential action {new.path} has failed")
-
-    def _abort_for_unreadable(self, shot: Shot, run: Run) -> None:
-        """Abort a new run whose essential action cannot be read: it has failed already (D3)."""
-        if shot.table.options.essential_failure != "abort_run":
+    def _abort_if_essential(self, shot: Shot, run: Run, path: str) -> None:
+        """Abort the run when an essential action has failed, where the options ask for it."""
+        if shot.table.options.essential_failure != "abort_run" or run.aborting:
             return
-        for path in run.paths:
-            live = shot.actions[path]
-            if (
-                live.cause is Cause.UNREADABLE
-                and shot.table.node(path).essential
-                and shot.failed(path)
-            ):
-                self.abort_run(shot, run, f"essential action {path} cannot be read: {live.reason}")
-                return
+        live = shot.actions[path]
+        if live.cause is not None and shot.table.node(path).essential and shot.failed(path):
+            is_unread = live.cause is Cause.UNREADABLE
+            what = f"cannot be read: {live.reason}" if is_unread else "has failed"
+            self.abort_run(shot, run, f"essential action {path} {what}")
 
     def _let_go(self) -> None:
         """Let the ready actions go, and what becomes ready by that."""
@@ -408,7 +388,7 @@ class Execution:
         server = self._core.fleet.servers.get(live.server or "")
         if server is None or server.register.incarnation != live.incarnation:
             return
-        attempt = AttemptId(shot.key.tree, shot.key.shot, path, live.attempt)
+        attempt = shot.attempt_of(live)
         self._core.send(
             server.identity, AbortAttempt(term=self._core.term, attempt=attempt, reason=why)
         )

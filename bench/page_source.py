@@ -230,7 +230,8 @@ def main(address: str, actions: int, servers: int, rate: int) -> None:
             link.publish(source.beats(due))
         if now >= beat_at:
             beat_at = now + BEAT_S
-            link.publish(source.feed.beat(time.time(), v.JournalState.OK))
+            for beat in source.feed.beat(time.time(), v.JournalState.OK):
+                link.publish(beat)
             link.say(Ping(sent_s=now, term=TERM))
         link.serve(source, now + TURN_S - time.monotonic())
 

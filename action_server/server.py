@@ -39,8 +39,8 @@ from shotline.action_server.events import (
     WithdrawAttempt,
 )
 from shotline.action_server.keepers import Keepers
-from shotline.action_server.leftovers import StateFile
 from shotline.action_server.machine import ActionServer
+from shotline.action_server.state_file import StateFile
 from shotline.action_server.task.channel import Job, Setup
 from shotline.action_server.workers import Workers
 from shotline.common.codec import decode, encode, encode_body, sendable

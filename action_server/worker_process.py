@@ -4,7 +4,7 @@ Nothing here blocks. What is read is handed on; what it means is the machine's b
 
 Each worker is the leader of a session and a process group of its own. When this process dies, in
 whatever way, the kernel ends the whole group, by the lifeline (`kernel`); what even that does not
-reach, the next incarnation ends (`leftovers`).
+reach, the next incarnation ends (`state_file`).
 """
 
 import contextlib

@@ -23,8 +23,8 @@ from shotline.action_server.events import (
     WorkerExited,
     WorkerReady,
 )
-from shotline.action_server.leftovers import StateFile
 from shotline.action_server.output import parse_report
+from shotline.action_server.state_file import StateFile
 from shotline.action_server.task.channel import Ended, Job, Ready, Setup
 from shotline.action_server.task.limits import TaskLimiter
 from shotline.action_server.worker_process import READ_BYTES, WorkerProcess

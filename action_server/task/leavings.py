@@ -1,6 +1,6 @@
 """What a task leaves behind in its worker process: processes, which are ended, and threads.
 
-Runs in the worker. What an earlier life of the whole server left is `leftovers`' business.
+Runs in the worker. What an earlier life of the whole server left is `state_file`' business.
 """
 
 import contextlib

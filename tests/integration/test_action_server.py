@@ -19,7 +19,7 @@ from tests.support.action_server import (
     wait_until_gone,
 )
 
-from shotline.action_server.leftovers import KnownProcess, ServerFile
+from shotline.action_server.state_file import KnownProcess, ServerFile
 from shotline.common.actions import AttemptId, Status
 from shotline.common.messages import (
     Answered,

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from shotline.action_server.leftovers import Cleared, KnownProcess, ServerFile, StateFile
+from shotline.action_server.state_file import Cleared, KnownProcess, ServerFile, StateFile
 
 
 @pytest.fixture

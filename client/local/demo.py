@@ -7,7 +7,6 @@ itself and leaves no process behind.
 import contextlib
 import shlex
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from shotline.client.cli.render import show_line, symbol
 from shotline.client.cli.watching import Watching
 from shotline.client.errors import RunNotGood
 from shotline.client.local.daemons import DaemonError, Daemons
+from shotline.client.local.ports import free_ports
 from shotline.client.local.up import serve, started
 from shotline.client.observer import News, Whole
 from shotline.client.plain import plain
@@ -86,7 +86,7 @@ def write_config(folder: Path) -> Path:
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     settings = yaml.safe_load(packaged("config.yaml").read_text(encoding="utf-8"))
-    clients, servers, events, redis, page = _free_ports(5)
+    clients, servers, events, redis, page = free_ports(5)
     settings["data_folder"] = str(folder)
     settings["broker"] |= {
         "clients": f"tcp://127.0.0.1:{clients}",
@@ -237,12 +237,3 @@ def _by_design(action: ActionView) -> bool:
 
 def _not_run(action: ActionView) -> bool:
     return action.last.cause in SETTLED_CAUSES[ActionState.NOT_DISPATCHED]
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that were free a moment ago, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

@@ -16,6 +16,7 @@ import msgpack
 import pytest
 import zmq
 
+from shotline.client.local.ports import free_ports
 from shotline.common.codec import BROKER, PUBLISH, decode, encode
 from shotline.common.messages import (
     AbortAttempt,
@@ -50,16 +51,6 @@ LOST_S = 3.0
 ATTEMPT = ("TEST", 1, "\\TEST::A", 1)
 M = TypeVar("M", bound=Message)
 ZContext = zmq.Context[zmq.Socket[bytes]]
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def started() -> Started:

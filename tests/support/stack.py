@@ -6,9 +6,7 @@
 A test may stop, kill and restart each of them; what is left is ended at the end, by its pid.
 """
 
-import contextlib
 import signal
-import socket
 import sys
 import threading
 import time
@@ -21,21 +19,13 @@ import yaml
 
 from shotline.client.errors import Nobody
 from shotline.client.local.daemons import Daemon, Daemons
+from shotline.client.local.ports import free_ports
 from shotline.client.local.redis_server import RedisServer
 from shotline.client.supervisor import Supervisor
 from shotline.common.config import load_config
 from shotline.common.views import StatusResult
 
 DEADLINE_S = 60.0  # the machine may be loaded
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that were free a moment ago, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def merged(base: Mapping[str, object], more: Mapping[str, object]) -> dict[str, object]:

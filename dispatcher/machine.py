@@ -6,8 +6,6 @@ of commands (what is asked), `execution` (runs). Nothing else changes the state 
 §6). Pure.
 """
 
-from collections.abc import Iterable, Mapping
-
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.channels import LOG
@@ -37,7 +35,7 @@ from shotline.common.messages import (
     Tail,
     Undeliverable,
 )
-from shotline.common.records import CommandDone, PulseCreated, ServerSeen, ShotKey, ShotRecord
+from shotline.common.records import PulseCreated, ShotKey
 from shotline.common.views import JournalState, LogEvent
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.commands.answer import Answer, Asked
@@ -67,6 +65,7 @@ from shotline.dispatcher.journal import (
     Forgotten,
     HistoryLost,
     JournalChanged,
+    Loaded,
     OutputRead,
     ShotRead,
     TermPassed,
@@ -110,32 +109,22 @@ class Dispatcher:
         self.waits = Waits(self.core, self.views)
         self._feed_at = instant.mono
 
-    def load(
-        self,
-        shots: Mapping[ShotKey, Iterable[ShotRecord]],
-        *,
-        lines: Mapping[ShotKey, Mapping[tuple[str, int], int]],
-        stored: Iterable[ShotKey],
-        newest: Mapping[str, int],
-        current: ShotKey | None,
-        commands: Iterable[CommandDone],
-        servers: Iterable[ServerSeen],
-    ) -> None:
+    def load(self, loaded: Loaded) -> None:
         """Take what the journal holds, once, before the first event."""
         core = self.core
-        for key, records in shots.items():
+        for key, found in loaded.shots.items():
             shot = core.shots[key] = Shot(key)
-            for record in records:
+            for record in found.records:
                 shot.apply(record)
-            shot.lines.update(lines.get(key, {}))
+            shot.lines.update(found.lines)
             for live in shot.actions.values():
                 if live.url is not None and (live.outcome_unknown or live.state in IN_PROGRESS):
                     core.fleet.urls.take(live.url, shot.attempt_of(live))
-        core.stored.update(dict.fromkeys(stored))
-        core.newest.update(newest)
-        core.current = current
-        core.seen.update((seen.server, seen) for seen in servers)
-        for done in commands:
+        core.stored.update(dict.fromkeys(loaded.stored))
+        core.newest.update(loaded.newest)
+        core.current = loaded.current
+        core.seen.update((seen.server, seen) for seen in loaded.servers)
+        for done in loaded.commands:
             self.requests.remember(done)
 
     # Events

@@ -38,20 +38,12 @@ from shotline.dispatcher.effects import (
     ToPeer,
     WriteCommit,
 )
-from shotline.dispatcher.journal import ForgetShots, Loaded, ReadOutput, ReadShot
+from shotline.dispatcher.journal import JournalQuery, Loaded
 from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
 from shotline.dispatcher.trees.host import TreeHost
-from shotline.dispatcher.trees.jobs import (
-    CreatePulseJob,
-    CurrentShotJob,
-    LookAtSourcesJob,
-    RaiseEventJob,
-    ReadNodeJob,
-    ReadTableJob,
-    WriteStatusJob,
-)
+from shotline.dispatcher.trees.jobs import TreeJob
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +65,7 @@ class DispatcherServer:
         self._journal = RedisJournal(
             config.redis,
             config.journal,
-            commands_max=config.dispatcher.commands_remembered_max,
+            config.dispatcher.commands_remembered_max,
         )
         self._trees = TreeHost(
             service,
@@ -164,15 +156,7 @@ class DispatcherServer:
         self._machine = Dispatcher(
             self._service.instant(), term, self._config, socket.gethostname(), os.getpid()
         )
-        self._machine.load(
-            {key: shot.records for key, shot in loaded.shots.items()},
-            lines={key: shot.output_lines for key, shot in loaded.shots.items()},
-            stored=loaded.stored,
-            newest=loaded.newest,
-            current=loaded.current,
-            commands=loaded.commands,
-            servers=loaded.servers,
-        )
+        self._machine.load(loaded)
         log.info("term %d: %d shots loaded", term, len(loaded.shots))
 
     def _load_when_redis_is_there(self) -> Loaded | None:
@@ -287,17 +271,8 @@ class DispatcherServer:
             undeliverable = Undeliverable(target=target, why=why, frames=tuple(frames))
             self._events.append(FromBroker(b"", (undeliverable,)))
 
-    def _ask(self, effect: Effect) -> None:
-        match effect:
-            case (
-                CreatePulseJob()
-                | ReadTableJob()
-                | ReadNodeJob()
-                | LookAtSourcesJob()
-                | RaiseEventJob()
-                | WriteStatusJob()
-                | CurrentShotJob()
-            ):
-                self._trees.do(effect)
-            case ReadShot() | ReadOutput() | ForgetShots():
-                self._journal.ask(effect)
+    def _ask(self, effect: TreeJob | JournalQuery) -> None:
+        if isinstance(effect, TreeJob):
+            self._trees.do(effect)
+        else:
+            self._journal.ask(effect)

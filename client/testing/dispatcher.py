@@ -79,7 +79,7 @@ class DrivenDispatcher(ABC):
         self.journal = journal
         self.now, self.wall = now, wall
         self.machine = Dispatcher(self.instant, journal.claim(), config, "here", 1)
-        journal.load(self.machine)
+        self.machine.load(journal.loaded())
         self.handle(Tick())
 
     # Time and events

@@ -19,8 +19,15 @@ from shotline.common.records import (
     decode_records,
 )
 from shotline.common.views import OutputLine
-from shotline.dispatcher.journal import EncodedCommit, OutputRead, ReadOutput, ReadShot, ShotRead
-from shotline.dispatcher.machine import Dispatcher
+from shotline.dispatcher.journal import (
+    EncodedCommit,
+    Loaded,
+    LoadedShot,
+    OutputRead,
+    ReadOutput,
+    ReadShot,
+    ShotRead,
+)
 
 
 @dataclass(slots=True)
@@ -44,16 +51,19 @@ class MemoryJournal:
         self.number = 0
         return self.term
 
-    def load(self, machine: Dispatcher) -> None:
-        """Give a new dispatcher all that is known."""
-        machine.load(
-            {key: tuple(records) for key, records in self.shots.items()},
-            lines=self.lines,
-            stored=self.shots,
+    def loaded(self) -> Loaded:
+        """Return all that is known, for a new dispatcher."""
+        return Loaded(
+            term=self.term,
+            shots={
+                key: LoadedShot(tuple(records), self.lines.get(key, {}))
+                for key, records in self.shots.items()
+            },
             newest=self.newest,
             current=self.current,
-            commands=self.commands,
-            servers=self.servers.values(),
+            stored=tuple(self.shots),
+            commands=tuple(self.commands),
+            servers=tuple(self.servers.values()),
         )
 
     def write(self, commit: EncodedCommit) -> bool:

@@ -163,7 +163,7 @@ class LoadedShot:
     """A shot that is held in memory from the start: all its records, oldest first."""
 
     records: tuple[ShotRecord, ...]
-    output_lines: Mapping[tuple[str, int], int]  # (path, attempt) → lines stored
+    lines: Mapping[tuple[str, int], int]  # (path, attempt) → lines stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,6 @@ class Loaded:
 
     term: int
     shots: Mapping[ShotKey, LoadedShot]  # open ones, the newest of each experiment, the current one
-    open: frozenset[ShotKey] = frozenset()  # with an open or HELD run
     newest: Mapping[str, int] = field(default_factory=dict)  # tree → newest built shot
     current: ShotKey | None = None  # the current pulse (D16)
     stored: tuple[ShotKey, ...] = ()  # all shots, the one unused for longest first

@@ -139,7 +139,6 @@ def read_everything(
     return Loaded(
         term=term,
         shots={shot: _read_shot(connection, shot) for shot in sorted(wanted)},
-        open=opened,
         newest=newest,
         current=current,
         stored=stored,

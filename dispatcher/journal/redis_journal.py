@@ -97,8 +97,8 @@ class RedisJournal:
         self,
         redis: RedisSection,
         journal: JournalSection,
+        commands_max: int,
         *,
-        commands_max: int = 10_000,
         keep_s: float = KEEP_S,
         keep_bytes_max: int = KEEP_BYTES_MAX,
     ) -> None:

@@ -60,6 +60,7 @@ from shotline.dispatcher.journal.link import connect
 from shotline.dispatcher.journal.redis_journal import RedisJournal
 
 DEADLINE_S = 30.0
+COMMANDS_MAX = 100
 SHOT = ShotKey("TEST", 42)
 E = TypeVar("E", bound=JournalEvent)
 
@@ -69,11 +70,13 @@ class Dispatcher:
 
     def __init__(self, server: RedisServer, folder: Path, **options: int | float) -> None:
         timeout_s = float(options.pop("timeout_s", 10.0))
+        commands_max = int(options.pop("commands_max", COMMANDS_MAX))
         spill_bytes_max = int(options.pop("spill_bytes_max", 1 << 24))
         self.spill_file = folder / "journal.spill"
         self.journal = RedisJournal(
             RedisSection(url=server.url, timeout_s=timeout_s, retry_s=0.05),
             JournalSection(spill_file=self.spill_file, spill_bytes_max=spill_bytes_max),
+            commands_max,
             **options,  # type: ignore[arg-type]
         )
         try:
@@ -280,6 +283,7 @@ def test_the_next_dispatcher_reads_what_the_last_one_wrote(
     first.commit(*records, outputs=(output,))
     first.commit(table("A"), shot=ShotKey("TEST", 43))
     first.commit(table("A"), shot=ShotKey("OTHER", 7))
+    first.commit(PulseCreated(time=5.0), shot=ShotKey("OTHER", 8))
     for number in range(5):
         done_command = CommandDone(time=6.0, command=f"c{number}", reply="{}")
         first.commit(system=(done_command,))
@@ -290,12 +294,13 @@ def test_the_next_dispatcher_reads_what_the_last_one_wrote(
 
     loaded = start(commands_max=3).loaded
     assert loaded.term == first.term + 1
-    assert set(loaded.shots) == {SHOT, ShotKey("TEST", 43), ShotKey("OTHER", 7)}
+    # The open one, the newest built ones, and the current one.
+    newest = {ShotKey("TEST", 43), ShotKey("OTHER", 7)}
+    assert set(loaded.shots) == {SHOT, *newest, ShotKey("OTHER", 8)}
     assert loaded.shots[SHOT].records == records
-    assert loaded.shots[SHOT].output_lines == {("A#B", 7): 2}
-    assert loaded.open == {SHOT}
+    assert loaded.shots[SHOT].lines == {("A#B", 7): 2}
     assert loaded.newest == {"TEST": 43, "OTHER": 7}
-    assert loaded.current == SHOT
+    assert loaded.current == ShotKey("OTHER", 8)
     assert set(loaded.stored) == set(loaded.shots)
     assert [command.command for command in loaded.commands] == ["c2", "c3", "c4"]
     assert loaded.servers == (stopped,)
@@ -419,7 +424,9 @@ def test_a_start_that_is_tried_again_keeps_its_term(server: RedisServer, tmp_pat
         people.xadd("shotline:TEST:42:journal", {"records": "no JSON"}, id="1-1")
         people.hset("shotline:newest", "TEST", "42")
         journal = RedisJournal(
-            RedisSection(url=server.url), JournalSection(spill_file=tmp_path / "spill")
+            RedisSection(url=server.url),
+            JournalSection(spill_file=tmp_path / "spill"),
+            COMMANDS_MAX,
         )
         for _ in range(3):
             with pytest.raises(JournalError, match="cannot be read"):
@@ -711,7 +718,7 @@ def test_a_crash_of_dispatcher_and_redis_keeps_what_was_spilled(
     server.start()
     second = start()
     assert second.loaded.shots[SHOT].records == (table("A"), opened(1, "A"), done("A"))
-    assert second.loaded.shots[SHOT].output_lines == {("A", 1): 1}
+    assert second.loaded.shots[SHOT].lines == {("A", 1): 1}
     assert second.term == first.term + 1
     assert any("1 commits of the spill file" in text for text in second.loaded.warnings)
     assert second.spill_file.stat().st_size == 0
@@ -746,7 +753,9 @@ def test_two_dispatchers_do_not_share_a_spill_file(start: Callable[..., Dispatch
 def test_without_redis_the_start_says_what_to_do(server: RedisServer, tmp_path: Path) -> None:
     server.stop()
     journal = RedisJournal(
-        RedisSection(url=server.url, retry_s=0.01), JournalSection(spill_file=tmp_path / "spill")
+        RedisSection(url=server.url, retry_s=0.01),
+        JournalSection(spill_file=tmp_path / "spill"),
+        COMMANDS_MAX,
     )
     with pytest.raises(JournalError, match=r"Redis at 127\.0\.0\.1:\d+/0 cannot be reached"):
         journal.load()
@@ -764,6 +773,7 @@ def test_each_step_of_the_start_can_fail_and_be_tried_again(
     journal = RedisJournal(
         RedisSection(url=server.url, password_file=password, retry_s=0.01),
         JournalSection(spill_file=other.spill_file),
+        COMMANDS_MAX,
     )
 
     def fails_twice(why: str) -> None:
@@ -803,7 +813,9 @@ def test_a_database_that_redis_does_not_have_is_waited_for(tmp_path: Path) -> No
     with RedisServer(tmp_path / "redis") as server:
         url = server.url.removesuffix("0") + "99"
         journal = RedisJournal(
-            RedisSection(url=url, retry_s=0.01), JournalSection(spill_file=tmp_path / "spill")
+            RedisSection(url=url, retry_s=0.01),
+            JournalSection(spill_file=tmp_path / "spill"),
+            COMMANDS_MAX,
         )
         for _ in range(2):
             with pytest.raises(JournalError, match="DB index is out of range"):

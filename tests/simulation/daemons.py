@@ -154,7 +154,7 @@ class DispatcherDaemon(Daemon):
             "dispatcher",
             term,
         )
-        store.load(self.machine)
+        self.machine.load(store.loaded())
         self._timer = Timer(world, lambda: self.handle(Tick()))
         self._link = network.open(f"dispatcher/{next(self.lives)}".encode(), self)
         self.handle(Tick())

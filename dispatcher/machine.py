@@ -38,6 +38,7 @@ from shotline.common.messages import (
 from shotline.common.records import PulseCreated, ShotKey
 from shotline.common.views import JournalState, LogEvent
 from shotline.dispatcher.aftermath import Aftermath
+from shotline.dispatcher.broker_link import BrokerLink
 from shotline.dispatcher.commands.answer import Answer, Asked
 from shotline.dispatcher.commands.queries import Queries
 from shotline.dispatcher.commands.requests import Requests
@@ -71,7 +72,6 @@ from shotline.dispatcher.journal import (
     TermPassed,
     Written,
 )
-from shotline.dispatcher.link import Link
 from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.reading.waits import Waits
 from shotline.dispatcher.recovery import Recovery
@@ -105,7 +105,7 @@ class Dispatcher:
         self.recovery = Recovery(
             self.core, self.execution, self.aftermath, self.requests.take_early
         )
-        self.link = Link(self.core)
+        self.link = BrokerLink(self.core)
         self.waits = Waits(self.core, self.views)
         self._feed_at = instant.mono
 

@@ -27,7 +27,7 @@ _NAMED_MAX: Final = 5
 _REMOVERS: Final = ("DEL", "SREM")  # what they are about may be gone afterwards
 
 
-class Asked(NamedTuple):
+class CommitRequest(NamedTuple):
     """What Redis is asked to take: a commit that is pending, from the file, or known and lost."""
 
     id: CommitId
@@ -44,7 +44,7 @@ class Confirmed:
     def __init__(self, claimed_by: str, recent: RecentCommits) -> None:
         self.term = 0
         self.last = NO_COMMIT  # that Redis has told us to have
-        self.again: deque[Asked] = deque()  # what Redis has lost, to be written again
+        self.again: deque[CommitRequest] = deque()  # what Redis has lost, to be written again
         self._claimed_by = claimed_by
         self._recent = recent
         self._before = NO_COMMIT  # the last commit before our claim
@@ -64,13 +64,13 @@ class Confirmed:
         for shot in shots:
             self._known.difference_update(ShotKeys.of(shot).kinds)
 
-    def ask(self, commit: EncodedCommit, spill_end: int | None = None) -> Asked:
+    def ask(self, commit: EncodedCommit, spill_end: int | None = None) -> CommitRequest:
         """Return what to ask Redis for a new commit."""
         kinds = checked_keys(commit)
         words = list(commands(commit))
         bare = commit_arguments(commit, words)
         made = tuple((str(one[1]), one[0] not in _REMOVERS) for one in words if one[0] != "RPUSH")
-        return Asked(
+        return CommitRequest(
             CommitId(commit.term, commit.number),
             [*check_arguments(kinds, self.last, self._known), *bare],
             [*check_arguments(kinds), *bare],
@@ -78,7 +78,7 @@ class Confirmed:
             spill_end=spill_end,
         )
 
-    def taken(self, now: float, asked: Asked, size: int) -> None:
+    def taken(self, now: float, asked: CommitRequest, size: int) -> None:
         """Take note that Redis has a commit; `size` is its bytes."""
         self.last = max(self.last, asked.id)
         for key, is_there in asked.made:
@@ -101,9 +101,9 @@ class Confirmed:
         first = CommitId(self.term, last.number + 1 if last.term == self.term else 1)
         if last.term < self.term:
             claim = CommitId(self.term, 0)
-            self.again.append(Asked(claim, claim_arguments(self.term, self._claimed_by)))
+            self.again.append(CommitRequest(claim, claim_arguments(self.term, self._claimed_by)))
         kept = self._recent.since(first)
-        self.again.extend(Asked(one.id, one.arguments, kept=one) for one in kept)
+        self.again.extend(CommitRequest(one.id, one.arguments, kept=one) for one in kept)
         begins = kept[0].id if kept else CommitId(self.term, had.number + 1)
         is_all = begins <= first and (last.term == self.term or last >= self._before)
         return HistoryLost(
@@ -112,7 +112,7 @@ class Confirmed:
             frozenset() if is_all else None,
         )
 
-    def gone(self, commit: Asked, keys: Sequence[str]) -> HistoryLost:
+    def gone(self, commit: CommitRequest, keys: Sequence[str]) -> HistoryLost:
         """Take note of keys that were gone, or of another type, when a commit was written."""
         made = dict(commit.made)
         self._known.difference_update(key for key in keys if key not in made)

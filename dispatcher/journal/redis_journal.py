@@ -35,7 +35,7 @@ from shotline.dispatcher.journal import (
     queries,
 )
 from shotline.dispatcher.journal.commit import EncodedCommit, pack_commit, unpack_commit
-from shotline.dispatcher.journal.confirmed import Asked, Confirmed
+from shotline.dispatcher.journal.confirmed import CommitRequest, Confirmed
 from shotline.dispatcher.journal.dialing import Dialer
 from shotline.dispatcher.journal.disk import Disk, Done
 from shotline.dispatcher.journal.layout import CommitId
@@ -119,7 +119,7 @@ class RedisJournal:
         self._link: Link | None = None
         self._connecting = False
         self._retry_at = 0.0
-        self._sent: Asked | None = None
+        self._sent: CommitRequest | None = None
         self._lost = ""  # what Redis has lost, until it has what is known of it
         self._pending: EncodedCommit | None = None
         self._pending_at = _At.NOWHERE
@@ -289,7 +289,7 @@ class RedisJournal:
                 self._lost = ""
                 self._change(JournalState.OK, f"{self._dialer.name} {has}")
 
-    def _send_commit(self, now: float, sent: Asked) -> None:
+    def _send_commit(self, now: float, sent: CommitRequest) -> None:
         self._sent = sent
         assert self._link is not None
         request = pack_script(COMMIT_SCRIPT, sent.arguments)
@@ -299,7 +299,7 @@ class RedisJournal:
 
     # Redis's answers
 
-    def _answered(self, sent: Asked, size: int, reply: Reply) -> None:
+    def _answered(self, sent: CommitRequest, size: int, reply: Reply) -> None:
         self._sent = None
         try:
             answer = items(reply)
@@ -324,7 +324,7 @@ class RedisJournal:
             if self._link is not None and not self._link.broken:
                 self._link.broken = f"it refused a commit ({error})"
 
-    def _taken(self, sent: Asked, size: int, refused: bytes) -> None:
+    def _taken(self, sent: CommitRequest, size: int, refused: bytes) -> None:
         self._confirmed.taken(self._now, sent, size)
         if sent.spill_end is not None:
             self._disk.replayed = sent.spill_end

@@ -15,7 +15,7 @@ from shotline.dispatcher.effects import Exit, ToPeer
 _TO_BROKER = b""
 
 
-class Link:
+class BrokerLink:
     """Claims, and claims again when the broker has come back. Without a broker nobody is lost."""
 
     def __init__(self, core: Core) -> None:

@@ -56,8 +56,8 @@ class Run:
     redispatched: dict[str, str] = field(default_factory=dict)  # path → command (D10)
     sequencer: Sequencer | None = None
     parked: dict[str, None] = field(default_factory=dict)  # ready, but the run is held
-    opened_mono: float | None = None  # None after a restart
-    failures_said: int = 0  # lines of the log
+    opened_mono: float | None = None  # when, on the monotonic clock; None after a restart
+    failures_said: int = 0  # how many lines of the log tell of its failed actions
 
     @property
     def number(self) -> int:

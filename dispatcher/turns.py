@@ -31,7 +31,10 @@ class Blockers(NamedTuple):
 
 
 class _Lane:
-    """The numbers that follow each other: those of one class, or of all with a global barrier."""
+    """The numbers that follow each other: those of one class, or of all with a global barrier.
+
+    `members` and `unsettled` are the actions by number; `at` and `began` are places in `numbers`.
+    """
 
     __slots__ = ("at", "began", "members", "numbers", "unsettled")
 
@@ -39,8 +42,8 @@ class _Lane:
         self.members: dict[int, list[str]] = {}
         self.unsettled: dict[int, dict[str, None]] = {}
         self.numbers: list[int] = []  # ascending
-        self.at = 0  # the first that has not settled yet
-        self.began = -1  # the last one whose turn has come
+        self.at = 0  # of the first that has not settled as a whole
+        self.began = -1  # of the last whose turn has come
 
 
 class Turns:
@@ -55,8 +58,9 @@ class Turns:
         self._synchronize_at = sorted(set(options.synchronize_at))
         self._member: dict[str, Numbered] = {}
         self._lanes: dict[str, _Lane] = {}
+        # Unsettled actions between one number of `synchronize_at` and the next.
         self._stages: list[dict[str, None]] = [{} for _ in range(len(self._synchronize_at) + 1)]
-        self._stage = 0  # the first that has not settled yet
+        self._stage = 0  # the first that has not settled as a whole
         for member in members:
             self._member[member.path] = member
             lane = self._lanes.setdefault(lane_of(member, self._options), _Lane())

@@ -10,13 +10,13 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from shotline import __version__
 from shotline.action_server.server import EXIT_RESTART, ActionServerShell
-from shotline.common import interpreter
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
-from shotline.common.hangup import Hangup
+from shotline.common.process import interpreter
+from shotline.common.process.hangup import Hangup
+from shotline.common.process.service import Service, give_up
+from shotline.common.process.streams import Program
 from shotline.common.sections import ServerClass, ServerId
-from shotline.common.service import Service, give_up
-from shotline.common.streams import Program
 
 EPILOG = """\b
 Examples:

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import IO, Final, cast
 
 from shotline.action_server.events import TaskProven
-from shotline.common import interpreter
 from shotline.common.actions import AttemptId, Status
-from shotline.common.error_pipe import ErrorPipe
 from shotline.common.messages import Bound
+from shotline.common.process import interpreter
+from shotline.common.process.error_pipe import ErrorPipe
+from shotline.common.process.service import Service
 from shotline.common.sections import ActionServerSection
-from shotline.common.service import Service
 from shotline.trees.mdsip_client import (
     Clear,
     Handed,

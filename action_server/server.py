@@ -48,7 +48,7 @@ from shotline.common.config import ActionServerSection, BrokerSection
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
 from shotline.common.messages import Dispatch, LogLevel, LogLine, Message, Problem, ServerOrder
-from shotline.common.service import Service
+from shotline.common.process.service import Service
 from shotline.common.transport import Dealer, SocketLimits
 
 log = logging.getLogger(__name__)

@@ -25,9 +25,9 @@ from shotline.action_server.events import (
 )
 from shotline.action_server.output import OutputLog
 from shotline.common.actions import AttemptId
-from shotline.common.last_words import LastWords
 from shotline.common.machine import Instant
 from shotline.common.messages import EndedBy
+from shotline.common.process.last_words import LastWords
 from shotline.common.sections import ActionServerSection
 
 _WORKER_START_S: Final = 60.0

@@ -17,7 +17,7 @@ from typing import Final
 from shotline.action_server import kernel
 from shotline.action_server.output import STDERR, STDOUT
 from shotline.action_server.task.channel import Frame, Job, Setup, Unpacker, pack
-from shotline.common import interpreter
+from shotline.common.process import interpreter
 
 READ_BYTES: Final = 64 * 1024
 _ANSWER_BYTES: Final = 4096

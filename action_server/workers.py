@@ -31,7 +31,7 @@ from shotline.action_server.worker_process import READ_BYTES, WorkerProcess
 from shotline.common.actions import Status
 from shotline.common.codec import sendable
 from shotline.common.errors import MalformedMessage
-from shotline.common.service import Service
+from shotline.common.process.service import Service
 
 log = logging.getLogger(__name__)
 

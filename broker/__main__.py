@@ -10,9 +10,9 @@ from shotline import __version__
 from shotline.broker.server import BrokerServer
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
-from shotline.common.hangup import Hangup
-from shotline.common.service import Service, give_up
-from shotline.common.streams import Program
+from shotline.common.process.hangup import Hangup
+from shotline.common.process.service import Service, give_up
+from shotline.common.process.streams import Program
 
 EPILOG = """\b
 Example:

@@ -20,7 +20,7 @@ from shotline.common.config import BrokerSection
 from shotline.common.errors import ConfigError
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import Register
-from shotline.common.service import Service
+from shotline.common.process.service import Service
 from shotline.common.transport import Delivery, Publisher, Router, SocketLimits
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from shotline.common.errors import JournalError, MalformedMessage
 from shotline.common.machine import Tick
 from shotline.common.messages import Undeliverable
 from shotline.common.nodes import Source
-from shotline.common.service import Service
+from shotline.common.process.service import Service
 from shotline.common.transport import Dealer, SocketLimits
 from shotline.dispatcher.effects import (
     BrokerGone,

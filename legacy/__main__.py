@@ -10,9 +10,9 @@ import click
 from shotline import __version__
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
-from shotline.common.hangup import Hangup
-from shotline.common.service import Systemd, give_up
-from shotline.common.streams import Program
+from shotline.common.process.hangup import Hangup
+from shotline.common.process.service import Systemd, give_up
+from shotline.common.process.streams import Program
 from shotline.legacy.server import BridgeServer
 
 EPILOG = """\b

@@ -20,8 +20,8 @@ from shotline.client.errors import Closed, Nobody, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import FEED, SERVERS, SHOTS, shot_channel
 from shotline.common.config import Config
+from shotline.common.process.service import EXIT_FAULT, Systemd
 from shotline.common.records import ShotKey
-from shotline.common.service import EXIT_FAULT, Systemd
 from shotline.legacy import changes as ch
 from shotline.legacy.changes import Change, Written
 from shotline.legacy.commander import Commander

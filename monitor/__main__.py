@@ -10,9 +10,9 @@ import click
 from shotline import __version__
 from shotline.common.config import find_config, load_config
 from shotline.common.errors import ConfigError
-from shotline.common.hangup import Hangup, reopen, survive
-from shotline.common.service import Systemd, configure_logging, give_up
-from shotline.common.streams import Program
+from shotline.common.process.hangup import Hangup, reopen, survive
+from shotline.common.process.service import Systemd, configure_logging, give_up
+from shotline.common.process.streams import Program
 from shotline.monitor.app import MonitorServer
 from shotline.monitor.recodex import RecodexConfig, recodex_config
 from shotline.monitor.standin import StandIn

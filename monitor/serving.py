@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tornado.ioloop import PeriodicCallback
 
-from shotline.common.service import Systemd
+from shotline.common.process.service import Systemd
 from shotline.monitor.listener import Listener
 from shotline.monitor.websocket import FRAME_BYTES_MAX
 

@@ -7,8 +7,8 @@ import secrets
 import tornado.web
 from tornado.routing import URLSpec
 
+from shotline.common.process.service import Systemd
 from shotline.common.sections import MonitorSection
-from shotline.common.service import Systemd
 from shotline.monitor.access import Access, Role
 from shotline.monitor.channels import Channels
 from shotline.monitor.histories import Limits

@@ -21,11 +21,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from shotline.common import interpreter
 from shotline.common.actions import AttemptId
 from shotline.common.messages import Bound
 from shotline.common.model import Model
 from shotline.common.nodes import MdsplusTask, TaskOutcome
+from shotline.common.process import interpreter
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
 LINE_MAX: Final = 1 << 21

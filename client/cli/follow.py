@@ -29,8 +29,8 @@ from shotline.client.observer import (
 from shotline.client.supervisor import Supervisor
 from shotline.common.actions import ActionState
 from shotline.common.channels import output_of, shot_channel
+from shotline.common.process.streams import reader_needed
 from shotline.common.records import ShotKey, Transition
-from shotline.common.streams import reader_needed
 from shotline.common.views import ActionView, LogsResult, OutputEvent, OutputLine, ShotEvent
 
 ANY = "ANY"

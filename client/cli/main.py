@@ -24,8 +24,8 @@ from shotline.client.cli.base import (
     say,
     show_error,
 )
-from shotline.common import streams
 from shotline.common.errors import ConfigError, LocalError, ShotlineError
+from shotline.common.process import streams
 
 if TYPE_CHECKING:
     from shotline.common.messages import Outcome

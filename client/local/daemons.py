@@ -18,11 +18,11 @@ from typing import Final
 import psutil
 
 from shotline.client.local.redis_server import RedisServer
-from shotline.common import interpreter
 from shotline.common.config import Config, LoggingSection
 from shotline.common.errors import LocalError
+from shotline.common.process import interpreter
+from shotline.common.process.service import ERROR_FILE_VARIABLE, rotate
 from shotline.common.sections import UpServer
-from shotline.common.service import ERROR_FILE_VARIABLE, rotate
 
 _LINES_SHOWN: Final = 8
 NOTICES_VARIABLE: Final = "NOTIFY_SOCKET"

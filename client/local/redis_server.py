@@ -21,8 +21,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from shotline.common import interpreter
 from shotline.common.errors import LocalError
+from shotline.common.process import interpreter
 
 LOOPBACK: Final = "127.0.0.1"
 LOG_NAME: Final = "redis.log"

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
-from shotline.common import interpreter
 from shotline.common.codec import sendable
-from shotline.common.error_pipe import ErrorPipe
 from shotline.common.nodes import Source, untold
-from shotline.common.service import Service
+from shotline.common.process import interpreter
+from shotline.common.process.error_pipe import ErrorPipe
+from shotline.common.process.service import Service
 from shotline.dispatcher.trees.jobs import (
     LookAtSourcesJob,
     TreeDone,

@@ -17,14 +17,14 @@ import pytest
 
 from shotline.common.config import LoggingSection
 from shotline.common.errors import ConfigError
-from shotline.common.service import EXIT_FAULT, Systemd, configure_logging, give_up
+from shotline.common.process.service import EXIT_FAULT, Systemd, configure_logging, give_up
 
 DEADLINE_S = 30
 PREAMBLE = """
 import os, sys, time
 from shotline.common.config import LoggingSection
 from shotline.common.errors import MalformedMessage
-from shotline.common.service import Service, configure_logging
+from shotline.common.process.service import Service, configure_logging
 configure_logging("test", LoggingSection())
 service = Service("test")
 """
@@ -215,7 +215,7 @@ def test_a_log_without_old_files_is_bounded_too(tmp_path: Path) -> None:
 STDERR_LOG = """
 import logging, os, sys
 from shotline.common.config import LoggingSection
-from shotline.common.service import configure_logging
+from shotline.common.process.service import configure_logging
 configure_logging("test", LoggingSection(max_size=500, rotations=2))
 for number in range(50):
     logging.getLogger("shotline").info("line %d of the log", number)

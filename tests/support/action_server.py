@@ -15,7 +15,6 @@ from typing import TypeVar
 import psutil
 import zmq
 
-from shotline.common import interpreter
 from shotline.common.actions import AttemptId
 from shotline.common.codec import decode, encode
 from shotline.common.messages import (
@@ -31,6 +30,7 @@ from shotline.common.messages import (
     ServerBeat,
     Verdict,
 )
+from shotline.common.process import interpreter
 
 PATIENCE_S = 30.0
 M = TypeVar("M", bound=Message)

@@ -8,8 +8,8 @@ import psutil
 from tests.support.adapters import EXPERIMENT_FILE
 
 from shotline.common.nodes import FileSource
+from shotline.common.process.service import Service
 from shotline.common.records import ShotKey
-from shotline.common.service import Service
 from shotline.dispatcher.trees.host import TreeHost
 from shotline.dispatcher.trees.jobs import (
     CreatePulseJob,

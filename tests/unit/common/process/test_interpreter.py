@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shotline.common import interpreter
+from shotline.common.process import interpreter
 
 ROOT = Path(__file__).resolve().parents[3]
 CODE = ("action_server", "broker", "client", "common", "dispatcher", "legacy", "monitor", "trees")

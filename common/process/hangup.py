@@ -11,8 +11,8 @@ from typing import Final
 
 from shotline.common.config import Config
 from shotline.common.errors import ConfigError
+from shotline.common.process.service import configure_logging
 from shotline.common.sections import LoggingSection
-from shotline.common.service import configure_logging
 
 log = logging.getLogger(__name__)
 

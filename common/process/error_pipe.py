@@ -7,8 +7,8 @@ import logging
 import os
 from typing import Final
 
-from shotline.common.last_words import LastWords
-from shotline.common.service import Service
+from shotline.common.process.last_words import LastWords
+from shotline.common.process.service import Service
 
 log = logging.getLogger(__name__)
 

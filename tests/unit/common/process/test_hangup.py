@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from shotline.common.config import Config, load_config
-from shotline.common.hangup import Hangup
+from shotline.common.process.hangup import Hangup
 
 
 @pytest.fixture(autouse=True)

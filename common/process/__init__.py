@@ -1,0 +1,1 @@
+"""What every program of ours needs of its process: signals, streams, a loop, children."""

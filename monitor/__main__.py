@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from shotline import __version__
+from shotline.bridges.recodex.server import StandIn
+from shotline.bridges.recodex.source import RecodexConfig, recodex_config
 from shotline.common.config import find_config, load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup, reopen, survive
 from shotline.common.process.service import Systemd, configure_logging, give_up
 from shotline.common.process.streams import Program
 from shotline.monitor.app import MonitorServer
-from shotline.monitor.recodex import RecodexConfig, recodex_config
-from shotline.monitor.standin import StandIn
 
 # What it reads of the configuration besides the log's settings.
 SECTIONS = ("monitor", "broker", "up", "experiments")

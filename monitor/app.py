@@ -19,6 +19,7 @@ from swagger_ui.core import ApplicationDocument
 from tornado.routing import URLSpec
 
 from shotline import __version__
+from shotline.bridges.recodex.source import RecodexSource, is_theirs
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.config import Config
 from shotline.common.process.service import Systemd
@@ -42,7 +43,6 @@ from shotline.monitor.histories import Limits
 from shotline.monitor.listener import Listener, bound
 from shotline.monitor.livelog import LiveLog
 from shotline.monitor.metrics import CONTENT_TYPE, Metrics
-from shotline.monitor.recodex import RecodexSource, is_theirs
 from shotline.monitor.runner import Runner
 from shotline.monitor.serving import SOCKETS, serve
 from shotline.monitor.view import View, ViewSettings

@@ -25,6 +25,8 @@ from shotline.common.process.service import ERROR_FILE_VARIABLE, rotate
 from shotline.common.sections import UpServer
 
 _LINES_SHOWN: Final = 8
+BRIDGES: Final = {"legacy": "bridges.redis_dispatcher"}
+"""Where the daemons live whose name in `up.daemons` is not that of their folder."""
 NOTICES_VARIABLE: Final = "NOTIFY_SOCKET"
 _FORGOTTEN: Final = ("WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")
 
@@ -296,7 +298,7 @@ class Daemons:
     def _daemon(self, name: str) -> Daemon:
         return Daemon(
             name,
-            f"shotline.{name}",
+            f"shotline.{BRIDGES.get(name, name)}",
             ("--config", str(self.file)),
             self.logs / f"{name}.log",
             rotation=self.config.logging,

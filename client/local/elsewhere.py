@@ -23,7 +23,7 @@ from shotline.client.local.daemons import NOTICES_VARIABLE, Daemon, DaemonError,
 from shotline.common.config import CONFIG_VARIABLE
 
 _PROGRAM: Final = re.compile(r"shotline-([a-z-]+)")
-_MODULE: Final = re.compile(r"shotline\.([a-z_]+)")
+_MODULE: Final = re.compile(r"shotline\.((?:bridges\.)?[a-z_]+)")
 _STARTER: Final = re.compile(re.escape(notices_of(0)).replace("0", r"(\d+)"))
 _SERVER: Final = "action_server"
 _LOOK_S: Final = 0.05

@@ -13,7 +13,7 @@ from shotline.common.messages import EXIT_CODES, Outcome, Reply, Request
 
 DEADLINE_S = 60.0
 CLI = "shotline.client.cli"
-DAEMONS = ("broker", "dispatcher", "action_server", "monitor", "legacy")
+DAEMONS = ("broker", "dispatcher", "action_server", "monitor", "bridges.redis_dispatcher")
 STREAMS = (">&-", "2>&-", ">&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full")
 
 

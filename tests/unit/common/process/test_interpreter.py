@@ -9,7 +9,7 @@ import pytest
 from shotline.common.process import interpreter
 
 ROOT = Path(__file__).resolve().parents[3]
-CODE = ("action_server", "broker", "client", "common", "dispatcher", "legacy", "monitor", "trees")
+CODE = ("action_server", "bridges", "broker", "client", "common", "dispatcher", "monitor", "trees")
 
 
 @pytest.mark.parametrize("path", [None, "", ".", "/opt/lab:", ":/opt/lab", "/opt/lab::/opt/more:."])

@@ -6,11 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shotline.common import commands as c
-from shotline.common.actions import SETTLED_CAUSES, ActionState, Cause, Status
-from shotline.common.records import ShotKey, Transition
-from shotline.legacy import translation as old
-from shotline.legacy.translation import (
+from shotline.bridges.redis_dispatcher import translation as old
+from shotline.bridges.redis_dispatcher.translation import (
     AbortAction,
     AbortAll,
     AbortAllPending,
@@ -21,6 +18,9 @@ from shotline.legacy.translation import (
     order_of_server,
     queued_action,
 )
+from shotline.common import commands as c
+from shotline.common.actions import SETTLED_CAUSES, ActionState, Cause, Status
+from shotline.common.records import ShotKey, Transition
 
 PATH = "\\TEST::TOP.A:B"
 WORDS = st.sampled_from(

@@ -7,8 +7,8 @@ hold what a bridge that was restarted must know.
 from dataclasses import dataclass
 from typing import Final
 
+from shotline.bridges.redis_dispatcher.translation import end_phase
 from shotline.common.records import ShotKey
-from shotline.legacy.translation import end_phase
 
 MARKERS: Final = "SHOTLINE_BRIDGE:ANNOUNCED"
 """Hash T:S → number of the last run whose END_PHASE was published, of each mirrored shot."""

@@ -6,13 +6,13 @@ from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from shotline.bridges.redis_dispatcher import changes as ch
+from shotline.bridges.redis_dispatcher.changes import Change
+from shotline.bridges.redis_dispatcher.old_redis import REDIS_ERRORS, OldRedis
+from shotline.bridges.redis_dispatcher.translation import ENDED, ended
 from shotline.client.errors import Nobody, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.records import ShotKey
-from shotline.legacy import changes as ch
-from shotline.legacy.changes import Change
-from shotline.legacy.old_redis import REDIS_ERRORS, OldRedis
-from shotline.legacy.translation import ENDED, ended
 
 log = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from shotline import __version__
+from shotline.bridges.redis_dispatcher.server import BridgeServer
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup
 from shotline.common.process.service import Systemd, give_up
 from shotline.common.process.streams import Program
-from shotline.legacy.server import BridgeServer
 
 EPILOG = """\b
 Example:

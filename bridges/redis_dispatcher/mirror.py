@@ -11,6 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from shotline.bridges.redis_dispatcher import changes as ch
+from shotline.bridges.redis_dispatcher import translation as old
+from shotline.bridges.redis_dispatcher.changes import Change
+from shotline.bridges.redis_dispatcher.mirrored_servers import MirroredServers
 from shotline.client.board import Board
 from shotline.client.observer import FeedStopped, News, Unknown, Update, Whole
 from shotline.common.actions import IN_PROGRESS, ActionState
@@ -26,10 +30,6 @@ from shotline.common.records import (
     Transition,
 )
 from shotline.common.views import ActionView, ServersEvent, ShotEvent
-from shotline.legacy import changes as ch
-from shotline.legacy import translation as old
-from shotline.legacy.changes import Change
-from shotline.legacy.mirrored_servers import MirroredServers
 
 RUNS_MAX: Final = 20  # as many as a snapshot carries
 LOOKS_MAX: Final = 5

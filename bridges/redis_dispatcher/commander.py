@@ -10,15 +10,10 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Final
 
-from shotline.client.errors import Refused, RunNotGood, SupervisorError
-from shotline.client.supervisor import AsyncSupervisor
-from shotline.common import commands as c
-from shotline.common.records import ShotKey
-from shotline.common.views import ActionsResult
-from shotline.legacy.changes import Change, Publish
-from shotline.legacy.mirror import Mirror
-from shotline.legacy.old_redis import REDIS_ERRORS
-from shotline.legacy.translation import (
+from shotline.bridges.redis_dispatcher.changes import Change, Publish
+from shotline.bridges.redis_dispatcher.mirror import Mirror
+from shotline.bridges.redis_dispatcher.old_redis import REDIS_ERRORS
+from shotline.bridges.redis_dispatcher.translation import (
     COMMANDS,
     MONITOR,
     AbortAction,
@@ -33,6 +28,11 @@ from shotline.legacy.translation import (
     order_of_server,
     queued_action,
 )
+from shotline.client.errors import Refused, RunNotGood, SupervisorError
+from shotline.client.supervisor import AsyncSupervisor
+from shotline.common import commands as c
+from shotline.common.records import ShotKey
+from shotline.common.views import ActionsResult
 
 log = logging.getLogger(__name__)
 

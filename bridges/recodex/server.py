@@ -8,12 +8,12 @@ import tornado.web
 from tornado.routing import URLSpec
 
 from shotline.common.process.service import Systemd
+from shotline.bridges.recodex.source import RecodexConfig, RecodexSource
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import Access, Role
 from shotline.monitor.channels import Channels
 from shotline.monitor.histories import Limits
 from shotline.monitor.listener import Listener, bound
-from shotline.monitor.recodex import RecodexConfig, RecodexSource
 from shotline.monitor.serving import SOCKETS, serve
 from shotline.monitor.websocket import FRAME_BYTES_MAX, Readers, Socket
 

@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shotline.bridges.redis_dispatcher import changes as ch
+from shotline.bridges.redis_dispatcher.changes import Change
+from shotline.bridges.redis_dispatcher.mirror import LOOKS_MAX, Mirror
 from shotline.client.observer import FeedStopped, News, Unknown, Whole
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.nodes import DispatchOptions
@@ -32,9 +35,6 @@ from shotline.common.views import (
     ShotView,
     SnapshotResult,
 )
-from shotline.legacy import changes as ch
-from shotline.legacy.changes import Change
-from shotline.legacy.mirror import LOOKS_MAX, Mirror
 
 KEY = ShotKey("TEST", 5)
 PATHS = ("P:A", "P:B")

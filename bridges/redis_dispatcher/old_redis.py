@@ -15,11 +15,11 @@ from redis.asyncio.client import Pipeline, PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from shotline.bridges.redis_dispatcher import changes as ch
+from shotline.bridges.redis_dispatcher.changes import Written
+from shotline.bridges.redis_dispatcher.translation import COMMANDS, MONITOR, SERVER_COMMANDS
 from shotline.common.errors import ConfigError
 from shotline.common.records import ShotKey
-from shotline.legacy import changes as ch
-from shotline.legacy.changes import Written
-from shotline.legacy.translation import COMMANDS, MONITOR, SERVER_COMMANDS
 
 log = logging.getLogger(__name__)
 

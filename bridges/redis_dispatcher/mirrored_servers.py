@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Final
 
+from shotline.bridges.redis_dispatcher import changes as ch
+from shotline.bridges.redis_dispatcher.changes import Change
+from shotline.bridges.redis_dispatcher.translation import SERVER_COMMANDS
 from shotline.common.views import ServerView
-from shotline.legacy import changes as ch
-from shotline.legacy.changes import Change
-from shotline.legacy.translation import SERVER_COMMANDS
 
 _SEEN: Final = ("alive", "suspect")
 

@@ -15,6 +15,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from shotline.bridges.redis_dispatcher import changes as ch
+from shotline.bridges.redis_dispatcher.changes import Change, Written
+from shotline.bridges.redis_dispatcher.commander import Commander
+from shotline.bridges.redis_dispatcher.mirror import Mirror
+from shotline.bridges.redis_dispatcher.old_redis import REDIS_ERRORS, OldRedis, password_of
+from shotline.bridges.redis_dispatcher.outputs import Outputs
 from shotline.client.async_connection import AsyncEventStream
 from shotline.client.errors import Closed, Nobody, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
@@ -22,12 +28,6 @@ from shotline.common.channels import FEED, SERVERS, SHOTS, shot_channel
 from shotline.common.config import Config
 from shotline.common.process.service import EXIT_FAULT, Systemd
 from shotline.common.records import ShotKey
-from shotline.legacy import changes as ch
-from shotline.legacy.changes import Change, Written
-from shotline.legacy.commander import Commander
-from shotline.legacy.mirror import Mirror
-from shotline.legacy.old_redis import REDIS_ERRORS, OldRedis, password_of
-from shotline.legacy.outputs import Outputs
 
 log = logging.getLogger(__name__)
 

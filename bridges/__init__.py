@@ -1,0 +1,1 @@
+"""Daemons that speak a foreign system's wire, so that its unmodified clients work."""

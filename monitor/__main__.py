@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from shotline import __version__
+from shotline.bridges.recodex.config import RecodexConfig, recodex_config
 from shotline.bridges.recodex.server import StandIn
-from shotline.bridges.recodex.source import RecodexConfig, recodex_config
+from shotline.bridges.recodex.source import RecodexSource
 from shotline.common.config import find_config, load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup, reopen, survive
@@ -71,7 +72,7 @@ def serve(file: Path, given: dict[str, str | int]) -> int:
 
     async def run() -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
-        return await MonitorServer(hangup.config, file).run(Systemd())
+        return await MonitorServer(hangup.config, file, RecodexSource).run(Systemd())
 
     return asyncio.run(run())
 

@@ -10,16 +10,15 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import tornado.web
 from swagger_ui.core import ApplicationDocument
 from tornado.routing import URLSpec
 
 from shotline import __version__
-from shotline.bridges.recodex.source import RecodexSource, is_theirs
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.config import Config
 from shotline.common.process.service import Systemd
@@ -62,10 +61,28 @@ _DOCS_POLICY: Final = (
 )
 
 
+class Source(Protocol):
+    """Publishes another program's messages, in channels of their own; who does is handed in."""
+
+    def serves(self, channel: str) -> bool:
+        """Return whether a channel may be one of that program's."""
+
+    def listen(self, address: str, *, insecure: bool = False) -> None:
+        """Take messages at an address. Raise ConfigError when it cannot be had."""
+
+    def close(self) -> None:
+        """Take no more."""
+
+
 class MonitorServer:
     """The monitor. Made inside the running event loop."""
 
-    def __init__(self, config: Config, config_file: Path) -> None:
+    def __init__(
+        self,
+        config: Config,
+        config_file: Path,
+        recodex: Callable[[Channels, Callable[[], None]], Source],
+    ) -> None:
         self._settings = settings = config.monitor
         self._insecure = config.security.insecure
         self.life = secrets.token_hex(8)
@@ -79,7 +96,7 @@ class MonitorServer:
             require=self._require,
         )
         self.follower = Follower(self._supervisor, self.view, self.channels, self.readers.pump_soon)
-        self.recodex = RecodexSource(self.channels, self.readers.pump_soon)
+        self.recodex = recodex(self.channels, self.readers.pump_soon)
         self.metrics = Metrics(self.view, self.channels, self.readers)
         self._services = Services(
             follower=self.follower,
@@ -137,7 +154,7 @@ class MonitorServer:
         return self.view.whole(channel, time.time())
 
     async def _require(self, channel: str) -> str | None:
-        if self._settings.recodex_zeromq is not None and is_theirs(channel):
+        if self._settings.recodex_zeromq is not None and self.recodex.serves(channel):
             self.channels.open(channel)  # a page may come before its job's first message
             return None
         try:

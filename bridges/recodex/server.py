@@ -7,8 +7,9 @@ import secrets
 import tornado.web
 from tornado.routing import URLSpec
 
+from shotline.bridges.recodex.config import RecodexConfig
+from shotline.bridges.recodex.source import RecodexSource
 from shotline.common.process.service import Systemd
-from shotline.bridges.recodex.source import RecodexConfig, RecodexSource
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import Access, Role
 from shotline.monitor.channels import Channels

@@ -1,6 +1,6 @@
-"""ReCodEx's own progress messages, and the configuration file of its monitor.
+"""ReCodEx's own progress messages.
 
-With `zeromq_uri` the monitor binds a ROUTER to which a ReCodEx broker connects with a ROUTER of its
+With an address the monitor binds a ROUTER to which a ReCodEx broker connects with a ROUTER of its
 own, so that it must name the monitor: by IDENTITY. Each message is channel, command and, for tasks,
 their id and state. They go to channels of the same ids.
 """
@@ -9,19 +9,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 
 import zmq
 import zmq.asyncio
-from pydantic import BeforeValidator, Field, ValidationError
 
 from shotline.common.channels import LOG, SERVERS
 from shotline.common.errors import ConfigError
-from shotline.common.model import Model
-from shotline.common.sections import LoggingSection, Port
 from shotline.common.transport import bind
-from shotline.common.yamlfile import FileProblems, load_yaml
 from shotline.monitor.channels import Channels
 from shotline.monitor.messages import Body, plain
 from shotline.monitor.names import LENGTH_MAX, SYSTEM, named
@@ -33,66 +28,6 @@ IDENTITY: Final = b"recodex-monitor"
 """What the broker calls its monitor; messages for any other name are dropped there in silence."""
 OURS: Final = frozenset((SERVERS, LOG, SYSTEM))
 FRAME_BYTES_MAX: Final = 64 * 1024
-_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
-
-
-def _level(given: object) -> object:
-    """Unknown levels count as info, as ReCodEx has it."""
-    known = isinstance(given, str) and given.lower() in _LEVELS
-    return given.lower() if known and isinstance(given, str) else "info"
-
-
-Uri = tuple[str, Port]
-
-
-class RecodexLogger(Model):
-    """Section `logger`."""
-
-    file: str | None = "/var/log/recodex/monitor.log"
-    level: Annotated[
-        Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_level)
-    ] = "debug"
-    max_size: Annotated[int, Field(alias="max-size", ge=1)] = 1024 * 1024
-    rotations: Annotated[int, Field(ge=0)] = 3
-
-
-class RecodexConfig(Model):
-    """The configuration file of the ReCodEx monitor."""
-
-    websocket_uri: Uri = ("127.0.0.1", 4567)
-    zeromq_uri: Uri = ("127.0.0.1", 7894)
-    logger: RecodexLogger = RecodexLogger()
-
-    @property
-    def zeromq(self) -> str:
-        """The address that the ReCodEx broker connects to."""
-        host, port = self.zeromq_uri
-        return f"tcp://{host}:{port}"
-
-    def logging(self) -> LoggingSection:
-        """Return its log's settings as ours; the file name is its own."""
-        return LoggingSection.model_construct(
-            file=self.logger.file,
-            level=self.logger.level,
-            max_size=self.logger.max_size,
-            rotations=self.logger.rotations,
-        )
-
-
-def recodex_config(path: Path) -> RecodexConfig | None:
-    """Return a configuration file of the ReCodEx monitor, None where it is one of ours.
-
-    Raise ConfigError when it is wrong.
-    """
-    document = load_yaml(path)
-    data = document.data
-    if not isinstance(data, dict) or not {"websocket_uri", "zeromq_uri"} & set(data):
-        return None
-    try:
-        # JSON's way of checking: a list counts as a tuple.
-        return RecodexConfig.model_validate(data)
-    except ValidationError as error:
-        raise FileProblems(document.problems_of(error, RecodexConfig)) from None
 
 
 class MalformedProgress(Exception):
@@ -134,6 +69,10 @@ class RecodexSource:
         self._on_messages = on_messages
         self._socket: zmq.asyncio.Socket | None = None
         self._task: asyncio.Task[None] | None = None
+
+    def serves(self, channel: str) -> bool:
+        """Return whether a channel may be one of ReCodEx's."""
+        return is_theirs(channel)
 
     def listen(self, address: str, *, insecure: bool = False) -> None:
         """Bind the address. Raise ConfigError when it cannot be had."""

@@ -65,6 +65,8 @@ def test_a_shot_runs_on_ipv6(stack: Stack) -> None:
         assert b"Shotline" in page.body
         socket = await websocket_connect(f"ws://[::1]:{port}/ws", connect_timeout=DEADLINE_S)
         socket.close()
+        while await socket.read_message() is not None:  # until the other side has closed, too
+            pass
         client.close()
 
     asyncio.run(looks())

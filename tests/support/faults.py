@@ -246,6 +246,9 @@ def in_mid_phase(
     `shown`: the dispatcher has heard of it, too.
     """
     with stack_of(folder, ("A:1", "B:1"), *ACTIONS, settings=settings) as stack:
+        with redis.Redis(port=stack.config.redis.port) as client:
+            # Otherwise a Redis whose disk is slow may lose what it has confirmed when it is killed.
+            client.config_set("appendfsync", "always")
         pulse = Pulse(stack)
         report = pulse.begin()
         pulse.wait_started("A_FIRST", "B_FIRST")

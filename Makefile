@@ -7,8 +7,7 @@
 #   make format   lay out the code and mend what the linter can mend
 #   make schema   write anew what is written from the code: etc/config.schema.json,
 #                 docs/openapi.json, docs/protocol.md, the pictures in docs/architecture.md,
-#                 the methods in client/methods.py,
-#                 the page's types
+#                 the methods in client/methods.py, the page's types
 #   make screenshots  the pictures of the page in docs/images, from the demo
 #   make bench    the performance suite, beside its baselines
 #   make install  the virtual environment, of the locked versions; again only when these change

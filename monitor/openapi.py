@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, get_args
@@ -43,6 +44,7 @@ _REFUSALS: Final = {
     "503": "No broker, or no dispatcher, is there.",
     "504": "No answer in time; the command may have been carried out.",
 }
+_RULES: Final = re.compile(r" \((?:[DI]\d+(?:(?:, | to | and )[DI]\d+)*|DESIGN [^)]*)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,13 @@ _ROUTES: Final = (
 
 
 def document(version: str) -> Schema:
-    """Return the whole document."""
+    """Return the whole document, in words that need no other one."""
+    made = _without_rules(_document(version))
+    assert isinstance(made, dict)
+    return made
+
+
+def _document(version: str) -> Schema:
     schemas = _schemas()
     paths: dict[str, JsonValue] = {}
     for verb, kind in VERBS.items():
@@ -104,6 +112,17 @@ def document(version: str) -> Schema:
 def text(version: str) -> str:
     """Return the document as it is committed."""
     return json.dumps(document(version), indent=1, ensure_ascii=False) + "\n"
+
+
+def _without_rules(value: JsonValue) -> JsonValue:
+    """Return a part of the document without the numbers of the design's rules."""
+    if isinstance(value, str):
+        return _RULES.sub("", value)
+    if isinstance(value, list):
+        return [_without_rules(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _without_rules(one) for name, one in value.items()}
+    return value
 
 
 def _schemas() -> Schema:

@@ -1,6 +1,7 @@
 """The OpenAPI document: as committed, complete, and in step with the models."""
 
 import json
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +16,10 @@ COMMITTED = Path(__file__).resolve().parents[3] / "docs" / "openapi.json"
 
 def test_the_committed_document_is_up_to_date() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == text(__version__), "write it anew: make schema"
+
+
+def test_its_words_need_no_other_document() -> None:
+    assert not re.findall(r"\([DI]\d+|DESIGN", text(__version__))
 
 
 def test_every_command_has_its_path() -> None:

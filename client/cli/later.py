@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from shotline.client.cli import follow as follow
     from shotline.client.cli import render as render
     from shotline.client.cli import tree_view as tree_view
+    from shotline.client.local import daemons as daemons
+    from shotline.client.local import demo as demo
+    from shotline.client.local import link as link
+    from shotline.client.local import requests as requests
     from shotline.client.local import up as up
+    from shotline.common import config as config
     from shotline.common import messages as messages
     from shotline.common import views as views
 
@@ -27,7 +32,12 @@ _FOLDERS: Final = {
     "follow": "client.cli",
     "render": "client.cli",
     "tree_view": "client.cli",
+    "daemons": "client.local",
+    "demo": "client.local",
+    "link": "client.local",
+    "requests": "client.local",
     "up": "client.local",
+    "config": "common",
     "verbs": "client",
     "messages": "common",
     "views": "common",

@@ -3,20 +3,18 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import get_completion_class
 
 import shotline
 import shotline.client.cli.completion_bash  # takes the place of click's for bash
+from shotline.client.cli import later
 from shotline.client.cli.base import command, console, options_of, plain_lines, say, words, wrong
-from shotline.client.local.daemons import Daemons
-from shotline.client.local.demo import run_demo
-from shotline.client.local.link import UpAway, ask_up
-from shotline.client.local.requests import HELP, is_possible
-from shotline.client.local.up import serve, started
-from shotline.common.config import Config, check_config, find_config, load_config
-from shotline.common.messages import EXIT_CODES, Outcome
+
+if TYPE_CHECKING:
+    from shotline.common.configuration import Config
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -35,8 +33,8 @@ def up(given: tuple[str, ...]) -> None:
     NAME; `restart NAME`, `stop NAME`, `kill NAME`, `status [NAME]`. NAME is redis, a daemon, a
     server CLASS:ID, or CLASS, which means all its servers. The same can be typed where it runs.
     """
-    file = find_config(options_of().config)
-    config = load_config(file)
+    file = later.config.find_config(options_of().config)
+    config = later.config.load_config(file)
 
     def tell(text: str) -> None:
         shown = plain_lines(text)
@@ -48,31 +46,31 @@ def up(given: tuple[str, ...]) -> None:
         _run(config, file, tell)
 
 
-def _run(config: Config, file: Path, tell: Callable[[str], None]) -> None:
-    daemons = Daemons(config, file)
+def _run(config: "Config", file: Path, tell: Callable[[str], None]) -> None:
+    daemons = later.daemons.Daemons(config, file)
     tell(f"configuration {file}; logs in {daemons.logs}")
-    with started(daemons, tell) as running:
+    with later.up.started(daemons, tell) as running:
         if "monitor" in config.up.daemons:
             tell(f"the page: {config.monitor.page}")
-        good = serve(running, "all are up; Ctrl-C ends them")
+        good = later.up.serve(running, "all are up; Ctrl-C ends them")
     if not good:
-        raise click.exceptions.Exit(EXIT_CODES[Outcome.ERROR])
+        raise click.exceptions.Exit(later.messages.EXIT_CODES[later.messages.Outcome.ERROR])
 
 
-def _ask(config: Config, given: Sequence[str], tell: Callable[[str], None]) -> None:
-    if not is_possible(given):
-        wrong(f"possible is: {HELP}")
+def _ask(config: "Config", given: Sequence[str], tell: Callable[[str], None]) -> None:
+    if not later.requests.is_possible(given):
+        wrong(f"possible is: {later.requests.HELP}")
     timeout_s = options_of().timeout_s
     if timeout_s is None:
         # A line comes after each that was ended or started; another request may be in the works.
         timeout_s = 2 * (config.up.start_s + config.up.stop_s)
     try:
-        outcome = ask_up(config.data_folder, " ".join(given), tell, timeout_s)
-    except UpAway as away:
+        outcome = later.link.ask_up(config.data_folder, " ".join(given), tell, timeout_s)
+    except later.link.UpAway as away:
         say(f"shotline: {plain_lines(str(away))}", err=True)
-        outcome = Outcome.NOBODY
-    if outcome is not Outcome.OK:
-        raise click.exceptions.Exit(EXIT_CODES[outcome])
+        outcome = later.messages.Outcome.NOBODY
+    if outcome is not later.messages.Outcome.OK:
+        raise click.exceptions.Exit(later.messages.EXIT_CODES[outcome])
 
 
 @command("demo", example="shotline demo --keep")
@@ -90,8 +88,8 @@ def demo(folder: Path, keep: bool) -> None:  # noqa: FBT001
     One of its actions fails by design; the exit code is 0 all the same. It is 5 when something
     else has failed.
     """
-    if not run_demo(folder, console(), keep=keep):
-        raise click.exceptions.Exit(EXIT_CODES[Outcome.FAILED])
+    if not later.demo.run_demo(folder, console(), keep=keep):
+        raise click.exceptions.Exit(later.messages.EXIT_CODES[later.messages.Outcome.FAILED])
 
 
 @command("check-config", example="shotline --config etc/config.yaml check-config")
@@ -101,8 +99,8 @@ def check_configuration(given: tuple[str, ...]) -> None:
     if len(given) > 1:
         wrong("give at most one FILE")
     option = Path(given[0]) if given else options_of().config
-    file = find_config(option)
-    problems = check_config(option)
+    file = later.config.find_config(option)
+    problems = later.config.check_config(option)
     if options_of().json:
         shown = [
             {"file": str(one.file), "line": one.line, "where": one.where, "message": one.message}
@@ -115,7 +113,7 @@ def check_configuration(given: tuple[str, ...]) -> None:
     else:
         say(f"{file} is in order")
     if problems:
-        raise click.exceptions.Exit(EXIT_CODES[Outcome.USAGE])
+        raise click.exceptions.Exit(later.messages.EXIT_CODES[later.messages.Outcome.USAGE])
 
 
 @command("version", example="shotline version")

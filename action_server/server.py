@@ -105,11 +105,7 @@ class ActionServerShell:
             self._context,
             broker.servers,
             f"{self._name}/{self._identity.incarnation}".encode(),
-            SocketLimits(
-                high_water_mark=broker.high_water_mark,
-                message_bytes_max=broker.message_bytes_max,
-                heartbeat_s=broker.heartbeat_s,
-            ),
+            SocketLimits.of(broker),
         )
 
     def run(self) -> int:

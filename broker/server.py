@@ -30,13 +30,7 @@ class BrokerServer:
     """Three sockets around one machine. Raise OSError in words when an address cannot be bound."""
 
     def __init__(self, section: BrokerSection, service: Service, *, insecure: bool = False) -> None:
-        limits = SocketLimits(
-            high_water_mark=section.high_water_mark,
-            message_bytes_max=section.message_bytes_max,
-            heartbeat_s=section.heartbeat_s,
-            # A dead connection is closed before its server is lost, a stalled one is not at once.
-            heartbeat_timeout_s=max(section.suspect_s, section.server_lost_s / 2),
-        )
+        limits = SocketLimits.of(section)
         addresses = section.bound_endpoints()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:

@@ -16,12 +16,15 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
 from shotline.common.binding import host_of, permit
 from shotline.common.closable import Closable
+
+if TYPE_CHECKING:
+    from shotline.common.sections import BrokerSection
 
 DRAIN_MAX: Final = 1000
 # Plain numbers: the arithmetic of zmq's enumerations would cost as much as a frame.
@@ -45,6 +48,19 @@ class SocketLimits:
     message_bytes_max: int = 16 * 1024 * 1024
     heartbeat_s: float = 1.0
     heartbeat_timeout_s: float = 5.0
+
+    @classmethod
+    def of(cls, broker: "BrokerSection") -> "SocketLimits":
+        """Return the limits of the broker's sockets, and of those that daemons reach it by.
+
+        A dead connection is closed before its server is lost, a stalled one is not at once.
+        """
+        return cls(
+            high_water_mark=broker.high_water_mark,
+            message_bytes_max=broker.message_bytes_max,
+            heartbeat_s=broker.heartbeat_s,
+            heartbeat_timeout_s=max(broker.suspect_s, broker.server_lost_s / 2),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,12 +182,7 @@ class DispatcherServer:
             self._context,
             broker.clients,
             f"dispatcher/{secrets.token_hex(8)}".encode(),
-            SocketLimits(
-                high_water_mark=broker.high_water_mark,
-                message_bytes_max=broker.message_bytes_max,
-                heartbeat_s=broker.heartbeat_s,
-                heartbeat_timeout_s=broker.server_lost_s / 2,
-            ),
+            SocketLimits.of(broker),
         )
 
     # Events

@@ -3,7 +3,7 @@
 Nothing is drawn here; `live` draws it, as a table or as lines.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,6 +13,7 @@ from shotline.client.text import colour
 from shotline.common.actions import ActionState, Cause, Colour, has_failed
 from shotline.common.channels import output_channel
 from shotline.common.records import (
+    Counts,
     EventRaised,
     NodeRead,
     PulseCreated,
@@ -30,25 +31,23 @@ from shotline.common.records import (
 from shotline.common.views import ActionView, OutputEvent, RunView, ShotEvent, SnapshotResult
 
 ORDER: Final = (Colour.RED, Colour.GREY, Colour.ORANGE, Colour.BLUE, Colour.GREEN)
-RUNS_MAX: Final = 100
+RUNS_MAX: Final = 100  # kept of a shot; open ones always
 
 
 @dataclass(slots=True)
 class Board:
-    """The actions of one shot, their progress and last lines, and the state of its last run."""
+    """The actions of one shot, their progress and last lines, and its last runs.
+
+    What an open run counts is as it was when the run was last seen as a whole.
+    """
 
     tree: str
     shot: int
     actions: dict[str, ActionView] = field(default_factory=dict)
     last_line: dict[str, str] = field(default_factory=dict)
-    run: int | None = None
-    run_state: str = ""  # open, held, aborting, ended
-    phase: str = ""
-    opened_at: float | None = None
-    reason: str = ""
+    runs: dict[int, RunView] = field(default_factory=dict)
     stale_s: float | None = None  # the feed has been silent so long
     needs_snapshot: bool = False  # a table was built or a node read: ask for the whole again
-    _ended: deque[int] = field(default_factory=lambda: deque(maxlen=RUNS_MAX))
 
     def take(self, update: Update) -> list[Record]:
         """Take one update; return the records in it that are news to a reader of lines."""
@@ -76,9 +75,15 @@ class Board:
                 return []
         return []
 
-    def has_ended(self, run: int) -> bool:
-        """Return whether a run has ended, as far as the feed has told."""
-        return run in self._ended
+    @property
+    def run(self) -> RunView | None:
+        """The last run."""
+        return self.runs[max(self.runs)] if self.runs else None
+
+    @property
+    def open_run(self) -> RunView | None:
+        """The run that has not ended."""
+        return next((run for run in reversed(self.runs.values()) if run.state != "ended"), None)
 
     def phases(self) -> dict[str, Counter[Colour]]:
         """Return how many actions of each phase have which colour, in the table's order."""
@@ -110,8 +115,11 @@ class Board:
         self.actions = {action.path: action for action in snapshot.actions}
         self.stale_s, self.needs_snapshot = None, False
         if snapshot.shot is not None:
-            for run in snapshot.shot.runs:
-                self._take_run(run)
+            told = {run.run: run for run in snapshot.shot.runs}
+            if max(self.runs, default=0) > max(told, default=0):
+                self.runs.clear()  # Shotline has begun to count anew
+            self.runs |= told
+            self._forget_runs()
         if not before:
             return []
         # What was missed is told late rather than never.
@@ -121,13 +129,6 @@ class Board:
             if path in before and before[path] != action.last
         ]
 
-    def _take_run(self, run: RunView) -> None:
-        if run.state == "ended" and run.run not in self._ended:
-            self._ended.append(run.run)
-        if self.run is None or run.run >= self.run:
-            self.run, self.run_state, self.phase = run.run, run.state, run.phase
-            self.opened_at, self.reason = run.opened_at, run.reason
-
     def apply(self, record: Record) -> tuple[str, ...]:
         """Take a record; return the paths of the actions that it has changed."""
         match record:
@@ -136,24 +137,60 @@ class Board:
             case EventRaised():
                 self._event(record)
             case RunOpened():
-                self.run, self.run_state, self.phase = record.run, "open", record.phase
-                self.opened_at, self.reason = record.time, ""
-                return tuple(path for path in record.paths if self._reset(path, record))
-            case RunEnded():
-                self._ended.append(record.run)
-                if record.run == self.run:
-                    self.run_state, self.reason = "ended", record.reason
-            case RunHeld():
-                self.run_state, self.reason = "held", record.reason
-            case RunAborting():
-                self.run_state, self.reason = "aborting", record.reason
-            case RunResumed():
-                self.run_state, self.reason = "open", ""
+                return self._run_opened(record)
+            case RunEnded() | RunHeld() | RunResumed() | RunAborting():
+                self._run_changed(record)
             case TableBuilt() | NodeRead() | PulseCreated(replaced=True):
                 self.needs_snapshot = True
             case _:
                 pass
         return ()
+
+    def _run_opened(self, record: RunOpened) -> tuple[str, ...]:
+        self.runs[record.run] = RunView(
+            tree=self.tree,
+            shot=self.shot,
+            run=record.run,
+            kind=record.kind,
+            phase=record.phase,
+            first=record.first,
+            last=record.last,
+            state="open",
+            opened_at=record.time,
+            counts=Counts(),
+        )
+        self._forget_runs()
+        return tuple(path for path in record.paths if self._reset(path, record))
+
+    def _run_changed(self, record: RunEnded | RunHeld | RunResumed | RunAborting) -> None:
+        run = self.runs.get(record.run)
+        if run is None:
+            self.needs_snapshot = True
+            return
+        changed: dict[str, object]
+        match record:
+            case RunEnded():
+                changed = {
+                    "state": "ended",
+                    "outcome": record.outcome,
+                    "reason": record.reason,
+                    "ended_at": record.time,
+                    "duration_s": record.duration_s,
+                    "counts": record.counts,
+                }
+            case RunHeld():
+                changed = {"state": "held", "reason": record.reason}
+            case RunAborting():
+                changed = {"state": "aborting", "reason": record.reason}
+            case RunResumed():
+                changed = {"state": "open", "reason": ""}
+        self.runs[record.run] = run.model_copy(update=changed)
+
+    def _forget_runs(self) -> None:
+        """Forget the first runs of very many."""
+        for number in list(self.runs)[: max(0, len(self.runs) - RUNS_MAX)]:
+            if self.runs[number].state == "ended":
+                del self.runs[number]
 
     def _transition(self, record: Transition) -> tuple[str, ...]:
         action = self.actions.get(record.path)

@@ -79,7 +79,7 @@ class Metrics(Collector):
         for category, number in counts.model_dump().items():
             actions.add_metric((category,), number)
         yield actions
-        runs = sum(shot.open_run is not None for shot in self._view.shots.values())
+        runs = sum(shot.board.open_run is not None for shot in self._view.shots.values())
         yield _gauge("open_runs", "Runs that have not ended.", runs)
 
     def _messages(self) -> Iterator[Family]:

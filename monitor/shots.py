@@ -9,7 +9,6 @@ from shotline.common.actions import ActionState, has_failed
 from shotline.common.machine import Instant
 from shotline.common.records import (
     CheckReset,
-    Counts,
     EventRaised,
     LateResult,
     Mark,
@@ -50,7 +49,6 @@ from shotline.monitor.messages import (
 from shotline.monitor.names import SYSTEM, run_id, shot_id
 from shotline.monitor.tally import Tally, counts
 
-RUNS_MAX = 100  # kept of a shot
 _COMMANDS = {
     EventRaised: "EVENT",
     LateResult: "LATE",
@@ -63,12 +61,11 @@ _COMMANDS = {
 
 @dataclass(slots=True)
 class ShotState:
-    """A shot: its actions and runs, and the attempts that somebody looks at."""
+    """A shot: its board, and the attempts that somebody looks at."""
 
     key: ShotKey
     durations: Durations
     board: Board = field(init=False)
-    runs: dict[int, RunView] = field(default_factory=dict)
     attempts: dict[tuple[str, int], Attempt] = field(default_factory=dict)
     known: bool = False
     touched: float = 0.0  # monotonic
@@ -89,21 +86,13 @@ class ShotState:
         """The id of its channel."""
         return shot_id(self.key)
 
-    @property
-    def open_run(self) -> RunView | None:
-        """The run that has not ended."""
-        for run in reversed(self.runs.values()):
-            if run.state != "ended":
-                return run
-        return None
-
     def short(self) -> ShotView:
         """Return the shot in short, as it stands."""
         return self._short.model_copy(
             update={
                 "actions": len(self.board.actions),
                 "counts": self.tally.total(),
-                "runs": tuple(self._counted(run) for run in list(self.runs.values())[-20:]),
+                "runs": tuple(self._counted(run) for run in list(self.board.runs.values())[-20:]),
             }
         )
 
@@ -126,7 +115,7 @@ class ShotState:
         self, now: Instant, slots: Mapping[str, int], slow_factor: float
     ) -> Generator[None, None, list[Effect]]:
         """Tell what is expected of the last run, when that has changed; yields now and then."""
-        run = self.open_run or next(reversed(self.runs.values()), None)
+        run = self.board.open_run or self.board.run
         if run is None:
             return []
         of_run: list[ActionView] = []
@@ -157,7 +146,7 @@ class ShotState:
         snapshot = update.snapshot
         if snapshot.shot is None:
             return
-        before = dict(self.board.actions)
+        before, runs_before = dict(self.board.actions), dict(self.board.runs)
         missed = self.board.take(update)
         is_other = snapshot.shot.source_changed != self._short.source_changed
         self._short, self.touched = snapshot.shot, now.mono
@@ -165,9 +154,12 @@ class ShotState:
         self.tally.begin(self.board.actions.values())
         for action in snapshot.actions:
             self.durations.note(self.key, action.last)
+        for run in snapshot.shot.runs:
+            if run.state != "ended" and run.run not in self._paths:
+                self._paths = {run.run: dict.fromkeys(self._paths_of(run))}
         shape = (snapshot.shot.built_at, tuple(self.board.actions))
         if not self.known:
-            yield from self._begin(snapshot)
+            yield from self._begin(snapshot, runs_before)
         known, self.known = self.known, True
         if not known or is_other or shape != self._shape:
             self._shape = shape
@@ -177,10 +169,10 @@ class ShotState:
             yield from self._changed_nodes(now.wall, before)
             for record in missed:
                 if isinstance(record, Transition):
-                    yield from self._transition(record)
+                    yield from self._transition(record, runs_before)
             yield from self._tell_counts(now.wall)
         for run in snapshot.shot.runs:
-            yield from self._missed_run(now.wall, run)
+            yield from self._missed_run(now.wall, run, runs_before.get(run.run))
         yield Post(SYSTEM, shot_message(now.wall, self.short()), f"shot/{self.channel}")
 
     def take_news(self, now: Instant, news: News) -> Iterator[Effect]:
@@ -210,10 +202,12 @@ class ShotState:
         for phase, found in self.tally.changes():
             yield Post(self.channel, counts_message(time, phase, found), f"c/{phase}")
 
-    def _begin(self, snapshot: SnapshotResult) -> Iterator[Effect]:
+    def _begin(
+        self, snapshot: SnapshotResult, runs_before: Mapping[int, RunView]
+    ) -> Iterator[Effect]:
         assert snapshot.shot is not None
-        missed = any(run.run not in self.runs for run in snapshot.shot.runs) or any(
-            one.last.attempt and one.last.run not in self.runs for one in snapshot.actions
+        missed = any(run.run not in runs_before for run in snapshot.shot.runs) or any(
+            one.last.attempt and one.last.run not in runs_before for one in snapshot.actions
         )
         yield Open(self.channel, "this monitor was not there at its beginning" if missed else "")
 
@@ -230,7 +224,7 @@ class ShotState:
     def _record(self, time: float, record: Record, changed: Sequence[str]) -> Iterator[Effect]:
         match record:
             case Transition():
-                yield from self._transition(record)
+                yield from self._transition(record, self.board.runs)
             case RunOpened():
                 yield from self._run_opened(record, changed)
             case RunEnded() | RunHeld() | RunResumed() | RunAborting():
@@ -247,14 +241,14 @@ class ShotState:
             case _:
                 pass
 
-    def _transition(self, record: Transition) -> Iterator[Effect]:
+    def _transition(self, record: Transition, runs: Mapping[int, RunView]) -> Iterator[Effect]:
         action = self.board.actions.get(record.path)  # None: built anew, the whole follows
         self.durations.note(self.key, record)
         failed = has_failed(record.state, record.status) if action is None else action.failed
         told, key = action_message(record, failed=failed), f"a/{record.path}"
         yield Post(self.channel, told, key)
-        run = self.runs.get(record.run) if record.run is not None else None
-        if run is not None and run.state != "ended":
+        run = _open(runs, record.run)
+        if run is not None:
             self._paths.setdefault(run.run, {})[record.path] = None
             yield Post(self._channel_of(run), told, key)
         attempt = self.attempts.get((record.path, record.attempt))
@@ -267,8 +261,8 @@ class ShotState:
             return
         told = progress_message(time, path, fraction, text)
         yield Post(self.channel, told, f"p/{path}")
-        run = self.runs.get(action.last.run) if action.last.run is not None else None
-        if run is not None and run.state != "ended":
+        run = _open(self.board.runs, action.last.run)
+        if run is not None:
             yield Post(self._channel_of(run), told, f"p/{path}")
         attempt = self.attempts.get((path, action.last.attempt))
         if attempt is not None:
@@ -279,28 +273,9 @@ class ShotState:
     def _channel_of(self, run: RunView) -> str:
         return run_id(self.key, run.phase, run.run)
 
-    def _forget_runs(self) -> None:
-        """Forget the first runs of very many."""
-        for number in list(self.runs)[: max(0, len(self.runs) - RUNS_MAX)]:
-            if self.runs[number].state == "ended":
-                del self.runs[number]
-
     def _run_opened(self, record: RunOpened, reset: Sequence[str]) -> Iterator[Effect]:
         self._paths = {record.run: dict.fromkeys(record.paths)}
-        run = self.runs[record.run] = RunView(
-            tree=self.key.tree,
-            shot=self.key.shot,
-            run=record.run,
-            kind=record.kind,
-            phase=record.phase,
-            first=record.first,
-            last=record.last,
-            state="open",
-            opened_at=record.time,
-            counts=Counts(),
-        )
-        run = self.runs[record.run] = self._counted(run)
-        self._forget_runs()
+        run = self._counted(self.board.runs[record.run])
         told = run_opened(record.time, run, sorted(self._places[path] for path in reset))
         yield Post(self.channel, told, f"o/{record.run}")
         yield Open(self._channel_of(run))
@@ -310,27 +285,9 @@ class ShotState:
     def _run_changed(
         self, time: float, record: RunEnded | RunHeld | RunResumed | RunAborting
     ) -> Iterator[Effect]:
-        old = self.runs.get(record.run)
-        if old is None:
-            yield Refresh(self.key.tree, self.key.shot)
-            return
-        match record:
-            case RunEnded():
-                changed: dict[str, object] = {
-                    "state": "ended",
-                    "outcome": record.outcome,
-                    "reason": record.reason,
-                    "ended_at": record.time,
-                    "duration_s": record.duration_s,
-                    "counts": record.counts,
-                }
-            case RunHeld():
-                changed = {"state": "held", "reason": record.reason}
-            case RunAborting():
-                changed = {"state": "aborting", "reason": record.reason}
-            case _:
-                changed = {"state": "open", "reason": ""}
-        run = self.runs[record.run] = self._counted(old.model_copy(update=changed))
+        if record.run not in self.board.runs:
+            return  # the board asks for a snapshot
+        run = self._counted(self.board.runs[record.run])
         if run.state == "ended":
             self._paths.pop(run.run, None)
         yield from self._tell_run(record.time, run)
@@ -344,11 +301,8 @@ class ShotState:
         else:
             yield Post(self._channel_of(run), run_message("RUN_CHANGED", time, run), "run")
 
-    def _missed_run(self, time: float, run: RunView) -> Iterator[Effect]:
+    def _missed_run(self, time: float, run: RunView, old: RunView | None) -> Iterator[Effect]:
         """Take a run from a snapshot: all that the feed has told of it may have been missed."""
-        old, self.runs[run.run] = self.runs.get(run.run), run
-        if run.state != "ended" and run.run not in self._paths:
-            self._paths = {run.run: dict.fromkeys(self._paths_of(run))}
         if old is None and run.state != "ended":
             channel = self._channel_of(run)
             yield Open(channel, "this monitor was not there at its beginning")
@@ -380,3 +334,9 @@ class ShotState:
         return run.model_copy(
             update={"counts": counts(actions[path] for path in paths if path in actions)}
         )
+
+
+def _open(runs: Mapping[int, RunView], number: int | None) -> RunView | None:
+    """Return a run that has not ended."""
+    run = runs.get(number) if number is not None else None
+    return None if run is None or run.state == "ended" else run

@@ -205,7 +205,7 @@ class View:
             quiet = [
                 shot
                 for shot in self.shots.values()
-                if shot.open_run is None and shot.key != self.system.current
+                if shot.board.open_run is None and shot.key != self.system.current
             ]
             if not quiet:
                 return

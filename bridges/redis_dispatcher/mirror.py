@@ -22,28 +22,16 @@ from shotline.common.channels import FEED, SERVERS, shot_of
 from shotline.common.records import (
     NodeRead,
     PulseCreated,
-    RunEnded,
     RunKind,
     RunOpened,
     ShotKey,
     TableBuilt,
     Transition,
 )
-from shotline.common.views import ActionView, ServersEvent, ShotEvent
+from shotline.common.views import ActionView, RunView, ServersEvent, ShotEvent
 
-RUNS_MAX: Final = 20  # as many as a snapshot carries
 LOOKS_MAX: Final = 5
 _ENDED: Final = (ActionState.DONE, ActionState.ABORTED)
-
-
-@dataclass(slots=True)
-class Seen:
-    """A run, as far as the bridge must know it."""
-
-    phase: str
-    kind: RunKind
-    opened_at: float
-    ended: bool = False
 
 
 class LastRun(NamedTuple):
@@ -57,18 +45,21 @@ class LastRun(NamedTuple):
 
 @dataclass(slots=True)
 class MirroredShot:
-    """One shot: its actions, its last runs, and what was told of them."""
+    """One shot: its board, and what was told of it."""
 
     board: Board
     announced: int | None = None  # the last run whose END_PHASE was published; None: not known
-    runs: dict[int, Seen] = field(default_factory=dict)
     told: dict[str, tuple[int, bool]] = field(default_factory=dict)  # path: attempt, its end too
     looks: int = 0  # how often it was not found since it was last seen
 
     @property
     def is_open(self) -> bool:
         """Whether a run has not ended."""
-        return any(not run.ended for run in self.runs.values())
+        return any(not self.is_over(run) for run in self.board.runs.values())
+
+    def is_over(self, run: RunView) -> bool:
+        """Return whether a run has ended, or is none that anybody knows any more."""
+        return run.state == "ended" or self.looks >= LOOKS_MAX
 
 
 class Mirror:
@@ -114,10 +105,10 @@ class Mirror:
         return [
             ch.EndPhase(key, number, run.phase)
             for key, shot in self.shots.items()
-            for number, run in sorted(shot.runs.items())
+            for number, run in sorted(shot.board.runs.items())
             if shot.announced is not None
             and number > shot.announced
-            and run.ended
+            and shot.is_over(run)
             and run.kind is not RunKind.SINGLE
         ]
 
@@ -185,16 +176,12 @@ class Mirror:
         self.shots[key] = shot
         shot.looks = 0
         before = {path: action.last for path, action in shot.board.actions.items()}
+        runs_before = dict(shot.board.runs)
         shot.board.take(update)
         view = update.snapshot.shot
         is_new, was_past = shot.announced is None, self._is_past(key)
-        if view is not None:
-            runs = {
-                run.run: Seen(run.phase, run.kind, run.opened_at, run.state == "ended")
-                for run in view.runs
-            }
-            yield from self._vanished(key, shot, runs)
-            shot.runs = runs
+        if max(runs_before, default=0) > max(shot.board.runs, default=0):
+            yield from self._vanished(key, shot, runs_before)
         shot.announced = self._baseline(key, shot)
         yield from self._shot_anew(key, shot, fill=is_new and was_past)
         if view is not None:
@@ -220,19 +207,18 @@ class Mirror:
             }
 
     def _vanished(
-        self, key: ShotKey, shot: MirroredShot, runs: Mapping[int, Seen]
+        self, key: ShotKey, shot: MirroredShot, runs_before: Mapping[int, RunView]
     ) -> Iterator[Change]:
         """Tell the end of open runs that Shotline knows no more: its journal was begun anew."""
-        if max(shot.runs, default=0) <= max(runs, default=0):
-            return
         shot.told.clear()
-        for number, run in shot.runs.items():
-            if number not in runs and not run.ended and run.kind is not RunKind.SINGLE:
+        for number, run in runs_before.items():
+            open_one = number not in shot.board.runs and run.state != "ended"
+            if open_one and run.kind is not RunKind.SINGLE:
                 yield ch.Publish(old.MONITOR, old.end_phase(key.tree, key.shot, run.phase))
 
     def _baseline(self, key: ShotKey, shot: MirroredShot) -> int:
         """Return the last run whose end is told already, or need not be told."""
-        last = max(shot.runs, default=0)
+        last = max(shot.board.runs, default=0)
         known = shot.announced if shot.announced is not None else self._markers.get(key)
         if known is not None:
             return known if known <= last else 0  # Shotline has begun to count anew
@@ -240,7 +226,8 @@ class Mirror:
             return 0
         begun = self._begun.get(key, last + 1)
         return max(
-            (number for number, run in shot.runs.items() if run.ended and number < begun), default=0
+            (one for one, run in shot.board.runs.items() if run.state == "ended" and one < begun),
+            default=0,
         )
 
     def _is_past(self, key: ShotKey) -> bool:
@@ -285,15 +272,9 @@ class Mirror:
                     changed[record.path] = None
                     transitions.append(record)
                 case RunOpened():
-                    shot.runs[record.run] = Seen(record.phase, record.kind, record.time)
-                    _bound(shot.runs)
                     changed |= dict.fromkeys(record.paths)
                     if self._note_phase(key, shot, is_news=True):
                         yield from self._last_phases()
-                case RunEnded():
-                    run = shot.runs.get(record.run)
-                    if run is not None:
-                        run.ended = True
                 case PulseCreated():
                     shot.board.actions.clear()
                     shot.told.clear()
@@ -358,11 +339,13 @@ class Mirror:
         News is the latest. Of two shots that are seen as they stand the clock has to tell, although
         it may have been set meanwhile.
         """
-        runs = [number for number, run in shot.runs.items() if run.kind is not RunKind.SINGLE]
-        if not runs:
+        runs = shot.board.runs
+        number = max(
+            (one for one, run in runs.items() if run.kind is not RunKind.SINGLE), default=0
+        )
+        if not number:
             return False
-        number = max(runs)
-        seen = shot.runs[number]
+        seen = runs[number]
         last = LastRun(seen.opened_at, key, number, seen.phase)
         before = self._phases.get(key.tree)
         if before is not None and (
@@ -410,11 +393,7 @@ class Mirror:
         if shot is None:
             return []
         shot.looks += 1
-        if shot.looks < LOOKS_MAX:
-            return [ch.LookAgain(key)]
-        for run in shot.runs.values():
-            run.ended = True
-        return []
+        return [ch.LookAgain(key)] if shot.looks < LOOKS_MAX else []
 
 
 def _abort_request(action: ActionView) -> Change:
@@ -438,8 +417,3 @@ def _last_built(key: ShotKey) -> Change:
 def _dispatch_info(key: ShotKey, *more: tuple[str, str]) -> Change:
     shown = (("CURR_TREE", key.tree), ("CURR_SHOT", str(key.shot)), *more)
     return ch.SetFields("DISPATCH_INFO", shown)
-
-
-def _bound(runs: dict[int, Seen]) -> None:
-    for number in sorted(runs)[: max(0, len(runs) - RUNS_MAX)]:
-        del runs[number]

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType
 
+from shotline.client.board import Board
 from shotline.client.cli.base import (
     console,
     optional_shot,
@@ -59,11 +60,14 @@ def watch(given: Sequence[str], *, until_end: bool) -> None:
         with view_for(console()) as view:
             watching = Watching(shotline, tree, shot, view)
             try:
-                watching.follow(
-                    lambda board: until_end and board.run_state == "ended" and bool(board.actions)
-                )
+                watching.follow(lambda board: until_end and is_over(board))
             except KeyboardInterrupt:
                 return
+
+
+def is_over(board: Board) -> bool:
+    """Return whether the last run has ended."""
+    return bool(board.actions) and board.run is not None and board.run.state == "ended"
 
 
 def _watch_json(shotline: Supervisor, tree: str, shot: int) -> None:

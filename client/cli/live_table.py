@@ -178,13 +178,14 @@ class TableView:
 
     def _head(self, board: Board, now: float) -> Text:
         head = Text(f"{board.tree}/{board.shot}", style="bold")
-        if board.run is not None:
-            state = board.run_state.upper() if board.run_state == "held" else board.run_state
-            head.append(f"  run {board.run} of {plain(board.phase)}  {state}")
-            if board.opened_at is not None and board.run_state not in ("", "ended"):
-                head.append(f"  {duration(max(0.0, now - board.opened_at))}")
-            if board.reason:
-                head.append(f"  {plain(board.reason)}")
+        run = board.run
+        if run is not None:
+            state = run.state.upper() if run.state == "held" else run.state
+            head.append(f"  run {run.run} of {plain(run.phase)}  {state}")
+            if run.state != "ended":
+                head.append(f"  {duration(max(0.0, now - run.opened_at))}")
+            if run.reason:
+                head.append(f"  {plain(run.reason)}")
         if board.stale_s is not None:
             head.append("  THE EVENT FEED HAS STOPPED: what is shown is old", style="bold red")
         head.truncate(self._out.width)

@@ -28,9 +28,7 @@ class Watching:
 
     def follow_run(self, run: int) -> None:
         """Show what happens until a run has ended or is HELD."""
-        self.follow(
-            lambda board: board.has_ended(run) or (board.run == run and board.run_state == "held")
-        )
+        self.follow(lambda board: run in board.runs and board.runs[run].state in ("ended", "held"))
 
     def close(self) -> None:
         """Listen no longer."""

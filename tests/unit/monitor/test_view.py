@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from tests.support import steps
 
+from shotline.client.board import RUNS_MAX
 from shotline.client.observer import FeedStopped, News, Unknown, Whole
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.machine import Instant
@@ -35,7 +36,6 @@ from shotline.common.views import (
     StatusResult,
 )
 from shotline.monitor.effects import AskSystem, Drop, Effect, End, Open, Post, Refresh, Unfollow
-from shotline.monitor.shots import RUNS_MAX
 from shotline.monitor.view import UNKNOWN_MAX, View, ViewSettings
 
 A, B = "\\T::TOP:A", "\\T::TOP:B"
@@ -345,7 +345,22 @@ def test_of_very_many_runs_of_a_shot_the_last_are_kept() -> None:
     for number in range(1, 3 * RUNS_MAX):
         opened = OPENED.model_copy(update={"run": number})
         list(one.take(now(), news(opened, ENDED.model_copy(update={"run": number}))))
-    assert list(one.shots[ShotKey("T", 1)].runs) == list(range(2 * RUNS_MAX, 3 * RUNS_MAX))
+    assert list(one.shots[ShotKey("T", 1)].board.runs) == list(range(2 * RUNS_MAX, 3 * RUNS_MAX))
+
+
+def test_what_was_missed_of_a_run_is_told_on_its_channel_before_its_end() -> None:
+    one = view()
+    list(one.take(now(), snapshot(pending(A), pending(B))))
+    list(one.take(now(), news(OPENED)))
+    effects = list(one.take(now(), snapshot(done(A, 1), done(B, 1), runs=(run("ended"),))))
+    assert commands(told(effects, "T/1/INIT/1")) == ["TASK", "TASK", "ABORTED"]
+
+
+def test_runs_that_are_counted_anew_replace_those_before() -> None:
+    one = view()
+    list(one.take(now(), snapshot(pending(A), runs=(run(number=7),))))
+    list(one.take(now(), snapshot(pending(A), runs=(run(number=1), run(number=2)))))
+    assert list(one.shots[ShotKey("T", 1)].board.runs) == [1, 2]
 
 
 def test_text_from_trees_is_told_as_it_stands() -> None:

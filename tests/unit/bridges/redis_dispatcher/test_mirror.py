@@ -404,10 +404,7 @@ def test_keys_and_ends_do_not_depend_on_what_was_missed(fates: list[str]) -> Non
 def snapshot_of(mirror: Mirror) -> Whole:
     """Return the whole as a dispatcher would send it that has seen everything."""
     shot = mirror.shots[KEY]
-    runs = [
-        run_view(number, "ended" if run.ended else "open", run.kind)
-        for number, run in shot.runs.items()
-    ]
+    runs = list(shot.board.runs.values())
     return whole([one.last for one in shot.board.actions.values()], runs)
 
 

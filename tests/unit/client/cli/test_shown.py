@@ -192,7 +192,7 @@ def test_the_board_follows_transitions_progress_output_and_the_run() -> None:
         progress=("A", 0.25, "a quarter"),
     )
     assert board.actions["A"].progress == 0.25
-    assert not board.has_ended(1)
+    assert board.runs[1].state == "open"
     ended = RunEnded(time=2.0, run=1, outcome=RunOutcome.COMPLETED, counts=Counts(success=1))
     tell(
         board,
@@ -214,8 +214,8 @@ def test_the_board_follows_transitions_progress_output_and_the_run() -> None:
     )
     tell(board, lost)
     assert details(board.actions["A"]) == "event DONE was not raised: a reason"
-    assert board.has_ended(1)
-    assert board.run_state == "ended"
+    assert board.run == board.runs[1]
+    assert board.runs[1].state == "ended"
 
 
 def test_a_snapshot_after_a_gap_tells_what_was_missed() -> None:
@@ -237,7 +237,7 @@ def test_a_snapshot_after_a_gap_tells_what_was_missed() -> None:
         channel="shot/TEST/1", term=1, seq=9, shot=shot, actions=(done, view("B"))
     )
     assert board.take(Whole("shot/TEST/1", whole)) == [done.last]
-    assert board.has_ended(1)
+    assert board.runs[1].state == "ended"
 
 
 def test_failed_and_running_rows_come_first_where_not_all_fit() -> None:

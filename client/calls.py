@@ -49,7 +49,7 @@ class Call(Generic[T]):
         return self.made_of(reply, result)
 
 
-class Pages:
+class AnswerPages:
     """What has come of a call's answer: the first reply, and its result, page by page."""
 
     def __init__(self, call: Call[T]) -> None:
@@ -96,7 +96,7 @@ class Pages:
 
 def fetched(call: Call[T], reply: Reply, ask: Callable[[AnyCommand], Reply]) -> T:
     """Return the value of a call's reply, with the pages that `ask` fetches at once."""
-    pages = Pages(call)
+    pages = AnswerPages(call)
     following = pages.take(reply)
     while following is not None:
         following = pages.take(ask(following))

@@ -35,7 +35,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class Begin:
     """Get into contact."""
 
 
@@ -78,7 +78,7 @@ class Unsent:
     """A message could not be sent: there is no connection."""
 
 
-Event = Open | Ask | Forget | Received | Connected | Disconnected | Unsent | Tick
+Event = Begin | Ask | Forget | Received | Connected | Disconnected | Unsent | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Welcomed:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Replied:
     """A reply to a request; not final when its outcome is ACCEPTED."""
 
     id: str
@@ -112,7 +112,7 @@ class GaveUp:
     reached: bool
 
 
-Effect = Send | Welcomed | Answered | GaveUp
+Effect = Send | Welcomed | Replied | GaveUp
 
 
 @dataclass(slots=True)
@@ -148,7 +148,7 @@ class Session:
     def handle(self, now: float, event: Event) -> list[Effect]:
         """Take one event and return what is to be done, in order."""
         match event:
-            case Open():
+            case Begin():
                 self._lose_contact(now)
                 return []
             case Connected():
@@ -281,7 +281,7 @@ class Session:
             return []
         else:
             del self._outstanding[reply.id]
-        return [Answered(reply.id, reply)]
+        return [Replied(reply.id, reply)]
 
     def _troubled(self, now: float, problem: Problem) -> list[Effect]:
         """A broker that has forgotten us is greeted again; one that repeats itself is believed."""
@@ -290,7 +290,7 @@ class Session:
             self._lose_contact(now)
             return self._greet(now)
         refused = [
-            Answered(id_, Reply(id=id_, outcome=Outcome.REFUSED, message=problem.text))
+            Replied(id_, Reply(id=id_, outcome=Outcome.REFUSED, message=problem.text))
             for id_ in self._outstanding
         ]
         self._outstanding.clear()

@@ -17,20 +17,20 @@ import zmq
 
 import shotline
 from shotline.client import verbs
-from shotline.client.calls import Call, Pages, T
+from shotline.client.calls import AnswerPages, Call, T
 from shotline.client.errors import NoBroker, NoDispatcher, SupervisorError, TimedOut
 from shotline.client.observer import News, Observer, Unknown, Update, payload_of
 from shotline.client.session import (
-    Answered,
     Ask,
+    Begin,
     Connected,
     Disconnected,
     Effect,
     Forget,
     GaveUp,
-    Open,
     Patience,
     Received,
+    Replied,
     Send,
     Session,
     Unsent,
@@ -95,12 +95,12 @@ class Wire:
         self.subscriber: Subscriber | None = None
         self.session = Session(identity, shotline.__version__, patience or Patience())
         self.malformed = 0
-        self._pages: dict[str, tuple[str, Pages]] = {}  # by request: which call it is part of
+        self._pages: dict[str, tuple[str, AnswerPages]] = {}  # by request: which call it is part of
         self._finals: dict[str, Ending] = {}
         self._streams: list[Stream] = []
         self._snapshots: dict[str, tuple[Stream, str, Call[SnapshotResult]]] = {}
         self._closed = False
-        self._apply(Open())
+        self._apply(Begin())
 
     @property
     def sockets(self) -> list[zmq.Socket[bytes]]:
@@ -118,10 +118,10 @@ class Wire:
     def begin(self, call: Call[T]) -> str:
         """Send a call, or keep it until there is contact; return its id for `final`."""
         id_ = secrets.token_hex(12)
-        self._ask(id_, id_, Pages(call), call.command)
+        self._ask(id_, id_, AnswerPages(call), call.command)
         return id_
 
-    def _ask(self, request: str, id_: str, pages: Pages, command: AnyCommand) -> None:
+    def _ask(self, request: str, id_: str, pages: AnswerPages, command: AnyCommand) -> None:
         self._pages[request] = (id_, pages)
         self._apply(Ask(request, command.verb, encode_command(command), self.user))
 
@@ -255,7 +255,7 @@ class Wire:
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
-            case Answered(id_, reply):
+            case Replied(id_, reply):
                 if reply.outcome is not Outcome.ACCEPTED:
                     self._answered(id_, reply)
             case GaveUp(request):

@@ -3,17 +3,17 @@
 import pytest
 
 from shotline.client.session import (
-    Answered,
     Ask,
+    Begin,
     Connected,
     Disconnected,
     Effect,
     Event,
     Forget,
     GaveUp,
-    Open,
     Patience,
     Received,
+    Replied,
     Send,
     Session,
     Unsent,
@@ -42,7 +42,7 @@ class Conversation:
     def __init__(self) -> None:
         self.now = START
         self.session = Session("client/1", patience=PATIENCE)
-        self.do(Open())
+        self.do(Begin())
 
     def do(self, event: Event) -> list[Effect]:
         return self.session.handle(self.now, event)
@@ -125,7 +125,7 @@ def test_a_reply_is_given_once_and_a_stranger_s_reply_never() -> None:
     talk.ask()
     assert talk.reply(Outcome.OK, "somebody-else-s") == []
     (answer,) = talk.reply(Outcome.OK)
-    assert isinstance(answer, Answered)
+    assert isinstance(answer, Replied)
     assert talk.reply(Outcome.OK) == []
     assert talk.session.unanswered == ()
 
@@ -138,7 +138,7 @@ def test_an_accepted_request_waits_on() -> None:
     assert talk.pass_time(3600, pongs=True) != []
     assert talk.session.unanswered == ("request-1",)
     (answer,) = talk.reply(Outcome.FAILED)
-    assert isinstance(answer, Answered)
+    assert isinstance(answer, Replied)
     assert answer.reply.outcome is Outcome.FAILED
 
 
@@ -180,7 +180,7 @@ def test_a_first_request_without_a_dispatcher_is_answered_at_once() -> None:
     talk.welcome(term=None)
     talk.ask()
     (answer,) = talk.reply(Outcome.NOBODY)
-    assert isinstance(answer, Answered)
+    assert isinstance(answer, Replied)
 
 
 def test_without_a_broker_a_request_is_given_up_as_never_sent() -> None:
@@ -259,7 +259,7 @@ def test_a_broker_that_forgot_us_is_greeted_again_one_that_refuses_is_believed()
     assert [type(m) for m in talk.sent(Received(problem))] == [Hello]
     assert len(requests(talk.welcome())) == 1
     (answer,) = talk.do(Received(problem))
-    assert isinstance(answer, Answered)
+    assert isinstance(answer, Replied)
     assert answer.reply.outcome is Outcome.REFUSED
     assert answer.reply.message == "say hello first"
 

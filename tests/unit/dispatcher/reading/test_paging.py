@@ -7,7 +7,7 @@ from tests.support.dispatching import KEY, Bench, view_of
 from tests.support.tables import action
 
 from shotline.client import verbs
-from shotline.client.calls import Pages, page_after
+from shotline.client.calls import AnswerPages, page_after
 from shotline.client.testing.dispatcher import configured
 from shotline.common import commands as c
 from shotline.common.nodes import DispatchOptions
@@ -134,7 +134,7 @@ def test_a_record_larger_than_a_page_comes_alone() -> None:
 def test_the_client_library_fetches_on() -> None:
     made = bench()
     call = verbs.actions()
-    pages = Pages(call)
+    pages = AnswerPages(call)
     following: c.AnyCommand | None = call.command
     while following is not None:
         following = pages.take(made.told(following))

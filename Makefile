@@ -93,13 +93,12 @@ format: install
 schema: install
 	$(BIN)/python -c 'from shotline.common.config import config_schema; print(config_schema(), end="")' \
 		> etc/config.schema.json
-	$(BIN)/python -c 'from shotline import __version__; from shotline.monitor.openapi import text; \
+	$(BIN)/python -c 'from shotline import __version__; from shotline.monitor.http.openapi import text; \
 		print(text(__version__), end="")' > docs/openapi.json
 	$(BIN)/python -m tools.protocol_doc > docs/protocol.md
 	$(BIN)/python -m tools.house docs/architecture.md
 	$(BIN)/python -m tools.methods client/methods.py
-	$(BIN)/python -c 'from shotline.monitor.page_types import text; print(text(), end="")' \
-		> monitor/static/model/types.js
+	$(BIN)/python -m tools.page_types > monitor/static/model/types.js
 
 bench: install
 	$(BIN)/python -m bench

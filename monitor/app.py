@@ -22,9 +22,13 @@ from shotline import __version__
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.config import Config
 from shotline.common.process.service import Systemd
-from shotline.monitor import openapi
 from shotline.monitor.access import COOKIE, Access, Role
-from shotline.monitor.api import (
+from shotline.monitor.channels import Channels
+from shotline.monitor.channels.histories import Limits
+from shotline.monitor.channels.websocket import Readers, Socket
+from shotline.monitor.follower import Follower, NoChannel
+from shotline.monitor.http import openapi
+from shotline.monitor.http.api import (
     CommandHandler,
     CommandLineHandler,
     DocumentHandler,
@@ -36,16 +40,12 @@ from shotline.monitor.api import (
     ServerCommandHandler,
     Services,
 )
-from shotline.monitor.channels import Channels
-from shotline.monitor.follower import Follower, NoChannel
-from shotline.monitor.histories import Limits
-from shotline.monitor.listener import Listener, bound
+from shotline.monitor.http.listener import Listener, bound
+from shotline.monitor.http.runner import Runner
+from shotline.monitor.http.serving import SOCKETS, serve
 from shotline.monitor.livelog import LiveLog
 from shotline.monitor.metrics import CONTENT_TYPE, Metrics
-from shotline.monitor.runner import Runner
-from shotline.monitor.serving import SOCKETS, serve
 from shotline.monitor.view import View, ViewSettings
-from shotline.monitor.websocket import Readers, Socket
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ _DOCS_POLICY: Final = (
 )
 
 
-class Source(Protocol):
+class Publisher(Protocol):
     """Publishes another program's messages, in channels of their own; who does is handed in."""
 
     def serves(self, channel: str) -> bool:
@@ -81,7 +81,7 @@ class MonitorServer:
         self,
         config: Config,
         config_file: Path,
-        recodex: Callable[[Channels, Callable[[], None]], Source],
+        recodex: Callable[[Channels, Callable[[], None]], Publisher],
     ) -> None:
         self._settings = settings = config.monitor
         self._insecure = config.security.insecure

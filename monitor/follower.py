@@ -18,9 +18,13 @@ from shotline.common.channels import FEED, LOG, SHOTS, output_channel, shot_chan
 from shotline.common.machine import Instant
 from shotline.common.records import ShotKey
 from shotline.common.views import OutputLine
-from shotline.monitor.attempts import Attempt
 from shotline.monitor.channels import Channels
-from shotline.monitor.effects import (
+from shotline.monitor.messages import plain
+from shotline.monitor.models import Away
+from shotline.monitor.names import AttemptName, ShotName, named
+from shotline.monitor.view import SOURCES, View, earlier_shots
+from shotline.monitor.view.attempts import Attempt
+from shotline.monitor.view.effects import (
     AskLines,
     AskSystem,
     Drop,
@@ -32,12 +36,8 @@ from shotline.monitor.effects import (
     Refresh,
     Unfollow,
 )
-from shotline.monitor.estimate import slots_by_class
-from shotline.monitor.messages import plain
-from shotline.monitor.models import Away
-from shotline.monitor.names import AttemptName, ShotName, named
-from shotline.monitor.shots import ShotState
-from shotline.monitor.view import SOURCES, View, earlier_shots
+from shotline.monitor.view.estimate import slots_by_class
+from shotline.monitor.view.shots import ShotState
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from prometheus_client.registry import Collector
 
 from shotline.common.records import Counts
 from shotline.monitor.channels import Channels
+from shotline.monitor.channels.websocket import Readers
 from shotline.monitor.messages import server_state
 from shotline.monitor.models import ServerState
 from shotline.monitor.view import View
-from shotline.monitor.websocket import Readers
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -39,7 +39,7 @@ class AttemptName:
     number: int
 
 
-Name = ShotName | RunName | AttemptName
+ChannelName = ShotName | RunName | AttemptName
 
 
 def shot_id(key: ShotKey) -> str:
@@ -57,7 +57,7 @@ def attempt_id(key: ShotKey, path: str, number: int) -> str:
     return f"{key.tree}/{key.shot}/{path}#{number}"
 
 
-def named(channel_id: str) -> Name | None:
+def named(channel_id: str) -> ChannelName | None:
     """Return what of a shot an id names; None for the other channels and for no id at all."""
     shot = _SHOT.match(channel_id)
     if shot is None or len(channel_id) > LENGTH_MAX:

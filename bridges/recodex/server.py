@@ -13,10 +13,10 @@ from shotline.common.process.service import Systemd
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import Access, Role
 from shotline.monitor.channels import Channels
-from shotline.monitor.histories import Limits
-from shotline.monitor.listener import Listener, bound
-from shotline.monitor.serving import SOCKETS, serve
-from shotline.monitor.websocket import FRAME_BYTES_MAX, Readers, Socket
+from shotline.monitor.channels.histories import Limits
+from shotline.monitor.channels.websocket import FRAME_BYTES_MAX, Readers, Socket
+from shotline.monitor.http.listener import Listener, bound
+from shotline.monitor.http.serving import SOCKETS, serve
 
 log = logging.getLogger(__name__)
 

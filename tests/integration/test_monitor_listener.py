@@ -12,7 +12,7 @@ import pytest
 import tornado.web
 from tests.support.stack import DEADLINE_S
 
-from shotline.monitor.listener import Listener, bound
+from shotline.monitor.http.listener import Listener, bound
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -134,5 +134,5 @@ def test_without_descriptors_nothing_spins_and_the_next_that_ends_lets_one_in(
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
-    with caplog.at_level(logging.WARNING, "shotline.monitor.listener"):
+    with caplog.at_level(logging.WARNING, "shotline.monitor.http.listener"):
         in_a_world(work)

@@ -9,7 +9,7 @@ import zmq
 
 from shotline.common.errors import ConfigError
 from shotline.common.transport import Dealer, Delivery, Publisher, Router, SocketLimits, Subscriber
-from shotline.monitor.listener import bound
+from shotline.monitor.http.listener import bound
 
 DEADLINE_S = 20
 LOOPBACK = "tcp://127.0.0.1:*"

@@ -24,10 +24,10 @@ from shotline.common.nodes import DispatchOptions, SourceMark
 from shotline.common.records import Counts
 from shotline.common.views import ActionView, SnapshotResult
 from shotline.monitor.channels import Channels
-from shotline.monitor.effects import Effect, Post, Refresh
-from shotline.monitor.histories import Limits
-from shotline.monitor.shots import ShotState
+from shotline.monitor.channels.histories import Limits
 from shotline.monitor.view import View, ViewSettings
+from shotline.monitor.view.effects import Effect, Post, Refresh
+from shotline.monitor.view.shots import ShotState
 
 FILE: Final = Path(__file__).parents[1] / "js" / "histories.json"
 CHANNEL: Final = shot_channel(KEY)

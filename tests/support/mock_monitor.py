@@ -47,13 +47,13 @@ from shotline.monitor.channels import (
     left_frame,
     pong_frame,
 )
-from shotline.monitor.effects import Drop, Effect, End, Open, Post
-from shotline.monitor.forms import SubscribeForm, listed, parsed, ping_of
-from shotline.monitor.histories import Limits
+from shotline.monitor.channels.forms import SubscribeForm, listed, parsed, ping_of
+from shotline.monitor.channels.histories import Limits
+from shotline.monitor.http.openapi import VERBS
+from shotline.monitor.http.requests import BadInput, body_of, command_of, query_of, status_of
 from shotline.monitor.names import ShotName, named
-from shotline.monitor.openapi import VERBS
-from shotline.monitor.requests import BadInput, body_of, command_of, query_of, status_of
 from shotline.monitor.view import SOURCES, View, ViewSettings
+from shotline.monitor.view.effects import Drop, Effect, End, Open, Post
 
 STATIC: Final = Path(package.__file__).parent / "static"
 ADDRESS: Final = "http://shotline.test"

@@ -4,7 +4,7 @@ import pytest
 
 from shotline.common.errors import MalformedMessage
 from shotline.common.records import ShotKey
-from shotline.monitor.forms import SubscribeForm, listed, parsed
+from shotline.monitor.channels.forms import SubscribeForm, listed, parsed
 from shotline.monitor.names import (
     AttemptName,
     RunName,

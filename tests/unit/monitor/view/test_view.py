@@ -35,8 +35,17 @@ from shotline.common.views import (
     SnapshotResult,
     StatusResult,
 )
-from shotline.monitor.effects import AskSystem, Drop, Effect, End, Open, Post, Refresh, Unfollow
 from shotline.monitor.view import UNKNOWN_MAX, View, ViewSettings
+from shotline.monitor.view.effects import (
+    AskSystem,
+    Drop,
+    Effect,
+    End,
+    Open,
+    Post,
+    Refresh,
+    Unfollow,
+)
 
 A, B = "\\T::TOP:A", "\\T::TOP:B"
 Message = dict[str, object]

@@ -4,7 +4,7 @@ import click
 import pytest
 
 from shotline.client.cli.main import shotline
-from shotline.monitor.page_line import ALLOWED, ENDING, NotRunnable, arguments_of, what_it_ends
+from shotline.monitor.http.page_line import ALLOWED, ENDING, NotRunnable, arguments_of, what_it_ends
 
 # What acts on the monitor's own machine: processes that it starts, files that it reads or writes.
 REFUSED = {"up", "demo", "check-config", "completion"}

@@ -25,15 +25,6 @@ from shotline.common.views import (
     ShotView,
     StatusResult,
 )
-from shotline.monitor.durations import Durations
-from shotline.monitor.effects import (
-    AskSystem,
-    Drop,
-    Effect,
-    Follow,
-    Post,
-    Unfollow,
-)
 from shotline.monitor.messages import (
     Body,
     log_message,
@@ -46,7 +37,16 @@ from shotline.monitor.messages import (
 )
 from shotline.monitor.models import Away, SystemView
 from shotline.monitor.names import SYSTEM, ShotName, named
-from shotline.monitor.shots import ShotState
+from shotline.monitor.view.durations import Durations
+from shotline.monitor.view.effects import (
+    AskSystem,
+    Drop,
+    Effect,
+    Follow,
+    Post,
+    Unfollow,
+)
+from shotline.monitor.view.shots import ShotState
 
 UNKNOWN_MAX: Final = 100  # shots of which it is remembered why nothing is known
 
@@ -362,7 +362,7 @@ def _absent(name: str) -> ServerView:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class StandingChannel:
     """A channel that is always there: its whole state, and what its news become."""
 
     id: str
@@ -372,14 +372,14 @@ class Source:
 
 
 SOURCES: Final = (
-    Source(SERVERS, is_heard=True, whole=View.whole_servers, take=View.take_servers),
-    Source(
+    StandingChannel(SERVERS, is_heard=True, whole=View.whole_servers, take=View.take_servers),
+    StandingChannel(
         LOG,
         is_heard=True,
         whole=lambda view, time: None,  # noqa: ARG005
         take=lambda view, now, update: view.take_log(update),  # noqa: ARG005
     ),
-    Source(
+    StandingChannel(
         SYSTEM,
         is_heard=False,
         whole=View.whole_system,

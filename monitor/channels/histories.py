@@ -27,7 +27,7 @@ class Limits:
     reader_channels_max: int = 100
 
 
-class Message(NamedTuple):
+class Kept(NamedTuple):
     """One message of a history. A later one of the same key replaces it for who is behind."""
 
     key: str | None
@@ -41,7 +41,7 @@ class Channel:
 
     id: str
     first: int = 1  # number of the first message that is left
-    messages: list[Message] = field(default_factory=list)
+    messages: list[Kept] = field(default_factory=list)
     total: int = 0  # bytes of all messages that there ever were
     cut_reason: str = ""
     ended_at: float | None = None
@@ -68,7 +68,7 @@ class Channel:
             return self.total
         return self.messages[0].end - len(self.messages[0].body) - _MESSAGE_OVERHEAD
 
-    def since(self, seq: int) -> list[Message]:
+    def since(self, seq: int) -> list[Kept]:
         """Return the messages after a number, as far as they are left."""
         return self.messages[max(0, seq + 1 - self.first) :]
 
@@ -80,7 +80,7 @@ class Channel:
 
 
 @dataclass(slots=True)
-class Counts:
+class Traffic:
     """What the metrics tell."""
 
     published: int = 0
@@ -98,7 +98,7 @@ class Histories:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.counts = Counts()
+        self.counts = Traffic()
         self.size = 0
         self._channels: dict[str, Channel] = {}
         self._dirty: dict[int, None] = {}  # readers to whom something may be due
@@ -142,7 +142,7 @@ class Histories:
             return
         cost = len(body) + _MESSAGE_OVERHEAD
         channel.total += cost
-        channel.messages.append(Message(key, body, channel.total))
+        channel.messages.append(Kept(key, body, channel.total))
         self.size += cost
         self.counts.published += 1
         self._dirty |= channel.readers

@@ -12,7 +12,6 @@ from shotline.client.observer import Tails, lines_of
 from shotline.common.actions import ActionState
 from shotline.common.records import Record, ShotKey, Transition
 from shotline.common.views import OutputEvent, OutputLine
-from shotline.monitor.effects import AskLines, Effect, End, Post
 from shotline.monitor.messages import (
     action_message,
     attempt_end,
@@ -22,6 +21,7 @@ from shotline.monitor.messages import (
     tail_message,
 )
 from shotline.monitor.names import attempt_id
+from shotline.monitor.view.effects import AskLines, Effect, End, Post
 
 LINES_PER_MESSAGE: Final = 500
 TEXT_PER_MESSAGE: Final = 64 * 1024  # characters, each of up to six bytes in JSON

@@ -9,9 +9,9 @@ import pytest
 
 from shotline import __version__
 from shotline.common.commands import AnyCommand
-from shotline.monitor.openapi import GET_VERBS, VERBS, document, text
+from shotline.monitor.http.openapi import GET_VERBS, VERBS, document, text
 
-COMMITTED = Path(__file__).resolve().parents[3] / "docs" / "openapi.json"
+COMMITTED = Path(__file__).resolve().parents[4] / "docs" / "openapi.json"
 
 
 def test_the_committed_document_is_up_to_date() -> None:

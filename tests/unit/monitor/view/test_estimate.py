@@ -8,8 +8,8 @@ from tests.support import steps
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.records import ShotKey, Transition
 from shotline.common.views import ActionView
-from shotline.monitor.durations import Durations
-from shotline.monitor.estimate import LISTED_MAX, STEP, Estimate, Usual, estimating
+from shotline.monitor.view.durations import Durations
+from shotline.monitor.view.estimate import LISTED_MAX, STEP, Forecast, Usual, estimating
 
 NOW = 1000.0
 KEY = ShotKey("T", 9)
@@ -22,7 +22,7 @@ def estimate(
     slots: Mapping[str, int],
     now: float,
     slow_factor: float,
-) -> Estimate:
+) -> Forecast:
     """Return what is expected, without a pause."""
     return steps.done(estimating(run, actions, usual, slots, now, slow_factor))[1]
 

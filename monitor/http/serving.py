@@ -8,8 +8,8 @@ from typing import Any, Final
 from tornado.ioloop import PeriodicCallback
 
 from shotline.common.process.service import Systemd
-from shotline.monitor.listener import Listener
-from shotline.monitor.websocket import FRAME_BYTES_MAX
+from shotline.monitor.channels.websocket import FRAME_BYTES_MAX
+from shotline.monitor.http.listener import Listener
 
 TICK_MS: Final = 1000
 PING_S: Final = 30.0

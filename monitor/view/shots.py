@@ -28,10 +28,6 @@ from shotline.common.records import (
     Transition,
 )
 from shotline.common.views import ActionView, RunView, ShotEvent, ShotView, SnapshotResult
-from shotline.monitor.attempts import Attempt
-from shotline.monitor.durations import Durations
-from shotline.monitor.effects import Effect, End, Open, Post, Refresh
-from shotline.monitor.estimate import estimating
 from shotline.monitor.messages import (
     Body,
     action_message,
@@ -47,7 +43,11 @@ from shotline.monitor.messages import (
     whole_shot,
 )
 from shotline.monitor.names import SYSTEM, run_id, shot_id
-from shotline.monitor.tally import Tally, counts
+from shotline.monitor.view.attempts import Attempt
+from shotline.monitor.view.durations import Durations
+from shotline.monitor.view.effects import Effect, End, Open, Post, Refresh
+from shotline.monitor.view.estimate import estimating
+from shotline.monitor.view.tally import Tally, counts
 
 _COMMANDS = {
     EventRaised: "EVENT",

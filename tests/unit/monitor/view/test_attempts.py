@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.records import Record, ShotKey, Transition
 from shotline.common.views import OutputEvent, OutputLine
-from shotline.monitor.attempts import Attempt
-from shotline.monitor.effects import AskLines, Effect, End, Post
+from shotline.monitor.view.attempts import Attempt
+from shotline.monitor.view.effects import AskLines, Effect, End, Post
 
 PATH = "\\T::TOP:A"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
-from shotline.monitor.histories import Channel, Histories, Limits, Message
+from shotline.monitor.channels.histories import Channel, Histories, Kept, Limits
 from shotline.monitor.messages import Body, cut_message, quoted
 
 FRAME_BYTES: Final = 1024 * 1024  # more waits for the reader to have taken this much
@@ -68,7 +68,7 @@ class Subscribed:
     ends: bool
 
 
-Whole = Callable[[str], Body | None]
+WholeOf = Callable[[str], Body | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class _Whole:
 class Channels(Histories):
     """All channels and their readers. `whole` gives the state of a channel that has one."""
 
-    def __init__(self, limits: Limits, life: str, whole: Whole) -> None:
+    def __init__(self, limits: Limits, life: str, whole: WholeOf) -> None:
         super().__init__(limits)
         self.life = life
         self._whole = whole
@@ -319,7 +319,7 @@ class Channels(Histories):
         return _frame(channel.id, parts, 0), at, 0
 
     def _merged(
-        self, channel: Channel, at: int, due: list[Message], parts: list[bytes]
+        self, channel: Channel, at: int, due: list[Kept], parts: list[bytes]
     ) -> tuple[bytes, int, int]:
         seen: set[str] = set()
         kept: list[bytes] = []

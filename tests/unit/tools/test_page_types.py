@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tools.page_types import text
 
 from shotline import monitor
 from shotline.common.actions import ActionState
@@ -11,7 +12,6 @@ from shotline.common.records import Counts, EventOutcome, EventRaised, RunKind, 
 from shotline.common.views import ActionView, OutputLine, RunView, ServerView, ShotView
 from shotline.monitor import messages
 from shotline.monitor.models import ChannelMessage, SystemView
-from shotline.monitor.page_types import text
 
 COMMITTED = Path(monitor.__file__).parent / "static" / "model" / "types.js"
 HISTORIES = Path(__file__).resolve().parents[2] / "js" / "histories.json"

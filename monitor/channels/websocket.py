@@ -25,7 +25,7 @@ from shotline.monitor.channels import (
     left_frame,
     pong_frame,
 )
-from shotline.monitor.forms import SubscribeForm, listed, parsed, ping_of
+from shotline.monitor.channels.forms import SubscribeForm, listed, parsed, ping_of
 from shotline.monitor.messages import quoted
 
 log = logging.getLogger(__name__)

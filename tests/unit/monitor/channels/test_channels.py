@@ -12,7 +12,7 @@ from shotline.monitor.channels import (
     Due,
     Subscribed,
 )
-from shotline.monitor.histories import Limits
+from shotline.monitor.channels.histories import Limits
 from shotline.monitor.messages import Body, plain
 
 LIMITS = Limits(retention_s=300.0, merge_beyond=5)

@@ -24,18 +24,9 @@ from shotline.common.messages import Outcome, Reply
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import COOKIE, HEADER, Access, Asked
 from shotline.monitor.follower import Follower
-from shotline.monitor.models import (
-    CommandAnswer,
-    CommandLineRequest,
-    FieldProblem,
-    LogAnswer,
-    LogRequest,
-    MonitorAnswer,
-    ServerCommandRequest,
-)
-from shotline.monitor.openapi import GET_VERBS, VERBS
-from shotline.monitor.page_line import NotRunnable, what_it_ends
-from shotline.monitor.requests import (
+from shotline.monitor.http.openapi import GET_VERBS, VERBS
+from shotline.monitor.http.page_line import NotRunnable, what_it_ends
+from shotline.monitor.http.requests import (
     STATUS_OF,
     BadInput,
     body_of,
@@ -45,7 +36,16 @@ from shotline.monitor.requests import (
     status_of,
     text_of,
 )
-from shotline.monitor.runner import Runner
+from shotline.monitor.http.runner import Runner
+from shotline.monitor.models import (
+    CommandAnswer,
+    CommandLineRequest,
+    FieldProblem,
+    LogAnswer,
+    LogRequest,
+    MonitorAnswer,
+    ServerCommandRequest,
+)
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,9 @@
-"""The shapes of what the monitor sends, for the type checker of the page's modules. Pure.
+"""The shapes of what the monitor sends, for the type checker of the page's modules.
 
 They are made from the models; `static/model/types.js` is this text, a test compares the two.
 """
 
+import sys
 from collections.abc import Iterable
 from typing import Final
 
@@ -104,3 +105,7 @@ def _either(kinds: Iterable[JsonValue]) -> str:
 
 def _literal(value: JsonValue) -> str:
     return f"'{value}'" if isinstance(value, str) else str(value).lower()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())

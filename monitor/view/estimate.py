@@ -23,7 +23,7 @@ Usual = Callable[[str], float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Forecast:
     """What is expected of a run."""
 
     run: int
@@ -51,7 +51,7 @@ def estimating(
     now: float,
     slow_factor: float,
     others: Sequence[ActionView] = (),
-) -> Generator[None, None, Estimate]:
+) -> Generator[None, None, Forecast]:
     """Return what is expected of a run with these actions at a wall clock time.
 
     `others` are not of the run: only whether they were slow is told. Of many actions that takes a
@@ -74,7 +74,7 @@ def estimating(
         elif is_slow(one, usual(one.path), now, slow_factor):
             slow.append(one.path)
     critical = yield from _critical(actions, play)
-    return Estimate(run, remaining, share, tuple(critical), tuple(slow))
+    return Forecast(run, remaining, share, tuple(critical), tuple(slow))
 
 
 T = TypeVar("T")

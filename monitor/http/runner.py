@@ -18,8 +18,8 @@ from shotline.client.local.link import is_up
 from shotline.common.config import Config, packaged
 from shotline.common.messages import EXIT_CODES, Outcome
 from shotline.common.process import interpreter
+from shotline.monitor.http.page_line import NotRunnable, arguments_of
 from shotline.monitor.models import ProgramAnswer
-from shotline.monitor.page_line import NotRunnable, arguments_of
 
 _KILL_GRACE_S: Final = 2.0
 # What such programs are not to take for their own.

@@ -80,7 +80,7 @@ def main(
         name = f"action-server-{server_class}-{server_id}"
         hangup = Hangup(name, lambda: load_config(config, given), "broker", "action_server")
         read = hangup.config
-        service = Service(name)
+        service = Service(name, hangup.systemd)
         service.on_signal(signal.SIGHUP, hangup)
         server = ActionServerShell(
             server_class,

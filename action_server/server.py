@@ -201,7 +201,7 @@ class ActionServerShell:
                 case Exit(restart, code, reason):
                     log.info("action server %s ends: %s", self._name, reason)
                     self._is_restart = restart
-                    self._service.stop(code)
+                    self._service.stop(code, goes_on=restart)
 
     def _job(self, dispatch: Dispatch, url: str | None) -> Job:
         attempt = dispatch.attempt

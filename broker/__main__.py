@@ -51,7 +51,7 @@ def main(
     given = {key: value for key, value in options.items() if value is not None}
     try:
         hangup = Hangup("broker", lambda: load_config(config, given), "broker", "security")
-        service = Service("broker")
+        service = Service("broker", hangup.systemd)
         service.on_signal(signal.SIGHUP, hangup)
         read = hangup.config
         server = BrokerServer(read.broker, service, insecure=read.security.insecure)

@@ -70,7 +70,7 @@ def main(
         claim_above: int | None = 0
         code = 0
         while claim_above is not None:
-            service = Service("dispatcher")
+            service = Service("dispatcher", hangup.systemd)
             service.on_signal(signal.SIGHUP, hangup)
             server = DispatcherServer(hangup.config, service, claim_above)
             hangup.apply = server.apply

@@ -257,7 +257,7 @@ class DispatcherServer:
             outgoing.flush_all()
             log.info("the dispatcher ends: %s", ends.why)
             self.claim_above = ends.claim_above
-            self._service.stop(ends.code)
+            self._service.stop(ends.code, goes_on=ends.claim_above is not None)
 
     def _not_sent(self, target: bytes, frames: list[bytes]) -> None:
         """What never left is as good as the broker's own word (I1)."""

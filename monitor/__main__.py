@@ -14,8 +14,9 @@ from shotline.bridges.recodex.source import RecodexSource
 from shotline.common.config import find_config, load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup, reopen, survive
-from shotline.common.process.service import Systemd, configure_logging, give_up
+from shotline.common.process.service import configure_logging, give_up
 from shotline.common.process.streams import Program
+from shotline.common.process.systemd import Systemd
 from shotline.monitor.app import MonitorServer
 
 # What it reads of the configuration besides the log's settings.
@@ -72,7 +73,7 @@ def serve(file: Path, given: dict[str, str | int]) -> int:
 
     async def run() -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
-        return await MonitorServer(hangup.config, file, RecodexSource).run(Systemd())
+        return await MonitorServer(hangup.config, file, RecodexSource).run(hangup.systemd)
 
     return asyncio.run(run())
 
@@ -82,13 +83,16 @@ def stand_in(config: RecodexConfig) -> int:
     survive()
     configure_logging("monitor", config.logging())
 
+    systemd = Systemd()
+
     def hang_up() -> None:
         # Its configuration is another program's, which reads it at its start only.
-        reopen("monitor", config.logging())
+        with systemd.reloading():
+            reopen("monitor", config.logging())
 
     async def run() -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
-        return await StandIn(config).run(Systemd())
+        return await StandIn(config).run(systemd)
 
     return asyncio.run(run())
 

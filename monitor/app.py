@@ -21,7 +21,7 @@ from tornado.routing import URLSpec
 from shotline import __version__
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.config import Config
-from shotline.common.process.service import Systemd
+from shotline.common.process.systemd import Systemd
 from shotline.monitor.access import COOKIE, Access, Role
 from shotline.monitor.channels import Channels
 from shotline.monitor.channels.histories import Limits

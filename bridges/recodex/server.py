@@ -9,7 +9,7 @@ from tornado.routing import URLSpec
 
 from shotline.bridges.recodex.config import RecodexConfig
 from shotline.bridges.recodex.source import RecodexSource
-from shotline.common.process.service import Systemd
+from shotline.common.process.systemd import Systemd
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import Access, Role
 from shotline.monitor.channels import Channels

@@ -12,7 +12,7 @@ from shotline.bridges.redis_dispatcher.server import BridgeServer
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup
-from shotline.common.process.service import Systemd, give_up
+from shotline.common.process.service import give_up
 from shotline.common.process.streams import Program
 
 EPILOG = """\b
@@ -41,7 +41,7 @@ def main(redis: str | None, config: Path | None, broker: str | None, log_level: 
 
         async def serve() -> int:
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
-            return await BridgeServer(hangup.config).run(Systemd())
+            return await BridgeServer(hangup.config).run(hangup.systemd)
 
         code = asyncio.run(serve())
     except (ConfigError, OSError) as error:

@@ -26,7 +26,8 @@ from shotline.client.errors import Closed, Nobody, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import FEED, SERVERS, SHOTS, shot_channel
 from shotline.common.config import Config
-from shotline.common.process.service import EXIT_FAULT, Systemd
+from shotline.common.process.service import EXIT_FAULT
+from shotline.common.process.systemd import Systemd
 from shotline.common.records import ShotKey
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class BridgeServer:
             part.add_done_callback(lambda _: self._stopping.set())
         beat = loop.create_task(self._tick(systemd))
         await self._stopping.wait()
-        systemd.send("STOPPING=1")
+        systemd.stopping()
         fault = next((one for one in parts if one.done() and one.exception() is not None), None)
         if fault is not None:
             log.critical(
@@ -101,7 +102,7 @@ class BridgeServer:
     async def _tick(self, systemd: Systemd) -> None:
         await self._tried.wait()
         told = self._status()
-        systemd.send(f"READY=1\nSTATUS={told}")
+        systemd.ready(told)
         prune_at = call_at = time.monotonic()
         while True:
             systemd.keep_alive()

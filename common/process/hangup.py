@@ -12,6 +12,7 @@ from typing import Final
 from shotline.common.config import Config
 from shotline.common.errors import ConfigError
 from shotline.common.process.service import configure_logging
+from shotline.common.process.systemd import Systemd
 from shotline.common.sections import LoggingSection
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,8 @@ class Hangup:
     uses. Raise ConfigError like `read`. From then on SIGHUP ends the process no more.
 
     `config` is what counts now. `apply` is given that and what was read, and returns what counts
-    from then on; without it only the log's settings are applied.
+    from then on; without it only the log's settings are applied. `systemd` is the daemon's,
+    too: it knows whether the daemon serves yet.
     """
 
     def __init__(self, program: str, read: Callable[[], Config], *sections: str) -> None:
@@ -36,6 +38,7 @@ class Hangup:
         self._sections = ("logging", *sections)
         self.apply: Callable[[Config, Config], Config] = lambda now, _read: now
         self._is_asked = self._is_busy = False
+        self.systemd = Systemd()
         self.config = read()
         configure_logging(program, self.config.logging)
         # Until the daemon's loop listens, and after its end: a start may wait for Redis for long.
@@ -53,7 +56,8 @@ class Hangup:
         try:
             while self._is_asked:
                 self._is_asked = False
-                self._go_on()
+                with self.systemd.reloading():
+                    self._go_on()
         finally:
             self._is_busy = False
 

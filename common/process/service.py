@@ -1,4 +1,4 @@
-"""What every daemon needs besides its sockets: the run loop, signals, systemd, logging, profiling.
+"""What every daemon needs besides its sockets: the run loop, signals, logging, profiling.
 
 What a daemon does is its own `server` module's business; configuration is `config`'s.
 """
@@ -10,7 +10,6 @@ import logging.handlers
 import os
 import select
 import signal
-import socket
 import stat
 import sys
 import syslog
@@ -27,12 +26,12 @@ import zmq
 from shotline.common.config import LoggingSection
 from shotline.common.errors import ConfigError, RemoteError
 from shotline.common.machine import Instant
+from shotline.common.process.systemd import Systemd
 
 log = logging.getLogger(__name__)
 
 Readable = zmq.Socket[bytes] | int
 EXIT_FAULT: Final = 70  # EX_SOFTWARE: a fault of ours; systemd starts the daemon again
-_TELL_AGAIN_S: Final = 1.0
 PROFILE_VARIABLE: Final = "SHOTLINE_PROFILE"
 # Names the file that standard error is, where who starts the daemon wants it rotated.
 ERROR_FILE_VARIABLE: Final = "SHOTLINE_ERROR_FILE"
@@ -58,11 +57,12 @@ class Service:
     with EXIT_FAULT. SIGTERM and SIGINT call `on_stop`'s function, by default `stop()`.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, systemd: Systemd | None = None) -> None:
         self.name = name
         self._poller = zmq.Poller()
         self._callbacks: dict[Readable, Callable[[], None]] = {}
         self._code: int | None = None
+        self._goes_on = False
         self._wake: Callable[[], float | None] = lambda: None
         self._due: float | None = None  # what `_wake` said at the end of the last wake-up
         self._tick: Callable[[], None] | None = None
@@ -72,7 +72,7 @@ class Service:
             signal.SIGINT: self.stop,
         }
         self._arrived: list[int] = []
-        self._systemd = Systemd()
+        self._systemd = Systemd() if systemd is None else systemd
 
     def watch(
         self, source: Readable, callback: Callable[[], None], events: int = zmq.POLLIN
@@ -115,14 +115,19 @@ class Service:
         """Return now."""
         return Instant(time.monotonic(), time.time())
 
-    def stop(self, code: int = 0) -> None:
-        """End `run` with this exit code after the current wake-up."""
+    def stop(self, code: int = 0, *, goes_on: bool = False) -> None:
+        """End `run` with this exit code after the current wake-up.
+
+        `goes_on`: the process then begins another life. systemd is not told that it ends, or would
+        kill it when the time for that is over.
+        """
         if self._code is None:
             self._code = code
+            self._goes_on = goes_on
 
     def ready(self, status: str) -> None:
         """Tell systemd that the daemon serves, and a line for `systemctl status`."""
-        self._systemd.send(f"READY=1\nSTATUS={status}")
+        self._systemd.ready(status)
 
     def status(self, status: str) -> None:
         """Tell systemd the line for `systemctl status`."""
@@ -167,7 +172,8 @@ class Service:
                 log.critical("%s ends because of a fault of its own", self.name, exc_info=True)
                 self._code = EXIT_FAULT
             finally:
-                self._systemd.send("STOPPING=1")
+                if not self._goes_on:
+                    self._systemd.stopping()
                 self.unwatch(signals)
         return self._code
 
@@ -229,61 +235,6 @@ class Service:
         arrived, self._arrived = self._arrived, []
         for number in dict.fromkeys(arrived):
             self._signals[number]()
-
-
-class Systemd:
-    """The few words that systemd understands (sd_notify), where it started us.
-
-    A systemd that does not read is waited for by nobody: what it was not told is told later.
-    """
-
-    def __init__(self) -> None:
-        address = os.environ.get("NOTIFY_SOCKET", "")
-        self._socket: socket.socket | None = None
-        if address:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-            self._address = "\0" + address[1:] if address.startswith("@") else address
-        watchdog = os.environ.get("WATCHDOG_USEC", "")
-        ours = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self._interval_s = int(watchdog) / 2e6 if watchdog.isdigit() and ours else None
-        self.due = time.monotonic() if self._interval_s is not None and self._socket else None
-        self._untold: dict[str, str] = {}  # lines by their first word, the last of each
-
-    def send(self, text: str) -> None:
-        """Tell it something, as READY=1."""
-        if self._socket is None:
-            return
-        self._untold |= {line.partition("=")[0]: line for line in text.split("\n")}
-        try:
-            told = "\n".join(self._untold.values())
-            self._socket.sendto(told.encode(), socket.MSG_DONTWAIT, self._address)
-        except BlockingIOError:
-            if self._interval_s is None:
-                self.due = time.monotonic() + _TELL_AGAIN_S
-            return
-        except OSError as error:
-            log.debug("systemd was not told: %s", error)
-        self._untold.clear()
-        if self._interval_s is None:
-            self.due = None
-
-    def keep_alive(self) -> None:
-        """Tell its watchdog that we are alive, as often as it wants to know; call it when `due`."""
-        if self.due is None:
-            return
-        now = time.monotonic()
-        if now >= self.due:
-            if self._interval_s is not None:
-                self.due = now + self._interval_s
-                self.send("WATCHDOG=1")
-            else:
-                self.send("\n".join(self._untold.values()))
-
-    def close(self) -> None:
-        """Tell it nothing more."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket, self.due = None, None
 
 
 def configure_logging(program: str, settings: LoggingSection) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tornado.ioloop import PeriodicCallback
 
-from shotline.common.process.service import Systemd
+from shotline.common.process.systemd import Systemd
 from shotline.monitor.channels.websocket import FRAME_BYTES_MAX
 from shotline.monitor.http.listener import Listener
 
@@ -42,8 +42,8 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    systemd.send(f"READY=1\nSTATUS={address}")
+    systemd.ready(address)
     await stopping.wait()
-    systemd.send("STOPPING=1")
+    systemd.stopping()
     ticks.stop()
     listener.stop()

@@ -14,7 +14,12 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE_FOLDERS = sorted(path.name for path in (ROOT / "src" / "shotline").iterdir() if path.is_dir())
-SHIPPED = {".py", ".yaml", ".json", ".sh", ".service", ".html", ".css", ".js", ".svg"}
+SHIPPED = {".py", ".yaml", ".json", ".sh", ".service", ".target", ".rules", ".conf"} | {
+    ".html",
+    ".css",
+    ".js",
+    ".svg",
+}
 LOCK = ROOT / "tests" / "requirements.lock"
 DEADLINE_S = 600  # installing fetches packages
 

@@ -17,7 +17,8 @@ import pytest
 
 from shotline.common.config import LoggingSection
 from shotline.common.errors import ConfigError
-from shotline.common.process.service import EXIT_FAULT, Systemd, configure_logging, give_up
+from shotline.common.process.service import EXIT_FAULT, configure_logging, give_up
+from shotline.common.process.systemd import Systemd
 
 DEADLINE_S = 30
 PREAMBLE = """
@@ -133,6 +134,47 @@ def test_systemd_hears_ready_watchdog_and_stopping(tmp_path: Path) -> None:
         assert said == b"STOPPING=1"
         assert process.wait(DEADLINE_S) == 0
         process.communicate()
+
+
+def test_a_loop_that_stands_still_does_not_say_that_it_works(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(DEADLINE_S)
+        process = start(
+            """
+def tick():
+    service.status("stuck")
+    time.sleep(0.2)
+    service.status("works")
+    service.set_wake(lambda: None)
+service.set_wake(lambda: 0.0)
+service.on_tick(tick)
+""",
+            {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "10000"},
+        )
+        said = systemd.recv(1000)
+        while said != b"STATUS=stuck":
+            said = systemd.recv(1000)
+        assert [systemd.recv(1000) for _ in range(3)] == [
+            b"STATUS=works",
+            b"WATCHDOG=1",
+            b"WATCHDOG=1",
+        ]
+        process.terminate()
+        process.communicate(timeout=DEADLINE_S)
+
+
+def test_a_reload_before_the_daemon_serves_is_not_told(tmp_path: Path) -> None:
+    """Its READY would let the daemon count as started."""
+    with pytest.MonkeyPatch.context() as patch, socket.socket(socket.AF_UNIX, 2) as systemd:
+        patch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        systemd.bind(str(tmp_path / "notify"))
+        told = Systemd()
+        with told.reloading():
+            pass
+        told.ready("serving")
+        assert systemd.recv(1000) == b"READY=1\nSTATUS=serving"
+        told.close()
 
 
 @pytest.mark.timeout(30)

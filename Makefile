@@ -93,8 +93,8 @@ format: install
 schema: install
 	$(BIN)/python -c 'from shotline.common.config import config_schema; print(config_schema(), end="")' \
 		> etc/config.schema.json
-	$(BIN)/python -c 'from shotline import __version__; from shotline.monitor.http.openapi import text; \
-		print(text(__version__), end="")' > docs/openapi.json
+	$(BIN)/python -c 'from shotline.monitor.http.routes import document; print(document(), end="")' \
+		> docs/openapi.json
 	$(BIN)/python -m tools.protocol_doc > docs/protocol.md
 	$(BIN)/python -m tools.house docs/architecture.md
 	$(BIN)/python -m tools.methods client/methods.py

@@ -1,7 +1,7 @@
 """The HTTP interface under /api: commands in, JSON out, with the right status codes.
 
-Who may do what is `access`' decision, what the routes are `openapi`'s; what the commands do is the
-dispatcher's. `docs/websocket.md` describes the interface for people.
+Who may do what is `access`' decision, which routes there are is `routes`'; what the commands do is
+the dispatcher's. `docs/websocket.md` describes the interface for people.
 """
 
 import asyncio
@@ -18,13 +18,14 @@ from tornado.web import RequestHandler
 from shotline.client.calls import Call
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.plain import plain as shown
-from shotline.common.commands import READING, AnyCommand, Check, Logs
+from shotline.common.accounts import Scope
+from shotline.common.commands import AnyCommand, Check, Command, Logs
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome, Reply
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import COOKIE, HEADER, Access, Asked
+from shotline.monitor.channels.websocket import Readers
 from shotline.monitor.follower import Follower
-from shotline.monitor.http.openapi import GET_VERBS, VERBS
 from shotline.monitor.http.page_line import NotRunnable, what_it_ends
 from shotline.monitor.http.requests import (
     STATUS_OF,
@@ -36,7 +37,9 @@ from shotline.monitor.http.requests import (
     status_of,
     text_of,
 )
+from shotline.monitor.http.route import Route
 from shotline.monitor.http.runner import Runner
+from shotline.monitor.metrics import Metrics
 from shotline.monitor.models import (
     CommandAnswer,
     CommandLineRequest,
@@ -70,18 +73,21 @@ class Services:
     """What the handlers share."""
 
     follower: Follower
+    readers: Readers
     access: Access
+    metrics: Metrics
     runner: Runner
     settings: MonitorSection
     server_classes: frozenset[str]
+    document: bytes
 
 
 class Handler(RequestHandler):
     """The base of all: who may ask, how bad input and errors are answered."""
 
-    def initialize(self, services: Services) -> None:
-        """Take what all handlers share."""
-        self.services = services
+    def initialize(self, services: Services, route: Route) -> None:
+        """Take what all handlers share, and the route that leads here."""
+        self.services, self.route = services, route
         self._cancel: Callable[[], bool] = lambda: False
 
     def set_default_headers(self) -> None:
@@ -93,7 +99,9 @@ class Handler(RequestHandler):
     async def prepare(self) -> None:
         """Refuse who may not ask."""
         access, asked = self.services.access, self.asked()
-        reads = self.request.method in ("GET", "HEAD")
+        method = self.request.method or ""
+        scope = self.route.needs.get(method)
+        reads = method in ("GET", "HEAD") or scope is Scope.READ
         refused = access.refuses_reading(asked) if reads else access.refuses_change(asked)
         if refused is not None:
             self.refuse(403, Outcome.REFUSED, refused)
@@ -181,34 +189,25 @@ class Handler(RequestHandler):
 class CommandHandler(Handler):
     """One verb: its command is asked of the dispatcher, and the reply passed on."""
 
-    def initialize(self, services: Services, verb: str) -> None:  # type: ignore[override]
-        """Take the verb that the path names."""
-        super().initialize(services)
-        self._verb = verb
-
-    async def prepare(self) -> None:
-        """Let questions be asked by POST, too, by whoever may only look."""
-        if self._verb in READING and self.request.method == "POST":
-            refused = self.services.access.refuses_reading(self.asked())
-            if refused is not None:
-                self.refuse(403, Outcome.REFUSED, refused)
-        else:
-            await super().prepare()
-
     async def post(self) -> None:
         """Carry out the command of the body."""
-        await self._ask(command_of(VERBS[self._verb], self.request.body or b"{}"))
+        await self._ask(command_of(self._kind, self.request.body or b"{}"))
 
     async def get(self) -> None:
         """Answer a question whose arguments are in the query."""
-        if self._verb not in GET_VERBS:
+        if "GET" not in self.route.needs:
             self.set_header("Allow", "POST")
-            self.refuse(405, Outcome.USAGE, f"{self._verb} changes something: use POST")
+            self.refuse(405, Outcome.USAGE, f"{self.route.name} changes something: use POST")
             return
-        command = query_of(VERBS[self._verb], self.query())
+        command = query_of(self._kind, self.query())
         if isinstance(command, Check) and command.reset:
             raise BadInput((FieldProblem(field="reset", message="use POST to reset"),))
         await self._ask(command)
+
+    @property
+    def _kind(self) -> type[Command]:
+        assert self.route.command is not None
+        return self.route.command
 
     async def _ask(self, command: AnyCommand) -> None:
         reply = await self.waited(self.services.follower.supervisor.ask(raw_call(command)))
@@ -327,19 +326,6 @@ class CommandLineHandler(Handler):
         log.info("custom command: %s", shown(request.line))
         timeout_s = self.services.settings.command_line_timeout_s
         self.answer(await self.waited(self.services.runner.command_line(request.line, timeout_s)))
-
-
-class DocumentHandler(Handler):
-    """The OpenAPI document."""
-
-    def initialize(self, services: Services, document: bytes) -> None:  # type: ignore[override]
-        """Take the document."""
-        super().initialize(services)
-        self._document = document
-
-    def get(self) -> None:
-        """Answer with the document."""
-        self.finish(self._document)
 
 
 class NothingHere(Handler):

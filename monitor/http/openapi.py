@@ -1,37 +1,22 @@
-"""The OpenAPI 3.1 document of the HTTP interface, made from the models. Pure.
+"""The OpenAPI 3.1 document of the HTTP interface, made from its routes and their models. Pure.
 
 `docs/openapi.json` is this document; a test compares the two.
 """
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, get_args
+from collections.abc import Sequence
+from typing import Final
 
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from shotline.common.commands import READING, AnyCommand, Command
-from shotline.monitor.models import (
-    CommandAnswer,
-    CommandLineRequest,
-    LogAnswer,
-    LogRequest,
-    MonitorAnswer,
-    ProgramAnswer,
-    ServerCommandRequest,
-)
+from shotline.common.accounts import Scope
+from shotline.common.commands import Command
+from shotline.monitor.http.route import Route
+from shotline.monitor.models import CommandAnswer
 
 Schema = dict[str, JsonValue]
-
-VERBS: Final[dict[str, type[Command]]] = {
-    kind.model_fields["verb"].default: kind for kind in get_args(AnyCommand)
-}
-"""Every command by its verb."""
-
-GET_VERBS: Final = READING | {"check"}
-"""Those that may be asked for by GET; `check` only without `reset`."""
 
 _TAKEN: Final[JsonSchemaMode] = "validation"
 _GIVEN: Final[JsonSchemaMode] = "serialization"
@@ -47,52 +32,24 @@ _REFUSALS: Final = {
 _RULES: Final = re.compile(r" \((?:[DI]\d+(?:(?:, | to | and )[DI]\d+)*|DESIGN [^)]*)\)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """A route that is no command."""
-
-    path: str
-    method: str
-    summary: str
-    answer: type[BaseModel] | None
-    request: type[BaseModel] | None = None
-
-
-_ROUTES: Final = (
-    _Route("/api/monitor", "get", "What the monitor is connected to.", MonitorAnswer),
-    _Route("/api/log", "post", "Write a test message to the live log.", LogAnswer, LogRequest),
-    _Route(
-        "/api/server_command",
-        "post",
-        "Have the site's script, or `shotline up`, start, restart or end servers.",
-        ProgramAnswer,
-        ServerCommandRequest,
-    ),
-    _Route(
-        "/api/command_line",
-        "post",
-        "Run a line that `shotline` accepts.",
-        ProgramAnswer,
-        CommandLineRequest,
-    ),
-)
-
-
-def document(version: str) -> Schema:
+def document(version: str, routes: Sequence[Route]) -> Schema:
     """Return the whole document, in words that need no other one."""
-    made = _without_rules(_document(version))
+    made = _without_rules(_document(version, routes))
     assert isinstance(made, dict)
     return made
 
 
-def _document(version: str) -> Schema:
-    schemas = _schemas()
+def _document(version: str, routes: Sequence[Route]) -> Schema:
+    schemas = _schemas(routes)
     paths: dict[str, JsonValue] = {}
-    for verb, kind in VERBS.items():
-        paths[f"/api/{verb}"] = _command_path(verb, kind, schemas[kind.__name__])
-    for route in _ROUTES:
-        paths[route.path] = {route.method: _route(route)}
-    paths["/api/logs.txt"] = {"get": _download(schemas["Logs"])}
+    for route in routes:
+        if route.command is not None:
+            paths[route.path] = _command_path(route, route.command, schemas)
+        elif route.answer is not None:
+            (method,) = route.needs
+            paths[route.path] = {method.lower(): _route(route, route.answer)}
+        elif route.summary:
+            paths[route.path] = {"get": _download(route, schemas["Logs"])}
     return {
         "openapi": "3.1.0",
         # Relative to the document: a proxy may have put both below a prefix.
@@ -109,9 +66,9 @@ def _document(version: str) -> Schema:
     }
 
 
-def text(version: str) -> str:
+def text(version: str, routes: Sequence[Route]) -> str:
     """Return the document as it is committed."""
-    return json.dumps(document(version), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(document(version, routes), indent=1, ensure_ascii=False) + "\n"
 
 
 def _without_rules(value: JsonValue) -> JsonValue:
@@ -125,11 +82,12 @@ def _without_rules(value: JsonValue) -> JsonValue:
     return value
 
 
-def _schemas() -> Schema:
-    requests: list[type[BaseModel]] = [*VERBS.values()]
-    requests += [route.request for route in _ROUTES if route.request is not None]
+def _schemas(routes: Sequence[Route]) -> Schema:
+    commands = [route.command for route in routes if route.command is not None]
+    requests: list[type[BaseModel]] = [*commands]
+    requests += [route.request for route in routes if route.request is not None]
     answers: list[type[BaseModel]] = [CommandAnswer]
-    answers += [route.answer for route in _ROUTES if route.answer is not None]
+    answers += [route.answer for route in routes if route.answer is not None]
     found: Schema = {}
     for wanted in (
         [(model, _TAKEN) for model in requests],
@@ -138,7 +96,7 @@ def _schemas() -> Schema:
         _, definitions = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
         for name, schema in definitions["$defs"].items():
             found.setdefault(name, schema)
-    for kind in VERBS.values():
+    for kind in commands:
         schema = found[kind.__name__]
         assert isinstance(schema, dict)
         properties = schema.get("properties")
@@ -147,49 +105,47 @@ def _schemas() -> Schema:
     return found
 
 
-def _command_path(verb: str, kind: type[Command], schema: JsonValue) -> Schema:
-    words = (kind.__doc__ or "").strip()
+def _command_path(route: Route, kind: type[Command], schemas: Schema) -> Schema:
+    summary = (kind.__doc__ or "").strip().splitlines()[0]
+    schema = schemas[kind.__name__]
+    described: Schema = {"summary": summary, "responses": _responses(CommandAnswer, _REFUSALS)}
+    is_reading = route.needs["POST"] is Scope.READ
     path: Schema = {
         "post": {
-            "operationId": verb,
-            "tags": ["reading" if verb in READING else "changing"],
-            "summary": words.splitlines()[0],
+            "operationId": route.name,
+            "tags": ["reading" if is_reading else "changing"],
             "requestBody": _body(kind, required=_required(schema)),
-            "responses": _responses(CommandAnswer, _REFUSALS),
+            **described,
         }
     }
-    if verb in GET_VERBS:
+    if "GET" in route.needs:
         path["get"] = {
-            "operationId": f"get_{verb}",
+            "operationId": f"get_{route.name}",
             "tags": ["reading"],
-            "summary": words.splitlines()[0],
             "parameters": _parameters(schema, leaving=("reset",)),
-            "responses": _responses(CommandAnswer, _REFUSALS),
+            **described,
         }
     return path
 
 
-def _route(route: _Route) -> Schema:
+def _route(route: Route, answer: type[BaseModel]) -> Schema:
+    codes = ("403",) if route.request is None else ("403", "404", "409", "422", "500")
     made: Schema = {
-        "operationId": route.path.rpartition("/")[2],
+        "operationId": route.name,
         "tags": ["monitor"],
         "summary": route.summary,
-        "responses": _responses(route.answer, {code: _REFUSALS[code] for code in _codes_of(route)}),
+        "responses": _responses(answer, {code: _REFUSALS[code] for code in codes}),
     }
     if route.request is not None:
         made["requestBody"] = _body(route.request, required=True)
     return made
 
 
-def _codes_of(route: _Route) -> Iterable[str]:
-    return ("403",) if route.request is None else ("403", "404", "409", "422", "500")
-
-
-def _download(schema: JsonValue) -> Schema:
+def _download(route: Route, schema: JsonValue) -> Schema:
     return {
         "operationId": "download_logs",
         "tags": ["reading"],
-        "summary": "An attempt's whole output as a text file.",
+        "summary": route.summary,
         "parameters": _parameters(schema, leaving=("since", "limit")),
         "responses": {
             "200": {
@@ -208,8 +164,7 @@ def _body(model: type[BaseModel], *, required: bool) -> Schema:
     }
 
 
-def _responses(answer: type[BaseModel] | None, refusals: dict[str, str]) -> Schema:
-    assert answer is not None
+def _responses(answer: type[BaseModel], refusals: dict[str, str]) -> Schema:
     good: Schema = {
         "description": "Done.",
         "content": {"application/json": {"schema": _ref(answer)}},

@@ -49,8 +49,8 @@ from shotline.monitor.channels import (
 )
 from shotline.monitor.channels.forms import SubscribeForm, listed, parsed, ping_of
 from shotline.monitor.channels.histories import Limits
-from shotline.monitor.http.openapi import VERBS
 from shotline.monitor.http.requests import BadInput, body_of, command_of, query_of, status_of
+from shotline.monitor.http.route import VERBS
 from shotline.monitor.names import ShotName, named
 from shotline.monitor.view import SOURCES, View, ViewSettings
 from shotline.monitor.view.effects import Drop, Effect, End, Open, Post

@@ -1,0 +1,121 @@
+"""All routes of the monitor, in one table. A further command has its route by itself."""
+
+import functools
+import logging
+from typing import Final
+
+import tornado.web
+from tornado.routing import URLSpec
+
+from shotline import __version__
+from shotline.common.accounts import Scope
+from shotline.monitor.http import openapi, pages
+from shotline.monitor.http.api import (
+    CommandHandler,
+    CommandLineHandler,
+    LogFileHandler,
+    LogHandler,
+    MonitorHandler,
+    NothingHere,
+    ServerCommandHandler,
+    Services,
+)
+from shotline.monitor.http.route import VERBS, Route, needs_of
+from shotline.monitor.http.serving import SOCKETS
+from shotline.monitor.metrics import Metrics
+from shotline.monitor.models import (
+    CommandLineRequest,
+    LogAnswer,
+    LogRequest,
+    MonitorAnswer,
+    ProgramAnswer,
+    ServerCommandRequest,
+)
+
+log = logging.getLogger(__name__)
+
+ROUTES: Final = (
+    Route("/", pages.PageHandler, {"GET": None}),
+    Route("/ws", pages.SocketHandler, {"GET": Scope.READ}),
+    *(
+        Route(f"/api/{verb}", CommandHandler, needs_of(verb), command=command)
+        for verb, command in VERBS.items()
+    ),
+    Route(
+        "/api/monitor",
+        MonitorHandler,
+        {"GET": Scope.READ},
+        "What the monitor is connected to.",
+        answer=MonitorAnswer,
+    ),
+    Route(
+        "/api/log",
+        LogHandler,
+        {"POST": Scope.COMMAND},
+        "Write a test message to the live log.",
+        LogRequest,
+        LogAnswer,
+    ),
+    Route(
+        "/api/server_command",
+        ServerCommandHandler,
+        {"POST": Scope.SERVERS},
+        "Have the site's script, or `shotline up`, start, restart or end servers.",
+        ServerCommandRequest,
+        ProgramAnswer,
+    ),
+    Route(
+        "/api/command_line",
+        CommandLineHandler,
+        {"POST": Scope.COMMAND},
+        "Run a line that `shotline` accepts.",
+        CommandLineRequest,
+        ProgramAnswer,
+    ),
+    Route(
+        "/api/logs.txt",
+        LogFileHandler,
+        {"GET": Scope.READ},
+        "An attempt's whole output as a text file.",
+    ),
+    Route("/api/openapi.json", pages.DocumentHandler, {"GET": None}),
+    Route("/docs", pages.DocsHandler, {"GET": None}),
+    Route("/docs/", pages.DocsPlace, {"GET": None}),
+    Route("/docs/static/(.*)", pages.DocsFiles, {"GET": None}),
+    Route("/static/(.*)", pages.StaticHandler, {"GET": None}),
+    Route("/healthz", pages.HealthHandler, {"GET": None}),
+    Route("/readyz", pages.ReadyHandler, {"GET": None}),
+    Route("/metrics", pages.MetricsHandler, {"GET": Scope.METRICS}),
+)
+_ANY: Final = Route("", NothingHere, {})
+
+
+def document() -> str:
+    """Return the OpenAPI document of these routes as it is committed."""
+    return openapi.text(__version__, ROUTES)
+
+
+def application(services: Services) -> tornado.web.Application:
+    """Return what answers at all routes."""
+    return tornado.web.Application(
+        [
+            URLSpec(
+                route.path.replace(".", r"\.") if "(" not in route.path else route.path,
+                route.handler,
+                {"services": services, "route": route},
+            )
+            for route in ROUTES
+        ],
+        default_handler_class=NothingHere,
+        default_handler_args={"services": services, "route": _ANY},
+        **SOCKETS,
+        log_function=functools.partial(_note_request, services.metrics),
+    )
+
+
+def _note_request(metrics: Metrics, handler: tornado.web.RequestHandler) -> None:
+    request, status = handler.request, handler.get_status()
+    method = request.method if request.method in ("GET", "POST", "HEAD") else "other"
+    metrics.requests[method, status] += 1
+    level = logging.WARNING if status >= 500 else logging.DEBUG
+    log.log(level, "%s %s %d", request.method, request.path, status)

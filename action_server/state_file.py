@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shotline.action_server import kernel
 from shotline.common.model import Model
+from shotline.common.own_files import make_folder, private_opener
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class StateFile:
     """The file of this life of the server."""
 
     def __init__(self, folder: Path, name: str, incarnation: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._folder = folder
         self._name = name
         self._path = folder / f"{name}.{os.getpid()}.json"
@@ -129,7 +130,8 @@ class StateFile:
         )
         new = self._path.with_suffix(".new")
         try:
-            new.write_text(contents.model_dump_json(indent=1), encoding="utf-8")
+            with open(new, "w", encoding="utf-8", opener=private_opener) as file:
+                file.write(contents.model_dump_json(indent=1))
             new.replace(self._path)
         except OSError as error:
             log.error("cannot write %s: %s; a later server would not know our workers", new, error)

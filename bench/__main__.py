@@ -24,6 +24,7 @@ from bench.baseline import Baseline
 from bench.shotline_run import DAEMONS, Shotline
 from bench.workloads import GOALS, Figure, Sizes, Stack, Workload, measure, median
 from shotline.client.local.redis_server import RedisServer
+from shotline.common.secret_file import read_secret
 
 B1: Final = "B1"
 B2: Final = "B2"
@@ -160,7 +161,8 @@ def profile(workload: Workload, sizes: Sizes, daemon: str, file: Path) -> None:
 
 
 def _redis(running: ExitStack, folder: Path) -> str:
-    return running.enter_context(RedisServer(folder)).url
+    server = running.enter_context(RedisServer(folder))
+    return server.url.replace("//", f"//:{read_secret(server.password_file)}@")
 
 
 def _text(workload: Workload, figure: Figure) -> str:

@@ -65,6 +65,7 @@ class Shotline(Measured):
         self._config = folder / "config.yaml"
         for workload in Workload:
             write_experiment(workload, sizes, folder)
+        self._config.touch(mode=0o600)
         self._config.write_text(json.dumps(self._configuration(redis_url)), encoding="utf-8")
         self._supervisor = Supervisor(self._address("clients"))
         self._observer: EventStream | None = None

@@ -17,6 +17,7 @@ from pydantic import JsonValue, ValidationError
 
 from shotline.common.configuration import Config
 from shotline.common.nodes import FileSource, untold
+from shotline.common.secret_file import problem_of
 from shotline.common.sections import (
     ActionServerSection,
     BrokerSection,
@@ -128,11 +129,20 @@ def check_config(
         return list(wrong.problems)
     document = load_yaml(find_config(path, environment))
     named: dict[Location, Path | None] = {
-        ("redis", "password_file"): config.redis.password_file,
         ("monitor", "server_command"): config.monitor.server_command,
-        ("legacy", "password_file"): config.legacy.password_file,
     }
+    secrets: dict[Location, Path | None] = {
+        (section, key): getattr(getattr(config, section), key)
+        for section in ("redis", "legacy")
+        for key in ("password_file", "sentinel_password_file")
+    }
+    named |= secrets
     found = list(config.reachable_by_strangers())
+    found += [
+        (location, problem)
+        for location, file in secrets.items()
+        if file is not None and (problem := problem_of(file))
+    ]
     for name, experiment in config.experiments.items():
         if isinstance(experiment.source, FileSource):
             named["experiments", name, "source", "file"] = Path(experiment.source.file)
@@ -221,9 +231,19 @@ class _Merged:
             self._note(error)
             raise FileProblems(self.problems) from None
         self.problems += [self._problem(location, text) for location, text in config.check()]
+        for location in config.redis_passwords():
+            self._check_password(location)
         if self.problems:
             raise FileProblems(self.problems)
         return config.resolved(self.document.path.absolute().parent)
+
+    def _check_password(self, location: Location) -> None:
+        """Note where a url with a password stands that others can read."""
+        if self._origin_of(location) is not None:
+            seen = "must have no password here, where others see it: name a file in password_file"
+            self.problems.append(self._problem(location, seen))
+        elif problem := problem_of(self.document.path):
+            self.problems.append(self.document.problem(location, problem))
 
     def _note(self, error: ValidationError) -> None:
         located = self.document.problems_of(error, Config)

@@ -5,14 +5,14 @@ Its keys are in `sections`; how a file, the environment and options become one i
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Final, TypeVar
 
 from pydantic import ConfigDict, Field
 
 from shotline.common import sections
 from shotline.common.binding import ADVICE, host_of, is_loopback
 from shotline.common.nodes import FileSource, Source
+from shotline.common.redis_url import RedisUrl
 from shotline.common.sections import (
     ActionServerSection,
     BrokerSection,
@@ -22,12 +22,15 @@ from shotline.common.sections import (
     LegacySection,
     LoggingSection,
     MonitorSection,
+    RedisAccess,
     RedisSection,
     Section,
     SecuritySection,
     UpSection,
 )
 from shotline.common.yamlfile import Location
+
+AnyAccess = TypeVar("AnyAccess", bound=RedisAccess)
 
 _ANY_HOST: Final = frozenset(("*", "0.0.0.0", "::"))  # compared, not bound
 
@@ -66,19 +69,14 @@ class Config(Section):
         file, whose folder is `beside`.
         """
         data = self.data_folder.expanduser().absolute()
-        password = self.redis.password_file
         log = self.logging.file
         path = self.action_server.task_path
         script = self.monitor.server_command
-        old_password = self.legacy.password_file
         return self.model_copy(
             update={
                 "data_folder": data,
-                "redis": self.redis.model_copy(
-                    update={
-                        "folder": data / self.redis.folder,
-                        "password_file": password and beside / password,
-                    }
+                "redis": _resolved_access(self.redis, beside, "url").model_copy(
+                    update={"folder": data / self.redis.folder}
                 ),
                 "journal": self.journal.model_copy(
                     update={"spill_file": data / self.journal.spill_file}
@@ -98,9 +96,7 @@ class Config(Section):
                 "monitor": self.monitor.model_copy(
                     update={"server_command": script and beside / script}
                 ),
-                "legacy": self.legacy.model_copy(
-                    update={"password_file": old_password and beside / old_password}
-                ),
+                "legacy": _resolved_access(self.legacy, beside, "redis_url"),
                 "logging": self.logging.model_copy(update={"file": log and str(data / log)}),
             }
         )
@@ -110,6 +106,16 @@ class Config(Section):
         """The action servers that it names anywhere, as CLASS:ID."""
         started = {f"{server.server_class}:{server.id}" for server in self.up.servers}
         return frozenset(started.union(self.monitor.expected_servers or ()))
+
+    def redis_passwords(self) -> Iterator[Location]:
+        """Yield the keys of the urls that hold a password."""
+        urls: dict[Location, RedisUrl | None] = {
+            ("redis", "url"): self.redis.url,
+            ("legacy", "redis_url"): self.legacy.redis_url,
+        }
+        for location, url in urls.items():
+            if url is not None and url.password is not None:
+                yield location
 
     def check(self) -> Iterator[tuple[Location, str]]:
         """Yield what is wrong between keys that are each right by themselves."""
@@ -135,10 +141,9 @@ class Config(Section):
             ("broker", key): (hosts.get(key, ""), endpoint.rpartition(":")[2])
             for key, endpoint in self.broker.endpoints().items()
         }
-        if self.redis.url is None:
-            listening["redis", "port"] = ("127.0.0.1", str(self.redis.port))
-        elif (redis := urlsplit(self.redis.url)).hostname is not None:
-            listening["redis", "url"] = (redis.hostname, str(redis.port or 6379))
+        key = "port" if self.redis.url is None else "url"
+        for redis, its_port in self.redis.address.hosts:
+            listening["redis", key] = (redis, str(its_port))
         listening["monitor", "port"] = (self.monitor.address, str(self.monitor.port))
         seen: list[Location] = []
         for location, (host, port) in listening.items():
@@ -174,6 +179,18 @@ def _collide(one: tuple[str, str], other: tuple[str, str]) -> bool:
     hosts = {one[0].strip("[]").lower(), other[0].strip("[]").lower()}
     # A name may be that of another machine, where its port is free.
     return len(hosts) == 1 or all(host in _ANY_HOST or is_loopback(host) for host in hosts)
+
+
+def _resolved_access(access: AnyAccess, beside: Path, key: str) -> AnyAccess:
+    password, sentinels = access.password_file, access.sentinel_password_file
+    url: RedisUrl | None = getattr(access, key)
+    return access.model_copy(
+        update={
+            key: url and url.beside(beside),
+            "password_file": password and beside / password,
+            "sentinel_password_file": sentinels and beside / sentinels,
+        }
+    )
 
 
 def _resolved_source(source: Source, beside: Path, data: Path) -> Source:

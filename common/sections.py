@@ -5,58 +5,38 @@ is `config`'s business. Every key is described here, shown in `etc/config.yaml`,
 `etc/config.schema.json`; tests hold the three together.
 """
 
-import re
+from abc import abstractmethod
 from pathlib import Path
-from typing import Annotated, Final, Literal
-from urllib.parse import parse_qsl, urlsplit
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+)
 
 from shotline.common.endpoint import endpoint
 from shotline.common.limits import TaskLimits
 from shotline.common.model import Model
 from shotline.common.nodes import DispatchOptions, Source
+from shotline.common.redis_url import RedisUrl
 
-_TLS_OPTIONS: Final = (
-    "ssl_ca_certs",
-    "ssl_ca_path",
-    "ssl_certfile",
-    "ssl_keyfile",
-    "ssl_cert_reqs",
-    "ssl_check_hostname",
-)
-
-
-def _redis_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    possible = ("db", *_TLS_OPTIONS) if parts.scheme == "rediss" else ("db",)
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if name not in possible:
-            raise ValueError(f"has no option {name!r}; possible are {', '.join(possible)}")
-        if name == "db" and not re.fullmatch(r"\d{1,9}", value, re.ASCII):
-            raise ValueError(f"must have the number of a database, not db={value}")
-    if parts.scheme == "unix":
-        if not parts.path.strip("/"):
-            raise ValueError("must name a file: unix:///run/redis/redis.sock")
-        return url
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if port == 0 or parts.netloc.endswith(":"):
-        raise ValueError("must have a port from 1 to 65535 behind its colon")
-    if not parts.hostname:
-        raise ValueError("must name a host: redis://HOST:PORT/DB")
-    if not re.fullmatch(r"(/\d{0,9})?", parts.path, re.ASCII):
-        raise ValueError(f"must end with the number of a database, not with {parts.path!r}")
-    return url
+OWN_PASSWORD: Final = "password"
+"""The file, in the folder of our own Redis server, that holds its password."""
 
 
 def _id_text(value: object) -> object:
     # The one text that people write as a number: `id: 1`.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _redis_url(value: object) -> object:
+    return RedisUrl.parse(value) if isinstance(value, str) else value
 
 
 Seconds = Annotated[float, Field(gt=0, le=86400 * 365, strict=True)]
@@ -66,7 +46,12 @@ Bytes = Annotated[int, Field(ge=1, le=2**53, strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 Endpoint = Annotated[str, AfterValidator(endpoint)]
-RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+RedisAddress = Annotated[
+    InstanceOf[RedisUrl],
+    BeforeValidator(_redis_url),
+    PlainSerializer(str, when_used="json"),
+    WithJsonSchema({"type": "string"}),
+]
 MdsipUrl = Annotated[str, Field(min_length=1, max_length=1024)]
 ServerClass = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
 _IdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=32)]
@@ -158,16 +143,47 @@ class BrokerSection(Section):
         return {"clients": self.clients, "servers": self.servers, "events": self.events}
 
 
-class RedisSection(Section):
+class RedisAccess(Section):
+    """How a Redis server is reached, whatever it is for."""
+
+    password_file: Path | None = Field(
+        None,
+        description="File that holds the password and nothing else, of mode 0600; null: what "
+        "systemd's credential holds: redis_password, or legacy_redis_password for the bridge.",
+    )
+    sentinel_password_file: Path | None = Field(
+        None,
+        description="Likewise for the Sentinels: redis_sentinel_password, or "
+        "legacy_redis_sentinel_password.",
+    )
+    timeout_s: Seconds = Field(
+        5.0, description="A Redis server that does not answer for this long counts as away."
+    )
+
+    credential: ClassVar[str]
+    """What the names of its credentials of systemd begin with."""
+
+    @property
+    @abstractmethod
+    def address(self) -> RedisUrl:
+        """Where it is."""
+
+    @property
+    def secret_file(self) -> Path | None:
+        """The file of its password; None: there is no file."""
+        return self.password_file
+
+
+class RedisSection(RedisAccess):
     """The Redis server in which the dispatcher keeps action state and logs."""
 
-    url: RedisUrl | None = Field(
+    credential = "redis"
+
+    url: RedisAddress | None = Field(
         None,
-        description="redis://HOST:PORT/DB, rediss:// with TLS, or unix://FILE; null: `shotline up` "
-        "starts a server of its own on 127.0.0.1.",
-    )
-    password_file: Path | None = Field(
-        None, description="File that holds the password and nothing else, readable by its owner."
+        description="redis://USER@HOST:PORT/DB, rediss:// with TLS, unix://FILE, or "
+        "redis-sentinel://HOST:PORT,HOST:PORT/DB?master=NAME; null: `shotline up` starts a server "
+        "of its own on 127.0.0.1.",
     )
     port: Port = Field(5573, description="Port of the server of our own.")
     folder: Path = Field(
@@ -178,15 +194,18 @@ class RedisSection(Section):
         description="The least durable append-only setting that is in order; the dispatcher warns "
         "at its start when the server's is less. any: no warning.",
     )
-    timeout_s: Seconds = Field(
-        5.0, description="A Redis server that does not answer for this long counts as away."
-    )
     retry_s: Seconds = Field(1.0, description="While Redis is away, it is tried again this often.")
 
     @property
-    def address(self) -> str:
-        """The url to connect to, also when the server is our own."""
-        return self.url or f"redis://127.0.0.1:{self.port}/0"
+    def address(self) -> RedisUrl:
+        """Where it is, also when the server is our own."""
+        return self.url or RedisUrl("redis", (("127.0.0.1", self.port),))
+
+    @property
+    def secret_file(self) -> Path | None:
+        """The file of its password; our own server has one in its folder."""
+        ours = None if self.url else self.folder / OWN_PASSWORD
+        return self.password_file or ours
 
 
 class JournalSection(Section):
@@ -437,19 +456,15 @@ class MonitorSection(Section):
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
 
-class LegacySection(Section):
+class LegacySection(RedisAccess):
     """The bridge for programs that were written for the MDSplus Redis dispatcher."""
 
-    redis_url: RedisUrl = Field(
-        "redis://127.0.0.1:6379/0",
-        description="The Redis server of those programs, as redis://HOST:PORT/DB, rediss:// with "
-        "TLS, or unix://FILE. It may be the one in which Shotline keeps its journal.",
-    )
-    password_file: Path | None = Field(
-        None, description="File that holds its password and nothing else."
-    )
-    timeout_s: Seconds = Field(
-        5.0, description="When it does not answer for this long, it counts as away."
+    credential = "legacy_redis"
+
+    redis_url: RedisAddress = Field(
+        RedisUrl.parse("redis://127.0.0.1:6379/0"),
+        description="The Redis server of those programs, as `redis.url`. It may be the one in "
+        "which Shotline keeps its journal.",
     )
     trees: tuple[TreeName, ...] | None = Field(
         None, description="Experiments that those programs see and drive; null: all."
@@ -465,6 +480,11 @@ class LegacySection(Section):
     shots_max: PositiveCount = Field(
         10, description="Shots that are followed; of others the keys stay as they are."
     )
+
+    @property
+    def address(self) -> RedisUrl:
+        """Where the Redis server of those programs is."""
+        return self.redis_url
 
 
 class UpServer(Section):

@@ -12,7 +12,6 @@ from typing import Final
 
 from shotline.bridges.redis_dispatcher.changes import Change, Publish
 from shotline.bridges.redis_dispatcher.mirror import Mirror
-from shotline.bridges.redis_dispatcher.old_redis import REDIS_ERRORS
 from shotline.bridges.redis_dispatcher.translation import (
     COMMANDS,
     MONITOR,
@@ -32,6 +31,7 @@ from shotline.client.errors import Refused, RunNotGood, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common import commands as c
 from shotline.common.records import ShotKey
+from shotline.common.redis_connection import REDIS_ERRORS
 from shotline.common.views import ActionsResult
 
 log = logging.getLogger(__name__)

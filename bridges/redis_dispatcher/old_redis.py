@@ -7,8 +7,7 @@ redis-py or of the socket goes up, and whoever gets it connects anew.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, Self, cast
 
 import redis.asyncio
 from redis.asyncio.client import Pipeline, PubSub
@@ -18,46 +17,35 @@ from redis.backoff import NoBackoff
 from shotline.bridges.redis_dispatcher import changes as ch
 from shotline.bridges.redis_dispatcher.changes import Written
 from shotline.bridges.redis_dispatcher.translation import COMMANDS, MONITOR, SERVER_COMMANDS
-from shotline.common.errors import ConfigError
 from shotline.common.records import ShotKey
+from shotline.common.redis_connection import REDIS_ERRORS, client_options
+from shotline.common.sections import RedisAccess
 
 log = logging.getLogger(__name__)
 
-REDIS_ERRORS: Final = (redis.RedisError, OSError, asyncio.TimeoutError)
 TODO: Final = "ACTION_SERVER_TODO:"
 CHECK_S: Final = 5.0  # a silent subscription is asked this often whether it is still there
 _TODO_MAX: Final = 10_000
 _MARKER_MAX: Final = 20
 
 
-def password_of(file: Path | None) -> str | None:
-    """Return the password that stands in a file. Raise ConfigError when it cannot be read."""
-    if file is None:
-        return None
-    try:
-        return file.read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, UnicodeError) as error:
-        raise ConfigError(f"legacy.password_file: {file} cannot be read: {error}") from error
-
-
 class OldRedis:
     """One connected life; make a new one after an error."""
 
-    def __init__(self, url: str, password: str | None, timeout_s: float) -> None:
-        # Without a file the password may stand in the url.
-        options: dict[str, Any] = {} if password is None else {"password": password}
-        self._client = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            client_name="shotline-legacy-bridge",
-            protocol=2,
-            encoding_errors="backslashreplace",
-            **options,
-        )
+    def __init__(self, client: redis.asyncio.Redis, timeout_s: float) -> None:
+        self._client = client
         self._timeout_s = timeout_s
         self._pubsub: PubSub | None = None
+
+    @classmethod
+    async def of(cls, access: RedisAccess) -> Self:
+        """Return one that is not connected yet. Raise ConfigError for an unusable password."""
+        client = redis.asyncio.Redis(
+            **await asyncio.to_thread(client_options, access, "shotline-legacy-bridge"),
+            retry=Retry(NoBackoff(), 0),
+            encoding_errors="backslashreplace",
+        )
+        return cls(client, access.timeout_s)
 
     async def connect(self) -> None:
         """Return once every message that is published from now on will be heard."""

@@ -8,11 +8,12 @@ from typing import Final
 
 from shotline.bridges.redis_dispatcher import changes as ch
 from shotline.bridges.redis_dispatcher.changes import Change
-from shotline.bridges.redis_dispatcher.old_redis import REDIS_ERRORS, OldRedis
+from shotline.bridges.redis_dispatcher.old_redis import OldRedis
 from shotline.bridges.redis_dispatcher.translation import ENDED, ended
 from shotline.client.errors import Nobody, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.records import ShotKey
+from shotline.common.redis_connection import REDIS_ERRORS
 
 log = logging.getLogger(__name__)
 

@@ -19,16 +19,18 @@ from shotline.bridges.redis_dispatcher import changes as ch
 from shotline.bridges.redis_dispatcher.changes import Change, Written
 from shotline.bridges.redis_dispatcher.commander import Commander
 from shotline.bridges.redis_dispatcher.mirror import Mirror
-from shotline.bridges.redis_dispatcher.old_redis import REDIS_ERRORS, OldRedis, password_of
+from shotline.bridges.redis_dispatcher.old_redis import OldRedis
 from shotline.bridges.redis_dispatcher.outputs import Outputs
 from shotline.client.async_connection import AsyncEventStream
 from shotline.client.errors import Closed, Nobody, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import FEED, SERVERS, SHOTS, shot_channel
 from shotline.common.config import Config
+from shotline.common.errors import ConfigError
 from shotline.common.process.service import EXIT_FAULT
 from shotline.common.process.systemd import Systemd
 from shotline.common.records import ShotKey
+from shotline.common.redis_connection import REDIS_ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +45,10 @@ ANSWERS_MAX: Final = 1_000
 
 
 class BridgeServer:
-    """The bridge. Made inside the running event loop. Raise ConfigError for a bad password file."""
+    """The bridge. Made inside the running event loop."""
 
     def __init__(self, config: Config) -> None:
         self._settings = settings = config.legacy
-        self._password = password_of(settings.password_file)
         self._supervisor = AsyncSupervisor(config.broker.clients)
         self.mirror = Mirror(settings.trees, settings.shots_max)
         self.commander = Commander(
@@ -140,8 +141,9 @@ class BridgeServer:
     async def _serve_redis(self) -> None:
         away = False
         while True:
-            redis = OldRedis(self._settings.redis_url, self._password, self._settings.timeout_s)
+            redis = None
             try:
+                redis = await OldRedis.of(self._settings)
                 await redis.connect()
                 log.info("connected to the Redis server of the old programs")
                 away = False
@@ -149,7 +151,7 @@ class BridgeServer:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._listen(redis))
                     group.create_task(self._write(redis))
-            except* REDIS_ERRORS as errors:
+            except* (*REDIS_ERRORS, ConfigError) as errors:
                 if not away:
                     log.warning("the Redis server of the old programs is away: %s", _first(errors))
                 away = True
@@ -157,7 +159,8 @@ class BridgeServer:
                 self._redis = None
                 self._keep_answers()
                 self._tried.set()
-                await redis.close()
+                if redis is not None:
+                    await redis.close()
             await asyncio.sleep(RETRY_S)
 
     async def _begin(self, redis: OldRedis) -> None:

@@ -20,6 +20,7 @@ import psutil
 from shotline.client.local.redis_server import RedisServer
 from shotline.common.config import Config, LoggingSection
 from shotline.common.errors import LocalError
+from shotline.common.own_files import GROUP_FOLDER, log_opener, make_folder
 from shotline.common.process import interpreter
 from shotline.common.process.service import ERROR_FILE_VARIABLE, rotate
 from shotline.common.sections import UpServer
@@ -111,14 +112,14 @@ class Daemon:
         self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         address = f"{notices_of(os.getpid())}{secrets.token_hex(8)}"
         self._notices.bind("\0" + address[1:])
-        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.log_file.parent, GROUP_FOLDER)
         # The daemon itself rotates it from then on.
         rotate(self.log_file, self._rotation)
         inherited = interpreter.environment()
         for name in _FORGOTTEN:
             inherited.pop(name, None)
         own = {NOTICES_VARIABLE: address, ERROR_FILE_VARIABLE: str(self.log_file)}
-        with self.log_file.open("ab") as log:
+        with open(self.log_file, "ab", opener=log_opener) as log:
             self._process = subprocess.Popen(
                 interpreter.tied(*interpreter.python(self.module, *self.arguments)),
                 stdin=subprocess.DEVNULL,
@@ -231,7 +232,8 @@ class Daemons:
         self.logs = config.data_folder / "log"
         self.file = config_file.absolute()
         ours = config.redis.url is None and "dispatcher" in config.up.daemons
-        self.redis = RedisServer(config.redis.folder, config.redis.port) if ours else None
+        folder, port, password = config.redis.folder, config.redis.port, config.redis.secret_file
+        self.redis = RedisServer(folder, port, password_file=password) if ours else None
         self.central = [self._daemon(name) for name in config.up.daemons]
         self.servers = [self._server(server) for server in config.up.servers]
 

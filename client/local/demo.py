@@ -37,6 +37,7 @@ from shotline.client.text import (
 )
 from shotline.common.actions import SETTLED_CAUSES, ActionState
 from shotline.common.config import Config, load_config, packaged
+from shotline.common.own_files import GROUP_FOLDER, make_folder, private_opener
 from shotline.common.views import ActionView, RunReport, ServersEvent, ServerView
 
 TREE: Final = "DEMO"
@@ -84,7 +85,7 @@ def run_demo(folder: Path, out: Console, *, keep: bool) -> bool:
 def write_config(folder: Path) -> Path:
     """Write the demo's configuration into its folder and return the file."""
     folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, GROUP_FOLDER)
     settings = yaml.safe_load(packaged("config.yaml").read_text(encoding="utf-8"))
     clients, servers, events, redis, page = free_ports(5)
     settings["data_folder"] = str(folder)
@@ -100,7 +101,9 @@ def write_config(folder: Path) -> Path:
     source["file"] = str(packaged(source["file"]))
     file = folder / "config.yaml"
     text = "# The demo's own configuration, written by `shotline demo` each time it starts.\n"
-    file.write_text(text + yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    file.unlink(missing_ok=True)
+    with open(file, "x", encoding="utf-8", opener=private_opener) as written:
+        written.write(text + yaml.safe_dump(settings, sort_keys=False))
     return file
 
 

@@ -171,7 +171,8 @@ def _check_redis(daemons: Daemons, tell: Tell) -> None:
     if _held(redis.lock_file):
         raise DaemonError(
             f"a Redis server uses the folder {redis.folder} already, {_listener(address)}: end it; "
-            f"or, to use it as it is, say `url: {redis.url}` under `redis`"
+            f"or, to use it as it is, say `url: {redis.url}` and "
+            f"`password_file: {redis.password_file}` under `redis`"
         )
     if _in_use(address):
         raise DaemonError(

@@ -19,6 +19,7 @@ from shotline.common.closable import Closable
 from shotline.common.errors import LocalError
 from shotline.common.messages import Outcome
 from shotline.common.model import Model
+from shotline.common.own_files import GROUP_FOLDER, make_folder
 
 _LOCK: Final = "up.lock"
 _SOCKET: Final = "up.sock"
@@ -49,7 +50,7 @@ class UpLink(Closable):
 
     def __init__(self, folder: Path) -> None:
         """Take both. Raise UpRunsAlready when another has them."""
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, GROUP_FOLDER)
         self._folder = folder
         self._lock = _locked(folder)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)

@@ -7,22 +7,28 @@ written to Redis is not known here; that is the journal's business.
 
 import fcntl
 import importlib.util
+import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shotline.common.errors import LocalError
+from shotline.common.own_files import log_opener, make_folder, private_opener
 from shotline.common.process import interpreter
+from shotline.common.secret_file import read_secret
+from shotline.common.sections import OWN_PASSWORD
 
 LOOPBACK: Final = "127.0.0.1"
 LOG_NAME: Final = "redis.log"
@@ -32,6 +38,7 @@ _LOCK_NAME: Final = "redis.lock"
 _PROBE_INTERVAL_S: Final = 0.02
 _PROBE_TIMEOUT_S: Final = 1.0
 _FREE_PORT_TRIES: Final = 5
+_PASSWORD_BYTES: Final = 32
 _UNIX_PATH_BYTES_MAX: Final = 107  # sun_path of unix(7), less its closing zero
 
 
@@ -70,18 +77,28 @@ def _path_outside_of_ours() -> str:
 
 
 class RedisServer:
-    """One Redis server on loopback, with its data and its log in a folder of its own.
+    """One Redis server on loopback, with its data and its log in a folder that is its user's alone.
 
-    `port` 0 takes a free one at the first start and keeps it. With `unix_socket` it listens on
-    `redis.sock` in the folder, too. Everything is written to the append-only file, synced every
-    second, and nothing is ever evicted. On Linux the server ends (TERM) when the thread that called
-    `start` ends, however that comes: start it from a thread that lives as long as the server is
-    wanted. It is in a session of its own, so that Ctrl-C at a terminal ends it in its turn only.
+    Whoever has its password, which it makes in `password_file` at its first start, may do anything
+    there, others nothing. `port` 0 takes a free one at the first start and keeps it. With
+    `unix_socket` it listens on `redis.sock` in the folder, too. Everything is written to the
+    append-only file, synced every second, and nothing is ever evicted. On Linux the server ends
+    (TERM) when the thread that called `start` ends, however that comes: start it from a thread that
+    lives as long as the server is wanted. It is in a session of its own, so that Ctrl-C at a
+    terminal ends it in its turn only.
     """
 
-    def __init__(self, folder: Path, port: int = 0, *, unix_socket: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int = 0,
+        *,
+        password_file: Path | None = None,
+        unix_socket: bool = False,
+    ) -> None:
         self.folder = folder.absolute()
         self.port = port
+        self.password_file = password_file or self.folder / OWN_PASSWORD
         self.log_file = self.folder / LOG_NAME
         self.lock_file = self.folder / _LOCK_NAME
         self.socket_file = self.folder / SOCKET_NAME if unix_socket else None
@@ -89,8 +106,13 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """The address for redis-py and redis-cli; the port is known once it has been started."""
+        """Its address, without the password; the port is known once it has been started."""
         return f"redis://{LOOPBACK}:{self.port}/0"
+
+    def client(self, **options: Any) -> redis.Redis:
+        """Return a new client, made with further options of redis-py. Raise ConfigError."""
+        password = read_secret(self.password_file)
+        return redis.Redis(host=LOOPBACK, password=password, **({"port": self.port} | options))
 
     @property
     def pid(self) -> int | None:
@@ -105,17 +127,20 @@ class RedisServer:
     def start(self, timeout_s: float = 30.0) -> None:
         """Start the server and return once it answers PING with its data loaded.
 
-        Started again, it has the same port and the same data. Raise RedisServerError when no
-        program is found, the folder is in use, or it does not answer in `timeout_s`.
+        Started again, it has the same port, data and password. Raise RedisServerError when no
+        program is found, the folder is in use, or it does not answer in `timeout_s`, ConfigError
+        when its password cannot be read.
         """
         if self.running:
             raise RedisServerError(f"the Redis server of {self.folder} runs already")
         binary = find_redis_binary()
         deadline = time.monotonic() + timeout_s
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
+        self.folder.chmod(0o700)  # it may be there from other times
         self._check_folder(binary)
         lock = self._lock(deadline)
         try:
+            self._make_password()
             fixed = self.port != 0
             for tries_left in reversed(range(1 if fixed else _FREE_PORT_TRIES)):
                 port = self.port if fixed else _free_port()
@@ -200,6 +225,12 @@ class RedisServer:
                     ) from None
                 time.sleep(_PROBE_INTERVAL_S)
 
+    def _make_password(self) -> None:
+        """Make the file of the password unless it is there."""
+        if not self.password_file.exists():
+            with open(self.password_file, "x", encoding="ascii", opener=private_opener) as file:
+                file.write(f"{secrets.token_urlsafe(_PASSWORD_BYTES)}\n")
+
     def _launch(self, binary: Path, port: int, lock: int) -> subprocess.Popen[bytes]:
         options = {
             "bind": LOOPBACK,
@@ -215,24 +246,31 @@ class RedisServer:
         }
         if self.socket_file is not None:
             options |= {"unixsocket": str(self.socket_file), "unixsocketperm": "700"}
-        arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
-        with self.log_file.open("ab") as log:
-            return subprocess.Popen(
-                # Ended by TERM: with everysec the last writes may still be in its own buffer.
-                interpreter.tied(str(binary), *arguments),
+        options["requirepass"] = read_secret(self.password_file)
+        words = ((name, json.dumps(value, ensure_ascii=False)) for name, value in options.items())
+        with open(self.log_file, "ab", opener=log_opener) as log:
+            process = subprocess.Popen(
+                # Ended by TERM: with everysec the last writes may still be in its own buffer. Its
+                # arguments are for all eyes: it reads its configuration from its input.
+                interpreter.tied(str(binary), "-"),
                 cwd=self.folder,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 pass_fds=(lock,),
                 start_new_session=True,
+                umask=0o077,
             )
+        assert process.stdin is not None
+        with suppress(BrokenPipeError), process.stdin as configuration:  # it may have ended
+            configuration.write(os.fsencode("".join(f"{name} {value}\n" for name, value in words)))
+        return process
 
     def _wait_until_ready(self, port: int, deadline: float) -> None:
         process = self._process
         assert process is not None
         while process.poll() is None:
-            if _answers(port, process.pid):
+            if self._answers(port, process.pid):
                 return
             if time.monotonic() >= deadline:
                 raise RedisServerError(
@@ -244,22 +282,20 @@ class RedisServer:
             f"the last lines of {self.log_file}:\n{_last_lines(self.log_file)}"
         )
 
-
-def _answers(port: int, pid: int) -> bool:
-    """Return whether the server of this process id answers PING there, its data loaded."""
-    try:
-        with redis.Redis(
-            host=LOOPBACK,
-            port=port,
-            socket_timeout=_PROBE_TIMEOUT_S,
-            socket_connect_timeout=_PROBE_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-        ) as client:
-            client.ping()
-            # A fixed port may be in use by another server, which would answer in its place.
-            return int(client.info("server")["process_id"]) == pid
-    except redis.RedisError:  # refused, silent, or still loading
-        return False
+    def _answers(self, port: int, pid: int) -> bool:
+        """Return whether the server of this process id answers PING there, its data loaded."""
+        try:
+            with self.client(
+                port=port,
+                socket_timeout=_PROBE_TIMEOUT_S,
+                socket_connect_timeout=_PROBE_TIMEOUT_S,
+                retry=Retry(NoBackoff(), 0),
+            ) as client:
+                client.ping()
+                # A fixed port may be in use by another server, which would answer in its place.
+                return int(client.info("server")["process_id"]) == pid
+        except redis.RedisError:  # refused, silent, or still loading
+            return False
 
 
 def _free_port() -> int:

@@ -26,6 +26,7 @@ import zmq
 from shotline.common.config import LoggingSection
 from shotline.common.errors import ConfigError, RemoteError
 from shotline.common.machine import Instant
+from shotline.common.own_files import GROUP_FOLDER, log_opener, make_folder
 from shotline.common.process.systemd import Systemd
 
 log = logging.getLogger(__name__)
@@ -259,7 +260,7 @@ def configure_logging(program: str, settings: LoggingSection) -> None:
         _log_to(stream, settings)
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, GROUP_FOLDER)
         file = _LogFile(path, settings, stream) if named else _ErrorFile(path, settings)
     except OSError as error:
         if not _own_handlers():
@@ -313,6 +314,11 @@ class _LogFile(logging.handlers.RotatingFileHandler):
             path, maxBytes=settings.max_size, backupCount=settings.rotations, encoding="utf-8"
         )
         self._instead = instead
+
+    def _open(self) -> TextIOWrapper:
+        opened = open(self.baseFilename, self.mode, encoding=self.encoding, opener=log_opener)  # noqa: SIM115  # logging closes it
+        assert isinstance(opened, TextIOWrapper)
+        return opened
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own name
         if self.stream is not None and self.stream.closed:

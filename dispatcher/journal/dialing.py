@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from redis.exceptions import AuthenticationError, AuthorizationError
 
-from shotline.common.errors import JournalError
+from shotline.common.errors import ConfigError, JournalError
+from shotline.common.redis_connection import REDIS_ERRORS
 from shotline.common.sections import RedisSection
-from shotline.dispatcher.journal.link import REDIS_ERRORS, Connection, connect
+from shotline.dispatcher.journal.link import Connection, connect
 
 
 class Dialer:
@@ -19,14 +19,12 @@ class Dialer:
 
     @property
     def name(self) -> str:
-        """The server's name for people: without what the url may hold besides, its password."""
-        parts = urlsplit(self._redis.address)
-        return f"Redis at {parts.netloc.rpartition('@')[2]}{parts.path}"
+        """The server's name for people."""
+        return self._redis.address.name
 
     def connect(self) -> Connection:
-        """Return a new connection. Blocks; raise redis-py's errors, or JournalError."""
-        redis = self._redis
-        return connect(redis.address, redis.password_file, redis.timeout_s)
+        """Return a new connection. Blocks; raise redis-py's errors, or ConfigError."""
+        return connect(self._redis)
 
     @contextmanager
     def session(self, failed: str) -> Iterator[Connection]:
@@ -39,6 +37,8 @@ class Dialer:
             connection = self.connect()
         except (AuthenticationError, AuthorizationError) as error:
             raise JournalError(f"{self.name} refuses the password: {error}") from error
+        except ConfigError as error:
+            raise JournalError(f"{self.name} is not asked: {error}") from error
         except REDIS_ERRORS as error:
             raise JournalError(
                 f"{self.name} cannot be reached: {error}; start it, or correct redis.url"

@@ -1,4 +1,4 @@
-"""One connection to Redis: set up by redis-py (url, password, TLS), then used without blocking.
+"""One connection to Redis: set up by redis-py, then used without blocking.
 
 Requests go out in order, replies come back in the same order. What they mean is not known here.
 """
@@ -9,16 +9,16 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Final, Protocol, TypeAlias, cast
 
 import hiredis
 import redis
 from redis.backoff import NoBackoff
-from redis.connection import ConnectionPool
 from redis.retry import Retry
 
 from shotline.common.errors import JournalError
+from shotline.common.redis_connection import client_options
+from shotline.common.sections import RedisAccess
 from shotline.dispatcher.journal.layout import COMMITS, NO_COMMIT, CommitId, Entry
 from shotline.dispatcher.journal.projection import (
     COMMIT_SCRIPT,
@@ -74,12 +74,13 @@ def pack(*words: Argument) -> bytes:
     return packed
 
 
-def connect(url: str, password_file: Path | None, timeout_s: float) -> Connection:
-    """Return a connection on which Redis has the scripts. Blocks; the password file is read anew.
+def connect(access: RedisAccess) -> Connection:
+    """Return a connection on which Redis has the scripts. Blocks.
 
-    Raise redis-py's errors, or JournalError when the file cannot be read.
+    Raise redis-py's errors, or ConfigError when a password cannot be used.
     """
-    connection = cast(Connection, _pool(url, password_file, timeout_s).make_connection())
+    client = redis.Redis(**client_options(access, CLIENT_NAME), retry=Retry(NoBackoff(), 0))
+    connection = cast(Connection, client.connection_pool.make_connection())
     try:
         connection.connect()
         for script in SCRIPTS:
@@ -88,27 +89,6 @@ def connect(url: str, password_file: Path | None, timeout_s: float) -> Connectio
         connection.disconnect()
         raise
     return connection
-
-
-def _pool(url: str, password_file: Path | None, timeout_s: float) -> ConnectionPool:
-    """Return redis-py's maker of connections; the file's password is the one that counts."""
-    options: dict[str, str] = {}
-    if password_file is not None:
-        try:
-            options["password"] = password_file.read_text(encoding="utf-8").strip("\r\n")
-        except (OSError, UnicodeError) as error:
-            raise JournalError(
-                f"the password of Redis cannot be read from {password_file}: {error}"
-            ) from error
-    return ConnectionPool.from_url(
-        url,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 0),
-        client_name=CLIENT_NAME,
-        protocol=2,
-        **options,
-    )
 
 
 def ask(connection: Connection, *words: Argument) -> Reply:
@@ -259,6 +239,3 @@ class Link:
         waiting, self._waiting = self._waiting, deque()
         for on_reply in waiting:
             on_reply(LinkLost())
-
-
-REDIS_ERRORS: Final = (redis.RedisError, OSError)

@@ -17,7 +17,8 @@ from typing import Final
 
 import hiredis
 
-from shotline.common.errors import JournalError
+from shotline.common.errors import ConfigError, JournalError
+from shotline.common.redis_connection import REDIS_ERRORS
 from shotline.common.sections import JournalSection, RedisSection
 from shotline.common.views import JournalState
 from shotline.dispatcher.journal import (
@@ -40,7 +41,6 @@ from shotline.dispatcher.journal.dialing import Dialer
 from shotline.dispatcher.journal.disk import Disk, Done
 from shotline.dispatcher.journal.layout import CommitId
 from shotline.dispatcher.journal.link import (
-    REDIS_ERRORS,
     Connection,
     Link,
     Reply,
@@ -114,7 +114,7 @@ class RedisJournal:
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._disk = Disk(journal.spill_file, journal.spill_bytes_max, redis.retry_s, self._notify)
         self._connector: Worker[_Connected] = Worker(
-            "journal-connect", self._notify, (*REDIS_ERRORS, JournalError)
+            "journal-connect", self._notify, (*REDIS_ERRORS, JournalError, ConfigError)
         )
         self._link: Link | None = None
         self._connecting = False

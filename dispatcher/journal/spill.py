@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from shotline.common.errors import JournalError
+from shotline.common.own_files import GROUP_FOLDER, make_folder, private_opener
 
 _HEAD: Final = struct.Struct(">II")  # length and CRC-32 of what follows
 
@@ -47,8 +48,9 @@ class SpillFile:
         self.path = path
         self.bytes_max = bytes_max
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent, GROUP_FOLDER)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.fchmod(self._file, 0o600)  # it may be there from other times
             _sync_folder(path.parent)
         except OSError as error:
             raise JournalError(
@@ -109,7 +111,7 @@ class SpillFile:
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.set-aside-{number}")).exists():
             number += 1
-        with aside.open("xb") as copy:
+        with open(aside, "xb", opener=private_opener) as copy:
             for _, data in self.frames():
                 copy.write(frame(data))
             copy.flush()

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgpack
 import pytest
-import redis
 import yaml
 import zmq
 from tests.support.action_server import ServerProcess, ServersBroker
@@ -225,7 +224,7 @@ def test_a_term_that_cannot_have_come_about_moves_nobody(tmp_path: Path) -> None
                 assert "term" in server.get(Problem).text
             server.send(b"register", msgpack.packb(body | {"term": TERM_MAX}))
             assert "cannot have come about" in server.get(RegistrationRefused).text
-        with redis.Redis.from_url(stack.redis.url) as people:
+        with stack.redis.client() as people:
             (last,) = people.xrevrange("shotline:commits", count=1)
         assert int(last[0].partition(b"-")[0]) < 10
 

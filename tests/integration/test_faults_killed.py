@@ -11,7 +11,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import redis
 from tests.support.faults import (
     ALL,
     ALL_GOOD,
@@ -247,7 +246,7 @@ def test_redis_that_is_flushed_is_found_out_and_written_anew_at_the_next_commit(
     tmp_path: Path,
 ) -> None:
     with in_mid_phase(tmp_path, shown=True) as (stack, pulse, report):
-        with redis.Redis.from_url(stack.redis.url) as people:
+        with stack.redis.client() as people:
             people.flushall()
         pulse.open("a")
         pulse.wait_started("A_NEXT")  # something is journalled

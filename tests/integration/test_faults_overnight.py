@@ -12,7 +12,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import redis
 from tests.support.faults import (
     ABORTED,
     DOING,
@@ -51,7 +50,7 @@ def wait_a_short_night(pulse: Pulse) -> None:
 def make_older(pulse: Pulse, by_s: float) -> None:
     """Move the times of all records of a shot back, in Redis."""
     key = ShotKeys.of(pulse.key).journal
-    with contextlib.closing(redis.Redis.from_url(pulse.stack.redis.url)) as connection:
+    with contextlib.closing(pulse.stack.redis.client()) as connection:
         entries = connection.xrange(key)
         connection.delete(key)
         for entry_id, fields in entries:

@@ -74,7 +74,12 @@ class Dispatcher:
         spill_bytes_max = int(options.pop("spill_bytes_max", 1 << 24))
         self.spill_file = folder / "journal.spill"
         self.journal = RedisJournal(
-            RedisSection(url=server.url, timeout_s=timeout_s, retry_s=0.05),
+            RedisSection(
+                url=server.url,
+                password_file=server.password_file,
+                timeout_s=timeout_s,
+                retry_s=0.05,
+            ),
             JournalSection(spill_file=self.spill_file, spill_bytes_max=spill_bytes_max),
             commands_max,
             **options,  # type: ignore[arg-type]
@@ -188,7 +193,7 @@ def start(server: RedisServer, tmp_path: Path) -> Iterator[Callable[..., Dispatc
 @pytest.fixture
 def people(server: RedisServer) -> Iterator[redis.Redis]:
     """What somebody with redis-cli sees."""
-    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+    with server.client(decode_responses=True) as client:
         yield client
 
 
@@ -383,7 +388,7 @@ def test_the_term_is_above_the_journals_when_the_list_of_commits_was_removed(
 
 
 def test_terms_that_cannot_be_are_named_and_can_be_repaired(
-    start: Callable[..., Dispatcher], people: redis.Redis, tmp_path: Path
+    start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis, tmp_path: Path
 ) -> None:
     """As a Redis has them in which an older version wrote what a server had sent it."""
     first = start()
@@ -397,9 +402,8 @@ def test_terms_that_cannot_be_are_named_and_can_be_repaired(
         people.xadd("shotline:TEST:42:journal", entry[1], id=f"{term}-7")
     with pytest.raises(JournalError, match=r"cannot have come about.*--repair"):
         start()
-    port = people.connection_pool.connection_kwargs["port"]
     settings = {
-        "redis": {"url": f"redis://127.0.0.1:{port}/0"},
+        "redis": {"url": server.url, "password_file": str(server.password_file)},
         "data_folder": str(tmp_path / "data"),
     }
     config = tmp_path / "config.yaml"
@@ -420,11 +424,11 @@ def test_terms_that_cannot_be_are_named_and_can_be_repaired(
 
 
 def test_a_start_that_is_tried_again_keeps_its_term(server: RedisServer, tmp_path: Path) -> None:
-    with redis.Redis.from_url(server.url) as people:
+    with server.client() as people:
         people.xadd("shotline:TEST:42:journal", {"records": "no JSON"}, id="1-1")
         people.hset("shotline:newest", "TEST", "42")
         journal = RedisJournal(
-            RedisSection(url=server.url),
+            RedisSection(url=server.url, password_file=server.password_file),
             JournalSection(spill_file=tmp_path / "spill"),
             COMMANDS_MAX,
         )
@@ -513,11 +517,11 @@ def test_an_emptied_redis_gets_everything_when_everything_is_kept(
 
 @pytest.mark.parametrize("how", ["flush", "older copy", "commits"])
 def test_a_redis_that_was_emptied_under_a_connection_is_found_out_by_the_next_commit(
-    start: Callable[..., Dispatcher], people: redis.Redis, how: str
+    start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis, how: str
 ) -> None:
     dispatcher = start()
     dispatcher.commit(table("A"))
-    raw = redis.Redis(port=people.connection_pool.connection_kwargs["port"])
+    raw = server.client()
     copies = {key: raw.dump(key) for key in raw.keys("shotline:*")}
     dispatcher.commit(done("A"), outputs=(OUTPUT,))
     if how == "flush":
@@ -753,7 +757,7 @@ def test_two_dispatchers_do_not_share_a_spill_file(start: Callable[..., Dispatch
 def test_without_redis_the_start_says_what_to_do(server: RedisServer, tmp_path: Path) -> None:
     server.stop()
     journal = RedisJournal(
-        RedisSection(url=server.url, retry_s=0.01),
+        RedisSection(url=server.url, password_file=server.password_file, retry_s=0.01),
         JournalSection(spill_file=tmp_path / "spill"),
         COMMANDS_MAX,
     )
@@ -770,6 +774,7 @@ def test_each_step_of_the_start_can_fail_and_be_tried_again(
     other.commit(table("A"), done("A"))
     password = tmp_path / "password"
     password.write_text("wrong")
+    password.chmod(0o600)
     journal = RedisJournal(
         RedisSection(url=server.url, password_file=password, retry_s=0.01),
         JournalSection(spill_file=other.spill_file),
@@ -790,8 +795,11 @@ def test_each_step_of_the_start_can_fail_and_be_tried_again(
     people.config_set("requirepass", "right")
     fails_twice("refuses the password")
     password.unlink()
-    fails_twice("the password of Redis cannot be read")
+    fails_twice("the secret in .* cannot be read: No such file")
     password.write_text("right")
+    password.chmod(0o644)
+    fails_twice(r"others than its owner may use .* \(mode 0644\)")
+    password.chmod(0o600)
     fenced = start_with(people, "right")
     fenced.set("shotline:newest", "not a hash")
     fails_twice("failed while it was read: .*WRONGTYPE")
@@ -813,7 +821,7 @@ def test_a_database_that_redis_does_not_have_is_waited_for(tmp_path: Path) -> No
     with RedisServer(tmp_path / "redis") as server:
         url = server.url.removesuffix("0") + "99"
         journal = RedisJournal(
-            RedisSection(url=url, retry_s=0.01),
+            RedisSection(url=url, password_file=server.password_file, retry_s=0.01),
             JournalSection(spill_file=tmp_path / "spill"),
             COMMANDS_MAX,
         )
@@ -825,11 +833,12 @@ def test_a_database_that_redis_does_not_have_is_waited_for(tmp_path: Path) -> No
 
 def test_a_redis_that_was_away_for_hundreds_of_tries_is_found_again(server: RedisServer) -> None:
     server.kill()
+    access = RedisSection(url=server.url, password_file=server.password_file)
     for _ in range(300):
         with pytest.raises(redis.ConnectionError, match="refused"):
-            connect(server.url, None, 5.0)
+            connect(access)
     server.start()
-    connect(server.url, None, 5.0).disconnect()
+    connect(access).disconnect()
 
 
 def test_settings_that_lose_data_are_named(

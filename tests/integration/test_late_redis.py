@@ -4,7 +4,6 @@ import signal
 import time
 from pathlib import Path
 
-import redis
 import yaml
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
@@ -16,6 +15,7 @@ from shotline.common.sections import RedisSection
 def test_the_dispatcher_waits_for_redis_and_serves_once_it_is_right(tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("wrong\n")
+    password.chmod(0o600)
     stack = Stack(tmp_path, settings={"redis": {"retry_s": 0.05, "timeout_s": 1.0}})
     port = stack.config.redis.port
     assert port
@@ -45,7 +45,7 @@ def test_the_dispatcher_waits_for_redis_and_serves_once_it_is_right(tmp_path: Pa
         dispatcher.signal(signal.SIGHUP)  # it is not for waiting daemons to end by it
         hears("SIGHUP: the log goes on")
         server.start()
-        with redis.Redis.from_url(server.url) as people:
+        with server.client() as people:
             people.config_set("requirepass", "right")
         hears("refuses the password")
         password.write_text("right\n")

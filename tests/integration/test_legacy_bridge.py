@@ -7,7 +7,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-import redis
 from tests.support.old_programs import OldPrograms
 from tests.support.stack import Stack, eventually
 
@@ -53,15 +52,16 @@ class World:
         other.write_text(file.read_text().replace("experiment: TEST", "experiment: OTHER"))
         self.old = RedisServer(folder / "old")
         self.old.start()
+        password = {"password_file": str(self.old.password_file)}
         self.stack = Stack(
             folder,
             ("A:1", "B:1*2"),
             {"TEST": file, "OTHER": other},
             {
-                "redis": {"url": self.old.url if shared else None},
+                "redis": {"url": self.old.url, **password} if shared else {},
                 "journal": {"keep_shots": keep_shots},
                 "up": {"daemons": ["broker", "dispatcher", "legacy"]},
-                "legacy": {"redis_url": self.old.url, **(legacy or {})},
+                "legacy": {"redis_url": self.old.url, **password, **(legacy or {})},
                 "dispatcher": {"server_grace_s": 0.5},
             },
         )
@@ -97,7 +97,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture
 def old(world: World) -> Iterator[OldPrograms]:
     world.gate.unlink(missing_ok=True)
-    with OldPrograms(world.old.url) as programs:
+    with OldPrograms(world.old) as programs:
         yield programs
         world.gate.touch()
 
@@ -367,7 +367,7 @@ def test_servers_are_shown_and_commanded(world: World, old: OldPrograms) -> None
 def test_one_experiment_only_and_on_shotlines_own_redis(tmp_path: Path) -> None:
     with (
         World(tmp_path, {"trees": ["TEST"]}, shared=True) as world,
-        OldPrograms(world.old.url) as old,
+        OldPrograms(world.old) as old,
         world.stack.supervisor() as shotline,
     ):
         old.prepare(1)
@@ -394,7 +394,7 @@ def test_one_experiment_only_and_on_shotlines_own_redis(tmp_path: Path) -> None:
 
 
 def test_what_shotline_keeps_no_longer_is_removed_here_too(tmp_path: Path) -> None:
-    with World(tmp_path, keep_shots=1) as world, OldPrograms(world.old.url) as old:
+    with World(tmp_path, keep_shots=1) as world, OldPrograms(world.old) as old:
         old.redis.hset("ACTION_STATUS:TEST:77", f"{P}KEEP", "Success")  # of the old dispatcher
         for shot in (1, 2):
             old.prepare(shot)
@@ -409,7 +409,7 @@ def test_what_shotline_keeps_no_longer_is_removed_here_too(tmp_path: Path) -> No
 
 
 def test_a_server_that_dies_and_one_that_is_stopped_are_off(tmp_path: Path) -> None:
-    with World(tmp_path) as world, OldPrograms(world.old.url) as old:
+    with World(tmp_path) as world, OldPrograms(world.old) as old:
         shot = 1
         old.prepare(shot)
         old.poll_until("ACTION_SERVER_ACTIVE:A", lambda now: now["1"] == "ON")
@@ -430,7 +430,7 @@ def test_a_server_that_dies_and_one_that_is_stopped_are_off(tmp_path: Path) -> N
 def test_everything_may_be_restarted_under_it(tmp_path: Path) -> None:
     with World(tmp_path, {"replace_pulse": True}) as world:
         stack, bridge = world.stack, world.stack["legacy"]
-        with OldPrograms(world.old.url) as old:
+        with OldPrograms(world.old) as old:
             old.prepare(1)
             old.command("do_phase:TEST:1:Pulse")
             old.wait_for("DOING")
@@ -465,7 +465,7 @@ def test_everything_may_be_restarted_under_it(tmp_path: Path) -> None:
             old.wait_for("DOING")
             world.old.kill()
             world.old.start()
-        with OldPrograms(world.old.url) as old:
+        with OldPrograms(world.old) as old:
             eventually(lambda: old.redis.publish("ACTION_SERVER_PUBSUB:A", "HEARTBEAT+1") > 0)
             world.gate.touch()
             assert old.wait_for("END_PHASE") == "END_PHASE+TEST+1+Pulse"
@@ -483,7 +483,7 @@ def test_everything_may_be_restarted_under_it(tmp_path: Path) -> None:
             for file in (world.old.folder).rglob("*.manifest"):
                 file.unlink()
             world.old.start()
-        with OldPrograms(world.old.url) as old:
+        with OldPrograms(world.old) as old:
             status = old.poll_until("ACTION_STATUS:TEST:1", bool)
             assert status[f"{P}FIRE"] == "Success"
             old.poll_until("ACTION_SERVER_ACTIVE:A", lambda now: now.get("1") == "ON")
@@ -506,5 +506,5 @@ def test_everything_may_be_restarted_under_it(tmp_path: Path) -> None:
             assert stack.dispatcher.wait(30.0)
         bridge.stop()
         assert bridge.exit_status == 0
-        with redis.Redis.from_url(world.old.url, decode_responses=True) as client:
+        with world.old.client(decode_responses=True) as client:
             assert client.hgetall("ACTION_SERVER_ACTIVE:A") == {"1": "OFF"}

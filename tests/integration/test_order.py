@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
 import yaml
 from tests.simulation.checks import ShotCheck
 from tests.support.order import PHASES, Drawn, Fates, check_order, draw, text_of
@@ -111,7 +110,7 @@ def check_journal(stack: Stack, key: ShotKey, drawn: Drawn) -> None:
 
 
 def journal(stack: Stack, key: ShotKey) -> list[ShotRecord]:
-    with contextlib.closing(redis.Redis.from_url(stack.redis.url)) as connection:
+    with contextlib.closing(stack.redis.client()) as connection:
         found = connection.xrange(ShotKeys.of(key).journal)
     entries: list[Entry] = [
         (entry_id, [part for pair in fields.items() for part in pair]) for entry_id, fields in found

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
 import yaml
 import zmq
 from tests.support.faults import (
@@ -604,7 +603,7 @@ def test_point_18_dependents_run_once_in_their_phase_when_they_may(
 def test_point_19_any_server_id_works_and_old_logs_are_deleted(stack: Stack, pulse: Pulse) -> None:
     """Number 57 is a server like any other; what was kept long enough is deleted with its logs."""
     assert pulse.begin("P19").result().action("P19_ONE").last.server == "FIFTY:57"
-    with contextlib.closing(redis.Redis.from_url(stack.redis.url)) as connection:
+    with contextlib.closing(stack.redis.client()) as connection:
 
         def stored() -> list[bytes]:
             return list(connection.scan_iter(f"{ShotKeys.of(pulse.key).base}*", count=1000))

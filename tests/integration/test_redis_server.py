@@ -4,6 +4,7 @@ import importlib.util
 import os
 import select
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 import redis
 
 from shotline.client.local.redis_server import RedisServer, RedisServerError, find_redis_binary
+from shotline.common.errors import ConfigError
 
 DEADLINE_S = 30.0
 
@@ -28,7 +30,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 def test_it_answers_on_loopback_with_the_settings_that_the_journal_needs(
     server: RedisServer,
 ) -> None:
-    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+    with server.client(decode_responses=True) as client:
         assert client.ping()
         assert client.config_get("appendonly")["appendonly"] == "yes"
         assert client.config_get("appendfsync")["appendfsync"] == "everysec"
@@ -40,19 +42,19 @@ def test_it_answers_on_loopback_with_the_settings_that_the_journal_needs(
 
 def test_stop_and_start_keep_port_and_data(server: RedisServer) -> None:
     url = server.url
-    with redis.Redis.from_url(url) as client:
+    with server.client() as client:
         client.set("kept", "value")
     server.stop()
     assert not server.running
     server.start()
     assert server.url == url
-    with redis.Redis.from_url(url) as client:
+    with server.client() as client:
         assert client.get("kept") == b"value"
 
 
 def test_a_crash_and_a_restart_keep_port_and_data(server: RedisServer) -> None:
-    url, first_pid = server.url, server.pid
-    with redis.Redis.from_url(url) as client:
+    first_pid = server.pid
+    with server.client() as client:
         client.set("kept", "value")
         server.kill()
         assert not server.running
@@ -62,7 +64,7 @@ def test_a_crash_and_a_restart_keep_port_and_data(server: RedisServer) -> None:
     server.start()
     assert server.pid != first_pid
     server.restart()
-    with redis.Redis.from_url(url) as client:
+    with server.client() as client:
         assert client.get("kept") == b"value"
 
 
@@ -77,7 +79,7 @@ def test_a_stopped_process_is_ended_all_the_same(server: RedisServer) -> None:
 def test_unix_socket_and_a_folder_with_spaces(tmp_path: Path) -> None:
     with (
         RedisServer(tmp_path / "my data", unix_socket=True) as server,
-        redis.Redis(unix_socket_path=str(server.socket_file)) as client,
+        server.client(unix_socket_path=str(server.socket_file)) as client,
     ):
         assert client.ping()
 
@@ -86,7 +88,7 @@ def test_a_folder_is_used_by_one_server_only(server: RedisServer) -> None:
     second = RedisServer(server.folder)
     with pytest.raises(RedisServerError, match="another Redis server uses the folder"):
         second.start(timeout_s=0.1)
-    with redis.Redis.from_url(server.url) as client:
+    with server.client() as client:
         assert client.ping()
 
 
@@ -104,6 +106,53 @@ def test_it_does_not_start_twice(server: RedisServer) -> None:
         server.start()
 
 
+def test_a_stranger_can_neither_read_nor_change_anything(server: RedisServer) -> None:
+    with redis.Redis(port=server.port, protocol=2) as stranger:
+        for words in (
+            ("CONFIG", "SET", "dir", "/"),
+            ("CONFIG", "GET", "requirepass"),
+            ("KEYS", "*"),
+            ("FLUSHALL",),
+            ("SHUTDOWN", "NOSAVE"),
+            ("AUTH", "guessed"),
+        ):
+            with pytest.raises(redis.RedisError, match=r"uthentication required|invalid user"):
+                stranger.execute_command(*words)
+    assert server.running
+    with server.client() as owner:
+        assert owner.config_get("dir") == {"dir": str(server.folder)}
+
+
+def test_its_files_are_its_users_alone_and_its_password_is_nowhere_else(
+    server: RedisServer,
+) -> None:
+    with server.client() as client:
+        client.set("kept", "value")
+        client.save()
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in server.folder.rglob("*")}
+    assert {mode for path, mode in modes.items() if path.is_file()} <= {0o600, 0o640}
+    assert [path.name for path, mode in modes.items() if mode == 0o640] == ["redis.log"]
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
+    password = server.password_file.read_text().strip()
+    assert len(password) > 30
+    told = b"".join(path.read_bytes() for path in modes if path.is_file())
+    assert told.count(password.encode()) == 1
+    assert server.pid is not None
+    process = psutil.Process(server.pid)
+    assert password not in str(process.cmdline()) + str(process.environ())
+
+
+def test_a_password_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "data")
+    with server:
+        pass
+    server.password_file.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"mode 0644.*chmod 600"):
+        server.start()
+    assert not server.running
+
+
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     """After kill -9 of the process that started it, no orphan stays and nothing is lost."""
     program = (
@@ -113,7 +162,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
         "from shotline.client.local.redis_server import RedisServer\n"
         "server = RedisServer(Path(sys.argv[1]))\n"
         "server.start()\n"
-        "redis.Redis.from_url(server.url).set('kept', 'value')\n"
+        "server.client().set('kept', 'value')\n"
         "print(server.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -131,7 +180,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
         os.close(watched)
     with (
         RedisServer(tmp_path) as again,
-        redis.Redis.from_url(again.url) as client,
+        again.client() as client,
     ):
         assert client.get("kept") == b"value"
 

@@ -179,9 +179,13 @@ def test_a_redis_server_in_our_folder_is_in_the_way(tmp_path: Path) -> None:
     try:
         said = refused(tmp_path, stack.config_file)
         assert f"uses the folder {stack.redis.folder} already, process {stack.redis.pid}" in said
-        assert f"`url: {stack.redis.url}` under `redis`" in said
+        assert f"`url: {stack.redis.url}`" in said
+        assert f"`password_file: {stack.redis.password_file}` under `redis`" in said
         settings = yaml.safe_load(stack.config_file.read_text())
-        settings["redis"]["url"] = stack.redis.url  # as it was told
+        settings["redis"] |= {  # as it was told
+            "url": stack.redis.url,
+            "password_file": str(stack.redis.password_file),
+        }
         stack.config_file.write_text(yaml.safe_dump(settings))
         with shotline(tmp_path, "--config", str(stack.config_file), "up") as up:
             read_until(up, "all are up")

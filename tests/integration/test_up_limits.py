@@ -6,7 +6,6 @@ import signal
 from pathlib import Path
 
 import psutil
-import redis
 from tests.support.processes import processes_of
 from tests.support.stack import DEADLINE_S, eventually
 from tests.support.up import pids, read_until, shotline, up_stack
@@ -64,7 +63,7 @@ def test_the_log_of_redis_is_rotated_too(tmp_path: Path) -> None:
         read_until(up, "all are up")
         eventually(lambda: log.with_name("redis.log.1").exists())
         assert "earlier life" in log.with_name("redis.log.1").read_text()
-        with redis.Redis(port=stack.config.redis.port) as client:
+        with stack.redis.client() as client:
             client.bgrewriteaof()
         eventually(lambda: log.exists() and "append only file rewriting" in log.read_text())
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-import redis
 import yaml
 from tests.support.stack import DEADLINE_S, Stack, eventually, merged
 
@@ -214,7 +213,7 @@ class Pulse:
 
     def records(self) -> list[ShotRecord]:
         """Return all that Redis's journal holds of the shot."""
-        with contextlib.closing(redis.Redis.from_url(self.stack.redis.url)) as connection:
+        with contextlib.closing(self.stack.redis.client()) as connection:
             found = connection.execute_command(  # type: ignore[no-untyped-call]
                 "XRANGE", ShotKeys.of(self.key).journal, "-", "+"
             )
@@ -246,7 +245,7 @@ def in_mid_phase(
     `shown`: the dispatcher has heard of it, too.
     """
     with stack_of(folder, ("A:1", "B:1"), *ACTIONS, settings=settings) as stack:
-        with redis.Redis(port=stack.config.redis.port) as client:
+        with stack.redis.client() as client:
             # Otherwise a Redis whose disk is slow may lose what it has confirmed when it is killed.
             client.config_set("appendfsync", "always")
         pulse = Pulse(stack)

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-import redis
 from tests.support.stack import DEADLINE_S, eventually
+
+from shotline.client.local.redis_server import RedisServer
 
 COMMANDS = "ACTION_DISPATCHER_COMMANDS"
 ENDED = "ACTION_DISPATCHER_PUBSUB"
@@ -18,8 +19,8 @@ MONITOR = "DISPATCH_MONITOR_PUBSUB"
 class OldPrograms:
     """One connection that publishes and polls, and one that listens to both monitor channels."""
 
-    def __init__(self, url: str) -> None:
-        self.redis = redis.Redis.from_url(url, decode_responses=True)
+    def __init__(self, server: RedisServer) -> None:
+        self.redis = server.client(decode_responses=True)
         self._pubsub = self.redis.pubsub(ignore_subscribe_messages=True)
         self.heard: list[str] = []
         self.outputs: list[str] = []

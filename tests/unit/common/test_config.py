@@ -175,7 +175,7 @@ def test_the_environment_sets_lists_maps_and_nothing(file: Path) -> None:
     }
     config = load_config(file, None, environment)
     assert config.redis.url is None
-    assert config.redis.address == "redis://127.0.0.1:5573/0"
+    assert str(config.redis.address) == "redis://127.0.0.1:5573/0"
     assert [(one.server_class, one.id) for one in config.up.servers] == [("GAS", "2")]
     assert config.logging.max_size == 77
     assert config.experiments["TEST"].source.kind == "mdsip"
@@ -287,6 +287,7 @@ def test_a_problem_of_environment_or_option_names_it(file: Path) -> None:
         ("redis: {url: 'redis://[::1/0'}", "redis.url"),
         ("redis: {url: 'unix://'}", "redis.url"),
         ("legacy: {redis_url: 'redis://there:redis/0'}", "legacy.redis_url"),
+        ("redis: {sentinel_password_file: missing}", "redis.sentinel_password_file"),
         ("logging: {file: all.log}", "logging.file"),
         ("logging: {level: loud}", "logging.level"),
         ("security: {insecure: 1}", "security.insecure"),
@@ -308,10 +309,13 @@ def test_what_cannot_work_is_refused(file: Path, text: str, where: str) -> None:
         "rediss://there:6379/0?ssl_ca_certs=/etc/ca.pem",
         "redis://[::1]:6379",
         "unix:///run/redis/redis.sock?db=2",
+        "redis-sentinel://lab@one:26379,two/3?master=shotline",
+        "rediss-sentinel://one/0?master=shotline&ssl_ca_certs=ca.pem",
     ],
 )
 def test_every_form_of_a_redis_url_is_taken(file: Path, url: str) -> None:
     file.write_text(f"redis: {{url: '{url}'}}\nlegacy: {{redis_url: '{url}'}}\n")
+    file.chmod(0o600)
     assert check_config(file, NOBODY) == []
 
 

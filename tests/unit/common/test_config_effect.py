@@ -12,6 +12,7 @@ from tests.support.attribute_reads import ROOT, Read, attribute_reads
 from tests.unit.common.test_config import models
 
 from shotline.common.config import Config
+from shotline.common.model import Model
 
 SETTINGS = ("Settings", "Limits", "Rules", "Patience")  # what keys are handed on as
 CODE = [path.name for path in (ROOT / "src" / "shotline").iterdir() if path.is_symlink()]
@@ -38,18 +39,27 @@ def settings_classes() -> Iterator[tuple[str, list[str]]]:
 
 def test_every_key_is_read_where_it_does_something(reads: Mapping[str, frozenset[Read]]) -> None:
     # Making paths absolute is no use of them.
-    lines, first = inspect.getsourcelines(Config.resolved)
-    config = Path(inspect.getfile(importlib.import_module(Config.__module__))).resolve()
-    copied = {Read(config, line) for line in range(first, first + len(lines))}
+    configuration = importlib.import_module(Config.__module__)
+    config = Path(inspect.getfile(configuration)).resolve()
+    copied = set()
+    for copying in (Config.resolved, configuration._resolved_access):
+        lines, first = inspect.getsourcelines(copying)
+        copied |= {Read(config, line) for line in range(first, first + len(lines))}
     unread = [
         f"{model.__name__}.{name}"
         for model in models(Config)
         for name, field in model.model_fields.items()
         # The word that tells the kinds of a source apart does its work when the file is read.
         if get_origin(field.annotation) is not Literal or len(get_args(field.annotation)) > 1
-        if not reads.get(f"{model.__module__}.{model.__qualname__}.{name}", frozenset()) - copied
+        if not reads.get(_full_name(model, name), frozenset()) - copied
     ]
     assert unread == [], "these keys have no effect"
+
+
+def _full_name(model: type[Model], name: str) -> str:
+    """Return the name of a field, by the class that declares it."""
+    declares = next(one for one in model.__mro__ if name in one.__annotations__)
+    return f"{declares.__module__}.{declares.__qualname__}.{name}"
 
 
 def test_what_keys_are_handed_on_as_is_read(reads: Mapping[str, frozenset[Read]]) -> None:

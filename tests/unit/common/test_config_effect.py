@@ -28,7 +28,8 @@ def settings_classes() -> Iterator[tuple[str, list[str]]]:
     for file in (file for folder in CODE for file in (ROOT / folder).rglob("*.py")):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and node.name.endswith(SETTINGS):
-                module = ".".join(("shotline", *file.relative_to(ROOT).with_suffix("").parts))
+                parts = ("shotline", *file.relative_to(ROOT).with_suffix("").parts)
+                module = ".".join(part for part in parts if part != "__init__")
                 fields = [
                     part.target.id
                     for part in node.body

@@ -3,7 +3,13 @@
 Only for showing. What an action means is read from its record, never from its text.
 """
 
+import re
 from collections.abc import Iterator
+from typing import Final
+
+_QUOTED_OR_MARK: Final = re.compile(
+    r""""(?:[^"\\]|\\.)*(?:"|\\?\Z)|'(?:[^'\\]|\\.)*(?:'|\\?\Z)|([()\[\]{},])""", re.DOTALL
+)
 
 
 def split_action_text(text: str) -> tuple[str, str]:
@@ -46,17 +52,11 @@ def _closing(text: str) -> int:
 
 
 def _outside_quotes(text: str) -> Iterator[tuple[int, str, int]]:
-    """Yield each character outside of quotes, with its place and the depth of brackets there."""
-    depth, quote, escaped = 0, "", False
-    for position, character in enumerate(text):
-        if quote:
-            if character == quote and not escaped:
-                quote = ""
-            escaped = character == "\\" and not escaped
-            continue
-        if character in "\"'":
-            quote = character
-            continue
-        depth -= character in ")]}"
-        yield position, character, depth
-        depth += character in "([{"
+    """Yield the brackets and commas outside of quotes, with their place and the depth there."""
+    depth = 0
+    for found in _QUOTED_OR_MARK.finditer(text):
+        mark = found[1]
+        if mark is not None:
+            depth -= mark in ")]}"
+            yield found.start(), mark, depth
+            depth += mark in "([{"

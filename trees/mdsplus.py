@@ -89,11 +89,13 @@ def _plain(value: object) -> list[Scalar] | Scalar | None:
     """
     if value is None or type(value) in (int, float, str):
         return cast("Scalar | None", value)
-    plain = cast("memoryview", value).tolist() if not isinstance(value, bytes) else value
-    if isinstance(plain, list):
-        return [_as_text(one) for one in cast("list[Scalar]", plain)]
-    return _as_text(cast("Scalar", plain))
+    if isinstance(value, bytes):
+        return _text(value)
+    plain = cast("list[Scalar] | Scalar", cast("memoryview", value).tolist())
+    if isinstance(plain, list) and plain and isinstance(plain[0], bytes):
+        return [_text(cast("bytes", one)) for one in plain]
+    return plain
 
 
-def _as_text(value: Scalar) -> Scalar:
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")

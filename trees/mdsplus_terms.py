@@ -28,12 +28,17 @@ CONDITION: Final = 209
 WRAPPERS: Final = frozenset({194, 211, 213})  # parameter, with units, with error: part 0 and more
 
 _CLASS_S: Final = 1
+_CLASS_A: Final = 4
 _CLASS_R: Final = 194
+_CLASS_APD: Final = 196
+_BYTES: Final = 2
+_LIST: Final = 214
 _TEXT: Final = 14
 _NID: Final = 192
 _PATH: Final = 193
 _NUMBERS: Final = {2: "B", 3: "H", 4: "I", 5: "Q", 6: "b", 7: "h", 8: "i", 9: "q", 52: "f", 53: "d"}
 _HEADER: Final = struct.Struct("<HBBI")
+_SIZE_AT: Final = 12  # where an array has the number of its bytes
 
 
 class UndecodableRecord(ValueError):
@@ -102,6 +107,36 @@ def decode_term(content: bytes) -> MdsTerm:
         return _Decoder(content).term(0, 0)
     except (struct.error, IndexError) as error:
         raise UndecodableRecord(f"the record ends too early or points outside: {error}") from None
+
+
+def decode_list(content: bytes) -> list[str | bytes | None]:
+    """Return the texts and bytes of a serialized list, None for what is neither.
+
+    Raise UndecodableRecord when the bytes hold no list.
+    """
+    try:
+        if _HEADER.unpack_from(content)[1:3] != (_LIST, _CLASS_APD):
+            raise UndecodableRecord("the answer is no list")
+        places = _array(content, 0)
+        return [_text_or_bytes(content, place) for (place,) in struct.iter_unpack("<I", places)]
+    except (struct.error, IndexError) as error:
+        raise UndecodableRecord(f"the list ends too early or points outside: {error}") from None
+
+
+def _text_or_bytes(content: bytes, start: int) -> str | bytes | None:
+    if _HEADER.unpack_from(content, start)[1:3] == (_BYTES, _CLASS_A):
+        return _array(content, start)
+    term = _Decoder(content).term(start, 0)
+    return term.value if isinstance(term, MdsText) else None
+
+
+def _array(content: bytes, start: int) -> bytes:
+    """Return the bytes of an array, whatever its elements are."""
+    offset = _HEADER.unpack_from(content, start)[3]
+    (size,) = struct.unpack_from("<I", content, start + _SIZE_AT)
+    found: bytes
+    (found,) = struct.unpack_from(f"{size}s", content, start + offset)
+    return found
 
 
 class _Decoder:

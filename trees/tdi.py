@@ -5,12 +5,14 @@ plain values, and the same failures.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
 from math import isfinite
-from typing import Final
+from typing import Final, cast
 
 from shotline.common.nodes import TaskOutcome
 from shotline.common.ranges import held
+from shotline.trees.mdsplus_terms import UndecodableRecord, decode_list
 from shotline.trees.tree import ConnectionLost, TreeError
 
 Scalar = int | float | str | bytes
@@ -120,4 +122,23 @@ class TdiConnection(ABC):
 
     def content(self, expression: str) -> bytes:
         """Return the value of an expression that yields bytes, such as SerializeOut."""
-        return bytes(int(byte) & 0xFF for byte in self.several(expression))
+        answer = self.several(expression)
+        try:
+            return bytes(cast("list[int]", answer))
+        except (TypeError, ValueError):
+            raise TreeError(
+                f"{self.url} answered {answer!r:.80} to {expression:.80}, not bytes"
+            ) from None
+
+    def together(self, expressions: Sequence[str]) -> list[str | bytes | None]:
+        """Return the values of expressions that yield texts or bytes, asked for as one.
+
+        None: MDSplus refuses it, and says why when it is asked for by itself. No expression may
+        have a single quote.
+        """
+        # Each is compiled by itself: what has a backtick is evaluated, and may fail, already then.
+        each = ",".join(f"if_error(execute('{one}'),*)" for one in expressions)
+        try:
+            return decode_list(self.content(f"SerializeOut(`List(*,{each}))"))
+        except (MdsplusFailure, UndecodableRecord):
+            return [None] * len(expressions)

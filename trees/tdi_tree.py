@@ -16,6 +16,9 @@ from shotline.trees.tree import PulseExists, TreeError
 
 MODEL_SHOT: Final = -1
 SHOT_MAX: Final = 2**31 - 1
+_TEXT: Final = 'decompile(`getnci({},"RECORD"))'
+_RECORD: Final = 'SerializeOut(`(getnci({},"RECORD");))'
+_TOGETHER_MAX: Final = 25  # nodes in one expression; an expression has at most 65,535 bytes
 _NO_NODE: Final = 265388144  # TreeNNF
 _NO_FILE: Final = 265392154  # TreeFOPENR
 _NOT_CREATED: Final = 265392162  # TreeFCREATE
@@ -40,7 +43,7 @@ class TdiTree:
         """Return all ACTION nodes in the order in which the tree lists them."""
 
         def read(lookup: _Lookup) -> Sequence[ActionNode]:
-            return [self._node(facts, lookup) for facts in lookup.facts]
+            return self._nodes(lookup.facts, lookup)
 
         return self._reading(shot, read)
 
@@ -51,7 +54,7 @@ class TdiTree:
         def read(lookup: _Lookup) -> ActionNode:
             for facts in lookup.facts:
                 if wanted in (facts.path.upper(), facts.name.upper()):
-                    return self._node(facts, lookup)
+                    return self._nodes([facts], lookup)[0]
             raise TreeError(f"{self.tree}/{shot} has no action {path}")
 
         return self._reading(shot, read)
@@ -204,13 +207,33 @@ class TdiTree:
             with suppress(MdsplusFailure):
                 self._connection.close_tree(self.tree, before)
 
-    def _node(self, facts: NodeFacts, lookup: "_Lookup") -> ActionNode:
-        nid = facts.nid
-        text = ""
+    def _nodes(self, nodes: Sequence[NodeFacts], lookup: "_Lookup") -> list[ActionNode]:
+        actions: list[ActionNode] = []
+        for start in range(0, len(nodes), _TOGETHER_MAX):
+            batch = nodes[start : start + _TOGETHER_MAX]
+            known = self._records([facts.nid for facts in batch])
+            actions.extend(self._node(facts, known.get(facts.nid), lookup) for facts in batch)
+        return actions
+
+    def _records(self, nids: Sequence[int]) -> dict[int, tuple[str, bytes]]:
+        """Return the texts and records of those of the nodes where both can be read."""
+        questions = [question.format(nid) for question in (_TEXT, _RECORD) for nid in nids]
+        answers = self._connection.together(questions)
+        return {
+            nid: (text, record)
+            for nid, text, record in zip(nids, answers, answers[len(nids) :], strict=False)
+            if isinstance(text, str) and isinstance(record, bytes)
+        }
+
+    def _node(
+        self, facts: NodeFacts, known: tuple[str, bytes] | None, lookup: "_Lookup"
+    ) -> ActionNode:
+        text, record = known or ("", b"")
         try:
-            text = self._connection.text(f'decompile(`getnci({nid},"RECORD"))')
-            content = self._connection.content(f'SerializeOut(`(getnci({nid},"RECORD");))')
-            return action_node(facts, decode_term(content), text, lookup, self._tasks_url)
+            if known is None:  # asked by itself, MDSplus says why
+                text = self._connection.text(_TEXT.format(facts.nid))
+                record = self._connection.content(_RECORD.format(facts.nid))
+            return action_node(facts, decode_term(record), text, lookup, self._tasks_url)
         except (MdsplusFailure, UndecodableRecord) as error:
             return unreadable_node(facts, text, str(error))
 
@@ -223,6 +246,7 @@ class _Lookup:
         self._tree = tree
         self._values: dict[int, int | float | str | None] = {}
         self._phase_names: dict[int, str | None] = {}
+        self._nids: dict[str, int | None] = {}
         self.facts = self._read_facts()
         self._paths = {facts.nid: facts.path for facts in self.facts}
 
@@ -293,10 +317,11 @@ class _Lookup:
 
     def nid_of(self, path: str) -> int | None:
         """Return the node that a path of a record leads to by now, None when there is none."""
-        try:
-            return self._connection.number('getnci($,"NID_NUMBER")', path.strip())
-        except MdsplusFailure:
-            return None
+        if path not in self._nids:
+            self._nids[path] = None
+            with suppress(MdsplusFailure):
+                self._nids[path] = self._connection.number('getnci($,"NID_NUMBER")', path.strip())
+        return self._nids[path]
 
     def full_path(self, path: str) -> str:
         """Return a path as written in a record as a full path, whether or not it exists."""

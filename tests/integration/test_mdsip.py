@@ -112,6 +112,37 @@ def test_reading_evaluates_no_task(server: ReplayServer, tree: MdsipTree) -> Non
     assert server.asked("task_of") == []
 
 
+def test_actions_are_asked_for_together(server: ReplayServer, tree: MdsipTree) -> None:
+    tree.actions(1)
+    assert len(server.asked("decompile")) == 2
+    tree.action(1, "FAIL")
+    assert len(server.asked("decompile")) == 3
+
+
+def test_a_server_that_answers_only_one_by_one(server: ReplayServer, tree: MdsipTree) -> None:
+    together = tree.actions(1)
+    server.refuse = "List("
+    assert tree.actions(1) == together
+    assert len(server.asked("decompile")) == 2 + 2 + len(together)
+
+
+def test_what_is_refused_spoils_nothing_that_is_asked_with_it(
+    server: ReplayServer, tree: MdsipTree
+) -> None:
+    action = tree.action(1, "ASYNC")
+    connection = MdsipConnection(
+        server.url, connect_timeout_s=20, answer_timeout_s=20, keep_alive_s=15
+    )
+    connection.open_tree("TEST", 1)
+    nodes = (action.nid, 99999)
+    texts = [f'decompile(`getnci({nid},"RECORD"))' for nid in nodes]
+    records = [f'SerializeOut(`(getnci({nid},"RECORD");))' for nid in nodes]
+    answers = connection.together(texts + records)
+    assert answers == [action.text, None, connection.content(records[0]), None]
+    connection.close()
+    assert server.unrecorded == []
+
+
 def test_a_method_with_further_arguments_keeps_its_time_limit(tree: MdsipTree) -> None:
     assert tree.action(1, "\\TEST::TOP:TIMEOUT").timeout_s == 1.0
 

@@ -22,9 +22,11 @@ from shotline.trees.mdsplus_terms import (
     Other,
     PathRef,
     UndecodableRecord,
+    decode_list,
     decode_term,
 )
 
+LIST = bytes([4, 0, 214, 196, 16, 0, 0, 0, 0, 0, 0, 1])  # how a serialized list begins
 words = st.text("ABC:\\é", min_size=1, max_size=6)
 scalars: st.SearchStrategy[MdsTerm] = st.one_of(
     st.integers(-(2**63), 2**63 - 1).map(Number),
@@ -64,6 +66,12 @@ def test_cut_or_damaged_bytes_are_decoded_or_refused(term: MdsTerm, data: st.Dat
 def test_any_bytes_are_decoded_or_refused(content: bytes) -> None:
     with suppress(UndecodableRecord):
         decode_term(content)
+
+
+@given(st.binary(max_size=40) | st.binary(max_size=40).map(LIST.__add__))
+def test_any_bytes_are_a_list_or_refused(content: bytes) -> None:
+    with suppress(UndecodableRecord):
+        decode_list(content)
 
 
 def test_a_method_with_further_arguments() -> None:

@@ -26,6 +26,7 @@ def test_mdsip_without_mdsthin_says_how_to_get_it(monkeypatch: pytest.MonkeyPatc
         open_tree("test", MdsipSource(url="host:8000"))
 
 
-def test_native_mdsplus_says_that_it_is_not_there_yet() -> None:
+def test_native_mdsplus_says_when_it_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(TreeError, match="use an mdsip server"):
         open_tree("test", MdsplusSource())

@@ -27,8 +27,9 @@ from shotline.client.observer import News, Whole
 from shotline.client.supervisor import Supervisor
 from shotline.common.channels import output_channel
 from shotline.common.records import ShotKey
+from shotline.common.sections import RedisSection
 from shotline.common.views import OutputEvent
-from shotline.dispatcher.journal.layout import ShotKeys, attempt_name
+from shotline.dispatcher.journal.layout import Keys, attempt_name
 
 START_WITHIN_S: Final = 60.0
 END_WITHIN_S: Final = 20.0
@@ -131,7 +132,8 @@ class Shotline(Measured):
             if isinstance(update.payload, OutputEvent):
                 seen += sum(text.count("\n") + 1 for _, _, text in update.payload.pieces)
         stored = self._redis.hget(
-            ShotKeys.of(ShotKey(Workload.W5.value, shot)).outputs, attempt_name(OUTPUT_PATH, 1)
+            Keys(RedisSection().key_prefix).of(ShotKey(Workload.W5.value, shot)).outputs,
+            attempt_name(OUTPUT_PATH, 1),
         )
         if seen != self._sizes.lines or stored is None or int(stored) != self._sizes.lines:
             raise RuntimeError(f"{self._sizes.lines} lines: {seen} seen, {stored!r} stored")

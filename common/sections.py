@@ -189,6 +189,11 @@ class RedisSection(RedisAccess):
     folder: Path = Field(
         Path("redis"), description="Folder of our own server's data, inside `data_folder`."
     )
+    key_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]+$", max_length=64)] = Field(
+        "shotline:",
+        description="What all keys of the journal begin with; Shotlines that share a database have "
+        "different ones, none of which begins with another.",
+    )
     append_fsync: Literal["everysec", "always", "any"] = Field(
         "everysec",
         description="The least durable append-only setting that is in order; the dispatcher warns "

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from shotline.common.records import ShotKey
 from shotline.dispatcher.journal import HistoryLost
 from shotline.dispatcher.journal.commit import EncodedCommit
-from shotline.dispatcher.journal.layout import KINDS, NO_COMMIT, CommitId, ShotKeys
+from shotline.dispatcher.journal.layout import NO_COMMIT, CommitId, Keys
 from shotline.dispatcher.journal.projection import (
     Argument,
     check_arguments,
@@ -41,7 +41,8 @@ class CommitRequest(NamedTuple):
 class Confirmed:
     """Follows one term's commits, and knows what to do when Redis goes back behind them."""
 
-    def __init__(self, claimed_by: str, recent: RecentCommits) -> None:
+    def __init__(self, keys: Keys, claimed_by: str, recent: RecentCommits) -> None:
+        self._keys = keys
         self.term = 0
         self.last = NO_COMMIT  # that Redis has told us to have
         self.again: deque[CommitRequest] = deque()  # what Redis has lost, to be written again
@@ -62,13 +63,13 @@ class Confirmed:
     def forget(self, shots: Iterable[ShotKey]) -> None:
         """Let the keys of shots be gone."""
         for shot in shots:
-            self._known.difference_update(ShotKeys.of(shot).kinds)
+            self._known.difference_update(self._keys.of(shot).kinds)
 
     def ask(self, commit: EncodedCommit, spill_end: int | None = None) -> CommitRequest:
         """Return what to ask Redis for a new commit."""
-        kinds = checked_keys(commit)
-        words = list(commands(commit))
-        bare = commit_arguments(commit, words)
+        kinds = checked_keys(self._keys, commit)
+        words = list(commands(self._keys, commit))
+        bare = commit_arguments(self._keys, commit, words)
         made = tuple((str(one[1]), one[0] not in _REMOVERS) for one in words if one[0] != "RPUSH")
         return CommitRequest(
             CommitId(commit.term, commit.number),
@@ -101,7 +102,8 @@ class Confirmed:
         first = CommitId(self.term, last.number + 1 if last.term == self.term else 1)
         if last.term < self.term:
             claim = CommitId(self.term, 0)
-            self.again.append(CommitRequest(claim, claim_arguments(self.term, self._claimed_by)))
+            arguments = claim_arguments(self._keys, self.term, self._claimed_by)
+            self.again.append(CommitRequest(claim, arguments))
         kept = self._recent.since(first)
         self.again.extend(CommitRequest(one.id, one.arguments, kept=one) for one in kept)
         begins = kept[0].id if kept else CommitId(self.term, had.number + 1)
@@ -117,9 +119,8 @@ class Confirmed:
         made = dict(commit.made)
         self._known.difference_update(key for key in keys if key not in made)
         more = f" and {len(keys) - _NAMED_MAX} more" if len(keys) > _NAMED_MAX else ""
-        shots = (
-            None if any(key in KINDS for key in keys) else frozenset(map(ShotKeys.shot_of, keys))
-        )
+        of_the_system = any(key in self._keys.kinds for key in keys)
+        shots = None if of_the_system else frozenset(map(self._keys.shot_of, keys))
         return HistoryLost(
             f"{', '.join(keys[:_NAMED_MAX])}{more} was gone or held something else (what it held "
             "is kept as KEY:set-aside); what is known is written anew",

@@ -19,17 +19,6 @@ from shotline.common.records import (
 )
 from shotline.common.views import OutputLine
 
-PREFIX: Final = "shotline:"
-COMMITS: Final = PREFIX + "commits"
-SERVERS: Final = PREFIX + "servers"
-SHOTS: Final = PREFIX + "shots"
-OPEN: Final = PREFIX + "open"
-NEWEST: Final = PREFIX + "newest"
-CURRENT: Final = PREFIX + "current"
-
-KINDS: Final = {SERVERS: "hash", SHOTS: "zset", OPEN: "set", NEWEST: "hash", CURRENT: "string"}
-"""The keys that belong to no shot, with the type that each has in Redis."""
-
 RECORDS: Final = b"records"
 SYSTEM: Final = b"system"
 
@@ -61,15 +50,42 @@ class CommitId(NamedTuple):
 NO_COMMIT: Final = CommitId(0, 0)
 
 
+class Keys:
+    """All keys of one Shotline: they begin with its prefix.
+
+    `kinds` are those that belong to no shot, but for the commits, with the type of each in Redis.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.commits = prefix + "commits"
+        self.servers = prefix + "servers"
+        self.shots = prefix + "shots"
+        self.open = prefix + "open"
+        self.newest = prefix + "newest"
+        self.current = prefix + "current"
+        self.kinds = {
+            self.servers: "hash",
+            self.shots: "zset",
+            self.open: "set",
+            self.newest: "hash",
+            self.current: "string",
+        }
+
+    def of(self, shot: ShotKey) -> "ShotKeys":
+        """Return the keys of a shot."""
+        return ShotKeys(f"{self._prefix}{shot.tree}:{shot.shot}:")
+
+    def shot_of(self, key: str) -> ShotKey:
+        """Return the shot that one of these keys belongs to."""
+        tree, shot, _ = key.removeprefix(self._prefix).split(":", 2)
+        return ShotKey(tree, int(shot))
+
+
 class ShotKeys(NamedTuple):
     """The keys of one shot."""
 
     base: str
-
-    @classmethod
-    def of(cls, shot: ShotKey) -> Self:
-        """Return the keys of a shot."""
-        return cls(f"{PREFIX}{shot.tree}:{shot.shot}:")
 
     @property
     def journal(self) -> str:
@@ -101,12 +117,6 @@ class ShotKeys(NamedTuple):
         """All of them but the outputs themselves, with the type that each has in Redis."""
         hashes = (self.actions, self.nodes, self.runs, self.outputs)
         return {self.journal: "stream", **dict.fromkeys(hashes, "hash")}
-
-    @staticmethod
-    def shot_of(key: str) -> ShotKey:
-        """Return the shot that one of these keys belongs to."""
-        _, tree, shot, _ = key.split(":", 3)
-        return ShotKey(tree, int(shot))
 
     def output(self, path: str, attempt: int) -> str:
         """List: the output of one attempt, in pieces of whole lines."""
@@ -226,8 +236,8 @@ def parse_journal(shot: ShotKey, entries: Iterable[Entry]) -> list[ShotRecord]:
             records += decode_records(body)  # type: ignore[arg-type]  # only a shot's are written
         except ValueError as error:
             raise JournalError(
-                f"the journal of {shot} cannot be read: entry {entry[0].decode()} in "
-                f"{ShotKeys.of(shot).journal} is not one of this version's: {error}"
+                f"the journal of {shot} cannot be read: its entry {entry[0].decode()} is not one "
+                f"of this version's: {error}"
             ) from error
     return records
 

@@ -19,7 +19,7 @@ from redis.retry import Retry
 from shotline.common.errors import JournalError
 from shotline.common.redis_connection import client_options
 from shotline.common.sections import RedisAccess
-from shotline.dispatcher.journal.layout import COMMITS, NO_COMMIT, CommitId, Entry
+from shotline.dispatcher.journal.layout import NO_COMMIT, CommitId, Entry
 from shotline.dispatcher.journal.projection import (
     COMMIT_SCRIPT,
     FORGET_SCRIPT,
@@ -100,11 +100,6 @@ def ask(connection: Connection, *words: Argument) -> Reply:
 def ask_script(connection: Connection, script: bytes, arguments: Sequence[Argument]) -> Reply:
     """Run a script and wait for its reply. Raise redis-py's errors."""
     return ask(connection, "EVALSHA", digest(script), 0, *arguments)
-
-
-def last_commit(connection: Connection) -> CommitId:
-    """Return the id of the last commit that Redis has. Raise redis-py's errors."""
-    return last_id(connection, COMMITS)
 
 
 def last_id(connection: Connection, stream: str) -> CommitId:

@@ -21,14 +21,14 @@ from shotline.common.records import (
 )
 from shotline.dispatcher.journal import Loaded, LoadedShot, layout
 from shotline.dispatcher.journal.commit import EncodedCommit, unpack_commit
-from shotline.dispatcher.journal.layout import CommitId, ShotKeys
+from shotline.dispatcher.journal.layout import CommitId, Keys, ShotKeys
 from shotline.dispatcher.journal.link import (
     Connection,
     ask,
     ask_script,
     entries,
     items,
-    last_commit,
+    last_id,
     pairs,
     text,
     texts,
@@ -52,13 +52,15 @@ class Claim(NamedTuple):
     after: CommitId
 
 
-def claim(connection: Connection, above: int, claimed_by: str) -> Claim:
+def claim(connection: Connection, keys: Keys, above: int, claimed_by: str) -> Claim:
     """Claim a term above `above` and all that Redis knows. Raise redis-py's errors."""
     while True:
-        last = last_commit(connection)
+        last = last_id(connection, keys.commits)
         term = max(above, last.term) + 1
         check_term(term)
-        answer = items(ask_script(connection, COMMIT_SCRIPT, claim_arguments(term, claimed_by)))
+        answer = items(
+            ask_script(connection, COMMIT_SCRIPT, claim_arguments(keys, term, claimed_by))
+        )
         # Another dispatcher may have claimed the same term between our look and our claim.
         if answer[0] == b"written":
             return Claim(term, last)
@@ -74,7 +76,7 @@ def check_term(term: int) -> None:
         )
 
 
-def write_spilled(connection: Connection, spill: SpillFile) -> tuple[int, list[str]]:
+def write_spilled(connection: Connection, keys: Keys, spill: SpillFile) -> tuple[int, list[str]]:
     """Write the spill file's commits to Redis and empty it; return their highest term and warnings.
 
     Commits of a dispatcher that was superseded meanwhile change nothing: they are set aside.
@@ -84,7 +86,7 @@ def write_spilled(connection: Connection, spill: SpillFile) -> tuple[int, list[s
         commit = unpack_commit(data)
         check_term(commit.term + 1)
         highest = max(highest, commit.term)
-        if not write_again(connection, commit):
+        if not write_again(connection, keys, commit):
             aside = spill.set_aside()
             return highest, [
                 f"the spill file held commits of term {commit.term}, which another dispatcher has "
@@ -97,68 +99,68 @@ def write_spilled(connection: Connection, spill: SpillFile) -> tuple[int, list[s
     return highest, [f"{count} commits of the spill file were written to Redis"]
 
 
-def write_again(connection: Connection, commit: EncodedCommit) -> bool:
+def write_again(connection: Connection, keys: Keys, commit: EncodedCommit) -> bool:
     """Write a commit unless Redis has it; return False when its term is superseded."""
-    arguments = [*check_arguments(checked_keys(commit)), *commit_arguments(commit)]
+    arguments = [*check_arguments(checked_keys(keys, commit)), *commit_arguments(keys, commit)]
     answer = items(ask_script(connection, COMMIT_SCRIPT, arguments))
     return answer[0] == b"written" or CommitId.parse(text(answer[1])).term <= commit.term
 
 
-def highest_journal_term(connection: Connection) -> int:
+def highest_journal_term(connection: Connection, keys: Keys) -> int:
     """Return the highest term in the stored shots' journals, should `commits` have been removed."""
-    return max((last.term for last in _last_commits(connection).values()), default=0)
+    return max((last.term for last in _last_commits(connection, keys).values()), default=0)
 
 
-def _last_commits(connection: Connection) -> dict[ShotKey, CommitId]:
+def _last_commits(connection: Connection, keys: Keys) -> dict[ShotKey, CommitId]:
     """Return all stored shots with the last commit about each."""
     found = {}
-    for name in texts(ask(connection, "ZRANGE", layout.SHOTS, 0, -1)):
+    for name in texts(ask(connection, "ZRANGE", keys.shots, 0, -1)):
         shot = layout.shot_name(name)
-        last = ask(connection, "XREVRANGE", ShotKeys.of(shot).journal, "+", "-", "COUNT", 1)
+        last = ask(connection, "XREVRANGE", keys.of(shot).journal, "+", "-", "COUNT", 1)
         ids = [CommitId.parse(entry) for entry, _ in entries(last)]
         found[shot] = max(ids, default=CommitId(0, 0))  # output may be all that is stored of it
     return found
 
 
 def read_everything(
-    connection: Connection, term: int, commands_max: int, warnings: list[str]
+    connection: Connection, keys: Keys, term: int, commands_max: int, warnings: list[str]
 ) -> Loaded:
     """Read what the dispatcher holds in memory. Raise JournalError, or redis-py's errors."""
-    opened = frozenset(map(layout.shot_name, texts(ask(connection, "SMEMBERS", layout.OPEN))))
+    opened = frozenset(map(layout.shot_name, texts(ask(connection, "SMEMBERS", keys.open))))
     newest = {
-        tree.decode(): int(shot) for tree, shot in pairs(ask(connection, "HGETALL", layout.NEWEST))
+        tree.decode(): int(shot) for tree, shot in pairs(ask(connection, "HGETALL", keys.newest))
     }
-    name = ask(connection, "GET", layout.CURRENT)
+    name = ask(connection, "GET", keys.current)
     current = layout.shot_name(text(name)) if name is not None else None
     # By their commits and not by the times in `shots`: the clock may have been wrong.
-    last_commits = _last_commits(connection)
+    last_commits = _last_commits(connection, keys)
     stored = tuple(sorted(last_commits, key=last_commits.__getitem__))
     wanted = {ShotKey(*shot) for shot in newest.items()} | opened
     if current is not None:
         wanted.add(current)
     return Loaded(
         term=term,
-        shots={shot: _read_shot(connection, shot) for shot in sorted(wanted)},
+        shots={shot: _read_shot(connection, keys.of(shot), shot) for shot in sorted(wanted)},
         newest=newest,
         current=current,
         stored=stored,
-        commands=_read_commands(connection, commands_max),
-        servers=_read_servers(connection),
+        commands=_read_commands(connection, keys, commands_max),
+        servers=_read_servers(connection, keys),
         warnings=tuple(warnings),
     )
 
 
-def keys_there(connection: Connection, shots: Iterable[ShotKey]) -> list[str]:
+def keys_there(connection: Connection, keys: Keys, shots: Iterable[ShotKey]) -> list[str]:
     """Return the keys that are there, of the system and of these shots. Raise redis-py's errors."""
-    kinds = dict(layout.KINDS)
+    kinds = dict(keys.kinds)
     for shot in shots:
-        kinds.update(ShotKeys.of(shot).kinds)
+        kinds.update(keys.of(shot).kinds)
     return [key for key, kind in kinds.items() if ask(connection, "TYPE", key) == kind.encode()]
 
 
-def _read_servers(connection: Connection) -> tuple[ServerSeen, ...]:
+def _read_servers(connection: Connection, keys: Keys) -> tuple[ServerSeen, ...]:
     found = []
-    for _, body in pairs(ask(connection, "HGETALL", layout.SERVERS)):
+    for _, body in pairs(ask(connection, "HGETALL", keys.servers)):
         with contextlib.suppress(ValueError):  # it is for people, who may have put notes there
             record = decode_record(body)
             if isinstance(record, ServerSeen):
@@ -166,8 +168,7 @@ def _read_servers(connection: Connection) -> tuple[ServerSeen, ...]:
     return tuple(found)
 
 
-def _read_shot(connection: Connection, shot: ShotKey) -> LoadedShot:
-    keys = ShotKeys.of(shot)
+def _read_shot(connection: Connection, keys: ShotKeys, shot: ShotKey) -> LoadedShot:
     records: list[ShotRecord] = []
     start = "-"
     while True:
@@ -182,14 +183,16 @@ def _read_shot(connection: Connection, shot: ShotKey) -> LoadedShot:
     )
 
 
-def _read_commands(connection: Connection, commands_max: int) -> tuple[CommandDone, ...]:
+def _read_commands(
+    connection: Connection, keys: Keys, commands_max: int
+) -> tuple[CommandDone, ...]:
     found: list[CommandDone] = []
-    for body in _system_bodies(connection):
+    for body in _system_bodies(connection, keys):
         try:
             records = decode_records(body)
         except ValueError as error:
             raise JournalError(
-                f"an entry of {layout.COMMITS} is not one of this version's: {error}"
+                f"an entry of {keys.commits} is not one of this version's: {error}"
             ) from error
         found += [record for record in reversed(records) if isinstance(record, CommandDone)]
         if len(found) >= commands_max:
@@ -197,10 +200,10 @@ def _read_commands(connection: Connection, commands_max: int) -> tuple[CommandDo
     return tuple(reversed(found[:commands_max]))
 
 
-def _system_bodies(connection: Connection) -> Iterator[bytes]:
+def _system_bodies(connection: Connection, keys: Keys) -> Iterator[bytes]:
     end = "+"
     while True:
-        page = entries(ask(connection, "XREVRANGE", layout.COMMITS, end, "-", "COUNT", _PAGE))
+        page = entries(ask(connection, "XREVRANGE", keys.commits, end, "-", "COUNT", _PAGE))
         for entry in page:
             body = layout.field_of(entry, layout.SYSTEM)
             if body is not None:

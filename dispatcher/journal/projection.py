@@ -1,6 +1,6 @@
 """What a commit writes to Redis: the one script, and the commands that it carries out. Pure.
 
-The script's first writing command is the XADD to `shotline:commits` under the commit's own id.
+The script's first writing command is the XADD to the list of commits under the commit's own id.
 Redis refuses an id that is not above the last one, so a repeated or a stale commit, and every
 commit of a superseded dispatcher, changes nothing (DESIGN §5, Journal).
 """
@@ -24,13 +24,13 @@ from shotline.common.records import (
 )
 from shotline.dispatcher.journal import layout
 from shotline.dispatcher.journal.commit import EncodedCommit, EncodedRecords
-from shotline.dispatcher.journal.layout import NO_COMMIT, CommitId, ShotKeys
+from shotline.dispatcher.journal.layout import NO_COMMIT, CommitId, Keys
 
 Argument = bytes | str | int | float
 Command = tuple[Argument, ...]
 
 COMMITS_KEPT: Final = 100_000
-"""Commits in `shotline:commits`, about; older ones are trimmed, but never a shot's journal."""
+"""Commits in the list of them, about; older ones are trimmed, but never a shot's journal."""
 
 ARGUMENTS_MAX: Final = 4000
 """Arguments of one command inside the script: Lua's stack takes less than 8,000."""
@@ -170,25 +170,25 @@ return 1
 _RUN_RECORDS: Final = (RunOpened, RunEnded, RunHeld, RunResumed, RunAborting)
 
 
-def claim_arguments(term: int, claimed_by: str) -> list[Argument]:
+def claim_arguments(keys: Keys, term: int, claimed_by: str) -> list[Argument]:
     """Return the script's arguments that claim a term: an entry of its own, `term-0`."""
-    return ["0-0", 0, layout.COMMITS, f"{term}-0", COMMITS_KEPT, 2, "claimed_by", claimed_by]
+    return ["0-0", 0, keys.commits, f"{term}-0", COMMITS_KEPT, 2, "claimed_by", claimed_by]
 
 
-def forget_arguments(term: int, shot: ShotKey) -> list[Argument]:
+def forget_arguments(keys: Keys, term: int, shot: ShotKey) -> list[Argument]:
     """Return the arguments of the script that removes a shot for good."""
-    base = ShotKeys.of(shot).base
-    known = (layout.OPEN, layout.NEWEST, layout.CURRENT, layout.SHOTS)
-    return [layout.COMMITS, term, str(shot), shot.tree, shot.shot, base, *known]
+    base = keys.of(shot).base
+    known = (keys.open, keys.newest, keys.current, keys.shots)
+    return [keys.commits, term, str(shot), shot.tree, shot.shot, base, *known]
 
 
-def checked_keys(commit: EncodedCommit) -> dict[str, str]:
+def checked_keys(keys: Keys, commit: EncodedCommit) -> dict[str, str]:
     """Return the keys that a commit is about, with the type that each is to have."""
-    kinds = dict(layout.KINDS)
+    kinds = dict(keys.kinds)
     shots = dict.fromkeys(commit.shots)
     shots.update(dict.fromkeys(ShotKey(output.tree, output.shot) for output in commit.outputs))
     for shot in shots:
-        kinds.update(ShotKeys.of(shot).kinds)
+        kinds.update(keys.of(shot).kinds)
     return kinds
 
 
@@ -206,7 +206,7 @@ def check_arguments(
 
 
 def commit_arguments(
-    commit: EncodedCommit, words: Iterable[Command] | None = None
+    keys: Keys, commit: EncodedCommit, words: Iterable[Command] | None = None
 ) -> list[Argument]:
     """Return the script's arguments for a commit behind those of `check_arguments`.
 
@@ -215,30 +215,30 @@ def commit_arguments(
     fields: list[Argument] = ["shots", " ".join(map(str, commit.shots))]
     if commit.system.parts:
         fields += (layout.SYSTEM, commit.system.body)
-    arguments: list[Argument] = [layout.COMMITS, commit.id, COMMITS_KEPT, len(fields), *fields]
-    for command in commands(commit) if words is None else words:
+    arguments: list[Argument] = [keys.commits, commit.id, COMMITS_KEPT, len(fields), *fields]
+    for command in commands(keys, commit) if words is None else words:
         arguments.append(len(command))
         arguments += command
     return arguments
 
 
-def commands(commit: EncodedCommit) -> Iterator[Command]:
+def commands(keys: Keys, commit: EncodedCommit) -> Iterator[Command]:
     """Yield what follows the fence entry, as plain Redis commands."""
     for shot, encoded in commit.shots.items():
-        keys = ShotKeys.of(shot)
-        yield ("XADD", keys.journal, commit.id, layout.RECORDS, encoded.body)
-        yield from _project(shot, keys, encoded)
+        yield ("XADD", keys.of(shot).journal, commit.id, layout.RECORDS, encoded.body)
+        yield from _project(keys, shot, encoded)
     servers: dict[str, bytes] = {}
     for record, body in zip(commit.system.records, commit.system.parts, strict=True):
         if isinstance(record, ServerSeen):
             servers[record.server] = body
-    yield from _hset(layout.SERVERS, servers)
+    yield from _hset(keys.servers, servers)
     for output in commit.outputs:
-        yield from _output(output)
+        yield from _output(keys, output)
 
 
-def _project(shot: ShotKey, keys: ShotKeys, encoded: EncodedRecords) -> Iterator[Command]:
+def _project(keys: Keys, shot: ShotKey, encoded: EncodedRecords) -> Iterator[Command]:
     """Yield what the shot's records change in the hashes for people."""
+    own = keys.of(shot)
     actions: dict[str, bytes] = {}
     runs: dict[str, bytes] = {}
     for record, body in zip(encoded.records, encoded.parts, strict=True):
@@ -247,33 +247,33 @@ def _project(shot: ShotKey, keys: ShotKeys, encoded: EncodedRecords) -> Iterator
         elif isinstance(record, _RUN_RECORDS):
             runs[f"{record.run} {record.type}"] = body
             if isinstance(record, RunOpened):
-                yield ("SADD", layout.OPEN, str(shot))
-                yield ("ZADD", layout.SHOTS, record.time, str(shot))
+                yield ("SADD", keys.open, str(shot))
+                yield ("ZADD", keys.shots, record.time, str(shot))
             elif isinstance(record, RunEnded):
-                yield ("SREM", layout.OPEN, str(shot))
+                yield ("SREM", keys.open, str(shot))
         elif isinstance(record, TableBuilt):
             if record.reset:
                 actions.clear()
-                yield ("DEL", keys.actions)
-            yield ("DEL", keys.nodes)
+                yield ("DEL", own.actions)
+            yield ("DEL", own.nodes)
             nodes = {
                 node.path: node.__pydantic_serializer__.to_json(node) for node in record.actions
             }
-            yield from _hset(keys.nodes, nodes)
-            yield ("HSET", layout.NEWEST, shot.tree, shot.shot)
-            yield ("ZADD", layout.SHOTS, record.time, str(shot))
+            yield from _hset(own.nodes, nodes)
+            yield ("HSET", keys.newest, shot.tree, shot.shot)
+            yield ("ZADD", keys.shots, record.time, str(shot))
         elif isinstance(record, PulseCreated):
             if record.replaced:
                 actions.clear()
-                yield ("DEL", keys.actions)
-                yield ("DEL", keys.nodes)
-            yield ("SET", layout.CURRENT, str(shot))
-            yield ("ZADD", layout.SHOTS, record.time, str(shot))
+                yield ("DEL", own.actions)
+                yield ("DEL", own.nodes)
+            yield ("SET", keys.current, str(shot))
+            yield ("ZADD", keys.shots, record.time, str(shot))
         elif isinstance(record, NodeRead):
             node = record.node
-            yield ("HSET", keys.nodes, node.path, node.__pydantic_serializer__.to_json(node))
-    yield from _hset(keys.actions, actions)
-    yield from _hset(keys.runs, runs)
+            yield ("HSET", own.nodes, node.path, node.__pydantic_serializer__.to_json(node))
+    yield from _hset(own.actions, actions)
+    yield from _hset(own.runs, runs)
 
 
 def _hset(key: str, values: dict[str, bytes]) -> Iterator[Command]:
@@ -288,13 +288,13 @@ def _chunks(head: Command, words: tuple[Argument, ...]) -> Iterator[Command]:
         yield head + words[start : start + ARGUMENTS_MAX]
 
 
-def _output(output: StoredOutput) -> Iterator[Command]:
+def _output(keys: Keys, output: StoredOutput) -> Iterator[Command]:
     shot = ShotKey(output.tree, output.shot)
-    keys = ShotKeys.of(shot)
+    own = keys.of(shot)
     pieces, lines = layout.format_pieces(output.first, output.pieces)
     if not pieces:
         return
-    yield from _chunks(("RPUSH", keys.output(output.path, output.attempt)), tuple(pieces))
-    yield ("HSET", keys.outputs, layout.attempt_name(output.path, output.attempt), lines)
+    yield from _chunks(("RPUSH", own.output(output.path, output.attempt)), tuple(pieces))
+    yield ("HSET", own.outputs, layout.attempt_name(output.path, output.attempt), lines)
     # Output of an attempt that no journal knows is listed too, so that it can be forgotten.
-    yield ("ZADD", layout.SHOTS, "NX", layout.displayable(output.pieces[0][0]), str(shot))
+    yield ("ZADD", keys.shots, "NX", layout.displayable(output.pieces[0][0]), str(shot))

@@ -19,7 +19,7 @@ from shotline.dispatcher.journal import (
     failed,
     layout,
 )
-from shotline.dispatcher.journal.layout import ShotKeys
+from shotline.dispatcher.journal.layout import Keys, ShotKeys
 from shotline.dispatcher.journal.link import Link, Reply, entries, pack, pack_script, pairs, texts
 from shotline.dispatcher.journal.projection import FORGET_SCRIPT, OUTPUT_SCRIPT, forget_arguments
 
@@ -59,20 +59,19 @@ class Exchange:
             self._emit(event)
 
 
-def query_of(asked: JournalQuery, term: int) -> Query:
+def query_of(keys: Keys, asked: JournalQuery, term: int) -> Query:
     """Return how a query is carried out."""
     match asked:
         case ReadShot():
-            return _read_shot(asked)
+            return _read_shot(keys.of(asked.key), asked)
         case ReadOutput():
-            return _read_output(asked)
+            return _read_output(keys.of(asked.key), asked)
         case ForgetShots():
-            return _forget(term, asked.keys)
+            return _forget(keys, term, asked.keys)
 
 
-def _read_shot(asked: ReadShot) -> Query:
+def _read_shot(keys: ShotKeys, asked: ReadShot) -> Query:
     """Read a shot's records and its outputs' sizes."""
-    keys = ShotKeys.of(asked.key)
 
     def query(exchange: Exchange) -> None:
         records: list[ShotRecord] = []
@@ -98,9 +97,8 @@ def _read_shot(asked: ReadShot) -> Query:
     return query
 
 
-def _read_output(asked: ReadOutput) -> Query:
+def _read_output(keys: ShotKeys, asked: ReadOutput) -> Query:
     """Read which attempts of an action have output, and a page of one of them."""
-    keys = ShotKeys.of(asked.key)
     wanted = range(asked.since, asked.since + asked.limit)
 
     def query(exchange: Exchange) -> None:
@@ -123,7 +121,7 @@ def _read_output(asked: ReadOutput) -> Query:
     return query
 
 
-def _forget(term: int, shots: tuple[ShotKey, ...]) -> Query:
+def _forget(keys: Keys, term: int, shots: tuple[ShotKey, ...]) -> Query:
     """Remove shots, but for those that Redis knows as open, newest or current."""
 
     def query(exchange: Exchange) -> None:
@@ -140,7 +138,7 @@ def _forget(term: int, shots: tuple[ShotKey, ...]) -> Query:
             if index == len(shots):
                 exchange.end(Forgotten(tuple(gone)))
                 return
-            packed = pack_script(FORGET_SCRIPT, forget_arguments(term, shots[index]))
+            packed = pack_script(FORGET_SCRIPT, forget_arguments(keys, term, shots[index]))
             exchange.ask(packed, lambda reply: take(index, reply))
 
         next_one(0)

@@ -39,13 +39,13 @@ from shotline.dispatcher.journal.commit import EncodedCommit, pack_commit, unpac
 from shotline.dispatcher.journal.confirmed import CommitRequest, Confirmed
 from shotline.dispatcher.journal.dialing import Dialer
 from shotline.dispatcher.journal.disk import Disk, Done
-from shotline.dispatcher.journal.layout import CommitId
+from shotline.dispatcher.journal.layout import CommitId, Keys
 from shotline.dispatcher.journal.link import (
     Connection,
     Link,
     Reply,
     items,
-    last_commit,
+    last_id,
     pack_script,
     text,
 )
@@ -106,7 +106,9 @@ class RedisJournal:
         self._dialer = Dialer(redis)
         self._commands_max = commands_max
         self._claimed_by = f"{socket.gethostname()} pid {os.getpid()}"
-        self._confirmed = Confirmed(self._claimed_by, RecentCommits(keep_s, keep_bytes_max))
+        self._keys = Keys(redis.key_prefix)
+        recent = RecentCommits(keep_s, keep_bytes_max)
+        self._confirmed = Confirmed(self._keys, self._claimed_by, recent)
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -143,13 +145,17 @@ class RedisJournal:
         spill = self._disk.open()
         with self._dialer.session("failed while it was read") as connection:
             warnings = loading.warnings_about(connection, self._redis.append_fsync)
-            spilled, notes = loading.write_spilled(connection, spill)
-            above = max(spilled, loading.highest_journal_term(connection))
+            spilled, notes = loading.write_spilled(connection, self._keys, spill)
+            above = max(spilled, loading.highest_journal_term(connection, self._keys))
             self._claim(connection, above)
             loaded = loading.read_everything(
-                connection, self._confirmed.term, self._commands_max, warnings + notes
+                connection,
+                self._keys,
+                self._confirmed.term,
+                self._commands_max,
+                warnings + notes,
             )
-            self._confirmed.knows(loading.keys_there(connection, loaded.shots))
+            self._confirmed.knows(loading.keys_there(connection, self._keys, loaded.shots))
         self._take_link(connection)
         return loaded
 
@@ -169,8 +175,8 @@ class RedisJournal:
     def _claim(self, connection: Connection, above: int) -> None:
         # A start that is tried again has its term already.
         term = self._confirmed.term
-        if term <= above or last_commit(connection) != CommitId(term, 0):
-            self._confirmed.claimed(*loading.claim(connection, above, self._claimed_by))
+        if term <= above or last_id(connection, self._keys.commits) != CommitId(term, 0):
+            self._confirmed.claimed(*loading.claim(connection, self._keys, above, self._claimed_by))
 
     # What the dispatcher calls
 
@@ -358,7 +364,7 @@ class RedisJournal:
     def _connect(self) -> _Connected:
         connection = self._dialer.connect()
         try:
-            return _Connected(connection, last_commit(connection))
+            return _Connected(connection, last_id(connection, self._keys.commits))
         except BaseException:
             connection.disconnect()
             raise
@@ -480,7 +486,7 @@ class RedisJournal:
                 self._emit(failed(asked, f"{self._dialer.name} is away; ask again later"))
             else:
                 exchange = queries.Exchange(asked, self._link, now, self._emit)
-                queries.query_of(asked, self._confirmed.term)(exchange)
+                queries.query_of(self._keys, asked, self._confirmed.term)(exchange)
 
     def _emit(self, event: JournalEvent) -> None:
         self._events.append(event)

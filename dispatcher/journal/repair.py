@@ -12,7 +12,7 @@ from shotline.common.sections import JournalSection, RedisSection
 from shotline.dispatcher.journal import layout
 from shotline.dispatcher.journal.commit import unpack_commit
 from shotline.dispatcher.journal.dialing import Dialer
-from shotline.dispatcher.journal.layout import CommitId, ShotKeys
+from shotline.dispatcher.journal.layout import CommitId, Keys
 from shotline.dispatcher.journal.link import Connection, ask, entries, last_id, texts
 from shotline.dispatcher.journal.spill import SpillFile
 
@@ -29,16 +29,16 @@ def repair(redis: RedisSection, journal: JournalSection) -> list[str]:
     spill = SpillFile(journal.spill_file, journal.spill_bytes_max)
     try:
         with Dialer(redis).session("failed while it was repaired") as connection:
-            done = _lower_terms(connection, spill)
+            done = _lower_terms(connection, Keys(redis.key_prefix), spill)
             connection.disconnect()
             return done
     finally:
         spill.close()
 
 
-def _lower_terms(connection: Connection, spill: SpillFile) -> list[str]:
-    shots = map(layout.shot_name, texts(ask(connection, "ZRANGE", layout.SHOTS, 0, -1)))
-    streams = [layout.COMMITS, *(ShotKeys.of(shot).journal for shot in shots)]
+def _lower_terms(connection: Connection, keys: Keys, spill: SpillFile) -> list[str]:
+    shots = map(layout.shot_name, texts(ask(connection, "ZRANGE", keys.shots, 0, -1)))
+    streams = [keys.commits, *(keys.of(shot).journal for shot in shots)]
     wrong = [name for name in streams if last_id(connection, name).term > TERM_MAX]
     terms = sorted({term for name in streams for term in _terms(connection, name)})
     highest = max((term for term in terms if term <= TERM_MAX), default=0)

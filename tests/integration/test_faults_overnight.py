@@ -30,7 +30,7 @@ from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.errors import RunAborted, RunHeld
 from shotline.common.records import decode_records, encode_records
-from shotline.dispatcher.journal.layout import ShotKeys
+from shotline.dispatcher.journal.layout import Keys
 
 GATED = (action("A_FIRST", "A", 1, gate="a"), action("A_NEXT", "A", 2))
 SHORT_NIGHT: dict[str, object] = {"dispatcher": {"resume_within_s": 1.0}}
@@ -49,7 +49,7 @@ def wait_a_short_night(pulse: Pulse) -> None:
 
 def make_older(pulse: Pulse, by_s: float) -> None:
     """Move the times of all records of a shot back, in Redis."""
-    key = ShotKeys.of(pulse.key).journal
+    key = Keys(pulse.stack.config.redis.key_prefix).of(pulse.key).journal
     with contextlib.closing(pulse.stack.redis.client()) as connection:
         entries = connection.xrange(key)
         connection.delete(key)

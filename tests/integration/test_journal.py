@@ -68,15 +68,17 @@ E = TypeVar("E", bound=JournalEvent)
 class Dispatcher:
     """Stands in for the dispatcher's loop: polls the journal and remembers what it told."""
 
-    def __init__(self, server: RedisServer, folder: Path, **options: int | float) -> None:
+    def __init__(self, server: RedisServer, folder: Path, **options: float | str) -> None:
         timeout_s = float(options.pop("timeout_s", 10.0))
         commands_max = int(options.pop("commands_max", COMMANDS_MAX))
+        key_prefix = str(options.pop("key_prefix", "shotline:"))
         spill_bytes_max = int(options.pop("spill_bytes_max", 1 << 24))
-        self.spill_file = folder / "journal.spill"
+        self.spill_file = folder / str(options.pop("spill_file", "journal.spill"))
         self.journal = RedisJournal(
             RedisSection(
                 url=server.url,
                 password_file=server.password_file,
+                key_prefix=key_prefix,
                 timeout_s=timeout_s,
                 retry_s=0.05,
             ),
@@ -180,7 +182,7 @@ def start(server: RedisServer, tmp_path: Path) -> Iterator[Callable[..., Dispatc
     """Start dispatchers; they end with the test."""
     started: list[Dispatcher] = []
 
-    def start_one(folder: str = "data", **options: int | float) -> Dispatcher:
+    def start_one(folder: str = "data", **options: float | str) -> Dispatcher:
         dispatcher = Dispatcher(server, tmp_path / folder, **options)
         started.append(dispatcher)
         return dispatcher
@@ -336,7 +338,7 @@ def test_closed_shots_that_are_not_the_newest_are_not_loaded(
 
 
 def everything(people: redis.Redis) -> dict[str, bytes | None]:
-    return {key: people.dump(key) for key in people.scan_iter("shotline:*")}
+    return {key: people.dump(key) for key in people.scan_iter()}
 
 
 def test_a_repeated_commit_changes_nothing_and_counts_as_written(
@@ -959,6 +961,32 @@ def test_requests_under_way_are_answered_when_the_connection_breaks(
     read = dispatcher.wait(ShotRead)
     assert read.query == 1
     assert read.error
+
+
+def test_shotlines_of_different_prefixes_share_a_database(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    """Each has its own terms and shots; what one forgets, loses or repairs is its own."""
+    usual = start()
+    usual.commit(table("A"), done("A"), outputs=(OUTPUT,))
+    before = everything(people)
+    other = start(key_prefix="lab.b:x:", spill_file="b.spill")
+    assert other.term == usual.term == 1
+    assert not other.loaded.shots
+    other.commit(table("B"), opened(1, "B"), outputs=(OUTPUT,))
+    other.commit(done("B"), ended(1))
+    other.commit(table("C"), shot=ShotKey("TEST", 43))
+    theirs = {key for key in everything(people) if key not in before}
+    assert theirs
+    assert all(key.startswith("lab.b:x:") for key in theirs)
+    people.delete("lab.b:x:TEST:42:actions")
+    assert other.commit(done("C")) is Where.REDIS
+    assert other.wait_told(HistoryLost).shots == frozenset({SHOT})
+    other.journal.ask(ForgetShots((SHOT,)))
+    assert other.wait(Forgotten).shots == (SHOT,)
+    after = everything(people)
+    assert not [key for key in after if key.startswith("lab.b:x:TEST:42:") and "aside" not in key]
+    assert {key: value for key, value in after.items() if key in before} == before
 
 
 def test_marks_are_records_like_others(

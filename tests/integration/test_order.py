@@ -18,7 +18,7 @@ from tests.support.stack import Stack
 from shotline.common.actions import ActionState, Status
 from shotline.common.records import ShotKey, ShotRecord, Transition
 from shotline.common.views import ActionView
-from shotline.dispatcher.journal.layout import Entry, ShotKeys, parse_journal
+from shotline.dispatcher.journal.layout import Entry, Keys, parse_journal
 
 TREE = "TEST"
 SEEDS = range(12)
@@ -111,7 +111,7 @@ def check_journal(stack: Stack, key: ShotKey, drawn: Drawn) -> None:
 
 def journal(stack: Stack, key: ShotKey) -> list[ShotRecord]:
     with contextlib.closing(stack.redis.client()) as connection:
-        found = connection.xrange(ShotKeys.of(key).journal)
+        found = connection.xrange(Keys(stack.config.redis.key_prefix).of(key).journal)
     entries: list[Entry] = [
         (entry_id, [part for pair in fields.items() for part in pair]) for entry_id, fields in found
     ]

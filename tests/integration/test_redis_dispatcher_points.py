@@ -53,7 +53,7 @@ from shotline.common.messages import (
 )
 from shotline.common.records import RunEnded, Transition
 from shotline.common.views import ServerView, ShotEvent
-from shotline.dispatcher.journal.layout import ShotKeys
+from shotline.dispatcher.journal.layout import Keys
 
 ROOT = Path(__file__).parents[2]
 TASKS = "tests.support.tasks"
@@ -606,7 +606,8 @@ def test_point_19_any_server_id_works_and_old_logs_are_deleted(stack: Stack, pul
     with contextlib.closing(stack.redis.client()) as connection:
 
         def stored() -> list[bytes]:
-            return list(connection.scan_iter(f"{ShotKeys.of(pulse.key).base}*", count=1000))
+            base = Keys(stack.config.redis.key_prefix).of(pulse.key).base
+            return list(connection.scan_iter(f"{base}*", count=1000))
 
         assert any(b":output:" in key for key in stored())
         for _ in range(stack.config.journal.keep_shots + 1):

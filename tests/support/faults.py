@@ -21,7 +21,7 @@ from shotline.client.supervisor import Supervisor
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.records import LateResult, RunEnded, ShotKey, ShotRecord
 from shotline.common.views import ActionView, StatusResult
-from shotline.dispatcher.journal.layout import Entry, ShotKeys, parse_journal
+from shotline.dispatcher.journal.layout import Entry, Keys, parse_journal
 
 T = TypeVar("T")
 
@@ -213,9 +213,10 @@ class Pulse:
 
     def records(self) -> list[ShotRecord]:
         """Return all that Redis's journal holds of the shot."""
+        keys = Keys(self.stack.config.redis.key_prefix).of(self.key)
         with contextlib.closing(self.stack.redis.client()) as connection:
             found = connection.execute_command(  # type: ignore[no-untyped-call]
-                "XRANGE", ShotKeys.of(self.key).journal, "-", "+"
+                "XRANGE", keys.journal, "-", "+"
             )
         entries: list[Entry] = [
             (entry_id, [part for pair in fields.items() for part in pair])

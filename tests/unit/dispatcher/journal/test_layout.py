@@ -62,7 +62,7 @@ def test_paths_with_a_number_sign_come_back() -> None:
 
 def test_a_journal_that_cannot_be_read_is_named() -> None:
     entries = [(b"3-7", [b"records", b'[{"type":"unheard_of"}]'])]
-    with pytest.raises(JournalError, match=r"TEST/42 cannot be read: entry 3-7 in shotline:TEST"):
+    with pytest.raises(JournalError, match="TEST/42 cannot be read: its entry 3-7 is not"):
         layout.parse_journal(ShotKey("TEST", 42), entries)
 
 

@@ -17,6 +17,7 @@ from shotline.common.records import (
     encode_record,
 )
 from shotline.dispatcher.journal import encode_commit
+from shotline.dispatcher.journal.layout import Keys
 from shotline.dispatcher.journal.projection import ARGUMENTS_MAX, commands
 
 SHOT = ShotKey("TEST", 42)
@@ -28,7 +29,7 @@ def moved(path: str, state: ActionState = ActionState.DOING) -> Transition:
 
 def of(*records: ShotRecord, outputs: tuple[StoredOutput, ...] = ()) -> list[tuple[object, ...]]:
     commit = Commit(3, 7, {SHOT: records} if records else {}, (), outputs)
-    return list(commands(encode_commit(commit)))
+    return list(commands(Keys("shotline:"), encode_commit(commit)))
 
 
 def test_many_transitions_are_two_commands_and_the_last_of_an_action_counts() -> None:

@@ -14,6 +14,7 @@ from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process import interpreter
 from shotline.common.process.hangup import Hangup
+from shotline.common.process.scrape import open_address
 from shotline.common.process.service import Service, give_up
 from shotline.common.process.streams import Program
 from shotline.common.sections import ServerClass, ServerId
@@ -78,7 +79,8 @@ def main(
     given = {key: value for key, value in options.items() if value is not None}
     try:
         name = f"action-server-{server_class}-{server_id}"
-        hangup = Hangup(name, lambda: load_config(config, given), "broker", "action_server")
+        sections = ("broker", "action_server", "metrics")
+        hangup = Hangup(name, lambda: load_config(config, given), *sections)
         read = hangup.config
         service = Service(name, hangup.systemd)
         service.on_signal(signal.SIGHUP, hangup)
@@ -89,6 +91,9 @@ def main(
             read.broker,
             service,
             url_wait_s=read.dispatcher.url_wait_s,
+        )
+        open_address(
+            read, f"{server_class}:{server_id}", server.metrics, service.watch, service.unwatch
         )
     except (ConfigError, OSError) as error:
         give_up("shotline-action-server", error)

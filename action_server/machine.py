@@ -13,7 +13,7 @@ changes the state, which is kept by its parts:
 Sockets and timers are `server`'s business, processes and pipes are `workers`'.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import Final, TypeVar, cast
 
@@ -59,6 +59,7 @@ from shotline.common.messages import (
     ServerBeat,
     ServerOrder,
 )
+from shotline.common.metrics import Metric, counter, gauge
 from shotline.common.sections import ActionServerSection, BrokerSection
 
 _TROUBLE_MAX: Final = 512
@@ -137,6 +138,24 @@ class ActionServer:
     def is_full(self) -> bool:
         """Whether no work is taken."""
         return self._attempts.is_full
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield what it has counted, and how long its queues are."""
+        reports = self._reports
+        round_trip_s = self._contact.round_trip_s
+        for name, words, value in (
+            ("registered", "Whether the broker has accepted it.", self.is_registered),
+            ("slots", "Actions that may run at a time.", len(self._slots)),
+            ("busy_slots", "Slots that run or end a task.", self.busy),
+            ("stuck_slots", "Slots whose process cannot be ended.", self.stuck),
+            ("queued_attempts", "Attempts that wait for a slot.", self._attempts.queued),
+            ("unanswered_results", "Results that are not stored yet.", self.unanswered),
+            ("held_output_bytes", "Output of results not stored yet.", reports.held_bytes),
+            ("full", "Whether no work is taken.", self.is_full),
+            ("round_trip_seconds", "Of the last heartbeat.", round_trip_s or 0.0),
+        ):
+            yield gauge(f"action_server_{name}", words, value)
+        yield counter("action_server_results", "Attempts that have ended here.", reports.added)
 
     def _on_connected(self, now: Instant, _event: Connected) -> None:
         self._contact.register_soon(now)

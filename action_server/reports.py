@@ -37,6 +37,7 @@ class Reports:
         self._in_flight: dict[AttemptId, _Report] = {}
         self._in_flight_bytes = 0
         self._with_output: dict[AttemptId, OutputLog] = {}  # those whose output is not stored yet
+        self.added = 0  # so far
         self._look_at = inf  # nothing is due to be sent again before
 
     def __len__(self) -> int:
@@ -58,6 +59,7 @@ class Reports:
 
     def add(self, finished: Finished, log: OutputLog | None) -> None:
         """Keep a new result; `pump` sends it."""
+        self.added += 1
         self._waiting[finished.attempt] = _Report(finished, log, is_repeat=False)
         if log is not None and log.held_bytes:
             self._with_output[finished.attempt] = log

@@ -48,6 +48,7 @@ from shotline.common.config import ActionServerSection, BrokerSection
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
 from shotline.common.messages import Dispatch, LogLevel, LogLine, Message, Problem, ServerOrder
+from shotline.common.metrics import Metric
 from shotline.common.process.service import Service
 from shotline.common.transport import Dealer, SocketLimits
 
@@ -134,6 +135,10 @@ class ActionServerShell:
         finally:
             self._clean_up()
         return EXIT_RESTART if self._is_restart and code == 0 else code
+
+    def metrics(self) -> Iterable[Metric]:
+        """Return what it has counted."""
+        return self._machine.metrics()
 
     def _tell(self, event: Event) -> None:
         self._events.append(event)

@@ -126,6 +126,9 @@ class Slots:
         self._section = section
         self._out = out
 
+    def __len__(self) -> int:
+        return len(self._all)
+
     def __iter__(self) -> Iterator[Slot]:
         return iter(self._all)
 

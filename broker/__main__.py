@@ -11,6 +11,7 @@ from shotline.broker.server import BrokerServer
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup
+from shotline.common.process.scrape import open_address
 from shotline.common.process.service import Service, give_up
 from shotline.common.process.streams import Program
 
@@ -50,11 +51,14 @@ def main(
     }
     given = {key: value for key, value in options.items() if value is not None}
     try:
-        hangup = Hangup("broker", lambda: load_config(config, given), "broker", "security")
+        hangup = Hangup(
+            "broker", lambda: load_config(config, given), "broker", "security", "metrics"
+        )
         service = Service("broker", hangup.systemd)
         service.on_signal(signal.SIGHUP, hangup)
         read = hangup.config
         server = BrokerServer(read.broker, service, insecure=read.security.insecure)
+        open_address(read, "broker", server.metrics, service.watch, service.unwatch)
     except (ConfigError, OSError) as error:
         give_up("shotline-broker", error)
     sys.exit(server.run())

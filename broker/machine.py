@@ -8,7 +8,7 @@ Servers are `registry`'s, the dispatcher's claim is `seat`'s business; here is w
 link and who may send it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -39,6 +39,7 @@ from shotline.common.messages import (
     Undeliverable,
     Welcome,
 )
+from shotline.common.metrics import Metric, counter, counters, gauge
 from shotline.common.sections import BrokerSection
 
 DISPATCHER_PREFIX: Final = b"dispatcher/"
@@ -58,6 +59,16 @@ TO_SERVERS: Final = frozenset(
     )
 )
 TO_CLIENTS: Final = frozenset((b"reply", b"problem"))
+_COUNTED: Final = {
+    "malformed": "Messages that were no messages, or not for their senders to send.",
+    "refused": "Commands refused for their senders' role.",
+    "undeliverable": "Messages returned to the dispatcher.",
+    "replies_dropped": "Replies whose clients were gone, or too slow.",
+    "slow_clients": "Messages dropped as too many waited for their client.",
+    "unanswerable": "Commands that found no dispatcher.",
+    "pauses": "Times that the broker itself stood still.",
+}
+"""`Counters` in the words of the metrics."""
 _UNDELIVERABLE_BYTES_MAX: Final = 1024 * 1024
 _COMPLAINT_S: Final = 1.0
 
@@ -100,13 +111,14 @@ Event = FromServers | FromClients | UnsentToServer | UnsentToClient | Tick
 
 @dataclass(slots=True)
 class Counters:
-    """What has happened since the start, for the log and the status line."""
+    """What has happened since the start, in the words of `_COUNTED`."""
 
     malformed: int = 0
     refused: int = 0
-    undeliverable: int = 0  # messages returned to the dispatcher
-    replies_dropped: int = 0  # their clients were gone
-    unanswerable: int = 0  # requests that found no dispatcher
+    undeliverable: int = 0
+    replies_dropped: int = 0
+    slow_clients: int = 0
+    unanswerable: int = 0
     pauses: int = 0
 
     def __str__(self) -> str:
@@ -139,6 +151,7 @@ class Broker:
         self._pauses = PauseDetector(section.heartbeat_s / 2)
         self._complaints_from: float | None = None  # not before this is the next one logged
         self._complaints_unsaid = 0
+        self._from_servers = self._from_clients = 0  # messages taken, batches as one
 
     def handle(self, now: Instant, event: Event) -> Sequence[Effect]:
         """Take one event and return what is to be done, in this order.
@@ -154,9 +167,11 @@ class Broker:
             self._outbox.log(now.wall, "warning", "the broker was paused; deadlines start again")
         match event:
             case FromServers(messages, addresses):
+                self._from_servers += len(messages)
                 for peer, frames in messages:
                     self._from_server(now, peer, frames, addresses)
             case FromClients(messages):
+                self._from_clients += len(messages)
                 for peer, frames in messages:
                     self._from_client(now, peer, frames)
             case UnsentToServer():
@@ -186,6 +201,23 @@ class Broker:
         dispatcher = "no dispatcher" if term is None else f"dispatcher of term {term}"
         servers = len(self._registry.by_peer)
         return f"{dispatcher}, {servers} servers, {len(self._clients)} clients; {self.counters}"
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield what it has counted."""
+        yield gauge("broker_servers", "Servers that are registered.", len(self._registry.by_peer))
+        yield gauge("broker_clients", "Clients that are connected.", len(self._clients))
+        yield gauge(
+            "broker_dispatcher_up", "Whether a dispatcher answers.", self._seat.term is not None
+        )
+        yield counters(
+            "broker_messages",
+            "Multipart messages taken.",
+            ("link",),
+            [(("servers",), self._from_servers), (("clients",), self._from_clients)],
+        )
+        for field in fields(self.counters):
+            words = _COUNTED[field.name]
+            yield counter(f"broker_{field.name}", words, getattr(self.counters, field.name))
 
     def check(self) -> None:
         """Assert what must hold after every event."""
@@ -388,6 +420,7 @@ class Broker:
     def _unsent_to_client(self, now: Instant, unsent: UnsentToClient) -> None:
         if not unsent.peer.startswith(DISPATCHER_PREFIX):
             self.counters.replies_dropped += unsent.frames[::2].count(b"reply")
+            self.counters.slow_clients += unsent.full
             if not unsent.full:
                 self._clients.forget(unsent.peer)
             return

@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import zmq
 
@@ -20,6 +20,7 @@ from shotline.common.config import BrokerSection
 from shotline.common.errors import ConfigError
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import Register
+from shotline.common.metrics import Metric, counter
 from shotline.common.process.service import Service
 from shotline.common.transport import Delivery, Publisher, Router, SocketLimits
 
@@ -49,6 +50,7 @@ class BrokerServer:
         self._topics = Topics(section.observer_topics_bytes_max, section.topics_bytes_max)
         self._service = service
         self._status = ""
+        self._cut_off = 0
 
     def run(self) -> int:
         """Serve until a signal. Return the exit code."""
@@ -73,6 +75,12 @@ class BrokerServer:
             log.info("broker %s ends: %s", self._machine.name, self._machine.summary())
             self._context.destroy(linger=0)
 
+    def metrics(self) -> Iterable[Metric]:
+        """Return what it has counted."""
+        yield from self._machine.metrics()
+        words = "Observers of the events that were cut off for their many topics."
+        yield counter("broker_observers_cut_off", words, self._cut_off)
+
     def _read_clients(self) -> None:
         now = self._service.instant()
         self._carry_out(now, self._machine.handle(now, FromClients(self._clients.receive_all())))
@@ -88,6 +96,7 @@ class BrokerServer:
                 self._topics.remove(observer, -size)
             elif why := self._topics.add(observer, size):
                 log.warning("an observer of the events is cut off: %s", why)
+                self._cut_off += 1
                 self._events.cut_off(observer)
 
     def _read_leavers(self) -> None:

@@ -21,6 +21,7 @@ from shotline.common.sections import (
     JournalSection,
     LegacySection,
     LoggingSection,
+    MetricsSection,
     MonitorSection,
     RedisAccess,
     RedisSection,
@@ -60,6 +61,9 @@ class Config(Section):
     )
     up: UpSection = Field(UpSection(), description="What `shotline up` runs on this machine.")
     logging: LoggingSection = Field(LoggingSection(), description="Logs of the daemons.")
+    metrics: MetricsSection = Field(
+        MetricsSection(), description="What Prometheus collects of the daemons."
+    )
     security: SecuritySection = Field(SecuritySection(), description="Who may connect.")
 
     def resolved(self, beside: Path) -> "Config":
@@ -145,6 +149,11 @@ class Config(Section):
         for redis, its_port in self.redis.address.hosts:
             listening["redis", key] = (redis, str(its_port))
         listening["monitor", "port"] = (self.monitor.address, str(self.monitor.port))
+        for daemon, address in self.metrics.addresses.items():
+            # Servers may run on other machines, and the hub runs in the place of two others.
+            if daemon != "hub" and ":" not in daemon:
+                host, _, port = address.rpartition(":")
+                listening["metrics", "addresses", daemon] = (host, port)
         seen: list[Location] = []
         for location, (host, port) in listening.items():
             for other in seen:
@@ -167,6 +176,8 @@ class Config(Section):
         bound["monitor", "address"] = self.monitor.address
         if self.monitor.recodex_zeromq is not None:
             bound["monitor", "recodex_zeromq"] = host_of(self.monitor.recodex_zeromq)
+        for daemon, address in self.metrics.addresses.items():
+            bound["metrics", "addresses", daemon] = address.rpartition(":")[0]
         for location, host in bound.items():
             if not is_loopback(host):
                 yield location, f"{host} {ADVICE}"

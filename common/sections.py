@@ -20,7 +20,7 @@ from pydantic import (
     field_validator,
 )
 
-from shotline.common.endpoint import endpoint
+from shotline.common.endpoint import endpoint, host_and_port
 from shotline.common.limits import TaskLimits
 from shotline.common.model import Model
 from shotline.common.nodes import DispatchOptions, Source
@@ -52,6 +52,7 @@ RedisAddress = Annotated[
     PlainSerializer(str, when_used="json"),
     WithJsonSchema({"type": "string"}),
 ]
+HostAndPort = Annotated[str, AfterValidator(host_and_port)]
 MdsipUrl = Annotated[str, Field(min_length=1, max_length=1024)]
 ServerClass = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
 _IdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=32)]
@@ -546,6 +547,33 @@ class LoggingSection(Section):
     def file_of(self, program: str) -> Path | None:
         """Return a daemon's log file; None for standard error."""
         return None if self.file is None else Path(self.file.replace("{program}", program))
+
+
+DaemonName = Annotated[
+    str,
+    Field(
+        pattern=r"^(broker|dispatcher|hub|monitor|legacy|[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_.-]+)$",
+        max_length=97,
+    ),
+]
+
+
+class MetricsSection(Section):
+    """Where Prometheus collects what the daemons count and measure."""
+
+    addresses: dict[DaemonName, HostAndPort] = Field(
+        {},
+        description="Address as HOST:PORT by daemon: broker, dispatcher, hub, monitor, legacy, or "
+        "an action server's CLASS:ID. A daemon that is not named has none.",
+    )
+
+    def address_of(self, daemon: str) -> tuple[str, int] | None:
+        """Return host and port of a daemon's address; None where it has none."""
+        address = self.addresses.get(daemon)
+        if address is None:
+            return None
+        host, _, port = address.rpartition(":")
+        return host, int(port)
 
 
 class SecuritySection(Section):

@@ -10,6 +10,7 @@ from shotline import __version__
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError, JournalError
 from shotline.common.process.hangup import Hangup
+from shotline.common.process.scrape import open_address
 from shotline.common.process.service import Service, give_up
 from shotline.common.process.streams import Program
 from shotline.dispatcher.journal.repair import repair as repair_journal
@@ -25,6 +26,7 @@ SECTIONS = (
     "experiments",
     "monitor",
     "up",
+    "metrics",
 )
 
 EPILOG = """\b
@@ -74,7 +76,12 @@ def main(
             service.on_signal(signal.SIGHUP, hangup)
             server = DispatcherServer(hangup.config, service, claim_above)
             hangup.apply = server.apply
+            scraped = open_address(
+                hangup.config, "dispatcher", server.metrics, service.watch, service.unwatch
+            )
             code = server.run()
+            if scraped is not None:
+                scraped.close()
             claim_above = server.claim_above
     except (ConfigError, JournalError, OSError) as error:
         give_up("shotline-dispatcher", error)

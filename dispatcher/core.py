@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from shotline.common.actions import AttemptId, has_failed
+from shotline.common.actions import ActionState, AttemptId, Cause, Status, has_failed
 from shotline.common.channels import LOG, SERVERS
 from shotline.common.configuration import Config
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
+from shotline.common.metrics import Histogram
 from shotline.common.records import (
     EventRaised,
     GlobalRecord,
@@ -57,6 +58,8 @@ class Core:
     clock_offset_s: float | None = None  # broker's clock minus ours
     building: dict[ShotKey, None] = field(default_factory=dict)  # tables that are being read
     started_at: float = 0.0
+    settled: dict[tuple[ActionState, Status | None, Cause], int] = field(default_factory=dict)
+    dispatching: Histogram = field(default_factory=Histogram)  # seconds until a start was known
     feed: EventFeed = field(init=False)
     ledger: Ledger = field(init=False)
     servers_due: float | None = None
@@ -96,10 +99,23 @@ class Core:
         before = shot.actions.get(record.path) if isinstance(record, Transition) else None
         shot.apply(record)
         self.ledger.record(shot.key, record)
-        if isinstance(record, Transition) and has_failed(record.state, record.status):
-            self._say_failed(shot, before, record)
+        if isinstance(record, Transition):
+            self._count(before, record)
+            if has_failed(record.state, record.status):
+                self._say_failed(shot, before, record)
         elif isinstance(record, EventRaised) and record.trouble:
             self._say_of(shot, shot.actions[record.path], record.trouble)
+
+    def _count(self, before: Transition | None, live: Transition) -> None:
+        """Count each settled action once, and measure from decision to start where one ran."""
+        was_sent = before is not None and before.state is ActionState.DISPATCHED
+        if was_sent and (live.state is ActionState.DOING or live.duration_s is not None):
+            sent_at = live.dispatched_at or self.wall
+            waited_s = self.wall - sent_at - (live.duration_s or 0.0)
+            self.dispatching.observe(max(waited_s, 0.0))
+        if live.cause is not None and (before is None or before.cause is None):
+            key = live.state, live.status, live.cause
+            self.settled[key] = self.settled.get(key, 0) + 1
 
     def put_system(self, record: GlobalRecord) -> None:
         """Journal a record that belongs to no shot."""

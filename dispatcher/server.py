@@ -20,6 +20,7 @@ from shotline.common.config import Config
 from shotline.common.errors import JournalError, MalformedMessage
 from shotline.common.machine import Tick
 from shotline.common.messages import Undeliverable
+from shotline.common.metrics import Histogram, Metric, gauge, histogram
 from shotline.common.nodes import Source
 from shotline.common.process.service import Service
 from shotline.common.transport import Dealer, SocketLimits
@@ -38,10 +39,11 @@ from shotline.dispatcher.effects import (
     ToPeer,
     WriteCommit,
 )
-from shotline.dispatcher.journal import JournalQuery, Loaded
+from shotline.dispatcher.journal import JournalQuery, Loaded, Written
 from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
+from shotline.dispatcher.reading.metrics import metrics
 from shotline.dispatcher.trees.host import TreeHost
 from shotline.dispatcher.trees.jobs import TreeJob
 
@@ -77,6 +79,8 @@ class DispatcherServer:
         self._dealer: Dealer
         self._outgoing: Outgoing
         self._machine: Dispatcher
+        self._committing = Histogram()  # seconds
+        self._commit_began = 0.0
 
     def run(self) -> int:
         """Serve until told to end. Return the exit code. Raise JournalError without a journal."""
@@ -139,6 +143,14 @@ class DispatcherServer:
         self._trees.configure(self._sources(), self._config.dispatcher.tree_timeout_s)
         self._events.append(Configured(self._config))
         return self._config
+
+    def metrics(self) -> Iterable[Metric]:
+        """Return what it has counted and measured."""
+        yield from metrics(self._machine.core)
+        words = "From the start of a commit until it is safe, in Redis or in the spill file."
+        yield histogram("journal_commit_seconds", words, self._committing)
+        words = "Bytes of the spill file."
+        yield gauge("journal_spill_bytes", words, self._journal.spilled_bytes)
 
     def _sources(self) -> dict[str, Source]:
         return {name: section.source for name, section in self._config.experiments.items()}
@@ -203,7 +215,11 @@ class DispatcherServer:
             self._events.append(BrokerReached())
 
     def _read_journal(self) -> None:
-        self._events += self._journal.poll(time.monotonic())
+        now = time.monotonic()
+        events = self._journal.poll(now)
+        if any(isinstance(one, Written) for one in events):
+            self._committing.observe(now - self._commit_began)
+        self._events += events
 
     def _wake_at(self) -> float | None:
         due = (
@@ -245,7 +261,8 @@ class DispatcherServer:
                 case Publish():
                     outgoing.publish(effect)
                 case WriteCommit():
-                    self._journal.write(time.monotonic(), effect.commit)
+                    self._commit_began = time.monotonic()
+                    self._journal.write(self._commit_began, effect.commit)
                 case Say():
                     log.log(_LEVELS[effect.level], "%s", effect.text)
                 case Exit():

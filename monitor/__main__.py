@@ -14,13 +14,14 @@ from shotline.bridges.recodex.source import RecodexSource
 from shotline.common.config import find_config, load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup, reopen, survive
+from shotline.common.process.scrape import open_address
 from shotline.common.process.service import configure_logging, give_up
 from shotline.common.process.streams import Program
 from shotline.common.process.systemd import Systemd
 from shotline.monitor.app import MonitorServer
 
 # What it reads of the configuration besides the log's settings.
-SECTIONS = ("monitor", "broker", "up", "experiments")
+SECTIONS = ("monitor", "broker", "up", "experiments", "metrics")
 
 EPILOG = """\b
 Example:
@@ -72,8 +73,12 @@ def serve(file: Path, given: dict[str, str | int]) -> int:
     hangup = Hangup("monitor", lambda: load_config(file, given), *SECTIONS)
 
     async def run() -> int:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
-        return await MonitorServer(hangup.config, file, RecodexSource).run(hangup.systemd)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, hangup)
+        server = MonitorServer(hangup.config, file, RecodexSource)
+        watch, unwatch = loop.add_reader, loop.remove_reader
+        open_address(hangup.config, "monitor", server.metrics.collect, watch, unwatch)
+        return await server.run(hangup.systemd)
 
     return asyncio.run(run())
 

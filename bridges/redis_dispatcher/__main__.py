@@ -12,6 +12,7 @@ from shotline.bridges.redis_dispatcher.server import BridgeServer
 from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup
+from shotline.common.process.scrape import open_address
 from shotline.common.process.service import give_up
 from shotline.common.process.streams import Program
 
@@ -37,11 +38,15 @@ def main(redis: str | None, config: Path | None, broker: str | None, log_level: 
     options = {"legacy.redis_url": redis, "broker.clients": broker, "logging.level": log_level}
     given = {key: value for key, value in options.items() if value is not None}
     try:
-        hangup = Hangup("legacy", lambda: load_config(config, given), "legacy", "broker")
+        hangup = Hangup("legacy", lambda: load_config(config, given), "legacy", "broker", "metrics")
 
         async def serve() -> int:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
-            return await BridgeServer(hangup.config).run(hangup.systemd)
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGHUP, hangup)
+            bridge = BridgeServer(hangup.config)
+            watch, unwatch = loop.add_reader, loop.remove_reader
+            open_address(hangup.config, "legacy", bridge.metrics, watch, unwatch)
+            return await bridge.run(hangup.systemd)
 
         code = asyncio.run(serve())
     except (ConfigError, OSError) as error:

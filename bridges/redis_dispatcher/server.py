@@ -27,6 +27,7 @@ from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import FEED, SERVERS, SHOTS, shot_channel
 from shotline.common.config import Config
 from shotline.common.errors import ConfigError
+from shotline.common.metrics import Metric, counter, gauge
 from shotline.common.process.service import EXIT_FAULT
 from shotline.common.process.systemd import Systemd
 from shotline.common.records import ShotKey
@@ -120,6 +121,17 @@ class BridgeServer:
                 self._tasks.add(pruning)
                 pruning.add_done_callback(self._tasks.discard)
             await asyncio.sleep(TICK_S)
+
+    def metrics(self) -> Iterable[Metric]:
+        """Return what it has counted."""
+        counts = self.commander.counts
+        yield gauge("bridge_redis_up", "Whether the old Redis is there.", self._redis is not None)
+        yield gauge("bridge_feed_up", "Whether Shotline is followed.", self._stream is not None)
+        yield gauge("bridge_shots", "Shots that are mirrored.", len(self.mirror.shots))
+        yield gauge("bridge_unwritten", "Changes not written yet.", len(self._unwritten))
+        yield counter("bridge_messages", "Messages of old programs.", counts["messages"])
+        yield counter("bridge_bad_messages", "Those that were none.", counts["bad"])
+        yield counter("bridge_refused", "Commands that were refused.", counts["refused"])
 
     def _status(self) -> str:
         counts = self.commander.counts

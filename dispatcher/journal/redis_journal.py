@@ -237,6 +237,11 @@ class RedisJournal:
             self._confirmed.forget(query.keys)
         self._queries.append(query)
 
+    @property
+    def spilled_bytes(self) -> int:
+        """How much the spill file holds."""
+        return self._disk.file.size
+
     def close(self) -> None:
         """Close the connection and the file. What was not Written may or may not be there."""
         if self._link is not None:

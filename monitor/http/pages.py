@@ -10,11 +10,11 @@ import tornado.web
 from swagger_ui.core import ApplicationDocument
 
 from shotline import monitor as package
+from shotline.common.process.scrape import CONTENT_TYPE, text
 from shotline.monitor.access import COOKIE
 from shotline.monitor.channels.websocket import Socket
 from shotline.monitor.http.api import Handler, Services
 from shotline.monitor.http.route import Route
-from shotline.monitor.metrics import CONTENT_TYPE
 
 STATIC: Final = Path(package.__file__).resolve().parent / "static"
 _PAGE_POLICY: Final = (
@@ -166,4 +166,4 @@ class MetricsHandler(Handler):
     def get(self) -> None:
         """Answer with all metrics."""
         self.set_header("Content-Type", CONTENT_TYPE)
-        self.finish(self.services.metrics.text())
+        self.finish(text(self.services.metrics.collect()))

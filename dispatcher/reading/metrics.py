@@ -1,0 +1,60 @@
+"""What the dispatcher's machine has counted and measured, and how long its queues are. Pure."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from shotline.common.actions import ActionState, Status
+from shotline.common.messages import LivenessState
+from shotline.common.metrics import Metric, counters, gauge, gauges, histogram
+from shotline.common.views import JournalState
+from shotline.dispatcher.core import Core
+
+OUTCOMES: Final = ("success", "failure", "aborted", "server_off", "not_dispatched")
+
+
+def metrics(core: Core) -> Iterator[Metric]:
+    """Yield what is told of a dispatcher."""
+    settled = {(outcome, ""): 0 for outcome in OUTCOMES}  # there before the first of them ends
+    for (state, status, cause), number in core.settled.items():
+        settled[_outcome(state, status), cause.value] = number
+    words = "Actions that have settled."
+    yield counters("actions", words, ("outcome", "cause"), settled.items())
+    words = "From the decision to dispatch an action until its start is known here."
+    yield histogram("dispatch_seconds", words, core.dispatching)
+
+    fleet = core.fleet
+    classes = fleet.classes
+    words = "Ready actions that wait for a free slot of their class."
+    queued = {(name,): len(one.queue) for name, one in classes.items()}
+    yield gauges("dispatcher_queued_actions", words, ("server_class",), queued.items())
+    words = "Whether a server is alive; one that was lost stays here."
+    servers = fleet.servers.values()
+    up = {(one.name,): one.liveness is LivenessState.ALIVE for one in servers}
+    yield gauges("server_up", words, ("server",), up.items())
+    there = [one for one in servers if not one.is_lost]
+    for name, words, value in (
+        ("slots", "Slots of a server.", lambda one: one.register.slots),
+        ("attempts", "Attempts that a server has.", lambda one: len(one.attempts)),
+        ("stuck_slots", "Slots whose process cannot be ended.", lambda one: one.stuck),
+        ("unanswered_results", "Results that a server keeps.", lambda one: one.unanswered),
+    ):
+        of = [((one.name,), value(one)) for one in there]
+        yield gauges(f"server_{name}", words, ("server",), of)
+
+    runs = [run for _, run in core.open_runs()]
+    yield gauge("dispatcher_open_runs", "Runs that have not ended.", len(runs))
+    yield gauge(
+        "dispatcher_held_runs", "Runs that are HELD.", sum(one.held is not None for one in runs)
+    )
+    yield gauge("dispatcher_shots", "Shots in memory.", len(core.shots))
+    yield gauge("dispatcher_term", "The term.", core.term)
+    yield gauge(
+        "dispatcher_broker_up", "Whether a broker has accepted it.", core.broker is not None
+    )
+    words = "The journal: 1 at its state (degraded: in the spill file; stopped: nowhere)."
+    states = {(state.value,): state is core.journal_state for state in JournalState}
+    yield gauges("journal_state", words, ("state",), states.items())
+
+
+def _outcome(state: ActionState, status: Status | None) -> str:
+    return (state.value if status is None else status.value).lower()

@@ -16,7 +16,7 @@ from shotline.action_server.events import (
     TaskProven,
     WithdrawAttempt,
 )
-from shotline.action_server.mdsip import url_of
+from shotline.action_server.mdsip import url_of_dispatch
 from shotline.action_server.output import OutputLog
 from shotline.action_server.reports import Reports
 from shotline.action_server.slots import RunningAttempt, Slot, Slots, SlotState
@@ -266,7 +266,7 @@ class Attempts:
         timeout_s = dispatch.timeout_s
         if timeout_s is None:
             timeout_s = self._section.task_timeout_s
-        url = url_of(dispatch, self._own_url)
+        url = url_of_dispatch(dispatch, self._own_url)
         slot.state = SlotState.RUNNING
         slot.failures = 0
         self.running[attempt] = slot.running = RunningAttempt(

@@ -10,7 +10,8 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from shotline.common.messages import Bound, Dispatch
-from shotline.common.nodes import MdsplusTask, Task
+from shotline.common.nodes import Task
+from shotline.trees.mdsip_binding import url_of
 
 _TELL_S: Final = 0.2
 """What urls are busy with is gathered this long before the dispatcher is told."""
@@ -18,7 +19,7 @@ _TELL_S: Final = 0.2
 _TASK: Final[TypeAdapter[Task]] = TypeAdapter(Task)
 
 
-def url_of(dispatch: Dispatch, own_url: str | None) -> str | None:
+def url_of_dispatch(dispatch: Dispatch, own_url: str | None) -> str | None:
     """Return the mdsip url on which an action runs, None where it runs in our worker."""
     if b'"mdsplus"' not in dispatch.task:  # most often, and much faster
         return None
@@ -26,7 +27,7 @@ def url_of(dispatch: Dispatch, own_url: str | None) -> str | None:
         task = _TASK.validate_json(dispatch.task)
     except ValidationError:
         return None  # the worker says what is wrong with it
-    return (own_url or task.url) if isinstance(task, MdsplusTask) else None
+    return url_of(task, own_url)
 
 
 class UrlNews:

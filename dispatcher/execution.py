@@ -17,7 +17,6 @@ from shotline.common.actions import (
     Cause,
 )
 from shotline.common.messages import AbortAttempt, Dispatch
-from shotline.common.nodes import MdsplusTask, Task
 from shotline.common.records import (
     Redispatched,
     RunAborting,
@@ -36,6 +35,7 @@ from shotline.dispatcher.fleet import Entry, Server
 from shotline.dispatcher.proofs import NOT_RUNNING
 from shotline.dispatcher.sequencer import Sequencer, Step
 from shotline.dispatcher.shots import Run, Shot
+from shotline.trees.mdsip_binding import url_of
 
 RunOverHook = Callable[[Shot, Run], None]
 
@@ -179,9 +179,9 @@ class Execution:
 
     def _enqueue(self, shot: Shot, path: str, *, first: bool = False) -> None:
         """Let a ready action wait for a server, and for the mdsip url that its task needs."""
-        url = _wanted_url(shot.table.node(path).task)
+        task = shot.table.node(path).task
         self._core.fleet.enqueue(
-            self._class_of(shot, path), Entry(shot.key, path), url, first=first
+            self._class_of(shot, path), Entry(shot.key, path), task, first=first
         )
 
     def _settle(self, shot: Shot, path: str, cause: Cause, reason: str) -> None:
@@ -247,7 +247,7 @@ class Execution:
         attempt = AttemptId(shot.key.tree, shot.key.shot, path, shot.attempts.get(path, 0) + 1)
         epoch = server.register.epoch
         server.attempts[attempt] = epoch
-        url = core.fleet.url_for(server, _wanted_url(node.task))
+        url = url_of(node.task, server.register.url)
         if url is not None:
             core.fleet.urls.take(url, attempt)
         core.server_changed(server)
@@ -450,8 +450,3 @@ class Execution:
             f"{ended.counts.server_off} server off, {ended.counts.not_dispatched} not dispatched",
         )
         self._on_run_over(shot, run)
-
-
-def _wanted_url(task: Task | None) -> str | None:
-    """Return the mdsip url that a task names: empty for none, None for tasks not of MDSplus."""
-    return (task.url or "") if isinstance(task, MdsplusTask) else None

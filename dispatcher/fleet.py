@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 from shotline.common.actions import AttemptId
 from shotline.common.messages import LivenessState, Register, ServerBeat
+from shotline.common.nodes import Task
 from shotline.common.records import ShotKey
 from shotline.common.views import ServerView
 from shotline.dispatcher.urls import Urls, in_words
+from shotline.trees.mdsip_binding import url_of
 
 
 class Entry(NamedTuple):
@@ -71,13 +73,9 @@ class Server:
 
 @dataclass(slots=True)
 class ServerClass:
-    """The servers of one class and what waits for them.
+    """The servers of one class and what waits for them, with its task."""
 
-    With each entry stands the mdsip url that its task names: None for tasks that are none of
-    MDSplus, empty for those that name none.
-    """
-
-    queue: OrderedDict[Entry, str | None] = field(default_factory=OrderedDict)
+    queue: OrderedDict[Entry, Task | None] = field(default_factory=OrderedDict)
     servers: dict[str, Server] = field(default_factory=dict)
     without_since: float | None = None  # monotonic; None while it has a server
 
@@ -198,15 +196,10 @@ class Fleet:
 
     # Queues and slots
 
-    def enqueue(
-        self, name: str, entry: Entry, url: str | None = None, *, first: bool = False
-    ) -> None:
-        """Let a ready action wait for a slot of its class, `first` where it came back.
-
-        `url` as in `ServerClass`.
-        """
+    def enqueue(self, name: str, entry: Entry, task: Task | None, *, first: bool = False) -> None:
+        """Let a ready action wait for a slot of its class, `first` where it came back."""
         queue = self.server_class(name).queue
-        queue[entry] = url
+        queue[entry] = task
         if first:
             queue.move_to_end(entry, last=False)
 
@@ -244,20 +237,15 @@ class Fleet:
     def _next(
         self, name: str, members: ServerClass, able: list[Server], now: float
     ) -> tuple[Entry, Server] | None:
-        for entry, wanted in members.queue.items():
+        for entry, task in members.queue.items():
             busy = ""
             for server in able:
-                url = self.url_for(server, wanted)
+                url = url_of(task, server.register.url)
                 if url is None or self.urls.is_free_for(url, entry.key):
                     return entry, server
                 busy = url
             self._blocked.setdefault(entry, (name, busy, now))
         return None
-
-    @staticmethod
-    def url_for(server: Server, wanted: str | None) -> str | None:
-        """Return the mdsip url on which a server would run a task; None: it needs none."""
-        return None if wanted is None else server.register.url or wanted or None
 
     def takes_work(self, server: Server) -> bool:
         """Whether a server may get an action now."""
@@ -303,10 +291,10 @@ class Fleet:
 
         It waits while every server that is there would run it on a url that is busy.
         """
-        wanted = self.server_class(name).queue.get(entry)
+        task = self.server_class(name).queue.get(entry)
         blocking = None
         for server in self.of_class(name):
-            url = self.url_for(server, wanted)
+            url = url_of(task, server.register.url)
             if url is None or self.urls.is_free_for(url, entry.key):
                 return None
             blocking = url

@@ -1,4 +1,4 @@
-"""Which shot an mdsip server may work for: all that runs in it shares one process. Pure.
+"""Where a task runs, and which shot an mdsip server may work for: all in it shares a process. Pure.
 
 While a request for one (tree, shot) is unanswered, requests for another wait; those for the same go
 ahead beside it. A request stays unanswered when its asker was killed (the answer may still come) or
@@ -8,7 +8,16 @@ when the connection broke (it never will, until somebody says `clear`). DESIGN Â
 from dataclasses import dataclass, field
 
 from shotline.common.messages import Bound
+from shotline.common.nodes import MdsplusTask, Task
 from shotline.common.records import ShotKey
+
+
+def url_of(task: Task | None, own_url: str | None) -> str | None:
+    """Return the mdsip url on which a server runs a task, None where its own worker runs it.
+
+    A server that has a url of its own runs all MDSplus tasks there.
+    """
+    return (own_url or task.url or None) if isinstance(task, MdsplusTask) else None
 
 
 @dataclass

@@ -9,7 +9,8 @@
 #                 docs/openapi.json, docs/protocol.md, the pictures in docs/architecture.md,
 #                 the methods in client/methods.py, the page's types
 #   make screenshots  the pictures of the page in docs/images, from the demo
-#   make bench    the performance suite, beside its baselines
+#   make bench    the performance suite, beside its baselines; BENCH="--only W1 W2": other options
+#   make bench-doc  the tables in docs/performance.md, from the results of `make bench`
 #   make install  the virtual environment, of the locked versions; again only when these change
 #   make lock     write tests/requirements.lock anew where setup.cfg asks for it; UPGRADE=1: with the
 #                 newest versions of everything
@@ -32,7 +33,7 @@ REAL_TESTS := $(wildcard tests/integration)
 BROWSER_TESTS := $(wildcard tests/browser)
 
 .PHONY: demo test check check-format check-lint check-types check-architecture check-style \
-	check-page screenshots format schema bench install lock test-newest clean distclean
+	check-page screenshots format schema bench bench-doc install lock test-newest clean distclean
 .DEFAULT_GOAL := demo
 
 demo: install
@@ -57,7 +58,7 @@ check-lint: install
 	$(BIN)/ruff check .
 
 check-types: install
-	$(BIN)/mypy $(addprefix src/shotline/,$(CODE) etc) tools
+	$(BIN)/mypy $(addprefix src/shotline/,$(CODE) etc) bench tools
 
 check-architecture: install
 	$(BIN)/lint-imports --no-logo
@@ -100,10 +101,12 @@ schema: install
 	$(BIN)/python -m tools.methods client/methods.py
 	$(BIN)/python -m tools.page_types > monitor/static/model/types.js
 
+BENCH :=
 bench: install
-	$(BIN)/python -m bench
-	$(BIN)/python -m bench.page
-	$(BIN)/python -m bench.startup
+	$(BIN)/python -m bench $(BENCH)
+
+bench-doc: install
+	$(BIN)/python -m bench.document docs/performance.md
 
 install: $(STAMP)
 

@@ -1,4 +1,4 @@
-"""A dispatcher of few words for `bench.page`: it claims its term, answers, and publishes changes.
+"""A dispatcher of few words for the monitor: it claims its term, answers, and publishes changes.
 
     python -m bench.page_source BROKER ACTIONS SERVERS RATE
 

@@ -1,8 +1,11 @@
 """What the benchmark's actions do, in Shotline's worker processes."""
 
+import signal
 import sys
+import time
 
 _LINES_AT_A_TIME = 1000
+_LONG_S = 50.0
 
 
 def nothing() -> None:
@@ -15,3 +18,15 @@ def print_lines(count: int, line_bytes: int) -> None:
     for begin in range(0, count, _LINES_AT_A_TIME):
         sys.stdout.write(line * min(_LINES_AT_A_TIME, count - begin))
     sys.stdout.flush()
+
+
+def wait() -> None:
+    """Say that it waits until somebody ends it, and wait."""
+    print("waits", flush=True)
+    time.sleep(_LONG_S)
+
+
+def ignore_term() -> None:
+    """Wait until somebody kills it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    wait()

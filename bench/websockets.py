@@ -1,6 +1,6 @@
-"""Many WebSockets for `bench.page`, some of which sleep: they have subscribed and do not read.
+"""Many WebSockets, some of which sleep: they have subscribed and do not read.
 
-    python -m bench.page_clients PORT AWAKE ASLEEP SECONDS
+    python -m bench.websockets PORT AWAKE ASLEEP SECONDS
 
 Most of those that are awake read and look at nothing, so that the machine is the monitor's; a few
 look at every message. In the end the sleepers wake up and read until they are up to date.
@@ -13,6 +13,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 from typing import Final
+
+from bench.programs import say
 
 CHANNEL: Final = "BENCH/1"
 LOOKING: Final = 4
@@ -133,9 +135,9 @@ async def main(port: int, awake: int, asleep: int, seconds: float) -> None:
     await asyncio.sleep(WARM_S)
     told.frames_bytes = 0
     told.ages_s.clear()
-    print("connected", flush=True)
+    say("connected")
     await reading
-    print("waking", flush=True)
+    say("waking")
     for one in readers:
         one.close()
     results = await asyncio.gather(*(wake(one, told) for one in sleepers), return_exceptions=True)
@@ -152,8 +154,9 @@ async def main(port: int, awake: int, asleep: int, seconds: float) -> None:
         "not_woken": sum(isinstance(one, BaseException) for one in results),
         "woken_bytes": told.woken_bytes,
     }
-    print(json.dumps(found), flush=True)
+    say(json.dumps(found))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*(int(one) for one in sys.argv[1:4]), float(sys.argv[4])))
+    where, awake_count, asleep_count = map(int, sys.argv[1:4])
+    asyncio.run(main(where, awake_count, asleep_count, float(sys.argv[4])))

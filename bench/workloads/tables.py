@@ -1,0 +1,71 @@
+"""W8: tables of actions with conditions are built."""
+
+import json
+import time
+from typing import ClassVar, Final
+
+from bench.daemons import Entry, Site, action
+from bench.harness import Measurement, Round
+from bench.machine import rss_mb
+from bench.results import Goal
+
+TREE: Final = "TABLES"
+BUILDS: Final = 3
+READING: Final = "json.loads"
+SECONDS: Final = Goal(1.0, of_value=True)
+KILOBYTES: Final = Goal(5.0, of_value=True)
+
+
+class Tables(Measurement):
+    """Every tenth action has a number, the others conditions on up to three before them."""
+
+    name: ClassVar = "W8"
+    title: ClassVar = "tables of actions with conditions"
+
+    def measure(self, of: Round) -> None:
+        """Measure each size in daemons of its own."""
+        for count in of.sizes.tables:
+            is_largest = count == max(of.sizes.tables)
+            for form in of.forms:
+                folder = of.folder / f"{form}-{count}"
+                with Site(folder, form, {TREE: _actions(count)}, servers=0) as site:
+                    _measure(of, site, count, is_largest=is_largest)
+
+
+def _measure(of: Round, site: Site, count: int, *, is_largest: bool) -> None:
+    """Build a table for several shots; what each leaves in memory is the mean."""
+    add, form = of.results.add, site.form
+    what = f"a table of {count:,}"
+    before = rss_mb(site.dispatcher_pid)
+    for shot in range(1, BUILDS + 1):
+        reading_s = _read(site)
+        built_s = site.build(TREE, shot)
+        add(what, READING, reading_s, "s")
+        goal = SECONDS if is_largest else None
+        add(what, form, built_s, "s", beside=(READING, reading_s), goal=goal)
+    kilobytes = (rss_mb(site.dispatcher_pid) - before) * 1e3 / BUILDS / count
+    goal = KILOBYTES if is_largest else None
+    add("memory an action", f"{form}, of {count:,}", kilobytes, "KB", goal=goal)
+
+
+def _read(site: Site) -> float:
+    """Return how long it takes only to read the experiment file."""
+    begin = time.perf_counter()
+    json.loads(site.experiments[TREE].read_text(encoding="utf-8"))
+    return time.perf_counter() - begin
+
+
+def _actions(count: int) -> list[Entry]:
+    return [action(f"A{at}", _when(at)) for at in range(count)]
+
+
+def _when(at: int) -> int | str:
+    match at % 10:
+        case 0:
+            return 1 + at // 10
+        case 1 | 2 | 3:
+            return f"A{at - 1}"
+        case 4 | 5 | 6:
+            return f"A{at - 1} and A{at - 2}"
+        case _:
+            return f"(A{at - 1} or not A{at - 2}) and A{at - 3}"

@@ -7,7 +7,7 @@ keeper of its url only (DESIGN §6, mdsip). Pure.
 from math import inf
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+import msgspec
 
 from shotline.common.messages import Bound, Dispatch
 from shotline.common.nodes import Task
@@ -16,7 +16,7 @@ from shotline.trees.mdsip_binding import url_of
 _TELL_S: Final = 0.2
 """What urls are busy with is gathered this long before the dispatcher is told."""
 
-_TASK: Final[TypeAdapter[Task]] = TypeAdapter(Task)
+_TASK: Final[msgspec.json.Decoder[Task]] = msgspec.json.Decoder(Task)
 
 
 def url_of_dispatch(dispatch: Dispatch, own_url: str | None) -> str | None:
@@ -24,8 +24,8 @@ def url_of_dispatch(dispatch: Dispatch, own_url: str | None) -> str | None:
     if b'"mdsplus"' not in dispatch.task:  # most often, and much faster
         return None
     try:
-        task = _TASK.validate_json(dispatch.task)
-    except ValidationError:
+        task = _TASK.decode(dispatch.task)
+    except ValueError:
         return None  # the worker says what is wrong with it
     return url_of(task, own_url)
 

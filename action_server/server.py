@@ -154,7 +154,7 @@ class ActionServerShell:
                 if isinstance(message, RECEIVED):
                     self._events.append(message)
                 else:
-                    self._refuse(f"{message.KIND} is not for action servers")
+                    self._refuse(f"{message.kind} is not for action servers")
 
     def _refuse(self, why: str) -> None:
         """Tell the broker that it sent what it may not; nothing else follows from that (I7)."""
@@ -243,7 +243,7 @@ class ActionServerShell:
         size = 0
         for message in outbox:
             body = encode_body(message)
-            frames += (message.KIND.encode(), body)
+            frames += (message.kind.encode(), body)
             size += len(body)
             if size >= _BATCH_BYTES or len(frames) >= 2 * _BATCH_MESSAGES:
                 if not self._link.send(frames):

@@ -6,7 +6,6 @@ id alone proves nothing, it may belong to somebody else by now.
 """
 
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import psutil
-from pydantic import TypeAdapter, ValidationError
 
 from shotline.action_server import kernel
-from shotline.common.model import Model
+from shotline.common.base import Struct, to_json
 from shotline.common.own_files import make_folder, private_opener
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ _BEFORE_MAX: Final = 20
 _POLL_S: Final = 0.01
 
 
-class KnownProcess(Model):
+class KnownProcess(Struct):
     """A process that cannot be mistaken for a later one with the same id.
 
     Known by its start in the kernel's own count, which no step of the wall clock moves.
@@ -60,16 +59,13 @@ class KnownProcess(Model):
         )
 
 
-class ServerFile(Model):
+class ServerFile(Struct):
     """The contents of a file."""
 
     server: KnownProcess
     incarnation: str = ""
     before: tuple[str, ...] = ()  # incarnations whose processes it has found gone
     workers: tuple[KnownProcess, ...] = ()
-
-
-_FILE: Final = TypeAdapter(ServerFile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +126,8 @@ class StateFile:
         )
         new = self._path.with_suffix(".new")
         try:
-            with open(new, "w", encoding="utf-8", opener=private_opener) as file:
-                file.write(contents.model_dump_json(indent=1))
+            with open(new, "wb", opener=private_opener) as file:
+                file.write(msgspec.json.format(to_json(contents), indent=1))
             new.replace(self._path)
         except OSError as error:
             log.error("cannot write %s: %s; a later server would not know our workers", new, error)
@@ -150,8 +146,8 @@ def _remove(path: Path) -> None:
 
 def _read(path: Path) -> ServerFile | None:
     try:
-        return _FILE.validate_python(json.loads(path.read_bytes()))
-    except (OSError, ValueError, ValidationError) as error:
+        return msgspec.json.decode(path.read_bytes(), type=ServerFile)
+    except (OSError, ValueError) as error:
         log.warning("%s cannot be read, what it names is left alone: %s", path, error)
         return None
 

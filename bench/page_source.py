@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from typing import Final
 
 import zmq
+from msgspec import structs
 
 from shotline.common import commands as c
 from shotline.common import views as v
 from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.base import to_json
 from shotline.common.channels import SERVERS, shot_channel
 from shotline.common.codec import BROKER, PUBLISH, decode, encode, encode_body
 from shotline.common.messages import Claim, Message, Outcome, Ping, Reply, Request
@@ -66,10 +68,13 @@ class Source:
                 fields |= {"status": Status.FAILURE if failed else Status.SUCCESS}
                 fields |= {"duration_s": DURATION_S, "reason": "no pressure" if failed else ""}
             server = f"S:{number % len(self._servers)}"
-            self.last[number] = made = self.last[number].model_copy(
-                update=_AS_PENDING
-                | {"time": now, "server": server, "run": 1, "attempt": 1 + turn // 3}
-                | fields
+            self.last[number] = made = structs.replace(
+                self.last[number],
+                **(
+                    _AS_PENDING
+                    | {"time": now, "server": server, "run": 1, "attempt": 1 + turn // 3}
+                    | fields
+                ),
             )
             yield made
 
@@ -79,11 +84,11 @@ class Source:
         changed = []
         for _ in range(count):
             number = next(self._beats) % len(self._servers)
-            self._servers[number] = one = self._servers[number].model_copy(
-                update={"last_seen_at": now, "round_trip_s": 0.0005 + number % 7 * 0.0001}
+            self._servers[number] = one = structs.replace(
+                self._servers[number], last_seen_at=now, round_trip_s=0.0005 + number % 7 * 0.0001
             )
             changed.append(one)
-        payload = v.ServersEvent(servers=tuple(changed)).model_dump_json().encode()
+        payload = to_json(v.ServersEvent(servers=tuple(changed)))
         return self.feed.publish(SERVERS, now, payload)
 
     def answer(self, request: Request) -> Reply:
@@ -163,8 +168,12 @@ def _pending(number: int) -> Transition:
 
 
 _AS_PENDING: Final = {
-    name: Transition.model_fields[name].default
-    for name in ("cause", "status", "reason", "started_at", "ended_at", "duration_s")
+    "cause": None,
+    "status": None,
+    "reason": "",
+    "started_at": None,
+    "ended_at": None,
+    "duration_s": None,
 }
 
 

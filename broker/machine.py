@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
 from shotline.broker.liveness import PauseDetector, Watch
 from shotline.broker.outbox import Effect, Outbox
 from shotline.broker.permissions import EVERYBODY, Roles, may_command, may_send, shown_role
@@ -244,7 +246,7 @@ class Broker:
             if isinstance(batch[0][2], Register):
                 register = batch.pop(0)[2]
                 assert isinstance(register, Register)
-                register = register.model_copy(update={"address": addresses.get(peer, "")})
+                register = structs.replace(register, address=addresses.get(peer, ""))
                 self._registry.register(now, peer, register, encode_body(register))
         except MalformedMessage as error:
             self._complain(now, f"server {peer!r}", error)

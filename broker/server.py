@@ -16,6 +16,7 @@ from shotline.broker.machine import (
 )
 from shotline.broker.outbox import Effect, Log, Publish, ToClient, ToServer
 from shotline.broker.topics import Topics
+from shotline.common.base import tag_of
 from shotline.common.config import BrokerSection
 from shotline.common.errors import ConfigError
 from shotline.common.machine import Instant, Tick
@@ -87,7 +88,7 @@ class BrokerServer:
 
     def _read_servers(self) -> None:
         now = self._service.instant()
-        arrived = FromServers(*self._servers.receive_addressed(Register.KIND.encode()))
+        arrived = FromServers(*self._servers.receive_addressed(tag_of(Register).encode()))
         self._carry_out(now, self._machine.handle(now, arrived))
 
     def _read_subscriptions(self) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import structs
+
 from shotline.client.observer import FeedStopped, News, Update, Whole
 from shotline.client.text import colour
 from shotline.common.actions import ActionState, Cause, Colour, has_failed
@@ -184,7 +186,7 @@ class Board:
                 changed = {"state": "aborting", "reason": record.reason}
             case RunResumed():
                 changed = {"state": "open", "reason": ""}
-        self.runs[record.run] = run.model_copy(update=changed)
+        self.runs[record.run] = structs.replace(run, **changed)
 
     def _forget_runs(self) -> None:
         """Forget the first runs of very many."""
@@ -210,7 +212,7 @@ class Board:
         if record.state is ActionState.DISPATCHED:
             self.last_line.pop(record.path, None)
             changed["waits_for"] = ""
-        self.actions[record.path] = action.model_copy(update=changed)
+        self.actions[record.path] = structs.replace(action, **changed)
         return (record.path,)
 
     def _reset(self, path: str, run: RunOpened) -> bool:
@@ -227,7 +229,7 @@ class Board:
         )
         fresh: dict[str, object] = {"progress": None, "progress_text": "", "waits_for": ""}
         fresh["event_trouble"] = ""
-        self.actions[path] = action.model_copy(update=fresh | {"last": pending, "failed": False})
+        self.actions[path] = structs.replace(action, **(fresh | {"last": pending, "failed": False}))
         return True
 
     def _event(self, record: EventRaised) -> None:
@@ -236,20 +238,20 @@ class Board:
             return
         if record.trouble and action.last.state is ActionState.DONE:
             update = {"event_trouble": record.trouble}
-            self.actions[record.path] = action.model_copy(update=update)
+            self.actions[record.path] = structs.replace(action, **update)
 
     def waits(self, path: str, text: str) -> None:
         """Note what a pending action waits for."""
         action = self.actions.get(path)
         if action is not None:
-            self.actions[path] = action.model_copy(update={"waits_for": text})
+            self.actions[path] = structs.replace(action, waits_for=text)
 
     def progress(self, path: str, fraction: float, text: str) -> None:
         """Note how far an action is."""
         action = self.actions.get(path)
         if action is not None:
             update = {"progress": fraction, "progress_text": text}
-            self.actions[path] = action.model_copy(update=update)
+            self.actions[path] = structs.replace(action, **update)
 
 
 def _rank(shown: Colour) -> int:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pydantic import ValidationError
+import msgspec
+from msgspec import structs
 
 from shotline.client.errors import ActionFailed, Fault, WrongArguments, error_of
 from shotline.client.report import Answer, Report
@@ -90,7 +91,7 @@ class AnswerPages:
         assert self._first is not None
         reply, result = self._first, self._result
         if self._is_joined and result is not None:
-            reply = reply.model_copy(update={"result": encode_result(result)})
+            reply = structs.replace(reply, result=encode_result(result))
         return reply, result
 
 
@@ -105,17 +106,18 @@ def fetched(call: Call[T], reply: Reply, ask: Callable[[AnyCommand], Reply]) -> 
 
 def page_after(command: AnyCommand, result: Paged) -> AnyCommand:
     """Return the command that asks for the page after these."""
+    since = result.next or 0
     match result:
         case RunReport(run=run):
-            return c.Wait(tree=run.tree, shot=run.shot, run=run.run, since=result.next)
+            return c.Wait(tree=run.tree, shot=run.shot, run=run.run, since=since)
         case ActionsResult(shots=(shot,)) if isinstance(command, c.BuildTables | c.Actions):
             phase = getattr(command, "phase", None)
-            return c.Actions(tree=shot.tree, shot=shot.shot, phase=phase, since=result.next)
+            return c.Actions(tree=shot.tree, shot=shot.shot, phase=phase, since=since)
         case LogsResult() if isinstance(command, c.Logs):
-            rest = {"since": result.next, "limit": command.limit - len(result.lines)}
-            return command.model_copy(update={"attempt": result.attempt or None, **rest})
+            rest = {"since": since, "limit": command.limit - len(result.lines)}
+            return structs.replace(command, attempt=result.attempt or None, **rest)
         case _:
-            return command.model_copy(update={"since": result.next})
+            return structs.replace(command, since=since)
 
 
 def result_of(reply: Reply) -> AnyResult | None:
@@ -124,7 +126,7 @@ def result_of(reply: Reply) -> AnyResult | None:
         return None
     try:
         return decode_result(reply.result)
-    except ValidationError as error:
+    except ValueError as error:
         raise Fault(
             "the reply cannot be read, perhaps the dispatcher is of another version: "
             + describe(error)
@@ -139,8 +141,8 @@ def make(kind: type[C], **arguments: object) -> C:
     if "shot" in arguments and (arguments["tree"] is None) != (arguments["shot"] is None):
         raise WrongArguments("give both tree and shot, or neither for the current pulse")
     try:
-        return kind.model_validate(arguments)
-    except ValidationError as error:
+        return msgspec.convert(arguments, kind)
+    except ValueError as error:
         raise WrongArguments(describe(error)) from error
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from pydantic import ValidationError
+import msgspec
 
 from shotline.common.channels import FEED, LOG, SERVERS
+from shotline.common.codec import describe
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import Event
 from shotline.common.views import (
@@ -110,9 +111,9 @@ def payload_of(event: Event) -> Payload:
     if kind is None:
         raise MalformedMessage(f"an event of an unknown channel {event.channel[:80]!r}")
     try:
-        return kind.model_validate_json(event.payload)
-    except ValidationError as error:
-        raise MalformedMessage(f"{event.channel}: {error.errors()[0]['msg']}") from error
+        return msgspec.json.decode(event.payload, type=kind)
+    except ValueError as error:
+        raise MalformedMessage(f"{event.channel}: {describe(error)}") from error
 
 
 @dataclass(slots=True)
@@ -222,7 +223,7 @@ class Observer:
         self._hear(now)
         if event.term < self.term:
             return []
-        beat = FeedBeat.model_validate_json(event.payload)
+        beat = msgspec.json.decode(event.payload, type=FeedBeat)
         if beat.leaving:
             return self._stop(0.0)
         last = beat.last.get(self.channel)

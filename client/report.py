@@ -1,11 +1,11 @@
 """What commands return to a supervisor: a run's report, and an answer in words. Pure values."""
 
+from shotline.common.base import Struct
 from shotline.common.messages import Reply
-from shotline.common.model import Model
 from shotline.common.views import ActionView, RunReport
 
 
-class Answer(Model):
+class Answer(Struct):
     """What was done, in words, for commands that have nothing more to tell."""
 
     message: str

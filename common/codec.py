@@ -11,8 +11,7 @@ On links where the broker forwards, an address frame stands before the batch:
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import msgpack
-from pydantic import ValidationError
+import msgspec
 
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import MESSAGES, Message
@@ -21,6 +20,9 @@ PUBLISH: Final = b"*"
 BROKER: Final = b""
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 BATCH_MAX: Final = 65_536
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for kind, cls in MESSAGES.items()}
 
 
 def sendable(text: str) -> str:
@@ -35,35 +37,30 @@ def sendable(text: str) -> str:
 
 def encode_body(message: Message) -> bytes:
     """Return the body frame of a message."""
-    fields = message.__pydantic_serializer__.to_python(message, exclude_defaults=False)
-    packed: bytes = msgpack.packb(fields, use_bin_type=True)
-    return packed
+    return _ENCODER.encode(message)
 
 
 def encode(messages: Iterable[Message]) -> list[bytes]:
     """Return the frames of a batch."""
     frames = []
     for message in messages:
-        frames.append(message.KIND.encode())
+        frames.append(message.kind.encode())
         frames.append(encode_body(message))
     return frames
 
 
 def decode_one(kind: bytes, body: bytes) -> Message:
     """Return one message. Raise MalformedMessage for anything that is not exactly one."""
-    cls = MESSAGES.get(_text(kind))
-    if cls is None:
+    name = _text(kind)
+    decoder = _DECODERS.get(name)
+    if decoder is None:
         raise MalformedMessage(f"unknown message kind {kind[:40]!r}")
     if len(body) > BODY_BYTES_MAX:
-        raise MalformedMessage(f"{cls.KIND}: {len(body)} bytes, at most {BODY_BYTES_MAX}")
+        raise MalformedMessage(f"{name}: {len(body)} bytes, at most {BODY_BYTES_MAX}")
     try:
-        fields = msgpack.unpackb(body, use_list=False, raw=False, strict_map_key=True)
-    except Exception as error:  # msgpack raises many classes on bad bytes, ValueError is not all
-        raise MalformedMessage(f"{cls.KIND}: not msgpack: {error}") from error
-    try:
-        return cls.model_validate(fields)
-    except (ValidationError, RecursionError) as error:
-        raise MalformedMessage(f"{cls.KIND}: {describe(error)}") from error
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise MalformedMessage(f"{name}: {describe(error)}") from error
 
 
 def decode(frames: Sequence[bytes]) -> list[Message]:
@@ -74,15 +71,15 @@ def decode(frames: Sequence[bytes]) -> list[Message]:
 
 
 def describe(error: Exception) -> str:
-    """Return a validation error in one line: field and what is wrong with it."""
-    if not isinstance(error, ValidationError):
-        return str(error) or type(error).__name__
-    parts = []
-    for item in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
-        where = ".".join(str(step) for step in item["loc"]) or "message"
-        parts.append(f"{where}: {item['msg']}")
-    more = error.error_count() - len(parts)
-    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+    """Return what is wrong with something that was to be decoded, in one line."""
+    return ": ".join(filter(None, wrong(error)))
+
+
+def wrong(error: Exception) -> tuple[str, str]:
+    """Return where something that was to be decoded is wrong, and what is wrong there."""
+    text = (str(error) or type(error).__name__).replace("`", "")
+    what, at, where = text.rpartition(" - at $")
+    return (where.lstrip("."), what) if at else ("", text)
 
 
 def _text(kind: bytes) -> str:

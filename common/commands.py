@@ -4,28 +4,37 @@ The CLI, the client library, the HTTP interface and the wire use these classes; 
 carries them out. A command without tree and shot means the current pulse (D16).
 """
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final
 
-from pydantic import Field, StringConstraints, TypeAdapter
+import msgspec
+from msgspec import Meta, structs
 
+from shotline.common.base import Struct, tag_of
 from shotline.common.dangers import Danger
-from shotline.common.model import Model
-from shotline.common.ranges import Count, SequenceNumber, Small
+from shotline.common.ranges import NUMBER_MAX, Count, SequenceNumber, Small
 
-GivenTree = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64
-    ),
-]
-GivenShot = Annotated[int, Field(ge=-1, le=2**31 - 1, strict=True)]
-PhaseName = Annotated[str, Field(min_length=1, max_length=64)]
-ActionPath = Annotated[str, Field(min_length=1, max_length=1024)]
-ServerName = Annotated[str, Field(pattern=r"^[^:\s]+(:[^:\s]+)?$", max_length=128)]
+GivenTree = Annotated[str, Meta(pattern=r"^\s*[A-Za-z][A-Za-z0-9_]*\s*$", max_length=64)]
+"""A tree's name in any case."""
+
+GivenShot = Annotated[int, Meta(ge=-1, le=NUMBER_MAX)]
+PhaseName = Annotated[str, Meta(min_length=1, max_length=64)]
+ActionPath = Annotated[str, Meta(min_length=1, max_length=1024)]
+Insisted = Annotated[tuple[Danger, ...], Meta(max_length=len(Danger))]
+ServerName = Annotated[str, Meta(pattern=r"^[^:\s]+(:[^:\s]+)?$", max_length=128)]
 
 
-class Command(Model):
-    """The base of all commands."""
+class Command(Struct, tag_field="verb"):
+    """The base of all commands. A tree is kept in upper case, however it was given (D16)."""
+
+    @property
+    def verb(self) -> str:
+        """Its name, by which roles are checked and answers are told apart."""
+        return tag_of(self)
+
+    def __post_init__(self) -> None:
+        tree = getattr(self, "tree", None)
+        if isinstance(tree, str):
+            structs.force_setattr(self, "tree", tree.strip().upper())
 
 
 class OnShot(Command):
@@ -35,24 +44,29 @@ class OnShot(Command):
     shot: GivenShot | None = None
 
 
-class Pages(Command):
+class Paged(Command):
     """A command that is answered in pages, one at a time: `since` is `next` of the one before."""
 
     since: Count = 0
 
 
-class Risky(Command):
+class PagedOnShot(OnShot):
+    """A command about one shot that is answered in pages, as `Paged` is."""
+
+    since: Count = 0
+
+
+class Risky:
     """A command that is refused where it is dangerous, until somebody insists on each danger.
 
     `insist` names those that are taken; the fields that say one by itself say the same. `careful`:
     name also the dangers that programs are not asked about (`succeeded`, `old_shot`).
     """
 
+    __slots__ = ()
     FLAGS: ClassVar[dict[str, Danger]] = {}  # fields that insist on one
-    insist: Annotated[
-        tuple[Annotated[Danger, Field(strict=False)], ...], Field(max_length=len(Danger))
-    ] = ()
-    careful: bool = False
+    insist: Insisted
+    careful: bool
 
     def insists(self, danger: Danger) -> bool:
         """Return whether somebody has taken this danger."""
@@ -62,49 +76,54 @@ class Risky(Command):
         )
 
 
-class CreatePulse(Risky):
+class RiskyOnShot(OnShot, Risky):
+    """A command about one shot that somebody must insist on where it is dangerous."""
+
+    insist: Insisted = ()
+    careful: bool = False
+
+
+class CreatePulse(Command, Risky, tag="create_pulse"):
     """Make the pulse of a shot from its model (`--replace` when it exists, D14)."""
 
     FLAGS: ClassVar[dict[str, Danger]] = {"replace": Danger.PULSE_EXISTS}
-    verb: Literal["create_pulse"] = "create_pulse"
     tree: GivenTree
     shot: GivenShot
+    insist: Insisted = ()
+    careful: bool = False
     replace: bool = False
 
 
-class BuildTables(OnShot):
+class BuildTables(OnShot, tag="build_tables"):
     """Read and classify all actions of a shot; `reset` forgets their states (D1, D14).
 
     Without `list_actions` the answer counts them only: a list of thousands is megabytes.
     """
 
-    verb: Literal["build_tables"] = "build_tables"
     reset: bool = False
     list_actions: bool = True
 
 
-class DoPhase(OnShot, Risky):
+class DoPhase(RiskyOnShot, tag="do_phase"):
     """Run the actions of a phase (D2 to D5); `wait` asks for the final reply at the run's end."""
 
     FLAGS: ClassVar[dict[str, Danger]] = {
         "even_if_running": Danger.OUTCOME_UNKNOWN,
         "even_if_changed": Danger.SOURCE_CHANGED,
     }
-    verb: Literal["do_phase"] = "do_phase"
     phase: PhaseName
     wait: bool = False
     even_if_running: bool = False
     even_if_changed: bool = False
 
 
-class DoSequence(OnShot, Risky):
+class DoSequence(RiskyOnShot, tag="do_sequence"):
     """Run the actions of a range of sequence numbers of a phase (D12)."""
 
     FLAGS: ClassVar[dict[str, Danger]] = {
         "even_if_running": Danger.OUTCOME_UNKNOWN,
         "even_if_changed": Danger.SOURCE_CHANGED,
     }
-    verb: Literal["do_sequence"] = "do_sequence"
     phase: PhaseName
     first: SequenceNumber
     last: SequenceNumber
@@ -113,7 +132,7 @@ class DoSequence(OnShot, Risky):
     even_if_changed: bool = False
 
 
-class DispatchAction(OnShot, Risky):
+class DispatchAction(RiskyOnShot, tag="dispatch"):
     """Run one action again (D10)."""
 
     FLAGS: ClassVar[dict[str, Danger]] = {
@@ -121,7 +140,6 @@ class DispatchAction(OnShot, Risky):
         "even_if_running": Danger.OUTCOME_UNKNOWN,
         "even_if_changed": Danger.SOURCE_CHANGED,
     }
-    verb: Literal["dispatch"] = "dispatch"
     path: ActionPath
     even_if_off: bool = False
     even_if_running: bool = False
@@ -129,166 +147,136 @@ class DispatchAction(OnShot, Risky):
     wait: bool = False
 
 
-class Abort(OnShot):
+class Abort(OnShot, tag="abort"):
     """Abort the open run of a shot, or of all shots, or one action, or one server's (D9)."""
 
-    verb: Literal["abort"] = "abort"
     path: ActionPath | None = None
     server: ServerName | None = None
 
 
-class AbortPending(OnShot):
+class AbortPending(OnShot, tag="abort_pending"):
     """Remove what was not sent yet; what runs goes on (D9)."""
 
-    verb: Literal["abort_pending"] = "abort_pending"
 
-
-class Hold(OnShot):
+class Hold(OnShot, tag="hold"):
     """Start nothing more of the open run until `resume`."""
 
-    verb: Literal["hold"] = "hold"
 
-
-class Resume(OnShot):
+class Resume(OnShot, tag="resume"):
     """Let a HELD run go on."""
 
-    verb: Literal["resume"] = "resume"
 
-
-class Wait(OnShot, Pages):
+class Wait(PagedOnShot, tag="wait"):
     """Wait for the end of the open run, or of the numbered one.
 
     A further page of a report (`since`) waits for nothing.
     """
 
-    verb: Literal["wait"] = "wait"
     run: Small | None = None
 
 
-class ServerRestart(Command):
+class ServerRestart(Command, tag="server_restart"):
     """End what a server runs and start it anew (D17). `server` is CLASS or CLASS:ID."""
 
-    verb: Literal["server_restart"] = "server_restart"
     server: ServerName
 
 
-class ServerAbort(Command):
+class ServerAbort(Command, tag="server_abort"):
     """Abort a class's actions, or the one at `path` (D17)."""
 
-    verb: Literal["server_abort"] = "server_abort"
     server: ServerName
     path: ActionPath | None = None
 
 
-class ServerStop(Command):
+class ServerStop(Command, tag="server_stop"):
     """End a server when its work is done (D17)."""
 
-    verb: Literal["server_stop"] = "server_stop"
     server: ServerName
 
 
-class ServerQuit(Command):
+class ServerQuit(Command, tag="server_quit"):
     """End a server at once; its running actions become ABORTED (D17)."""
 
-    verb: Literal["server_quit"] = "server_quit"
     server: ServerName
 
 
-class ClearUrl(Command):
+class ClearUrl(Command, tag="clear_url"):
     """Forget that an mdsip url may still be busy (DESIGN §6, mdsip)."""
 
-    verb: Literal["clear_url"] = "clear_url"
-    url: Annotated[str, Field(min_length=1, max_length=1024)]
+    url: Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
-class SystemStatus(Command):
+class SystemStatus(Command, tag="status"):
     """The state of everything, in short."""
 
-    verb: Literal["status"] = "status"
 
-
-class Servers(Command):
+class Servers(Command, tag="servers"):
     """All servers."""
 
-    verb: Literal["servers"] = "servers"
 
-
-class Actions(OnShot, Pages):
+class Actions(PagedOnShot, tag="actions"):
     """All actions of a shot, with their states."""
 
-    verb: Literal["actions"] = "actions"
     phase: PhaseName | None = None
 
 
-class PrintPending(Pages):
+class PrintPending(Paged, tag="print_pending"):
     """What is ready, sent or running, and what everything else waits for."""
 
-    verb: Literal["print_pending"] = "print_pending"
 
-
-class Show(OnShot, Pages):
+class Show(PagedOnShot, tag="show"):
     """The story of one action: every transition with time and cause."""
 
-    verb: Literal["show"] = "show"
     path: ActionPath
 
 
-class Logs(OnShot):
+class Logs(OnShot, tag="logs"):
     """The stored output of an action's attempt (the last one without `attempt`)."""
 
-    verb: Literal["logs"] = "logs"
     path: ActionPath
     attempt: Small | None = None
     since: Count = 0
-    limit: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    limit: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
 
 
-class Check(OnShot, Pages):
+class Check(PagedOnShot, tag="check"):
     """Whether an essential action has failed since the last `--reset` (D3)."""
 
-    verb: Literal["check"] = "check"
     reset: bool = False
 
 
-class Snapshot(Pages):
+class Snapshot(Paged, tag="snapshot"):
     """The state of a channel with the number of its last event (I6)."""
 
-    verb: Literal["snapshot"] = "snapshot"
-    channel: Annotated[str, Field(min_length=1, max_length=1200)]
+    channel: Annotated[str, Meta(min_length=1, max_length=1200)]
 
 
-class ReadTree(OnShot, Pages):
+class ReadTree(PagedOnShot, tag="tree"):
     """What a shot's tree declares, read now: nothing is built, kept or changed.
 
     Shot -1 is the model, 0 the current shot where the site has one.
     """
 
-    verb: Literal["tree"] = "tree"
 
-
-class CurrentShot(Command):
+class CurrentShot(Command, tag="current"):
     """The experiment's current shot number as the site keeps it (MDSplus), set where asked for.
 
     `set_to` writes it, `increment` writes the next one; with neither it is only read.
     """
 
-    verb: Literal["current"] = "current"
     tree: GivenTree
-    set_to: Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)] | None = None
+    set_to: Annotated[int, Meta(ge=1, le=NUMBER_MAX)] | None = None
     increment: bool = False
 
 
-class Shots(Pages):
+class Shots(Paged, tag="shots"):
     """The shots that are known."""
 
-    verb: Literal["shots"] = "shots"
     tree: GivenTree | None = None
 
 
-class Quit(Command):
+class Quit(Command, tag="quit"):
     """End the dispatcher. Running actions go on in their servers."""
-
-    verb: Literal["quit"] = "quit"
 
 
 AnyCommand = (
@@ -337,16 +325,15 @@ READING: Final[frozenset[str]] = frozenset(
 )
 """The verbs that change nothing (`check` without reset neither, but it may)."""
 
-_ADAPTER: Final[TypeAdapter[AnyCommand]] = TypeAdapter(
-    Annotated[AnyCommand, Field(discriminator="verb")]
-)
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)
 
 
 def encode_command(command: AnyCommand) -> bytes:
     """Return a command as JSON."""
-    return command.__pydantic_serializer__.to_json(command)
+    return _ENCODER.encode(command)
 
 
 def decode_command(data: bytes | str) -> AnyCommand:
-    """Return the command of a JSON object. Raise pydantic's ValidationError when it is none."""
-    return _ADAPTER.validate_json(data)
+    """Return the command of a JSON object. Raise ValueError when it is none."""
+    return _DECODER.decode(data)

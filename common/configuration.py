@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
+from msgspec import structs
 from pydantic import ConfigDict, Field
 
 from shotline.common import sections
@@ -208,9 +209,8 @@ def _resolved_source(source: Source, beside: Path, data: Path) -> Source:
     if not isinstance(source, FileSource):
         return source
     # Pulses are data: not beside an experiment file that may be part of the installation.
-    return source.model_copy(
-        update={
-            "file": str(beside / source.file),
-            "pulses": str(data / (source.pulses or "pulses")),
-        }
+    return structs.replace(
+        source,
+        file=str(beside / source.file),
+        pulses=str(data / (source.pulses or "pulses")),
     )

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import Field
+from msgspec import Meta
 
-from shotline.common.model import Model
+from shotline.common.base import Struct
 
 LISTED_MAX: Final = 20
 
@@ -39,11 +39,11 @@ INSISTING: Final = {
 """How the command line insists; the others are named to those who asked for it (`careful`)."""
 
 
-class NamedDanger(Model):
+class NamedDanger(Struct):
     """One danger that stands in a command's way: its code, and what it is in this case."""
 
-    danger: Annotated[Danger, Field(strict=False)]
-    text: Annotated[str, Field(max_length=8192)]
+    danger: Danger
+    text: Annotated[str, Meta(max_length=8192)]
 
 
 def words_of(dangers: Iterable[NamedDanger]) -> str:

@@ -9,6 +9,9 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
+from shotline.common.base import Struct
+from shotline.common.model import modelled
+
 _WORDS: Final = {
     "missing": "is missing",
     "bool_type": "must be true or false",
@@ -85,5 +88,5 @@ def _inside(model: type[BaseModel], step: str | int) -> Iterator[type[BaseModel]
             while pending:
                 annotation = pending.pop()
                 pending.extend(get_args(annotation))
-                if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-                    yield annotation
+                if isinstance(annotation, type) and issubclass(annotation, BaseModel | Struct):
+                    yield modelled(annotation)

@@ -1,20 +1,20 @@
 """The wire messages, one class each: who sends it to whom, and when, stands in its docstring.
 
 `docs/protocol.md` is checked against these classes. Encoding is `codec`'s; sockets are
-`transport`'s. A message's `KIND` is its name on the wire.
+`transport`'s.
 
 Wall clock times (`…_at`) are for display. `clock_s` fields are the broker's monotonic clock, the
 one time base that all peers share (each knows its offset from the Pong of its last Ping).
 """
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
+from msgspec import Meta
 
 from shotline.common.actions import AttemptId, Status
+from shotline.common.base import Struct, tag_of
 from shotline.common.dangers import NamedDanger
-from shotline.common.model import Model
 from shotline.common.ranges import (
     Clock,
     Code,
@@ -31,31 +31,31 @@ from shotline.common.ranges import (
 PROTOCOL: int = 1
 TAIL_BYTES_MAX: Final = 1024
 
-Name = Annotated[str, Field(min_length=1, max_length=256)]
-Text = Annotated[str, Field(max_length=65_536)]
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+Text = Annotated[str, Meta(max_length=65_536)]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 
-class Message(Model):
+class Message(Struct, tag_field="kind"):
     """The base of all wire messages: types are checked strictly, nothing is converted."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    KIND: ClassVar[str]
+    @property
+    def kind(self) -> str:
+        """Its name on the wire."""
+        return tag_of(self)
 
 
-class Hello(Message):
+class Hello(Message, tag="hello"):
     """Client, monitor → broker: first message of a connection."""
 
-    KIND: ClassVar[str] = "hello"
     name: Name
     protocol: Small = PROTOCOL
     version: str = ""
 
 
-class Welcome(Message):
+class Welcome(Message, tag="welcome"):
     """Broker → client, monitor: answer to Hello."""
 
-    KIND: ClassVar[str] = "welcome"
     broker: Name  # this life of the broker
     clock_s: Clock
     events: str  # address of the event feed as the broker binds it
@@ -63,28 +63,25 @@ class Welcome(Message):
     role: str = "operator"
 
 
-class Ping(Message):
+class Ping(Message, tag="ping"):
     """Client, monitor, dispatcher → broker: heartbeat; the broker answers with Pong."""
 
-    KIND: ClassVar[str] = "ping"
     sent_s: Clock  # sender's monotonic clock, sent back unchanged
     term: Term | None = None  # dispatcher only
 
 
-class Pong(Message):
+class Pong(Message, tag="pong"):
     """Broker → whoever sent Ping or ServerBeat."""
 
-    KIND: ClassVar[str] = "pong"
     sent_s: Clock
     broker: Name
     clock_s: Clock
     term: Term | None = None  # of the dispatcher that is there, None without one
 
 
-class Problem(Message):
+class Problem(Message, tag="problem"):
     """Broker, dispatcher, server → the sender of something that is not allowed (I7)."""
 
-    KIND: ClassVar[str] = "problem"
     text: Text
 
 
@@ -96,16 +93,15 @@ class HeldAs(StrEnum):
     FINISHED = "finished"  # ended, not yet answered by the dispatcher
 
 
-class Held(Message):
+class Held(Message, tag="held"):
     """An attempt that a server holds (part of Register)."""
 
-    KIND: ClassVar[str] = "held"
     attempt: AttemptId
-    held_as: Annotated[HeldAs, Field(strict=False)]
+    held_as: HeldAs
     started_at: Wall | None = None
 
 
-class Register(Message):
+class Register(Message, tag="register"):
     """Server → broker → dispatcher: at start, and whenever something may have been lost.
 
     It opens a new epoch: dispatches of any other are dropped by the server. What it does not hold
@@ -113,7 +109,6 @@ class Register(Message):
     all output that the dispatcher has not answered.
     """
 
-    KIND: ClassVar[str] = "register"
     server_class: Name
     server_id: Name
     incarnation: Name
@@ -136,46 +131,38 @@ class Register(Message):
         return f"{self.server_class}:{self.server_id}"
 
 
-class Registered(Message):
+class Registered(Message, tag="registered"):
     """Broker → server: accepted."""
 
-    KIND: ClassVar[str] = "registered"
     broker: Name
     clock_s: Clock
     epoch: Small
 
 
-class RegistrationRefused(Message):
+class RegistrationRefused(Message, tag="registration_refused"):
     """Broker → server: not accepted; `fatal` means that asking again will not help."""
 
-    KIND: ClassVar[str] = "registration_refused"
     text: Text
     fatal: bool
 
 
-class Probe(Message):
+class Probe(Message, tag="probe"):
     """Broker → server: another process asks for your name; any answer keeps it yours."""
 
-    KIND: ClassVar[str] = "probe"
 
-
-class ProbeAnswer(Message):
+class ProbeAnswer(Message, tag="probe_answer"):
     """Server → broker: I am alive."""
 
-    KIND: ClassVar[str] = "probe_answer"
 
-
-class RegisterAnew(Message):
+class RegisterAnew(Message, tag="register_anew"):
     """Broker, dispatcher → server: register again, in a new epoch."""
 
-    KIND: ClassVar[str] = "register_anew"
     why: Text
 
 
-class ServerBeat(Message):
+class ServerBeat(Message, tag="server_beat"):
     """Server → broker → dispatcher: heartbeat."""
 
-    KIND: ClassVar[str] = "server_beat"
     sent_s: Clock
     epoch: Small
     last_number: Count  # of the last dispatch received in this epoch
@@ -188,44 +175,39 @@ class ServerBeat(Message):
     round_trip_s: Duration | None = None  # of the beat before
 
 
-class Goodbye(Message):
+class Goodbye(Message, tag="goodbye"):
     """Server, client → broker: ends in order."""
 
-    KIND: ClassVar[str] = "goodbye"
     why: Text = ""
 
 
-class Claim(Message):
+class Claim(Message, tag="claim"):
     """Dispatcher → broker: I dispatch, in this term (DESIGN §5)."""
 
-    KIND: ClassVar[str] = "claim"
     term: Term
     name: Name
     host: str = ""
     pid: Small = 0
 
 
-class ClaimAccepted(Message):
+class ClaimAccepted(Message, tag="claim_accepted"):
     """Broker → dispatcher: all servers are asked to register anew; their Registers follow."""
 
-    KIND: ClassVar[str] = "claim_accepted"
     term: Term
     broker: Name
     clock_s: Clock
 
 
-class ClaimRefused(Message):
+class ClaimRefused(Message, tag="claim_refused"):
     """Broker → dispatcher: a term as high as `highest` was seen; `live` when it is in use."""
 
-    KIND: ClassVar[str] = "claim_refused"
     highest: Term
     live: bool = False
 
 
-class SupersededNotice(Message):
+class SupersededNotice(Message, tag="superseded"):
     """Broker → dispatcher: a higher term has claimed; end."""
 
-    KIND: ClassVar[str] = "superseded"
     term: Term
 
 
@@ -237,42 +219,38 @@ class LivenessState(StrEnum):
     LOST = "lost"
 
 
-class Liveness(Message):
+class Liveness(Message, tag="liveness"):
     """Broker → dispatcher: its judgement of a server has changed."""
 
-    KIND: ClassVar[str] = "liveness"
     server: Name
     incarnation: Name
-    state: Annotated[LivenessState, Field(strict=False)]
+    state: LivenessState
     why: Text
 
 
-class Undeliverable(Message):
+class Undeliverable(Message, tag="undeliverable"):
     """Broker → dispatcher: these frames for `target` could not be delivered and never will be."""
 
-    KIND: ClassVar[str] = "undeliverable"
     target: bytes
     why: Text
     frames: tuple[bytes, ...]  # kind, body, kind, body … as they came
 
 
-class Dispatch(Message):
+class Dispatch(Message, tag="dispatch"):
     """Dispatcher → server: run this action. Numbered from 1 within the server's epoch."""
 
-    KIND: ClassVar[str] = "dispatch"
     term: Term
     epoch: Small
     number: Count
     attempt: AttemptId
-    task: Annotated[bytes, Field(max_length=1_048_576)]  # JSON of a nodes.Task
+    task: Annotated[bytes, Meta(max_length=1_048_576)]  # JSON of a nodes.Task
     timeout_s: Duration | None = None
     folder: str | None = None  # the pulse's folder, for tasks that write files
 
 
-class AbortAttempt(Message):
+class AbortAttempt(Message, tag="abort_attempt"):
     """Dispatcher → server: end this attempt; remembered when it has not come yet (D9)."""
 
-    KIND: ClassVar[str] = "abort_attempt"
     term: Term
     attempt: AttemptId
     reason: Text
@@ -287,18 +265,16 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Answered(Message):
+class Answered(Message, tag="answered"):
     """Dispatcher → server: this result is journalled; forget it (I2)."""
 
-    KIND: ClassVar[str] = "answered"
     attempt: AttemptId
-    verdict: Annotated[Verdict, Field(strict=False)]
+    verdict: Verdict
 
 
-class OutputStored(Message):
+class OutputStored(Message, tag="output_stored"):
     """Dispatcher → server: output up to and without line `through` is journalled."""
 
-    KIND: ClassVar[str] = "output_stored"
     attempt: AttemptId
     through: Count
 
@@ -310,30 +286,27 @@ class ServerOrder(StrEnum):
     QUIT = "quit"  # end what runs, then end
 
 
-class CommandServer(Message):
+class CommandServer(Message, tag="command_server"):
     """Dispatcher → server: restart or quit. Running attempts are ended and reported as aborted."""
 
-    KIND: ClassVar[str] = "command_server"
     term: Term
-    order: Annotated[ServerOrder, Field(strict=False)]
+    order: ServerOrder
     reason: Text
 
 
-class ClearBinding(Message):
+class ClearBinding(Message, tag="clear_binding"):
     """Dispatcher → server: somebody vouches that nothing abandoned or lost runs behind this url."""
 
-    KIND: ClassVar[str] = "clear_binding"
     term: Term
     url: Name
 
 
-class Bound(Message):
+class Bound(Message, tag="bound"):
     """Server → dispatcher: what the mdsip server at `url` is busy with, as far as we asked for it.
 
     Sent when it has changed, and after each registration while it is not free.
     """
 
-    KIND: ClassVar[str] = "bound"
     url: Name
     tree: str | None = None  # None: it is free
     shot: ShotNumber | None = None
@@ -354,45 +327,41 @@ class Bound(Message):
         return text
 
 
-class Started(Message):
+class Started(Message, tag="started"):
     """Server → dispatcher: the attempt runs since `started_at` (left out for very short tasks)."""
 
-    KIND: ClassVar[str] = "started"
     attempt: AttemptId
     started_at: Wall
     pid: Small = 0
 
 
-class Progress(Message):
+class Progress(Message, tag="progress"):
     """Server → dispatcher → observers: a running task's own report. Not journalled."""
 
-    KIND: ClassVar[str] = "progress"
     attempt: AttemptId
     fraction: Fraction
-    text: Annotated[str, Field(max_length=512)] = ""
+    text: Annotated[str, Meta(max_length=512)] = ""
 
 
-class Tail(Message):
+class Tail(Message, tag="tail"):
     """Server → dispatcher → observers: a line of output that has not ended yet. Not journalled.
 
     `text` is its end where it is long; `at` is wall time, `stream` as in Output.
     """
 
-    KIND: ClassVar[str] = "tail"
     attempt: AttemptId
     at: Wall
     stream: Literal[1, 2]
-    text: Annotated[bytes, Field(max_length=TAIL_BYTES_MAX)]
+    text: Annotated[bytes, Meta(max_length=TAIL_BYTES_MAX)]
 
 
-class Output(Message):
+class Output(Message, tag="output"):
     """Server → dispatcher: output. `first` is the number, from 0 in the attempt, of its first line.
 
     Each piece: wall time, stream (1 standard output, 2 standard error, 0 a note of ours), and the
     bytes of one or more whole lines that came together, joined by line feeds, without the last one.
     """
 
-    KIND: ClassVar[str] = "output"
     attempt: AttemptId
     first: Count
     pieces: tuple[tuple[Wall, StreamNumber, bytes], ...]
@@ -413,16 +382,15 @@ class EndedBy(StrEnum):
     NO_SERVER = "no_server"  # never started: its mdsip server went on working for another shot
 
 
-class Finished(Message):
+class Finished(Message, tag="finished"):
     """Server → dispatcher: the attempt has ended; sent again until Answered (I2).
 
     All its output was sent before. `lines` is how many lines there were.
     """
 
-    KIND: ClassVar[str] = "finished"
     attempt: AttemptId
-    ended_by: Annotated[EndedBy, Field(strict=False)]
-    status: Annotated[Status, Field(strict=False)] | None = None
+    ended_by: EndedBy
+    status: Status | None = None
     code: Code | None = None
     reason: Text = ""
     started_at: Wall | None = None  # None: it never started
@@ -433,25 +401,23 @@ class Finished(Message):
     late: bool = False  # an mdsip server's answer to what was ended here: the proof of its end
 
 
-class Returned(Message):
+class Returned(Message, tag="returned"):
     """Server → dispatcher: taken back unstarted, and never will be started here (I1)."""
 
-    KIND: ClassVar[str] = "returned"
     attempt: AttemptId
     why: Text
 
 
-class LogLine(Message):
+class LogLine(Message, tag="log_line"):
     """Server, broker → dispatcher → observers: a line of a daemon's own log."""
 
-    KIND: ClassVar[str] = "log_line"
     source: Name
     level: LogLevel
     text: Text
     at: Wall
 
 
-class Event(Message):
+class Event(Message, tag="event"):
     """Dispatcher → broker → observers, on the feed's topic = channel.
 
     Numbered from 1 per channel and term, without gaps (I6). Channels: `shot/TREE/SHOT` (records:
@@ -459,7 +425,6 @@ class Event(Message):
     `feed` (one FeedBeat a second).
     """
 
-    KIND: ClassVar[str] = "event"
     channel: Name
     term: Term
     seq: Count
@@ -490,30 +455,28 @@ EXIT_CODES: dict[Outcome, int] = {
 }
 
 
-class Request(Message):
+class Request(Message, tag="request"):
     """Client → broker → dispatcher: a command. `id` makes a repeat harmless (D15).
 
     `deadline_s` is on the broker's clock; after it the command is refused as expired.
     `command` is the JSON of one of `shotline.common.commands`.
     """
 
-    KIND: ClassVar[str] = "request"
-    id: Annotated[str, Field(min_length=8, max_length=64)]
+    id: Annotated[str, Meta(min_length=8, max_length=64)]
     verb: Name  # the command's own verb, so that roles are checked without decoding it
     deadline_s: Clock
     user: str = ""  # who asks, for the log
-    command: Annotated[bytes, Field(max_length=65_536)]
+    command: Annotated[bytes, Meta(max_length=65_536)]
 
 
-class Reply(Message):
+class Reply(Message, tag="reply"):
     """Dispatcher, broker → client: what was done, or why not.
 
     `result` is the JSON of the command's result (`shotline.common.views`), empty without one.
     """
 
-    KIND: ClassVar[str] = "reply"
     id: str
-    outcome: Annotated[Outcome, Field(strict=False)]
+    outcome: Outcome
     message: Text
     notices: tuple[str, ...] = ()
     result: bytes = b""
@@ -522,7 +485,7 @@ class Reply(Message):
 
 
 MESSAGES: dict[str, type[Message]] = {
-    cls.KIND: cls
+    tag_of(cls): cls
     for cls in (
         Hello,
         Welcome,

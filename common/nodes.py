@@ -8,11 +8,21 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from msgspec import Meta, structs
 
+from shotline.common.base import Json, Struct, tag_of
 from shotline.common.codec import sendable
-from shotline.common.model import Model
-from shotline.common.ranges import Code, Duration, SequenceNumber, Small
+from shotline.common.ranges import Code, Duration, SequenceNumber, Small, TimeLimit
+
+
+class _Kind(Struct, tag_field="kind"):
+    """The base of what there are several kinds of."""
+
+    @property
+    def kind(self) -> str:
+        """Which of them it is."""
+        return tag_of(self)
+
 
 # Conditions: one form for all sources; the adapters translate into it (DESIGN D4).
 
@@ -26,36 +36,32 @@ class Truth(StrEnum):
     OPEN = "open"  # not decided yet
 
 
-class Reference(Model):
+class Reference(_Kind, tag="reference"):
     """Another action, by its full path; `missing` when the tree has no such node."""
 
-    kind: Literal["reference"] = "reference"
     path: str
     missing: bool = False
 
 
-class Not(Model):
+class Not(_Kind, tag="not"):
     """True where its operand is false; `not never` is never."""
 
-    kind: Literal["not"] = "not"
     operand: "Expression"
 
 
-class And(Model):
+class And(_Kind, tag="and"):
     """False once an operand is, true when all are."""
 
-    kind: Literal["and"] = "and"
-    operands: Annotated[tuple["Expression", ...], Field(min_length=1)]
+    operands: Annotated[tuple["Expression", ...], Meta(min_length=1)]
 
 
-class Or(Model):
+class Or(_Kind, tag="or"):
     """True once an operand is, false when all are."""
 
-    kind: Literal["or"] = "or"
-    operands: Annotated[tuple["Expression", ...], Field(min_length=1)]
+    operands: Annotated[tuple["Expression", ...], Meta(min_length=1)]
 
 
-Expression = Annotated[Reference | Not | And | Or, Field(discriminator="kind")]
+Expression = Reference | Not | And | Or
 
 
 def references(expression: Reference | Not | And | Or) -> Iterator[Reference]:
@@ -83,74 +89,67 @@ class DispatchType(StrEnum):
     NONE = "none"
 
 
-class SequenceWhen(Model):
+class SequenceWhen(_Kind, tag="sequence"):
     """An integer `when`: the position within server class and phase (numbers <= 0 never run)."""
 
-    kind: Literal["sequence"] = "sequence"
     number: SequenceNumber
     text: str
 
 
-class ConditionWhen(Model):
+class ConditionWhen(_Kind, tag="condition"):
     """An expression `when` over other actions."""
 
-    kind: Literal["condition"] = "condition"
     expression: Expression
     text: str
 
 
-class UnusableWhen(Model):
+class UnusableWhen(_Kind, tag="unusable"):
     """A `when` that is neither number nor condition; `why` says so in words."""
 
-    kind: Literal["unusable"] = "unusable"
     text: str
     why: str
 
 
-When = Annotated[SequenceWhen | ConditionWhen | UnusableWhen, Field(discriminator="kind")]
+When = SequenceWhen | ConditionWhen | UnusableWhen
 
 
-class PythonTask(Model):
+class PythonTask(_Kind, tag="python"):
     """Call `module:function` with keyword arguments in a worker process."""
 
-    kind: Literal["python"] = "python"
-    callable: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
-    arguments: dict[str, JsonValue] = {}
+    callable: Annotated[str, Meta(pattern=r"^[\w.]+:[\w.]+$")]
+    arguments: dict[str, Json] = {}
 
 
-class ShellTask(Model):
+class ShellTask(_Kind, tag="shell"):
     """Run a program with an argument list; no shell ever interprets it."""
 
-    kind: Literal["shell"] = "shell"
-    arguments: Annotated[tuple[str, ...], Field(min_length=1)]
+    arguments: Annotated[tuple[str, ...], Meta(min_length=1)]
     environment: dict[str, str] = {}
     directory: str | None = None
 
 
-class SleepTask(Model):
+class SleepTask(_Kind, tag="sleep"):
     """Do nothing for a while."""
 
-    kind: Literal["sleep"] = "sleep"
     seconds: Duration
 
 
-class MdsplusTask(Model):
+class MdsplusTask(_Kind, tag="mdsplus"):
     """Run `do_task` on the node, natively or through the mdsip server at `url`.
 
     The server's own configuration may name another url (DESIGN §6, mdsip).
     """
 
-    kind: Literal["mdsplus"] = "mdsplus"
     nid: Small
     task_kind: Literal["expression", "method", "program", "routine", "procedure", "unknown"]
     text: str
     url: str | None = None
 
 
-Task = Annotated[PythonTask | ShellTask | SleepTask | MdsplusTask, Field(discriminator="kind")]
+Task = PythonTask | ShellTask | SleepTask | MdsplusTask
 
 
-class ActionNode(Model):
+class ActionNode(Struct):
     """One ACTION node as its tree declares it, read without running anything.
 
     A node that cannot be read has `unreadable` set to the reason in words; its other fields hold
@@ -166,7 +165,7 @@ class ActionNode(Model):
     when: When = UnusableWhen(text="", why="no `when`")
     completion_event: str | None = None
     task: Task | None = None
-    timeout_s: Annotated[Duration, Field(gt=0)] | None = None
+    timeout_s: TimeLimit | None = None
     essential: bool = False
     on: bool = True  # the node and all its parents
     node_on: bool = True
@@ -176,14 +175,14 @@ class ActionNode(Model):
     folder: str | None = None  # of the pulse, where tasks may write files; None: the tree has none
 
 
-class Phase(Model):
+class Phase(Struct):
     """A named part of the shot cycle; `number` orders phases where the site defines it."""
 
     name: str
     number: SequenceNumber
 
 
-class TaskOutcome(Model):
+class TaskOutcome(Struct):
     """How a task ended: `code` is an MDSplus status or an exit code, where there is one."""
 
     ok: bool
@@ -194,89 +193,111 @@ class TaskOutcome(Model):
 # Choices of an experiment
 
 
-class DispatchOptions(Model):
+class DispatchOptions(Struct):
     """Compatibility choices of one experiment (DESIGN D2, D3, D4, D13)."""
 
-    barrier: Literal["class", "global"] = Field(
-        "class",
-        description="class: each server class advances by itself, as the Redis dispatcher and "
-        "jDispatcher do. global: all classes keep step, as the C dispatcher (mdstcl) does.",
-    )
-    synchronize_at: tuple[SequenceNumber, ...] = Field(
-        (),
-        description="No class starts a number at or above one of these until all numbers below it "
-        "have settled in all classes, as jDispatcher's synch_seq_numbers.",
-    )
-    test: Literal["success", "completion"] = Field(
-        "success",
-        description="success: a condition's reference is true when DONE with Success, as in "
-        "jDispatcher. completion: every DONE is true, as in the Redis dispatcher.",
-    )
-    completion_events: Literal["all", "success"] = Field(
-        "all", description="Raise completion events for every DONE action, or only on Success."
-    )
-    essential_failure: Literal["remember", "abort_run"] = Field(
-        "remember",
-        description="remember: a failed essential action is shown and returned by `check`, as in "
-        "the C dispatcher. abort_run: it also aborts the run.",
-    )
-    unreadable: Literal["fail", "warn"] = Field(
-        "fail", description="Whether a node that is on but cannot be read counts as failed."
-    )
-    changed_source: Literal["warn", "refuse", "ignore"] = Field(
-        "warn",
-        description="What a run does whose tables' source (file, tree) has changed since they were "
-        "built. warn: the reply and the log say so. refuse: it does not begin unless somebody "
-        "insists (--even-if-changed). ignore: nobody looks.",
-    )
-    write_status: bool = Field(
-        False, description="Write the status back to the node, as the C dispatcher does."
-    )
+    barrier: Annotated[
+        Literal["class", "global"],
+        Meta(
+            description="class: each server class advances by itself, as the Redis dispatcher "
+            "and jDispatcher do. global: all classes keep step, as the C dispatcher (mdstcl) "
+            "does."
+        ),
+    ] = "class"
+    synchronize_at: Annotated[
+        tuple[SequenceNumber, ...],
+        Meta(
+            description="No class starts a number at or above one of these until all numbers "
+            "below it have settled in all classes, as jDispatcher's synch_seq_numbers."
+        ),
+    ] = ()
+    test: Annotated[
+        Literal["success", "completion"],
+        Meta(
+            description="success: a condition's reference is true when DONE with Success, as in "
+            "jDispatcher. completion: every DONE is true, as in the Redis dispatcher."
+        ),
+    ] = "success"
+    completion_events: Annotated[
+        Literal["all", "success"],
+        Meta(description="Raise completion events for every DONE action, or only on Success."),
+    ] = "all"
+    essential_failure: Annotated[
+        Literal["remember", "abort_run"],
+        Meta(
+            description="remember: a failed essential action is shown and returned by `check`, "
+            "as in the C dispatcher. abort_run: it also aborts the run."
+        ),
+    ] = "remember"
+    unreadable: Annotated[
+        Literal["fail", "warn"],
+        Meta(description="Whether a node that is on but cannot be read counts as failed."),
+    ] = "fail"
+    changed_source: Annotated[
+        Literal["warn", "refuse", "ignore"],
+        Meta(
+            description="What a run does whose tables' source (file, tree) has changed since "
+            "they were built. warn: the reply and the log say so. refuse: it does not begin "
+            "unless somebody insists (--even-if-changed). ignore: nobody looks."
+        ),
+    ] = "warn"
+    write_status: Annotated[
+        bool, Meta(description="Write the status back to the node, as the C dispatcher does.")
+    ] = False
 
 
 # Sources
 
 
-class FileSource(Model):
+class FileSource(_Kind, tag="file"):
     """An experiment file (docs/experiment-file.md)."""
 
-    kind: Literal["file"] = "file"
-    file: str = Field(description="The experiment file.", min_length=1)
-    pulses: str | None = Field(
-        None,
-        description="Folder that holds TREE/SHOT of each pulse. Default: `pulses` beside the "
-        "experiment file.",
-    )
+    file: Annotated[str, Meta(min_length=1, description="The experiment file.")]
+    pulses: Annotated[
+        str | None,
+        Meta(
+            description="Folder that holds TREE/SHOT of each pulse. Default: `pulses` beside the "
+            "experiment file."
+        ),
+    ] = None
 
 
-class MdsipSource(Model):
+class MdsipSource(_Kind, tag="mdsip"):
     """An MDSplus tree on an mdsip server, read and executed through mdsthin."""
 
-    kind: Literal["mdsip"] = "mdsip"
-    url: str = Field(
-        description="Url of the mdsip server that runs the tasks: host:port, or a tcp://, tcp6://, "
-        "ssh:// or sshp:// url. Action servers may have urls of their own.",
-        min_length=1,
-    )
-    tree_url: str | None = Field(
-        None,
-        description="Url of the mdsip server that tables are read from and pulses created on. It "
-        "should be another than `url`, whose open trees the running tasks need. Default: `url`.",
-        min_length=1,
-    )
-    connect_timeout_s: float = Field(10.0, gt=0, description="Time limit of making a connection.")
-    read_timeout_s: float = Field(
-        60.0, gt=0, description="Time limit of each answer while reading tables or making pulses."
-    )
-    keep_alive_s: int = Field(
-        15, ge=1, description="A silent connection is tested this often, and lost after 4 of them."
-    )
+    url: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Url of the mdsip server that runs the tasks: host:port, or a tcp://, "
+            "tcp6://, ssh:// or sshp:// url. Action servers may have urls of their own.",
+        ),
+    ]
+    tree_url: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(
+            description="Url of the mdsip server that tables are read from and pulses created "
+            "on. It should be another than `url`, whose open trees the running tasks need. "
+            "Default: `url`."
+        ),
+    ] = None
+    connect_timeout_s: Annotated[
+        float, Meta(gt=0, description="Time limit of making a connection.")
+    ] = 10.0
+    read_timeout_s: Annotated[
+        float,
+        Meta(gt=0, description="Time limit of each answer while reading tables or making pulses."),
+    ] = 60.0
+    keep_alive_s: Annotated[
+        int,
+        Meta(
+            ge=1, description="A silent connection is tested this often, and lost after 4 of them."
+        ),
+    ] = 15
 
 
-class MdsplusSource(Model):
+class MdsplusSource(_Kind, tag="mdsplus"):
     """An MDSplus tree, through the MDSplus installation of this machine."""
-
-    kind: Literal["mdsplus"] = "mdsplus"
 
 
 def untold(source: "Source") -> str:
@@ -288,10 +309,10 @@ def untold(source: "Source") -> str:
     return ""
 
 
-Source = Annotated[FileSource | MdsipSource | MdsplusSource, Field(discriminator="kind")]
+Source = FileSource | MdsipSource | MdsplusSource
 
 
-class SourceMark(Model):
+class SourceMark(Struct):
     """One source of a table as it stands.
 
     `mark` is empty where it is not there, `unseen` says why it could not be looked at. `model`: the
@@ -307,4 +328,4 @@ class SourceMark(Model):
 
     def without_known(self, known: Sequence[str]) -> "SourceMark":
         """Return it without its parts where somebody has them already."""
-        return self.model_copy(update={"parts": {}}) if self.mark in known else self
+        return structs.replace(self, parts={}) if self.mark in known else self

@@ -6,7 +6,7 @@ what is beyond was never counted, measured or chosen by one of us.
 
 from typing import Annotated, Final
 
-from pydantic import Field
+from msgspec import Meta
 
 WHOLE_MAX: Final = 2**53 - 1
 """The largest whole number that every language reads as it was written, also as JSON."""
@@ -19,35 +19,38 @@ TERM_MAX: Final = 2**31 - 1
 TERM_STEP_MAX: Final = 100_000
 """Starts of dispatchers that one who was away may have missed: one each second for a day."""
 
-Term = Annotated[int, Field(ge=0, le=TERM_MAX)]
-Count = Annotated[int, Field(ge=0, le=WHOLE_MAX)]
+Term = Annotated[int, Meta(ge=0, le=TERM_MAX)]
+Count = Annotated[int, Meta(ge=0, le=WHOLE_MAX)]
 """How many there are or were: dispatches of an epoch, events, lines, actions."""
 
-Small = Annotated[int, Field(ge=0, le=NUMBER_MAX)]
+Small = Annotated[int, Meta(ge=0, le=NUMBER_MAX)]
 """What a machine or a person numbers: processes, slots, attempts, runs, epochs, protocols."""
 
-ShotNumber = Annotated[int, Field(ge=-1, le=NUMBER_MAX)]
-SequenceNumber = Annotated[int, Field(ge=-NUMBER_MAX, le=NUMBER_MAX)]
+ShotNumber = Annotated[int, Meta(ge=-1, le=NUMBER_MAX)]
+SequenceNumber = Annotated[int, Meta(ge=-NUMBER_MAX, le=NUMBER_MAX)]
 """A sequence number, or a phase's; those that are not positive are never dispatched."""
 
-Code = Annotated[int, Field(ge=-WHOLE_MAX, le=WHOLE_MAX)]
+Code = Annotated[int, Meta(ge=-WHOLE_MAX, le=WHOLE_MAX)]
 """An MDSplus status or an exit code."""
 
-StreamNumber = Annotated[int, Field(ge=0, le=2)]
+StreamNumber = Annotated[int, Meta(ge=0, le=2)]
 """Of output: 1 standard output, 2 standard error, 0 a note of ours."""
 
-Clock = Annotated[float, Field(ge=-1e12, le=1e12)]
+Clock = Annotated[float, Meta(ge=-1e12, le=1e12)]
 """Monotonic seconds of some process; their zero means nothing."""
 
-Wall = Annotated[float, Field(ge=-62_135_596_800, le=253_402_300_799)]
+Wall = Annotated[float, Meta(ge=-62_135_596_800, le=253_402_300_799)]
 """Seconds since 1970, of the years 1 to 9999."""
 
 DURATION_MAX: Final = 1e9
-Duration = Annotated[float, Field(ge=0, le=DURATION_MAX)]
+Duration = Annotated[float, Meta(ge=0, le=DURATION_MAX)]
 """Seconds, up to 31 years."""
 
+TimeLimit = Annotated[float, Meta(gt=0, le=DURATION_MAX)]
+"""Seconds after which something is ended."""
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
+
+Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 
 def held(number: int) -> tuple[int, str]:

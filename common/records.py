@@ -10,12 +10,12 @@ action ran (DESIGN §5, Time).
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Final, Literal, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
-from pydantic import Field, TypeAdapter
+import msgspec
 
 from shotline.common.actions import ActionState, Category, Cause, Status
-from shotline.common.model import Model
+from shotline.common.base import Struct, tag_of
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.ranges import Code, Count, Duration, SequenceNumber, ShotNumber, Small, Wall
 
@@ -30,18 +30,25 @@ class ShotKey(NamedTuple):
         return f"{self.tree}/{self.shot}"
 
 
-class PulseCreated(Model):
+class _Recorded(Struct, tag_field="type"):
+    """The base of all records."""
+
+    @property
+    def type(self) -> str:
+        """Its name in the journal."""
+        return tag_of(self)
+
+
+class PulseCreated(_Recorded, tag="pulse_created"):
     """The pulse was made from the model, or made again."""
 
-    type: Literal["pulse_created"] = "pulse_created"
     time: Wall
     replaced: bool = False
 
 
-class TableBuilt(Model):
+class TableBuilt(_Recorded, tag="table_built"):
     """All nodes were read and classified; `reset` clears what was known of the actions."""
 
-    type: Literal["table_built"] = "table_built"
     time: Wall
     actions: tuple[ActionNode, ...]
     phases: tuple[Phase, ...] = ()
@@ -50,21 +57,19 @@ class TableBuilt(Model):
     sources: tuple[SourceMark, ...] = ()  # as they stood when they were read
 
 
-class SourceSeen(Model):
+class SourceSeen(_Recorded, tag="source_seen"):
     """Somebody looked whether the tables' sources have changed since they were built.
 
     Recorded where that is another answer than the last one.
     """
 
-    type: Literal["source_seen"] = "source_seen"
     time: Wall
     changed: str = ""  # what has, in words; empty: nothing (any more)
 
 
-class NodeRead(Model):
+class NodeRead(_Recorded, tag="node_read"):
     """One node was read again, for a redispatch (D10)."""
 
-    type: Literal["node_read"] = "node_read"
     time: Wall
     node: ActionNode
 
@@ -77,10 +82,9 @@ class RunKind(StrEnum):
     SINGLE = "single"  # a redispatch outside of an open run
 
 
-class RunOpened(Model):
+class RunOpened(_Recorded, tag="run_opened"):
     """A run began. `paths` are its actions in the table's order; it resets them (D11, D12)."""
 
-    type: Literal["run_opened"] = "run_opened"
     time: Wall
     run: Small
     kind: RunKind
@@ -91,14 +95,13 @@ class RunOpened(Model):
     command: str = ""  # the command's id
 
 
-class Transition(Model):
+class Transition(_Recorded, tag="transition"):
     """An action changed. The record holds the action's whole live state after the change.
 
     It is also the value stored under the action's path in the shot's hash. `attempt` 0 means never
     tried. A pending action has no cause; a cause means settled (D7).
     """
 
-    type: Literal["transition"] = "transition"
     time: Wall
     path: str
     state: ActionState
@@ -127,7 +130,7 @@ class RunOutcome(StrEnum):
     ABORTED = "aborted"
 
 
-class Counts(Model):
+class Counts(Struct):
     """Actions by what is shown of them (D7)."""
 
     pending: Count = 0
@@ -143,10 +146,9 @@ class Counts(Model):
         return cls(**{category.value: count for category, count in number.items()})
 
 
-class RunEnded(Model):
+class RunEnded(_Recorded, tag="run_ended"):
     """The run is over; journalled exactly once, after its last action has settled (I5)."""
 
-    type: Literal["run_ended"] = "run_ended"
     time: Wall
     run: Small
     outcome: RunOutcome
@@ -155,56 +157,50 @@ class RunEnded(Model):
     reason: str = ""
 
 
-class RunHeld(Model):
+class RunHeld(_Recorded, tag="run_held"):
     """The run starts nothing more until `resume` or `abort`."""
 
-    type: Literal["run_held"] = "run_held"
     time: Wall
     run: Small
     reason: str
 
 
-class RunResumed(Model):
+class RunResumed(_Recorded, tag="run_resumed"):
     """An operator let the run go on."""
 
-    type: Literal["run_resumed"] = "run_resumed"
     time: Wall
     run: Small
 
 
-class Redispatched(Model):
+class Redispatched(_Recorded, tag="redispatched"):
     """Somebody asked for one action again: its next attempt is exempt from sequences (D10)."""
 
-    type: Literal["redispatched"] = "redispatched"
     time: Wall
     run: Small
     path: str
     command: str = ""  # the command's id
 
 
-class RunAborting(Model):
+class RunAborting(_Recorded, tag="run_aborting"):
     """An abort of the run was accepted: what runs is being ended, nothing more starts."""
 
-    type: Literal["run_aborting"] = "run_aborting"
     time: Wall
     run: Small
     reason: str
 
 
-class Mark(Model):
+class Mark(_Recorded, tag="mark"):
     """The dispatcher was alive with an open run at this time (DESIGN §5, restart)."""
 
-    type: Literal["mark"] = "mark"
     time: Wall
 
 
-class LateResult(Model):
+class LateResult(_Recorded, tag="late_result"):
     """A result of an attempt that is not the current one, or whose action was settled already.
 
     `proof`: an mdsip server's answer to an attempt that was ended here; it has ended there, too.
     """
 
-    type: Literal["late_result"] = "late_result"
     time: Wall
     path: str
     attempt: Small
@@ -227,10 +223,9 @@ class EventOutcome(StrEnum):
     PERHAPS_NOT_RAISED = "perhaps_not_raised"  # a dispatcher ended in between
 
 
-class EventRaised(Model):
+class EventRaised(_Recorded, tag="event_raised"):
     """A completion event was, or is about to be, raised."""
 
-    type: Literal["event_raised"] = "event_raised"
     time: Wall
     path: str
     attempt: Small
@@ -250,27 +245,24 @@ class EventRaised(Model):
                 return ""
 
 
-class CheckReset(Model):
+class CheckReset(_Recorded, tag="check_reset"):
     """`check --reset`: the failures of essential actions so far were seen."""
 
-    type: Literal["check_reset"] = "check_reset"
     time: Wall
     remaining: tuple[str, ...] = ()  # not seen yet; only where lost history is written anew
 
 
-class CommandDone(Model):
+class CommandDone(_Recorded, tag="command_done"):
     """A command's final reply, kept with its effect so that a repeat gets the same (D15)."""
 
-    type: Literal["command_done"] = "command_done"
     time: Wall
     command: str
     reply: str  # the reply as JSON
 
 
-class UnknownResult(Model):
+class UnknownResult(_Recorded, tag="unknown_result"):
     """A result of an attempt that no journal knows; kept so that nothing is lost (I2)."""
 
-    type: Literal["unknown_result"] = "unknown_result"
     time: Wall
     tree: str
     shot: ShotNumber
@@ -281,10 +273,9 @@ class UnknownResult(Model):
     reason: str = ""
 
 
-class ServerSeen(Model):
+class ServerSeen(_Recorded, tag="server_seen"):
     """What is known of a server, and what it was told to do: its value in the servers' hash."""
 
-    type: Literal["server_seen"] = "server_seen"
     time: Wall
     server: str
     liveness: str
@@ -318,35 +309,29 @@ ShotRecord = (
 GlobalRecord = CommandDone | UnknownResult | ServerSeen
 Record = ShotRecord | GlobalRecord
 
-_ADAPTER: Final[TypeAdapter[tuple[Record, ...]]] = TypeAdapter(
-    tuple[Annotated[Record, Field(discriminator="type")], ...]
-)
-_ONE: Final[TypeAdapter[Record]] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
+_ENCODER: Final = msgspec.json.Encoder()
+_ONE: Final[msgspec.json.Decoder[Record]] = msgspec.json.Decoder(Record)
+_MANY: Final[msgspec.json.Decoder[tuple[Record, ...]]] = msgspec.json.Decoder(tuple[Record, ...])
 
 
 def encode_record(record: Record) -> bytes:
-    """Return a record as JSON; fields at their default are left out, `type` is not."""
-    whole = isinstance(record, TableBuilt | NodeRead)  # their unions are told apart by defaults
-    body = record.__pydantic_serializer__.to_json(record, exclude_defaults=not whole)
-    if whole:
-        return body
-    head = b'{"type":"%s"' % record.type.encode()
-    return head + (b"," + body[1:] if len(body) > 2 else b"}")
-
-
-def decode_record(data: bytes | str) -> Record:
-    """Return the record of one JSON object. Raise ValueError when it is none of ours."""
-    return _ONE.validate_json(data)
+    """Return a record as JSON."""
+    return _ENCODER.encode(record)
 
 
 def encode_records(records: Sequence[Record]) -> bytes:
     """Return records as a JSON array."""
-    return b"[" + b",".join(map(encode_record, records)) + b"]"
+    return _ENCODER.encode(records)
+
+
+def decode_record(data: bytes | str) -> Record:
+    """Return the record of one JSON object. Raise ValueError when it is none of ours."""
+    return _ONE.decode(data)
 
 
 def decode_records(data: bytes | str) -> tuple[Record, ...]:
     """Return the records of a JSON array. Raise ValueError when one is none of ours."""
-    return _ADAPTER.validate_json(data)
+    return _MANY.decode(data)
 
 
 class Commit(NamedTuple):

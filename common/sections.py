@@ -22,7 +22,7 @@ from pydantic import (
 
 from shotline.common.endpoint import endpoint, host_and_port
 from shotline.common.limits import TaskLimits
-from shotline.common.model import Model
+from shotline.common.model import OF_STRUCTS, Model
 from shotline.common.nodes import DispatchOptions, Source
 from shotline.common.redis_url import RedisUrl
 
@@ -357,8 +357,8 @@ class ActionServerSection(Section):
 class ExperimentSection(Section):
     """Where an experiment's actions are declared, and how they are dispatched."""
 
-    source: Source = Field(description="Where its tree is found.")
-    options: DispatchOptions | None = Field(
+    source: Annotated[Source, OF_STRUCTS] = Field(description="Where its tree is found.")
+    options: Annotated[DispatchOptions, OF_STRUCTS] | None = Field(
         None,
         description="How its actions are dispatched; null: as its experiment file says, "
         "else the defaults.",

@@ -6,12 +6,13 @@ monitor. `…_at` is wall clock for display.
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
-from pydantic import Field, TypeAdapter
+import msgspec
+from msgspec import structs
 
 from shotline.common.actions import Cause
-from shotline.common.model import Model
+from shotline.common.base import Struct, tag_of
 from shotline.common.nodes import ActionNode
 from shotline.common.ranges import (
     Count,
@@ -27,6 +28,15 @@ from shotline.common.ranges import (
 from shotline.common.records import Counts, Record, RunKind, RunOutcome, Transition
 
 
+class _Result(Struct, tag_field="kind"):
+    """The base of what commands answer with."""
+
+    @property
+    def kind(self) -> str:
+        """What it is an answer to."""
+        return tag_of(self)
+
+
 class JournalState(StrEnum):
     """How the dispatcher's journal stands; the words are shown to operators."""
 
@@ -35,7 +45,7 @@ class JournalState(StrEnum):
     STOPPED = "stopped"  # neither Redis nor the file takes a commit: start nothing new
 
 
-class ActionView(Model):
+class ActionView(Struct):
     """One action as it stands: what the tree declares, and what has become of it."""
 
     path: str
@@ -62,7 +72,7 @@ class ActionView(Model):
     progress_text: str = ""
 
 
-class RunView(Model):
+class RunView(Struct):
     """One run of a shot."""
 
     tree: str
@@ -81,7 +91,7 @@ class RunView(Model):
     counts: Counts
 
 
-class ShotView(Model):
+class ShotView(Struct):
     """One shot in short."""
 
     tree: str
@@ -97,7 +107,7 @@ class ShotView(Model):
     loaded: bool = True  # False: stored, and not looked at yet; nothing else is known of it here
 
 
-class ServerView(Model):
+class ServerView(Struct):
     """One action server."""
 
     server: str
@@ -125,7 +135,7 @@ class ServerView(Model):
     bound: tuple[str, ...] = ()  # what mdsip servers are busy with that it asked, in words
 
 
-class Paged(Model):
+class Paged(_Result):
     """A result whose list can grow without bound: it comes in pages.
 
     `next` says from where on to ask for the following page (`since` of the command); the last page
@@ -138,22 +148,20 @@ class Paged(Model):
     def followed_by(self, page: "Paged") -> Self:
         """Return this with the items of the page that follows."""
         items = (*getattr(self, self.LIST), *getattr(page, self.LIST))
-        return self.model_copy(update={self.LIST: items, "next": page.next})
+        return structs.replace(self, **{self.LIST: items, "next": page.next})
 
 
-class RunReport(Paged):
+class RunReport(Paged, tag="run_report"):
     """Answer to do_phase, do_sequence, dispatch and wait: the run and each of its actions."""
 
     LIST: ClassVar[str] = "actions"
-    kind: Literal["run_report"] = "run_report"
     run: RunView
     actions: tuple[ActionView, ...] = ()
 
 
-class StatusResult(Model):
+class StatusResult(_Result, tag="status"):
     """Answer to `status`."""
 
-    kind: Literal["status"] = "status"
     term: Term
     dispatcher: str
     started_at: Wall
@@ -166,32 +174,29 @@ class StatusResult(Model):
     servers: tuple[ServerView, ...] = ()
 
 
-class ServersResult(Model):
+class ServersResult(_Result, tag="servers"):
     """Answer to `servers`."""
 
-    kind: Literal["servers"] = "servers"
     servers: tuple[ServerView, ...]
 
 
-class ActionsResult(Paged):
+class ActionsResult(Paged, tag="actions"):
     """Answer to `actions`, `build_tables` and `print_pending`."""
 
     LIST: ClassVar[str] = "actions"
-    kind: Literal["actions"] = "actions"
     shots: tuple[ShotView, ...]  # on the first page
     actions: tuple[ActionView, ...]  # of one shot, in the table's order; pending: of all shots
 
 
-class StoryResult(Paged):
+class StoryResult(Paged, tag="story"):
     """Answer to `show`: the action and all records about it, oldest first."""
 
     LIST: ClassVar[str] = "records"
-    kind: Literal["story"] = "story"
     action: ActionView
-    records: tuple[Annotated[Record, Field(discriminator="type")], ...]
+    records: tuple[Record, ...]
 
 
-class OutputLine(Model):
+class OutputLine(Struct):
     """One line of an action's output; bytes that are not UTF-8 are shown as \\xNN."""
 
     number: Count
@@ -200,11 +205,10 @@ class OutputLine(Model):
     text: str
 
 
-class LogsResult(Paged):
+class LogsResult(Paged, tag="logs"):
     """Answer to `logs`: lines of one attempt. `more` when others follow the last of these."""
 
     LIST: ClassVar[str] = "lines"
-    kind: Literal["logs"] = "logs"
     path: str
     attempt: Small
     attempts: tuple[Small, ...] = ()
@@ -217,30 +221,35 @@ class LogsResult(Paged):
         """Return this with the lines of the page that follows."""
         assert isinstance(page, LogsResult)
         rest = {"more": page.more, "tails": page.tails}
-        return super().followed_by(page).model_copy(update=rest)
+        return structs.replace(super().followed_by(page), **rest)
 
 
-class CheckResult(Paged):
+class CheckResult(Paged, tag="check"):
     """Answer to `check`: essential actions that failed since the last reset."""
 
     LIST: ClassVar[str] = "failures"
-    kind: Literal["check"] = "check"
     failures: tuple[ActionView, ...]
 
 
-class TreeProblem(Model):
+class Severity(StrEnum):
+    """How much a problem matters."""
+
+    ERROR = "error"  # something cannot work as it was meant
+    WARNING = "warning"  # perhaps meant so
+
+
+class TreeProblem(Struct):
     """Something to look at in a tree; `path` is empty where it concerns no single action."""
 
-    severity: Literal["error", "warning"]
+    severity: Severity
     path: str
     text: str
 
 
-class TreeResult(Paged):
+class TreeResult(Paged, tag="tree"):
     """Answer to `tree`: what the tree declares, and what is wrong or odd about it."""
 
     LIST: ClassVar[str] = "actions"
-    kind: Literal["tree"] = "tree"
     tree: str
     shot: ShotNumber
     phases: tuple[str, ...]  # the site's in their order, then those that only actions name
@@ -252,30 +261,27 @@ class TreeResult(Paged):
         """Return this with the actions of the page that follows, and why some never run."""
         assert isinstance(page, TreeResult)
         never = {**self.never, **page.never}
-        return super().followed_by(page).model_copy(update={"never": never})
+        return structs.replace(super().followed_by(page), never=never)
 
 
-class CurrentResult(Model):
+class CurrentResult(_Result, tag="current"):
     """Answer to `current`."""
 
-    kind: Literal["current"] = "current"
     tree: str
     shot: ShotNumber
 
 
-class ShotsResult(Paged):
+class ShotsResult(Paged, tag="shots"):
     """Answer to `shots`."""
 
     LIST: ClassVar[str] = "shots"
-    kind: Literal["shots"] = "shots"
     shots: tuple[ShotView, ...]
 
 
-class SnapshotResult(Paged):
+class SnapshotResult(Paged, tag="snapshot"):
     """Answer to `snapshot`: the channel's state up to and with event `seq` of `term`."""
 
     LIST: ClassVar[str] = "actions"
-    kind: Literal["snapshot"] = "snapshot"
     channel: str
     term: Term
     seq: Count
@@ -299,36 +305,35 @@ AnyResult = (
     | SnapshotResult
 )
 
-_ADAPTER: Final[TypeAdapter[AnyResult]] = TypeAdapter(
-    Annotated[AnyResult, Field(discriminator="kind")]
-)
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final[msgspec.json.Decoder[AnyResult]] = msgspec.json.Decoder(AnyResult)
 
 
 def encode_result(result: AnyResult) -> bytes:
     """Return a result as JSON."""
-    return result.__pydantic_serializer__.to_json(result)
+    return _ENCODER.encode(result)
 
 
 def encode_page(result: Paged, items: Sequence[bytes]) -> bytes:
     """Return a result as JSON, with these items, as JSON, in its list."""
-    head = result.__pydantic_serializer__.to_json(result, exclude={result.LIST})
-    return b'%s,"%s":[%s]}' % (head[:-1], result.LIST.encode(), b",".join(items))
+    listed = tuple(map(msgspec.Raw, items))
+    return _ENCODER.encode(structs.replace(result, **{result.LIST: listed}))
 
 
 def decode_result(data: bytes | str) -> AnyResult:
-    """Return the result of a JSON object. Raise pydantic's ValidationError when it is none."""
-    return _ADAPTER.validate_json(data)
+    """Return the result of a JSON object. Raise ValueError when it is none."""
+    return _DECODER.decode(data)
 
 
-class ShotEvent(Model):
+class ShotEvent(Struct):
     """Payload on `shot/TREE/SHOT`: journal records, progress, or what pending actions wait for."""
 
-    records: tuple[Annotated[Record, Field(discriminator="type")], ...] = ()
+    records: tuple[Record, ...] = ()
     progress: tuple[tuple[str, Fraction, str], ...] = ()  # path, fraction, text
     waits: tuple[tuple[str, str], ...] = ()  # path, text
 
 
-class OutputEvent(Model):
+class OutputEvent(Struct):
     """Payload on `output/TREE/SHOT/PATH`: what was stored; `first` numbers the first line.
 
     Each piece: time, stream, and one or more lines joined by line feeds. Bytes that are not UTF-8
@@ -341,20 +346,20 @@ class OutputEvent(Model):
     tail: OutputLine | None = None  # behind these: it has not ended, and may change
 
 
-class ServersEvent(Model):
+class ServersEvent(Struct):
     """Payload on `servers`: those that changed."""
 
     servers: tuple[ServerView, ...]
 
 
-class LogEvent(Model):
+class LogEvent(Struct):
     """Payload on `log`: lines of the daemons' logs."""
 
     lines: tuple[tuple[Wall, str, str, str], ...]  # time, level, source, text
     about: tuple[str, ShotNumber, str, Small] | None = None  # attempt: tree, shot, path, number
 
 
-class FeedBeat(Model):
+class FeedBeat(Struct):
     """Payload on `feed`, once a second: the last number of each channel in use (I6)."""
 
     last: dict[str, Count]

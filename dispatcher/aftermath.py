@@ -19,14 +19,14 @@ class Aftermath:
         node, options = shot.table.node(live.path), shot.table.options
         if options.write_status and live.code is not None:
             job = self._core.next_job()
-            self._core.after(WriteStatusJob(job, shot.key, live.path, live.code))
+            self._core.after(WriteStatusJob(job=job, key=shot.key, path=live.path, code=live.code))
         wanted = options.completion_events == "all" or live.status is Status.SUCCESS
         if live.state is not ActionState.DONE or not wanted or not node.completion_event:
             return
         self._note(shot, live.path, live.attempt, node.completion_event, EventOutcome.INTENDED)
         job = self._core.next_job()
         self._jobs[job] = (shot.key, live.path, live.attempt, node.completion_event)
-        self._core.after(RaiseEventJob(job, shot.key, node.completion_event))
+        self._core.after(RaiseEventJob(job=job, key=shot.key, event=node.completion_event))
 
     def done(self, done: TreeDone) -> bool:
         """Take the end of a tree job that raised an event. False when it is another job."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from shotline.common.actions import ActionState, AttemptId, Cause, Status, has_failed
+from shotline.common.base import to_json
 from shotline.common.channels import LOG, SERVERS
 from shotline.common.configuration import Config
 from shotline.common.machine import Instant
@@ -174,7 +175,7 @@ class Core:
         """Write a line to the dispatcher's log, and to the observers of all logs."""
         self._leaving.append(Say(level, text))
         event = LogEvent(lines=((self.wall, level, "dispatcher", text),), about=about)
-        self.after(self.feed.publish(LOG, self.wall, event.model_dump_json().encode()))
+        self.after(self.feed.publish(LOG, self.wall, to_json(event)))
 
     def _say_failed(self, shot: Shot, before: Transition | None, live: Transition) -> None:
         """Write into the log what has failed: of each run so much as somebody will read."""
@@ -233,7 +234,7 @@ class Core:
             if name in self.fleet.servers
         )
         self._dirty.clear()
-        payload = ServersEvent(servers=views).model_dump_json().encode()
+        payload = to_json(ServersEvent(servers=views))
         self.after(self.feed.publish(SERVERS, self.wall, payload))
 
     # Questions

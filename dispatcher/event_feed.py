@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from msgspec import structs
+
+from shotline.common.base import to_json
 from shotline.common.channels import FEED, LOG, SERVERS, output_channel, shot_channel
 from shotline.common.messages import Event
 from shotline.common.records import Record, ShotKey, TableBuilt, encode_record
@@ -69,8 +72,8 @@ class EventFeed:
         told = (SERVERS, LOG, *self._touched)
         for begin in range(0, len(told), CHANNELS_MAX):
             last = {channel: self._last[channel] for channel in told[begin : begin + CHANNELS_MAX]}
-            beat = FeedBeat(last=last, journal=journal.value, leaving=leaving)
-            payload = beat.model_dump_json().encode()
+            beat = FeedBeat(last=last, journal=journal, leaving=leaving)
+            payload = to_json(beat)
             seq = self._last[FEED] = self._last.get(FEED, 0) + 1
             yield Publish(Event(channel=FEED, term=self._term, seq=seq, at=at, payload=payload))
 
@@ -87,7 +90,7 @@ def _is_table(record: Record) -> bool:
 
 def _without_nodes(record: Record, part: bytes) -> bytes:
     if isinstance(record, TableBuilt):
-        return encode_record(record.model_copy(update={"actions": ()}))
+        return encode_record(structs.replace(record, actions=()))
     return part
 
 

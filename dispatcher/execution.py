@@ -8,6 +8,8 @@ Pure.
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from msgspec import structs
+
 from shotline.common.actions import (
     IN_PROGRESS,
     SETTLED_STATE,
@@ -16,6 +18,7 @@ from shotline.common.actions import (
     AttemptId,
     Cause,
 )
+from shotline.common.base import to_json
 from shotline.common.messages import AbortAttempt, Dispatch
 from shotline.common.records import (
     Redispatched,
@@ -273,7 +276,7 @@ class Execution:
                 epoch=epoch,
                 number=server.number,
                 attempt=attempt,
-                task=node.task.__pydantic_serializer__.to_json(node.task),
+                task=to_json(node.task),
                 timeout_s=node.timeout_s or core.config.action_server.task_timeout_s,
                 folder=node.folder,
             ),
@@ -316,16 +319,15 @@ class Execution:
     ) -> None:
         self.change(
             shot,
-            live.model_copy(
-                update={
-                    "time": self._core.wall,
-                    "state": ActionState.ABORTED,
-                    "cause": cause,
-                    "reason": reason,
-                    "outcome_unknown": unknown,
-                    "aborting": False,
-                    "ended_at": self._core.wall,
-                }
+            structs.replace(
+                live,
+                time=self._core.wall,
+                state=ActionState.ABORTED,
+                cause=cause,
+                reason=reason,
+                outcome_unknown=unknown,
+                aborting=False,
+                ended_at=self._core.wall,
             ),
         )
 
@@ -333,12 +335,8 @@ class Execution:
         """A worker process has started the action."""
         self.change(
             shot,
-            live.model_copy(
-                update={
-                    "time": self._core.wall,
-                    "state": ActionState.DOING,
-                    "started_at": started_at,
-                }
+            structs.replace(
+                live, time=self._core.wall, state=ActionState.DOING, started_at=started_at
             ),
         )
 
@@ -376,8 +374,8 @@ class Execution:
         if not live.aborting:
             self.change(
                 shot,
-                live.model_copy(
-                    update={"time": self._core.wall, "aborting": True, "reason": f"aborting: {why}"}
+                structs.replace(
+                    live, time=self._core.wall, aborting=True, reason=f"aborting: {why}"
                 ),
             )
         self.tell_abort(shot, path, why)

@@ -8,6 +8,7 @@ of commands (what is asked), `execution` (runs). Nothing else changes the state 
 
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState
+from shotline.common.base import to_json
 from shotline.common.channels import LOG
 from shotline.common.configuration import Config
 from shotline.common.machine import Instant, Tick
@@ -257,7 +258,7 @@ class Dispatcher:
             else:
                 server = server or self.core.fleet.by_identity(source)
                 if server is None:
-                    self._problem(source, f"{message.KIND}: register first")
+                    self._problem(source, f"{message.kind}: register first")
                 else:
                     self._from_server(server, message)
 
@@ -282,7 +283,7 @@ class Dispatcher:
                 # Not on the feed: what is published may be the very thing that was refused.
                 self.core.at_once(Say("error", f"the broker says: {message.text}"))
             case _:
-                self.core.say("error", f"the broker sent {message.KIND}, which is not for us")
+                self.core.say("error", f"the broker sent {message.kind}, which is not for us")
 
     def _from_server(self, server: Server, message: Message) -> None:
         server.last_seen_at = self.core.wall
@@ -308,7 +309,7 @@ class Dispatcher:
             case LogLine():
                 self._log_line(message)
             case _:
-                self._problem(server.identity, f"{message.KIND} is not for the dispatcher")
+                self._problem(server.identity, f"{message.kind} is not for the dispatcher")
 
     def _server_beat(self, server: Server, beat: ServerBeat) -> None:
         core = self.core
@@ -321,9 +322,7 @@ class Dispatcher:
 
     def _log_line(self, line: LogLine) -> None:
         payload = LogEvent(lines=((line.at, line.level, line.source, line.text),))
-        self.core.after(
-            self.core.feed.publish(LOG, self.core.wall, payload.model_dump_json().encode())
-        )
+        self.core.after(self.core.feed.publish(LOG, self.core.wall, to_json(payload)))
 
     def _malformed(self, event: MalformedFrom) -> None:
         self.core.say("warning", f"malformed message from {event.source[:80]!r}: {event.why[:300]}")

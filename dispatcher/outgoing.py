@@ -9,6 +9,8 @@ for its target goes with it: per target, nothing overtakes. What is decided is `
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from msgspec import structs
+
 from shotline.common.codec import PUBLISH, encode, encode_body
 from shotline.common.messages import Answered, Message, OutputStored, Reply
 from shotline.dispatcher.effects import Publish, ToPeer
@@ -116,9 +118,9 @@ class Outgoing:
             return
         if isinstance(message, Reply):
             words = self._too_large("the result", len(message.result))
-            yield message.model_copy(update={"result": b"", "notices": (words,)})
+            yield structs.replace(message, result=b"", notices=(words,))
         else:
-            words = self._too_large(f"a message ({message.KIND})", size)
+            words = self._too_large(f"a message ({message.kind})", size)
         self._complain(words)
 
     def _too_large(self, what: str, size: int) -> str:

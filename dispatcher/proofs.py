@@ -6,6 +6,8 @@ registration of the same life without an attempt of which no start was ever hear
 
 from typing import Final
 
+from msgspec import structs
+
 from shotline.common.actions import Cause
 from shotline.common.messages import Register
 from shotline.common.records import Transition
@@ -24,7 +26,7 @@ def prove(core: Core, shot: Shot, live: Transition, what: str) -> None:
         "outcome_unknown": False,
         "reason": f"{live.reason}; {what}",
     }
-    core.put(shot, live.model_copy(update=known))
+    core.put(shot, structs.replace(live, **known))
 
 
 def take_proofs(core: Core, shot: Shot, register: Register) -> None:

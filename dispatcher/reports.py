@@ -3,7 +3,7 @@
 A server repeats a result until it is answered, and it is answered only behind the journal. Pure.
 """
 
-import json
+from msgspec import structs
 
 from shotline.common.actions import (
     IN_PROGRESS,
@@ -13,6 +13,7 @@ from shotline.common.actions import (
     Cause,
     Status,
 )
+from shotline.common.base import to_json
 from shotline.common.channels import output_channel, shot_channel
 from shotline.common.messages import (
     Answered,
@@ -32,7 +33,7 @@ from shotline.common.records import (
     Transition,
     UnknownResult,
 )
-from shotline.common.views import OutputLine, ShotEvent
+from shotline.common.views import OutputEvent, OutputLine, ShotEvent
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
@@ -90,7 +91,7 @@ class Results:
         shot, live = current
         said = (progress.fraction, progress.text)
         shot.progress[live.path] = said
-        payload = ShotEvent(progress=((live.path, *said),)).model_dump_json().encode()
+        payload = to_json(ShotEvent(progress=((live.path, *said),)))
         self._core.after(self._core.feed.publish(shot_channel(shot.key), self._core.wall, payload))
 
     def output(self, server: Server, output: Output) -> None:
@@ -176,14 +177,15 @@ class Results:
         pieces: tuple[Piece, ...],
         tail: OutputLine | None = None,
     ) -> None:
-        told: dict[str, object] = {"attempt": attempt.number, "first": first}
-        told["pieces"] = [(at, stream, _readable(text)) for at, stream, text in pieces]
-        if tail is not None:
-            told["tail"] = tail.model_dump()
-        payload = json.dumps(told)
+        told = OutputEvent(
+            attempt=attempt.number,
+            first=first,
+            pieces=tuple((at, stream, _readable(text)) for at, stream, text in pieces),
+            tail=tail,
+        )
         self._core.after(
             self._core.feed.publish(
-                output_channel(key, attempt.path), self._core.wall, payload.encode()
+                output_channel(key, attempt.path), self._core.wall, to_json(told)
             )
         )
 
@@ -273,20 +275,19 @@ class Results:
         reason = result.reason
         if result.ended_by is EndedBy.ABORT and live.aborting:
             reason = live.reason.removeprefix("aborting: ") or reason
-        settled = live.model_copy(
-            update={
-                "time": self._core.wall,
-                "state": state,
-                "status": (result.status or Status.FAILURE) if state is ActionState.DONE else None,
-                "cause": cause,
-                "reason": reason,
-                "code": result.code,
-                "outcome_unknown": result.outcome_unknown,
-                "aborting": False,
-                "started_at": result.started_at,
-                "ended_at": result.ended_at,
-                "duration_s": result.duration_s,
-            }
+        settled = structs.replace(
+            live,
+            time=self._core.wall,
+            state=state,
+            status=(result.status or Status.FAILURE) if state is ActionState.DONE else None,
+            cause=cause,
+            reason=reason,
+            code=result.code,
+            outcome_unknown=result.outcome_unknown,
+            aborting=False,
+            started_at=result.started_at,
+            ended_at=result.ended_at,
+            duration_s=result.duration_s,
         )
         self._execution.change(shot, settled)
         self._aftermath.after_end(shot, settled)

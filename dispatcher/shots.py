@@ -7,6 +7,9 @@ restarted dispatcher knows is what it knew. Pure.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
+
+from msgspec import structs
 
 from shotline.common.actions import (
     IN_PROGRESS,
@@ -322,7 +325,9 @@ class Shot:
     def run_view(self, run: Run) -> RunView:
         """Return what is shown of a run."""
         opened, ended = run.opened, run.ended
-        state = "ended" if ended else "held" if run.held else "aborting" if run.aborting else "open"
+        state: Literal["open", "aborting", "held", "ended"] = (
+            "ended" if ended else "held" if run.held else "aborting" if run.aborting else "open"
+        )
         return RunView(
             tree=self.key.tree,
             shot=self.key.shot,
@@ -344,9 +349,7 @@ class Shot:
         """Return records that make this state again, for a journal that has lost its history."""
         told: list[ShotRecord] = []
         if self.built is not None:
-            told.append(
-                self.built.model_copy(update={"actions": self.table.actions, "reset": False})
-            )
+            told.append(structs.replace(self.built, actions=self.table.actions, reset=False))
         if self.source_changed:
             told.append(SourceSeen(time=time, changed=self.source_changed))
         for run in self.runs.values():

@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
 from shotline.common.actions import Cause
 from shotline.common.errors import LocalError
 from shotline.common.nodes import (
@@ -121,7 +123,7 @@ class Table:
         """
         initial = self._initial[path]
         if even_if_off and initial.cause is Cause.OFF:
-            return _classify(self.node(path).model_copy(update={"on": True}))
+            return _classify(structs.replace(self.node(path), on=True))
         return initial
 
     def number(self, path: str) -> int | None:

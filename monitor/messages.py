@@ -7,8 +7,12 @@ describes them all.
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from json.encoder import encode_basestring
 from typing import Final
+
+import msgspec
+from msgspec import NODEFAULT, structs
 
 from shotline.client.text import cut
 from shotline.common.actions import (
@@ -19,7 +23,7 @@ from shotline.common.actions import (
     category_of,
     colour_of,
 )
-from shotline.common.model import Model
+from shotline.common.base import Struct, to_json
 from shotline.common.records import EventRaised, Record, RunOutcome, Transition, encode_record
 from shotline.common.views import ActionView, OutputLine, RunView, ServerView, ShotView
 from shotline.monitor.models import ServerState, SystemView
@@ -28,6 +32,7 @@ Body = bytes
 Json = bytes
 
 TEXT_MAX: Final = 500  # characters of an action's reason and text; `show` has them whole
+_ENCODER: Final = msgspec.json.Encoder()
 _SERVER_STATES: Final = {
     "alive": ServerState.ON,
     "suspect": ServerState.SUSPECT,
@@ -41,9 +46,32 @@ def quoted(text: str) -> Json:
     return encode_basestring(text).encode(errors="backslashreplace")
 
 
-def short(model: Model) -> Json:
-    """Return a model as JSON, without the fields that stand at their default."""
-    return model.__pydantic_serializer__.to_json(model, exclude_defaults=True)
+def short(record: Struct) -> Json:
+    """Return a struct as JSON, without the fields that stand at their default."""
+    return _ENCODER.encode(_without_defaults(record))
+
+
+def _without_defaults(value: object) -> object:
+    if isinstance(value, Struct):
+        return {
+            name: _without_defaults(found)
+            for name, default in _defaults_of(type(value))
+            if (found := getattr(value, name)) != default
+        }
+    if isinstance(value, tuple) and value and isinstance(value[0], Struct):
+        return [_without_defaults(one) for one in value]
+    return value
+
+
+@cache
+def _defaults_of(kind: type[Struct]) -> tuple[tuple[str, object], ...]:
+    return tuple(
+        (
+            one.encode_name,
+            one.default if one.default_factory is NODEFAULT else one.default_factory(),
+        )
+        for one in structs.fields(kind)
+    )
 
 
 def body(command: str, time: float, *parts: tuple[str, Json]) -> Body:
@@ -208,12 +236,7 @@ def shot_message(time: float, shot: ShotView) -> Body:
 
 def system_message(time: float, system: SystemView) -> Body:
     """Return the message of the system's state."""
-    return body("STATE", time, ("system", whole(system)))
-
-
-def whole(model: Model) -> Json:
-    """Return a model as JSON with all its fields."""
-    return model.__pydantic_serializer__.to_json(model)
+    return body("STATE", time, ("system", to_json(system)))
 
 
 def whole_shot(
@@ -252,7 +275,7 @@ def whole_servers(
 
 def whole_system(time: float, system: SystemView, shots: Sequence[ShotView]) -> Body:
     """Return the whole state of the system."""
-    return body("WHOLE", time, ("system", whole(system)), ("shots", _list(map(short, shots))))
+    return body("WHOLE", time, ("system", to_json(system)), ("shots", _list(map(short, shots))))
 
 
 def _action(action: ActionView) -> Json:
@@ -260,7 +283,7 @@ def _action(action: ActionView) -> Json:
     category = category_of(live.state, live.status, live.cause, failed=action.failed)
     shown = (quoted(colour(live)), quoted(category))
     if live is not action.last or len(action.text) > TEXT_MAX:
-        action = action.model_copy(update={"last": live, "text": cut(action.text, TEXT_MAX)})
+        action = structs.replace(action, last=live, text=cut(action.text, TEXT_MAX))
     return short(action)[:-1] + b',"colour":%s,"category":%s}' % shown
 
 
@@ -268,7 +291,7 @@ def _shortened(live: Transition) -> Transition:
     """Return an action's state with as much of its reason as a page of thousands can hold."""
     if len(live.reason) <= TEXT_MAX:
         return live
-    return live.model_copy(update={"reason": cut(live.reason, TEXT_MAX)})
+    return structs.replace(live, reason=cut(live.reason, TEXT_MAX))
 
 
 def _server(server: ServerView) -> Json:

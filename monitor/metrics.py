@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from shotline.common.metrics import Metric, counter, counters, gauge, gauges
 from shotline.common.records import Counts
 from shotline.monitor.channels import Channels
@@ -46,7 +48,7 @@ class Metrics:
             (shot for key, shot in self._view.shots.items() if key == system.current), None
         )
         counts = current.short().counts if current is not None else Counts()
-        actions = {(category,): number for category, number in counts.model_dump().items()}
+        actions = {(category,): number for category, number in structs.asdict(counts).items()}
         words = "Actions of the current shot by what is shown of them."
         yield gauges("current_shot_actions", words, ("category",), actions.items())
         runs = sum(shot.board.open_run is not None for shot in self._view.shots.values())

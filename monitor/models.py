@@ -6,9 +6,11 @@ Messages of channels are written by `messages`, which is fast; here is what is i
 from enum import StrEnum
 from typing import Annotated, Literal
 
+from msgspec import field
 from pydantic import Field
 
 from shotline.common.actions import ActionState, Category, Colour
+from shotline.common.base import Struct
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
 from shotline.common.model import Model
@@ -25,28 +27,28 @@ from shotline.common.sections import ServerClass, ServerId
 from shotline.common.views import ActionView, AnyResult, JournalState, RunView, ServerView, ShotView
 
 
-class FieldProblem(Model):
+class FieldProblem(Struct):
     """What is wrong with one field of a request."""
 
     field: str
     message: str
 
 
-class CommandAnswer(Model):
+class CommandAnswer(Struct):
     """The answer to a command: how it ended, in words, and what it asked for."""
 
     outcome: Outcome
     message: str = ""
     notices: tuple[str, ...] = ()
     dangers: tuple[NamedDanger, ...] = ()  # refused, until somebody insists on each by its code
-    result: Annotated[AnyResult, Field(discriminator="kind")] | None = None
+    result: AnyResult | None = None
     fields: tuple[FieldProblem, ...] = ()  # with status 422
 
 
 Away = Literal["broker", "dispatcher"]
 
 
-class SystemView(Model):
+class SystemView(Struct):
     """What the monitor is connected to, and how that is."""
 
     broker: str
@@ -91,7 +93,7 @@ class ShownServer(ServerView):
     state: ServerState
 
 
-class PendingAgain(Model):
+class PendingAgain(Struct):
     """What the actions are that a run has reset."""
 
     state: ActionState
@@ -100,7 +102,7 @@ class PendingAgain(Model):
     category: Category
 
 
-class Estimate(Model):
+class Estimate(Struct):
     """What is expected of a run; the time left and what limits it come by themselves."""
 
     run: int
@@ -110,7 +112,7 @@ class Estimate(Model):
     slow: tuple[str, ...] = ()
 
 
-class ChannelMessage(Model):
+class ChannelMessage(Struct):
     """One message of a channel. Which fields it has depends on `command` (docs/websocket.md)."""
 
     command: str
@@ -123,7 +125,7 @@ class ChannelMessage(Model):
     colour: Colour | None = None
     category: Category | None = None
     phase: str = ""
-    counts: dict[str, CountsShown] | CountsShown = {}  # by phase, or of one
+    counts: dict[str, CountsShown | int] = {}  # by phase, or of one
     shot: ShotView | int | None = None
     actions: tuple[ShownAction, ...] = ()
     view: ShownAction | None = None
@@ -156,11 +158,11 @@ class ChannelMessage(Model):
     lines: tuple[tuple[float, int, str], ...] = ()
     record: (
         EventRaised | LateResult | Redispatched | CheckReset | PulseCreated | SourceSeen | None
-    ) = Field(default=None, discriminator="type")
-    since: int = Field(default=0, alias="from")  # of what is missing
+    ) = None
+    since: int = field(default=0, name="from")  # of what is missing
 
 
-class MonitorAnswer(Model):
+class MonitorAnswer(Struct):
     """Answer to `GET /api/monitor`."""
 
     system: SystemView
@@ -174,7 +176,7 @@ class LogRequest(Model):
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
 
 
-class LogAnswer(Model):
+class LogAnswer(Struct):
     """The test message was written."""
 
     text: str
@@ -196,7 +198,7 @@ class CommandLineRequest(Model):
     insist: tuple[Danger, ...] = ()
 
 
-class ProgramAnswer(Model):
+class ProgramAnswer(Struct):
     """What a program of the site's, or of ours, wrote, and its exit code.
 
     The code is `null` when it was ended at its limit.

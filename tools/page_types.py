@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterable
 from typing import Final
 
-from pydantic import BaseModel, JsonValue
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+import msgspec
+from pydantic import JsonValue
 
+from shotline.common.base import Struct
 from shotline.common.dangers import NamedDanger
 from shotline.monitor.models import ChannelMessage, Estimate, SystemView
 
@@ -19,7 +20,7 @@ _HEAD: Final = """\
  * Nothing here runs. Made from the models: `make schema` writes it anew.
  */
 """
-_WANTED: Final[tuple[type[BaseModel], ...]] = (ChannelMessage, SystemView, Estimate, NamedDanger)
+_WANTED: Final[tuple[type[Struct], ...]] = (ChannelMessage, SystemView, Estimate, NamedDanger)
 _SHORT: Final = {
     "ChannelMessage": "Message",
     "ShownAction": "ActionView",
@@ -36,16 +37,14 @@ _PLAIN: Final = {
     "null": "null",
 }
 _REF: Final = "#/"
-_GIVEN: Final[JsonSchemaMode] = "serialization"
 
 Schema = dict[str, JsonValue]
 
 
 def text() -> str:
     """Return the module as it is committed."""
-    wanted = [(model, _GIVEN) for model in _WANTED]
-    _, found = models_json_schema(wanted, ref_template=_REF + "{model}")
-    parts = [_definition(_called(name), schema) for name, schema in sorted(found["$defs"].items())]
+    _, found = msgspec.json.schema_components(_WANTED, ref_template=_REF + "{name}")
+    parts = [_definition(_called(name), schema) for name, schema in sorted(found.items())]
     return "\n".join((_HEAD, *parts, "export {};\n"))
 
 

@@ -13,8 +13,6 @@ from enum import StrEnum
 from types import ModuleType
 from typing import Annotated, get_args, get_origin
 
-from annotated_types import Ge, Le
-
 from shotline.common import dangers, messages, ranges
 from shotline.common.messages import MESSAGES, PROTOCOL, Message
 from shotline.common.ranges import TERM_STEP_MAX
@@ -100,10 +98,9 @@ def _ranges() -> Iterator[tuple[str, str, str, str]]:
     """Yield the kinds of numbers: name, type, least and greatest value."""
     for name, kind in vars(ranges).items():
         if get_origin(kind) is Annotated:
-            number, field = get_args(kind)
-            limits = {type(limit): limit for limit in field.metadata}
-            least, greatest = limits[Ge].ge, limits[Le].le
-            yield name, number.__name__, f"{least:.16g}", f"{greatest:.16g}"
+            number, meta = get_args(kind)
+            least = f"{meta.ge:.16g}" if meta.ge is not None else f"above {meta.gt:.16g}"
+            yield name, number.__name__, least, f"{meta.le:.16g}"
 
 
 def _classes(module: ModuleType) -> tuple[dict[str, ast.ClassDef], list[str]]:
@@ -140,11 +137,10 @@ def _fields(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str, st
     for field in node.body:
         if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
             continue
-        if field.target.id != "KIND":
-            annotation = ast.unparse(field.annotation)
-            if field.value is not None:
-                annotation += f" = {ast.unparse(field.value)}"
-            yield f"`{field.target.id}`", _plain(annotation), _comment(field, lines)
+        annotation = ast.unparse(field.annotation)
+        if field.value is not None:
+            annotation += f" = {ast.unparse(field.value)}"
+        yield f"`{field.target.id}`", _plain(annotation), _comment(field, lines)
 
 
 def _words(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str]]:
@@ -161,8 +157,8 @@ def _comment(node: ast.stmt, lines: list[str]) -> str:
 
 
 def _plain(annotation: str) -> str:
-    """Return a type without the checks that pydantic is told of."""
-    return re.sub(r"Annotated\[(\w+), Field\([^()]*\)\]", r"\1", annotation)
+    """Return a type without the checks on it."""
+    return re.sub(r"Annotated\[(\w+), Meta\([^()]*\)\]", r"\1", annotation)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.yamlfile import FileProblems, read_bounded
 from shotline.trees.experiment_file import Experiment, read_experiment
@@ -89,7 +91,7 @@ class FileTree:
 
     def _model_mark(self) -> SourceMark:
         mark = _file_mark(f"the experiment file {self._file}", self._file)
-        return mark.model_copy(update={"model": True})
+        return structs.replace(mark, model=True)
 
     def folder(self, shot: int) -> Path:
         """Return the folder of a pulse, existing or not."""
@@ -162,7 +164,7 @@ class FileTree:
     def _in_folder(self, node: ActionNode, shot: int) -> ActionNode:
         if shot == MODEL_SHOT:
             return node
-        return node.model_copy(update={"folder": str(self.folder(shot))})
+        return structs.replace(node, folder=str(self.folder(shot)))
 
     def _content(self, path: Path) -> bytes:
         try:

@@ -17,7 +17,7 @@ from typing import Annotated, Final, cast
 from pydantic import BeforeValidator, Discriminator, Field, JsonValue, StringConstraints, Tag
 from pydantic_core import PydanticCustomError, to_json
 
-from shotline.common.model import Model
+from shotline.common.model import OF_STRUCTS, Model
 from shotline.common.nodes import (
     ActionNode,
     ConditionWhen,
@@ -33,7 +33,7 @@ from shotline.common.nodes import (
     When,
     references,
 )
-from shotline.common.ranges import Duration, SequenceNumber
+from shotline.common.ranges import DURATION_MAX, NUMBER_MAX
 from shotline.common.yamlfile import FileProblem, FileProblems, LocatedDocument, parse_yaml
 from shotline.trees.condition_text import ConditionError, parse_when, resolve
 from shotline.trees.tree import TreeError
@@ -47,6 +47,8 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?![0-9-])", re.ASCII)
 
 TreeName = Annotated[str, StringConstraints(pattern=rf"^{_NAME}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.\-]{0,63}$")]
+
+PhaseNumber = Annotated[int, Field(ge=-NUMBER_MAX, le=NUMBER_MAX)]
 
 
 def _when_text(value: object) -> object:
@@ -90,7 +92,7 @@ class ShellEntry(Model):
 class SleepEntry(Model):
     """Do nothing for a while."""
 
-    sleep: Duration = Field(description="Seconds.")
+    sleep: float = Field(ge=0, le=DURATION_MAX, description="Seconds.")
 
 
 def _task_kind(value: object) -> str | None:
@@ -121,7 +123,9 @@ class ActionEntry(Model):
     phase: Word = Field(description="One of `phases`; case-sensitive.")
     when: WhenText = Field(description="A sequence number, or a condition over other actions.")
     task: TaskEntry
-    timeout_s: Duration | None = Field(None, gt=0, description="Time limit in seconds.")
+    timeout_s: float | None = Field(
+        None, gt=0, le=DURATION_MAX, description="Time limit in seconds."
+    )
     completion_event: str | None = Field(None, min_length=1, max_length=64)
     on: bool = True
     essential: bool = False
@@ -133,10 +137,10 @@ class ExperimentEntry(Model):
 
     experiment: TreeName = Field(description="Name of the tree; upper-cased.")
     title: str = ""
-    phases: dict[Word, SequenceNumber] = Field(
+    phases: dict[Word, PhaseNumber] = Field(
         min_length=1, description="Name and number of each phase."
     )
-    dispatch: DispatchOptions = DispatchOptions()
+    dispatch: Annotated[DispatchOptions, OF_STRUCTS] = DispatchOptions()
     off: tuple[str, ...] = Field((), description="Nodes switched off with all that is below them.")
     actions: tuple[ActionEntry, ...]
 

@@ -17,13 +17,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 
-from pydantic import Field, TypeAdapter, ValidationError
+import msgspec
 
 from shotline.common.actions import AttemptId
+from shotline.common.base import Struct, to_json
 from shotline.common.messages import Bound
-from shotline.common.model import Model
 from shotline.common.nodes import MdsplusTask, TaskOutcome
 from shotline.common.process import interpreter
 from shotline.trees.tree import ConnectionLost, UrlBusy
@@ -33,87 +33,77 @@ _KEEPER_START_S: Final = 20.0  # a keeper that was just started may not listen y
 _CONNECT_PAUSE_S: Final = 0.05
 
 
-class KeeperRequest(Model):
+class _Word(Struct, tag_field="kind"):
+    """The base of what they say."""
+
+
+class KeeperRequest(_Word, tag="request"):
     """Run this task for this attempt."""
 
-    kind: Literal["request"] = "request"
     attempt: AttemptId
     task: MdsplusTask
 
 
-class AnswerReceived(Model):
+class AnswerReceived(_Word, tag="received"):
     """The worker has the answer."""
 
-    kind: Literal["received"] = "received"
 
-
-class KeeperWaiting(Model):
+class KeeperWaiting(_Word, tag="waiting"):
     """The url works for another shot."""
 
-    kind: Literal["waiting"] = "waiting"
     text: str
 
 
-class KeeperStarted(Model):
+class KeeperStarted(_Word, tag="started"):
     """The task is being asked for."""
 
-    kind: Literal["started"] = "started"
 
-
-class KeeperAnswer(Model):
+class KeeperAnswer(_Word, tag="answer"):
     """How it ended; `outcome` None: the connection was lost and nobody knows."""
 
-    kind: Literal["answer"] = "answer"
     outcome: TaskOutcome | None
     lost: str = ""
 
 
-class Late(Model):
+class Late(_Word, tag="late"):
     """Keeper → action server: the answer to a request whose worker has gone; the proof of its end.
 
     `outcome` None: no answer will ever come, because the connection was lost.
     """
 
-    kind: Literal["late"] = "late"
     attempt: AttemptId
     outcome: TaskOutcome | None
     lost: str = ""
 
 
-class Handed(Model):
+class Handed(_Word, tag="handed"):
     """Keeper → action server: the request was answered, and its worker has the answer."""
 
-    kind: Literal["handed"] = "handed"
     attempt: AttemptId
 
 
-class Withdrawn(Model):
+class Withdrawn(_Word, tag="withdrawn"):
     """Keeper → action server: the worker left before its task was asked for; it never will be."""
 
-    kind: Literal["withdrawn"] = "withdrawn"
     attempt: AttemptId
 
 
-class UrlChanged(Model):
+class UrlChanged(_Word, tag="url_changed"):
     """Keeper → action server: what the url is busy with has changed."""
 
-    kind: Literal["url_changed"] = "url_changed"
     bound: Bound
 
 
-class Clear(Model):
+class Clear(_Word, tag="clear"):
     """Action server → keeper: somebody vouches that nothing given up runs there."""
 
-    kind: Literal["clear"] = "clear"
 
-
-class WorkerGone(Model):
+class WorkerGone(_Word, tag="withdraw"):
     """Action server → keeper: this attempt's worker is gone.
 
     What was not asked for yet never will be, and Withdrawn says so; else the answer is awaited.
     """
 
-    kind: Literal["withdraw"] = "withdraw"
     attempt: AttemptId
 
 
@@ -121,15 +111,9 @@ KeeperCommand = Clear | WorkerGone
 KeeperEvent = Late | Handed | Withdrawn | UrlChanged
 KeeperReply = KeeperWaiting | KeeperStarted | KeeperAnswer
 
-_REPLY: Final[TypeAdapter[KeeperReply]] = TypeAdapter(
-    Annotated[KeeperReply, Field(discriminator="kind")]
-)
-_COMMAND: Final[TypeAdapter[KeeperCommand]] = TypeAdapter(
-    Annotated[KeeperCommand, Field(discriminator="kind")]
-)
-_EVENT: Final[TypeAdapter[KeeperEvent]] = TypeAdapter(
-    Annotated[KeeperEvent, Field(discriminator="kind")]
-)
+_REPLY: Final[msgspec.json.Decoder[KeeperReply]] = msgspec.json.Decoder(KeeperReply)
+_COMMAND: Final[msgspec.json.Decoder[KeeperCommand]] = msgspec.json.Decoder(KeeperCommand)
+_EVENT: Final[msgspec.json.Decoder[KeeperEvent]] = msgspec.json.Decoder(KeeperEvent)
 
 
 def keeper_command(
@@ -146,17 +130,17 @@ def keeper_command(
 
 def read_event(line: str | bytes) -> KeeperEvent:
     """Return the event that a line of a keeper's standard output says. Raise ValueError."""
-    return _EVENT.validate_json(line)
+    return _EVENT.decode(line)
 
 
 def read_command(line: str | bytes) -> KeeperCommand:
     """Return the command that a line of a keeper's standard input says. Raise ValueError."""
-    return _COMMAND.validate_json(line)
+    return _COMMAND.decode(line)
 
 
-def as_line(message: Model) -> bytes:
+def as_line(message: Struct) -> bytes:
     """Return a message as one line."""
-    return message.model_dump_json().encode() + b"\n"
+    return to_json(message) + b"\n"
 
 
 def _print(line: str) -> None:
@@ -230,8 +214,8 @@ class KeeperExecutor:
                 except OSError:
                     line = b""
                 try:
-                    reply = _REPLY.validate_json(line)
-                except ValidationError:
+                    reply = _REPLY.decode(line)
+                except ValueError:
                     return self._ended_early(started=started)
                 if isinstance(reply, KeeperWaiting):
                     waits_for = reply.text

@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
+import msgspec
 
 from shotline.common.actions import AttemptId
+from shotline.common.base import Struct
 from shotline.common.messages import Bound
-from shotline.common.model import Model
 from shotline.common.nodes import TaskOutcome
 from shotline.common.records import ShotKey
 from shotline.trees.mdsip_binding import UrlBinding
@@ -99,8 +99,8 @@ class Keeper:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            request = KeeperRequest.model_validate_json(await reader.readline())
-        except (ValidationError, ValueError):
+            request = msgspec.json.decode(await reader.readline(), type=KeeperRequest)
+        except ValueError:
             writer.close()
             return
         if request.attempt in self._asked:  # withdrawn before it came
@@ -213,13 +213,13 @@ async def _ended(running: asyncio.Future[TaskOutcome]) -> tuple[TaskOutcome | No
 
 async def _was_received(received: asyncio.Future[bytes]) -> bool:
     try:
-        AnswerReceived.model_validate_json(await received)
-    except (ValidationError, OSError, ValueError):
+        msgspec.json.decode(await received, type=AnswerReceived)
+    except (OSError, ValueError):
         return False
     return True
 
 
-def _write(writer: asyncio.StreamWriter, message: Model) -> None:
+def _write(writer: asyncio.StreamWriter, message: Struct) -> None:
     if not writer.is_closing():
         writer.write(as_line(message))
 

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+import msgspec
 
 from shotline.action_server import kernel
 from shotline.action_server.task import outcomes
@@ -25,12 +25,13 @@ from shotline.action_server.task.channel import Job
 from shotline.action_server.task.limits import TaskLimiter
 from shotline.action_server.task.outcomes import Result
 from shotline.common.actions import AttemptId
+from shotline.common.base import Json
 from shotline.common.codec import describe
 from shotline.common.errors import LocalError
 from shotline.common.nodes import MdsplusTask, PythonTask, ShellTask, SleepTask, Task, TaskOutcome
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
-_TASK: Final[TypeAdapter[Task]] = TypeAdapter(Task)
+_TASK: Final[msgspec.json.Decoder[Task]] = msgspec.json.Decoder(Task)
 _KNOWN_MAX: Final = 256
 _KNOWN_BYTES_MAX: Final = 4096  # of one task that is remembered
 
@@ -50,7 +51,7 @@ def perform(job: Job, progress: int, limits: TaskLimiter) -> Result:
     if run is None:
         try:
             run = _understood(job.task, limits)
-        except ValidationError as error:
+        except ValueError as error:
             return Result(ok=False, text=f"the task cannot be understood: {describe(error)}")
     try:
         with limits:
@@ -66,7 +67,7 @@ def perform(job: Job, progress: int, limits: TaskLimiter) -> Result:
 
 def _understood(data: bytes, limits: TaskLimiter) -> _Perform:
     """Return how a task is run. Remembered where nothing in it can be changed by running it."""
-    task = _TASK.validate_json(data)
+    task = _TASK.decode(data)
     is_constant = True
     run: _Perform
     match task:
@@ -90,7 +91,7 @@ def _understood(data: bytes, limits: TaskLimiter) -> _Perform:
 def _call(
     module: str,
     path: tuple[str, ...],
-    arguments: Mapping[str, JsonValue],
+    arguments: Mapping[str, Json],
     _job: Job,
     _progress: int,
 ) -> Result:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
 from shotline.bridges.redis_dispatcher import changes as ch
 from shotline.bridges.redis_dispatcher import translation as old
 from shotline.bridges.redis_dispatcher.changes import Change
@@ -330,7 +332,7 @@ class Mirror:
             text = old.doing(key, action.server_class, live, action.nid)
             yield ch.Publish(old.MONITOR, text)
         if is_end:
-            yield _output(key, action.model_copy(update={"last": live}), announce=True)
+            yield _output(key, structs.replace(action, last=live), announce=True)
             yield ch.Publish(old.MONITOR, old.done(key, action.server_class, live, action.nid))
 
     def _note_phase(self, key: ShotKey, shot: MirroredShot, *, is_news: bool = False) -> bool:

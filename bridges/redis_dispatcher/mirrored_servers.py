@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
+from msgspec import structs
+
 from shotline.bridges.redis_dispatcher import changes as ch
 from shotline.bridges.redis_dispatcher.changes import Change
 from shotline.bridges.redis_dispatcher.translation import SERVER_COMMANDS
@@ -34,7 +36,7 @@ class MirroredServers:
         self._are_known = True
         there = tuple(servers)
         gone = set(self._views) - {view.server for view in there}
-        lost = [self._views[name].model_copy(update={"liveness": "lost"}) for name in gone]
+        lost = [structs.replace(self._views[name], liveness="lost") for name in gone]
         return self.take([*lost, *there])
 
     def everything(self) -> list[Change]:

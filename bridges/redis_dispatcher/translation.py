@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from pydantic import ValidationError
+import msgspec
+from msgspec import structs
 
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState, Cause, Status
@@ -110,7 +111,7 @@ def order_of_command(data: bytes, *, replace_pulse: bool = False) -> Order:
         why = f"{_shown(text)}: {error}"
         raise BadOldMessage(why, _end_phase_owed(verb, arguments)) from None
     if isinstance(order, c.CreatePulse) and replace_pulse:
-        return order.model_copy(update={"replace": True})
+        return structs.replace(order, replace=True)
     return order
 
 
@@ -252,8 +253,8 @@ _TO_SERVERS: Final[dict[str, Callable[[str], Order]]] = {
 
 def _make(kind: type[T], **arguments: object) -> T:
     try:
-        return kind.model_validate(arguments)
-    except ValidationError as error:
+        return msgspec.convert(arguments, kind)
+    except ValueError as error:
         raise BadOldMessage(describe(error)) from None
 
 

@@ -18,6 +18,7 @@ import click
 
 from shotline.client.cli.completion import ASK_S, Known, complete
 from shotline.client.plain import plain
+from shotline.common.base import as_plain
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -339,7 +340,7 @@ def as_json(
         "exit_code": EXIT_CODES[outcome],
         "message": message,
         "notices": list(notices),
-        "dangers": [one.model_dump() for one in dangers],
+        "dangers": [as_plain(one) for one in dangers],
         "result": json.loads(result) if result else None,
     }
 

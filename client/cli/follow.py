@@ -29,6 +29,7 @@ from shotline.client.observer import (
 )
 from shotline.client.supervisor import Supervisor
 from shotline.common.actions import ActionState
+from shotline.common.base import as_plain
 from shotline.common.channels import output_of, shot_channel
 from shotline.common.process.streams import reader_needed
 from shotline.common.records import ShotKey, Transition
@@ -74,11 +75,11 @@ def _watch_json(shotline: Supervisor, tree: str, shot: int) -> None:
     """Write one JSON object per line: the whole, then what happens."""
     for update in shotline.events(shot_channel(ShotKey(tree.upper(), shot))):
         if isinstance(update, News):
-            shown = {"at": update.at, "event": update.payload.model_dump(mode="json")}
+            shown = {"at": update.at, "event": as_plain(update.payload)}
         elif isinstance(update, FeedStopped):
             shown = {"feed_stopped_s": update.silent_s}
         elif isinstance(update, Whole):
-            shown = {"snapshot": update.snapshot.model_dump(mode="json")}
+            shown = {"snapshot": as_plain(update.snapshot)}
         else:
             shown = {"unknown": update.why}
         say(json.dumps(shown))
@@ -242,7 +243,7 @@ class _Output:
         self._clear()
         self._tails[path].ended(line)
         if self._json:
-            say(json.dumps({"path": path, **line.model_dump()}))
+            say(json.dumps({"path": path, **as_plain(line)}))
         else:
             show_line(self._out, line, self._who(path))
 

@@ -27,6 +27,7 @@ from shotline.client.text import (
     taken,
 )
 from shotline.common.actions import Colour
+from shotline.common.base import as_plain
 from shotline.common.records import EventRaised, LateResult, NodeRead, Record, Transition
 from shotline.common.views import (
     ActionsResult,
@@ -60,6 +61,8 @@ _JOURNAL: Final = {
 DETAILS_MIN: Final = 200  # characters of each reason in a long list
 DETAILS_MAX: Final = 1_000_000  # of all of them
 _STREAMS: Final = {0: "dim italic", 1: "", 2: "dark_orange"}
+
+_NOT_TOLD: Final = frozenset(("type", "time", "paths", "actions", "options"))
 
 
 def symbol(out: Console, shown: Colour) -> Text:
@@ -263,8 +266,10 @@ def _told(record: Record) -> tuple[str, str]:
         case NodeRead():
             return "node read again", plain(record.node.unreadable or "")
         case _:
-            rest = record.model_dump(exclude={"type", "time", "paths", "actions", "options"})
-            words = ", ".join(f"{name} {value}" for name, value in rest.items() if value)
+            rest = as_plain(record)
+            words = ", ".join(
+                f"{name} {value}" for name, value in rest.items() if value and name not in _NOT_TOLD
+            )
             return record.type.replace("_", " "), plain(words)[:200]
 
 

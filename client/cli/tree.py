@@ -3,6 +3,7 @@
 import json
 
 import click
+from msgspec import structs
 
 from shotline.client.cli import later
 from shotline.client.cli.base import (
@@ -40,9 +41,7 @@ def tree(given: tuple[str, ...], check: bool) -> None:  # noqa: FBT001
         shown = as_json(told.reply.outcome, "", told.reply.notices, told.reply.result)
         say(json.dumps({**shown, "exit_code": code}))
     else:
-        later.tree_view.show_tree(
-            console(), found.model_copy(update={"actions": ()}) if check else found
-        )
+        later.tree_view.show_tree(console(), structs.replace(found, actions=()) if check else found)
         for notice in told.reply.notices:
             say(f"note: {notice}", err=True)
         say(f"{len(found.actions)} actions, {errors} errors, {warnings} warnings")

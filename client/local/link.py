@@ -13,12 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
+import msgspec
 
+from shotline.common.base import Struct, to_json
 from shotline.common.closable import Closable
 from shotline.common.errors import LocalError
 from shotline.common.messages import Outcome
-from shotline.common.model import Model
 from shotline.common.own_files import GROUP_FOLDER, make_folder
 
 _LOCK: Final = "up.lock"
@@ -38,7 +38,7 @@ class UpAway(LocalError):
     """No `shotline up` runs in this data folder."""
 
 
-class _Said(Model):
+class _Said(Struct):
     """A line of an answer; the last one has the outcome."""
 
     text: str = ""
@@ -76,7 +76,7 @@ class UpLink(Closable):
     def _answer(self, connection: socket.socket, request: str, answer: Answer) -> None:
         def say(said: _Said) -> None:
             with suppress(OSError):  # who asked may have gone; it is done all the same
-                connection.sendall(said.model_dump_json().encode() + b"\n")
+                connection.sendall(to_json(said) + b"\n")
 
         outcome = answer(request, lambda text: say(_Said(text=text)))
         say(_Said(outcome=outcome))
@@ -98,7 +98,7 @@ def ask_up(folder: Path, request: str, tell: Callable[[str], None], timeout_s: f
         try:
             connection.sendall(request.encode() + b"\n")
             for line in connection.makefile("rb"):
-                said = _Said.model_validate_json(line)
+                said = msgspec.json.decode(line, type=_Said)
                 if said.outcome is not None:
                     return said.outcome
                 tell(said.text)
@@ -106,7 +106,7 @@ def ask_up(folder: Path, request: str, tell: Callable[[str], None], timeout_s: f
             raise UpAway(
                 f"`shotline up` (process {_pid_in(folder)}) does not answer in {timeout_s:g} s"
             ) from None
-        except (OSError, ValidationError):
+        except (OSError, ValueError):
             pass
     raise UpAway(f"the `shotline up` of {folder} has ended before it had answered")
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from shotline.common.nodes import (
     ActionNode,
     ConditionWhen,
@@ -102,27 +104,27 @@ class FakeExperiments:
                 return self._create(job)
             case ReadTableJob() | ReadNodeJob() if key not in self._pulses:
                 why = f"{key} does not exist; create the pulse first"
-                return TreeDone(job.job, why)
+                return TreeDone(job=job.job, error=why)
             case ReadTableJob():
                 return TreeDone(
-                    job.job,
+                    job=job.job,
                     nodes=experiment.actions,
                     phases=experiment.phases,
                     options=experiment.options,
                     warnings=experiment.warnings,
                 )
             case ReadNodeJob():
-                return TreeDone(job.job, nodes=(self._tables[key.tree].node(job.path),))
+                return TreeDone(job=job.job, nodes=(self._tables[key.tree].node(job.path),))
             case CurrentShotJob():
                 return self._current_shot(job)
             case RaiseEventJob() | WriteStatusJob() | LookAtSourcesJob():  # which never change
-                return TreeDone(job.job)
+                return TreeDone(job=job.job)
 
     def _create(self, job: CreatePulseJob) -> TreeDone:
         if job.key in self._pulses and not job.replace:
-            return TreeDone(job.job, f"{job.key} exists already", exists=True)
+            return TreeDone(job=job.job, error=f"{job.key} exists already", exists=True)
         self._pulses.add(job.key)
-        return TreeDone(job.job)
+        return TreeDone(job=job.job)
 
     def _current_shot(self, job: CurrentShotJob) -> TreeDone:
         shot = self._current.get(job.key.tree, 0)
@@ -131,7 +133,7 @@ class FakeExperiments:
         elif job.set_to is not None:
             shot = job.set_to
         self._current[job.key.tree] = shot
-        return TreeDone(job.job, current=shot)
+        return TreeDone(job=job.job, current=shot)
 
 
 def _experiment(tree: str, given: Sequence[FakeAction] | Experiment) -> Experiment:
@@ -175,4 +177,4 @@ def _conditional(node: ActionNode, text: str, table: Table) -> ActionNode:
     except (ConditionError, LookupFailed) as error:
         raise ValueError(f"{node.path}: its condition `{text}`: {error}") from error
     when = ConditionWhen(expression=expression, text=text)
-    return node.model_copy(update={"when": when, "dispatch_type": DispatchType.CONDITIONAL})
+    return structs.replace(node, when=when, dispatch_type=DispatchType.CONDITIONAL)

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from pydantic import ValidationError
+import msgspec
+from msgspec import structs
 
+from shotline.common.base import to_json
 from shotline.common.codec import describe
 from shotline.common.commands import READING, AnyCommand, BuildTables, decode_command
 from shotline.common.messages import Outcome, Reply, Request
@@ -54,13 +56,13 @@ class Requests:
 
     def remember(self, done: CommandDone) -> None:
         """Take an answer from the journal, at start."""
-        self._keep(Reply.model_validate_json(done.reply, strict=False))
+        self._keep(msgspec.json.decode(done.reply, type=Reply))
 
     def remembered(self) -> list[CommandDone]:
         """Return the last answers, for a journal that lost them; older ones expired long ago."""
         wall = self.core.wall
         return [
-            CommandDone(time=wall, command=reply.id, reply=reply.model_dump_json())
+            CommandDone(time=wall, command=reply.id, reply=to_json(reply).decode())
             for reply in list(self._done.values())[-_REMEMBERED_ANEW:]
         ]
 
@@ -124,7 +126,7 @@ class Requests:
         was_done = done.outcome in (Outcome.OK, Outcome.FAILED)
         result = self._result_again(request) if was_done and not done.result else None
         if result is not None:
-            done = done.model_copy(update={"result": _encoded(result)})
+            done = structs.replace(done, result=_encoded(result))
         self.core.send(client, done)
 
     def _result_again(self, request: Request) -> AnyResult | Page | None:
@@ -138,13 +140,13 @@ class Requests:
                 return None
             shot = meant.shot_of(self.core, command)
             return self.views.built(shot, list_actions=command.list_actions)
-        except (ValidationError, RecursionError, Refused):
+        except (ValueError, RecursionError, Refused):
             return None
 
     def _carry_out(self, asked: Asked, request: Request) -> Answer | None:
         try:
             command = decode_command(request.command)
-        except (ValidationError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             return Answer(Outcome.USAGE, f"{request.verb[:64]}: {describe(error)}")
         if command.verb != request.verb:
             return Answer(Outcome.USAGE, "the request and its command name different verbs")
@@ -218,10 +220,10 @@ class Requests:
         if not asked.is_reading and answer.outcome is not Outcome.USAGE:
             kept = reply
             if len(reply.result) > _REPLY_BYTES_KEPT_MAX:
-                kept = reply.model_copy(update={"result": b""})
+                kept = structs.replace(reply, result=b"")
             self._keep(kept)
             self.core.put_system(
-                CommandDone(time=self.core.wall, command=asked.id, reply=kept.model_dump_json())
+                CommandDone(time=self.core.wall, command=asked.id, reply=to_json(kept).decode())
             )
         if asked.is_reading and asked.verb != "wait":  # which tells what has come about
             self.core.send_reader(asked.client, reply)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState, Cause
 from shotline.common.dangers import Danger, NamedDanger
@@ -33,7 +35,7 @@ class RunCommands(Family):
             return self._await(asked, *found, wait=command.wait)
         key = meant.key_of(self._core, command)
         # Whatever becomes the current pulse meanwhile, this one is meant.
-        this = command.model_copy(update={"tree": key.tree, "shot": key.shot})
+        this = structs.replace(command, tree=key.tree, shot=key.shot)
         return self._requests.on_loaded(asked, key, lambda: self._look(asked, key, this))
 
     def _look(self, asked: Asked, key: ShotKey, command: c.DoPhase | c.DoSequence) -> Answer | None:
@@ -191,7 +193,9 @@ class RunCommands(Family):
             return self._await(asked, shot, run, wait=command.wait, notices=seen.notices)
 
         built, known = shot.built, known_marks(shot)
-        self._core.after(ReadNodeJob(self._requests.later(asked, read), shot.key, path, known))
+        self._core.after(
+            ReadNodeJob(job=self._requests.later(asked, read), key=shot.key, path=path, known=known)
+        )
         return None
 
     def _refuse_dispatch(

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec import structs
+
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState, AttemptId
 from shotline.common.messages import (
@@ -103,7 +105,7 @@ class ServerCommands:
         shot = self._core.shots.get(ShotKey(attempt.tree, attempt.shot))
         live = shot.actions.get(attempt.path) if shot is not None else None
         if shot is not None and live is not None and shot.attempt_of(live) == attempt:
-            cleared = live.model_copy(update={"time": self._core.wall, "url": None})
+            cleared = structs.replace(live, time=self._core.wall, url=None)
             self._core.put(shot, cleared)
 
     def command(self, command: c.ServerStop | c.ServerQuit | c.ServerRestart) -> Answer:

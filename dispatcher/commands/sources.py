@@ -7,6 +7,8 @@ a tree that is away, or slow, delays a shot no longer, and that nobody knows is 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from msgspec import structs
+
 from shotline.common.dangers import Danger, NamedDanger, listed
 from shotline.common.nodes import SourceMark
 from shotline.common.records import ShotKey, SourceSeen, TableBuilt
@@ -41,7 +43,7 @@ def compare(key: ShotKey, then: Sequence[SourceMark], now: Sequence[SourceMark])
         elif mark.unseen:
             unknown.append(_unknown(before.what, mark.unseen))
         elif not before.unseen and mark.mark != before.mark:
-            changed.append(mark.model_copy(update={"parts": _parts(before, mark)}))
+            changed.append(structs.replace(mark, parts=_parts(before, mark)))
     return Seen(
         tuple(_words(key, mark) for mark in changed),
         tuple(unknown),
@@ -102,7 +104,7 @@ class Sources(Family):
         built, wait_s = shot.built, self._core.config.dispatcher.source_look_s
         job = self._requests.later(asked, looked)
         self._due[job] = self._core.now + wait_s
-        self._core.at_once(LookAtSourcesJob(job, shot.key, known, wait_s))
+        self._core.at_once(LookAtSourcesJob(job=job, key=shot.key, known=known, wait_s=wait_s))
         return None
 
     def seen(self, shot: Shot, built: TableBuilt | None, done: TreeDone) -> Seen:
@@ -132,7 +134,7 @@ class Sources(Family):
         wait_s = self._core.config.dispatcher.source_look_s
         late = f"no answer within {wait_s:g} s (dispatcher.source_look_s)"
         for job in [job for job, due in self._due.items() if self._core.now >= due]:
-            self._requests.done(job, TreeDone(job, error=late))
+            self._requests.done(job, TreeDone(job=job, error=late))
 
 
 def known_marks(shot: Shot) -> tuple[str, ...]:

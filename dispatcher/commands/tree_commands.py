@@ -8,13 +8,13 @@ from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
 from shotline.common.nodes import DispatchOptions
 from shotline.common.records import PulseCreated, ShotKey, TableBuilt
-from shotline.common.views import CurrentResult, TreeProblem, TreeResult
+from shotline.common.views import CurrentResult, Severity, TreeProblem, TreeResult
 from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Dangerous, Refused
 from shotline.dispatcher.commands.requests import Done, Family, Requests
 from shotline.dispatcher.journal import ForgetShots
 from shotline.dispatcher.reading.paging import Page, numbered, page
-from shotline.dispatcher.reading.problems import Severity, TableProblem, find_problems
+from shotline.dispatcher.reading.problems import TableProblem, find_problems
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.table import Table
 from shotline.dispatcher.trees.jobs import CreatePulseJob, CurrentShotJob, ReadTableJob, TreeDone
@@ -58,7 +58,9 @@ class TreeCommands(Family):
             self._core.used(key)
             return Answer(Outcome.OK, f"{key} was created", notices=done.warnings)
 
-        self._core.after(CreatePulseJob(self._requests.later(asked, created), key, replace))
+        self._core.after(
+            CreatePulseJob(job=self._requests.later(asked, created), key=key, replace=replace)
+        )
         return None
 
     def build_tables(self, asked: Asked, command: c.BuildTables) -> Answer | None:
@@ -85,7 +87,7 @@ class TreeCommands(Family):
                 return Answer(Outcome.REFUSED, f"{key}: its tables were not built: {error}")
             return self._requests.on_loaded(asked, key, lambda: self._built(key, done, command))
 
-        self._core.after(ReadTableJob(self._requests.later(asked, read), key))
+        self._core.after(ReadTableJob(job=self._requests.later(asked, read), key=key))
         return None
 
     def _built(self, key: ShotKey, done: TreeDone, command: c.BuildTables) -> Answer:
@@ -161,7 +163,7 @@ class TreeCommands(Family):
                 return Answer(Outcome.REFUSED, f"{key} cannot be dispatched: {error}")
             return Answer(Outcome.OK, "", self._told(key, table, command.since), done.warnings)
 
-        self._core.after(ReadTableJob(self._requests.later(asked, done), key))
+        self._core.after(ReadTableJob(job=self._requests.later(asked, done), key=key))
         return None
 
     def current_shot(self, asked: Asked, command: c.CurrentShot) -> Answer | None:
@@ -181,7 +183,9 @@ class TreeCommands(Family):
 
         job = self._requests.later(asked, done)
         key = ShotKey(command.tree, 0)
-        self._core.after(CurrentShotJob(job, key, command.set_to, command.increment))
+        self._core.after(
+            CurrentShotJob(job=job, key=key, set_to=command.set_to, increment=command.increment)
+        )
         return None
 
     def _key(self, command: c.ReadTree) -> ShotKey:
@@ -218,12 +222,12 @@ class TreeCommands(Family):
         found = [*self._unserved(table), *find_problems(table)]
         found.sort(key=lambda problem: problem.severity is not Severity.ERROR)
         told = [
-            TreeProblem(severity=severity.value, path=path, text=text)
+            TreeProblem(severity=severity, path=path, text=text)
             for severity, path, text in found[:PROBLEMS_MAX]
         ]
         if len(found) > PROBLEMS_MAX:
             more = f"{len(found) - PROBLEMS_MAX} more are not listed"
-            severity = found[PROBLEMS_MAX].severity.value
+            severity = found[PROBLEMS_MAX].severity
             told.append(TreeProblem(severity=severity, path="", text=more))
         return tuple(told)
 

@@ -8,6 +8,7 @@ commit of a superseded dispatcher, changes nothing (DESIGN §5, Journal).
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
+from shotline.common.base import to_json
 from shotline.common.records import (
     NodeRead,
     PulseCreated,
@@ -256,9 +257,7 @@ def _project(keys: Keys, shot: ShotKey, encoded: EncodedRecords) -> Iterator[Com
                 actions.clear()
                 yield ("DEL", own.actions)
             yield ("DEL", own.nodes)
-            nodes = {
-                node.path: node.__pydantic_serializer__.to_json(node) for node in record.actions
-            }
+            nodes = {node.path: to_json(node) for node in record.actions}
             yield from _hset(own.nodes, nodes)
             yield ("HSET", keys.newest, shot.tree, shot.shot)
             yield ("ZADD", keys.shots, record.time, str(shot))
@@ -271,7 +270,7 @@ def _project(keys: Keys, shot: ShotKey, encoded: EncodedRecords) -> Iterator[Com
             yield ("ZADD", keys.shots, record.time, str(shot))
         elif isinstance(record, NodeRead):
             node = record.node
-            yield ("HSET", own.nodes, node.path, node.__pydantic_serializer__.to_json(node))
+            yield ("HSET", own.nodes, node.path, to_json(node))
     yield from _hset(own.actions, actions)
     yield from _hset(own.runs, runs)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from shotline.common.model import Model
+from shotline.common.base import Struct, to_json
 from shotline.common.views import Paged, encode_page
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ class Page:
 
 
 def page(
-    items: Iterable[tuple[int, Model]], bytes_max: int, head: Callable[[int | None], Paged]
+    items: Iterable[tuple[int, Struct]], bytes_max: int, head: Callable[[int | None], Paged]
 ) -> Page:
     """Return the first of these numbered items as a page: one in any case, more while they fit.
 
@@ -33,7 +33,7 @@ def page(
     taken: list[bytes] = []
     size = 0
     for number, item in items:
-        data = item.__pydantic_serializer__.to_json(item)
+        data = to_json(item)
         size += len(data) + 1
         if taken and size > bytes_max:
             return Page(encode_page(head(number), taken), is_last=False)
@@ -42,8 +42,8 @@ def page(
 
 
 def numbered(
-    things: Sequence[T], since: int, view: Callable[[T], Model]
-) -> Iterator[tuple[int, Model]]:
+    things: Sequence[T], since: int, view: Callable[[T], Struct]
+) -> Iterator[tuple[int, Struct]]:
     """Yield the views of things from number `since` on, made when they are asked for."""
     for number in range(since, len(things)):
         yield number, view(things[number])

@@ -6,19 +6,12 @@ the table carries. Nothing here changes what is dispatched. Pure.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from typing import NamedTuple
 
 from shotline.common.actions import NEVER_DISPATCHED, Cause
+from shotline.common.views import Severity
 from shotline.dispatcher.conditions import circles
 from shotline.dispatcher.table import Table
-
-
-class Severity(StrEnum):
-    """How much a problem matters."""
-
-    ERROR = "error"  # something cannot work as it was meant
-    WARNING = "warning"  # perhaps meant so
 
 
 class TableProblem(NamedTuple):

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
+from msgspec import structs
+
 from shotline.common.actions import IN_PROGRESS, ActionState
+from shotline.common.base import Struct
 from shotline.common.channels import FEED, LOG, OUTPUTS, SERVERS, shot_channel
-from shotline.common.model import Model
 from shotline.common.nodes import DispatchType
 from shotline.common.records import Record, ShotKey, Transition
 from shotline.common.views import (
@@ -102,7 +104,7 @@ class Views:
         )
 
     def _page(
-        self, items: Iterable[tuple[int, Model]], head: Callable[[int | None], Paged]
+        self, items: Iterable[tuple[int, Struct]], head: Callable[[int | None], Paged]
     ) -> Page:
         return page(items, self._core.page_bytes, head)
 
@@ -226,7 +228,7 @@ class Views:
             dispatcher=core.name,
             started_at=core.started_at,
             broker=core.broker or "",
-            journal=core.journal_state.value,
+            journal=core.journal_state,
             journal_text=core.journal_text,
             recovering=core.recovering,
             current=core.current,
@@ -243,7 +245,7 @@ class Views:
         core = self._core
         head = SnapshotResult(channel=channel, term=core.term, seq=core.feed.last(channel))
         if channel == SERVERS:
-            return head.model_copy(update={"servers": self.servers()})
+            return structs.replace(head, servers=self.servers())
         for shot in core.shots.values():
             if shot_channel(shot.key) == channel:
                 return self._snapshot(shot, head, since)
@@ -253,9 +255,7 @@ class Views:
         views = self._on_first(since, shot)
         return self._page(
             numbered(tuple(shot.actions), since, partial(self.action, shot)),
-            lambda next_: head.model_copy(
-                update={"shot": views[0] if views else None, "next": next_}
-            ),
+            lambda next_: structs.replace(head, shot=views[0] if views else None, next=next_),
         )
 
     def _on_first(self, since: int, *shots: Shot) -> tuple[ShotView, ...]:

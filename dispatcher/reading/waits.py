@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from shotline.common.actions import IN_PROGRESS, ActionState
+from shotline.common.base import to_json
 from shotline.common.channels import shot_channel
 from shotline.common.records import Transition
 from shotline.common.views import ShotEvent
@@ -71,7 +72,7 @@ class Waits:
                 now[live.path] = text
                 news.append((live.path, text))
         if news:
-            payload = ShotEvent(waits=tuple(news)).model_dump_json().encode()
+            payload = to_json(ShotEvent(waits=tuple(news)))
             self._core.after(self._core.feed.publish(channel, self._core.wall, payload))
 
     def _is_at_silent(self, live: Transition) -> bool:

@@ -15,8 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pydantic import TypeAdapter
-
+from shotline.common.base import to_json
 from shotline.common.codec import sendable
 from shotline.common.nodes import Source, untold
 from shotline.common.process import interpreter
@@ -74,10 +73,10 @@ class TreeHost:
         """Queue a job at its experiment's worker."""
         tree = job.key.tree
         if tree not in self._sources:
-            self._on_done(TreeDone(job.job, error=f"experiment {tree} is not configured"))
+            self._on_done(TreeDone(job=job.job, error=f"experiment {tree} is not configured"))
             return
         if why := untold(self._sources[tree]):
-            self._on_done(TreeDone(job.job, error=f"the tree {tree}: {why}"))
+            self._on_done(TreeDone(job=job.job, error=f"the tree {tree}: {why}"))
             return
         worker = self._workers.setdefault(tree, _Worker(tree))
         wait_s = job.wait_s if isinstance(job, LookAtSourcesJob) else math.inf
@@ -141,7 +140,7 @@ class TreeHost:
         worker.answers, answers_write = os.pipe()
         worker.errors = ErrorPipe(self._service, f"the tree worker of {worker.tree}")
         os.set_blocking(worker.answers, False)
-        source = TypeAdapter(Source).dump_json(self._sources[worker.tree]).decode()
+        source = to_json(self._sources[worker.tree]).decode()
         try:
             worker.process = subprocess.Popen(
                 interpreter.python(
@@ -197,7 +196,7 @@ class TreeHost:
         self._end(worker)
         self._next(worker)
         if job is not None:
-            self._on_done(TreeDone(job.job, error=sendable(f"the tree {worker.tree}: {why}")))
+            self._on_done(TreeDone(job=job.job, error=sendable(f"the tree {worker.tree}: {why}")))
 
     def _end(self, worker: _Worker) -> None:
         process, worker.process = worker.process, None

@@ -9,8 +9,9 @@ import os
 import sys
 from typing import Final
 
-from pydantic import TypeAdapter
+import msgspec
 
+from shotline.common.base import to_json
 from shotline.common.codec import sendable
 from shotline.common.nodes import ActionNode, Source, SourceMark
 from shotline.dispatcher.trees.jobs import (
@@ -52,9 +53,9 @@ def carry_out(tree: Tree, job: TreeJob) -> TreeDone:
             case ReadNodeJob():
                 sources = _sources(tree, shot, job.known) if job.known else ()
                 node = bounded(tree.action(shot, job.path))
-                return TreeDone(number, sources=sources, nodes=(node,))
+                return TreeDone(job=number, sources=sources, nodes=(node,))
             case LookAtSourcesJob():
-                return TreeDone(number, sources=_sources(tree, shot, job.known))
+                return TreeDone(job=number, sources=_sources(tree, shot, job.known))
             case RaiseEventJob():
                 tree.raise_event(job.event, shot)
             case WriteStatusJob():
@@ -62,14 +63,14 @@ def carry_out(tree: Tree, job: TreeJob) -> TreeDone:
                     raise TreeError("its nodes keep no status: switch `write_status` off")
                 tree.write_status(shot, job.path, job.code)
             case CurrentShotJob():
-                return TreeDone(number, current=_current_shot(tree, job))
+                return TreeDone(job=number, current=_current_shot(tree, job))
     except PulseExists as error:
-        return TreeDone(number, exists=True, error=sendable(str(error)))
+        return TreeDone(job=number, exists=True, error=sendable(str(error)))
     except TreeError as error:
-        return TreeDone(number, error=sendable(str(error)))
+        return TreeDone(job=number, error=sendable(str(error)))
     except Exception as error:  # noqa: BLE001  a library's own: the operator must see it
-        return TreeDone(number, error=sendable(f"{type(error).__name__}: {error}"))
-    return TreeDone(number)
+        return TreeDone(job=number, error=sendable(f"{type(error).__name__}: {error}"))
+    return TreeDone(job=number)
 
 
 def _read_table(tree: Tree, number: int, shot: int) -> TreeDone:
@@ -77,7 +78,7 @@ def _read_table(tree: Tree, number: int, shot: int) -> TreeDone:
     # Looked at first: what changes meanwhile is rather told in vain than not.
     sources = _sources(tree, shot)
     return TreeDone(
-        number,
+        job=number,
         sources=sources,
         nodes=tuple(map(bounded, tree.actions(shot))),
         phases=tuple(tree.phases(shot)),
@@ -94,7 +95,7 @@ def _sources(tree: Tree, shot: int, known: tuple[str, ...] = ()) -> tuple[Source
 
 def bounded(node: ActionNode) -> ActionNode:
     """Return a node that messages can carry: one that is too large counts as unreadable."""
-    size = len(node.__pydantic_serializer__.to_json(node))
+    size = len(to_json(node))
     if size <= NODE_BYTES_MAX:
         return node
     return ActionNode(
@@ -122,7 +123,7 @@ def _current_shot(tree: Tree, job: CurrentShotJob) -> int:
 
 def main(name: str, source: str, jobs: int, answers: int) -> None:
     """Serve until the dispatcher closes the pipe."""
-    made: Source = TypeAdapter(Source).validate_json(source)
+    made: Source = msgspec.json.decode(source, type=Source)
     tree: Tree | None = None
     with os.fdopen(jobs, "rb") as lines, os.fdopen(answers, "wb") as out:
         for line in lines:
@@ -132,7 +133,7 @@ def main(name: str, source: str, jobs: int, answers: int) -> None:
                 answer = carry_out(tree, job)
             except Exception as error:  # noqa: BLE001  say so, and try again with the next job
                 text = sendable(f"{name} cannot be opened: {error}")
-                answer = TreeDone(job.job, error=text)
+                answer = TreeDone(job=job.job, error=text)
             out.write(encode_answer(answer))
             out.flush()
 

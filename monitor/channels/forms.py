@@ -4,9 +4,9 @@ from typing import Annotated, Final
 
 from pydantic import Field, ValidationError
 
-from shotline.common.codec import describe
 from shotline.common.errors import MalformedMessage
 from shotline.common.model import Model
+from shotline.monitor.http.requests import problems_of
 from shotline.monitor.names import LENGTH_MAX
 
 ChannelId = Annotated[str, Field(min_length=1, max_length=LENGTH_MAX)]
@@ -57,7 +57,8 @@ def parsed(frame: str | bytes) -> str | SubscribeForm:
     try:
         form = SubscribeForm.model_validate_json(text)
     except ValidationError as error:
-        raise MalformedMessage(f"no subscribe form: {describe(error)}") from None
+        words = "; ".join(f"{one.field}: {one.message}" for one in problems_of(error))
+        raise MalformedMessage(f"no subscribe form: {words}") from None
     if not form.subscribe and not form.unsubscribe:
         raise MalformedMessage("a form names what to `subscribe` to, or to `unsubscribe` from")
     return form

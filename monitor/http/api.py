@@ -19,6 +19,7 @@ from shotline.client.calls import Call
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.plain import plain as shown
 from shotline.common.accounts import Scope
+from shotline.common.base import Struct, to_json
 from shotline.common.commands import AnyCommand, Check, Command, Logs
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome, Reply
@@ -129,9 +130,9 @@ class Handler(RequestHandler):
         """Return the query's arguments. Raise BadInput."""
         return {name: text_of(name, given) for name, given in self.request.query_arguments.items()}
 
-    def answer(self, model: BaseModel) -> None:
-        """Answer with a model."""
-        self.finish(model.model_dump_json().encode())
+    def answer(self, said: Struct) -> None:
+        """Answer with a struct."""
+        self.finish(to_json(said))
 
     def refuse(
         self,

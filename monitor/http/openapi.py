@@ -8,10 +8,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from pydantic import BaseModel, JsonValue
+import msgspec
+from pydantic import JsonValue
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from shotline.common.accounts import Scope
+from shotline.common.base import Struct
 from shotline.common.commands import Command
 from shotline.monitor.http.route import Route
 from shotline.monitor.models import CommandAnswer
@@ -19,7 +21,7 @@ from shotline.monitor.models import CommandAnswer
 Schema = dict[str, JsonValue]
 
 _TAKEN: Final[JsonSchemaMode] = "validation"
-_GIVEN: Final[JsonSchemaMode] = "serialization"
+_REF: Final = "#/components/schemas/"
 _REFUSALS: Final = {
     "403": "Refused: wrong Origin, Host, token or role.",
     "404": "What the command names is unknown.",
@@ -84,24 +86,17 @@ def _without_rules(value: JsonValue) -> JsonValue:
 
 def _schemas(routes: Sequence[Route]) -> Schema:
     commands = [route.command for route in routes if route.command is not None]
-    requests: list[type[BaseModel]] = [*commands]
-    requests += [route.request for route in routes if route.request is not None]
-    answers: list[type[BaseModel]] = [CommandAnswer]
-    answers += [route.answer for route in routes if route.answer is not None]
-    found: Schema = {}
-    for wanted in (
-        [(model, _TAKEN) for model in requests],
-        [(model, _GIVEN) for model in answers],
-    ):
-        _, definitions = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
-        for name, schema in definitions["$defs"].items():
-            found.setdefault(name, schema)
+    answers = [route.answer for route in routes if route.answer is not None]
+    _, found = msgspec.json.schema_components(
+        [*commands, CommandAnswer, *answers], ref_template=_REF + "{name}"
+    )
+    read = [(route.request, _TAKEN) for route in routes if route.request is not None]
+    _, definitions = models_json_schema(read, ref_template=_REF + "{model}")
+    found |= definitions["$defs"]
     for kind in commands:
         schema = found[kind.__name__]
-        assert isinstance(schema, dict)
-        properties = schema.get("properties")
-        assert isinstance(properties, dict)
-        properties.pop("verb", None)  # it stands in the path
+        schema["properties"].pop("verb")  # it stands in the path
+        schema["required"].remove("verb")
     return found
 
 
@@ -128,7 +123,7 @@ def _command_path(route: Route, kind: type[Command], schemas: Schema) -> Schema:
     return path
 
 
-def _route(route: Route, answer: type[BaseModel]) -> Schema:
+def _route(route: Route, answer: type[Struct]) -> Schema:
     codes = ("403",) if route.request is None else ("403", "404", "409", "422", "500")
     made: Schema = {
         "operationId": route.name,
@@ -157,14 +152,14 @@ def _download(route: Route, schema: JsonValue) -> Schema:
     }
 
 
-def _body(model: type[BaseModel], *, required: bool) -> Schema:
+def _body(model: type, *, required: bool) -> Schema:
     return {
         "required": required,
         "content": {"application/json": {"schema": _ref(model)}},
     }
 
 
-def _responses(answer: type[BaseModel], refusals: dict[str, str]) -> Schema:
+def _responses(answer: type[Struct], refusals: dict[str, str]) -> Schema:
     good: Schema = {
         "description": "Done.",
         "content": {"application/json": {"schema": _ref(answer)}},
@@ -179,8 +174,8 @@ def _refusal(words: str) -> Schema:
     }
 
 
-def _ref(model: type[BaseModel]) -> Schema:
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
+def _ref(model: type) -> Schema:
+    return {"$ref": _REF + model.__name__}
 
 
 def _required(schema: JsonValue) -> bool:

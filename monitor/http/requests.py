@@ -3,10 +3,13 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
-from pydantic import TypeAdapter, ValidationError
+import msgspec
+from pydantic import ValidationError
 
+from shotline.common.base import to_json
+from shotline.common.codec import wrong
 from shotline.common.commands import AnyCommand, Command, OnShot
 from shotline.common.messages import Outcome, Reply
 from shotline.monitor.messages import quoted
@@ -23,7 +26,6 @@ STATUS_OF: Final = {
 }
 _NUMBERS: Final = frozenset(("shot", "run", "attempt", "since", "limit"))
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-_COMMANDS: Final[TypeAdapter[AnyCommand]] = TypeAdapter(AnyCommand)
 
 
 class BadInput(Exception):
@@ -49,7 +51,7 @@ def body_of(reply: Reply) -> bytes:
         quoted(reply.outcome.value),
         quoted(reply.message),
         json.dumps(reply.notices).encode(),
-        json.dumps([one.model_dump() for one in reply.dangers]).encode(),
+        b"[%s]" % b",".join(map(to_json, reply.dangers)),
         reply.result or b"null",
     )
 
@@ -57,9 +59,9 @@ def body_of(reply: Reply) -> bytes:
 def command_of(kind: type[Command], body: bytes) -> AnyCommand:
     """Return the command of a JSON object. Raise BadInput."""
     try:
-        command = kind.model_validate_json(body)
-    except ValidationError as error:
-        raise BadInput(problems_of(error)) from None
+        command = msgspec.json.decode(body, type=kind)
+    except (ValueError, RecursionError) as error:
+        raise BadInput((problem_of(error),)) from None
     return _whole(command)
 
 
@@ -70,9 +72,9 @@ def query_of(kind: type[Command], given: dict[str, str]) -> AnyCommand:
         for name, text in given.items()
     }
     try:
-        command = kind.model_validate(values)
-    except ValidationError as error:
-        raise BadInput(problems_of(error)) from None
+        command = msgspec.convert(values, kind)
+    except ValueError as error:
+        raise BadInput((problem_of(error),)) from None
     return _whole(command)
 
 
@@ -91,7 +93,13 @@ def _whole(command: Command) -> AnyCommand:
         field = "tree" if command.tree is None else "shot"
         words = "give both tree and shot, or neither for the current pulse"
         raise BadInput((FieldProblem(field=field, message=words),))
-    return _COMMANDS.validate_python(command)
+    return cast("AnyCommand", command)
+
+
+def problem_of(error: Exception) -> FieldProblem:
+    """Return what is wrong with a command."""
+    where, what = wrong(error)
+    return FieldProblem(field=where or "body", message=what)
 
 
 def problems_of(error: ValidationError) -> tuple[FieldProblem, ...]:

@@ -11,11 +11,10 @@ from typing import Final, get_args
 from pydantic import BaseModel
 
 from shotline.common.accounts import Scope
+from shotline.common.base import Struct, tag_of
 from shotline.common.commands import READING, AnyCommand, Command
 
-VERBS: Final[dict[str, type[Command]]] = {
-    kind.model_fields["verb"].default: kind for kind in get_args(AnyCommand)
-}
+VERBS: Final[dict[str, type[Command]]] = {tag_of(kind): kind for kind in get_args(AnyCommand)}
 """Every command by its verb."""
 
 GET_VERBS: Final = READING | {"check"}
@@ -43,7 +42,7 @@ class Route:
     needs: Needs
     summary: str = ""
     request: type[BaseModel] | None = None
-    answer: type[BaseModel] | None = None
+    answer: type[Struct] | None = None
     command: type[Command] | None = None
 
     @property

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from msgspec import structs
+
 from shotline.client.observer import FeedStopped, News, Unknown, Update, Whole
 from shotline.common.channels import FEED, LOG, SERVERS, SHOTS, output_of, shot_of
 from shotline.common.machine import Instant
@@ -126,7 +128,7 @@ class View:
             if shot.known:
                 found[key] = shot.short()
         return [
-            found[key].model_copy(update={"current": key == current})
+            structs.replace(found[key], current=key == current)
             for key in sorted(found, key=lambda key: (key.tree, -key.shot))
         ]
 
@@ -340,7 +342,7 @@ class View:
                 self.durations.note(ShotKey(shot.tree, shot.shot), action.last)
 
     def _system_is(self, now: Instant, **changed: object) -> Iterator[Effect]:
-        new = self.system.model_copy(update=changed)
+        new = structs.replace(self.system, **changed)
         if new != self.system:
             self.system = new
             yield Post(SYSTEM, system_message(now.wall, new), "system")

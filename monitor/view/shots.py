@@ -3,6 +3,8 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from shotline.client.board import Board
 from shotline.client.observer import News, Whole
 from shotline.common.actions import ActionState, has_failed
@@ -88,12 +90,11 @@ class ShotState:
 
     def short(self) -> ShotView:
         """Return the shot in short, as it stands."""
-        return self._short.model_copy(
-            update={
-                "actions": len(self.board.actions),
-                "counts": self.tally.total(),
-                "runs": tuple(self._counted(run) for run in list(self.board.runs.values())[-20:]),
-            }
+        return structs.replace(
+            self._short,
+            actions=len(self.board.actions),
+            counts=self.tally.total(),
+            runs=tuple(self._counted(run) for run in list(self.board.runs.values())[-20:]),
         )
 
     def whole(self, time: float) -> Body:
@@ -217,7 +218,8 @@ class ShotState:
             old = before[path]
             if (
                 old is not action
-                and old.model_copy(update={name: getattr(action, name) for name in live}) != action
+                and structs.replace(old, **({name: getattr(action, name) for name in live}))
+                != action
             ):
                 yield Post(self.channel, node_message(time, action), f"n/{path}")
 
@@ -231,7 +233,7 @@ class ShotState:
                 yield from self._run_changed(time, record)
             case SourceSeen():
                 seen = {"source_changed": record.changed}
-                self._short = self._short.model_copy(update=seen)
+                self._short = structs.replace(self._short, **seen)
                 yield Post(self.channel, record_message(_COMMANDS[SourceSeen], time, record))
             case EventRaised() | LateResult() | Redispatched() | CheckReset() | PulseCreated():
                 told = record_message(_COMMANDS[type(record)], record.time, record)
@@ -331,8 +333,8 @@ class ShotState:
             return run
         actions = self.board.actions
         paths = self._paths.get(run.run, {})
-        return run.model_copy(
-            update={"counts": counts(actions[path] for path in paths if path in actions)}
+        return structs.replace(
+            run, counts=counts(actions[path] for path in paths if path in actions)
         )
 
 

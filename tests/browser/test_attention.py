@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import pytest
 from playwright.sync_api import Page
 from tests.support.browser import count, row, shown
@@ -18,9 +19,10 @@ GOOD = {"status": Status.SUCCESS, "cause": Cause.RESULT, "attempt": 1, "server":
 
 
 def run_of(outcome: str | None, **counts: int) -> RunView:
-    return RunView.model_validate(
+    return msgspec.convert(
         {"tree": "T", "shot": 1, "run": 1, "kind": "phase", "phase": "INIT", "opened_at": 1.0}
-        | {"state": "ended" if outcome else "open", "outcome": outcome, "counts": Counts(**counts)}
+        | {"state": "ended" if outcome else "open", "outcome": outcome, "counts": Counts(**counts)},
+        RunView,
     )
 
 

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
+from msgspec import structs
 from tests.support.action_server import (
     PATIENCE_S,
     ServerProcess,
@@ -21,6 +23,7 @@ from tests.support.action_server import (
 
 from shotline.action_server.state_file import KnownProcess, ServerFile
 from shotline.common.actions import AttemptId, Status
+from shotline.common.base import to_json
 from shotline.common.messages import (
     Answered,
     CommandServer,
@@ -132,10 +135,10 @@ def test_a_new_incarnation_ends_what_the_old_one_left(
     [state] = (tmp_path / "data" / "servers").iterdir()
     stray = psutil.Popen(["sleep", "1000"], start_new_session=True)
     try:
-        contents = ServerFile.model_validate_json(state.read_bytes())
+        contents = msgspec.json.decode(state.read_bytes(), type=ServerFile)
         assert [known.pid for known in contents.workers] == [worker]
         left = (KnownProcess.of(stray.pid),)
-        state.write_text(contents.model_copy(update={"workers": left}).model_dump_json())
+        state.write_text(to_json(structs.replace(contents, workers=left)).decode())
         before = len(broker.all(Register))
         second = ServerProcess(broker.address, tmp_path / "data")
         try:

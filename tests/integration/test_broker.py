@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgpack
+import msgspec
 import pytest
 import zmq
+from msgspec import structs
 
 from shotline.client.local.ports import free_ports
 from shotline.common.codec import BROKER, PUBLISH, decode, encode
@@ -54,11 +56,11 @@ ZContext = zmq.Context[zmq.Socket[bytes]]
 
 
 def started() -> Started:
-    return Started.model_validate({"attempt": ATTEMPT, "started_at": 1.0})
+    return msgspec.convert({"attempt": ATTEMPT, "started_at": 1.0}, Started)
 
 
 def abort(reason: str) -> AbortAttempt:
-    return AbortAttempt.model_validate({"term": 1, "attempt": ATTEMPT, "reason": reason})
+    return msgspec.convert({"term": 1, "attempt": ATTEMPT, "reason": reason}, AbortAttempt)
 
 
 class Peer:
@@ -213,7 +215,7 @@ def test_a_command_a_dispatch_a_result_an_event(broker: RunningBroker) -> None:
     dispatcher, server, client = broker.dispatcher(), broker.server(), broker.client()
     server.get(Registered)
     arrived = dispatcher.get(Register)
-    assert arrived == register().model_copy(update={"address": "127.0.0.1"})
+    assert arrived == structs.replace(register(), address="127.0.0.1")
     clock_s = ping(client).clock_s
     request = Request(id="request-1", verb="status", deadline_s=clock_s + 60, command=b"{}")
     client.send(request)
@@ -357,7 +359,7 @@ def test_a_killed_broker_comes_back_and_everybody_with_it(broker: RunningBroker)
     broker.restart()
     # The server notices nothing and goes on: it is asked to register.
     server.get(RegisterAnew, each=lambda: server.say(started()))
-    server.send(register(epoch=2).model_copy(update={"term": 3}))
+    server.send(structs.replace(register(epoch=2), term=3))
     second = server.get(Registered)
     assert second.broker != first
     pong = dispatcher.get(Pong, each=lambda: dispatcher.say(Ping(sent_s=0.0, term=3)))

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 
+import msgspec
 import pytest
 from tests.support.fake_broker import FakeBroker, fake_broker, reply
 
@@ -21,6 +22,7 @@ from shotline.client.errors import (
 from shotline.client.observer import FeedStopped, News, Whole
 from shotline.client.session import Patience
 from shotline.client.supervisor import AsyncSupervisor, Supervisor
+from shotline.common.base import to_json
 from shotline.common.commands import AnyCommand, CreatePulse, DoPhase, Snapshot
 from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.records import Counts, RunKind
@@ -30,7 +32,7 @@ DEADLINE_S = 20.0
 
 
 def report_of(state: str = "ended", outcome: str | None = "completed") -> RunReport:
-    run = RunView.model_validate(
+    run = msgspec.convert(
         {
             "tree": "TEST",
             "shot": 42,
@@ -41,7 +43,8 @@ def report_of(state: str = "ended", outcome: str | None = "completed") -> RunRep
             "outcome": outcome,
             "opened_at": 1.0,
             "counts": Counts(),
-        }
+        },
+        RunView,
     )
     return RunReport(run=run)
 
@@ -221,7 +224,7 @@ def test_closing_ends_who_waits() -> None:
 
 
 def line(text: str) -> bytes:
-    return LogEvent(lines=((1.0, "info", "test", text),)).model_dump_json().encode()
+    return to_json(LogEvent(lines=((1.0, "info", "test", text),)))
 
 
 def text_of(update: object) -> str:

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from tests.support.faults import (
     ABORTED,
     DOING,
@@ -55,7 +56,7 @@ def make_older(pulse: Pulse, by_s: float) -> None:
         connection.delete(key)
         for entry_id, fields in entries:
             records = [
-                record.model_copy(update={"time": record.time - by_s})
+                structs.replace(record, time=record.time - by_s)
                 for record in decode_records(fields[b"records"])
             ]
             connection.xadd(key, {**fields, b"records": encode_records(records)}, id=entry_id)

@@ -14,6 +14,7 @@ from tests.support.stack import Stack, eventually
 from shotline.client.errors import RunAborted
 from shotline.client.report import Report
 from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.base import as_plain
 from shotline.common.views import ActionView, StatusResult
 
 TREE, SHOT = "TEST", 1
@@ -68,7 +69,7 @@ def reason(report: Report, name: str) -> str:
 def test_init_and_store_of_the_recorded_tree(kind: str, tmp_path: Path) -> None:
     """The same actions end in the same way, whichever way leads to them."""
     with tree_source(kind, tmp_path, pace=1.0) as source:
-        experiment = {"source": source.model_dump()}
+        experiment = {"source": as_plain(source)}
         stack = Stack(tmp_path, ("SRV_A:1", "SRV_B:1"), {TREE: experiment})
         with stack, stack.supervisor() as shotline:
             if kind == "file":

@@ -14,6 +14,7 @@ import mdsthin
 import numpy
 import pytest
 from mdsthin.exceptions import MdsException
+from msgspec import structs
 from tests.support.mdsip.replay import ReplayServer
 
 from shotline.common.actions import AttemptId
@@ -59,7 +60,7 @@ def test_both_adapters_read_the_same_actions(adapter: tuple[Any, ReplayServer]) 
     native, server = adapter
     through_mdsip = MdsipTree("test", MdsipSource(url=server.url, read_timeout_s=20))
     expected = [
-        node.model_copy(update={"task": node.task and node.task.model_copy(update={"url": None})})
+        structs.replace(node, task=node.task and structs.replace(node.task, url=None))
         for node in through_mdsip.actions(1)
     ]
     through_mdsip.close()

@@ -17,6 +17,7 @@ from typing import Any
 
 import mdsthin
 import pytest
+from msgspec import structs
 from tests.support.adapters import needs_mdsip, needs_mdsplus, site_in
 from tests.support.mdsplus_site import FORMS, OUTPUT, MdsipServer, mdsip_server, recorded_actions
 from tests.support.stack import Stack, free_ports
@@ -185,9 +186,7 @@ def test_both_ways_give_the_same_nodes(site: Path) -> None:
             there = MdsipTree(name, MdsipSource(url=server.url))
             here = open_tree(name, MdsplusSource())
             expected = [
-                node.model_copy(
-                    update={"task": node.task and node.task.model_copy(update={"url": None})}
-                )
+                structs.replace(node, task=node.task and structs.replace(node.task, url=None))
                 for node in there.actions(-1)
             ]
             assert list(here.actions(-1)) == expected

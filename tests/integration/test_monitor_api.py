@@ -175,7 +175,7 @@ BAD: dict[str, object] = {
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_command_names_the_field_that_is_wrong(stack: Stack, verb: str) -> None:
     async def work(page: Page) -> None:
-        for field in VERBS[verb].model_fields:
+        for field in VERBS[verb].__struct_fields__:
             if field in BAD:
                 answer = await page.post(f"/api/{verb}", {field: BAD[field]})
                 assert (answer.status, answer.json["outcome"]) == (422, "usage"), answer

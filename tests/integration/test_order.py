@@ -36,7 +36,9 @@ def experiment(drawn: Drawn) -> str:
     declared = {
         "experiment": TREE,
         "phases": {name: number for number, name in enumerate(PHASES, 1)},
-        "dispatch": drawn.options.model_dump(include={"barrier", "synchronize_at", "test"}),
+        "dispatch": {
+            name: getattr(drawn.options, name) for name in ("barrier", "synchronize_at", "test")
+        },
         "actions": [
             {
                 "path": one.name,

@@ -217,7 +217,7 @@ class RawPeer:
             for message in decode(frames[len(frames) % 2 :]):  # dispatchers get an address, too
                 if isinstance(message, kinds):
                     return message
-        raise AssertionError(f"none of {[kind.KIND for kind in kinds]} came")
+        raise AssertionError(f"none of {[kind.kind for kind in kinds]} came")
 
     def __enter__(self) -> "RawPeer":
         return self

@@ -202,7 +202,7 @@ class Checks:
                 shot = self.shot(ShotKey(attempt.tree, attempt.shot))
                 known = shot.dispatched if isinstance(message, Dispatch) else shot.answered
                 assert (attempt.path, attempt.number) in known, (
-                    f"I4: {message.KIND} of {attempt} left before it was journalled"
+                    f"I4: {message.kind} of {attempt} left before it was journalled"
                 )
 
     def reply(self, reply: Reply, key: ShotKey, run: int) -> None:

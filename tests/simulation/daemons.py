@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from msgspec import structs
 from tests.simulation.world import Link, Network, World
 
 from shotline.action_server import events as srv
@@ -215,16 +216,16 @@ class DispatcherDaemon(Daemon):
                 world.after(world.random.uniform(0.0002, 0.01), write)
             case t.ReadTableJob():
                 nodes = self._nodes[effect.key.tree]
-                self._later(t.TreeDone(effect.job, nodes=nodes, sources=self._marks()))
+                self._later(t.TreeDone(job=effect.job, nodes=nodes, sources=self._marks()))
             case t.LookAtSourcesJob():
                 # Of a tree that is away nobody hears; what it has may be another thing by now.
                 if world.random.random() > SOURCE_AWAY:
-                    self._later(t.TreeDone(effect.job, sources=self._marks()))
+                    self._later(t.TreeDone(job=effect.job, sources=self._marks()))
             case t.ReadNodeJob():
                 nodes = tuple(n for n in self._nodes[effect.key.tree] if n.path == effect.path)
-                self._later(t.TreeDone(effect.job, nodes=nodes, sources=self._marks()))
+                self._later(t.TreeDone(job=effect.job, nodes=nodes, sources=self._marks()))
             case t.CreatePulseJob() | t.RaiseEventJob() | t.WriteStatusJob():
-                self._later(t.TreeDone(effect.job))
+                self._later(t.TreeDone(job=effect.job))
             case j.ReadShot():
                 self._later(self._store.read_shot(effect))
             case d.Exit():
@@ -430,6 +431,6 @@ class Client:
             if everything or self._world.now - asked.sent_at > 2.0:
                 if asked.sent_at > 0:  # a repeat has a lifetime of its own
                     deadline_s = self._world.now + (self._offset_s or 0.0) + asked.lifetime_s
-                    asked.request = asked.request.model_copy(update={"deadline_s": deadline_s})
+                    asked.request = structs.replace(asked.request, deadline_s=deadline_s)
                 asked.sent_at = self._world.now
                 self._network.to_router(self._link, encode([asked.request]))

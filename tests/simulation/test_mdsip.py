@@ -5,6 +5,7 @@ goes on in the mdsip server. Only once all is quiet there does an operator clear
 """
 
 import pytest
+from msgspec import structs
 from tests.simulation.daemons import ServerDaemon
 from tests.simulation.mdsip import MdsipServer, MdsipServerDaemon
 from tests.simulation.scenario import FAULTS_UNTIL_S, PHASES, Scenario
@@ -33,7 +34,7 @@ class TwoShots(Scenario):
 
     def _draw(self) -> tuple[ActionNode, ...]:
         task = MdsplusTask(nid=1, task_kind="expression", text="", url=URL)
-        return tuple(node.model_copy(update={"task": task}) for node in super()._draw())
+        return tuple(structs.replace(node, task=task) for node in super()._draw())
 
     def _new_server(self, name: tuple[str, str], ended: tuple[str, ...]) -> ServerDaemon:
         if self.mdsip is None:

@@ -161,7 +161,7 @@ class ServersBroker:
 
     def _summary(self) -> str:
         return ", ".join(
-            f"{message.KIND}" for message in self.received[-40:] if message.KIND != "server_beat"
+            f"{message.kind}" for message in self.received[-40:] if message.kind != "server_beat"
         )
 
 

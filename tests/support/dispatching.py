@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Self, TypeVar
 
+import msgspec
+from msgspec import structs
+
 from shotline.client.testing.dispatcher import (
     DrivenDispatcher,
     WakeUp,
@@ -155,23 +158,25 @@ class Bench(DrivenDispatcher):
             case j.ReadOutput():
                 return replace(self.store.read_output(effect), error=error)
             case _:
-                return replace(self.tree_done(effect), error=error)
+                return structs.replace(self.tree_done(effect), error=error)
 
     def tree_done(self, job: t.TreeJob) -> t.TreeDone:
         """Return what the tree worker answers."""
         match job:
             case t.ReadTableJob():
-                return t.TreeDone(job.job, nodes=self.nodes, phases=self.phases, sources=self.marks)
+                return t.TreeDone(
+                    job=job.job, nodes=self.nodes, phases=self.phases, sources=self.marks
+                )
             case t.LookAtSourcesJob():
-                return t.TreeDone(job.job, sources=self.marks)
+                return t.TreeDone(job=job.job, sources=self.marks)
             case t.ReadNodeJob():
                 found = tuple(node for node in self.nodes if node.path == job.path)
-                return t.TreeDone(job.job, nodes=found, sources=self.marks)
+                return t.TreeDone(job=job.job, nodes=found, sources=self.marks)
             case t.CreatePulseJob():
                 exists = job.key in self.machine.core.stored and not job.replace
-                return t.TreeDone(job.job, exists=exists)
+                return t.TreeDone(job=job.job, exists=exists)
             case t.RaiseEventJob() | t.WriteStatusJob():
-                return t.TreeDone(job.job)
+                return t.TreeDone(job=job.job)
         raise AssertionError(f"nobody answers {job}")
 
     def answer_jobs(self, error: str = "") -> Self:
@@ -281,8 +286,9 @@ class Bench(DrivenDispatcher):
         epoch = self._registers[name].epoch
         return self.from_server(
             name,
-            ServerBeat.model_validate(
-                {"sent_s": 0.0, "epoch": epoch, "last_number": last_number, "busy": 0, **fields}
+            msgspec.convert(
+                {"sent_s": 0.0, "epoch": epoch, "last_number": last_number, "busy": 0, **fields},
+                ServerBeat,
             ),
         )
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import zmq
 
+from shotline.common.base import to_json
 from shotline.common.codec import decode, encode, encode_body
 from shotline.common.commands import AnyCommand, Snapshot, decode_command
 from shotline.common.messages import (
@@ -96,7 +97,7 @@ class FakeBroker:
     def beat(self) -> None:
         """Publish a beat of the feed."""
         beat = FeedBeat(last=dict(self._last), journal="ok")
-        self.publish("feed", beat.model_dump_json().encode())
+        self.publish("feed", to_json(beat))
 
     def last(self, channel: str) -> int:
         """Return the number of the channel's last event."""

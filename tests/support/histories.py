@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
+from msgspec import structs
 from tests.support.dispatching import KEY, Bench, result
 from tests.support.tables import action, both, no
 
 from shotline.client.observer import News, Whole, payload_of
 from shotline.common import commands as c
 from shotline.common.actions import category_of, colour_of
+from shotline.common.base import as_plain
 from shotline.common.channels import shot_channel
 from shotline.common.dangers import Danger
 from shotline.common.messages import EndedBy, Event, LivenessState, Progress
@@ -61,7 +64,7 @@ class History:
         """Return the shot as the dispatcher has it."""
         self._numbers += 1
         reply = self.bench.told(c.Snapshot(channel=CHANNEL), f"snapshot-{self._numbers:04}")
-        return SnapshotResult.model_validate_json(reply.result)
+        return msgspec.json.decode(reply.result, type=SnapshotResult)
 
     def begin(self) -> None:
         """Let the monitor come when there is a table."""
@@ -129,7 +132,7 @@ class History:
         }
         return {
             "rows": [row_of(one) for one in snapshot.actions],
-            "counts": {phase: found.model_dump() for phase, found in counts.items()},
+            "counts": {phase: as_plain(found) for phase, found in counts.items()},
             "runs": [[run.run, run.state, run.outcome] for run in snapshot.shot.runs],
             "source": shot.source_changed,
         }
@@ -140,7 +143,7 @@ class History:
         return {"total": shot.counts, "by_run": {run.run: run.counts for run in shot.runs}}
 
     def _by_the_monitor(self) -> Json:
-        short, none = self.state.short(), dict.fromkeys(Counts.model_fields, 0)
+        short, none = self.state.short(), dict.fromkeys(Counts.__struct_fields__, 0)
         return {
             "rows": [row_of(one) for one in self.state.board.actions.values()],
             "counts": {phase: none | found for phase, found in self.state.tally.shown().items()},
@@ -298,7 +301,7 @@ def lost() -> History:
     bench.pass_time(6.0)
     history.step("there is no server")
     bench.register("SRV_A:2")
-    history.command(INIT.model_copy(update={"insist": (Danger.OUTCOME_UNKNOWN,)}))
+    history.command(structs.replace(INIT, insist=(Danger.OUTCOME_UNKNOWN,)))
     history.step("the phase has begun again")
     bench.from_server("SRV_A:1", result(first, ended_by=EndedBy.RESULT))
     history.step("the first result comes late")
@@ -310,7 +313,7 @@ def lost() -> History:
 def not_heard() -> History:
     """Return completion events that could not be raised, and what became of it."""
     one, two = (
-        action(name, number).model_copy(update={"completion_event": f"{name}_DONE"})
+        structs.replace(action(name, number), completion_event=f"{name}_DONE")
         for number, name in enumerate(("ONE", "TWO"), start=1)
     )
     history = made(one, two)

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 from playwright.sync_api import Page, Route, WebSocketRoute
 from tests.support.browser import Browser, live
 
 from shotline import monitor as package
 from shotline.client.observer import News, Update, Whole
 from shotline.common.actions import ActionState, has_failed
+from shotline.common.base import as_plain
 from shotline.common.commands import AnyCommand
 from shotline.common.machine import Instant
 from shotline.common.messages import Outcome, Reply
@@ -67,8 +69,8 @@ def reply(
     outcome: Outcome = Outcome.OK, message: str = "", notices: tuple[str, ...] = (), **more: object
 ) -> Reply:
     """Return what the dispatcher answers a command with."""
-    return Reply.model_validate(
-        {"id": "x", "outcome": outcome, "message": message, "notices": notices} | more
+    return msgspec.convert(
+        {"id": "x", "outcome": outcome, "message": message, "notices": notices} | more, Reply
     )
 
 
@@ -81,11 +83,11 @@ def action(
     path: str, state: ActionState = ActionState.NOT_DISPATCHED, **fields: object
 ) -> ActionView:
     """Return an action; fields are those of its live state and of its declaration."""
-    live_ones = {name: fields.pop(name) for name in Transition.model_fields if name in fields}
-    last = Transition.model_validate({"time": 1.0, "path": path, "state": state} | live_ones)
+    live_ones = {name: fields.pop(name) for name in Transition.__struct_fields__ if name in fields}
+    last = msgspec.convert({"time": 1.0, "path": path, "state": state} | live_ones, Transition)
     declared: Json = {"path": path, "name": path, "server_class": "A", "phase": "INIT"}
     declared["failed"] = has_failed(last.state, last.status)
-    return ActionView.model_validate(declared | fields | {"last": last})
+    return msgspec.convert(declared | fields | {"last": last}, ActionView)
 
 
 def server(name: str, liveness: str = "alive", **fields: object) -> ServerView:
@@ -93,7 +95,9 @@ def server(name: str, liveness: str = "alive", **fields: object) -> ServerView:
     server_class, _, server_id = name.partition(":")
     named_so = {"server": name, "server_class": server_class, "server_id": server_id}
     seen = {"last_seen_at": time.time()} if liveness == "alive" else {}
-    return ServerView.model_validate(named_so | {"liveness": liveness, "slots": 1} | seen | fields)
+    return msgspec.convert(
+        named_so | {"liveness": liveness, "slots": 1} | seen | fields, ServerView
+    )
 
 
 class MockMonitor:
@@ -195,13 +199,13 @@ class MockMonitor:
 
     def tell(self, tree: str, shot: int, *records: Record, **more: object) -> None:
         """Publish records of a shot's journal, progress or waits."""
-        event = ShotEvent.model_validate({"records": records} | more)
+        event = msgspec.convert({"records": records} | more, ShotEvent)
         self.take(News(f"shot/{tree}/{shot}", time.time(), event))
 
     def change(self, tree: str, shot: int, path: str, state: ActionState, **fields: object) -> None:
         """Let an action change."""
         changed = {"time": time.time(), "path": path, "state": state} | fields
-        self.tell(tree, shot, Transition.model_validate(changed))
+        self.tell(tree, shot, msgspec.convert(changed, Transition))
 
     def servers(self, *servers: ServerView) -> None:
         """Let servers be, or change."""
@@ -296,7 +300,7 @@ class MockMonitor:
             kind = VERBS[name]
             command = query_of(kind, query) if body is None else command_of(kind, body)
         except BadInput as error:
-            fields = [one.model_dump() for one in error.fields]
+            fields = [as_plain(one) for one in error.fields]
             said = {"outcome": "usage", "message": str(error), "fields": fields}
             return 422, json.dumps(said)
         self.asked.append(command)

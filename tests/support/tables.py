@@ -1,5 +1,7 @@
 """Actions, conditions and transitions in few words, for tests of the dispatcher's decisions."""
 
+from msgspec import structs
+
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.nodes import (
     ActionNode,
@@ -112,7 +114,7 @@ def succeeded(path: str) -> Transition:
 
 
 def failed(path: str) -> Transition:
-    return succeeded(path).model_copy(update={"status": Status.FAILURE})
+    return structs.replace(succeeded(path), status=Status.FAILURE)
 
 
 def aborted(path: str) -> Transition:

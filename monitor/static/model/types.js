@@ -3,11 +3,11 @@
  * Nothing here runs. Made from the models: `make schema` writes it anew.
  */
 
-/** Where an action stands; the words are those of the tables in every MDSplus dispatcher. @typedef {'NOT_DISPATCHED'|'DISPATCHED'|'DOING'|'DONE'|'ABORTED'|'SERVER_OFF'} ActionState */
+/** Where an action stands; the words are those of the tables in every MDSplus dispatcher. @typedef {'ABORTED'|'DISPATCHED'|'DOING'|'DONE'|'NOT_DISPATCHED'|'SERVER_OFF'} ActionState */
 
-/** What an action is counted as: the fields of `Counts`. @typedef {'pending'|'in_progress'|'success'|'failed'|'server_off'|'not_dispatched'} Category */
+/** What an action is counted as: the fields of `Counts`. @typedef {'failed'|'in_progress'|'not_dispatched'|'pending'|'server_off'|'success'} Category */
 
-/** Why an action is settled. An action without a cause is pending or in progress. @typedef {'result'|'timeout'|'worker_died'|'operator'|'server_lost'|'forgotten'|'no_server'|'off'|'asynchronous'|'unreadable'|'bad_number'|'condition_false'|'cannot_happen'|'aborted_before_sent'} Cause */
+/** Why an action is settled. An action without a cause is pending or in progress. @typedef {'aborted_before_sent'|'asynchronous'|'bad_number'|'cannot_happen'|'condition_false'|'forgotten'|'no_server'|'off'|'operator'|'result'|'server_lost'|'timeout'|'unreadable'|'worker_died'} Cause */
 
 /**
  * One message of a channel. Which fields it has depends on `command` (docs/websocket.md).
@@ -22,13 +22,13 @@
  * @property {Colour|null} [colour]
  * @property {Category|null} [category]
  * @property {string} [phase]
- * @property {Record<string, Partial<Record<Category, number>>>|Partial<Record<Category, number>>} [counts]
- * @property {ShotView|number|null} [shot]
+ * @property {Record<string, Record<string, number>|number>} [counts]
+ * @property {number|ShotView|null} [shot]
  * @property {ActionView[]} [actions]
  * @property {ActionView|null} [view]
  * @property {Record<string, number>} [medians]
  * @property {Estimate|null} [estimate]
- * @property {RunView|number|null} [run]
+ * @property {number|RunView|null} [run]
  * @property {[number, number][]} [reset]
  * @property {PendingAgain|null} [pending]
  * @property {number|null} [remaining_s]
@@ -41,7 +41,7 @@
  * @property {string} [trouble]
  * @property {ServerView[]} [servers]
  * @property {Record<string, [number, number|null][]>} [heartbeats]
- * @property {ServerView|string|null} [server]
+ * @property {string|ServerView|null} [server]
  * @property {SystemView|null} [system]
  * @property {ShotView[]} [shots]
  * @property {string} [tree]
@@ -60,12 +60,12 @@
 /**
  * `check --reset`: the failures of essential actions so far were seen.
  * @typedef {object} CheckReset
- * @property {'check_reset'} [type]
+ * @property {'check_reset'} type
  * @property {number} time
  * @property {string[]} [remaining]
  */
 
-/** What a row shows (D7). Words and symbols go with it; nobody depends on colour alone. @typedef {'blue'|'orange'|'green'|'red'|'grey'|'grey-outlined'} Colour */
+/** What a row shows (D7). Words and symbols go with it; nobody depends on colour alone. @typedef {'blue'|'green'|'grey'|'grey-outlined'|'orange'|'red'} Colour */
 
 /**
  * Actions by what is shown of them (D7).
@@ -78,7 +78,7 @@
  * @property {number} [not_dispatched]
  */
 
-/** Why a command is not simply carried out. Programs are asked about the first four only. @typedef {'pulse_exists'|'outcome_unknown'|'off'|'source_changed'|'succeeded'|'old_shot'|'ends'} DangerCode */
+/** Why a command is not simply carried out. Programs are asked about the first four only. @typedef {'ends'|'off'|'old_shot'|'outcome_unknown'|'pulse_exists'|'source_changed'|'succeeded'} DangerCode */
 
 /**
  * What is expected of a run; the time left and what limits it come by themselves.
@@ -90,12 +90,12 @@
  * @property {string[]} [slow]
  */
 
-/** What became of a completion event (D13). @typedef {'intended'|'raised'|'failed'|'perhaps_not_raised'} EventOutcome */
+/** What became of a completion event (D13). @typedef {'failed'|'intended'|'perhaps_not_raised'|'raised'} EventOutcome */
 
 /**
  * A completion event was, or is about to be, raised.
  * @typedef {object} EventRaised
- * @property {'event_raised'} [type]
+ * @property {'event_raised'} type
  * @property {number} time
  * @property {string} path
  * @property {number} attempt
@@ -104,12 +104,12 @@
  * @property {string} [reason]
  */
 
-/** How the dispatcher's journal stands; the words are shown to operators. @typedef {'ok'|'degraded'|'stopped'} JournalState */
+/** How the dispatcher's journal stands; the words are shown to operators. @typedef {'degraded'|'ok'|'stopped'} JournalState */
 
 /**
  * A result of an attempt that is not the current one, or whose action was settled already.
  * @typedef {object} LateResult
- * @property {'late_result'} [type]
+ * @property {'late_result'} type
  * @property {number} time
  * @property {string} path
  * @property {number} attempt
@@ -142,7 +142,7 @@
 /**
  * The pulse was made from the model, or made again.
  * @typedef {object} PulseCreated
- * @property {'pulse_created'} [type]
+ * @property {'pulse_created'} type
  * @property {number} time
  * @property {boolean} [replaced]
  */
@@ -150,7 +150,7 @@
 /**
  * Somebody asked for one action again: its next attempt is exempt from sequences (D10).
  * @typedef {object} Redispatched
- * @property {'redispatched'} [type]
+ * @property {'redispatched'} type
  * @property {number} time
  * @property {number} run
  * @property {string} path
@@ -159,7 +159,7 @@
 
 /** What was asked for. @typedef {'phase'|'sequence'|'single'} RunKind */
 
-/** How a run ended. @typedef {'completed'|'aborted'} RunOutcome */
+/** How a run ended. @typedef {'aborted'|'completed'} RunOutcome */
 
 /**
  * One run of a shot.
@@ -171,7 +171,7 @@
  * @property {string} phase
  * @property {number|null} [first]
  * @property {number|null} [last]
- * @property {'open'|'aborting'|'held'|'ended'} state
+ * @property {'aborting'|'ended'|'held'|'open'} state
  * @property {RunOutcome|null} [outcome]
  * @property {string} [reason]
  * @property {number} opened_at
@@ -180,7 +180,7 @@
  * @property {Counts} counts
  */
 
-/** How a server stands. @typedef {'ON'|'SUSPECT'|'DRAINING'|'OFF'} ServerState */
+/** How a server stands. @typedef {'DRAINING'|'OFF'|'ON'|'SUSPECT'} ServerState */
 
 /**
  * One shot in short.
@@ -233,7 +233,7 @@
  * @property {string} server
  * @property {string} server_class
  * @property {string} server_id
- * @property {'alive'|'suspect'|'lost'|'absent'} liveness
+ * @property {'absent'|'alive'|'lost'|'suspect'} liveness
  * @property {boolean} [draining]
  * @property {string} [why]
  * @property {string} [host]
@@ -259,12 +259,12 @@
 /**
  * Somebody looked whether the tables' sources have changed since they were built.
  * @typedef {object} SourceSeen
- * @property {'source_seen'} [type]
+ * @property {'source_seen'} type
  * @property {number} time
  * @property {string} [changed]
  */
 
-/** How a DONE action ended. @typedef {'Success'|'Failure'} Status */
+/** How a DONE action ended. @typedef {'Failure'|'Success'} Status */
 
 /**
  * What the monitor is connected to, and how that is.
@@ -288,7 +288,7 @@
 /**
  * An action changed. The record holds the action's whole live state after the change.
  * @typedef {object} Transition
- * @property {'transition'} [type]
+ * @property {'transition'} type
  * @property {number} time
  * @property {string} path
  * @property {ActionState} state

@@ -52,7 +52,7 @@ def started(section: ActionServerSection | None = None, slots: int = 2) -> World
 
 
 def kinds(messages: list[Message]) -> list[str]:
-    return [message.KIND for message in messages if not isinstance(message, ServerBeat)]
+    return [message.kind for message in messages if not isinstance(message, ServerBeat)]
 
 
 # Results

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from msgspec import structs
 
 from shotline.action_server.state_file import Cleared, KnownProcess, ServerFile, StateFile
+from shotline.common.base import to_json
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def test_the_file_of_a_live_server_stays_after_the_clock_was_set(
     second = StateFile(folder, "TEST:1", "second")
     file = folder / f"TEST:1.{server.pid}.json"
     contents = ServerFile(server=server, incarnation="first", workers=(worker,))
-    file.write_text(contents.model_dump_json())
+    file.write_text(to_json(contents).decode())
     request.getfixturevalue("stepped_clock")
     assert second.clear() == Cleared((), (), (), living=(server.pid,))
     assert file.exists()
@@ -68,7 +70,7 @@ def test_what_a_dead_server_left_is_ended_after_the_clock_was_set(
     second = StateFile(folder, "TEST:1", "second")
     file = folder / f"TEST:1.{server.pid}.json"
     contents = ServerFile(server=server, incarnation="first", workers=(worker,))
-    file.write_text(contents.model_dump_json())
+    file.write_text(to_json(contents).decode())
     request.getfixturevalue("stepped_clock")
     assert second.clear() == Cleared(("first",), ended=(worker.pid,), left=(), living=())
     assert not file.exists()
@@ -80,5 +82,5 @@ def test_a_process_of_before_the_machine_was_started_is_a_stranger(
 ) -> None:
     known = KnownProcess.of(other.pid)
     assert known.is_alive()
-    assert not known.model_copy(update={"boot": "the one before"}).is_alive()
-    assert not known.model_copy(update={"start_ticks": known.start_ticks - 1}).is_alive()
+    assert not structs.replace(known, boot="the one before").is_alive()
+    assert not structs.replace(known, start_ticks=known.start_ticks - 1).is_alive()

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+import msgspec
+
 from shotline.broker.machine import (
     Broker,
     Event,
@@ -39,7 +41,7 @@ def register(
     server: str = "SRV_A:1", incarnation: str = "x", epoch: int = 1, **more: object
 ) -> Register:
     server_class, _, server_id = server.partition(":")
-    return Register.model_validate(
+    return msgspec.convert(
         {
             "server_class": server_class,
             "server_id": server_id,
@@ -49,7 +51,8 @@ def register(
             "host": "here",
             "pid": 7,
             **more,
-        }
+        },
+        Register,
     )
 
 
@@ -118,7 +121,7 @@ class World:
         return [message for _, message in self.read(peer) if isinstance(message, kind)]
 
     def kinds(self, peer: bytes) -> list[str]:
-        return [message.KIND for _, message in self.read(peer) if message.KIND != "log_line"]
+        return [message.kind for _, message in self.read(peer) if message.kind != "log_line"]
 
     def server(self, peer: bytes, *messages: Message) -> None:
         self.handle(FromServers([(peer, encode(messages))]))

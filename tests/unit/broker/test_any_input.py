@@ -40,7 +40,7 @@ VALID: list[Message] = [
 PEERS = [SERVER, b"SRV_A:1/y", b"SRV_B:1/x", b"\x00odd", DISPATCHER, b"dispatcher/d2", CLIENT]
 
 kinds = st.sampled_from([kind.encode() for kind in MESSAGES]) | st.binary(max_size=12)
-valid_pairs = st.sampled_from(VALID).map(lambda one: [one.KIND.encode(), encode_body(one)])
+valid_pairs = st.sampled_from(VALID).map(lambda one: [one.kind.encode(), encode_body(one)])
 odd_pairs = st.tuples(kinds, st.binary(max_size=30)).map(list)
 targets = st.sampled_from([[], [b""], [b"*"], *[[peer] for peer in PEERS]])
 frame_lists = st.builds(

@@ -1,5 +1,6 @@
 """Claims and terms, commands and replies, targets and what cannot be delivered."""
 
+import msgspec
 import pytest
 
 from shotline.broker.machine import FromClients
@@ -35,8 +36,8 @@ D2 = b"dispatcher/d2"
 
 
 def abort(reason: str = "test") -> AbortAttempt:
-    return AbortAttempt.model_validate(
-        {"term": 1, "attempt": ("TEST", 1, "\\TEST::A", 1), "reason": reason}
+    return msgspec.convert(
+        {"term": 1, "attempt": ("TEST", 1, "\\TEST::A", 1), "reason": reason}, AbortAttempt
     )
 
 

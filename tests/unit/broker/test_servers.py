@@ -1,6 +1,8 @@
 """Registration, identity and liveness of servers (DESIGN §5), in the pure machine."""
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from shotline.broker.machine import FromServers
 from shotline.common.codec import encode, encode_body
@@ -32,11 +34,11 @@ ATTEMPT = ("TEST", 1, "\\TEST::A", 1)
 
 
 def abort(reason: str = "test") -> AbortAttempt:
-    return AbortAttempt.model_validate({"term": 1, "attempt": ATTEMPT, "reason": reason})
+    return msgspec.convert({"term": 1, "attempt": ATTEMPT, "reason": reason}, AbortAttempt)
 
 
 def started() -> Started:
-    return Started.model_validate({"attempt": ATTEMPT, "started_at": 1.0})
+    return msgspec.convert({"attempt": ATTEMPT, "started_at": 1.0}, Started)
 
 
 def states(world: World) -> list[tuple[str, LivenessState]]:
@@ -57,7 +59,7 @@ def test_a_registration_reaches_the_dispatcher_as_it_is(world: World) -> None:
 
 
 def test_the_broker_writes_the_address_that_it_sees_into_a_registration(world: World) -> None:
-    told = register(epoch=4).model_copy(update={"address": "1.2.3.4"})
+    told = structs.replace(register(epoch=4), address="1.2.3.4")
     world.handle(FromServers([(SERVER, encode([told]))], {SERVER: "10.0.0.7"}))
     assert [one.address for one in world.got(DISPATCHER, Register)] == ["10.0.0.7"]
     world.handle(FromServers([(SERVER, encode([told]))]))
@@ -371,8 +373,8 @@ def test_results_without_a_dispatcher_are_asked_for_later(world: World) -> None:
     """They are dropped: the server keeps them until the dispatcher has answered (I2)."""
     world.join()
     world.dispatcher(b"", Goodbye())
-    finished = Finished.model_validate(
-        {"attempt": ATTEMPT, "ended_by": "result", "ended_at": 1.0, "status": "Success"}
+    finished = msgspec.convert(
+        {"attempt": ATTEMPT, "ended_by": "result", "ended_at": 1.0, "status": "Success"}, Finished
     )
     world.server(SERVER, finished)
     world.read(SERVER)

@@ -16,6 +16,7 @@ from shotline.client.observer import (
     lines_of,
     payload_of,
 )
+from shotline.common.base import to_json
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import Event
 from shotline.common.views import FeedBeat, LogEvent, OutputEvent, SnapshotResult
@@ -25,14 +26,12 @@ CHANNEL = "log"
 
 def event(seq: int, term: int = 1) -> Event:
     payload = LogEvent(lines=((0.0, "info", "test", f"{term}.{seq}"),))
-    return Event(
-        channel=CHANNEL, term=term, seq=seq, at=0.0, payload=payload.model_dump_json().encode()
-    )
+    return Event(channel=CHANNEL, term=term, seq=seq, at=0.0, payload=to_json(payload))
 
 
 def beat(last: int | None, term: int = 1) -> Event:
     known = {} if last is None else {CHANNEL: last}
-    payload = FeedBeat(last=known, journal="ok").model_dump_json().encode()
+    payload = to_json(FeedBeat(last=known, journal="ok"))
     return Event(channel=FEED, term=term, seq=1, at=0.0, payload=payload)
 
 
@@ -99,7 +98,7 @@ def test_another_dispatcher_asks_for_a_new_snapshot(observer: Observer) -> None:
 
 def test_a_farewell_stops_the_feed_at_once_until_another_is_heard(observer: Observer) -> None:
     observer.snapshot(0.0, whole(7))
-    farewell = FeedBeat(last={CHANNEL: 7}, journal="ok", leaving=True).model_dump_json().encode()
+    farewell = to_json(FeedBeat(last={CHANNEL: 7}, journal="ok", leaving=True))
     ends = Event(channel=FEED, term=1, seq=2, at=0.0, payload=farewell)
     assert observer.beat(0.5, ends) == [FeedStopped(CHANNEL, 0.0)]
     assert observer.tick(0.5 + SILENT_S) == []

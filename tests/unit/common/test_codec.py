@@ -56,7 +56,7 @@ def accepted(kind: bytes, body: bytes) -> Message | None:
         return None
 
 
-@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: message.KIND)
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: message.kind)
 def test_a_message_comes_back_as_it_was(message: Message) -> None:
     assert decode(encode([message])) == [message]
 
@@ -123,7 +123,7 @@ def test_any_field_replaced(message: Message, data: st.DataObject) -> None:
     fields = msgpack.unpackb(encode([message])[1], use_list=False)
     names = st.sampled_from([*fields, "surprise"])
     fields[data.draw(names)] = data.draw(json_like)
-    got = accepted(message.KIND.encode(), msgpack.packb(fields))
+    got = accepted(message.kind.encode(), msgpack.packb(fields))
     if got is not None:
         assert decode(encode([got])) == [got]
 

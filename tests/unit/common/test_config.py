@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel, JsonValue
@@ -22,6 +22,7 @@ from shotline.common.config import (
 )
 from shotline.common.errors import ConfigError
 from shotline.common.limits import TaskLimits
+from shotline.common.model import modelled
 from shotline.common.nodes import FileSource
 from shotline.common.sections import BrokerSection
 from shotline.common.yamlfile import load_yaml
@@ -40,9 +41,9 @@ def file(tmp_path: Path) -> Path:
 def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     """Yield a model and all that its fields consist of."""
     yield model
-    pending = [field.annotation for field in model.model_fields.values()]
+    pending: list[Any] = [field.annotation for field in model.model_fields.values()]
     while pending:
-        annotation = pending.pop()
+        annotation = modelled(pending.pop())
         pending.extend(get_args(annotation))
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             yield from models(annotation)

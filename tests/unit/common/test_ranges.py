@@ -5,7 +5,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from msgspec.json import schema as schema_of
 
 from shotline.common import views
 from shotline.common.codec import decode_one
@@ -45,26 +45,26 @@ def unbounded(schema: object, where: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("kind", [*MESSAGES.values(), Held, AnyCommand, Record, *SHOWN], ids=str)
 def test_every_number_has_a_range(kind: Any) -> None:
-    assert list(unbounded(TypeAdapter(kind).json_schema(), "")) == []
+    assert list(unbounded(schema_of(kind), "")) == []
 
 
 def test_a_field_without_a_range_would_be_found() -> None:
-    schema = TypeAdapter(dict[str, tuple[int, float | None]]).json_schema()
+    schema = schema_of(dict[str, tuple[int, float | None]])
     assert len(list(unbounded(schema, ""))) == 2
 
 
 @pytest.mark.parametrize("value", [-1, 2**31, 2**53, 2**63, 2**64 - 2, 2**64 - 1])
 def test_a_number_outside_of_its_range_is_no_message(value: int) -> None:
     register = {"server_class": "A", "server_id": "1", "incarnation": "x", "epoch": 1, "slots": 1}
-    with pytest.raises(MalformedMessage, match="term: Input should be"):
+    with pytest.raises(MalformedMessage, match="term: Expected int"):
         decode_one(b"register", msgpack.packb(register | {"term": value}))
     attempt = {"attempt": ("TEST", 1, "A", value), "through": 1}
-    with pytest.raises(MalformedMessage, match=r"attempt\.3: Input should be"):
+    with pytest.raises(MalformedMessage, match=r"attempt\[3\]: Expected int"):
         decode_one(b"output_stored", msgpack.packb(attempt))
 
 
 def test_a_number_outside_of_its_range_is_no_command_and_no_record() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValueError, match="run"):
         decode_command(f'{{"verb": "wait", "run": {2**64}}}')
     with pytest.raises(ValueError, match="time"):
         decode_record('{"type": "mark", "time": 1e300}')

@@ -47,7 +47,7 @@ class Link:
         self.outgoing.flush(due)
 
     def kinds(self) -> list[tuple[bytes, list[str]]]:
-        return [(first, [one.KIND for one in decode(rest)]) for first, *rest in self.sent]
+        return [(first, [one.kind for one in decode(rest)]) for first, *rest in self.sent]
 
 
 def attempt(number: int = 1) -> AttemptId:

@@ -1,6 +1,7 @@
 """Restarts, losses and proofs on the dispatcher's machine: I1, I5, I9, D6 and DESIGN §5."""
 
 import pytest
+from msgspec import structs
 from tests.support.dispatching import KEY, Bench, result, view_of
 from tests.support.tables import action
 
@@ -457,8 +458,8 @@ def test_a_term_that_cannot_have_come_about_is_not_claimed_above() -> None:
 
 def test_the_whole_state_is_written_anew_when_redis_has_lost_history() -> None:
     nodes = (
-        action("ONE", 1).model_copy(update={"essential": True}),
-        action("TWO", 2).model_copy(update={"completion_event": "EVENT"}),
+        structs.replace(action("ONE", 1), essential=True),
+        structs.replace(action("TWO", 2), completion_event="EVENT"),
         action("AFTER", "ONE"),
         action("OFF", 1, on=False),
         action("LATER", 1, phase="STORE"),
@@ -544,7 +545,7 @@ def test_a_run_is_as_young_as_it_was_when_history_is_written_anew() -> None:
 
 
 def test_a_failure_that_was_seen_stays_seen_when_history_is_written_anew() -> None:
-    node = action("ONE", 1).model_copy(update={"essential": True})
+    node = structs.replace(action("ONE", 1), essential=True)
     bench = Bench(node).register("SRV_A:1").build()
     bench.told(INIT)
     bench.finish("ONE", ok=False)

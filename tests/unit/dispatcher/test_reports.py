@@ -5,7 +5,9 @@ Also the journal's gate (I4, I9), and how many shots are kept (I8).
 
 import json
 
+import msgspec
 import pytest
+from msgspec import structs
 from tests.support.dispatching import KEY, Bench, result, view_of
 from tests.support.tables import action
 
@@ -61,7 +63,7 @@ SHOT = c.Snapshot(channel="shot/T/1")
 
 def small(**more: object) -> Bench:
     """ONE with a completion event, then TWO; one server of one slot."""
-    first = action("ONE", 1).model_copy(update={"completion_event": "ONE_DONE"})
+    first = structs.replace(action("ONE", 1), completion_event="ONE_DONE")
     options = DispatchOptions(**more)  # type: ignore[arg-type]
     return Bench(first, action("TWO", 2), options=options).register("SRV_A:1").build()
 
@@ -293,7 +295,7 @@ def test_a_line_that_has_not_ended_is_shown_and_not_journalled() -> None:
     bench.from_server("SRV_A:1", tail)
     assert len(bench.commits) == before
     told = [e for e in bench.events if e.channel == "output/T/1/ONE"]
-    event = OutputEvent.model_validate_json(told[-1].payload)
+    event = msgspec.json.decode(told[-1].payload, type=OutputEvent)
     line = OutputLine(number=1, at=1.0, stream=1, text="80 % \\xff")
     assert (event.first, event.pieces, event.tail) == (1, (), line)
     bench.finish("ONE")
@@ -304,7 +306,9 @@ def test_a_line_that_has_not_ended_is_shown_and_not_journalled() -> None:
 def test_who_asks_for_output_later_sees_the_line_that_has_not_ended_yet() -> None:
     def tails() -> list[str]:
         logs = bench.told(c.Logs(tree="T", shot=1, path="ONE"))
-        return [line.text for line in LogsResult.model_validate_json(logs.result or b"").tails]
+        return [
+            line.text for line in msgspec.json.decode(logs.result or b"", type=LogsResult).tails
+        ]
 
     bench = small()
     bench.told(INIT)
@@ -368,7 +372,7 @@ def test_a_completion_event_that_could_not_be_raised_says_so() -> None:
 def test_a_log_is_not_filled_by_events_that_nobody_takes() -> None:
     """A dead event server fails the event of every action."""
     nodes = [
-        action(f"A{number}", 1).model_copy(update={"completion_event": "DONE"})
+        structs.replace(action(f"A{number}", 1), completion_event="DONE")
         for number in range(FAILURES_SAID_MAX + 20)
     ]
     bench = Bench(*nodes).register("SRV_A:1", slots=len(nodes)).build()
@@ -450,7 +454,7 @@ def test_effects_leave_in_the_journal_s_order() -> None:
     left = len(bench.left)
     bench.written()
     order = [
-        getattr(message, "id", None) or message.KIND
+        getattr(message, "id", None) or message.kind
         for effect in bench.left[left:]
         if isinstance(effect, d.ToPeer) and effect.target
         for message in effect.messages
@@ -491,7 +495,7 @@ def test_everybody_sees_the_journal_s_state_at_once() -> None:
     for state in ("degraded", "stopped", "ok"):
         bench.handle(j.JournalChanged(JournalState(state), f"it is {state}"))
         beats = [event for event in bench.events if event.channel == "feed"]
-        assert FeedBeat.model_validate_json(beats[-1].payload).journal == state
+        assert msgspec.json.decode(beats[-1].payload, type=FeedBeat).journal == state
 
 
 def test_who_looks_is_answered_while_the_journal_has_stopped() -> None:
@@ -503,7 +507,7 @@ def test_who_looks_is_answered_while_the_journal_has_stopped() -> None:
     assert bench.told(SHOT).outcome is Outcome.OK
     assert bench.replies_to("do-phase-1") == [], "what changes something is not journalled yet"
     beats = [event for event in bench.events if event.channel == "feed"]
-    assert FeedBeat.model_validate_json(beats[-1].payload).journal == "stopped"
+    assert msgspec.json.decode(beats[-1].payload, type=FeedBeat).journal == "stopped"
     bench.handle(j.JournalChanged(JournalState.OK, "Redis is back"))
     bench.writes = True
     bench.written()
@@ -525,8 +529,9 @@ def test_events_are_numbered_without_gaps_and_beats_name_the_last() -> None:
     bench.pass_time(2.0)
     for name in ("shot/T/1", "servers", "feed", "log"):
         assert channel(bench, name) == list(range(1, len(channel(bench, name)) + 1)), name
-    beat = FeedBeat.model_validate_json(
-        next(event for event in reversed(bench.events) if event.channel == "feed").payload
+    beat = msgspec.json.decode(
+        next(event for event in reversed(bench.events) if event.channel == "feed").payload,
+        type=FeedBeat,
     )
     assert beat.last["shot/T/1"] == channel(bench, "shot/T/1")[-1]
     assert beat.last["servers"] == channel(bench, "servers")[-1]
@@ -545,7 +550,7 @@ def test_a_snapshot_and_the_events_after_it_are_the_whole() -> None:
     bench.finish("ONE", "TWO")
     for event in bench.events:
         if event.channel == "shot/T/1" and event.seq > snapshot.seq:
-            for record in ShotEvent.model_validate_json(event.payload).records:
+            for record in msgspec.json.decode(event.payload, type=ShotEvent).records:
                 if isinstance(record, Transition):
                     shown[record.path] = record
     assert shown == bench.shot().actions
@@ -589,7 +594,9 @@ def test_what_has_failed_is_an_error_in_the_log_once_and_names_its_attempt() -> 
     bench.told(INIT)
     bench.start("ONE").finish("ONE", ok=False)
     told = [
-        LogEvent.model_validate_json(one.payload) for one in bench.events if one.channel == "log"
+        msgspec.json.decode(one.payload, type=LogEvent)
+        for one in bench.events
+        if one.channel == "log"
     ]
     [about] = [one for one in told if one.about is not None]
     assert about.about == ("T", 1, "ONE", 1)
@@ -604,7 +611,9 @@ def test_of_very_many_failures_the_log_names_the_first() -> None:
     bench.build().told(INIT)
     bench.pass_time(6.0)
     told = [
-        LogEvent.model_validate_json(one.payload) for one in bench.events if one.channel == "log"
+        msgspec.json.decode(one.payload, type=LogEvent)
+        for one in bench.events
+        if one.channel == "log"
     ]
     errors = [line[3] for one in told for line in one.lines if line[1] == "error"]
     assert len(errors) == FAILURES_SAID_MAX + 1
@@ -614,7 +623,9 @@ def test_of_very_many_failures_the_log_names_the_first() -> None:
 def test_a_farewell_is_the_last_beat() -> None:
     bench = small()
     bench.handle(d.StopAsked())
-    beats = [FeedBeat.model_validate_json(e.payload) for e in bench.events if e.channel == "feed"]
+    beats = [
+        msgspec.json.decode(e.payload, type=FeedBeat) for e in bench.events if e.channel == "feed"
+    ]
     assert [one.leaving for one in beats] == [False] * (len(beats) - 1) + [True]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 
 import pytest
+from msgspec import structs
 from tests.support.tables import (
     aborted,
     action,
@@ -579,7 +580,7 @@ def test_what_came_back_unstarted_is_not_ready_twice() -> None:
 
 def test_a_resumed_run_keeps_the_exemption_of_a_redispatch() -> None:
     actions = (action("A", 10), action("B", 20), action("C", 20), action("D", 30), action("E", 40))
-    standing = [succeeded("B"), succeeded("A").model_copy(update={"path": "E"})]
+    standing = [succeeded("B"), structs.replace(succeeded("A"), path="E")]
     run = run_of(*actions, standing=standing, redispatched=["A", "E"])
     assert run.start().ready == ("A", "C")
     assert run.changed(succeeded("C")).ready == ("D",)

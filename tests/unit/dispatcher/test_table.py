@@ -1,6 +1,7 @@
 """The dispatch table: classification, lookups, phases and ranges (D1, D10, D12)."""
 
 import pytest
+from msgspec import structs
 from tests.support.tables import action, both, no, table
 
 from shotline.common.actions import Cause
@@ -51,14 +52,14 @@ def test_what_is_never_dispatched_says_why(node: object, cause: Cause | None, wo
 
 
 def test_a_node_of_dispatch_type_none_or_without_a_task_is_unusable() -> None:
-    none = action("X").model_copy(update={"dispatch_type": DispatchType.NONE})
+    none = structs.replace(action("X"), dispatch_type=DispatchType.NONE)
     assert table(none).initial("X") == (Cause.UNREADABLE, "its dispatch type is none")
-    idle = action("X").model_copy(update={"task": None})
+    idle = structs.replace(action("X"), task=None)
     assert table(idle).initial("X") == (Cause.UNREADABLE, "it has no task")
 
 
 def test_a_parents_switch_counts_and_is_named() -> None:
-    node = action("X", on=False).model_copy(update={"node_on": True, "parent_on": False})
+    node = structs.replace(action("X", on=False), node_on=True, parent_on=False)
     assert table(node).initial("X") == (Cause.OFF, "a parent of it is switched off")
 
 

@@ -1,6 +1,7 @@
 """mdsip urls: each works for one shot at a time, across servers, until its tasks have ended."""
 
 import pytest
+from msgspec import structs
 from tests.support.dispatching import KEY, Bench, result
 
 from shotline.common.actions import ActionState, Cause, Status
@@ -87,7 +88,7 @@ def test_servers_of_two_classes_that_share_a_url_are_kept_apart() -> None:
 
 
 def test_what_needs_no_url_passes_by() -> None:
-    plain = node("PLAIN").model_copy(update={"task": SleepTask(seconds=0)})
+    plain = structs.replace(node("PLAIN"), task=SleepTask(seconds=0))
     made = bench(node("ONE"), plain)
     run(made, KEY)
     run(made, OTHER)

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterable, Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from shotline.bridges.redis_dispatcher import changes as ch
 from shotline.bridges.redis_dispatcher.changes import Change
@@ -41,7 +43,7 @@ PATHS = ("P:A", "P:B")
 
 
 def live(path: str, state: ActionState = ActionState.NOT_DISPATCHED, **more: object) -> Transition:
-    return Transition.model_validate({"time": 1.0, "path": path, "state": state, **more})
+    return msgspec.convert({"time": 1.0, "path": path, "state": state, **more}, Transition)
 
 
 def doing(path: str, attempt: int = 1) -> Transition:
@@ -71,9 +73,10 @@ def over(run: int) -> RunEnded:
 
 
 def run_view(run: int, state: str, kind: RunKind = RunKind.PHASE) -> RunView:
-    return RunView.model_validate(
+    return msgspec.convert(
         {"tree": "TEST", "shot": 5, "run": run, "kind": kind, "phase": "Init", "state": state}
-        | {"opened_at": 100.0 + run, "counts": Counts()}
+        | {"opened_at": 100.0 + run, "counts": Counts()},
+        RunView,
     )
 
 
@@ -270,9 +273,10 @@ def test_an_action_is_found_where_it_runs_or_waits() -> None:
 
 def test_servers_are_on_while_somebody_vouches_for_them() -> None:
     def server(liveness: str) -> ServerView:
-        return ServerView.model_validate(
+        return msgspec.convert(
             {"server": "A:1", "server_class": "A", "server_id": "1", "liveness": liveness}
-            | {"host": "rack3", "address": "10.7.3.1", "busy": ("TEST/5 P:A",)}
+            | {"host": "rack3", "address": "10.7.3.1", "busy": ("TEST/5 P:A",)},
+            ServerView,
         )
 
     mirror = started()
@@ -314,8 +318,8 @@ def test_a_run_of_an_older_shot_changes_the_phase_and_not_the_pulse() -> None:
     mirror.take(news(PulseCreated(time=1.0), key=KEY))
     older = whole(map(live, PATHS), key=ShotKey("TEST", 4))
     assert older.snapshot.shot is not None
-    not_current = older.snapshot.shot.model_copy(update={"current": False})
-    mirror.take(Whole(older.channel, older.snapshot.model_copy(update={"shot": not_current})))
+    not_current = structs.replace(older.snapshot.shot, current=False)
+    mirror.take(Whole(older.channel, structs.replace(older.snapshot, shot=not_current)))
     found = keys(mirror.take(news(opened(1), key=ShotKey("TEST", 4))), {})
     assert found["DISPATCH_INFO"] == {"CURR_TREE": "TEST", "CURR_SHOT": "5", "CURR_PHASE": "Init"}
 

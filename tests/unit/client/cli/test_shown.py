@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from msgspec import structs
 from rich.console import Console
 
 from shotline.client.board import Board
@@ -164,7 +165,7 @@ def opened(*paths: str, kind: RunKind = RunKind.PHASE) -> RunOpened:
 
 def test_a_run_resets_its_actions_but_not_those_that_never_run() -> None:
     done = view("A", "INIT", ActionState.DONE, Status.FAILURE, Cause.RESULT, attempt=1)
-    off = view("B", cause=Cause.OFF).model_copy(update={"never": Cause.OFF})
+    off = structs.replace(view("B", cause=Cause.OFF), never=Cause.OFF)
     board = board_of(done, off)
     tell(board, opened("A", "B"))
     assert board.actions["A"].last.cause is None

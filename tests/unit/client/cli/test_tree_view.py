@@ -2,6 +2,7 @@
 
 import io
 
+from msgspec import structs
 from rich.console import Console
 
 from shotline.client.cli.tree_view import condition_in_words, show_tree
@@ -80,6 +81,6 @@ def test_conditions_in_words_have_the_parentheses_that_they_need() -> None:
 
 
 def test_text_from_trees_is_shown_as_text() -> None:
-    hostile = node("A", 1).model_copy(update={"name": "\x1b[31mA", "phase": "\x1b[0m"})
+    hostile = structs.replace(node("A", 1), name="\x1b[31mA", phase="\x1b[0m")
     text = "\n".join(shown(TreeResult(tree="T", shot=1, phases=(), actions=(hostile,))))
     assert "\x1b" not in text

@@ -1,6 +1,7 @@
 """Dangers of a command: each has a code, is named, and is insisted on by itself."""
 
 import pytest
+from msgspec import structs
 from tests.support.dispatching import Bench
 from tests.support.tables import action
 
@@ -32,7 +33,7 @@ def unknown() -> Bench:
 
 
 def insisting(command: c.DispatchAction, *dangers: Danger) -> c.DispatchAction:
-    return command.model_copy(update={"insist": dangers})
+    return structs.replace(command, insist=dangers)
 
 
 def test_a_word_about_one_danger_is_none_about_another() -> None:
@@ -55,10 +56,8 @@ def test_the_fields_that_say_one_danger_say_just_that() -> None:
     pulse = c.CreatePulse(tree="T", shot=7)
     assert codes(bench.ask(pulse)) == []
     assert codes(bench.ask(pulse)) == [Danger.PULSE_EXISTS]
-    assert codes(bench.ask(pulse.model_copy(update={"insist": (Danger.OFF,)}))) == [
-        Danger.PULSE_EXISTS
-    ]
-    assert codes(bench.ask(pulse.model_copy(update={"insist": (Danger.PULSE_EXISTS,)}))) == []
+    assert codes(bench.ask(structs.replace(pulse, insist=(Danger.OFF,)))) == [Danger.PULSE_EXISTS]
+    assert codes(bench.ask(structs.replace(pulse, insist=(Danger.PULSE_EXISTS,)))) == []
 
 
 def test_who_is_careful_is_told_of_success_and_of_another_current_shot() -> None:
@@ -72,10 +71,10 @@ def test_who_is_careful_is_told_of_success_and_of_another_current_shot() -> None
         assert reply is not None
         assert "ONE" in reply.dangers[0].text
         assert "that is T/2" in reply.dangers[1].text
-        assert codes(bench.ask(command.model_copy(update={"insist": (Danger.OLD_SHOT,)}))) == [
+        assert codes(bench.ask(structs.replace(command, insist=(Danger.OLD_SHOT,)))) == [
             Danger.SUCCEEDED
         ]
-    both = PHASE.model_copy(update={"insist": (Danger.OLD_SHOT, Danger.SUCCEEDED)})
+    both = structs.replace(PHASE, insist=(Danger.OLD_SHOT, Danger.SUCCEEDED))
     assert codes(bench.ask(both)) == []
 
 
@@ -85,7 +84,7 @@ def test_programs_are_not_asked_what_people_are(command: c.DoPhase | c.DispatchA
     bench.told(c.CreatePulse(tree="T", shot=2))
     bench.told(c.DoPhase(tree="T", shot=1, phase="INIT"))
     bench.finish("ONE")
-    assert codes(bench.ask(command.model_copy(update={"careful": False}))) == []
+    assert codes(bench.ask(structs.replace(command, careful=False))) == []
 
 
 def test_the_current_shot_is_that_of_the_same_experiment() -> None:
@@ -98,7 +97,7 @@ def test_of_thousands_only_some_are_named() -> None:
     bench = Bench(*(action(f"A{number}", 1) for number in range(3000))).register("SRV_A:1").build()
     shot = bench.shot()
     for live in list(shot.actions.values()):
-        shot.apply(live.model_copy(update=LOST))
+        shot.apply(structs.replace(live, **LOST))
     reply = bench.ask(PHASE)
     assert codes(reply) == [Danger.OUTCOME_UNKNOWN]
     assert reply is not None

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import pytest
+from msgspec import structs
 from tests.support.dispatching import KEY, Bench, report_of, result, view_of
 from tests.support.tables import action, both
 
@@ -605,7 +606,7 @@ def test_anybody_may_wait_for_a_run_s_end() -> None:
 
 
 def essential(options: DispatchOptions | None = None) -> Bench:
-    nodes = (action("ONE", 1).model_copy(update={"essential": True}), action("TWO", 2))
+    nodes = (structs.replace(action("ONE", 1), essential=True), action("TWO", 2))
     return Bench(*nodes, action("BESIDE", 1, "SRV_B"), options=options).register("SRV_A:1")
 
 
@@ -631,7 +632,7 @@ def test_an_essential_failure_is_remembered_until_it_was_seen() -> None:
 
 def test_no_server_and_no_readable_node_are_essential_failures_too() -> None:
     unreadable = action("BAD", 1, unreadable="its task cannot be read")
-    nodes = [node.model_copy(update={"essential": True}) for node in (action("ONE"), unreadable)]
+    nodes = [structs.replace(node, essential=True) for node in (action("ONE"), unreadable)]
     bench = Bench(*nodes).build()
     assert bench.told(c.Check()).outcome is Outcome.OK
     bench.told(INIT)
@@ -659,7 +660,7 @@ def test_an_essential_action_that_cannot_be_read_may_abort_the_run(
 ) -> None:
     bad = action("BAD", 1, unreadable="its task cannot be read")
     bench = Bench(
-        bad.model_copy(update={"essential": True}),
+        structs.replace(bad, essential=True),
         action("ONE", 1),
         action("LATER", 1, phase="PULSE"),
         options=DispatchOptions(essential_failure="abort_run", unreadable=unreadable),
@@ -702,5 +703,5 @@ def test_every_unsettled_action_shows_what_it_waits_for() -> None:
 def test_a_wrong_tree_job_is_nobody_s() -> None:
     bench = chain().build()
     before = len(bench.left)
-    bench.handle(t.TreeDone(999), j.ShotRead(998), j.OutputRead(997))
+    bench.handle(t.TreeDone(job=999), j.ShotRead(998), j.OutputRead(997))
     assert len(bench.left) == before

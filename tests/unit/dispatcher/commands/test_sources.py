@@ -1,6 +1,7 @@
 """Tables whose source has changed since they were built: what a run says, when it is refused."""
 
 import pytest
+from msgspec import structs
 from tests.support.dispatching import KEY, Bench, view_of
 from tests.support.tables import action
 
@@ -27,8 +28,8 @@ from shotline.dispatcher.trees import jobs as t
 
 OWN = SourceMark(what="the tree T/1", mark="1", parts={"ONE": "a", "TWO": "b"})
 MODEL = SourceMark(what="the model", mark="m", model=True)
-CHANGED = OWN.model_copy(update={"mark": "2", "parts": {"ONE": "c", "TWO": "b"}, "changed": "noon"})
-GONE = MODEL.model_copy(update={"mark": ""})
+CHANGED = structs.replace(OWN, mark="2", parts={"ONE": "c", "TWO": "b"}, changed="noon")
+GONE = structs.replace(MODEL, mark="")
 PHASE = DoPhase(phase="INIT")
 RANGE = DoSequence(phase="INIT", first=1, last=20)
 ONE = DispatchAction(path="ONE")
@@ -70,7 +71,7 @@ def test_a_changed_source_is_said_with_what_helps(command: AnyCommand) -> None:
 def test_it_is_said_at_the_end_of_a_run_that_somebody_waits_for() -> None:
     made = bench()
     made.marks = (CHANGED, MODEL)
-    assert made.ask(PHASE.model_copy(update={"wait": True}), "wait-0001") is None
+    assert made.ask(structs.replace(PHASE, wait=True), "wait-0001") is None
     made.finish("ONE", "TWO")
     (reply,) = [one for one in made.replies_to("wait-0001") if one.outcome is Outcome.OK]
     assert BUILD in reply.notices[0]
@@ -100,7 +101,7 @@ def test_it_is_refused_where_the_experiment_says_so(
     for insisting in ({"even_if_changed": True}, {"insist": (Danger.SOURCE_CHANGED,)}):
         again = bench(REFUSING)
         again.marks = changed
-        reply = again.told(command.model_copy(update=insisting))
+        reply = again.told(structs.replace(command, **insisting))
         assert reply.outcome is Outcome.OK
         assert len(reply.notices) == 1
         assert sent(again) > 0
@@ -113,7 +114,7 @@ def test_one_action_is_read_again_from_its_own_source_but_not_from_the_model() -
     assert reply.outcome is Outcome.OK
     assert BUILD in reply.notices[0]
     made = bench(REFUSING)
-    made.marks = (OWN, MODEL.model_copy(update={"mark": "n"}))
+    made.marks = (OWN, structs.replace(MODEL, mark="n"))
     reply = made.told(ONE)
     assert [one.danger for one in reply.dangers] == [Danger.SOURCE_CHANGED]
     assert "`shotline create-pulse T 1 --replace`, which loses the pulse's data" in reply.message
@@ -164,7 +165,7 @@ def test_a_tree_that_does_not_answer_is_waited_for_a_moment_only() -> None:
 
 def test_one_source_that_cannot_be_looked_at_hides_no_other() -> None:
     made = bench()
-    made.marks = (CHANGED, MODEL.model_copy(update={"mark": "", "unseen": "Permission denied"}))
+    made.marks = (CHANGED, structs.replace(MODEL, mark="", unseen="Permission denied"))
     changed, unknown = made.told(PHASE).notices
     assert "the tree T/1 has changed" in changed
     assert "whether the model has changed" in unknown
@@ -257,7 +258,7 @@ def test_a_history_written_anew_has_what_was_seen() -> None:
 
 
 def test_a_source_that_went_is_said_to_be_gone_and_another_one_to_be_another() -> None:
-    seen = compare(KEY, (OWN,), (OWN.model_copy(update={"mark": "", "parts": {}}),))
+    seen = compare(KEY, (OWN,), (structs.replace(OWN, mark="", parts={}),))
     assert "the tree T/1 is no longer there" in seen.changed[0]
     assert seen.rereads
     seen = compare(KEY, (OWN,), (MODEL,))
@@ -266,7 +267,7 @@ def test_a_source_that_went_is_said_to_be_gone_and_another_one_to_be_another() -
 
 
 def test_few_of_many_changed_actions_are_named() -> None:
-    many = OWN.model_copy(update={"parts": {f"A{n}": "a" for n in range(100)}})
-    gone = OWN.model_copy(update={"mark": "2", "parts": {}})
+    many = structs.replace(OWN, parts={f"A{n}": "a" for n in range(100)})
+    gone = structs.replace(OWN, mark="2", parts={})
     (text,) = compare(KEY, (many,), (gone,)).changed
     assert "A19 and 80 more" in text

@@ -70,7 +70,7 @@ def test_the_current_shot_is_read_set_and_incremented() -> None:
         assert isinstance(job, CurrentShotJob)
         assert (job.set_to, job.increment) == (command.set_to, command.increment)
         bench.jobs.clear()
-        bench.handle(TreeDone(job.job, current=7))
+        bench.handle(TreeDone(job=job.job, current=7))
         assert bench.replies[-1].message == f"the current shot of T {is_now} 7"
         assert decode_result(bench.replies[-1].result) == CurrentResult(tree="T", shot=7)
     assert bench.told(CurrentShot(tree="T", set_to=1, increment=True)).outcome is Outcome.REFUSED
@@ -82,6 +82,6 @@ def test_a_site_without_a_current_shot_is_told_and_nothing_was_carried_out() -> 
     bench.ask(CurrentShot(tree="T"))
     [job] = bench.jobs
     assert isinstance(job, CurrentShotJob)
-    bench.handle(TreeDone(job.job, "its site keeps no current shot number"))
+    bench.handle(TreeDone(job=job.job, error="its site keeps no current shot number"))
     assert bench.replies[-1].outcome is Outcome.REFUSED
     assert "its site keeps no current shot number" in bench.replies[-1].message

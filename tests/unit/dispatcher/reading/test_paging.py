@@ -2,7 +2,9 @@
 
 import json
 
+import msgspec
 import pytest
+from msgspec import structs
 from tests.support.dispatching import KEY, Bench, view_of
 from tests.support.tables import action
 
@@ -31,14 +33,14 @@ from shotline.dispatcher.trees import jobs as t
 COUNT = 40
 PAGE_BYTES = 4000
 # A broker for smaller messages than a configuration may say, so that few actions fill a page.
-BROKER = BrokerSection().model_copy(update={"message_bytes_max": 4 * PAGE_BYTES})
+BROKER = BrokerSection(message_bytes_max=4 * PAGE_BYTES)
 CONFIG = configured("T").model_copy(update={"broker": BROKER})
 
 
 def bench(*, essential: bool = False) -> Bench:
     nodes = [action(f"A{number:03}", 1) for number in range(COUNT)]
     if essential:
-        nodes = [node.model_copy(update={"essential": True}) for node in nodes]
+        nodes = [structs.replace(node, essential=True) for node in nodes]
     made = Bench(*nodes, config=CONFIG)
     return made.register("SRV_A:1", slots=COUNT).build()
 
@@ -157,8 +159,16 @@ def test_the_records_of_a_commit_go_in_several_events_where_they_are_many() -> N
     assert len(events) > 2
     assert all(len(event.payload) < 2500 for event in events)
     assert [event.seq for event in events] == list(range(2, len(events) + 2))
-    told = [one for event in events for one in ShotEvent.model_validate_json(event.payload).records]
-    assert told == list(ShotEvent.model_validate_json(whole.event.payload).records) == list(records)
+    told = [
+        one
+        for event in events
+        for one in msgspec.json.decode(event.payload, type=ShotEvent).records
+    ]
+    assert (
+        told
+        == list(msgspec.json.decode(whole.event.payload, type=ShotEvent).records)
+        == list(records)
+    )
 
 
 def test_a_built_table_is_published_without_its_nodes() -> None:
@@ -166,7 +176,7 @@ def test_a_built_table_is_published_without_its_nodes() -> None:
     records: tuple[Record, ...] = (table,)
     part = encode_record(table)
     [told] = EventFeed(1).records(KEY, 5.0, EncodedRecords(records, (part,), b"[%s]" % part), 100)
-    [record] = ShotEvent.model_validate_json(told.event.payload).records
+    [record] = msgspec.json.decode(told.event.payload, type=ShotEvent).records
     assert isinstance(record, TableBuilt)
     assert record.actions == ()
 

@@ -3,7 +3,8 @@
 from tests.support.tables import action, both, no, table
 
 from shotline.common.nodes import ActionNode
-from shotline.dispatcher.reading.problems import Severity, find_problems
+from shotline.common.views import Severity
+from shotline.dispatcher.reading.problems import find_problems
 
 
 def texts(*actions: ActionNode, phases: tuple[str, ...] = ()) -> list[tuple[Severity, str, str]]:

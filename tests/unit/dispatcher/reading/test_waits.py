@@ -1,5 +1,6 @@
 """What pending actions wait for is told while a run is open, of every shot and of every action."""
 
+import msgspec
 from tests.support.dispatching import KEY, Bench
 from tests.support.tables import action
 
@@ -17,7 +18,7 @@ def told(bench: Bench, key: ShotKey = KEY) -> dict[str, str]:
     found: dict[str, str] = {}
     for event in bench.events:
         if event.channel == f"shot/{key}":
-            found |= dict(ShotEvent.model_validate_json(event.payload).waits)
+            found |= dict(msgspec.json.decode(event.payload, type=ShotEvent).waits)
     return found
 
 

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import psutil
+from msgspec import structs
 from tests.support.adapters import EXPERIMENT_FILE
 
 from shotline.common.nodes import FileSource
@@ -24,9 +25,9 @@ from shotline.dispatcher.trees.jobs import (
 
 def test_a_file_whose_name_is_not_utf_8_is_refused_in_words() -> None:
     done: list[TreeDone] = []
-    source = FileSource(file="x.yaml").model_copy(update={"file": "/caf\udce9/x.yaml"})
+    source = structs.replace(FileSource(file="x.yaml"), file="/caf\udce9/x.yaml")
     host = TreeHost(Service("test"), {"T": source}, 1.0, done.append)
-    host.do(CreatePulseJob(1, ShotKey("T", 1), replace=False))
+    host.do(CreatePulseJob(job=1, key=ShotKey("T", 1), replace=False))
     [answer] = done
     assert "/caf\\udce9/x.yaml is not UTF-8" in answer.error
     assert host.wake_at() is None
@@ -46,9 +47,9 @@ def test_a_look_that_nobody_waits_for_any_more_delays_no_other_job(tmp_path: Pat
     host = TreeHost(service, {"T": source}, 60.0, take)
     model = ShotKey("T", -1)
     try:
-        host.do(ReadTableJob(1, model))
-        host.do(LookAtSourcesJob(2, model, ("a",), wait_s=0.0))
-        host.do(CurrentShotJob(3, model, None, increment=False))
+        host.do(ReadTableJob(job=1, key=model))
+        host.do(LookAtSourcesJob(job=2, key=model, known=("a",), wait_s=0.0))
+        host.do(CurrentShotJob(job=3, key=model, set_to=None, increment=False))
         service.run()
     finally:
         host.close()
@@ -69,7 +70,7 @@ def test_a_worker_that_was_warmed_does_the_first_job(tmp_path: Path) -> None:
         host.warm("T")
         host.warm("UNKNOWN")
         assert host.wake_at() is None
-        host.do(CurrentShotJob(1, ShotKey("T", 0), None, increment=False))
+        host.do(CurrentShotJob(job=1, key=ShotKey("T", 0), set_to=None, increment=False))
         service.run()
     finally:
         host.close()
@@ -93,10 +94,10 @@ def test_how_sources_stand_is_told_with_tables_nodes_and_alone(tmp_path: Path) -
     host = TreeHost(service, {"T": FileSource(file=str(file))}, 60.0, take)
     pulse = ShotKey("T", 1)
     try:
-        host.do(CreatePulseJob(1, pulse, replace=False))
-        host.do(ReadTableJob(2, pulse))
-        host.do(ReadNodeJob(3, pulse, "A", known=("old",)))
-        host.do(LookAtSourcesJob(4, pulse, ("old",), wait_s=60.0))
+        host.do(CreatePulseJob(job=1, key=pulse, replace=False))
+        host.do(ReadTableJob(job=2, key=pulse))
+        host.do(ReadNodeJob(job=3, key=pulse, path="A", known=("old",)))
+        host.do(LookAtSourcesJob(job=4, key=pulse, known=("old",), wait_s=60.0))
         service.run()
     finally:
         host.close()
@@ -121,12 +122,12 @@ def test_a_worker_that_died_while_it_was_idle_costs_no_job(tmp_path: Path) -> No
         for worker in psutil.Process().children():
             worker.kill()
             os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
-        host.do(RaiseEventJob(2, key, "DONE"))
+        host.do(RaiseEventJob(job=2, key=key, event="DONE"))
 
     host = TreeHost(service, {"TEST": FileSource(file=str(file))}, 20.0, on_done)
     service.set_wake(host.wake_at)
     service.on_tick(host.tick)
-    host.do(CreatePulseJob(1, key, replace=False))
+    host.do(CreatePulseJob(job=1, key=key, replace=False))
     service.run()
     host.close()
     assert [(one.job, one.error) for one in done] == [(1, ""), (2, "")]

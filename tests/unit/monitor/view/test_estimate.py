@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
+from msgspec import structs
 from tests.support import steps
 
 from shotline.common.actions import ActionState, Cause, Status
@@ -42,26 +43,23 @@ def action(
 
 
 def running(view: ActionView, for_s: float) -> ActionView:
-    last = view.last.model_copy(
-        update={"state": ActionState.DOING, "started_at": NOW - for_s, "server": "A:1"}
-    )
-    return view.model_copy(update={"last": last})
+    last = structs.replace(view.last, state=ActionState.DOING, started_at=NOW - for_s, server="A:1")
+    return structs.replace(view, last=last)
 
 
 def done(view: ActionView, began: float, took: float, server: str = "A:1") -> ActionView:
-    last = view.last.model_copy(
-        update={
-            "state": ActionState.DONE,
-            "status": Status.SUCCESS,
-            "cause": Cause.RESULT,
-            "server": server,
-            "dispatched_at": began,
-            "started_at": began,
-            "ended_at": began + took,
-            "duration_s": took,
-        }
+    last = structs.replace(
+        view.last,
+        state=ActionState.DONE,
+        status=Status.SUCCESS,
+        cause=Cause.RESULT,
+        server=server,
+        dispatched_at=began,
+        started_at=began,
+        ended_at=began + took,
+        duration_s=took,
     )
-    return view.model_copy(update={"last": last})
+    return structs.replace(view, last=last)
 
 
 def usual(**seconds: float) -> "dict[str, float]":
@@ -175,9 +173,7 @@ def test_a_chain_of_ten_thousand_numbers_takes_no_work_beyond_its_length(*, ende
     actions = [action(f"N{number}", number) for number in range(10_000)]
     if ended:
         actions = [done(one, 2.0 * (one.number or 0), 1.0) for one in actions]
-    chain = [
-        one.model_construct(**{**dict(one), "number": Number(one.number or 0)}) for one in actions
-    ]
+    chain = [structs.replace(one, number=Number(one.number or 0)) for one in actions]
     Number.compared = 0
     found = estimate(1, chain, lambda _: 1.0, {"A": 1}, NOW, 1.5)
     assert found.critical == tuple(one.path for one in actions)
@@ -189,7 +185,7 @@ def test_a_chain_of_ten_thousand_numbers_takes_no_work_beyond_its_length(*, ende
 def test_what_waits_at_its_server_is_not_slow() -> None:
     waiting = action("Q", 10)
     sent = {"state": ActionState.DISPATCHED, "dispatched_at": NOW - 100.0, "server": "A:1"}
-    waiting = waiting.model_copy(update={"last": waiting.last.model_copy(update=sent)})
+    waiting = structs.replace(waiting, last=structs.replace(waiting.last, **sent))
     assert estimate(1, [waiting], usual(Q=1.0).get, {"A": 1}, NOW, 1.5).slow == ()
 
 

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable
 
+import msgspec
+from msgspec import structs
 from tests.support import steps
 
 from shotline.client.board import RUNS_MAX
@@ -62,8 +64,8 @@ def now(mono: float = 10.0) -> Instant:
 
 
 def live(path: str, state: ActionState, run: int | None = None, **fields: object) -> Transition:
-    return Transition.model_validate(
-        {"time": 5.0, "path": path, "state": state, "run": run} | fields
+    return msgspec.convert(
+        {"time": 5.0, "path": path, "state": state, "run": run} | fields, Transition
     )
 
 
@@ -103,10 +105,19 @@ def news(
 
 
 def run(state: str = "open", number: int = 1) -> RunView:
-    return RunView.model_validate(
-        {"tree": "T", "shot": 1, "run": number, "kind": "phase", "phase": "INIT", "state": state,
-         "opened_at": 2.0, "counts": Counts()}
-    )  # fmt: skip
+    return msgspec.convert(
+        {
+            "tree": "T",
+            "shot": 1,
+            "run": number,
+            "kind": "phase",
+            "phase": "INIT",
+            "state": state,
+            "opened_at": 2.0,
+            "counts": Counts(),
+        },
+        RunView,
+    )
 
 
 OPENED = RunOpened(time=3.0, run=1, kind=RunKind.PHASE, phase="INIT", paths=(A, B))
@@ -154,7 +165,7 @@ def test_a_run_is_told_on_the_shots_channel_and_on_its_own() -> None:
 def test_a_run_of_some_actions_names_them() -> None:
     one = view()
     list(one.take(now(), snapshot(pending(A), pending(B))))
-    effects = list(one.take(now(), news(OPENED.model_copy(update={"paths": (B,)}))))
+    effects = list(one.take(now(), news(structs.replace(OPENED, paths=(B,)))))
     assert told(effects, "T/1")[0]["reset"] == [[1, 1]]
 
 
@@ -164,7 +175,7 @@ def test_what_limits_a_run_is_told_only_when_it_changes() -> None:
     list(one.take(now(), news(OPENED, live(A, ActionState.DOING, 1, attempt=1, started_at=5.0))))
     shot = one.shots[ShotKey("T", 1)]
     shot.durations.note(
-        ShotKey("T", 9), done(A, 1).model_copy(update={"status": Status.SUCCESS, "duration_s": 9.0})
+        ShotKey("T", 9), structs.replace(done(A, 1), status=Status.SUCCESS, duration_s=9.0)
     )
 
     def told_at(mono: float) -> list[Message]:
@@ -202,8 +213,8 @@ def test_a_node_that_was_read_again_has_the_whole_asked_for() -> None:
     assert Refresh("T", 1) in effects
     changed = snapshot(pending(A))
     assert changed.snapshot.shot is not None
-    other = changed.snapshot.actions[0].model_copy(update={"server_class": "OTHER"})
-    again = Whole(changed.channel, changed.snapshot.model_copy(update={"actions": (other,)}))
+    other = structs.replace(changed.snapshot.actions[0], server_class="OTHER")
+    again = Whole(changed.channel, structs.replace(changed.snapshot, actions=(other,)))
     effects = list(one.take(now(), again))
     (message,) = told(effects, "T/1")
     assert (message["command"], message["task_id"]) == ("NODE", A)
@@ -257,10 +268,17 @@ def test_a_shot_with_an_open_run_is_never_dropped() -> None:
 
 
 def server(liveness: str = "alive", seen: float = 1.0, name: str = "S:1") -> ServerView:
-    return ServerView.model_validate(
-        {"server": name, "server_class": "S", "server_id": name[2:], "liveness": liveness,
-         "last_seen_at": seen, "round_trip_s": seen / 1000}
-    )  # fmt: skip
+    return msgspec.convert(
+        {
+            "server": name,
+            "server_class": "S",
+            "server_id": name[2:],
+            "liveness": liveness,
+            "last_seen_at": seen,
+            "round_trip_s": seen / 1000,
+        },
+        ServerView,
+    )
 
 
 def servers(*views: ServerView, term: int = 1) -> Whole:
@@ -352,8 +370,8 @@ def test_of_very_many_runs_of_a_shot_the_last_are_kept() -> None:
     one = view()
     list(one.take(now(), snapshot(pending(A), pending(B))))
     for number in range(1, 3 * RUNS_MAX):
-        opened = OPENED.model_copy(update={"run": number})
-        list(one.take(now(), news(opened, ENDED.model_copy(update={"run": number}))))
+        opened = structs.replace(OPENED, run=number)
+        list(one.take(now(), news(opened, structs.replace(ENDED, run=number))))
     assert list(one.shots[ShotKey("T", 1)].board.runs) == list(range(2 * RUNS_MAX, 3 * RUNS_MAX))
 
 

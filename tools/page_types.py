@@ -63,7 +63,7 @@ def _definition(name: str, schema: Schema) -> str:
     lines.append(f" * @typedef {{object}} {name}")
     for field, one in properties.items():
         assert isinstance(one, dict)
-        is_tag = len(one.get("enum", ())) == 1  # what tells a union's members apart
+        is_tag = "const" in one or len(one.get("enum", ())) == 1  # what tells a union's members apart
         shown = field if field in required and not is_tag else f"[{field}]"
         lines.append(f" * @property {{{_type(one)}}} {shown}")
     return "\n".join(("/**", *lines, " */\n"))

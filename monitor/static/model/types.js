@@ -60,7 +60,7 @@
 /**
  * `check --reset`: the failures of essential actions so far were seen.
  * @typedef {object} CheckReset
- * @property {'check_reset'} type
+ * @property {'check_reset'} [type]
  * @property {number} time
  * @property {string[]} [remaining]
  */
@@ -95,7 +95,7 @@
 /**
  * A completion event was, or is about to be, raised.
  * @typedef {object} EventRaised
- * @property {'event_raised'} type
+ * @property {'event_raised'} [type]
  * @property {number} time
  * @property {string} path
  * @property {number} attempt
@@ -109,7 +109,7 @@
 /**
  * A result of an attempt that is not the current one, or whose action was settled already.
  * @typedef {object} LateResult
- * @property {'late_result'} type
+ * @property {'late_result'} [type]
  * @property {number} time
  * @property {string} path
  * @property {number} attempt
@@ -142,7 +142,7 @@
 /**
  * The pulse was made from the model, or made again.
  * @typedef {object} PulseCreated
- * @property {'pulse_created'} type
+ * @property {'pulse_created'} [type]
  * @property {number} time
  * @property {boolean} [replaced]
  */
@@ -150,7 +150,7 @@
 /**
  * Somebody asked for one action again: its next attempt is exempt from sequences (D10).
  * @typedef {object} Redispatched
- * @property {'redispatched'} type
+ * @property {'redispatched'} [type]
  * @property {number} time
  * @property {number} run
  * @property {string} path
@@ -259,7 +259,7 @@
 /**
  * Somebody looked whether the tables' sources have changed since they were built.
  * @typedef {object} SourceSeen
- * @property {'source_seen'} type
+ * @property {'source_seen'} [type]
  * @property {number} time
  * @property {string} [changed]
  */
@@ -288,7 +288,7 @@
 /**
  * An action changed. The record holds the action's whole live state after the change.
  * @typedef {object} Transition
- * @property {'transition'} type
+ * @property {'transition'} [type]
  * @property {number} time
  * @property {string} path
  * @property {ActionState} state

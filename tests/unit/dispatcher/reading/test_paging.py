@@ -33,7 +33,7 @@ from shotline.dispatcher.trees import jobs as t
 COUNT = 40
 PAGE_BYTES = 4000
 # A broker for smaller messages than a configuration may say, so that few actions fill a page.
-BROKER = BrokerSection(message_bytes_max=4 * PAGE_BYTES)
+BROKER = BrokerSection().model_copy(update={"message_bytes_max": 4 * PAGE_BYTES})
 CONFIG = configured("T").model_copy(update={"broker": BROKER})
 
 

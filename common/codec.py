@@ -8,6 +8,7 @@ On links where the broker forwards, an address frame stands before the batch:
 * server ↔ broker, client ↔ broker: no address frame.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -21,6 +22,8 @@ BROKER: Final = b""
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 BATCH_MAX: Final = 65_536
 
+_FIELD: Final = re.compile(r"Object (contains unknown|missing required) field `(.*)`")
+_FIELDS_FAULTS: Final = {"contains unknown": "is not known", "missing required": "is missing"}
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for kind, cls in MESSAGES.items()}
 
@@ -77,9 +80,12 @@ def describe(error: Exception) -> str:
 
 def wrong(error: Exception) -> tuple[str, str]:
     """Return where something that was to be decoded is wrong, and what is wrong there."""
-    text = (str(error) or type(error).__name__).replace("`", "")
-    what, at, where = text.rpartition(" - at $")
-    return (where.lstrip("."), what) if at else ("", text)
+    text = str(error) or type(error).__name__
+    what, at, where = text.rpartition(" - at `$")
+    what, where = (what, where.strip("`")) if at else (text, "")
+    if found := _FIELD.fullmatch(what):
+        what, where = _FIELDS_FAULTS[found[1]], f"{where}.{found[2]}"
+    return where.lstrip("."), what.replace("`", "")
 
 
 def _text(kind: bytes) -> str:

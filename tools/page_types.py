@@ -63,10 +63,15 @@ def _definition(name: str, schema: Schema) -> str:
     lines.append(f" * @typedef {{object}} {name}")
     for field, one in properties.items():
         assert isinstance(one, dict)
-        is_tag = "const" in one or len(one.get("enum", ())) == 1  # what tells a union's members apart
-        shown = field if field in required and not is_tag else f"[{field}]"
+        shown = field if field in required and not _is_tag(one) else f"[{field}]"
         lines.append(f" * @property {{{_type(one)}}} {shown}")
     return "\n".join(("/**", *lines, " */\n"))
+
+
+def _is_tag(schema: Schema) -> bool:
+    """Return whether a field tells the members of a union apart."""
+    words = schema.get("enum")
+    return isinstance(words, list) and len(words) == 1
 
 
 def _words(schema: Schema) -> str:

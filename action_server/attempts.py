@@ -138,7 +138,7 @@ class Attempts:
             "this server has started it before and does not start it again; how it ended was "
             "told then and is not known any more"
         )
-        self._out.log("error", f"{attempt}: {reason}")
+        self._out.log("error", f"{attempt}: {reason}", attempt)
         finished = Finished(
             attempt=attempt,
             ended_by=EndedBy.FORGOTTEN,

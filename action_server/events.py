@@ -203,10 +203,11 @@ class Unpark(NamedTuple):
 
 
 class Log(NamedTuple):
-    """Write a line to the daemon's log."""
+    """Write a line to the daemon's log; `about`: the attempt that it is about."""
 
     level: LogLevel
     text: str
+    about: AttemptId | None = None
 
 
 class Exit(NamedTuple):
@@ -245,9 +246,9 @@ class Outlet:
         """Let a message be sent."""
         self._effects.append(Send(message))
 
-    def log(self, level: LogLevel, text: str) -> None:
+    def log(self, level: LogLevel, text: str, about: AttemptId | None = None) -> None:
         """Let a line be written to the daemon's log."""
-        self._effects.append(Log(level, text))
+        self._effects.append(Log(level, text, about))
 
     def take(self) -> list[Effect]:
         """Return all, and begin anew."""

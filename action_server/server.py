@@ -47,7 +47,7 @@ from shotline.common.codec import decode, encode, encode_body, sendable
 from shotline.common.config import ActionServerSection, BrokerSection
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
-from shotline.common.messages import Dispatch, LogLevel, LogLine, Message, Problem, ServerOrder
+from shotline.common.messages import Dispatch, LogLine, Message, Problem, ServerOrder
 from shotline.common.metrics import Metric
 from shotline.common.process.service import Service
 from shotline.common.transport import Dealer, SocketLimits
@@ -201,8 +201,8 @@ class ActionServerShell:
                     self._workers.park(slot)
                 case Unpark(slot):
                     self._workers.unpark(slot)
-                case Log(level, text):
-                    self._log(level, text)
+                case Log():
+                    self._log(effect)
                 case Exit(restart, code, reason):
                     log.info("action server %s ends: %s", self._name, reason)
                     self._is_restart = restart
@@ -228,8 +228,9 @@ class ActionServerShell:
             self._url_wait_s,
         )
 
-    def _log(self, level: LogLevel, text: str) -> None:
-        log.log(logging.getLevelNamesMapping()[level.upper()], "%s", text)
+    def _log(self, line: Log) -> None:
+        level, text, attempt = line
+        log.log(logging.getLevelNamesMapping()[level.upper()], "%s", text, extra={"about": attempt})
         if level != "info" and self._machine.is_registered:
             at = self._service.instant().wall
             self._outbox.append(

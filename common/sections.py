@@ -530,6 +530,11 @@ class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="The least severe level that is logged."
     )
+    format: Literal["text", "json"] = Field(
+        "text",
+        description="text: lines for people. json: one object a line, with the shot, action and "
+        "attempt that it is about.",
+    )
     max_size: Bytes = Field(
         1024 * 1024, alias="max-size", description="Bytes after which a file is rotated."
     )

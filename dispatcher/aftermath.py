@@ -1,6 +1,6 @@
 """What the tree is told when an action has ended: its completion event, its status (D13). Pure."""
 
-from shotline.common.actions import ActionState, Status
+from shotline.common.actions import ActionState, AttemptId, Status
 from shotline.common.records import EventOutcome, EventRaised, ShotKey, Transition
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.shots import Shot
@@ -39,7 +39,8 @@ class Aftermath:
             outcome = EventOutcome.FAILED if done.error else EventOutcome.RAISED
             self._note(shot, path, attempt, event, outcome, done.error)
         elif done.error:
-            self._core.say("error", f"{key}: event {event} was not raised: {done.error}")
+            about = AttemptId(*key, path, attempt)
+            self._core.say("error", f"{key}: event {event} was not raised: {done.error}", about)
         return True
 
     def give_up(self, shot: Shot) -> None:

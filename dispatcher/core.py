@@ -170,11 +170,12 @@ class Core:
         self,
         level: Literal["info", "warning", "error"],
         text: str,
-        about: AttemptId | None = None,
+        about: AttemptId | ShotKey | None = None,
     ) -> None:
         """Write a line to the dispatcher's log, and to the observers of all logs."""
-        self._leaving.append(Say(level, text))
-        event = LogEvent(lines=((self.wall, level, "dispatcher", text),), about=about)
+        self._leaving.append(Say(level, text, about))
+        attempt = about if isinstance(about, AttemptId) else None
+        event = LogEvent(lines=((self.wall, level, "dispatcher", text),), about=attempt)
         self.after(self.feed.publish(LOG, self.wall, to_json(event)))
 
     def _say_failed(self, shot: Shot, before: Transition | None, live: Transition) -> None:
@@ -193,9 +194,8 @@ class Core:
             return
         run.failures_said += 1
         if run.failures_said > FAILURES_SAID_MAX:
-            self.say(
-                "error", f"{shot.key}: more actions of run {run.number} fail than are told here"
-            )
+            words = f"{shot.key}: more actions of run {run.number} fail than are told here"
+            self.say("error", words, shot.key)
             return
         name = shot.table.node(live.path).name
         self.say("error", f"{shot.key}: {name}{where}: {text}", shot.attempt_of(live))

@@ -7,9 +7,11 @@ What the journal is asked and what it tells is in `journal`, what tree workers a
 from dataclasses import dataclass
 from typing import Literal
 
+from shotline.common.actions import AttemptId
 from shotline.common.configuration import Config
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message
+from shotline.common.records import ShotKey
 from shotline.dispatcher.journal import EncodedCommit, JournalEvent, JournalQuery
 from shotline.dispatcher.trees.jobs import TreeDone, TreeJob
 
@@ -43,10 +45,11 @@ class WriteCommit:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A line for the dispatcher's log."""
+    """A line for the dispatcher's log; `about`: the attempt or the shot that it is about."""
 
     level: Literal["info", "warning", "error"]
     text: str
+    about: AttemptId | ShotKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

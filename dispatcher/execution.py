@@ -86,7 +86,8 @@ class Execution:
                 self._core.put(shot, shot.actions[path])
         run = shot.runs[number]
         run.opened_mono = self._core.now
-        self._core.say("info", f"{shot.key} run {number} ({phase}) begins: {len(paths)} actions")
+        words = f"{shot.key} run {number} ({phase}) begins: {len(paths)} actions"
+        self._core.say("info", words, shot.key)
         self.drive(shot, run)
         for path in paths:  # what cannot be read has failed already (D3)
             self._abort_if_essential(shot, run, path)
@@ -446,5 +447,6 @@ class Execution:
             f"{shot.key} run {run.number} ({run.opened.phase}) is {ended.outcome} after "
             f"{duration_s:.3g} s: {ended.counts.success} success, {ended.counts.failed} failed, "
             f"{ended.counts.server_off} server off, {ended.counts.not_dispatched} not dispatched",
+            shot.key,
         )
         self._on_run_over(shot, run)

@@ -105,7 +105,8 @@ class Results:
         )
         if not is_its_own:
             # It may forget it; nothing is stored, and nobody else's lines count as stored.
-            self._core.say("warning", f"{server.name} sent output of {attempt}, which it has not")
+            words = f"{server.name} sent output of {attempt}, which it has not"
+            self._core.say("warning", words, attempt)
             self._core.send(server.identity, OutputStored(attempt=attempt, through=through))
             return
         stored = 0
@@ -238,7 +239,8 @@ class Results:
                 reason=result.reason,
             )
         )
-        self._core.say("warning", f"a result of an unknown attempt, {attempt}, from {server.name}")
+        words = f"a result of an unknown attempt, {attempt}, from {server.name}"
+        self._core.say("warning", words, attempt)
         return Verdict.UNKNOWN
 
     def _prove(

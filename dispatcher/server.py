@@ -264,7 +264,7 @@ class DispatcherServer:
                     self._commit_began = time.monotonic()
                     self._journal.write(self._commit_began, effect.commit)
                 case Say():
-                    log.log(_LEVELS[effect.level], "%s", effect.text)
+                    log.log(_LEVELS[effect.level], "%s", effect.text, extra={"about": effect.about})
                 case Exit():
                     ends = effect
                 case _:

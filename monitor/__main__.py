@@ -14,8 +14,9 @@ from shotline.bridges.recodex.source import RecodexSource
 from shotline.common.config import find_config, load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup, reopen, survive
+from shotline.common.process.logs import configure_logging
 from shotline.common.process.scrape import open_address
-from shotline.common.process.service import configure_logging, give_up
+from shotline.common.process.service import give_up
 from shotline.common.process.streams import Program
 from shotline.common.process.systemd import Systemd
 from shotline.monitor.app import MonitorServer

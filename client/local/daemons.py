@@ -22,7 +22,7 @@ from shotline.common.config import Config, LoggingSection
 from shotline.common.errors import LocalError
 from shotline.common.own_files import GROUP_FOLDER, log_opener, make_folder
 from shotline.common.process import interpreter
-from shotline.common.process.service import ERROR_FILE_VARIABLE, rotate
+from shotline.common.process.logs import ERROR_FILE_VARIABLE, rotate
 from shotline.common.sections import UpServer
 
 _LINES_SHOWN: Final = 8

@@ -15,7 +15,8 @@ from shotline.client.local.elsewhere import look_around
 from shotline.client.local.link import UpLink
 from shotline.client.local.requests import Requests, Units
 from shotline.common.messages import Outcome
-from shotline.common.process.service import Service, rotate
+from shotline.common.process.logs import rotate
+from shotline.common.process.service import Service
 
 _ROTATE_S: Final = 30.0  # Redis does not rotate its log, and says little
 _TYPED_BYTES_MAX: Final = 4096

@@ -11,7 +11,7 @@ from typing import Final
 
 from shotline.common.config import Config
 from shotline.common.errors import ConfigError
-from shotline.common.process.service import configure_logging
+from shotline.common.process.logs import configure_logging
 from shotline.common.process.systemd import Systemd
 from shotline.common.sections import LoggingSection
 

@@ -122,7 +122,7 @@ class Sources(Family):
         if not seen.unknown and told != current.source_changed:
             self._core.put(current, SourceSeen(time=self._core.wall, changed=told))
         for text in seen.changed:
-            self._core.say("warning", text)
+            self._core.say("warning", text, shot.key)
         return seen
 
     def wake_at(self) -> float | None:

@@ -1,4 +1,6 @@
-"""What Prometheus collects of every daemon, and the files that are made for it."""
+"""What programs that watch see: what Prometheus collects of every daemon, the files that are made
+for it, and logs as JSON.
+"""
 
 import json
 import re
@@ -53,6 +55,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     ports = free_ports(len(names))
     settings = {
         "up": {"daemons": ["broker", "dispatcher", "monitor", "legacy"]},
+        "logging": {"format": "json"},
         "metrics": {
             "addresses": {
                 name: f"127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)
@@ -112,6 +115,21 @@ def test_results_that_are_stored_wait_no_more(stack: Stack) -> None:
 def test_no_label_grows_with_shots(told: dict[str, Samples]) -> None:
     for samples in told.values():
         assert not [key for key in samples if "TEST" in " ".join(key) or "GOOD" in " ".join(key)]
+
+
+@pytest.mark.usefixtures("told")
+def test_each_line_of_the_logs_is_an_object_and_says_what_it_is_about(stack: Stack) -> None:
+    lines = {
+        daemon.name: [json.loads(line) for line in daemon.log_file.read_text().splitlines()]
+        for daemon in stack.daemons.all
+    }
+    assert all(lines.values())
+    (failed,) = [line for line in lines["dispatcher"] if "action" in line]
+    assert (failed["shot"], failed["attempt"], failed["level"]) == ("TEST/1", 1, "error")
+    assert failed["action"].endswith("BAD")
+    assert "exit" in failed["message"]
+    of_the_shot = [line for line in lines["dispatcher"] if line.get("shot") == "TEST/1"]
+    assert any("begins" in line["message"] for line in of_the_shot)
 
 
 def test_a_server_that_was_lost_is_shown_as_down(stack: Stack) -> None:

@@ -1,6 +1,7 @@
 """The run loop in a real process: signals, faults, closed pipes, systemd's socket, logs."""
 
 import contextlib
+import json
 import logging
 import os
 import pstats
@@ -15,17 +16,21 @@ from pathlib import Path
 
 import pytest
 
+from shotline.common.actions import AttemptId
 from shotline.common.config import LoggingSection
 from shotline.common.errors import ConfigError
-from shotline.common.process.service import EXIT_FAULT, configure_logging, give_up
+from shotline.common.process.logs import configure_logging
+from shotline.common.process.service import EXIT_FAULT, give_up
 from shotline.common.process.systemd import Systemd
+from shotline.common.records import ShotKey
 
 DEADLINE_S = 30
 PREAMBLE = """
 import os, sys, time
 from shotline.common.config import LoggingSection
 from shotline.common.errors import MalformedMessage
-from shotline.common.process.service import Service, configure_logging
+from shotline.common.process.logs import configure_logging
+from shotline.common.process.service import Service
 configure_logging("test", LoggingSection())
 service = Service("test")
 """
@@ -257,7 +262,7 @@ def test_a_log_without_old_files_is_bounded_too(tmp_path: Path) -> None:
 STDERR_LOG = """
 import logging, os, sys
 from shotline.common.config import LoggingSection
-from shotline.common.process.service import configure_logging
+from shotline.common.process.logs import configure_logging
 configure_logging("test", LoggingSection(max_size=500, rotations=2))
 for number in range(50):
     logging.getLogger("shotline").info("line %d of the log", number)
@@ -327,6 +332,60 @@ def test_what_a_peer_sends_begins_no_line_and_moves_no_cursor(tmp_path: Path) ->
     assert "\\x1b[2J\\r\\udc80\\x9b" in text
     assert "ValueError: \\x1b[2J" in text
     assert all(one.isprintable() or one == "\n" for one in text)
+
+
+@pytest.mark.usefixtures("_logging_restored")
+def test_lines_for_programs_say_what_they_are_about(tmp_path: Path) -> None:
+    settings = LoggingSection(file=str(tmp_path / "{program}.log"), format="json")
+    configure_logging("dispatcher", settings)
+    ours = logging.getLogger("shotline.test")
+    attempt = AttemptId("TEST", 42, "GAS:PUFF", 2)
+    ours.error("it failed: %s", "\x1b[2J\n{", extra={"about": attempt})
+    ours.warning("held", extra={"about": ShotKey("TEST", 42)})
+    try:
+        raise ValueError("µ\udc80")
+    except ValueError:
+        ours.exception("of no shot")
+    text = (tmp_path / "dispatcher.log").read_bytes().decode("ascii")
+    assert all(one.isprintable() or one == "\n" for one in text)
+    failed, held, ours_only = map(json.loads, text.splitlines())
+    assert failed["message"] == "it failed: \x1b[2J\n{"
+    assert (failed["shot"], failed["action"], failed["attempt"]) == ("TEST/42", "GAS:PUFF", 2)
+    assert (failed["level"], failed["program"]) == ("error", "dispatcher")
+    assert failed["pid"] == os.getpid()
+    assert failed["time"].endswith("+00:00")
+    assert held["shot"] == "TEST/42"
+    assert "action" not in held
+    assert "shot" not in ours_only
+    assert "ValueError: µ" in ours_only["exception"]
+
+
+IN_THE_JOURNAL = """
+import logging, os
+status = os.fstat(2)
+os.environ["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
+from shotline.common.config import LoggingSection
+from shotline.common.process.logs import configure_logging
+configure_logging("test", LoggingSection(format=os.environ["FORM"]))
+logging.getLogger("shotline").error("two\\nlines")
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [("text", ["<3>shotline: two", "<3>    lines"]), ("json", ['<3>{"time": '])],
+)
+def test_the_journal_is_told_the_level_of_each_line(form: str, begins: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_THE_JOURNAL],
+        env={**os.environ, "FORM": form},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    said = done.stderr.splitlines()
+    assert len(said) == len(begins)
+    assert all(line.startswith(begin) for line, begin in zip(said, begins, strict=True))
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """A connection to an mdsip server, through mdsthin: the only file that imports it.
 
 mdsthin's descriptors, exceptions and sockets stay inside; out come plain values and our errors.
-What is asked for is `mdsip_tree`'s and `mdsip_execute`'s.
+What is asked for is `tdi`'s and `tdi_tree`'s.
 """
 
 import re
@@ -114,7 +114,7 @@ class MdsipConnection(TdiConnection):
 
     def close(self) -> None:
         """Close the connection."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._open = self._connection, None, None
         if connection is not None:
             with suppress(OSError):
                 connection.disconnect()

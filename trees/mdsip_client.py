@@ -24,7 +24,7 @@ import msgspec
 from shotline.common.actions import AttemptId
 from shotline.common.base import Struct, to_json
 from shotline.common.messages import Bound
-from shotline.common.nodes import MdsplusTask, TaskOutcome
+from shotline.common.nodes import TaskOutcome
 from shotline.common.process import interpreter
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
@@ -38,10 +38,9 @@ class _Word(Struct, tag_field="kind"):
 
 
 class KeeperRequest(_Word, tag="request"):
-    """Run this task for this attempt."""
+    """Run the task of this attempt."""
 
     attempt: AttemptId
-    task: MdsplusTask
 
 
 class AnswerReceived(_Word, tag="received"):
@@ -117,7 +116,7 @@ _EVENT: Final[msgspec.json.Decoder[KeeperEvent]] = msgspec.json.Decoder(KeeperEv
 
 
 def keeper_command(
-    url: str, address: Path, connect_timeout_s: float = 10.0, keep_alive_s: int = 15
+    url: str, address: Path, connect_timeout_s: float, keep_alive_s: int
 ) -> list[str]:
     """Return the command of a keeper; start it outside of every worker's process group.
 
@@ -169,15 +168,15 @@ class KeeperExecutor:
         self._url_wait_s = url_wait_s
         self._say = say
 
-    def execute(self, task: MdsplusTask, attempt: AttemptId) -> TaskOutcome:
-        """Run the task to its end.
+    def execute(self, attempt: AttemptId) -> TaskOutcome:
+        """Run an action's task to its end.
 
         Raise UrlBusy when its turn does not come in time, ConnectionLost when its outcome is
         unknown.
         """
         try:
             connection = self._connected()
-            connection.sendall(as_line(KeeperRequest(attempt=attempt, task=task)))
+            connection.sendall(as_line(KeeperRequest(attempt=attempt)))
         except OSError as error:
             text = f"was not started: no keeper for {self.url} at {self._address}: {error}"
             return TaskOutcome(ok=False, text=text)

@@ -20,6 +20,7 @@ from shotline.common.base import Struct
 from shotline.common.messages import Bound
 from shotline.common.nodes import TaskOutcome
 from shotline.common.records import ShotKey
+from shotline.trees.mdsip import MdsipConnection
 from shotline.trees.mdsip_binding import UrlBinding
 from shotline.trees.mdsip_client import (
     LINE_MAX,
@@ -37,7 +38,6 @@ from shotline.trees.mdsip_client import (
     as_line,
     read_command,
 )
-from shotline.trees.mdsip_execute import MdsipExecutor
 from shotline.trees.tree import ConnectionLost
 
 CONNECTIONS_MAX: Final = 64
@@ -60,7 +60,7 @@ class Keeper:
         self._requests = 0
         # Or withdrawn; an attempt is never asked for twice.
         self._asked: dict[AttemptId, None] = {}
-        self._idle: list[MdsipExecutor] = []
+        self._idle: list[MdsipConnection] = []
         self._threads = ThreadPoolExecutor(CONNECTIONS_MAX)
 
     async def run(self) -> None:
@@ -156,11 +156,9 @@ class Keeper:
     ) -> None:
         """Run the task; its answer goes to the worker, to the action server if that has gone."""
         _write(writer, KeeperStarted())
-        executor = self._idle.pop() if self._idle else self._new_executor()
+        connection = self._idle.pop() if self._idle else self._new_connection()
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(
-            self._threads, executor.execute, request.task, request.attempt
-        )
+        running = loop.run_in_executor(self._threads, connection.execute, request.attempt)
         received = asyncio.ensure_future(reader.readline())
 
         def worker_has_gone(_: object) -> None:
@@ -171,11 +169,11 @@ class Keeper:
         received.add_done_callback(worker_has_gone)
         outcome, lost = await _ended(running)
         if outcome is None:
-            executor.close()
+            connection.close()
             self._binding.lost(number)
         else:
             self._start(self._binding.answered(number))
-        self._idle.append(executor)
+        self._idle.append(connection)
         _write(writer, KeeperAnswer(outcome=outcome, lost=lost))
         if await _was_received(received):
             if outcome is not None:
@@ -183,12 +181,12 @@ class Keeper:
         else:
             _say(Late(attempt=request.attempt, outcome=outcome, lost=lost))
 
-    def _new_executor(self) -> MdsipExecutor:
-        return MdsipExecutor(
+    def _new_connection(self) -> MdsipConnection:
+        return MdsipConnection(
             self._url,
             connect_timeout_s=self._connect_timeout_s,
+            answer_timeout_s=None,
             keep_alive_s=self._keep_alive_s,
-            say=_nothing,
         )
 
     def _start(self, numbers: tuple[int, ...]) -> None:
@@ -227,10 +225,6 @@ def _write(writer: asyncio.StreamWriter, message: Struct) -> None:
 def _say(event: KeeperEvent) -> None:
     sys.stdout.buffer.write(as_line(event))
     sys.stdout.flush()
-
-
-def _nothing(line: str) -> None:
-    del line
 
 
 def main() -> None:

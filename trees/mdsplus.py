@@ -5,16 +5,11 @@ read the same actions. A task runs here too, in a worker process that can be end
 the worker's.
 """
 
-from contextlib import suppress
 from typing import Final, cast
 
 import MDSplus
 
-from shotline.common.actions import AttemptId
-from shotline.common.nodes import MdsplusTask, TaskOutcome
 from shotline.trees.tdi import MdsplusFailure, Scalar, TdiConnection
-from shotline.trees.tdi_tree import TdiTree
-from shotline.trees.tree import TreeError
 
 _HERE: Final = "MDSplus on this machine"
 
@@ -42,40 +37,6 @@ class NativeConnection(TdiConnection):
 
     def close(self) -> None:
         """Leave the trees open: they end with the process."""
-
-
-class NativeTree(TdiTree):
-    """A tree of this machine's MDSplus; implements `Tree`."""
-
-    def __init__(self, tree: str) -> None:
-        super().__init__(tree, NativeConnection(), None)
-
-
-class MdsplusExecutor:
-    """Runs tasks in this process, one after the other."""
-
-    def __init__(self) -> None:
-        self._connection = NativeConnection()
-        self._open: tuple[str, int] | None = None
-
-    def execute(self, task: MdsplusTask, attempt: AttemptId) -> TaskOutcome:
-        """Run the task to its end; a failure is raised by MDSplus, or comes back as even status."""
-        del task  # its text is for people; MDSplus reads the record itself
-        try:
-            self._open_tree(attempt.tree, attempt.shot)
-        except TreeError as error:
-            code = error.status if isinstance(error, MdsplusFailure) else None
-            return TaskOutcome(ok=False, code=code, text=f"was not started: {error}")
-        return self._connection.do_task(attempt.path)
-
-    def _open_tree(self, tree: str, shot: int) -> None:
-        """Open the tree, anew also when it is open: its structure may be another by now."""
-        before, self._open = self._open, None
-        if before is not None:
-            with suppress(MdsplusFailure):
-                self._connection.close_tree(*before)
-        self._connection.open_tree(tree, shot)
-        self._open = (tree, shot)
 
 
 def _argument(value: Scalar) -> object:

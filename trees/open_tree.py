@@ -6,6 +6,7 @@ from pathlib import Path
 
 from shotline.common.nodes import FileSource, MdsipSource, Source
 from shotline.trees.experiment import FileTree
+from shotline.trees.tdi_tree import TdiTree
 from shotline.trees.tree import Tree, TreeError
 
 
@@ -31,9 +32,9 @@ def _native_tree(tree: str) -> Tree:
             "fails: set PYTHONPATH as for other MDSplus programs, or use an mdsip server "
             "(kind: mdsip)"
         )
-    from shotline.trees.mdsplus import NativeTree
+    from shotline.trees.mdsplus import NativeConnection
 
-    return NativeTree(tree)
+    return TdiTree(tree, NativeConnection(), None)
 
 
 def _mdsip_tree(tree: str, source: MdsipSource) -> Tree:
@@ -42,6 +43,12 @@ def _mdsip_tree(tree: str, source: MdsipSource) -> Tree:
             f"{tree.upper()} is on an mdsip server, which needs mdsthin: "
             "pip install 'shotline[mdsip]'"
         )
-    from shotline.trees.mdsip_tree import MdsipTree
+    from shotline.trees.mdsip import MdsipConnection
 
-    return MdsipTree(tree, source)
+    connection = MdsipConnection(
+        source.tree_url or source.url,
+        connect_timeout_s=source.connect_timeout_s,
+        answer_timeout_s=source.read_timeout_s,
+        keep_alive_s=source.keep_alive_s,
+    )
+    return TdiTree(tree, connection, source.url)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from math import isfinite
 from typing import Final, cast
 
+from shotline.common.actions import AttemptId
 from shotline.common.nodes import TaskOutcome
 from shotline.common.ranges import held
 from shotline.trees.mdsplus_terms import UndecodableRecord, decode_list
@@ -34,6 +35,7 @@ class TdiConnection(ABC):
     """
 
     url: str
+    _open: tuple[str, int] | None = None
 
     @abstractmethod
     def begin(self) -> None:
@@ -88,6 +90,23 @@ class TdiConnection(ABC):
         """Close (tree, shot); closing what is not open is no error."""
         self.ask("TreeClose($,$)", tree, shot)
 
+    def open_anew(self, tree: str, shot: int) -> None:
+        """Make (tree, shot) the current tree, and close the one that was so made before.
+
+        Anew also when it is open: MDSplus keeps the structure of an open tree, whatever becomes of
+        its file.
+        """
+        self.leave()
+        self.open_tree(tree, shot)
+        self._open = (tree, shot)
+
+    def leave(self) -> None:
+        """Close the tree that `open_anew` has opened."""
+        before, self._open = self._open, None
+        if before is not None:
+            with suppress(MdsplusFailure):
+                self.close_tree(*before)
+
     def status_text(self, status: int) -> str:
         """Return a status as `%TDI-E-INVDTYDSC, …`: from our own list, else as MDSplus says it."""
         known = self.known_status(status)
@@ -98,6 +117,21 @@ class TdiConnection(ABC):
             if told.startswith("%") and not told.startswith(_NO_MESSAGE):
                 return told.rstrip(".")
         return f"MDSplus status {status}"
+
+    def execute(self, attempt: AttemptId) -> TaskOutcome:
+        """Run the task of an action to its end, however long that takes.
+
+        Raise ConnectionLost when no answer came: the outcome is unknown. What goes wrong before the
+        task was asked for is a failure of the action.
+        """
+        try:
+            self.begin()
+            self.open_anew(attempt.tree, attempt.shot)
+        except TreeError as error:
+            self.close()
+            code = error.status if isinstance(error, MdsplusFailure) else None
+            return TaskOutcome(ok=False, code=code, text=f"was not started: {error}")
+        return self.do_task(attempt.path)
 
     def do_task(self, path: str) -> TaskOutcome:
         """Run the task of an action of the current tree to its end, and say how that was.

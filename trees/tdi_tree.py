@@ -37,7 +37,6 @@ class TdiTree:
         self.tree = tree.upper()
         self._tasks_url = tasks_url
         self._connection = connection
-        self._open_shot: int | None = None
 
     def actions(self, shot: int) -> Sequence[ActionNode]:
         """Return all ACTION nodes in the order in which the tree lists them."""
@@ -86,7 +85,7 @@ class TdiTree:
             raise TreeError(f"{shot} is not a shot number; pulses have numbers from 1")
         connection = self._connection
         connection.begin()
-        self._leave()
+        connection.leave()
         if self._exists(shot) and not replace:
             raise PulseExists(f"{self.tree}/{shot} exists already; --replace makes it again")
         connection.open_tree(self.tree, MODEL_SHOT)
@@ -186,26 +185,13 @@ class TdiTree:
         return read(_Lookup(connection, self.tree))
 
     def _open(self, shot: int) -> None:
-        """Open a shot's tree anew.
-
-        MDSplus keeps the structure of an open one, whatever becomes of its file.
-        """
-        self._leave()
         try:
-            self._connection.open_tree(self.tree, shot)
+            self._connection.open_anew(self.tree, shot)
         except MdsplusFailure as error:
             if error.status == _NO_FILE and shot > 0:
                 hint = f"create the pulse first: shotline create-pulse {self.tree} {shot}"
                 raise MdsplusFailure(error.status, f"{str(error).rstrip('.')}; {hint}") from None
             raise
-        self._open_shot = shot
-
-    def _leave(self) -> None:
-        """Close the tree that is open."""
-        before, self._open_shot = self._open_shot, None
-        if before is not None:
-            with suppress(MdsplusFailure):
-                self._connection.close_tree(self.tree, before)
 
     def _nodes(self, nodes: Sequence[NodeFacts], lookup: "_Lookup") -> list[ActionNode]:
         actions: list[ActionNode] = []

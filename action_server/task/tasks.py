@@ -13,9 +13,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -28,8 +28,12 @@ from shotline.common.actions import AttemptId
 from shotline.common.base import Json
 from shotline.common.codec import describe
 from shotline.common.errors import LocalError
-from shotline.common.nodes import MdsplusTask, PythonTask, ShellTask, SleepTask, Task, TaskOutcome
+from shotline.common.nodes import MdsplusTask, PythonTask, ShellTask, SleepTask, Task
 from shotline.trees.tree import ConnectionLost, UrlBusy
+
+if TYPE_CHECKING:
+    from shotline.trees.mdsip_client import KeeperExecutor
+    from shotline.trees.mdsplus import NativeConnection
 
 _TASK: Final[msgspec.json.Decoder[Task]] = msgspec.json.Decoder(Task)
 _KNOWN_MAX: Final = 256
@@ -80,7 +84,7 @@ def _understood(data: bytes, limits: TaskLimiter) -> _Perform:
         case SleepTask():
             run = partial(_sleep, task.seconds)
         case MdsplusTask():
-            run = partial(_do_mdsplus, task)
+            run = _do_mdsplus
     if is_constant and len(data) <= _KNOWN_BYTES_MAX:
         if len(_known) >= _KNOWN_MAX:
             _known.clear()
@@ -132,44 +136,33 @@ def _sleep(seconds: float, _job: Job, _progress: int) -> Result:
     return outcomes.SUCCESS
 
 
-class _Executor(Protocol):
-    """What runs MDSplus tasks."""
-
-    def execute(self, task: MdsplusTask, attempt: AttemptId) -> TaskOutcome:
-        """Run the task to its end. Raise ConnectionLost when its outcome is unknown."""
-
-
-_executors: Final[dict[str, _Executor]] = {}
-
-
-def _do_mdsplus(task: MdsplusTask, job: Job, _progress: int) -> Result:
-    executor = _mdsip_executor(job) if job.url is not None else _native_executor()
-    outcome = executor.execute(task, AttemptId(job.tree, job.shot, job.path, job.number))
+def _do_mdsplus(job: Job, _progress: int) -> Result:
+    execute = (_native() if job.url is None else _keeper(job.url, job)).execute
+    outcome = execute(AttemptId(job.tree, job.shot, job.path, job.number))
     return Result(outcome.ok, outcome.code, outcome.text)
 
 
 # Imported only where they are needed: most workers never see an MDSplus task.
-def _mdsip_executor(job: Job) -> _Executor:
+def _keeper(url: str, job: Job) -> "KeeperExecutor":
     from shotline.trees.mdsip_client import KeeperExecutor
 
     if importlib.util.find_spec("mdsthin") is None:
         raise LocalError(
-            f"this action runs on the mdsip server at {job.url}, which needs mdsthin here: "
+            f"this action runs on the mdsip server at {url}, which needs mdsthin here: "
             "pip install 'shotline[mdsip]'"
         )
-    if job.url is None or job.keeper is None:
-        raise LocalError(f"no keeper could be started for {job.url}; see the server's log")
-    return KeeperExecutor(job.url, Path(job.keeper), url_wait_s=job.url_wait_s)
+    if job.keeper is None:
+        raise LocalError(f"no keeper could be started for {url}; see the server's log")
+    return KeeperExecutor(url, Path(job.keeper), url_wait_s=job.url_wait_s)
 
 
-def _native_executor() -> _Executor:
+@cache
+def _native() -> "NativeConnection":
     try:
-        if "native" not in _executors:
-            module = importlib.import_module("shotline.trees.mdsplus")
-            _executors["native"] = module.MdsplusExecutor()
+        from shotline.trees.mdsplus import NativeConnection
     except ImportError as error:
         raise LocalError(
             f"this worker cannot run MDSplus tasks: {error}; install what is missing, or name an "
             "mdsip server (`mdsip_url`)"
         ) from error
-    return _executors["native"]
+    return NativeConnection()

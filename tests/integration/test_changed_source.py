@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.adapters import mdsip_tree
 from tests.support.mdsip.replay import ReplayServer
 from tests.support.stack import Stack
 
@@ -15,7 +16,6 @@ from shotline.common.dangers import Danger
 from shotline.common.nodes import MdsipSource
 from shotline.common.views import ShotView
 from shotline.trees.mdsip import MdsipConnection
-from shotline.trees.mdsip_tree import MdsipTree
 
 ACTIONS = 26  # of the recorded tree
 WHEN_MADE = 50_000_000_000_000_000  # in MDSplus' time
@@ -200,7 +200,7 @@ def _first_two(notices: tuple[str, ...]) -> tuple[str, str]:
 
 
 def test_a_look_at_a_server_that_runs_tasks_leaves_their_trees_alone(mdsip: ReplayServer) -> None:
-    tree = MdsipTree("test", MdsipSource(url=mdsip.url, read_timeout_s=20))
+    tree = mdsip_tree(MdsipSource(url=mdsip.url, read_timeout_s=20))
     task = MdsipConnection(mdsip.url, connect_timeout_s=20, answer_timeout_s=20, keep_alive_s=15)
     try:
         task.open_tree("TEST", 7)
@@ -217,7 +217,7 @@ def test_a_look_at_a_server_that_runs_tasks_leaves_their_trees_alone(mdsip: Repl
 
 def test_a_server_without_times_tells_of_switches(mdsip: ReplayServer) -> None:
     with ReplayServer() as plain:
-        tree = MdsipTree("test", MdsipSource(url="127.0.0.1:1", tree_url=plain.url))
+        tree = mdsip_tree(MdsipSource(url="127.0.0.1:1", tree_url=plain.url))
         try:
             (before,) = tree.marks(1)
             assert len(before.parts) == ACTIONS

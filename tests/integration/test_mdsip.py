@@ -10,6 +10,7 @@ from typing import Any
 import mdsthin
 import pytest
 from tests.support import mdsip
+from tests.support.adapters import mdsip_connection, mdsip_tree
 from tests.support.mdsip.replay import ReplayServer
 
 from shotline.common.actions import AttemptId
@@ -25,10 +26,9 @@ from shotline.common.nodes import (
 )
 from shotline.trees.mdsip import MdsipConnection
 from shotline.trees.mdsip_client import keeper_command
-from shotline.trees.mdsip_execute import MdsipExecutor
-from shotline.trees.mdsip_tree import MdsipTree
 from shotline.trees.open_tree import open_tree
 from shotline.trees.tdi import MdsplusFailure
+from shotline.trees.tdi_tree import TdiTree
 from shotline.trees.tree import ConnectionLost, PulseExists, TreeError
 
 EXPECTED: list[dict[str, Any]] = json.loads(
@@ -44,17 +44,14 @@ def server() -> Iterator[ReplayServer]:
 
 
 @pytest.fixture
-def tree(server: ReplayServer) -> Iterator[MdsipTree]:
-    tree = MdsipTree("test", MdsipSource(url=server.url, read_timeout_s=20))
+def tree(server: ReplayServer) -> Iterator[TdiTree]:
+    tree = mdsip_tree(MdsipSource(url=server.url, read_timeout_s=20))
     yield tree
     tree.close()
 
 
 def attempt(name: str, shot: int = 1) -> AttemptId:
     return AttemptId("TEST", shot, f"\\TEST::TOP:{name}", 1)
-
-
-TASK = MdsplusTask(nid=0, task_kind="unknown", text="")
 
 
 # Reading
@@ -92,7 +89,7 @@ def as_recorded(node: ActionNode) -> dict[str, Any]:
 
 
 def test_every_field_of_every_action_is_as_native_mdsplus_reads_it(
-    server: ReplayServer, tree: MdsipTree
+    server: ReplayServer, tree: TdiTree
 ) -> None:
     nodes = tree.actions(1)
     expected = [
@@ -105,21 +102,21 @@ def test_every_field_of_every_action_is_as_native_mdsplus_reads_it(
     assert server.unrecorded == []
 
 
-def test_reading_evaluates_no_task(server: ReplayServer, tree: MdsipTree) -> None:
+def test_reading_evaluates_no_task(server: ReplayServer, tree: TdiTree) -> None:
     tree.actions(1)
     tree.action(1, "FAIL")
     assert server.asked("do_task") == []
     assert server.asked("task_of") == []
 
 
-def test_actions_are_asked_for_together(server: ReplayServer, tree: MdsipTree) -> None:
+def test_actions_are_asked_for_together(server: ReplayServer, tree: TdiTree) -> None:
     tree.actions(1)
     assert len(server.asked("decompile")) == 2
     tree.action(1, "FAIL")
     assert len(server.asked("decompile")) == 3
 
 
-def test_a_server_that_answers_only_one_by_one(server: ReplayServer, tree: MdsipTree) -> None:
+def test_a_server_that_answers_only_one_by_one(server: ReplayServer, tree: TdiTree) -> None:
     together = tree.actions(1)
     server.refuse = "List("
     assert tree.actions(1) == together
@@ -127,12 +124,10 @@ def test_a_server_that_answers_only_one_by_one(server: ReplayServer, tree: Mdsip
 
 
 def test_what_is_refused_spoils_nothing_that_is_asked_with_it(
-    server: ReplayServer, tree: MdsipTree
+    server: ReplayServer, tree: TdiTree
 ) -> None:
     action = tree.action(1, "ASYNC")
-    connection = MdsipConnection(
-        server.url, connect_timeout_s=20, answer_timeout_s=20, keep_alive_s=15
-    )
+    connection = mdsip_connection(server.url)
     connection.open_tree("TEST", 1)
     nodes = (action.nid, 99999)
     texts = [f'decompile(`getnci({nid},"RECORD"))' for nid in nodes]
@@ -143,29 +138,29 @@ def test_what_is_refused_spoils_nothing_that_is_asked_with_it(
     assert server.unrecorded == []
 
 
-def test_a_method_with_further_arguments_keeps_its_time_limit(tree: MdsipTree) -> None:
+def test_a_method_with_further_arguments_keeps_its_time_limit(tree: TdiTree) -> None:
     assert tree.action(1, "\\TEST::TOP:TIMEOUT").timeout_s == 1.0
 
 
-def test_one_node_that_is_not_there(tree: MdsipTree) -> None:
+def test_one_node_that_is_not_there(tree: TdiTree) -> None:
     with pytest.raises(TreeError, match="TEST/1 has no action NOSUCH"):
         tree.action(1, "NOSUCH")
 
 
-def test_phases_are_the_sites(tree: MdsipTree) -> None:
+def test_phases_are_the_sites(tree: TdiTree) -> None:
     phases = tree.phases(1)
     assert Phase(name="STORE", number=40) in phases
     assert [phase.number for phase in phases] == sorted(phase.number for phase in phases)
     assert (phases[0].name, phases[-1].name) == ("OFF", "FINISH_SHOT")
 
 
-def test_a_shot_that_does_not_exist(tree: MdsipTree) -> None:
+def test_a_shot_that_does_not_exist(tree: TdiTree) -> None:
     with pytest.raises(MdsplusFailure, match=r"cannot open TEST/99 .*%TREE-E-FOPENR"):
         tree.actions(99)
 
 
 def test_what_another_client_opens_is_neither_seen_nor_disturbed(
-    server: ReplayServer, tree: MdsipTree
+    server: ReplayServer, tree: TdiTree
 ) -> None:
     """Open trees are common to a server's connections, unless one has some of its own."""
     other = mdsthin.Connection(server.url)
@@ -188,15 +183,15 @@ def test_what_another_client_opens_is_neither_seen_nor_disturbed(
 
 def test_a_server_that_cannot_give_a_connection_trees_of_its_own(server: ReplayServer) -> None:
     server.refuse = "TreeUsePrivateCtx"
-    tree = MdsipTree("TEST", MdsipSource(url=server.url))
+    tree = mdsip_tree(MdsipSource(url=server.url))
     with pytest.raises(TreeError, match="cannot give a connection trees of its own: %TDI-E-UNK"):
         tree.actions(1)
-    outcome = MdsipExecutor(server.url).execute(TASK, attempt("INIT_A"))
+    outcome = mdsip_connection(server.url).execute(attempt("INIT_A"))
     assert outcome.text.startswith("was not started: the mdsip server at")
     assert server.asked("TreeOpen") == []
 
 
-def test_trees_do_not_pile_up_on_the_server(server: ReplayServer, tree: MdsipTree) -> None:
+def test_trees_do_not_pile_up_on_the_server(server: ReplayServer, tree: TdiTree) -> None:
     tree.actions(1)
     tree.actions(7)
     assert server.trees == ["TEST/7"]
@@ -205,21 +200,21 @@ def test_trees_do_not_pile_up_on_the_server(server: ReplayServer, tree: MdsipTre
 # Pulses and events
 
 
-def test_create_pulse(server: ReplayServer, tree: MdsipTree) -> None:
+def test_create_pulse(server: ReplayServer, tree: TdiTree) -> None:
     tree.create_pulse(7, replace=True)
     assert server.asked("tcl(")[0][0] == 'tcl("create pulse 7",_o)'
     assert server.trees == []
     assert server.unrecorded == []
 
 
-def test_a_pulse_that_exists(server: ReplayServer, tree: MdsipTree) -> None:
+def test_a_pulse_that_exists(server: ReplayServer, tree: TdiTree) -> None:
     with pytest.raises(PulseExists, match="TEST/1 exists already"):
         tree.create_pulse(1, replace=False)
     assert server.asked("tcl(") == []
 
 
 @pytest.mark.parametrize("shot", [0, -1])
-def test_the_model_is_no_pulse(server: ReplayServer, tree: MdsipTree, shot: int) -> None:
+def test_the_model_is_no_pulse(server: ReplayServer, tree: TdiTree, shot: int) -> None:
     with pytest.raises(TreeError, match="not a shot number"):
         tree.create_pulse(shot, replace=True)
     assert server.requests == []
@@ -241,17 +236,16 @@ class Answers:
         self.asked.append((expression, *arguments))
         return next(value for key, value in self.answers.items() if key in expression.upper())
 
-    def open_tree(self, *tree: object) -> None:
+    def open_anew(self, *tree: object) -> None:
         self.asked.append(tree)
 
     def status_text(self, status: int) -> str:
         return f"status {status}"
 
 
-def writing(**answers: int) -> tuple[MdsipTree, Answers]:
-    tree, connection = MdsipTree("test", MdsipSource(url="mds:8000")), Answers(**answers)
-    tree._connection = connection  # type: ignore[assignment]
-    return tree, connection
+def writing(**answers: int) -> tuple[TdiTree, Answers]:
+    connection = Answers(**answers)
+    return TdiTree("test", connection, None), connection  # type: ignore[arg-type]
 
 
 def test_a_status_is_written_to_its_node_and_read_again() -> None:
@@ -277,7 +271,7 @@ def test_a_status_that_was_not_written_is_said(answers: dict[str, int], why: str
         tree.write_status(1, "\\TEST::TOP:INIT_A", 65545)
 
 
-def test_the_current_shot(server: ReplayServer, tree: MdsipTree) -> None:
+def test_the_current_shot(server: ReplayServer, tree: TdiTree) -> None:
     assert tree.current_shot() == 7
     tree._open(-1)  # the recording has the next request with this tree on top
     tree.set_current_shot(7)
@@ -286,7 +280,7 @@ def test_the_current_shot(server: ReplayServer, tree: MdsipTree) -> None:
         tree.set_current_shot(8)
 
 
-def test_events_carry_the_shot(server: ReplayServer, tree: MdsipTree) -> None:
+def test_events_carry_the_shot(server: ReplayServer, tree: TdiTree) -> None:
     tree.raise_event("INIT_A_DONE", 258)
     assert server.requests[1:] == [("setevent($,$)", "INIT_A_DONE", b"\x02\x01\x00\x00")]
 
@@ -311,9 +305,9 @@ def test_events_carry_the_shot(server: ReplayServer, tree: MdsipTree) -> None:
 def test_both_channels_by_which_a_task_ends(
     server: ReplayServer, name: str, *, ok: bool, code: int, text: str
 ) -> None:
-    executor = MdsipExecutor(server.url)
-    outcome = executor.execute(TASK, attempt(name))
-    executor.close()
+    connection = mdsip_connection(server.url)
+    outcome = connection.execute(attempt(name))
+    connection.close()
     assert (outcome.ok, outcome.code) == (ok, code)
     assert text in outcome.text
 
@@ -321,37 +315,24 @@ def test_both_channels_by_which_a_task_ends(
 def test_the_status_of_a_facility_without_a_name_is_asked_of_the_server(
     server: ReplayServer,
 ) -> None:
-    connection = MdsipConnection(
-        server.url, connect_timeout_s=20, answer_timeout_s=20, keep_alive_s=15
-    )
+    connection = mdsip_connection(server.url)
     assert connection.status_text(65554) == "%MDSPLUS-E-ERROR, Error"
     assert connection.status_text(123456) == "MDSplus status 123456"
     connection.close()
 
 
-def test_the_output_says_once_where_it_is(server: ReplayServer) -> None:
-    said: list[str] = []
-    executor = MdsipExecutor(server.url, say=said.append)
-    executor.execute(TASK, attempt("INIT_A"))
-    executor.close()
-    [line] = said
-    assert line == (
-        f"[runs on the mdsip server at {server.url}; its output is in that server's log]"
-    )
-
-
 def test_the_tree_is_opened_again_when_the_shot_changes(server: ReplayServer) -> None:
-    executor = MdsipExecutor(server.url)
+    connection = mdsip_connection(server.url)
     for shot in (1, 1, 7):
-        assert executor.execute(TASK, attempt("INIT_D", shot)).ok
+        assert connection.execute(attempt("INIT_D", shot)).ok
         assert server.trees == [f"TEST/{shot}"]
-    executor.close()
+    connection.close()
     assert server.unrecorded == []
 
 
 def test_no_server_is_a_failure_that_says_it_never_started(server: ReplayServer) -> None:
     server.stop()
-    outcome = MdsipExecutor(server.url).execute(TASK, attempt("INIT_A"))
+    outcome = mdsip_connection(server.url).execute(attempt("INIT_A"))
     assert not outcome.ok
     assert outcome.text.startswith("was not started: cannot connect to the mdsip server at")
 
@@ -373,7 +354,7 @@ def test_time_limit_and_keep_alive_are_those_of_the_configuration(server: Replay
 
 def test_a_server_that_refuses_us() -> None:
     with ReplayServer(refuse_login=True) as server:
-        outcome = MdsipExecutor(server.url).execute(TASK, attempt("INIT_A"))
+        outcome = mdsip_connection(server.url).execute(attempt("INIT_A"))
     assert not outcome.ok
     assert "Failed to login" in outcome.text
 
@@ -382,23 +363,23 @@ def test_a_server_that_refuses_us() -> None:
 def test_a_line_that_breaks_in_mid_action_leaves_the_outcome_unknown(fault: str) -> None:
     """The third request is the task; nobody runs it a second time."""
     with ReplayServer(**{fault: 3}) as server:  # type: ignore[arg-type]
-        executor = MdsipExecutor(server.url)
+        connection = mdsip_connection(server.url)
         with pytest.raises(ConnectionLost, match="was lost"):
-            executor.execute(TASK, attempt("INIT_A"))
+            connection.execute(attempt("INIT_A"))
         assert len(server.asked("do_task")) == 1
-        assert executor.execute(TASK, attempt("INIT_C")).ok
-        executor.close()
+        assert connection.execute(attempt("INIT_C")).ok
+        connection.close()
         assert server.logins == 2
 
 
 def test_a_server_that_dies_in_mid_action(server: ReplayServer) -> None:
     server.hold = "do_task"
-    executor = MdsipExecutor(server.url)
+    connection = mdsip_connection(server.url)
     seen: list[str] = []
 
     def execute() -> None:
         try:
-            executor.execute(TASK, attempt("SLEEP"))
+            connection.execute(attempt("SLEEP"))
         except ConnectionLost as error:
             seen.append(str(error))
 
@@ -410,8 +391,8 @@ def test_a_server_that_dies_in_mid_action(server: ReplayServer) -> None:
     assert len(seen) == 1
     server.release.set()
     server.start()
-    assert executor.execute(TASK, attempt("INIT_A")).ok
-    executor.close()
+    assert connection.execute(attempt("INIT_A")).ok
+    connection.close()
 
 
 def idle(server: ReplayServer, fault: str) -> None:
@@ -424,7 +405,7 @@ def idle(server: ReplayServer, fault: str) -> None:
 
 
 FAULTS = ("restart", "drop")
-OPERATIONS: dict[str, Callable[[MdsipTree], object]] = {
+OPERATIONS: dict[str, Callable[[TdiTree], object]] = {
     "actions": lambda tree: tree.actions(1),
     "action": lambda tree: tree.action(1, "FAIL"),
     "phases": lambda tree: tree.phases(1),
@@ -437,7 +418,7 @@ OPERATIONS: dict[str, Callable[[MdsipTree], object]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_a_connection_that_died_while_it_was_idle_costs_nothing(
-    server: ReplayServer, tree: MdsipTree, name: str, fault: str
+    server: ReplayServer, tree: TdiTree, name: str, fault: str
 ) -> None:
     tree.phases(1)
     idle(server, fault)
@@ -452,17 +433,17 @@ def test_a_connection_that_died_while_it_was_idle_costs_nothing(
 def test_a_task_on_a_connection_that_died_while_it_was_idle(
     server: ReplayServer, fault: str
 ) -> None:
-    executor = MdsipExecutor(server.url)
-    assert executor.execute(TASK, attempt("INIT_A")).ok
+    connection = mdsip_connection(server.url)
+    assert connection.execute(attempt("INIT_A")).ok
     idle(server, fault)
-    assert executor.execute(TASK, attempt("INIT_B")).ok
-    executor.close()
+    assert connection.execute(attempt("INIT_B")).ok
+    connection.close()
     assert len(server.asked("do_task")) == 2
     assert server.logins == 2
 
 
 def test_an_event_that_may_have_been_raised_is_not_raised_again(
-    server: ReplayServer, tree: MdsipTree
+    server: ReplayServer, tree: TdiTree
 ) -> None:
     tree.phases(1)
     server.drop_at = len(server.requests) + 2  # after the connection was found to be alive
@@ -473,18 +454,18 @@ def test_an_event_that_may_have_been_raised_is_not_raised_again(
 
 def test_a_server_that_does_not_answer_while_a_table_is_read() -> None:
     with ReplayServer(hold="PARENT_STATE") as server:
-        tree = MdsipTree("TEST", MdsipSource(url=server.url, read_timeout_s=0.2))
+        tree = mdsip_tree(MdsipSource(url=server.url, read_timeout_s=0.2))
         with pytest.raises(ConnectionLost, match="timed out"):
             tree.actions(1)
         server.release.set()
         # The late answer must not be taken for the next one.
-        assert MdsipTree("TEST", MdsipSource(url=server.url)).action(1, "FAIL").essential
+        assert mdsip_tree(MdsipSource(url=server.url)).action(1, "FAIL").essential
         assert len(tree.actions(1)) == len(EXPECTED)
         tree.close()
 
 
 def test_tables_may_be_read_from_a_server_of_their_own(server: ReplayServer) -> None:
-    tree = MdsipTree("TEST", MdsipSource(url="tasks:8000", tree_url=server.url))
+    tree = mdsip_tree(MdsipSource(url="tasks:8000", tree_url=server.url))
     [task] = {node.task.url for node in tree.actions(1) if isinstance(node.task, MdsplusTask)}
     assert task == "tasks:8000"
     tree.close()

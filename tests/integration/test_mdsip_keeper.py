@@ -15,7 +15,7 @@ import pytest
 from tests.support.mdsip.replay import ReplayServer
 
 from shotline.common.actions import AttemptId
-from shotline.common.nodes import MdsplusTask, TaskOutcome
+from shotline.common.nodes import TaskOutcome
 from shotline.trees.mdsip_client import (
     Clear,
     Handed,
@@ -33,7 +33,6 @@ from shotline.trees.mdsip_client import (
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
 DEADLINE_S = 30
-TASK = MdsplusTask(nid=0, task_kind="unknown", text="")
 
 
 class Keeper:
@@ -42,7 +41,7 @@ class Keeper:
     def __init__(self, url: str, address: Path) -> None:
         self.address = address
         self.process = subprocess.Popen(
-            keeper_command(url, address), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            keeper_command(url, address, 10.0, 15), stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.events: queue.Queue[KeeperEvent] = queue.Queue()
         assert self.process.stdout is not None
@@ -119,12 +118,10 @@ class Worker:
     CODE = (
         "import sys; from pathlib import Path\n"
         "from shotline.trees.mdsip_client import KeeperExecutor\n"
-        "from shotline.common.nodes import MdsplusTask\n"
         "from shotline.common.actions import AttemptId\n"
         "url, address, path, shot = sys.argv[1:]\n"
-        "task = MdsplusTask(nid=0, task_kind='unknown', text='')\n"
         "executor = KeeperExecutor(url, Path(address), url_wait_s=60)\n"
-        "print(executor.execute(task, AttemptId('TEST', int(shot), path, 1)).code)\n"
+        "print(executor.execute(AttemptId('TEST', int(shot), path, 1)).code)\n"
     )
 
     def __init__(self, server: ReplayServer, keeper: Keeper, wanted: AttemptId) -> None:
@@ -145,7 +142,7 @@ class Worker:
 
 def test_a_task_through_the_keeper(server: ReplayServer, keeper: Keeper) -> None:
     said: list[str] = []
-    outcome = executor(server, keeper, said).execute(TASK, attempt("FAIL"))
+    outcome = executor(server, keeper, said).execute(attempt("FAIL"))
     assert (outcome.ok, outcome.code) == (False, 265519154)
     assert said == [
         f"[runs on the mdsip server at {server.url}; its output is in that server's log]"
@@ -178,14 +175,14 @@ def test_a_request_that_was_withdrawn_before_it_came_is_never_started(
     withdrawn = keeper.wait_for(Withdrawn)
     assert isinstance(withdrawn, Withdrawn)
     assert withdrawn.attempt == attempt("INIT_A")
-    outcome = executor(server, keeper, []).execute(TASK, attempt("INIT_A"))
+    outcome = executor(server, keeper, []).execute(attempt("INIT_A"))
     assert not outcome.ok
     assert outcome.text.startswith("was not started")
     assert server.asked("do_task") == []
 
 
 def test_what_was_asked_for_cannot_be_withdrawn(server: ReplayServer, keeper: Keeper) -> None:
-    assert executor(server, keeper, []).execute(TASK, attempt("INIT_A")).ok
+    assert executor(server, keeper, []).execute(attempt("INIT_A")).ok
     handed = keeper.wait_for(Handed)
     keeper.say(WorkerGone(attempt=attempt("INIT_A")))
     keeper.say(WorkerGone(attempt=attempt("INIT_B")))
@@ -219,7 +216,7 @@ def test_the_same_shot_goes_on_beside_it(server: ReplayServer, keeper: Keeper) -
     worker.kill()
     keeper.wait_until_bound(abandoned=1)
     server.hold = None
-    assert executor(server, keeper, []).execute(TASK, attempt("INIT_A")).ok
+    assert executor(server, keeper, []).execute(attempt("INIT_A")).ok
 
 
 def test_a_turn_that_does_not_come_in_time(server: ReplayServer, keeper: Keeper) -> None:
@@ -227,7 +224,7 @@ def test_a_turn_that_does_not_come_in_time(server: ReplayServer, keeper: Keeper)
     worker = Worker(server, keeper, attempt("SLEEP"))
     assert server.held.wait(DEADLINE_S)
     with pytest.raises(UrlBusy, match=r"not started within 0\.2 s: .* works for TEST/1"):
-        executor(server, keeper, [], wait_s=0.2).execute(TASK, attempt("INIT_A", 7))
+        executor(server, keeper, [], wait_s=0.2).execute(attempt("INIT_A", 7))
     keeper.wait_until_bound(waiting=1)
     keeper.wait_until_bound(waiting=0)
     server.release.set()
@@ -239,7 +236,7 @@ def test_a_lost_connection_holds_the_url_until_it_is_cleared(tmp_path: Path) -> 
     with ReplayServer(drop_at=3) as server:
         keeper = Keeper(server.url, tmp_path / "keeper")
         with pytest.raises(ConnectionLost, match="was lost"):
-            executor(server, keeper, []).execute(TASK, attempt("INIT_A"))
+            executor(server, keeper, []).execute(attempt("INIT_A"))
         keeper.wait_until_bound(shot=1, lost=1)
         next_shot = Worker(server, keeper, attempt("INIT_A", 7))
         keeper.wait_until_bound(shot=1, waiting=1)
@@ -254,7 +251,7 @@ def test_no_keeper_is_a_failure_that_says_it_never_started(
 ) -> None:
     keeper.address.unlink()
     nobody = KeeperExecutor(server.url, keeper.address, url_wait_s=1, start_s=0)
-    outcome = nobody.execute(TASK, attempt("INIT_A"))
+    outcome = nobody.execute(attempt("INIT_A"))
     assert not outcome.ok
     assert outcome.text.startswith("was not started: no keeper for")
     assert server.requests == []
@@ -269,7 +266,7 @@ def test_a_keeper_that_dies_leaves_the_outcome_unknown(
 
     def execute() -> None:
         try:
-            executor(server, keeper, []).execute(TASK, attempt("INIT_A"))
+            executor(server, keeper, []).execute(attempt("INIT_A"))
         except ConnectionLost as error:
             raised.append(error)
 
@@ -294,4 +291,4 @@ def test_what_is_no_request_is_refused(server: ReplayServer, keeper: Keeper) -> 
                 assert connection.recv(1) == b""
             except (BrokenPipeError, ConnectionResetError):
                 pass
-    assert executor(server, keeper, []).execute(TASK, attempt("INIT_A")).ok
+    assert executor(server, keeper, []).execute(attempt("INIT_A")).ok

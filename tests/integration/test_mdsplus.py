@@ -15,16 +15,16 @@ import numpy
 import pytest
 from mdsthin.exceptions import MdsException
 from msgspec import structs
+from tests.support.adapters import mdsip_tree
 from tests.support.mdsip.replay import ReplayServer
 
 from shotline.common.actions import AttemptId
-from shotline.common.nodes import MdsipSource, MdsplusSource, MdsplusTask
-from shotline.trees.mdsip_tree import MdsipTree
+from shotline.common.nodes import MdsipSource, MdsplusSource
 from shotline.trees.open_tree import open_tree
+from shotline.trees.tdi_tree import TdiTree
 from shotline.trees.tree import TreeError
 
 HAS_MDSPLUS = importlib.util.find_spec("MDSplus") is not None
-TASK = MdsplusTask(nid=0, task_kind="unknown", text="")
 
 
 class StandIn(ModuleType):
@@ -58,13 +58,13 @@ def adapter(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, ReplayServer
 
 def test_both_adapters_read_the_same_actions(adapter: tuple[Any, ReplayServer]) -> None:
     native, server = adapter
-    through_mdsip = MdsipTree("test", MdsipSource(url=server.url, read_timeout_s=20))
+    through_mdsip = mdsip_tree(MdsipSource(url=server.url, read_timeout_s=20))
     expected = [
         structs.replace(node, task=node.task and structs.replace(node.task, url=None))
         for node in through_mdsip.actions(1)
     ]
     through_mdsip.close()
-    assert list(native.NativeTree("test").actions(1)) == expected
+    assert list(TdiTree("test", native.NativeConnection(), None).actions(1)) == expected
     assert len(expected) == 26
 
 
@@ -80,7 +80,7 @@ def test_both_channels_by_which_a_task_ends(
     adapter: tuple[Any, ReplayServer], name: str, *, ok: bool, code: int, text: str
 ) -> None:
     native, _ = adapter
-    outcome = native.MdsplusExecutor().execute(TASK, AttemptId("TEST", 1, f"\\TEST::TOP:{name}", 1))
+    outcome = native.NativeConnection().execute(AttemptId("TEST", 1, f"\\TEST::TOP:{name}", 1))
     assert (outcome.ok, outcome.code) == (ok, code)
     assert text in outcome.text
 

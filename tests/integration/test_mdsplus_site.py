@@ -18,7 +18,13 @@ from typing import Any
 import mdsthin
 import pytest
 from msgspec import structs
-from tests.support.adapters import needs_mdsip, needs_mdsplus, site_in
+from tests.support.adapters import (
+    mdsip_connection,
+    mdsip_tree,
+    needs_mdsip,
+    needs_mdsplus,
+    site_in,
+)
 from tests.support.mdsplus_site import FORMS, OUTPUT, MdsipServer, mdsip_server, recorded_actions
 from tests.support.stack import Stack, free_ports
 
@@ -41,8 +47,7 @@ from shotline.common.nodes import (
     Source,
     UnusableWhen,
 )
-from shotline.trees.mdsip_execute import MdsipExecutor
-from shotline.trees.mdsip_tree import MdsipTree
+from shotline.trees.mdsip import MdsipConnection
 from shotline.trees.open_tree import open_tree
 from shotline.trees.tdi_tree import TdiTree
 from shotline.trees.tree import TreeError
@@ -183,7 +188,7 @@ def test_what_cannot_be_read_is_shown_with_its_reason(opened: Opened) -> None:
 def test_both_ways_give_the_same_nodes(site: Path) -> None:
     with mdsip_server(site, {}) as server:
         for name in ("FORMS", "TEST", "OUTPUT", "SUB"):
-            there = MdsipTree(name, MdsipSource(url=server.url))
+            there = mdsip_tree(MdsipSource(url=server.url), name)
             here = open_tree(name, MdsplusSource())
             expected = [
                 structs.replace(node, task=node.task and structs.replace(node.task, url=None))
@@ -371,10 +376,10 @@ def test_the_output_of_an_action_is_complete(site: Path, tmp_path: Path) -> None
 
 def test_both_channels_by_which_a_task_ends(site: Path) -> None:
     adapter: Any = importlib.import_module("shotline.trees.mdsplus")
-    executor = adapter.MdsplusExecutor()
+    executor = adapter.NativeConnection()
 
     def execute(name: str, shot: int = 1) -> tuple[bool, int | None, str]:
-        outcome = executor.execute(TASK, AttemptId("TEST", shot, f"\\TEST::TOP:{name}", 1))
+        outcome = executor.execute(AttemptId("TEST", shot, f"\\TEST::TOP:{name}", 1))
         return outcome.ok, outcome.code, outcome.text
 
     assert execute("INIT_D") == (True, 1, "%SS-S-SUCCESS, Success")
@@ -417,22 +422,22 @@ def test_statuses_of_other_facilities_have_their_words(site: Path, way: str) -> 
         executor: Any
         if way == "mdsip":
             server = stack.enter_context(mdsip_server(site, {}))
-            executor = stack.enter_context(closing(MdsipExecutor(server.url)))
+            executor = stack.enter_context(closing(mdsip_connection(server.url)))
         else:
-            executor = importlib.import_module("shotline.trees.mdsplus").MdsplusExecutor()
+            executor = importlib.import_module("shotline.trees.mdsplus").NativeConnection()
         for name, (code, text) in FACILITIES.items():
             attempt = AttemptId("OUTPUT", 1, f"\\OUTPUT::TOP:{name}", 1)
-            outcome = executor.execute(TASK, attempt)
+            outcome = executor.execute(attempt)
             assert (outcome.ok, outcome.code) == (False, code)
             assert outcome.text.startswith(text)
 
 
 def test_an_action_is_executed_as_its_tree_is_now(site: Path) -> None:
     adapter: Any = importlib.import_module("shotline.trees.mdsplus")
-    executor = adapter.MdsplusExecutor()
+    executor = adapter.NativeConnection()
     attempt = AttemptId("TEST", 21, "\\TEST::TOP:ADDED", 1)
     open_tree("TEST", MdsplusSource()).create_pulse(21, replace=True)
-    assert not executor.execute(TASK, attempt).ok
+    assert not executor.execute(attempt).ok
     in_mdsplus(
         """
         with MDSplus.Tree("TEST", 21, "EDIT") as tree:
@@ -441,7 +446,7 @@ def test_an_action_is_executed_as_its_tree_is_now(site: Path) -> None:
             tree.write()
         """
     )
-    assert executor.execute(TASK, attempt).ok
+    assert executor.execute(attempt).ok
 
 
 def test_a_method_with_a_limit_leaves_no_thread_behind(site: Path, tmp_path: Path) -> None:
@@ -547,16 +552,16 @@ def test_many_connections_change_the_shot_together(mode: str, site: Path, tmp_pa
     with mdsip_server(tmp_path, {}, mode=mode) as server, ThreadPoolExecutor(12) as threads:
         other = mdsthin.Connection(server.url)
         for life in range(6):
-            executors = [MdsipExecutor(server.url, say=lambda _: None) for _ in range(12)]
+            executors = [mdsip_connection(server.url) for _ in range(12)]
             for shot in (25, 26) * 5:
                 other.openTree("TEST", 51 - shot)
                 attempts = [
                     AttemptId("TEST", shot, f"\\TEST::TOP:{name}", life)
                     for name in ("INIT_D", "DEV:INIT_ACTION") * 6
                 ]
-                ended = threads.map(MdsipExecutor.execute, executors, [TASK] * 12, attempts)
+                ended = threads.map(MdsipConnection.execute, executors, attempts)
                 assert [one.text for one in ended if not one.ok] == []
-            for _ in threads.map(MdsipExecutor.close, executors):
+            for _ in threads.map(MdsipConnection.close, executors):
                 pass
             assert server.is_running, server.log.read_text()
         assert other.get("data($SHOT)").data() == 25
@@ -581,9 +586,6 @@ def test_statuses_are_written_through_mdsip(site: Path, tmp_path: Path) -> None:
 
 
 # Helpers
-
-
-TASK = MdsplusTask(nid=0, task_kind="unknown", text="")
 
 
 def in_mdsplus(code: str) -> str:

@@ -17,6 +17,9 @@ from tests.support import mdsplus_site
 from tests.support.mdsip.replay import ReplayServer
 
 from shotline.common.nodes import FileSource, MdsipSource, MdsplusSource, Source
+from shotline.trees.mdsip import MdsipConnection
+from shotline.trees.open_tree import open_tree
+from shotline.trees.tdi_tree import TdiTree
 
 EXPERIMENT_FILE: Final = Path(__file__).parent / "mdsip" / "test.yaml"
 TREE: Final = "TEST"
@@ -33,6 +36,18 @@ MDSPLUS_KINDS: Final = (
     pytest.param("mdsplus", marks=needs_mdsplus),
 )
 KINDS: Final = ("file", *MDSPLUS_KINDS)
+
+
+def mdsip_tree(source: MdsipSource, tree: str = TREE) -> TdiTree:
+    """Return a tree that is read over mdsip."""
+    opened = open_tree(tree, source)
+    assert isinstance(opened, TdiTree)
+    return opened
+
+
+def mdsip_connection(url: str) -> MdsipConnection:
+    """Return a connection that waits for its answers, as those for tasks do."""
+    return MdsipConnection(url, connect_timeout_s=20, answer_timeout_s=None, keep_alive_s=15)
 
 
 @contextmanager

@@ -99,6 +99,7 @@ schema: install
 	$(BIN)/python -m tools.protocol_doc > docs/protocol.md
 	$(BIN)/python -m tools.house docs/architecture.md
 	$(BIN)/python -m tools.methods client/methods.py
+	$(BIN)/python -m tests.support.access docs/security.md
 	$(BIN)/python -m tools.page_types > monitor/static/model/types.js
 
 BENCH :=

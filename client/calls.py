@@ -37,13 +37,15 @@ class Call(Generic[T]):
     """A command, and what its reply is made into.
 
     `long`: it may wait for a run to end. `raw`: its result is passed on as it came, not looked at,
-    and further pages of it are not fetched.
+    and further pages of it are not fetched. `user`: who gives it, where that is not this process's
+    own user.
     """
 
     command: AnyCommand
     made_of: Callable[[Reply, AnyResult | None], T]
     long: bool = False
     raw: bool = False
+    user: str = ""
 
     def outcome(self, reply: Reply, result: AnyResult | None) -> T:
         """Return the reply's value. Raise the SupervisorError that it stands for."""
@@ -58,6 +60,11 @@ class AnswerPages:
         self._first: Reply | None = None
         self._result: AnyResult | None = None
         self._is_joined = False
+
+    @property
+    def user(self) -> str:
+        """Who gives the command, where that is not this process's own user."""
+        return self._call.user
 
     def take(self, reply: Reply) -> AnyCommand | None:
         """Take a reply. Return the command for the page that follows, None when this was the last.

@@ -49,6 +49,7 @@ from shotline.common.views import AnyResult, SnapshotResult
 log = logging.getLogger(__name__)
 
 UPDATES_MAX = 100_000
+USER_LENGTH_MAX = 128
 
 Ending = tuple[Reply, AnyResult | None] | SupervisorError
 
@@ -123,7 +124,8 @@ class Wire:
 
     def _ask(self, request: str, id_: str, pages: AnswerPages, command: AnyCommand) -> None:
         self._pages[request] = (id_, pages)
-        self._apply(Ask(request, command.verb, encode_command(command), self.user))
+        user = f"{pages.user} by {self.user}"[:USER_LENGTH_MAX] if pages.user else self.user
+        self._apply(Ask(request, command.verb, encode_command(command), user))
 
     def final(self, id_: str) -> tuple[Reply, AnyResult | None] | None:
         """Return the final reply and its whole result once they are there.
@@ -395,7 +397,7 @@ def who() -> str:
         user = getpass.getuser()
     except (KeyError, OSError):  # no entry for this user id
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"[:128]
+    return f"{user}@{socket.gethostname()}"[:USER_LENGTH_MAX]
 
 
 def reachable(events: str, broker: str) -> str:

@@ -13,6 +13,11 @@ ADVICE: Final = (
     "can be reached from other machines, by anyone; bind it to 127.0.0.1, or say `insecure: true` "
     "under `security` where the network itself is closed"
 )
+PAGE_ADVICE: Final = (
+    "can be reached from other machines: bind the page to 127.0.0.1 behind a proxy, or give it a "
+    "login and TLS (`access` under `monitor`), or say `insecure: true` under `security` where the "
+    "network itself is closed"
+)
 
 
 def is_loopback(host: str) -> bool:
@@ -32,7 +37,7 @@ def host_of(address: str) -> str:
     return address.removeprefix("tcp://").rpartition(":")[0]
 
 
-def permit(host: str, *, insecure: bool) -> None:
+def permit(host: str, *, insecure: bool, advice: str = ADVICE) -> None:
     """Let a socket be bound to a host. Raise ConfigError where strangers would reach it."""
     if not insecure and not is_loopback(host):
-        raise ConfigError(f"{host} {ADVICE}")
+        raise ConfigError(f"{host} {advice}")

@@ -136,6 +136,11 @@ def check_config(
         for section in ("redis", "legacy")
         for key in ("password_file", "sentinel_password_file")
     }
+    secrets |= {
+        ("monitor", "access", key): getattr(config.monitor.access, key)
+        for key in ("users_file", "proxy_secret_file", "tls_key")
+    }
+    named["monitor", "access", "tls_certificate"] = config.monitor.access.tls_certificate
     named |= secrets
     found = list(config.reachable_by_strangers())
     found += [

@@ -11,7 +11,8 @@ from msgspec import structs
 from pydantic import ConfigDict, Field
 
 from shotline.common import sections
-from shotline.common.binding import ADVICE, host_of, is_loopback
+from shotline.common.accounts import Role
+from shotline.common.binding import ADVICE, PAGE_ADVICE, host_of, is_loopback
 from shotline.common.nodes import FileSource, Source
 from shotline.common.redis_url import RedisUrl
 from shotline.common.sections import (
@@ -76,7 +77,7 @@ class Config(Section):
         data = self.data_folder.expanduser().absolute()
         log = self.logging.file
         path = self.action_server.task_path
-        script = self.monitor.server_command
+        script, access = self.monitor.server_command, self.monitor.access
         return self.model_copy(
             update={
                 "data_folder": data,
@@ -99,7 +100,20 @@ class Config(Section):
                     for name, experiment in self.experiments.items()
                 },
                 "monitor": self.monitor.model_copy(
-                    update={"server_command": script and beside / script}
+                    update={
+                        "server_command": script and beside / script,
+                        "access": access.model_copy(
+                            update={
+                                name: file and beside / file
+                                for name, file in (
+                                    ("users_file", access.users_file),
+                                    ("proxy_secret_file", access.proxy_secret_file),
+                                    ("tls_certificate", access.tls_certificate),
+                                    ("tls_key", access.tls_key),
+                                )
+                            }
+                        ),
+                    }
                 ),
                 "legacy": _resolved_access(self.legacy, beside, "redis_url"),
                 "logging": self.logging.model_copy(update={"file": log and str(data / log)}),
@@ -135,6 +149,7 @@ class Config(Section):
             if endpoint.startswith("tcp://") and endpoint.rpartition(":")[2].strip("0") == "":
                 yield ("broker", key), "must name a port, or nobody can find it"
         yield from self._addresses_used_twice()
+        yield from self._access()
         servers = [f"{server.server_class}:{server.id}" for server in self.up.servers]
         for index, name in enumerate(servers):
             if name in servers[:index]:
@@ -163,6 +178,27 @@ class Config(Section):
                     break
             seen.append(location)
 
+    def _access(self) -> Iterator[tuple[Location, str]]:
+        access = self.monitor.access
+        if (access.tls_certificate is None) != (access.tls_key is None):
+            missing = "tls_key" if access.tls_key is None else "tls_certificate"
+            yield ("monitor", "access", missing), "must be given, too: TLS needs both"
+        if access.user_header is not None and not access.proxies:
+            yield (
+                ("monitor", "access", "proxies"),
+                "must name the proxies whose user_header is believed",
+            )
+        if access.user_header is not None and not access.groups:
+            yield (
+                ("monitor", "access", "groups"),
+                "must say what users of the proxy may do, as {shift: operator, '*': viewer}",
+            )
+        if access.has_login and self.monitor.role not in (None, Role.VIEWER):
+            yield (
+                ("monitor", "role"),
+                "must be viewer, or null, where there is a login: others must log in",
+            )
+
     def reachable_by_strangers(self) -> Iterator[tuple[Location, str]]:
         """Yield which addresses may not be bound as they are.
 
@@ -174,14 +210,16 @@ class Config(Section):
             ("broker", "bind" if self.broker.bind else key): host
             for key, host in self.broker.bound_hosts().items()
         }
-        bound["monitor", "address"] = self.monitor.address
+        if not self.monitor.is_guarded:
+            bound["monitor", "address"] = self.monitor.address
         if self.monitor.recodex_zeromq is not None:
             bound["monitor", "recodex_zeromq"] = host_of(self.monitor.recodex_zeromq)
         for daemon, address in self.metrics.addresses.items():
             bound["metrics", "addresses", daemon] = address.rpartition(":")[0]
         for location, host in bound.items():
             if not is_loopback(host):
-                yield location, f"{host} {ADVICE}"
+                advice = PAGE_ADVICE if location == ("monitor", "address") else ADVICE
+                yield location, f"{host} {advice}"
 
 
 def _collide(one: tuple[str, str], other: tuple[str, str]) -> bool:

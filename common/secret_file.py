@@ -3,8 +3,10 @@
 They are read when they are needed and kept nowhere, so that a file may be replaced meanwhile.
 """
 
+import contextlib
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +47,24 @@ def read_secret(file: Path, *, is_guarded: bool = False) -> str:
     if not text:
         raise ConfigError(f"the file {file} is empty; it is to hold a secret")
     return text
+
+
+def write_secret(file: Path, text: str) -> None:
+    """Replace a file by this text, for its owner alone. Raise ConfigError when it cannot be."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(opened.fileno())
+        Path(name).replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise ConfigError(f"{file} cannot be written: {error.strerror}") from None
 
 
 def problem_of(file: Path) -> str | None:

@@ -5,6 +5,7 @@ is `config`'s business. Every key is described here, shown in `etc/config.yaml`,
 `etc/config.schema.json`; tests hold the three together.
 """
 
+import ipaddress
 from abc import abstractmethod
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
@@ -20,6 +21,7 @@ from pydantic import (
     field_validator,
 )
 
+from shotline.common.accounts import Role
 from shotline.common.endpoint import endpoint, host_and_port
 from shotline.common.limits import TaskLimits
 from shotline.common.model import OF_STRUCTS, Model
@@ -28,6 +30,13 @@ from shotline.common.redis_url import RedisUrl
 
 OWN_PASSWORD: Final = "password"
 """The file, in the folder of our own Redis server, that holds its password."""
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError("must be an address or a network, as 127.0.0.1 or 10.1.2.0/24") from None
 
 
 def _id_text(value: object) -> object:
@@ -53,6 +62,7 @@ RedisAddress = Annotated[
     WithJsonSchema({"type": "string"}),
 ]
 HostAndPort = Annotated[str, AfterValidator(host_and_port)]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$", max_length=64)]
 MdsipUrl = Annotated[str, Field(min_length=1, max_length=1024)]
 ServerClass = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
 _IdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=32)]
@@ -365,6 +375,60 @@ class ExperimentSection(Section):
     )
 
 
+class AccessSection(Section):
+    """Who may use the page, and how it is reached."""
+
+    users_file: Path | None = Field(
+        None,
+        description="File of users and tokens, made by `shotline users`, beside the configuration "
+        "file: who uses the page logs in. null: no login by password.",
+    )
+    session_s: Seconds = Field(43_200.0, description="A login ends after this time.")
+    session_idle_s: Seconds = Field(
+        3_600.0, description="It ends sooner when no page has been open for this long."
+    )
+    sessions_max: PositiveCount = Field(
+        1000, description="Logins at a time; of more that which was not used for longest is ended."
+    )
+    proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        (),
+        description="Addresses or networks of reverse proxies whose X-Forwarded-For, "
+        "X-Forwarded-Proto and user headers are believed.",
+    )
+    proxy_secret_file: Path | None = Field(
+        None,
+        description="File with a secret that such a proxy shows in the header X-Shotline-Proxy, so "
+        "that nobody else on its host is taken for it.",
+    )
+    user_header: HeaderName | None = Field(
+        None, description="Header in which such a proxy vouches for a user; null: it does not."
+    )
+    groups_header: HeaderName | None = Field(
+        None, description="Header in which it lists the user's groups, with commas."
+    )
+    groups: dict[str, Role] = Field(
+        {},
+        description="What the members of each group may do; `*`: all users who are vouched for.",
+    )
+    tls_certificate: Path | None = Field(
+        None,
+        description="Certificate with its chain, beside the configuration file: the monitor serves "
+        "HTTPS itself. A renewed one is taken without a restart.",
+    )
+    tls_key: Path | None = Field(None, description="The certificate's private key.")
+    lease: Switch = Field(
+        False,
+        description="true: one person at a time controls the experiment from pages; who takes over "
+        "says so, and it is logged. Ending something is possible for all operators.",
+    )
+    lease_idle_s: Seconds = Field(900.0, description="Control that is not used is free after this.")
+
+    @property
+    def has_login(self) -> bool:
+        """Whether it is known who asks."""
+        return self.users_file is not None or self.user_header is not None
+
+
 class MonitorSection(Section):
     """The page, the HTTP interface and the WebSockets."""
 
@@ -375,9 +439,12 @@ class MonitorSection(Section):
         description="Further names, as HOST or HOST:PORT, by which browsers reach it, as behind a "
         "proxy; requests for any other name are refused.",
     )
-    role: Literal["operator", "viewer"] = Field(
-        "operator", description="What those may do who have not logged in; viewer: only look."
+    role: Role | None = Field(
+        None,
+        description="What those may do who have not logged in: viewer (only look), operator or "
+        "administrator. null: nothing where there is a login, else everything.",
     )
+    access: AccessSection = Field(AccessSection(), description="Logins, proxies and TLS.")
     connections_max: PositiveCount = Field(
         1000,
         description="Connections that may be open at a time; further ones are answered that there "
@@ -456,10 +523,23 @@ class MonitorSection(Section):
     )
 
     @property
+    def anonymous(self) -> Role | None:
+        """What those may do who have not logged in."""
+        if self.role is None and not self.access.has_login:
+            return Role.ADMINISTRATOR
+        return self.role
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether strangers can do nothing, and nobody can listen on the way."""
+        return self.access.has_login and self.access.tls_certificate is not None
+
+    @property
     def page(self) -> str:
         """The address of the page."""
         host = self.address.strip("[]")
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+        scheme = "http" if self.access.tls_certificate is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
 
 class LegacySection(RedisAccess):

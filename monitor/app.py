@@ -14,9 +14,11 @@ from typing import Final, Protocol
 
 from shotline import __version__
 from shotline.client.supervisor import AsyncSupervisor
+from shotline.common.accounts import Role
+from shotline.common.binding import PAGE_ADVICE
 from shotline.common.config import Config
 from shotline.common.process.systemd import Systemd
-from shotline.monitor.access import Access, Role
+from shotline.monitor.access.gate import Gate
 from shotline.monitor.channels import Channels
 from shotline.monitor.channels.histories import Limits
 from shotline.monitor.channels.websocket import Readers
@@ -24,7 +26,7 @@ from shotline.monitor.follower import Follower, NoChannel
 from shotline.monitor.http.api import (
     Services,
 )
-from shotline.monitor.http.listener import Listener, bound
+from shotline.monitor.http.listener import Listener, Tls, bound
 from shotline.monitor.http.routes import application, document
 from shotline.monitor.http.runner import Runner
 from shotline.monitor.http.serving import serve
@@ -74,16 +76,17 @@ class MonitorServer:
         self.follower = Follower(self._supervisor, self.view, self.channels, self.readers.pump_soon)
         self.recodex = recodex(self.channels, self.readers.pump_soon)
         self.metrics = Metrics(self.view, self.channels, self.readers)
+        self.gate = Gate(
+            settings,
+            config.data_folder / "monitor" / "sessions.json",
+            insecure=config.security.insecure,
+        )
         self._services = Services(
             follower=self.follower,
             readers=self.readers,
             metrics=self.metrics,
             document=document().encode(),
-            access=Access(
-                settings.port,
-                tuple(host.lower() for host in settings.hosts),
-                Role(settings.role),
-            ),
+            gate=self.gate,
             runner=Runner(config, config_file),
             settings=settings,
             server_classes=frozenset(server.server_class for server in config.up.servers),
@@ -95,7 +98,13 @@ class MonitorServer:
         settings = self._settings
         server = Listener(
             application(self._services),
-            bound(settings.address, settings.port, insecure=self._insecure),
+            bound(
+                settings.address,
+                settings.port,
+                insecure=self._insecure or settings.is_guarded,
+                advice=PAGE_ADVICE,
+            ),
+            tls=Tls.of(settings.access),
             connections_max=settings.connections_max,
             address_connections_max=settings.address_connections_max,
             body_bytes_max=BODY_BYTES_MAX,
@@ -120,6 +129,7 @@ class MonitorServer:
             await feed
         self.follower.close()
         self.readers.close()
+        self.gate.close()
         self.recodex.close()
         self._supervisor.close()
         await server.close_all_connections()
@@ -128,6 +138,7 @@ class MonitorServer:
     def _tick(self) -> None:
         self.follower.tick()
         self.readers.tick()
+        self.gate.tick()
 
     def _whole(self, channel: str) -> bytes | None:
         return self.view.whole(channel, time.time())
@@ -161,7 +172,7 @@ def view_settings(config: Config, life: str) -> ViewSettings:
         servers_gone_max=settings.servers_gone_max,
         median_shots=settings.median_shots,
         slow_factor=settings.slow_factor,
-        role=settings.role,
+        role="viewer" if settings.anonymous is Role.VIEWER else "operator",
     )
 
 

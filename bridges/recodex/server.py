@@ -11,7 +11,7 @@ from shotline.bridges.recodex.config import RecodexConfig
 from shotline.bridges.recodex.source import RecodexSource
 from shotline.common.process.systemd import Systemd
 from shotline.common.sections import MonitorSection
-from shotline.monitor.access import Access, Role
+from shotline.monitor.access.gate import Anyone
 from shotline.monitor.channels import Channels
 from shotline.monitor.channels.histories import Limits
 from shotline.monitor.channels.websocket import FRAME_BYTES_MAX, Readers, Socket
@@ -42,9 +42,8 @@ class StandIn:
     async def run(self, systemd: Systemd) -> int:
         """Serve until SIGTERM or SIGINT. Raise ConfigError when an address cannot be had."""
         host, port = self._config.websocket_uri
-        access = Access(port, role=Role.VIEWER, anywhere=True)
         routes = tornado.web.Application(
-            [URLSpec("/.*", Socket, {"readers": self.readers, "access": access})],
+            [URLSpec("/.*", Socket, {"readers": self.readers, "gate": Anyone()})],
             **SOCKETS,
         )
         settings = MonitorSection()

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from shotline.client.local import link as link
     from shotline.client.local import requests as requests
     from shotline.client.local import up as up
+    from shotline.common import accounts as accounts
     from shotline.common import config as config
     from shotline.common import messages as messages
+    from shotline.common import secret_file as secret_file
     from shotline.common import views as views
 
 _FOLDERS: Final = {
@@ -37,7 +39,9 @@ _FOLDERS: Final = {
     "link": "client.local",
     "requests": "client.local",
     "up": "client.local",
+    "accounts": "common",
     "config": "common",
+    "secret_file": "common",
     "verbs": "client",
     "messages": "common",
     "views": "common",

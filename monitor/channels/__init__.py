@@ -25,6 +25,7 @@ class CloseCode(IntEnum):
     ENDED = 1000  # the channel has ended
     GOING = 1001  # the monitor ends
     MALFORMED = 4400  # neither a channel id nor a subscribe form
+    LOGGED_OUT = 4401  # the login, or the token, has ended
     UNKNOWN = 4404  # there is no such channel
     SLOW = 4408  # it does not read what it is sent
     TOO_MANY = 4429

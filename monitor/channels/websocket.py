@@ -11,11 +11,13 @@ import time
 from collections.abc import Awaitable
 from typing import Final, Protocol
 
+from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from shotline.common.accounts import Scope
 from shotline.common.errors import MalformedMessage
-from shotline.monitor.access import Access, Asked
+from shotline.monitor.access import Identity, Refusal
 from shotline.monitor.channels import (
     Channels,
     CloseCode,
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 
 FRAME_BYTES_MAX: Final = 64 * 1024  # of what a client sends
 SHARED_BYTES: Final = 16 * 1024  # a larger frame is not copied for each WebSocket
+SILENT_S: Final = 60.0  # for the first frame of a client
 _REASON_BYTES_MAX: Final = 120
 _TEXT: Final = 0x81  # a whole text message
 
@@ -41,6 +44,18 @@ class Requires(Protocol):
 
     def __call__(self, channel: str) -> Awaitable[str | None]:
         """Return why there is no such channel, None when there is."""
+
+
+class Admits(Protocol):
+    """Decides who may look on, as `access.gate` does."""
+
+    def admit(
+        self, request: HTTPServerRequest, scope: Scope | None, *, changes: bool
+    ) -> Identity | Refusal | None:
+        """Return who asks, or why they may not."""
+
+    def still(self, who: Identity) -> bool:
+        """Return whether somebody who was let in may still look on."""
 
 
 class Readers:
@@ -89,8 +104,11 @@ class Readers:
             socket.close(CloseCode.GOING, "the monitor ends")
 
     def tick(self) -> None:
-        """Drop channels that were kept long enough."""
+        """Drop channels that were kept long enough, and WebSockets of who may look no longer."""
         self.channels.tick(time.monotonic())
+        for number, socket in list(self._sockets.items()):
+            if (due := socket.over()) is not None:
+                self._close(number, due)
         self.pump_soon()
 
     def _pump(self) -> None:
@@ -137,25 +155,37 @@ def _taken(future: "asyncio.Future[None]") -> None:
 class Socket(WebSocketHandler):
     """One WebSocket. The first text frame decides its form."""
 
-    def initialize(self, readers: Readers, access: Access) -> None:
+    def initialize(self, readers: Readers, gate: Admits) -> None:
         """Take what all WebSockets share."""
         self._readers = readers
-        self._access = access
+        self._gate = gate
+        self._who: Identity | None = None
+        self._opened_at = time.monotonic()
         self._number: int | None = None
         self._form: bool | None = None
         self._work: asyncio.Queue[str | bytes] = asyncio.Queue(maxsize=100)
         self._worker: asyncio.Task[None] | None = None
 
     async def prepare(self) -> None:
-        """Refuse what comes from elsewhere."""
-        refused = self._access.refuses_reading(self._asked())
-        if refused is not None:
-            self.set_status(403)
-            await self.finish({"outcome": "refused", "message": refused})
+        """Refuse who may not look."""
+        who = self._gate.admit(self.request, Scope.READ, changes=False)
+        if isinstance(who, Refusal):
+            self.set_status(who.status)
+            await self.finish({"outcome": "refused", "message": who.text})
+        else:
+            self._who = who
 
-    def check_origin(self, origin: str) -> bool:
-        """Leave it to `access`, which has judged already."""
-        return self._access.refuses_reading(self._asked(origin)) is None
+    def check_origin(self, origin: str) -> bool:  # noqa: ARG002
+        """Leave it to the gate, which has judged already."""
+        return True
+
+    def over(self) -> Due | None:
+        """Return how it is closed, where its time is over."""
+        if self._who is not None and not self._gate.still(self._who):
+            return Due((), CloseCode.LOGGED_OUT, "the login has ended")
+        if self._form is None and time.monotonic() - self._opened_at > SILENT_S:
+            return Due((), CloseCode.MALFORMED, "nothing was subscribed to")
+        return None
 
     def get_compression_options(self) -> None:
         """Compress nothing: for small frames it costs more than it saves."""
@@ -211,10 +241,6 @@ class Socket(WebSocketHandler):
         if self._number is not None:
             self._readers.remove(self._number)
             self._number = None
-
-    def _asked(self, origin: str | None = None) -> Asked:
-        headers = self.request.headers
-        return Asked(self.request.host, origin or headers.get("Origin"))
 
     async def _serve(self) -> None:
         try:

@@ -24,10 +24,11 @@ from shotline.common.commands import AnyCommand, Check, Command, Logs
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome, Reply
 from shotline.common.sections import MonitorSection
-from shotline.monitor.access import COOKIE, HEADER, Access, Asked
+from shotline.monitor.access import Identity, Refusal
+from shotline.monitor.access.gate import Gate
 from shotline.monitor.channels.websocket import Readers
 from shotline.monitor.follower import Follower
-from shotline.monitor.http.page_line import NotRunnable, what_it_ends
+from shotline.monitor.http.page_line import NotRunnable, scope_of_line, what_it_ends
 from shotline.monitor.http.requests import (
     STATUS_OF,
     BadInput,
@@ -56,17 +57,26 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
+LOOKING: Final = (Scope.READ, Scope.METRICS)  # what changes nothing, by whatever method
+CLOSED: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""Headers that keep other sites and browsers from making more of an answer than it is."""
 LINES_PER_PAGE: Final = 1000
 _UNSAFE_IN_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def raw_call(command: AnyCommand) -> Call[Reply]:
-    """Return the call of a command; one that waits takes as long as its run.
+def raw_call(command: AnyCommand, user: str = "") -> Call[Reply]:
+    """Return the call of a command that a user gives; one that waits takes as long as its run.
 
     Its reply is passed on as it came: one page, whose `next` whoever asks goes on with.
     """
     waits = command.verb == "wait" or bool(getattr(command, "wait", False))
-    return Call(command, lambda reply, _: reply, waits, raw=True)
+    return Call(command, lambda reply, _: reply, waits, raw=True, user=user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +85,30 @@ class Services:
 
     follower: Follower
     readers: Readers
-    access: Access
+    gate: Gate
     metrics: Metrics
     runner: Runner
     settings: MonitorSection
     server_classes: frozenset[str]
     document: bytes
+
+
+def keep_cookie(
+    handler: RequestHandler, name: str, value: str, *, secure: bool, is_secret: bool = False
+) -> None:
+    """Have a browser keep a cookie of ours, or forget it where it is empty.
+
+    A secret one is for no script. None is sent along from other sites.
+    """
+    handler.set_cookie(
+        name,
+        value,
+        path="/",
+        samesite="Strict",
+        secure=secure,
+        httponly=is_secret,
+        max_age=None if value else 0,
+    )
 
 
 class Handler(RequestHandler):
@@ -89,35 +117,36 @@ class Handler(RequestHandler):
     def initialize(self, services: Services, route: Route) -> None:
         """Take what all handlers share, and the route that leads here."""
         self.services, self.route = services, route
+        self.who: Identity | None = None  # who asks, where that is known
         self._cancel: Callable[[], bool] = lambda: False
 
     def set_default_headers(self) -> None:
         """Let no browser guess, frame or keep what it is answered."""
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
+        for name, value in CLOSED.items():
+            self.set_header(name, value)
 
     async def prepare(self) -> None:
         """Refuse who may not ask."""
-        access, asked = self.services.access, self.asked()
         method = self.request.method or ""
         scope = self.route.needs.get(method)
-        reads = method in ("GET", "HEAD") or scope is Scope.READ
-        refused = access.refuses_reading(asked) if reads else access.refuses_change(asked)
-        if refused is not None:
-            self.refuse(403, Outcome.REFUSED, refused)
+        changes = method not in ("GET", "HEAD") and scope not in LOOKING
+        who = self.services.gate.admit(self.request, scope, changes=changes)
+        if changes and isinstance(who, Identity) and scope is not None and not self.route.is_free:
+            who = self.services.gate.refuses_control(who) or who
+        if isinstance(who, Refusal):
+            self.refuse_who(who)
+        else:
+            self.who = who
 
-    def asked(self) -> Asked:
-        """Return who asks."""
-        headers = self.request.headers
-        return Asked(
-            host=self.request.host,
-            origin=headers.get("Origin"),
-            has_cookies="Cookie" in headers,
-            cookie_token=self.get_cookie(COOKIE),
-            header_token=headers.get(HEADER),
-            content_type=headers.get("Content-Type", ""),
-        )
+    def refuse_who(self, refusal: Refusal) -> None:
+        """Answer that who asks may not, and why."""
+        if refusal.status == 401:
+            self.set_header("WWW-Authenticate", 'Bearer realm="Shotline"')
+        if refusal.retry_after_s:
+            self.set_header("Retry-After", str(refusal.retry_after_s))
+        self.refuse(refusal.status, Outcome.REFUSED, refusal.text)
 
     def body_as(self, model: type[M]) -> M:
         """Return the request's body. Raise BadInput."""
@@ -211,7 +240,8 @@ class CommandHandler(Handler):
         return self.route.command
 
     async def _ask(self, command: AnyCommand) -> None:
-        reply = await self.waited(self.services.follower.supervisor.ask(raw_call(command)))
+        call = raw_call(command, "" if self.who is None else str(self.who))
+        reply = await self.waited(self.services.follower.supervisor.ask(call))
         self.set_status(status_of(reply))
         self.finish(body_of(reply))
 
@@ -290,7 +320,11 @@ class ServerCommandHandler(Handler):
             self.refuse(404, Outcome.REFUSED, words)
             return
         log.warning(
-            "server_command %s %s %s", request.server_class, request.command, request.server_id
+            "server_command %s %s %s, by %s",
+            request.server_class,
+            request.command,
+            request.server_id,
+            self.who,
         )
         answer = await self.services.runner.server_command(
             request.server_class,
@@ -315,6 +349,10 @@ class CommandLineHandler(Handler):
     async def post(self) -> None:
         """Run the line and answer with what it wrote."""
         request = self.body_as(CommandLineRequest)
+        scope = scope_of_line(request.line)
+        if self.who is not None and not self.who.may(scope):
+            self.refuse(403, Outcome.REFUSED, f"{self.who} may not do that: it is for {scope}")
+            return
         if request.careful and Danger.ENDS not in request.insist:
             ending = what_it_ends(request.line)
             if ending is not None:
@@ -324,7 +362,7 @@ class CommandLineHandler(Handler):
                     CommandAnswer(outcome=Outcome.REFUSED, message=ending, dangers=(danger,))
                 )
                 return
-        log.info("custom command: %s", shown(request.line))
+        log.info("custom command of %s: %s", self.who, shown(request.line))
         timeout_s = self.services.settings.command_line_timeout_s
         self.answer(await self.waited(self.services.runner.command_line(request.line, timeout_s)))
 

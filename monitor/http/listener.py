@@ -11,22 +11,26 @@ import errno
 import logging
 import resource
 import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import tornado.httpserver
 import tornado.netutil
 import tornado.web
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, SSLIOStream
 
-from shotline.common.binding import permit
+from shotline.common.binding import ADVICE, permit
 from shotline.common.errors import ConfigError
+from shotline.common.sections import AccessSection
 
 log = logging.getLogger(__name__)
 
 IDLE_S: Final = 60.0  # for the headers of a request, and between two requests
+HEADER_BYTES_MAX: Final = 32 * 1024
 BODY_S: Final = 60.0
 RESERVED: Final = 64  # descriptors for all else
 ACCEPTED_AT_ONCE: Final = 128
@@ -37,6 +41,45 @@ _TOO_MANY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nConnection: close\r\n"
     b"Retry-After: 5\r\nContent-Length: %d\r\n\r\n%s"
 )
+
+
+class Tls:
+    """The certificate that connections are served with; a renewed one is taken as it comes."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Read them. Raise ConfigError when they do not serve."""
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._files = (certificate, key)
+        self._seen = self._state()
+        try:
+            self.context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"{certificate} and {key} do not serve for TLS: {error}") from None
+
+    @classmethod
+    def of(cls, settings: AccessSection) -> "Tls | None":
+        """Return that of a configuration. Raise ConfigError."""
+        certificate, key = settings.tls_certificate, settings.tls_key
+        return None if certificate is None or key is None else cls(certificate, key)
+
+    def renew(self) -> None:
+        """Take the files again where they have changed."""
+        state = self._state()
+        if state == self._seen:
+            return
+        self._seen = state
+        try:
+            self.context.load_cert_chain(*self._files)
+        except (OSError, ssl.SSLError) as error:
+            log.error("the certificate is still that of before: %s", error)
+        else:
+            log.info("the certificate was read again: %s", self._files[0])
+
+    def _state(self) -> tuple[float, ...]:
+        with contextlib.suppress(OSError):
+            return tuple(file.stat().st_mtime for file in self._files)
+        return ()
 
 
 class Listener:
@@ -50,14 +93,17 @@ class Listener:
         connections_max: int,
         address_connections_max: int,
         body_bytes_max: int,
+        tls: Tls | None = None,
     ) -> None:
         self._server = tornado.httpserver.HTTPServer(
             routes,
             max_body_size=body_bytes_max,
+            max_header_size=HEADER_BYTES_MAX,
             idle_connection_timeout=IDLE_S,
             body_timeout=BODY_S,
         )
         self._sockets = sockets
+        self._tls = tls
         self._connections_max = min(connections_max, _descriptors() - RESERVED)
         self._address_connections_max = address_connections_max
         self._by_address: Counter[str] = Counter()
@@ -126,7 +172,16 @@ class Listener:
             self._refuse(connection, f"there are {mine} already")
         else:
             self._by_address[host] += 1
-            self._server.handle_stream(_Stream(connection, self, host), address)
+            self._server.handle_stream(self._stream(connection, host), address)
+
+    def _stream(self, connection: socket.socket, host: str) -> IOStream:
+        if self._tls is None:
+            return _Stream(connection, self, host)
+        self._tls.renew()
+        wrapped = self._tls.context.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        )
+        return _TlsStream(wrapped, self, host)
 
     def _refuse(self, connection: socket.socket, why: str) -> None:
         self.refused += 1
@@ -152,25 +207,41 @@ class Listener:
             log.warning("%s", text)
 
 
-class _Stream(IOStream):
-    """A connection that tells when it has ended, whoever ends it."""
+class _Told(IOStream):
+    """Tells when a connection has ended, whoever ends it."""
 
-    def __init__(self, connection: socket.socket, listener: Listener, host: str) -> None:
-        super().__init__(connection)
-        self._listener = listener
-        self._host = host
+    _listener: Listener
+    _host: str
 
     def close_fd(self) -> None:
         super().close_fd()
         self._listener.ended(self._host)
 
 
-def bound(address: str, port: int, *, insecure: bool = False) -> list[socket.socket]:
+class _Stream(_Told):
+    """A connection."""
+
+    def __init__(self, connection: socket.socket, listener: Listener, host: str) -> None:
+        self._listener, self._host = listener, host
+        super().__init__(connection)
+
+
+class _TlsStream(_Told, SSLIOStream):
+    """A connection by TLS."""
+
+    def __init__(self, connection: ssl.SSLSocket, listener: Listener, host: str) -> None:
+        self._listener, self._host = listener, host
+        super().__init__(connection)
+
+
+def bound(
+    address: str, port: int, *, insecure: bool = False, advice: str = ADVICE
+) -> list[socket.socket]:
     """Return sockets that listen.
 
     Raise ConfigError where strangers would reach them, or when the port cannot be had.
     """
-    permit(address, insecure=insecure)
+    permit(address, insecure=insecure, advice=advice)
     try:
         return tornado.netutil.bind_sockets(port, address.strip("[]"))
     except OSError as error:

@@ -11,6 +11,8 @@ import click
 
 from shotline.client.cli.base import without_signs
 from shotline.client.cli.main import shotline
+from shotline.common.accounts import Scope
+from shotline.monitor.http.route import VERBS, scope_of
 
 # A command that is not named here is refused.
 ALLOWED: Final = frozenset(
@@ -92,16 +94,27 @@ def arguments_of(line: str) -> list[str]:
 
 def what_it_ends(line: str) -> str | None:
     """Return in words what a line ends, None where it ends nothing. Raise NotRunnable."""
+    return ENDING.get(_command_of(line))
+
+
+def scope_of_line(line: str) -> Scope:
+    """Return what a line is about. Raise NotRunnable."""
+    verb = _command_of(line).replace("-", "_")
+    return scope_of(verb) if verb in VERBS else Scope.READ
+
+
+def _command_of(line: str) -> str:
+    """Return the name of a line's command, "" where it only asks for help or is wrong."""
     try:
         words = arguments_of(line)
     except click.UsageError:
-        return None
+        return ""
     if "--help" in words:
-        return None
+        return ""
     ctx = click.Context(shotline, info_name="shotline")
     following = _words_left(shotline, ctx, words)
     command = shotline.resolve_command(ctx, following)[1] if following else None
-    return ENDING.get(command.name or "") if command is not None else None
+    return (command.name or "") if command is not None else ""
 
 
 def _words_left(command: click.Command, ctx: click.Context, words: list[str]) -> list[str]:

@@ -1,7 +1,10 @@
 """What is no command: the page and its files, the interactive document, and who watches over it."""
 
+import base64
 import functools
+import hashlib
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Final
@@ -10,51 +13,98 @@ import tornado.web
 from swagger_ui.core import ApplicationDocument
 
 from shotline import monitor as package
+from shotline.common.accounts import Scope
 from shotline.common.process.scrape import CONTENT_TYPE, text
-from shotline.monitor.access import COOKIE
+from shotline.monitor.access import Refusal
 from shotline.monitor.channels.websocket import Socket
-from shotline.monitor.http.api import Handler, Services
+from shotline.monitor.http.api import CLOSED, Handler, Services, keep_cookie
 from shotline.monitor.http.route import Route
 
 STATIC: Final = Path(package.__file__).resolve().parent / "static"
-_PAGE_POLICY: Final = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-    "connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
-_DOCS_POLICY: Final = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-    "script-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
-)
+_HASHED: Final = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
+_HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+
+
+def policy(host: str, *, inline: str = "") -> str:
+    """Return what a page may load and do: nothing but what comes from here.
+
+    `inline`: its scripts and styles that stand in the page itself, and no others, may run, too.
+    """
+    hashes = {"script": "", "style": ""}
+    for kind, content in _HASHED.findall(inline):
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        hashes[kind] += f" 'sha256-{digest}'"
+    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+    return (
+        f"default-src 'none'; script-src 'self'{hashes['script']}; "
+        f"style-src 'self'{hashes['style']}; img-src 'self' data:; "
+        f"connect-src 'self'{sockets}; font-src 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'"
+    )
 
 
 class SocketHandler(Socket):
     """A WebSocket of the monitor's own."""
 
-    def initialize(self, services: Services, route: Route) -> None:  # type: ignore[override]
+    def initialize(self, services: Services, route: Route) -> None:  # type: ignore[override]  # noqa: ARG002
         """Take what all handlers share."""
-        super().initialize(services.readers, services.access)
-        self._route = route
+        super().initialize(services.readers, services.gate)
+        self.services = services
 
 
 class PageHandler(SocketHandler):
     """The page at `/`; a WebSocket there is one, as ReCodEx pages expect it."""
 
+    async def prepare(self) -> None:
+        """Let everybody have the page, who is known here by the right name: it tells nothing."""
+        if self._is_socket:
+            await super().prepare()
+            return
+        await _refuse_strangers(self, self.services)
+
     async def get(self, *args: str, **kwargs: str) -> None:
         """Answer with the page, or become a WebSocket."""
-        # A proxy may ask for an upgrade always; only a WebSocket says to what.
-        if self.request.headers.get("Upgrade", "").lower() == "websocket":
+        if self._is_socket:
             await super().get(*args, **kwargs)
-            return
-        page = STATIC / "index.html"
-        if self.get_cookie(COOKIE) is None:
-            secure = self.request.protocol == "https"
-            token = secrets.token_urlsafe(32)
-            self.set_cookie(COOKIE, token, path="/", samesite="Strict", secure=secure)
-        self.set_header("Content-Security-Policy", _PAGE_POLICY)
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Referrer-Policy", "same-origin")
-        self.set_header("Cache-Control", "no-cache")
-        await self.finish(page.read_bytes())
+        else:
+            await self.finish(_page(self, self.services, "index.html"))
+
+    @property
+    def _is_socket(self) -> bool:
+        # A proxy may ask for an upgrade always; only a WebSocket says to what.
+        return self.request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+class LoginPage(Handler):
+    """The page at which one logs in."""
+
+    def get(self) -> None:
+        """Answer with the page."""
+        self.finish(_page(self, self.services, "login.html"))
+
+
+async def _refuse_strangers(handler: tornado.web.RequestHandler, services: Services) -> None:
+    refused = services.gate.admit(handler.request, None, changes=False)
+    if isinstance(refused, Refusal):
+        handler.set_status(refused.status)
+        await handler.finish({"outcome": "refused", "message": refused.text})
+
+
+def _page(handler: tornado.web.RequestHandler, services: Services, name: str) -> bytes:
+    """Return a page of ours; whoever has it has a token for changes."""
+    _give_token(handler, services)
+    for header, value in CLOSED.items():
+        handler.set_header(header, value)
+    handler.set_header("Content-Type", "text/html; charset=utf-8")
+    handler.set_header("Content-Security-Policy", policy(handler.request.host))
+    handler.set_header("Cache-Control", "no-cache")
+    return (STATIC / name).read_bytes()
+
+
+def _give_token(handler: tornado.web.RequestHandler, services: Services) -> None:
+    names, secure = services.gate.cookies(handler.request)
+    if handler.get_cookie(names.xsrf) is None:
+        keep_cookie(handler, names.xsrf, secrets.token_urlsafe(32), secure=secure)
 
 
 class StaticHandler(tornado.web.StaticFileHandler):
@@ -65,6 +115,11 @@ class StaticHandler(tornado.web.StaticFileHandler):
     def initialize(self, services: Services, route: Route) -> None:  # type: ignore[override]  # noqa: ARG002
         """Take the folder."""
         super().initialize(str(self.folder))
+        self._services = services
+
+    async def prepare(self) -> None:
+        """Refuse who asks for another host, or from another site."""
+        await _refuse_strangers(self, self._services)
 
     def parse_url_path(self, url_path: str) -> str:
         """Return the path of the file; there is none whose name the system cannot take."""
@@ -78,9 +133,10 @@ class StaticHandler(tornado.web.StaticFileHandler):
 
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002
         """Let no browser keep an old module beside a new one."""
+        for name, value in CLOSED.items():
+            self.set_header(name, value)
         self.set_header("Cache-Control", "no-cache")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Content-Security-Policy", _PAGE_POLICY)
+        self.set_header("Content-Security-Policy", policy(self.request.host))
 
 
 @functools.cache
@@ -91,8 +147,8 @@ def _docs() -> ApplicationDocument:
     shown.parameters |= {
         "url": '"api/openapi.json"',
         "requestInterceptor": "(request) => { const token = document.cookie.match("
-        "/(?:^|; )_xsrf=([^;]*)/); if (token) request.headers['X-XSRFToken'] = token[1]; "
-        "return request; }",
+        "/(?:^|; )(?:_|__Host-)xsrf=([^;]*)/); "
+        "if (token) request.headers['X-XSRFToken'] = token[1]; return request; }",
     }
     return shown
 
@@ -102,12 +158,12 @@ class DocsHandler(Handler):
 
     def get(self) -> None:
         """Answer with the page; it shares the token of the other page."""
-        if self.get_cookie(COOKIE) is None:
-            self.set_cookie(COOKIE, secrets.token_urlsafe(32), path="/", samesite="Strict")
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Content-Security-Policy", _DOCS_POLICY)
+        _give_token(self, self.services)
         # Relative, so that a proxy may put it wherever it likes.
-        self.finish(_docs().doc_html.replace("/docs/static", "docs/static"))
+        html = _docs().doc_html.replace("/docs/static", "docs/static")
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Security-Policy", policy(self.request.host, inline=html))
+        self.finish(html)
 
 
 class DocsPlace(Handler):
@@ -157,7 +213,8 @@ class ReadyHandler(Handler):
         if system.feed != "live":
             missing.append(f"the event feed is {system.feed}")
         self.set_status(503 if missing else 200)
-        self.finish({"status": "not ready" if missing else "ok", "missing": missing})
+        told = missing if self.who is not None and self.who.may(Scope.READ) else []
+        self.finish({"status": "not ready" if missing else "ok", "missing": told})
 
 
 class MetricsHandler(Handler):

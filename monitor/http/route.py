@@ -29,6 +29,9 @@ _SCOPES: Final = {
     "quit": Scope.ADMINISTER,
 }
 
+FREE: Final = frozenset(("abort", "abort_pending", "hold", "server_abort"))
+"""Verbs that end or hold something: no lease keeps an operator from that."""
+
 Needs = Mapping[str, Scope | None]
 """By method, what a request is about; None: it is answered to everybody."""
 
@@ -44,6 +47,11 @@ class Route:
     request: type[BaseModel] | None = None
     answer: type[Struct] | None = None
     command: type[Command] | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it needs no control, where one person at a time has it."""
+        return self.name in FREE or self.name in ("control", "end_sessions")
 
     @property
     def name(self) -> str:

@@ -9,6 +9,24 @@ from tornado.routing import URLSpec
 
 from shotline import __version__
 from shotline.common.accounts import Scope
+from shotline.monitor.access.handlers import (
+    ControlHandler,
+    EndSessionsHandler,
+    LoginHandler,
+    LogoutHandler,
+    MeHandler,
+    SessionsHandler,
+)
+from shotline.monitor.access.models import (
+    ControlRequest,
+    ControlView,
+    EndedAnswer,
+    EndSessionsRequest,
+    LoginRequest,
+    LogoutRequest,
+    MeAnswer,
+    SessionsAnswer,
+)
 from shotline.monitor.http import openapi, pages
 from shotline.monitor.http.api import (
     CommandHandler,
@@ -78,6 +96,33 @@ ROUTES: Final = (
         {"GET": Scope.READ},
         "An attempt's whole output as a text file.",
     ),
+    Route("/api/me", MeHandler, {"GET": None}, "Who asks, and what they may.", answer=MeAnswer),
+    Route("/api/login", LoginHandler, {"POST": None}, "Log in.", LoginRequest, MeAnswer),
+    Route("/api/logout", LogoutHandler, {"POST": None}, "Log out.", LogoutRequest, MeAnswer),
+    Route(
+        "/api/control",
+        ControlHandler,
+        {"POST": Scope.COMMAND},
+        "Take the control, or give it back, where one person at a time has it.",
+        ControlRequest,
+        ControlView,
+    ),
+    Route(
+        "/api/sessions",
+        SessionsHandler,
+        {"GET": Scope.ADMINISTER},
+        "The logins that there are.",
+        answer=SessionsAnswer,
+    ),
+    Route(
+        "/api/end_sessions",
+        EndSessionsHandler,
+        {"POST": Scope.ADMINISTER},
+        "End one login, or all of a user.",
+        EndSessionsRequest,
+        EndedAnswer,
+    ),
+    Route("/login", pages.LoginPage, {"GET": None}),
     Route("/api/openapi.json", pages.DocumentHandler, {"GET": None}),
     Route("/docs", pages.DocsHandler, {"GET": None}),
     Route("/docs/", pages.DocsPlace, {"GET": None}),

@@ -13,6 +13,7 @@ import { ConnectionState } from './view/connection-state.js';
 import { Replies } from './view/replies.js';
 import { Inputs } from './view/part.js';
 import { showKeys } from './view/keys.js';
+import { WhoPart } from './view/who.js';
 import { styled } from './view/style.js';
 import { toggleTheme, useTheme } from './view/theme.js';
 
@@ -29,6 +30,7 @@ const tabs = TABS.map((kind, index) => ({
 const state = /** @type {ConnectionState} */ (document.createElement('connection-state'));
 const banners = /** @type {Banners} */ (document.createElement('page-banners'));
 const replies = /** @type {Replies} */ (document.createElement('reply-list'));
+const who = /** @type {WhoPart} */ (document.createElement('page-who'));
 const main = h('main');
 const foot = new Inputs();
 const time = h('time', { class: 'clock' });
@@ -50,6 +52,7 @@ function build() {
   }
   state.app = app;
   banners.app = app;
+  who.app = app;
   document.body.append(
     h('header', { class: 'page-head' },
       h('span', { class: 'brand' }, 'Shotline'),
@@ -58,7 +61,7 @@ function build() {
     banners,
     main,
     replies,
-    h('footer', { class: 'page-foot' }, time, about,
+    h('footer', { class: 'page-foot' }, time, about, who,
       h('button', { class: 'quiet small', onclick: () => showKeys(TABS), title: 'keys (?)' }, 'Keys'), theme),
   );
 }
@@ -79,6 +82,7 @@ function draw() {
   state.draw();
   banners.draw();
   current.element.draw();
+  who.draw();
   drawFoot();
   setText(document.head.getElementsByTagName('title')[0], title());
 }
@@ -92,13 +96,13 @@ function title() {
 function drawFoot() {
   const now = app.now();
   const { view } = app.system;
-  if (!foot.changed(Math.floor(now), view)) return;
+  if (!foot.changed(Math.floor(now), view, app.who.role)) return;
   setText(time, `${clock(now)}  ${day(now)}`);
   const parts = [
     view.broker && `broker ${view.broker}`,
     view.dispatcher && `dispatcher ${plain(view.dispatcher)}, term ${view.term}`,
     view.version && `version ${view.version}`,
-    view.role === 'viewer' && 'you may only look',
+    app.who.role === 'viewer' && 'you may only look',
   ];
   setText(about, parts.filter(Boolean).join('  ·  '));
 }
@@ -143,5 +147,5 @@ window.addEventListener('theme', restyle);
 setInterval(() => {
   if (!document.hidden) frame.ask();
 }, TICK_MS);
-app.start();
+if (await app.who.ask()) app.start();
 frame.ask();

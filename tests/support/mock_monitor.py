@@ -23,6 +23,7 @@ from tests.support.browser import Browser, live
 
 from shotline import monitor as package
 from shotline.client.observer import News, Update, Whole
+from shotline.common.accounts import Role, Scope
 from shotline.common.actions import ActionState, has_failed
 from shotline.common.base import as_plain
 from shotline.common.commands import AnyCommand
@@ -51,6 +52,7 @@ from shotline.monitor.channels import (
 )
 from shotline.monitor.channels.forms import SubscribeForm, listed, parsed, ping_of
 from shotline.monitor.channels.histories import Limits
+from shotline.monitor.http.pages import policy
 from shotline.monitor.http.requests import BadInput, body_of, command_of, query_of, status_of
 from shotline.monitor.http.route import VERBS
 from shotline.monitor.names import ShotName, named
@@ -265,7 +267,15 @@ class MockMonitor:
         if self.away or not route.request.url.startswith(ADDRESS):
             route.abort()
         elif url.path == "/":
-            route.fulfill(path=STATIC / "index.html", headers={"Set-Cookie": "_xsrf=token; Path=/"})
+            headers = {
+                "Content-Type": "text/html",
+                "Content-Security-Policy": policy("shotline.test"),
+                "Set-Cookie": "_xsrf=token; Path=/",
+            }
+            route.fulfill(path=STATIC / "index.html", headers=headers)
+        elif url.path == "/api/me":
+            role = Role(self._role)
+            route.fulfill(json={"role": role, "may": [one for one in Scope if role.may(one)]})
         elif url.path.startswith("/static/"):
             route.fulfill(path=STATIC / url.path.removeprefix("/static/"))
         elif url.path.startswith("/api/"):

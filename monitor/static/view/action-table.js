@@ -11,7 +11,7 @@ import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, openLogs }
 import { h, setAttribute, setText } from './dom.js';
 import { Inputs, Part } from './part.js';
 import { Windowed } from './windowed.js';
-import { useStyle } from './style.js';
+import { useRules, useStyle } from './style.js';
 
 useStyle(import.meta.url);
 
@@ -35,7 +35,7 @@ const TICK = { id: 'tick', place: { wide: { least: 32 }, narrow: { least: 32 }, 
 /** @type {{id: string, place: Place}} */
 const BUTTONS = { id: 'actions', place: { wide: { least: 196 }, narrow: { least: 194 }, phone: '2 / 3 / 3 / 5' } };
 
-document.head.append(h('style', {}, styleOf([TICK, ...COLUMNS, BUTTONS])));
+useRules(styleOf([TICK, ...COLUMNS, BUTTONS]));
 
 /**
  * One drawn row and its cells.

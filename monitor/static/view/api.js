@@ -93,8 +93,12 @@ async function content(response) {
 }
 
 function token() {
-  const cookie = document.cookie.split('; ').find((one) => one.startsWith('_xsrf='));
-  return cookie ? decodeURIComponent(cookie.slice('_xsrf='.length)) : '';
+  // The first is what browsers keep from everybody but this very host; it needs HTTPS.
+  for (const name of ['__Host-xsrf=', '_xsrf=']) {
+    const cookie = document.cookie.split('; ').find((one) => one.startsWith(name));
+    if (cookie) return decodeURIComponent(cookie.slice(name.length));
+  }
+  return '';
 }
 
 /**

@@ -13,6 +13,7 @@ import { readRoute, writeRoute } from '../model/route.js';
 import { Shot } from '../model/shot.js';
 import { SERVERS, SYSTEM, shownShot } from '../model/system.js';
 import { Feed } from './feed.js';
+import { Who } from './who.js';
 
 export class App extends EventTarget {
   /** @type {Map<Channel<any>, Fold>} */ #folds = new Map();
@@ -22,6 +23,7 @@ export class App extends EventTarget {
     super();
     this.tabs = tabs;
     this.feed = new Feed();
+    this.who = new Who();
     for (const channel of [SYSTEM, SERVERS, ...tabs.flatMap((tab) => tab.channels)]) {
       if (!this.#folds.has(channel)) this.#folds.set(channel, channel.fold());
     }
@@ -40,11 +42,14 @@ export class App extends EventTarget {
 
   start() {
     this.feed.addEventListener('change', () => this.changed());
+    // A login may have ended, or the control have changed, while nothing came.
+    for (const event of ['opened', 'lost']) this.feed.addEventListener(event, () => void this.askWho());
     for (const [{ id, state }, fold] of this.#folds) {
       this.feed.subscribe(id, {
         messages: (messages) => {
           this.#fold(messages, (message) => fold.apply(message));
           if (fold === this.system) this.follow();
+          if (messages.some((message) => message.command === 'CONTROL')) void this.askWho();
         },
         again: () => fold.clear?.(),
       }, { state });
@@ -83,7 +88,13 @@ export class App extends EventTarget {
   }
 
   get mayChange() {
-    return this.system.view.role !== 'viewer';
+    return this.who.mayChange;
+  }
+
+  /** Ask who looks, and what they may. */
+  async askWho() {
+    await this.who.ask();
+    this.changed();
   }
 
   changed() {

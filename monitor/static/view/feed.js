@@ -15,7 +15,7 @@ const PING_MS = 30_000;
 const ANSWER_MS = 4000;
 const CONNECT_MS = 10_000;
 
-/** One page's connection. Sends `change` when it opens or is lost. */
+/** One page's connection. Sends `opened` when it opens, `lost` whenever it does not, and `change`. */
 export class Feed extends EventTarget {
   /** @param {string} [address] */
   constructor(address = socketAddress()) {
@@ -82,6 +82,7 @@ export class Feed extends EventTarget {
       this.heardAt = performance.now();
       for (const frame of this.subscriptions.resume()) socket.send(frame);
       this.#ping(socket);
+      this.dispatchEvent(new Event('opened'));
       this.dispatchEvent(new Event('change'));
     };
     socket.onmessage = (event) => {
@@ -104,6 +105,7 @@ export class Feed extends EventTarget {
     this.socket = null;
     this.lostAt ??= Date.now() / 1000;
     this.connected = false;
+    this.dispatchEvent(new Event('lost'));
     this.dispatchEvent(new Event('change'));
     this.#soon(retryMs(this.attempt, Math.random()));
   }

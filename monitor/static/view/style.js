@@ -14,6 +14,13 @@ export function useStyle(module) {
   document.head.append(link);
 }
 
+/** Take rules that a module has made. No style may stand in the page itself. @param {string} rules */
+export function useRules(rules) {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(rules);
+  document.adoptedStyleSheets.push(sheet);
+}
+
 /** Wait until all style is there, or cannot be had. */
 export async function styled() {
   await Promise.all(loading);

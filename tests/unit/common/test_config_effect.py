@@ -35,7 +35,7 @@ def settings_classes() -> Iterator[tuple[str, list[str]]]:
                     for part in node.body
                     if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
                 ]
-                yield f"{module}.{node.name}", fields
+                yield f"{module.removesuffix('.__init__')}.{node.name}", fields
 
 
 def test_every_key_is_read_where_it_does_something(reads: Mapping[str, frozenset[Read]]) -> None:

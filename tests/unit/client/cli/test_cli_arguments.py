@@ -92,6 +92,18 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     "up": (("now", "possible is: start [NAME]"), ("restart", "restart NAME"), ("stop A B", "NAME")),
     "demo": (("--folder", "requires an argument"), ("now", "unexpected extra argument")),
     "check-config": (("a b", "at most one FILE"),),
+    "users": (
+        ("", "Missing argument"),
+        ("add", "give add NAME"),
+        ("list anna", "give add NAME"),
+        ("forget anna", "give add NAME"),
+        ("add anna --file /none/users", "give --role"),
+        ("add an/na --role viewer --file /none/users", "is no name"),
+        ("add anna --role chief --file /none/users", "no role 'chief'"),
+        ("token grafana --file /none/users", "give --scope"),
+        ("token grafana --scope all --file /none/users", "unknown scope"),
+        ("remove anna --file /none/users", "no user and no token"),
+    ),
     "version": (("now", "unexpected extra argument"),),
     "completion": (("", "Missing argument"), ("tcsh", "not one of")),
 }

@@ -7,7 +7,7 @@ from shotline.client.cli.main import shotline
 from shotline.monitor.http.page_line import ALLOWED, ENDING, NotRunnable, arguments_of, what_it_ends
 
 # What acts on the monitor's own machine: processes that it starts, files that it reads or writes.
-REFUSED = {"up", "demo", "check-config", "completion"}
+REFUSED = {"up", "demo", "check-config", "completion", "users"}
 
 
 def test_every_command_is_either_allowed_or_refused() -> None:

@@ -1,31 +1,39 @@
-"""Who may do what over HTTP: Host, Origin, the token of the page, and the role. Pure.
+"""Where a request comes from: Host, Origin, Fetch-Metadata, and the token of the page. Pure.
 
-There is no login yet: everybody has the role that the configuration gives. A login decides the
-role in `role_of`, and nothing else changes.
+Who asks, and what they may, is `gate`'s; this keeps pages of other sites, and names that were made
+to point here, from asking in somebody's place.
 """
 
 import hmac
 import ipaddress
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-
-class Role(StrEnum):
-    """What somebody may do."""
-
-    VIEWER = "viewer"  # look
-    OPERATOR = "operator"  # change, too
-
-
-COOKIE: Final = "_xsrf"
 HEADER: Final = "X-XSRFToken"
 _DEFAULT_PORTS: Final = (80, 443)  # which browsers leave out
+_OWN_SITE: Final = ("same-origin", "none")  # none: somebody has typed it
+
+
+@dataclass(frozen=True, slots=True)
+class CookieNames:
+    """What our cookies are called. `__Host-` is kept by browsers from all but this very host."""
+
+    xsrf: str
+    session: str
+
+
+_PLAIN: Final = CookieNames("_xsrf", "shotline")
+_SECURE: Final = CookieNames("__Host-xsrf", "__Host-shotline")
+
+
+def cookie_names(*, secure: bool) -> CookieNames:
+    """Return the names for a page that came by HTTPS, or that did not."""
+    return _SECURE if secure else _PLAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What of a request says who asks from where."""
+    """What a request says of who asks from where. `peer` is at the other end of the connection."""
 
     host: str
     origin: str | None = None
@@ -33,25 +41,26 @@ class Asked:
     cookie_token: str | None = None
     header_token: str | None = None
     content_type: str = ""
+    fetch_site: str | None = None
+    fetch_mode: str | None = None
+    peer: str = ""
+    address: str = ""  # of who asks: beyond a proxy that is believed, what that says
+    secure: bool = False  # whether it came to us, or to that proxy, by HTTPS
+    bearer: str | None = None
+    session: str | None = None
+    vouched_user: str | None = None  # by a proxy that is believed
+    vouched_groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class Rules:
     """The rules of one monitor. `hosts` are names beside those of this machine."""
 
     port: int
     hosts: tuple[str, ...] = ()
-    role: Role = Role.OPERATOR
-    anywhere: bool = False  # any name, any origin: as the ReCodEx monitor has it
 
-    def role_of(self, _asked: Asked) -> Role:
-        """Return the role of whoever asks."""
-        return self.role
-
-    def refuses_reading(self, asked: Asked) -> str | None:
+    def refuses(self, asked: Asked) -> str | None:
         """Return why a request may not be answered at all, None where it may."""
-        if self.anywhere:
-            return None
         if not self.is_ours(asked.host):
             return (
                 f"this monitor is not known as {asked.host[:100]!r}: ask for it by its address, or "
@@ -59,22 +68,26 @@ class Access:
             )
         if asked.origin is not None and not self._same_origin(asked):
             return f"pages of {asked.origin[:100]!r} may not use this monitor"
+        # A link may lead here from anywhere; what it shows, the other site cannot read.
+        from_elsewhere = asked.fetch_site is not None and asked.fetch_site not in _OWN_SITE
+        if from_elsewhere and asked.fetch_mode != "navigate":
+            return "pages of other sites may not use this monitor"
         return None
 
     def refuses_change(self, asked: Asked) -> str | None:
         """Return why a request may change nothing, None where it may."""
-        refused = self.refuses_reading(asked)
+        refused = self.refuses(asked)
         if refused is not None:
             return refused
-        if self.role_of(asked) is not Role.OPERATOR:
-            return "the role viewer may only look (monitor.role in the configuration)"
+        if asked.fetch_site is not None and asked.fetch_site not in _OWN_SITE:
+            return "pages of other sites may change nothing here"
         if asked.content_type.partition(";")[0].strip().lower() != "application/json":
             return "the body must be of Content-Type: application/json"
         from_browser = asked.origin is not None or asked.has_cookies
         if from_browser and not self._token_is_right(asked):
             return (
-                f"the header {HEADER} does not carry the value of the cookie {COOKIE}: "
-                "load the page again"
+                f"the header {HEADER} does not carry the value of the cookie "
+                f"{cookie_names(secure=asked.secure).xsrf}: load the page again"
             )
         return None
 

@@ -1,0 +1,36 @@
+"""Who asks, and what that allows. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shotline.common.accounts import Role, Scope
+
+Via = Literal["nobody", "session", "token", "proxy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody who asks. `key` tells them from others while they come by this way."""
+
+    name: str
+    role: Role
+    via: Via
+    key: str
+    address: str = ""
+    scopes: frozenset[Scope] | None = None  # of a token; None: all that the role may
+
+    def may(self, scope: Scope) -> bool:
+        """Return whether they may do what is in a scope."""
+        return self.role.may(scope) and (self.scopes is None or scope in self.scopes)
+
+    def __str__(self) -> str:
+        return f"{self.name or 'somebody'} at {self.address}" if self.address else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why somebody may not: the HTTP status, and words for people."""
+
+    status: Literal[400, 401, 403, 409, 429]
+    text: str
+    retry_after_s: int = 0

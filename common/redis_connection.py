@@ -35,11 +35,11 @@ def client_options(access: RedisAccess, name: str) -> dict[str, Any]:
     }
     if url.file:
         return options | {"unix_socket_path": url.file}
-    host, port = _master(access) if url.master else url.hosts[0]
+    host, port = master_of(access) if url.master else url.hosts[0]
     options |= {"host": host, "port": port}
     if url.master:
         with redis.Redis(**options, retry=Retry(NoBackoff(), 0)) as client:
-            if client.role()[0] != "master":
+            if client.role()[0] != b"master":
                 raise redis.ConnectionError(f"{host}:{port} is the master no longer")
     return options
 
@@ -55,8 +55,11 @@ def _common(access: RedisAccess) -> dict[str, Any]:
     return options | {"ssl": True, **url.tls}
 
 
-def _master(access: RedisAccess) -> tuple[str, int]:
-    """Return the address that the first Sentinel tells which knows it."""
+def master_of(access: RedisAccess) -> tuple[str, int]:
+    """Return the master's address, as the first Sentinel says that answers and knows it.
+
+    Blocks. Raise ConfigError and redis-py's errors as `client_options` does.
+    """
     password = secret_of(access.sentinel_password_file, f"{access.credential}_sentinel_password")
     options = {**_common(access), "password": password, "protocol": 2, "decode_responses": True}
     told = []

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from redis.exceptions import AuthenticationError, AuthorizationError
 
 from shotline.common.errors import ConfigError, JournalError
-from shotline.common.redis_connection import REDIS_ERRORS
+from shotline.common.redis_connection import REDIS_ERRORS, master_of
 from shotline.common.sections import RedisSection
 from shotline.dispatcher.journal.link import Connection, connect
 
@@ -25,6 +25,15 @@ class Dialer:
     def connect(self) -> Connection:
         """Return a new connection. Blocks; raise redis-py's errors, or ConfigError."""
         return connect(self._redis)
+
+    @property
+    def asks_sentinels(self) -> bool:
+        """Whether Sentinels know where the server is, and it may change."""
+        return bool(self._redis.address.master)
+
+    def master(self) -> tuple[str, int]:
+        """Return the address that the Sentinels name now. Blocks; raise as `connect` does."""
+        return master_of(self._redis)
 
     @contextmanager
     def session(self, failed: str) -> Iterator[Connection]:

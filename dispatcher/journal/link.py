@@ -34,6 +34,8 @@ Reply: TypeAlias = "bytes | int | Exception | list[Reply] | None"
 class Connection(Protocol):
     """What we use of a connection of redis-py."""
 
+    host: str
+    port: int
     _sock: socket.socket  # it has no public way to hand its socket over
 
     def connect(self) -> None: ...  # noqa: D102
@@ -156,6 +158,11 @@ class Link:
         self._unsent: deque[memoryview] = deque()
         self._silent_since = 0.0
         self.broken = ""
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """The host and the port that it was made with."""
+        return self._connection.host, self._connection.port
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""

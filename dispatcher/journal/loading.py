@@ -19,6 +19,7 @@ from shotline.common.records import (
     decode_record,
     decode_records,
 )
+from shotline.common.sections import RedisSection
 from shotline.dispatcher.journal import Loaded, LoadedShot, layout
 from shotline.dispatcher.journal.commit import EncodedCommit, unpack_commit
 from shotline.dispatcher.journal.layout import CommitId, Keys, ShotKeys
@@ -213,14 +214,13 @@ def _system_bodies(connection: Connection, keys: Keys) -> Iterator[bytes]:
         end = "(" + page[-1][0].decode()
 
 
-def warnings_about(connection: Connection, least: str) -> list[str]:
-    """Return what is wrong with Redis's settings, and what that means, in words.
-
-    `least` is the least durable append-only setting that is in order: everysec, always or any.
-    """
+def warnings_about(connection: Connection, redis: RedisSection) -> list[str]:
+    """Return what is wrong with Redis's settings, and what that means, in words."""
+    least = redis.append_fsync
     try:
         policy = _setting(connection, "maxmemory-policy")
         append, sync = _setting(connection, "appendonly"), _setting(connection, "appendfsync")
+        replicas = _setting(connection, "min-replicas-to-write")
     except ResponseError as error:
         return [
             f"Redis does not tell its settings ({error}): make sure that maxmemory-policy is "
@@ -231,6 +231,11 @@ def warnings_about(connection: Connection, least: str) -> list[str]:
         warnings.append(
             f"Redis may remove shots when its memory is full: maxmemory-policy is {policy}; "
             "set it to noeviction"
+        )
+    if redis.address.master and replicas == "0":
+        warnings.append(
+            "A master that was cut off from its replicas and Sentinels goes on taking commits, which "
+            "the next master will not have: set min-replicas-to-write to 1"
         )
     if least == "any":
         return warnings

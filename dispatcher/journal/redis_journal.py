@@ -78,6 +78,13 @@ class _Connected:
     last: CommitId
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Where the Sentinels say that the master is; None: they do not say now."""
+
+    master: tuple[str, int] | None
+
+
 class RedisJournal:
     """The dispatcher's journal. One thread uses it; after `load` no call ever blocks.
 
@@ -115,12 +122,13 @@ class RedisJournal:
             end.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._disk = Disk(journal.spill_file, journal.spill_bytes_max, redis.retry_s, self._notify)
-        self._connector: Worker[_Connected] = Worker(
+        self._connector: Worker[_Connected | _Named] = Worker(
             "journal-connect", self._notify, (*REDIS_ERRORS, JournalError, ConfigError)
         )
         self._link: Link | None = None
-        self._connecting = False
+        self._connecting = False  # or asking the Sentinels
         self._retry_at = 0.0
+        self._look_at = 0.0  # when the Sentinels are asked again whether they name another master
         self._sent: CommitRequest | None = None
         self._lost = ""  # what Redis has lost, until it has what is known of it
         self._pending: EncodedCommit | None = None
@@ -144,7 +152,7 @@ class RedisJournal:
         """
         spill = self._disk.open()
         with self._dialer.session("failed while it was read") as connection:
-            warnings = loading.warnings_about(connection, self._redis.append_fsync)
+            warnings = loading.warnings_about(connection, self._redis)
             spilled, notes = loading.write_spilled(connection, self._keys, spill)
             above = max(spilled, loading.highest_journal_term(connection, self._keys))
             self._claim(connection, above)
@@ -198,6 +206,8 @@ class RedisJournal:
             silent_since = self._link.silent_since()
             if silent_since is not None:
                 times.append(silent_since + self._redis.timeout_s)
+            if self._dialer.asks_sentinels and not self._connecting:
+                times.append(self._look_at)
         if self._pending is not None and self._pending_at is _At.NOWHERE and self._disk.trouble:
             times.append(self._disk.retry_at)
         return min(times, default=None)
@@ -267,6 +277,10 @@ class RedisJournal:
                 self._connector.call(self._connect)
             self._spill_pending(now)
             return
+        if self._dialer.asks_sentinels and not self._connecting and now >= self._look_at:
+            self._look_at = now + self._redis.retry_s
+            self._connecting = True
+            self._connector.call(self._look)
         if self._sent is None:
             self._send_next(now)
         if self._disk.backlog > _BACKLOG_BYTES:
@@ -374,6 +388,12 @@ class RedisJournal:
             connection.disconnect()
             raise
 
+    def _look(self) -> _Named:
+        try:
+            return _Named(self._dialer.master())
+        except (*REDIS_ERRORS, ConfigError):  # as long as it serves, the one that is there is right
+            return _Named(None)
+
     def _take_connections(self, now: float) -> None:
         result = self._connector.take()
         if result is None:
@@ -381,6 +401,11 @@ class RedisJournal:
         self._connecting = False
         if isinstance(result, Failed):
             self._trouble(now, str(result.error))
+            return
+        if isinstance(result, _Named):
+            # One that was replaced would go on taking commits until it hears of it, and lose them.
+            if self._link is not None and result.master not in (None, self._link.peer):
+                self._link.broken = "the Sentinels name another master"
             return
         self._take_link(result.connection)
         self._compare(result.last)

@@ -214,7 +214,7 @@ class Pulse:
     def records(self) -> list[ShotRecord]:
         """Return all that Redis's journal holds of the shot."""
         keys = Keys(self.stack.config.redis.key_prefix).of(self.key)
-        with contextlib.closing(self.stack.redis.client()) as connection:
+        with contextlib.closing(self.stack.redis_client()) as connection:
             found = connection.execute_command(  # type: ignore[no-untyped-call]
                 "XRANGE", keys.journal, "-", "+"
             )

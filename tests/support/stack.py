@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 import yaml
+from redis import Redis
 
 from shotline.client.errors import Nobody
 from shotline.client.local.daemons import Daemon, Daemons
@@ -23,6 +24,7 @@ from shotline.client.local.ports import free_ports
 from shotline.client.local.redis_server import RedisServer
 from shotline.client.supervisor import Supervisor
 from shotline.common.config import load_config
+from shotline.common.redis_connection import client_options
 from shotline.common.views import StatusResult
 
 DEADLINE_S = 60.0  # the machine may be loaded
@@ -55,7 +57,7 @@ class Stack:
         settings: Mapping[str, object] | None = None,
     ) -> None:
         self.folder = folder
-        clients, server_port, events, redis = free_ports(4)
+        clients, server_port, events, redis_port = free_ports(4)
         usual: dict[str, object] = {
             "data_folder": str(folder / "var"),
             "broker": {
@@ -63,7 +65,7 @@ class Stack:
                 "servers": f"tcp://127.0.0.1:{server_port}",
                 "events": f"tcp://127.0.0.1:{events}",
             },
-            "redis": {"port": redis},
+            "redis": {"port": redis_port},
             "dispatcher": {"recovery_s": 1.0, "server_grace_s": 2.0},
             "experiments": {
                 name: {"source": {"kind": "file", "file": str(one)}}
@@ -88,6 +90,10 @@ class Stack:
     def redis(self) -> RedisServer:
         assert self.daemons.redis is not None
         return self.daemons.redis
+
+    def redis_client(self) -> Redis:
+        """Return a connection to the Redis that the dispatcher uses, wherever it is."""
+        return Redis(**client_options(self.config.redis, "test"))
 
     @property
     def broker(self) -> Daemon:

@@ -234,8 +234,8 @@ def warnings_about(connection: Connection, redis: RedisSection) -> list[str]:
         )
     if redis.address.master and replicas == "0":
         warnings.append(
-            "A master that was cut off from its replicas and Sentinels goes on taking commits, which "
-            "the next master will not have: set min-replicas-to-write to 1"
+            "A master that was cut off from its replicas goes on taking commits, which the next "
+            "master will not have: set min-replicas-to-write to 1"
         )
     if least == "any":
         return warnings

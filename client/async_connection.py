@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import zmq
 
 from shotline.client.calls import Call, T
-from shotline.client.errors import Closed, NoBroker
+from shotline.client.errors import Closed
 from shotline.client.observer import Update
 from shotline.client.session import Patience
 from shotline.client.wire import Stream, Wire
@@ -50,10 +50,7 @@ class AsyncConnection:
         deadline = time.monotonic() + timeout_s
         await self.until(lambda: self.wire.session.in_contact, deadline)
         if not self.wire.session.in_contact:
-            raise NoBroker(
-                f"no broker answers at {self.wire.address}; start it, or give its address by "
-                "the argument `broker` or SHOTLINE_BROKER"
-            )
+            raise self.wire.no_broker()
 
     async def until(self, done: Callable[[], bool], deadline: float | None) -> None:
         """Go on until something is done, or the deadline has passed."""

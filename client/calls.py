@@ -34,7 +34,7 @@ C = TypeVar("C", bound=Command)
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """A command, and what its reply is made into.
+    """A command, and what its reply and result are made into; they may stand for a SupervisorError.
 
     `long`: it may wait for a run to end. `raw`: its result is passed on as it came, not looked at,
     and further pages of it are not fetched. `user`: who gives it, where that is not this process's
@@ -42,14 +42,10 @@ class Call(Generic[T]):
     """
 
     command: AnyCommand
-    made_of: Callable[[Reply, AnyResult | None], T]
+    outcome: Callable[[Reply, AnyResult | None], T]
     long: bool = False
     raw: bool = False
     user: str = ""
-
-    def outcome(self, reply: Reply, result: AnyResult | None) -> T:
-        """Return the reply's value. Raise the SupervisorError that it stands for."""
-        return self.made_of(reply, result)
 
 
 class AnswerPages:
@@ -161,22 +157,22 @@ def answer(command: AnyCommand) -> Call[Answer]:
 def result(command: AnyCommand, kind: type[R]) -> Call[R]:
     """Return a call that answers with a view."""
 
-    def made_of(reply: Reply, result: AnyResult | None) -> R:
+    def outcome(reply: Reply, result: AnyResult | None) -> R:
         _raise(reply, result)
         return _expected(result, kind)
 
-    return Call(command, made_of)
+    return Call(command, outcome)
 
 
 def reading(command: AnyCommand, kind: type[R]) -> Call[R]:
     """Return a call whose view is returned also when it tells of failures (`check`)."""
 
-    def made_of(reply: Reply, result: AnyResult | None) -> R:
+    def outcome(reply: Reply, result: AnyResult | None) -> R:
         if not isinstance(result, kind):
             _raise(reply, result)
         return _expected(result, kind)
 
-    return Call(command, made_of)
+    return Call(command, outcome)
 
 
 def run(
@@ -187,7 +183,7 @@ def run(
     A run that was aborted or is HELD raises always; failed actions only with `check`.
     """
 
-    def made_of(reply: Reply, result: AnyResult | None) -> Report:
+    def outcome(reply: Reply, result: AnyResult | None) -> Report:
         error = error_of(reply, result)
         if error is not None and (
             check or type(error) is not ActionFailed or not isinstance(result, RunReport)
@@ -195,7 +191,7 @@ def run(
             raise error
         return Report.of(reply, _expected(result, RunReport))
 
-    return Call(command, made_of, long=isinstance(command, c.Wait) or command.wait)
+    return Call(command, outcome, long=isinstance(command, c.Wait) or command.wait)
 
 
 def _answer(reply: Reply, result: AnyResult | None) -> Answer:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import zmq
 
 from shotline.client.calls import Call, T
-from shotline.client.errors import Closed, NoBroker
+from shotline.client.errors import Closed
 from shotline.client.observer import Update
 from shotline.client.session import Patience
 from shotline.client.wire import Stream, Wire
@@ -51,10 +51,7 @@ class Connection:
         deadline = time.monotonic() + timeout_s
         self.until(lambda: self.wire.session.in_contact, deadline)
         if not self.wire.session.in_contact:
-            raise NoBroker(
-                f"no broker answers at {self.wire.address}; start it (`shotline up`, or "
-                "shotline-broker), or give its address by --broker or SHOTLINE_BROKER"
-            )
+            raise self.wire.no_broker()
 
     def until(self, done: Callable[[], bool], deadline: float | None) -> None:
         """Go on until something is done, or the deadline has passed."""

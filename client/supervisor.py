@@ -54,16 +54,8 @@ def _configured(config: Path | None) -> str:
     return load_config(config).broker.clients
 
 
-class Supervisor(Commands, Closable):
-    """Drives shots, blocking. One thread uses it; make one per thread, they are cheap.
-
-    A process that was forked has a connection of its own; what its parent asked for and the events
-    that its parent subscribed to remain the parent's.
-
-    `timeout_s` is for commands that answer when they are done; commands that wait for a run
-    (`do_phase`, `do_sequence`, `dispatch`, `wait`) take as long as their run, and end when broker
-    or dispatcher stay away for `patience.absence_s`.
-    """
+class _Patient:
+    """Where a supervisor finds the broker, and how long it waits for an answer."""
 
     def __init__(
         self,
@@ -78,21 +70,39 @@ class Supervisor(Commands, Closable):
         self.timeout_s = timeout_s
         self.wait_timeout_s = wait_timeout_s
         self._patience = patience or Patience()
-        self._made = Connection(self.address, self._patience)
-        self._before_fork: list[Connection] = []  # never touched: it is the parent's
+
+    def _limit_s(self, call: Call[T], timeout_s: float | None) -> float | None:
+        if timeout_s is not None:
+            return timeout_s
+        return self.wait_timeout_s if call.long else self.timeout_s
+
+
+class Supervisor(_Patient, Commands, Closable):
+    """Drives shots, blocking. One thread uses it; make one per thread, they are cheap.
+
+    A process that was forked has a connection of its own; what its parent asked for and the events
+    that its parent subscribed to remain the parent's.
+
+    `timeout_s` is for commands that answer when they are done; commands that wait for a run
+    (`do_phase`, `do_sequence`, `dispatch`, `wait`) take as long as their run, and end when broker
+    or dispatcher stay away for `patience.absence_s`.
+    """
+
+    _made: Connection | None = None
+    _before_fork: tuple[Connection, ...] = ()  # never touched: they are the parent's
 
     @property
     def _connection(self) -> Connection:
-        if self._made.foreign:
-            self._before_fork.append(self._made)
+        if self._made is not None and self._made.foreign:
+            self._before_fork += (self._made,)
+            self._made = None
+        if self._made is None:
             self._made = Connection(self.address, self._patience)
         return self._made
 
     def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
         """Carry out a call of `verbs`, at most for `timeout_s`."""
-        if timeout_s is None:
-            timeout_s = self.wait_timeout_s if call.long else self.timeout_s
-        return self._connection.ask(call, timeout_s)
+        return self._connection.ask(call, self._limit_s(call, timeout_s))
 
     def connect(self) -> None:
         """Return once the broker has answered. Raise NoBroker."""
@@ -114,36 +124,21 @@ class Supervisor(Commands, Closable):
 
     def close(self) -> None:
         """Close the connection. What was asked for goes on."""
-        if not self._made.foreign:
+        if self._made is not None and not self._made.foreign:
             self._made.close()
 
 
-class AsyncSupervisor(AsyncCommands, AsyncClosable):
+class AsyncSupervisor(_Patient, AsyncCommands, AsyncClosable):
     """Drives shots from an asyncio program; see `Supervisor`. Any number of tasks may share one.
 
     Use it as an asynchronous context manager, or call `connect` first.
     """
 
-    def __init__(
-        self,
-        broker: str | None = None,
-        *,
-        config: Path | None = None,
-        timeout_s: float = TIMEOUT_S,
-        wait_timeout_s: float | None = None,
-        patience: Patience | None = None,
-    ) -> None:
-        self.address = broker_address(broker, config)
-        self.timeout_s = timeout_s
-        self.wait_timeout_s = wait_timeout_s
-        self._patience = patience or Patience()
-        self._made: AsyncConnection | None = None
+    _made: "AsyncConnection | None" = None
 
     async def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
         """Carry out a call of `verbs`, at most for `timeout_s`."""
-        if timeout_s is None:
-            timeout_s = self.wait_timeout_s if call.long else self.timeout_s
-        return await self._connection.ask(call, timeout_s)
+        return await self._connection.ask(call, self._limit_s(call, timeout_s))
 
     async def connect(self) -> None:
         """Return once the broker has answered. Raise NoBroker."""

@@ -369,6 +369,13 @@ class Wire:
             "under way: see `shotline status`"
         )
 
+    def no_broker(self) -> NoBroker:
+        """Return the error for an address at which nobody answers."""
+        return NoBroker(
+            f"no broker answers at {self.address}; start it (`shotline up`, or shotline-broker), "
+            "or give its address by --broker or SHOTLINE_BROKER"
+        )
+
     def _gave_up(self, final: GaveUp) -> SupervisorError:
         if not final.broker_there:
             if final.reached:
@@ -376,10 +383,7 @@ class Wire:
                     f"the broker at {self.address} went away before it answered; "
                     "whether the command was carried out is not known: see `shotline status`"
                 )
-            return NoBroker(
-                f"no broker answers at {self.address}; start it (`shotline up`, or "
-                "shotline-broker), or give its address by --broker or SHOTLINE_BROKER"
-            )
+            return self.no_broker()
         return NoDispatcher(
             "the dispatcher went away before it answered and has not come back; "
             "whether the command was carried out is not known: see `shotline status`"

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -29,23 +29,12 @@ _COPY: Final = "experiment.yaml"
 
 
 class FileTree:
-    """An experiment file and its pulses; implements `Tree`.
+    """An experiment file and its pulses; implements `Tree`."""
 
-    `on_event` is called with each event and its shot, after it was written to the shot's log.
-    """
-
-    def __init__(
-        self,
-        tree: str,
-        file: Path,
-        pulses: Path | None = None,
-        *,
-        on_event: Callable[[str, int], None] | None = None,
-    ) -> None:
+    def __init__(self, tree: str, file: Path, pulses: Path | None = None) -> None:
         self.tree = tree.upper()
         self._file = file.expanduser().absolute()
         self._pulses = (pulses or self._file.parent / "pulses").expanduser().absolute()
-        self._on_event = on_event
         self._last_read: tuple[bytes, Experiment] | None = None
 
     def actions(self, shot: int) -> Sequence[ActionNode]:
@@ -128,7 +117,7 @@ class FileTree:
             ) from None
 
     def raise_event(self, event: str, shot: int) -> None:
-        """Write the event to the log in the shot's folder, then tell `on_event`."""
+        """Write the event to the log in the shot's folder."""
         log = self.folder(shot) / "events.log"
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = f"{now} {self.tree}/{shot} {event!r}\n".encode()
@@ -143,8 +132,6 @@ class FileTree:
             raise TreeError(
                 f"cannot write event {event} to {log}: {error.strerror or error}"
             ) from None
-        if self._on_event is not None:
-            self._on_event(event, shot)
 
     def close(self) -> None:
         """Forget what was read."""

@@ -1,7 +1,6 @@
 """Makes the adapter for a source; each is imported only when an experiment is configured for it."""
 
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 
 from shotline.common.nodes import FileSource, MdsipSource, Source
@@ -10,16 +9,11 @@ from shotline.trees.tdi_tree import TdiTree
 from shotline.trees.tree import Tree, TreeError
 
 
-def open_tree(
-    tree: str, source: Source, *, on_event: Callable[[str, int], None] | None = None
-) -> Tree:
-    """Return the tree of a source. Raise TreeError when what it needs is not installed.
-
-    `on_event` is told of the completion events of an experiment file, which have no other way out.
-    """
+def open_tree(tree: str, source: Source) -> Tree:
+    """Return the tree of a source. Raise TreeError when what it needs is not installed."""
     if isinstance(source, FileSource):
         pulses = Path(source.pulses) if source.pulses is not None else None
-        return FileTree(tree, Path(source.file), pulses, on_event=on_event)
+        return FileTree(tree, Path(source.file), pulses)
     if isinstance(source, MdsipSource):
         return _mdsip_tree(tree, source)
     return _native_tree(tree)

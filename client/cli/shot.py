@@ -55,23 +55,10 @@ def build_tables(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
 @WAIT
 @EVEN_IF_RUNNING
 @EVEN_IF_CHANGED
-def do_phase(
-    given: tuple[str, ...],
-    wait: bool,  # noqa: FBT001
-    even_if_running: bool,  # noqa: FBT001
-    even_if_changed: bool,  # noqa: FBT001
-) -> None:
+def do_phase(given: tuple[str, ...], **flags: bool) -> None:
     """Run the actions of a phase."""
     tree, shot, (phase,) = shot_and(given, "PHASE")
-    call = later.verbs.do_phase(
-        phase,
-        tree,
-        shot,
-        wait=wait,
-        even_if_running=even_if_running,
-        even_if_changed=even_if_changed,
-    )
-    send(call, later.render.show_report)
+    send(later.verbs.do_phase(phase, tree, shot, **flags), later.render.show_report)
 
 
 @command("do-sequence", example="shotline do-sequence TEST 42 STORE 10 20 --wait")
@@ -79,24 +66,11 @@ def do_phase(
 @WAIT
 @EVEN_IF_RUNNING
 @EVEN_IF_CHANGED
-def do_sequence(
-    given: tuple[str, ...],
-    wait: bool,  # noqa: FBT001
-    even_if_running: bool,  # noqa: FBT001
-    even_if_changed: bool,  # noqa: FBT001
-) -> None:
+def do_sequence(given: tuple[str, ...], **flags: bool) -> None:
     """Run the actions of a phase from sequence number FIRST to LAST, and what depends on them."""
     tree, shot, (phase, first, last) = shot_and(given, "PHASE", "FIRST", "LAST")
-    call = later.verbs.do_sequence(
-        phase,
-        whole_number(first, "FIRST"),
-        whole_number(last, "LAST"),
-        tree,
-        shot,
-        wait=wait,
-        even_if_running=even_if_running,
-        even_if_changed=even_if_changed,
-    )
+    numbers = whole_number(first, "FIRST"), whole_number(last, "LAST")
+    call = later.verbs.do_sequence(phase, *numbers, tree, shot, **flags)
     send(call, later.render.show_report)
 
 
@@ -106,25 +80,10 @@ def do_sequence(
 @EVEN_IF_RUNNING
 @EVEN_IF_CHANGED
 @click.option("--even-if-off", is_flag=True, help="Also when the node is switched off.")
-def dispatch(
-    given: tuple[str, ...],
-    wait: bool,  # noqa: FBT001
-    even_if_running: bool,  # noqa: FBT001
-    even_if_changed: bool,  # noqa: FBT001
-    even_if_off: bool,  # noqa: FBT001
-) -> None:
+def dispatch(given: tuple[str, ...], **flags: bool) -> None:
     """Run one action again."""
     path, tree, shot = path_and_shot(given)
-    call = later.verbs.dispatch(
-        path,
-        tree,
-        shot,
-        wait=wait,
-        even_if_off=even_if_off,
-        even_if_running=even_if_running,
-        even_if_changed=even_if_changed,
-    )
-    send(call, later.render.show_report)
+    send(later.verbs.dispatch(path, tree, shot, **flags), later.render.show_report)
 
 
 @command("abort", example="shotline abort\nshotline abort TEST 42 \\\\TEST::TOP.GAS:PUFF")

@@ -57,11 +57,7 @@ def current(given: tuple[str, ...], increment: bool) -> None:  # noqa: FBT001
     if len(given) > 2 or (increment and len(given) == 2):
         wrong("give TREE, TREE SHOT, or TREE --increment")
     shot = optional_shot(given)[1] if len(given) == 2 else None
-    send(later.verbs.current(given[0], shot, increment=increment), _show_nothing)
-
-
-def _show_nothing(_out: object, _result: object) -> None:
-    """The message says it all."""
+    send(later.verbs.current(given[0], shot, increment=increment))
 
 
 COMMANDS: tuple[click.Command, ...] = (tree, current)

@@ -12,7 +12,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shotline.client.local.ports import free_ports
 from shotline.common.errors import LocalError
 from shotline.common.own_files import log_opener, make_folder, private_opener
 from shotline.common.process import interpreter
@@ -143,7 +143,7 @@ class RedisServer:
             self._make_password()
             fixed = self.port != 0
             for tries_left in reversed(range(1 if fixed else _FREE_PORT_TRIES)):
-                port = self.port if fixed else _free_port()
+                port = self.port if fixed else free_ports(1)[0]
                 self._process = self._launch(binary, port, lock)
                 try:
                     self._wait_until_ready(port, deadline)
@@ -296,13 +296,6 @@ class RedisServer:
                 return int(client.info("server")["process_id"]) == pid
         except redis.RedisError:  # refused, silent, or still loading
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _major_version(binary: Path) -> int:

@@ -5,34 +5,22 @@ server holds is told by `attempts`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
+
+from msgspec import structs
 
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, Held, Pong, Register, Registered
 from shotline.common.sections import BrokerSection
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who this life of the server is."""
-
-    server_class: str
-    server_id: str
-    incarnation: str
-    slots: int = 1
-    host: str = ""
-    pid: int = 0
-    version: str = ""
-    started_at: float = 0.0
-    url: str | None = None
-    ended: tuple[str, ...] = ()  # earlier incarnations whose processes are proven gone
-
-
 class Contact:
-    """Whether the broker knows us, under which epoch, and what is due towards it (DESIGN §5)."""
+    """Whether the broker knows us, under which epoch, and what is due towards it (DESIGN §5).
 
-    def __init__(self, identity: Identity, broker: BrokerSection) -> None:
+    `identity` is the registration of this life of the server, before its first epoch.
+    """
+
+    def __init__(self, identity: Register, broker: BrokerSection) -> None:
         self._identity = identity
         self.is_registered = False
         self.epoch = 0
@@ -83,21 +71,8 @@ class Contact:
         self.epoch += 1
         self.last_number = 0
         self._register_at = now.mono + self._register_wait_s
-        who = self._identity
-        return Register(
-            server_class=who.server_class,
-            server_id=who.server_id,
-            incarnation=who.incarnation,
-            epoch=self.epoch,
-            slots=who.slots,
-            host=who.host,
-            pid=who.pid,
-            version=who.version,
-            started_at=who.started_at,
-            term=self.term,
-            holding=tuple(holding),
-            url=who.url,
-            ended=who.ended,
+        return structs.replace(
+            self._identity, epoch=self.epoch, term=self.term, holding=tuple(holding)
         )
 
     def accepted(self, now: Instant, message: Registered) -> bool:

@@ -18,7 +18,7 @@ from math import inf
 from typing import Final, TypeVar, cast
 
 from shotline.action_server.attempts import Attempts
-from shotline.action_server.contact import Contact, Identity
+from shotline.action_server.contact import Contact
 from shotline.action_server.ending import Ending
 from shotline.action_server.events import (
     Connected,
@@ -53,6 +53,7 @@ from shotline.common.messages import (
     Probe,
     ProbeAnswer,
     Problem,
+    Register,
     RegisterAnew,
     Registered,
     RegistrationRefused,
@@ -70,7 +71,7 @@ class ActionServer:
     """The machine. `begin` starts it; it ends with an Exit effect."""
 
     def __init__(
-        self, identity: Identity, section: ActionServerSection, broker: BrokerSection
+        self, identity: Register, section: ActionServerSection, broker: BrokerSection
     ) -> None:
         self._on_return = section.on_return
         self._server_lost_s = broker.server_lost_s

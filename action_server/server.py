@@ -18,7 +18,6 @@ import zmq
 
 from shotline import __version__
 from shotline.action_server import kernel
-from shotline.action_server.contact import Identity
 from shotline.action_server.events import (
     RECEIVED,
     Connected,
@@ -47,7 +46,7 @@ from shotline.common.codec import decode, encode, encode_body, sendable
 from shotline.common.config import ActionServerSection, BrokerSection
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
-from shotline.common.messages import Dispatch, LogLine, Message, Problem, ServerOrder
+from shotline.common.messages import Dispatch, LogLine, Message, Problem, Register, ServerOrder
 from shotline.common.metrics import Metric
 from shotline.common.process.service import Service
 from shotline.common.transport import Dealer, SocketLimits
@@ -83,10 +82,11 @@ class ActionServerShell:
         self._is_restart = False
         incarnation = secrets.token_hex(8)
         self._state = StateFile(section.state_folder, self._name, incarnation)
-        self._identity = Identity(
+        self._identity = Register(
             server_class=server_class,
             server_id=server_id,
             incarnation=incarnation,
+            epoch=0,
             slots=section.slots or os.cpu_count() or 1,
             host=socket.gethostname(),
             pid=os.getpid(),

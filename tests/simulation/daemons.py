@@ -8,7 +8,6 @@ from msgspec import structs
 from tests.simulation.world import Link, Network, World
 
 from shotline.action_server import events as srv
-from shotline.action_server.contact import Identity
 from shotline.action_server.machine import ActionServer
 from shotline.broker import outbox
 from shotline.broker.machine import (
@@ -24,7 +23,16 @@ from shotline.common.actions import AttemptId, Status
 from shotline.common.codec import PUBLISH, decode, encode, encode_body
 from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.machine import Tick
-from shotline.common.messages import Hello, Outcome, Ping, Pong, Reply, Request, Undeliverable
+from shotline.common.messages import (
+    Hello,
+    Outcome,
+    Ping,
+    Pong,
+    Register,
+    Reply,
+    Request,
+    Undeliverable,
+)
 from shotline.common.nodes import ActionNode, SourceMark
 from shotline.common.sections import ActionServerSection, BrokerSection
 from shotline.dispatcher import effects as d
@@ -281,7 +289,14 @@ class ServerDaemon(Daemon):
         self._workers: dict[int, int] = {}  # slot → generation, so that a killed task ends nothing
         self.incarnation = incarnation = f"life{next(self.lives)}"
         self.machine = ActionServer(
-            Identity(*name, incarnation, slots=slots, ended=ended),
+            Register(
+                server_class=name[0],
+                server_id=name[1],
+                incarnation=incarnation,
+                epoch=0,
+                slots=slots,
+                ended=ended,
+            ),
             ActionServerSection(),
             BrokerSection(),
         )

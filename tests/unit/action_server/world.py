@@ -7,7 +7,6 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from shotline.action_server.contact import Identity
 from shotline.action_server.events import (
     Connected,
     Effect,
@@ -60,7 +59,7 @@ class FakeWorker:
 class World:
     def __init__(self, section: ActionServerSection | None = None, slots: int = 2) -> None:
         self.machine = ActionServer(
-            Identity("SRV", "1", "aa", slots=slots),
+            Register(server_class="SRV", server_id="1", incarnation="aa", epoch=0, slots=slots),
             section or ActionServerSection(),
             BrokerSection(),
         )

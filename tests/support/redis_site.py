@@ -40,9 +40,8 @@ class Process:
 
     def client(self, **options: Any) -> redis.Redis:
         """Return a connection to it."""
-        return redis.Redis(
-            port=self.port, password=self._password, **{"decode_responses": True, **options}
-        )
+        usual = {"port": self.port, "password": self._password, "decode_responses": True}
+        return redis.Redis(**{**usual, **options})
 
     @property
     def is_running(self) -> bool:

@@ -14,7 +14,6 @@ from typing import Final, Protocol
 
 from shotline import __version__
 from shotline.client.supervisor import AsyncSupervisor
-from shotline.common.accounts import Role
 from shotline.common.binding import PAGE_ADVICE
 from shotline.common.config import Config
 from shotline.common.process.systemd import Systemd
@@ -172,7 +171,6 @@ def view_settings(config: Config, life: str) -> ViewSettings:
         servers_gone_max=settings.servers_gone_max,
         median_shots=settings.median_shots,
         slow_factor=settings.slow_factor,
-        role="viewer" if settings.anonymous is Role.VIEWER else "operator",
     )
 
 

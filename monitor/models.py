@@ -64,7 +64,6 @@ class SystemView(Struct):
     recovering: bool = False
     current: tuple[str, int] | None = None
     experiments: tuple[str, ...] = ()
-    role: Literal["operator", "viewer"] = "operator"  # of whoever asks
 
 
 CountsShown = dict[Category, int]  # what is left out is 0

@@ -21,26 +21,28 @@ from shotline.monitor.http.api import CLOSED, Handler, Services, keep_cookie
 from shotline.monitor.http.route import Route
 
 STATIC: Final = Path(package.__file__).resolve().parent / "static"
-_HASHED: Final = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
+_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 
 
-def policy(host: str, *, inline: str = "") -> str:
+def policy(host: str, *, documents: str | None = None) -> str:
     """Return what a page may load and do: nothing but what comes from here.
 
-    `inline`: its scripts and styles that stand in the page itself, and no others, may run, too.
+    `documents`: the page of the documents, whose own script may run; what it has of others lays
+    itself out by styles in the page.
     """
-    hashes = {"script": "", "style": ""}
-    for kind, content in _HASHED.findall(inline):
-        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-        hashes[kind] += f" 'sha256-{digest}'"
+    own = "".join(f" 'sha256-{_digest(text)}'" for text in _SCRIPT.findall(documents or ""))
+    styles = "" if documents is None else " 'unsafe-inline'"
     sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     return (
-        f"default-src 'none'; script-src 'self'{hashes['script']}; "
-        f"style-src 'self'{hashes['style']}; img-src 'self' data:; "
-        f"connect-src 'self'{sockets}; font-src 'self'; "
+        f"default-src 'none'; script-src 'self'{own}; style-src 'self'{styles}; "
+        f"img-src 'self' data:; font-src 'self'; connect-src 'self'{sockets}; "
         "frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'"
     )
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 class SocketHandler(Socket):
@@ -162,7 +164,7 @@ class DocsHandler(Handler):
         # Relative, so that a proxy may put it wherever it likes.
         html = _docs().doc_html.replace("/docs/static", "docs/static")
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Content-Security-Policy", policy(self.request.host, inline=html))
+        self.set_header("Content-Security-Policy", policy(self.request.host, documents=html))
         self.finish(html)
 
 

@@ -7,7 +7,7 @@ The feed's updates come in, messages for the channels come out (I6). `shots` fol
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import structs
 
@@ -70,7 +70,6 @@ class ViewSettings:
     servers_gone_max: int = 100
     median_shots: int = 10
     slow_factor: float = 1.5
-    role: Literal["operator", "viewer"] = "operator"
 
 
 class View:
@@ -90,7 +89,6 @@ class View:
             life=settings.life,
             feed="connecting",
             experiments=settings.experiments,
-            role=settings.role,
         )
         for name in settings.expected:
             self.servers[name] = _absent(name)

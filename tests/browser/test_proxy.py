@@ -1,8 +1,5 @@
 """The page behind a real nginx, at the root and below a prefix, as sites configure it."""
 
-import contextlib
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +7,9 @@ import pytest
 from playwright.sync_api import Page
 from tests.support.browser import Browser, live, row, shown
 from tests.support.monitor import with_monitor
-from tests.support.stack import DEADLINE_S, Stack, eventually, free_ports
+from tests.support.nginx import OURS, nginx
+from tests.support.stack import Stack
 
-ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENT = """
 experiment: TEST
 phases: {INIT: 1}
@@ -42,32 +39,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@contextlib.contextmanager
-def nginx(site: str, stack: Stack, folder: Path) -> Iterator[str]:
-    """Run nginx with a site's file. Return where it is."""
-    (port,) = free_ports(1)
-    site = site.replace("listen 80;", f"listen 127.0.0.1:{port};")
-    site = site.replace("127.0.0.1:5580", f"127.0.0.1:{stack.config.monitor.port}")
-    (folder / "site.conf").write_text(site)
-    temporary = "".join(
-        f"{name}_temp_path {folder}/{name};\n"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{}}\nhttp {{ access_log off; {temporary} include {folder}/site.conf; }}\n"
-    )
-    program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
-    assert program is not None, "nginx is needed: apt install nginx-light"
-    process = subprocess.Popen([program, "-p", str(folder), "-c", str(folder / "nginx.conf")])
-    try:
-        eventually((folder / "pid").exists, (folder / "error.log").read_text)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(DEADLINE_S)
-
-
 def works(page: Page, address: str) -> None:
     """The page is live, changes something, shows output and the API's own page."""
     page.goto(f"{address}#/actions?show=all&tree=TEST")
@@ -88,14 +59,13 @@ def test_the_page_works_behind_our_nginx_file(
     prefix: str, stack: Stack, browser: Browser, tmp_path: Path
 ) -> None:
     prepare(stack, 1 if prefix == "/" else 2)
-    site = (ROOT / "etc" / "nginx.conf").read_text(encoding="utf-8")
-    with nginx(site, stack, tmp_path) as address:
+    with nginx(OURS.read_text(encoding="utf-8"), stack.config.monitor.port, tmp_path) as address:
         works(browser.new_page(), address + prefix)
 
 
 def test_the_page_works_behind_a_usual_file(stack: Stack, browser: Browser, tmp_path: Path) -> None:
     prepare(stack, 3)
-    with nginx(USUAL, stack, tmp_path) as address:
+    with nginx(USUAL, stack.config.monitor.port, tmp_path) as address:
         works(browser.new_page(), f"{address}/")
 
 

@@ -126,7 +126,7 @@ class MockMonitor:
     def _begin(self) -> None:
         self._lives += 1
         life = f"life{self._lives}"
-        settings = {"broker": "tcp://broker:1", "version": "1.0", "life": life, "role": self._role}
+        settings = {"broker": "tcp://broker:1", "version": "1.0", "life": life}
         more = {"experiments": ("T", "U")} | self._settings
         self.view = View(ViewSettings(**settings, **more))  # type: ignore[arg-type]
         self.channels = Channels(Limits(), life, lambda one: self.view.whole(one, time.time()))

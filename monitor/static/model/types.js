@@ -282,7 +282,6 @@
  * @property {boolean} [recovering]
  * @property {[string, number]|null} [current]
  * @property {string[]} [experiments]
- * @property {'operator'|'viewer'} [role]
  */
 
 /**

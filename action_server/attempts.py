@@ -12,7 +12,6 @@ from typing import Final, TypeVar
 from shotline.action_server.events import (
     Outlet,
     StartTask,
-    TaskEnded,
     TaskProven,
     WithdrawAttempt,
 )
@@ -20,6 +19,7 @@ from shotline.action_server.mdsip import url_of_dispatch
 from shotline.action_server.output import OutputLog
 from shotline.action_server.reports import Reports
 from shotline.action_server.slots import RunningAttempt, Slot, Slots, SlotState
+from shotline.action_server.task.channel import Ended
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, EndedBy, Finished, Held, HeldAs, Returned
@@ -182,30 +182,31 @@ class Attempts:
                 attempt = self._queue.popleft().attempt
                 self._return(attempt, self._slots.why_unusable)
 
-    def ended(self, now: Instant, slot: Slot, event: TaskEnded) -> None:
+    def ended(self, now: Instant, slot: Slot, how: Ended) -> None:
         """Take a task's own end. The next one starts before it is reported."""
         running = slot.running
         if running is None:
             return
-        for note in event.notes:
+        status = Status.SUCCESS if how.ok else Status.FAILURE
+        for note in how.notes:
             self.log_of(running).note(now.wall, note)
         if slot.state is not SlotState.RUNNING:
             # It was told to end already; what it returned on the way out is no result of its own.
-            running.reason += f" (it returned {event.status} meanwhile: {event.text})"
+            running.reason += f" (it returned {status} meanwhile: {how.text})"
             return
         slot.running = None
         del self.running[running.attempt]
         self._slots.unpark(slot)
         slot.state = SlotState.IDLE
-        if event.spent:
+        if how.spent:
             self._slots.end(now, slot)
         self.start_next(now)
-        if event.url_busy:
-            self._settle(now, running, EndedBy.NO_SERVER, None, event.text, is_started=False)
-        elif event.connection_lost:
-            self._settle(now, running, EndedBy.CONNECTION_LOST, None, event.text, is_unknown=True)
+        if how.url_busy:
+            self._settle(now, running, EndedBy.NO_SERVER, None, how.text, is_started=False)
+        elif how.connection_lost:
+            self._settle(now, running, EndedBy.CONNECTION_LOST, None, how.text, is_unknown=True)
         else:
-            self._settle(now, running, EndedBy.RESULT, event.status, event.text, code=event.code)
+            self._settle(now, running, EndedBy.RESULT, status, how.text, code=how.code)
 
     def end(self, now: Instant, running: RunningAttempt, ended_by: EndedBy, reason: str) -> None:
         """End a running attempt's process group; it settles when that is gone (D8, D9)."""

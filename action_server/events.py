@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
+from shotline.action_server.task.channel import Ended
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Tick
 from shotline.common.messages import (
@@ -79,20 +80,10 @@ class TaskProgress(NamedTuple):
 
 
 class TaskEnded(NamedTuple):
-    """The task has returned or raised; all its output was given before.
-
-    `notes` are shown in its output. `spent`: the worker must not be used again, something of the
-    task is still in it.
-    """
+    """The task has ended; all its output was given before."""
 
     slot: int
-    status: Status
-    code: int | None = None
-    text: str = ""
-    connection_lost: bool = False  # of the mdsip server behind it: the outcome is unknown
-    notes: tuple[str, ...] = ()
-    spent: bool = False
-    url_busy: bool = False  # never started: its mdsip server went on working for another shot
+    how: Ended
 
 
 class TaskProven(NamedTuple):

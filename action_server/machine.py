@@ -272,7 +272,7 @@ class ActionServer:
         self._live.progress(self._slots[event.slot], event.fraction, event.text)
 
     def _on_task_ended(self, now: Instant, event: TaskEnded) -> None:
-        self._attempts.ended(now, self._slots[event.slot], event)
+        self._attempts.ended(now, self._slots[event.slot], event.how)
 
     def _on_task_proven(self, now: Instant, event: TaskProven) -> None:
         self._attempts.proven(now, event)

@@ -28,7 +28,6 @@ from shotline.action_server.state_file import StateFile
 from shotline.action_server.task.channel import Ended, Job, Ready, Setup
 from shotline.action_server.task.limits import TaskLimiter
 from shotline.action_server.worker_process import READ_BYTES, WorkerProcess
-from shotline.common.actions import Status
 from shotline.common.codec import sendable
 from shotline.common.errors import MalformedMessage
 from shotline.common.process.service import Service
@@ -159,18 +158,7 @@ class Workers:
         for slot, frame in ended:
             if slot in self._parked:
                 self._drain(slot)
-            self._tell(
-                TaskEnded(
-                    slot,
-                    Status.SUCCESS if frame.ok else Status.FAILURE,
-                    frame.code,
-                    frame.text,
-                    frame.connection_lost,
-                    frame.notes,
-                    frame.spent,
-                    frame.url_busy,
-                )
-            )
+            self._tell(TaskEnded(slot, frame))
 
     def _read_answers(self, slot: int) -> list[tuple[int, Ended]]:
         """Return the task's end, if it has come."""

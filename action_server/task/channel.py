@@ -57,15 +57,19 @@ class Ready(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """Worker → server: the job has ended; its output is in the pipes."""
+    """Worker → server: the job's task has returned or raised; its output is in the pipes.
+
+    `notes` are shown in its output. `spent`: the worker must not be used again, something of the
+    task is still in it.
+    """
 
     ok: bool
-    code: int | None
-    text: str
-    connection_lost: bool
-    notes: tuple[str, ...]
-    spent: bool
-    url_busy: bool = False
+    code: int | None = None
+    text: str = ""
+    connection_lost: bool = False  # of the mdsip server behind it: the outcome is unknown
+    notes: tuple[str, ...] = ()
+    spent: bool = False
+    url_busy: bool = False  # never started: its mdsip server went on working for another shot
 
 
 Frame = Job | Ready | Ended

@@ -23,11 +23,11 @@ from shotline.action_server.task.channel import Ended, Job, Ready, Unpacker, pac
 from shotline.action_server.task.exit_functions import ExitFunctions
 from shotline.action_server.task.leavings import Threads
 from shotline.action_server.task.limits import TaskLimiter
-from shotline.action_server.task.outcomes import Result
 from shotline.action_server.task.process_state import ProcessState
 from shotline.action_server.task.surroundings import Surroundings
 from shotline.common.codec import sendable
 from shotline.common.limits import TaskLimits
+from shotline.common.nodes import TaskOutcome
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
 _TEXT_MAX: Final = 4096
@@ -78,9 +78,9 @@ def execute(job: Job, process: _Process) -> Ended:
     try:
         result = tasks.perform(job, surroundings.progress, process.limits)
     except ConnectionLost as error:
-        result, is_lost = Result(ok=False, text=str(error)), True
+        result, is_lost = TaskOutcome(ok=False, text=str(error)), True
     except UrlBusy as error:
-        result, is_busy = Result(ok=False, text=str(error)), True
+        result, is_busy = TaskOutcome(ok=False, text=str(error)), True
     process.state.disarm()
     is_worker = os.getpid() == surroundings.pid
     changed = []

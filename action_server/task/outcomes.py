@@ -13,8 +13,9 @@ import types
 from collections.abc import Awaitable, Coroutine, Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+from shotline.common.nodes import TaskOutcome
 from shotline.common.ranges import held
 
 _NOT_RUN: Final = (Awaitable, types.GeneratorType, types.AsyncGeneratorType, map, filter)
@@ -23,18 +24,10 @@ _REPR.maxother = _REPR.maxstring = 200  # characters
 _HELD_MAX: Final = 1000  # things in a returned container that are looked at
 
 
-class Result(NamedTuple):
-    """How a task ended: a `nodes.Outcome` that is made in no time."""
-
-    ok: bool
-    code: int | None = None
-    text: str = ""
+SUCCESS: Final = TaskOutcome(ok=True)
 
 
-SUCCESS: Final = Result(ok=True)
-
-
-def of_value(value: object) -> Result:
+def of_value(value: object) -> TaskOutcome:
     """Return what a value means that a task has returned; a coroutine is run to its end first.
 
     Raise whatever the coroutine raises.
@@ -48,18 +41,18 @@ def of_value(value: object) -> Result:
     return _of_plain(value)
 
 
-def of_exit(code: object) -> Result:
+def of_exit(code: object) -> TaskOutcome:
     """Return what `sys.exit(code)` means, as for any program."""
     number = _as_integer(code)
     if code is None or number == 0:
-        return Result(ok=True, code=0)
+        return TaskOutcome(ok=True, code=0)
     if number is not None:
         shown, beyond = held(number)
-        return Result(ok=False, code=shown, text=f"exit code {beyond or shown}")
-    return Result(ok=False, code=1, text=text_of(code))
+        return TaskOutcome(ok=False, code=shown, text=f"exit code {beyond or shown}")
+    return TaskOutcome(ok=False, code=1, text=text_of(code))
 
 
-def of_error(error: BaseException, ours: Path) -> Result:
+def of_error(error: BaseException, ours: Path) -> TaskOutcome:
     """Return what an exception means, and write its traceback, without the first frames in `ours`.
 
     Those tell the task's author nothing.
@@ -70,19 +63,19 @@ def of_error(error: BaseException, ours: Path) -> Result:
     with contextlib.suppress(BaseException):  # an exception may do anything when it is shown
         traceback.print_exception(type(error), error, frames)
     # Where its class stands is in the traceback.
-    return Result(ok=False, text=_error_text(error).removeprefix(f"{type(error).__module__}."))
+    return TaskOutcome(ok=False, text=_error_text(error).removeprefix(f"{type(error).__module__}."))
 
 
-def _of_plain(value: object) -> Result:
+def _of_plain(value: object) -> TaskOutcome:
     if value is None or value is True:
         return SUCCESS
     if value is False:
-        return Result(ok=False, text="returned False")
+        return TaskOutcome(ok=False, text="returned False")
     if isinstance(value, str):
-        return Result(ok=True, text=value)
+        return TaskOutcome(ok=True, text=value)
     truth = _as_boolean(value)
     if truth is not None:
-        return SUCCESS if truth else Result(ok=False, text="returned False")
+        return SUCCESS if truth else TaskOutcome(ok=False, text="returned False")
     number = _as_integer(value)
     if number is not None:
         return _of_status(number)
@@ -90,18 +83,19 @@ def _of_plain(value: object) -> Result:
         isinstance(value, type) and issubclass(value, BaseException)
     ):
         what = _error_text(value) if isinstance(value, BaseException) else value.__name__
-        return Result(ok=False, text=f"returned the exception {what} instead of raising it")
+        return TaskOutcome(ok=False, text=f"returned the exception {what} instead of raising it")
     if (unrun := _unrun_in(value)) is not None:
-        return Result(ok=False, text=_not_run(unrun))
+        return TaskOutcome(ok=False, text=_not_run(unrun))
     return _of_other(value)
 
 
-def _of_status(status: int) -> Result:
+def _of_status(status: int) -> TaskOutcome:
     ok = bool(status & 1)
     shown, beyond = held(status)
     if beyond:
-        return Result(ok, shown, f"returned {beyond}")
-    return Result(ok, shown, "" if ok else f"returned the even status {shown}")
+        return TaskOutcome(ok=ok, code=shown, text=f"returned {beyond}")
+    text = "" if ok else f"returned the even status {shown}"
+    return TaskOutcome(ok=ok, code=shown, text=text)
 
 
 def _not_run(value: object) -> str:
@@ -131,21 +125,23 @@ def _has_not_run(value: object) -> bool:
     return futures is not None and isinstance(value, futures.Future)
 
 
-def _of_other(value: object) -> Result:
+def _of_other(value: object) -> TaskOutcome:
     """Judge what is neither text, None, boolean nor integer, and say how it was taken."""
     if isinstance(value, tuple) and value and (verdict := _as_boolean(value[0])) is not None:
         # A check and what it has to say.
         said = ", ".join(text_of(one) for one in value[1:])
-        return Result(verdict, text=said or f"returned {_shown(value)}")
+        return TaskOutcome(ok=verdict, text=said or f"returned {_shown(value)}")
     try:
         is_true = value is not NotImplemented and bool(
             value.all() if _holds_booleans(value) else value  # type: ignore[attr-defined]
         )
     except BaseException:  # noqa: BLE001 (several numbers at once, say)
-        return Result(ok=True, text=f"returned {_shown(value)}, taken as success: it is no check")
+        return TaskOutcome(
+            ok=True, text=f"returned {_shown(value)}, taken as success: it is no check"
+        )
     if not is_true:
-        return Result(ok=False, text=f"returned {_shown(value)}, which counts as false")
-    return Result(ok=True, text=f"returned {_shown(value)}, taken as success")
+        return TaskOutcome(ok=False, text=f"returned {_shown(value)}, which counts as false")
+    return TaskOutcome(ok=True, text=f"returned {_shown(value)}, taken as success")
 
 
 def _as_boolean(value: object) -> bool | None:

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec import structs
 
 from shotline.action_server import kernel
 from shotline.action_server.task import outcomes
 from shotline.action_server.task.channel import Job
 from shotline.action_server.task.limits import TaskLimiter
-from shotline.action_server.task.outcomes import Result
 from shotline.common.actions import AttemptId
 from shotline.common.base import Json
 from shotline.common.codec import describe
 from shotline.common.errors import LocalError
-from shotline.common.nodes import MdsplusTask, PythonTask, ShellTask, SleepTask, Task
+from shotline.common.nodes import MdsplusTask, PythonTask, ShellTask, SleepTask, Task, TaskOutcome
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ _KNOWN_MAX: Final = 256
 _KNOWN_BYTES_MAX: Final = 4096  # of one task that is remembered
 
 
-_Perform = Callable[[Job, int], Result]
+_Perform = Callable[[Job, int], TaskOutcome]
 _OURS: Final = Path(__file__).resolve()
 _known: Final[dict[bytes, _Perform]] = {}
 
 
-def perform(job: Job, progress: int, limits: TaskLimiter) -> Result:
+def perform(job: Job, progress: int, limits: TaskLimiter) -> TaskOutcome:
     """Run the job's task to its end within its limits, whatever it raises.
 
     `progress` is the descriptor that programs inherit for their reports. Raise ConnectionLost or
@@ -56,7 +56,7 @@ def perform(job: Job, progress: int, limits: TaskLimiter) -> Result:
         try:
             run = _understood(job.task, limits)
         except ValueError as error:
-            return Result(ok=False, text=f"the task cannot be understood: {describe(error)}")
+            return TaskOutcome(ok=False, text=f"the task cannot be understood: {describe(error)}")
     try:
         with limits:
             return run(job, progress)
@@ -66,7 +66,7 @@ def perform(job: Job, progress: int, limits: TaskLimiter) -> Result:
         return outcomes.of_exit(leaving.code)
     except BaseException as error:  # noqa: BLE001 (a task may raise anything)
         result = outcomes.of_error(error, _OURS)
-        return result._replace(text=result.text + limits.after_error(error))
+        return structs.replace(result, text=result.text + limits.after_error(error))
 
 
 def _understood(data: bytes, limits: TaskLimiter) -> _Perform:
@@ -98,7 +98,7 @@ def _call(
     arguments: Mapping[str, Json],
     _job: Job,
     _progress: int,
-) -> Result:
+) -> TaskOutcome:
     found: object = sys.modules.get(module) or importlib.import_module(module)
     for name in path:
         found = getattr(found, name)
@@ -107,7 +107,7 @@ def _call(
     return outcomes.of_value(found(**arguments))
 
 
-def _run_program(task: ShellTask, limits: TaskLimiter, _job: Job, progress: int) -> Result:
+def _run_program(task: ShellTask, limits: TaskLimiter, _job: Job, progress: int) -> TaskOutcome:
     program = task.arguments[0]
     environment = {**os.environ, **task.environment}
     try:
@@ -124,22 +124,21 @@ def _run_program(task: ShellTask, limits: TaskLimiter, _job: Job, progress: int)
         where = f" in {task.directory}" if task.directory else ""
         words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         text = f"cannot start {program}{where}: {words}{limits.after_error(error)}"
-        return Result(ok=False, text=text)
+        return TaskOutcome(ok=False, text=text)
     if code == 0:
-        return Result(ok=True, code=0)
+        return TaskOutcome(ok=True, code=0)
     how = f"killed by {kernel.signal_name(-code)}" if code < 0 else f"exit code {code}"
-    return Result(ok=False, code=code, text=how + limits.after_exit(code))
+    return TaskOutcome(ok=False, code=code, text=how + limits.after_exit(code))
 
 
-def _sleep(seconds: float, _job: Job, _progress: int) -> Result:
+def _sleep(seconds: float, _job: Job, _progress: int) -> TaskOutcome:
     time.sleep(seconds)
     return outcomes.SUCCESS
 
 
-def _do_mdsplus(job: Job, _progress: int) -> Result:
+def _do_mdsplus(job: Job, _progress: int) -> TaskOutcome:
     execute = (_native() if job.url is None else _keeper(job.url, job)).execute
-    outcome = execute(AttemptId(job.tree, job.shot, job.path, job.number))
-    return Result(outcome.ok, outcome.code, outcome.text)
+    return execute(AttemptId(job.tree, job.shot, job.path, job.number))
 
 
 # Imported only where they are needed: most workers never see an MDSplus task.

@@ -9,6 +9,7 @@ from tests.simulation.world import Link, Network, World
 
 from shotline.action_server import events as srv
 from shotline.action_server.machine import ActionServer
+from shotline.action_server.task.channel import Ended
 from shotline.broker import outbox
 from shotline.broker.machine import (
     Broker,
@@ -19,7 +20,7 @@ from shotline.broker.machine import (
 )
 from shotline.client.testing.dispatcher import configured, with_keys
 from shotline.client.testing.journal import MemoryJournal
-from shotline.common.actions import AttemptId, Status
+from shotline.common.actions import AttemptId
 from shotline.common.codec import PUBLISH, decode, encode, encode_body
 from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.machine import Tick
@@ -368,8 +369,7 @@ class ServerDaemon(Daemon):
         for number in range(task.lines):
             at = task.duration_s * number / (task.lines + 1)
             self._later(slot, at, srv.TaskOutput(slot, 1, b"line %d\n" % number))
-        status = Status.SUCCESS if task.ok else Status.FAILURE
-        self._later(slot, task.duration_s, srv.TaskEnded(slot, status))
+        self._later(slot, task.duration_s, srv.TaskEnded(slot, Ended(task.ok)))
 
     def _later(self, slot: int, delay_s: float, event: srv.Event) -> None:
         generation = self._workers[slot]

@@ -11,6 +11,7 @@ from tests.simulation.daemons import URL_WAIT_S, ServerDaemon, Task
 from tests.simulation.world import Network, World
 
 from shotline.action_server import events as srv
+from shotline.action_server.task.channel import Ended
 from shotline.common.actions import AttemptId, Status
 from shotline.trees.mdsip_binding import UrlBinding
 
@@ -121,7 +122,7 @@ class Keeper:
         status = Status.SUCCESS if request.task.ok else Status.FAILURE
         self._go_on(self._binding.answered(number))
         if request.has_worker:
-            self.tell(srv.TaskEnded(request.slot, status))
+            self.tell(srv.TaskEnded(request.slot, Ended(request.task.ok)))
             self.tell(srv.TaskProven(request.attempt))
         else:
             self.tell(srv.TaskProven(request.attempt, status))
@@ -130,7 +131,7 @@ class Keeper:
         request = self._requests.get(number)
         if request is not None and not request.is_started and not self._is_closed:
             self._drop(number)
-            self.tell(srv.TaskEnded(request.slot, Status.FAILURE, text="busy", url_busy=True))
+            self.tell(srv.TaskEnded(request.slot, Ended(ok=False, text="busy", url_busy=True)))
             self._say_state()
 
     def _drop(self, number: int) -> None:

@@ -16,6 +16,7 @@ from shotline.action_server.events import (
     TaskProven,
     WorkerExited,
 )
+from shotline.action_server.task.channel import Ended
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant
 from shotline.common.messages import (
@@ -104,7 +105,7 @@ def test_what_comes_at_once_is_decided_together() -> None:
     sent = len(world.sent)
     for worker in world.workers.values():
         worker.attempt = None
-    ended = [TaskEnded(slot, Status.SUCCESS) for slot in world.workers]
+    ended = [TaskEnded(slot, Ended(ok=True)) for slot in world.workers]
     world.carry_out(world.machine.handle(world.now, *ended))
     assert [one.attempt for one in world.sent[sent:] if isinstance(one, Finished)] == [
         first,
@@ -439,7 +440,7 @@ def test_a_url_that_was_busy_too_long_is_no_server() -> None:
     world = started()
     attempt = world.dispatch(task=MDSPLUS)
     busy = "was not started within 60 s: mds:8000 works for TEST/1"
-    world.handle(TaskEnded(world.slot_of(attempt), Status.FAILURE, text=busy, url_busy=True))
+    world.handle(TaskEnded(world.slot_of(attempt), Ended(ok=False, text=busy, url_busy=True)))
     [finished] = world.results(attempt)
     assert (finished.ended_by, finished.status, finished.started_at) == (
         EndedBy.NO_SERVER,

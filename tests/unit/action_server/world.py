@@ -28,6 +28,7 @@ from shotline.action_server.events import (
     WorkerReady,
 )
 from shotline.action_server.machine import ActionServer
+from shotline.action_server.task.channel import Ended
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -170,7 +171,8 @@ class World:
 
     def end_task(self, slot: int, status: Status = Status.SUCCESS, **keywords: object) -> None:
         self.workers[slot].attempt = None
-        self.handle(TaskEnded(slot, status, **keywords))  # type: ignore[arg-type]
+        ok = status is Status.SUCCESS
+        self.handle(TaskEnded(slot, Ended(ok, **keywords)))  # type: ignore[arg-type]
 
     def exit_worker(self, slot: int, how: str = "was killed by SIGKILL") -> None:
         worker = self.workers[slot]

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from shotline.action_server.task import outcomes
-from shotline.action_server.task.outcomes import Result
 from shotline.common.codec import sendable
+from shotline.common.nodes import TaskOutcome
 from shotline.common.ranges import WHOLE_MAX
 
-OK = Result(ok=True)
+failed = functools.partial(TaskOutcome, ok=False)
+succeeded = functools.partial(TaskOutcome, ok=True)
+OK = TaskOutcome(ok=True)
 HERE = Path(__file__)
 
 
@@ -70,19 +72,19 @@ class UnspeakableError(Exception):
     ("task", "result"),
     [
         (measures, OK),
-        (functools.partial(measures, value=False), Result(ok=False, text="returned False")),
+        (functools.partial(measures, value=False), failed(text="returned False")),
         (
             functools.partial(measures, value=65554),
-            Result(False, 65554, "returned the even status"),
+            failed(code=65554, text="returned the even status"),
         ),
-        (Device(), Result(ok=True, text="fired")),
-        (Device().fire, Result(ok=True, text="fired")),
-        (lambda: measures("done"), Result(ok=True, text="done")),
+        (Device(), succeeded(text="fired")),
+        (Device().fire, succeeded(text="fired")),
+        (lambda: measures("done"), succeeded(text="done")),
     ],
 )
-def test_a_coroutine_is_run_to_its_end(task: Callable[[], object], result: Result) -> None:
+def test_a_coroutine_is_run_to_its_end(task: Callable[[], object], result: TaskOutcome) -> None:
     found = outcomes.of_value(task())
-    assert found[:2] == result[:2]
+    assert (found.ok, found.code) == (result.ok, result.code)
     assert found.text.startswith(result.text)
 
 
@@ -127,36 +129,48 @@ def test_a_coroutine_that_a_coroutine_returns_has_not_run() -> None:
     ("value", "result"),
     [
         (np.True_, OK),
-        (np.False_, Result(ok=False, text="returned False")),
-        (np.array(False), Result(ok=False, text="returned False")),
-        (np.int32(65545), Result(True, 65545)),
-        (np.int32(2), Result(False, 2, "returned the even status 2")),
-        (np.int64(0), Result(False, 0, "returned the even status 0")),
-        (np.uint64(2**64 - 1), Result(True, WHOLE_MAX, "returned a number of 64 bits")),
+        (np.False_, failed(text="returned False")),
+        (np.array(False), failed(text="returned False")),
+        (np.int32(65545), succeeded(code=65545)),
+        (np.int32(2), failed(code=2, text="returned the even status 2")),
+        (np.int64(0), failed(code=0, text="returned the even status 0")),
+        (
+            np.uint64(2**64 - 1),
+            succeeded(code=WHOLE_MAX, text="returned a number of 64 bits"),
+        ),
         (
             np.array([False]),
-            Result(ok=False, text="returned array([False]), which counts as false"),
+            failed(text="returned array([False]), which counts as false"),
         ),
-        (0.0, Result(ok=False, text="returned 0.0, which counts as false")),
-        (np.float64(0), Result(ok=False, text="returned np.float64(0.0), which counts as false")),
-        ([], Result(ok=False, text="returned [], which counts as false")),
-        ((False, "stuck"), Result(ok=False, text="stuck")),
-        ((np.False_, "stuck", 3), Result(ok=False, text="stuck, 3")),
-        ((True, "free"), Result(ok=True, text="free")),
-        ((False,), Result(ok=False, text="returned (False,)")),
-        (ValueError("stuck"), Result(ok=False, text="returned the exception ValueError: stuck")),
-        (ValueError, Result(ok=False, text="returned the exception ValueError")),
-        (NotImplemented, Result(ok=False, text="returned NotImplemented, which counts as false")),
-        (3.5, Result(ok=True, text="returned 3.5, taken as success")),
-        ({"gas": 1}, Result(ok=True, text="returned {'gas': 1}, taken as success")),
-        (np.array([1, 2]), Result(ok=True, text="returned array([1, 2]), taken as success")),
+        (0.0, failed(text="returned 0.0, which counts as false")),
+        (
+            np.float64(0),
+            failed(text="returned np.float64(0.0), which counts as false"),
+        ),
+        ([], failed(text="returned [], which counts as false")),
+        ((False, "stuck"), failed(text="stuck")),
+        ((np.False_, "stuck", 3), failed(text="stuck, 3")),
+        ((True, "free"), succeeded(text="free")),
+        ((False,), failed(text="returned (False,)")),
+        (
+            ValueError("stuck"),
+            failed(text="returned the exception ValueError: stuck"),
+        ),
+        (ValueError, failed(text="returned the exception ValueError")),
+        (
+            NotImplemented,
+            failed(text="returned NotImplemented, which counts as false"),
+        ),
+        (3.5, succeeded(text="returned 3.5, taken as success")),
+        ({"gas": 1}, succeeded(text="returned {'gas': 1}, taken as success")),
+        (np.array([1, 2]), succeeded(text="returned array([1, 2]), taken as success")),
         ("", OK),
-        ("8 pulses", Result(ok=True, text="8 pulses")),
+        ("8 pulses", succeeded(text="8 pulses")),
     ],
 )
-def test_what_a_value_counts_as(value: object, result: Result) -> None:
+def test_what_a_value_counts_as(value: object, result: TaskOutcome) -> None:
     found = outcomes.of_value(value)
-    assert found[:2] == result[:2]
+    assert (found.ok, found.code) == (result.ok, result.code)
     assert found.text.startswith(result.text)
     assert bool(found.text) == bool(result.text)
 
@@ -185,24 +199,27 @@ def test_a_number_beyond_what_everybody_holds_is_clamped_and_said_so(value: int)
     assert found.code is not None
     assert abs(found.code) <= WHOLE_MAX
     assert ("bits" in found.text) == (abs(value) > WHOLE_MAX)
-    msgpack.packb(found)
+    msgpack.packb(found.code)
 
 
 @pytest.mark.parametrize(
     ("code", "result"),
     [
-        (None, Result(ok=True, code=0)),
-        (0, Result(ok=True, code=0)),
-        (False, Result(ok=True, code=0)),
-        (np.int32(3), Result(False, 3, "exit code 3")),
-        (2**70, Result(False, WHOLE_MAX, "exit code a number of 71 bits")),
-        ("no gas", Result(False, 1, "no gas")),
-        (Unspeakable(), Result(False, 1, "<Unspeakable whose text cannot be made")),
+        (None, succeeded(code=0)),
+        (0, succeeded(code=0)),
+        (False, succeeded(code=0)),
+        (np.int32(3), failed(code=3, text="exit code 3")),
+        (2**70, failed(code=WHOLE_MAX, text="exit code a number of 71 bits")),
+        ("no gas", failed(code=1, text="no gas")),
+        (
+            Unspeakable(),
+            failed(code=1, text="<Unspeakable whose text cannot be made"),
+        ),
     ],
 )
-def test_leaving_is_as_for_a_program(code: object, result: Result) -> None:
+def test_leaving_is_as_for_a_program(code: object, result: TaskOutcome) -> None:
     found = outcomes.of_exit(code)
-    assert found[:2] == result[:2]
+    assert (found.ok, found.code) == (result.ok, result.code)
     assert found.text.startswith(result.text)
 
 

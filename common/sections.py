@@ -45,7 +45,11 @@ def _id_text(value: object) -> object:
 
 
 def _redis_url(value: object) -> object:
-    return RedisUrl.parse(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return RedisUrl.parse(value)
+    if not isinstance(value, RedisUrl):
+        raise ValueError("must be text")  # pydantic's
+    return value
 
 
 Seconds = Annotated[float, Field(gt=0, le=86400 * 365, strict=True)]

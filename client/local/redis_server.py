@@ -135,12 +135,15 @@ class RedisServer:
             raise RedisServerError(f"the Redis server of {self.folder} runs already")
         binary = find_redis_binary()
         deadline = time.monotonic() + timeout_s
-        make_folder(self.folder)
-        self.folder.chmod(0o700)  # it may be there from other times
+        try:
+            make_folder(self.folder)
+            self.folder.chmod(0o700)  # it may be there from other times
+            self._make_password()
+        except OSError as error:
+            raise RedisServerError(f"{error.filename} cannot be made: {error.strerror}") from error
         self._check_folder(binary)
         lock = self._lock(deadline)
         try:
-            self._make_password()
             fixed = self.port != 0
             for tries_left in reversed(range(1 if fixed else _FREE_PORT_TRIES)):
                 port = self.port if fixed else free_ports(1)[0]

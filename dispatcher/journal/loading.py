@@ -82,7 +82,12 @@ def write_spilled(connection: Connection, keys: Keys, spill: SpillFile) -> tuple
 
     Commits of a dispatcher that was superseded meanwhile change nothing: they are set aside.
     """
-    highest, count = 0, 0
+    highest, count, notes = 0, 0, []
+    if rest := spill.keep_rest():
+        notes.append(
+            f"the spill file ended with {rest[0]} bytes that are no whole commit, as a crash "
+            f"leaves them in the middle of a write: they were kept in {rest[1]} and are not used"
+        )
     for _, data in spill.frames():
         commit = unpack_commit(data)
         check_term(commit.term + 1)
@@ -90,14 +95,15 @@ def write_spilled(connection: Connection, keys: Keys, spill: SpillFile) -> tuple
         if not write_again(connection, keys, commit):
             aside = spill.set_aside()
             return highest, [
+                *notes,
                 f"the spill file held commits of term {commit.term}, which another dispatcher has "
-                f"superseded: what was not in Redis yet was kept in {aside} and is not used"
+                f"superseded: what was not in Redis yet was kept in {aside} and is not used",
             ]
         count += 1
-    if not count:
-        return 0, []
-    spill.clear()
-    return highest, [f"{count} commits of the spill file were written to Redis"]
+    if count:
+        spill.clear()
+        notes.append(f"{count} commits of the spill file were written to Redis")
+    return highest, notes
 
 
 def write_again(connection: Connection, keys: Keys, commit: EncodedCommit) -> bool:

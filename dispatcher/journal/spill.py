@@ -8,7 +8,7 @@ import fcntl
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from shotline.common.errors import JournalError
 from shotline.common.own_files import GROUP_FOLDER, make_folder, private_opener
 
 _HEAD: Final = struct.Struct(">II")  # length and CRC-32 of what follows
+_PIECE_BYTES: Final = 1 << 20
 
 
 class SpillFull(JournalError):
@@ -40,7 +41,8 @@ class SpillFile:
     """One file of framed commits, held by one process at a time.
 
     A frame that was cut by a crash is left out, with everything behind it: nothing behind it was
-    ever confirmed. The file is made when it is opened and emptied by `clear`.
+    ever confirmed. Should a disk have damaged what was, `keep_rest` keeps it. The file is made when
+    it is opened and emptied by `clear`.
     """
 
     def __init__(self, path: Path, bytes_max: int) -> None:
@@ -108,16 +110,32 @@ class SpillFile:
 
     def set_aside(self) -> Path:
         """Keep the frames in a file beside this one, under a new name, and begin an empty one."""
+        aside = self._keep(frame(data) for _, data in self.frames())
+        self.clear()
+        return aside
+
+    def keep_rest(self) -> tuple[int, Path] | None:
+        """Move what stands behind the whole frames to a file beside this one, should there be any.
+
+        Return how many bytes, and the file.
+        """
+        size = os.fstat(self._file).st_size - self.size
+        if not size:
+            return None
+        starts = range(self.size, self.size + size, _PIECE_BYTES)
+        aside = self._keep(os.pread(self._file, _PIECE_BYTES, start) for start in starts)
+        os.ftruncate(self._file, self.size)
+        return size, aside
+
+    def _keep(self, pieces: Iterable[bytes]) -> Path:
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.set-aside-{number}")).exists():
             number += 1
         with open(aside, "xb", opener=private_opener) as copy:
-            for _, data in self.frames():
-                copy.write(frame(data))
+            copy.writelines(pieces)
             copy.flush()
             os.fsync(copy.fileno())
         _sync_folder(aside.parent)
-        self.clear()
         return aside
 
     def close(self) -> None:

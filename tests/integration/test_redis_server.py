@@ -153,6 +153,14 @@ def test_a_password_that_others_can_read_is_refused(tmp_path: Path) -> None:
     assert not server.running
 
 
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder, password in (("file", None), ("data", tmp_path / "nowhere" / "password")):
+        server = RedisServer(tmp_path / folder, password_file=password)
+        with pytest.raises(RedisServerError, match=rf"{tmp_path}.* cannot be made: "):
+            server.start()
+
+
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     """After kill -9 of the process that started it, no orphan stays and nothing is lost."""
     program = (

@@ -287,6 +287,7 @@ def test_a_problem_of_environment_or_option_names_it(file: Path) -> None:
         ("redis: {url: 'redis:///0'}", "redis.url"),
         ("redis: {url: 'redis://[::1/0'}", "redis.url"),
         ("redis: {url: 'unix://'}", "redis.url"),
+        ("redis: {url: 7}", "redis.url"),
         ("legacy: {redis_url: 'redis://there:redis/0'}", "legacy.redis_url"),
         ("redis: {sentinel_password_file: missing}", "redis.sentinel_password_file"),
         ("logging: {file: all.log}", "logging.file"),

@@ -77,6 +77,23 @@ def test_a_damaged_byte_ends_what_is_read(tmp_path: Path) -> None:
         spill.close()
 
 
+def test_what_is_no_whole_frame_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "spill"
+    written(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:9] + b"!" + whole[10:])
+    spill = SpillFile(path, 1000)
+    assert frames(spill) == []
+    kept = spill.keep_rest()
+    assert kept == (len(whole), tmp_path / "spill.set-aside-1")
+    assert kept[1].read_bytes() == whole[:9] + b"!" + whole[10:]
+    assert kept[1].stat().st_mode & 0o777 == 0o600
+    assert spill.keep_rest() is None
+    spill.append(b"after")
+    assert frames(spill) == [b"after"]
+    spill.close()
+
+
 def test_a_full_file_stays_as_it_was(tmp_path: Path) -> None:
     spill = SpillFile(tmp_path / "spill", 30)
     spill.append(b"x" * 20)

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from shotline.client.cli import follow as follow
     from shotline.client.cli import render as render
     from shotline.client.cli import tree_view as tree_view
+    from shotline.client.doctor import bundle as bundle
+    from shotline.client.doctor import machine as machine
+    from shotline.client.doctor import page as page
+    from shotline.client.doctor import site as site
+    from shotline.client.doctor import store as store
     from shotline.client.local import daemons as daemons
     from shotline.client.local import demo as demo
     from shotline.client.local import link as link
@@ -34,6 +39,11 @@ _FOLDERS: Final = {
     "follow": "client.cli",
     "render": "client.cli",
     "tree_view": "client.cli",
+    "bundle": "client.doctor",
+    "machine": "client.doctor",
+    "page": "client.doctor",
+    "site": "client.doctor",
+    "store": "client.doctor",
     "daemons": "client.local",
     "demo": "client.local",
     "link": "client.local",

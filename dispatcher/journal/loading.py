@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
+from shotline.common import redis_durability
 from shotline.common.errors import JournalError
 from shotline.common.ranges import TERM_MAX
 from shotline.common.records import (
@@ -222,41 +223,11 @@ def _system_bodies(connection: Connection, keys: Keys) -> Iterator[bytes]:
 
 def warnings_about(connection: Connection, redis: RedisSection) -> list[str]:
     """Return what is wrong with Redis's settings, and what that means, in words."""
-    least = redis.append_fsync
     try:
-        policy = _setting(connection, "maxmemory-policy")
-        append, sync = _setting(connection, "appendonly"), _setting(connection, "appendfsync")
-        replicas = _setting(connection, "min-replicas-to-write")
+        settings = {name: _setting(connection, name) for name in redis_durability.SETTINGS}
     except ResponseError as error:
-        return [
-            f"Redis does not tell its settings ({error}): make sure that maxmemory-policy is "
-            "noeviction and appendonly is yes"
-        ]
-    warnings = []
-    if policy != "noeviction":
-        warnings.append(
-            f"Redis may remove shots when its memory is full: maxmemory-policy is {policy}; "
-            "set it to noeviction"
-        )
-    if redis.address.master and replicas == "0":
-        warnings.append(
-            "A master that was cut off from its replicas goes on taking commits, which the next "
-            "master will not have: set min-replicas-to-write to 1"
-        )
-    if least == "any":
-        return warnings
-    if append != "yes":
-        warnings.append(
-            "Redis forgets what it was told since its last snapshot when it ends: appendonly is "
-            f"{append}; set it to yes"
-        )
-    elif sync == "no" or (least == "always" and sync != "always"):
-        loss = "many seconds" if sync == "no" else "up to two seconds"
-        warnings.append(
-            f"A crash of Redis's machine may lose {loss} of the journal: appendfsync is {sync}; "
-            f"set it to {least}"
-        )
-    return warnings
+        return [redis_durability.UNTOLD.format(error=error)]
+    return redis_durability.warnings_about(settings, redis)
 
 
 def _setting(connection: Connection, name: str) -> str:

@@ -105,6 +105,8 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
         ("remove anna --file /none/users", "no user and no token"),
     ),
     "version": (("now", "unexpected extra argument"),),
+    "doctor": (("now", "unexpected extra argument"), ("--page", "requires an argument")),
+    "support-bundle": (("a b", "at most one FILE"),),
     "completion": (("", "Missing argument"), ("tcsh", "not one of")),
 }
 LINES = [(name, words, text) for name, wrong in WRONG.items() for words, text in wrong]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -43,7 +43,7 @@ class RedisUrl:
         try:
             parts = urlsplit(url)
         except ValueError:
-            raise ValueError("must have whole brackets around an IPv6 address") from None
+            raise ValueError("must be redis://HOST:PORT/DB, an IPv6 HOST in brackets") from None
         scheme = parts.scheme
         if scheme not in _SCHEMES:
             raise ValueError(f"must begin with {', '.join(f'{one}://' for one in _SCHEMES)}")
@@ -99,11 +99,11 @@ class RedisUrl:
         return f"Redis at {hosts}/{self.db}"
 
     def __str__(self) -> str:
-        user = f"{self.user}@" if self.user else ""
+        user = f"{quote(self.user, safe='')}@" if self.user else ""
         if self.file:
-            return f"unix://{user}{self.file}?db={self.db}"
+            return f"unix://{user}{quote(self.file)}?db={self.db}"
         hosts = ",".join(map(_host_and_port, self.hosts))
-        master = f"?master={self.master}" if self.master else ""
+        master = f"?master={quote(self.master)}" if self.master else ""
         return f"{self.scheme}://{user}{hosts}/{self.db}{master}"
 
 

@@ -60,6 +60,35 @@ def test_tls_with_certificates_on_both_sides(tmp_path: Path) -> None:
                 journal.load()
 
 
+def test_sentinels_with_tls(tmp_path: Path) -> None:
+    own = Certificates(tmp_path / "own")
+    port, sentinel = free_ports(2)
+    tls = f"port 0\ntls-replication yes\n{own.server_lines}"
+    lines = f"{tls}tls-port {port}\nappendonly yes\nmin-replicas-to-write 0\n"
+    watch = f"{tls}tls-port {sentinel}\nsentinel monitor lab 127.0.0.1 {port} 1\n"
+    with (
+        Process(tmp_path / "redis", port, lines),
+        Process(tmp_path / "sentinel", sentinel, watch, sentinel=True),
+    ):
+        url = f"rediss-sentinel://127.0.0.1:{sentinel}/2?master=lab&{own.client_options}"
+        (warning,) = write_and_read(tmp_path, RedisSection(url=url))
+        assert "min-replicas-to-write" in warning
+        for wrong, why in (
+            (url.replace("=lab", "=other"), "knows no master of that name"),
+            (f"redis-sentinel://127.0.0.1:{sentinel}/2?master=lab", "does not answer"),
+            (
+                f"rediss-sentinel://127.0.0.1:1,127.0.0.1:{sentinel}/0?master=lab",
+                "127.0.0.1:1 .*veri",
+            ),
+        ):
+            journal = RedisJournal(
+                RedisSection(url=wrong), JournalSection(spill_file=tmp_path / "spill"), 100
+            )
+            told = pytest.raises(JournalError, match=rf"Redis master .* cannot be reached.*{why}")
+            with closing(journal), told:
+                journal.load()
+
+
 def test_a_private_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     own = Certificates(tmp_path / "own")
     (tmp_path / "own" / "client.key").chmod(0o640)

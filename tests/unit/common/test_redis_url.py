@@ -1,8 +1,12 @@
 """The url of a Redis server: what is read of it, and that nothing tells the password."""
 
+import dataclasses
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shotline.common.redis_url import RedisUrl
 from shotline.common.sections import LegacySection, RedisSection
@@ -68,6 +72,30 @@ def test_what_is_wrong_is_said_without_the_password(url: str) -> None:
     with pytest.raises(ValueError, match=r"must|has no") as caught:
         RedisUrl.parse(url)
     assert SECRET not in str(caught.value)
+
+
+@given(st.one_of(st.text(), st.text(alphabet="redis:/s@?#[]%,=0z\u2100").map("redis".__add__)))
+def test_any_text_is_taken_or_refused_in_words(text: str) -> None:
+    try:
+        url = RedisUrl.parse(text)
+    except ValueError as error:
+        refused = str(error)
+    else:
+        again = RedisUrl.parse(str(url))
+        assert dataclasses.replace(url, password=None, tls=again.tls) == again
+        refused = ""
+    assert not refused or refused.startswith(("must", "has no"))
+
+
+@given(st.text(min_size=8, alphabet=st.characters(exclude_categories=("Cs",))))
+def test_any_password_comes_through_and_is_not_told(password: str) -> None:
+    quoted = quote(password, safe="")
+    url = RedisUrl.parse(f"rediss://lab:{quoted}@there:1/0")
+    assert url.password is not None
+    assert url.password.get_secret_value() == password
+    with pytest.raises(ValueError, match="must") as caught:
+        RedisUrl.parse(f"rediss://lab:{quoted}@there:port/0")
+    assert quoted not in f"{caught.value} {url} {url!r} {url.name}"
 
 
 def test_a_section_tells_nobody_the_password() -> None:

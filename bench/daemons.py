@@ -17,7 +17,7 @@ from typing import Final, Self
 import redis
 
 from bench.machine import Groups, children
-from bench.programs import ROOT
+from bench.programs import ANSWER_WITHIN_S, ROOT
 from bench.workloads import SERVERS, SLOTS
 from shotline.client.errors import SupervisorError
 from shotline.client.local.daemons import Daemon, Daemons
@@ -94,7 +94,7 @@ class Site:
         if form is Form.HUB:
             self.processes |= dict.fromkeys(PROGRAMS[Form.APART], self.processes["hub"])
         self._profiles = profiles or {}
-        self.supervisor = Supervisor(self.config.broker.clients)
+        self.supervisor = Supervisor(self.config.broker.clients, timeout_s=ANSWER_WITHIN_S)
 
     @property
     def dispatcher_pid(self) -> int:
@@ -243,7 +243,7 @@ def _configuration(
 
 def _write_experiment(file: Path, tree: str, entries: Sequence[Entry]) -> None:
     content = {"experiment": tree, "phases": {PHASE: 1}, "actions": entries}
-    file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    file.write_text(json.dumps(content), encoding="utf-8")
 
 
 def _pid(daemon: Daemon) -> int:

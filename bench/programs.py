@@ -11,7 +11,7 @@ from typing import Final, Self
 from shotline.common.process import interpreter
 
 END_WITHIN_S: Final = 10.0
-ANSWER_WITHIN_S: Final = 120.0
+ANSWER_WITHIN_S: Final = 300.0
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 

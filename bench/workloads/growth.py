@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 from bench.daemons import Form, Site, action
 from bench.harness import SHOTS_LOADED_MAX, Measurement, Round
 from bench.machine import rss_mb
+from bench.programs import ANSWER_WITHIN_S
 from bench.results import Goal
 
 TREE: Final = "GROWTH"
@@ -43,7 +44,13 @@ def _site(of: Round, form: Form, count: int) -> Site:
         of.folder / f"{form}-{count}",
         form,
         {TREE: [action(f"A{number}", 1) for number in range(count)]},
-        settings={"dispatcher": {"shots_loaded_max": SHOTS_LOADED_MAX, "recovery_s": 0.1}},
+        settings={
+            "dispatcher": {
+                "shots_loaded_max": SHOTS_LOADED_MAX,
+                "recovery_s": 0.1,
+                "tree_timeout_s": ANSWER_WITHIN_S,
+            }
+        },
     )
 
 

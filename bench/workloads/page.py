@@ -3,15 +3,17 @@
 import shutil
 import statistics
 import time
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import psutil
-from playwright.sync_api import CDPSession, Page, sync_playwright
 
 from bench.harness import Measurement, Round
 from bench.machine import MB
 from bench.monitored import RATE, Monitored
 from bench.results import Goal, quantile
+
+if TYPE_CHECKING:
+    from playwright.sync_api import CDPSession, Page
 
 CHROMIUM: Final = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -66,6 +68,9 @@ class PageInBrowser(Measurement):
         if CHROMIUM is None:
             print("the page is not measured: Chromium is not installed")
             return
+        # All others are measured without it.
+        from playwright.sync_api import sync_playwright
+
         with Monitored(of.folder / "monitored") as monitored, sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=CHROMIUM, args=["--no-sandbox", "--enable-precise-memory-info"]
@@ -80,7 +85,7 @@ class PageInBrowser(Measurement):
             browser.close()
 
 
-def _measure(of: Round, page: Page, session: CDPSession, tab: str) -> None:
+def _measure(of: Round, page: "Page", session: "CDPSession", tab: str) -> None:
     """Measure one tab."""
     page.evaluate("(hash) => { window.location.hash = hash; }", f"#/{tab}?show=both")
     page.wait_for_selector(f"#tab-{tab}:not([hidden])")
@@ -109,7 +114,7 @@ def _measure(of: Round, page: Page, session: CDPSession, tab: str) -> None:
     add("the tab's process without garbage", _renderer_mb(), "MB")
 
 
-def _metrics(session: CDPSession) -> dict[str, float]:
+def _metrics(session: "CDPSession") -> dict[str, float]:
     """Return Chromium's counters of this page."""
     found = session.send("Performance.getMetrics")
     return {one["name"]: one["value"] for one in found["metrics"]}

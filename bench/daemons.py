@@ -18,7 +18,7 @@ import redis
 
 from bench.machine import Groups, children
 from bench.programs import ANSWER_WITHIN_S, ROOT
-from bench.workloads import SERVERS, SLOTS
+from bench.workloads import SERVERS, SLOTS, WARM_UP
 from shotline.client.errors import SupervisorError
 from shotline.client.local.daemons import Daemon, Daemons
 from shotline.client.local.ports import free_ports
@@ -29,6 +29,7 @@ from shotline.common.sections import UpSection
 
 PHASE: Final = "PULSE"
 SERVER_CLASS: Final = "BENCH"
+WARM: Final = "WARM"
 START_WITHIN_S: Final = 60.0
 
 Entry = dict[str, object]
@@ -82,8 +83,9 @@ class Site:
         folder.mkdir(parents=True, exist_ok=True)
         self.form = form
         self._redis_url = redis_url
-        self.experiments = {tree: folder / f"{tree.lower()}.yaml" for tree in experiments}
-        for tree, entries in experiments.items():
+        all_of_them = {**experiments, WARM: [action("ONE", 1)]}
+        self.experiments = {tree: folder / f"{tree.lower()}.yaml" for tree in all_of_them}
+        for tree, entries in all_of_them.items():
             _write_experiment(self.experiments[tree], tree, entries)
         self.config_file = folder / "config.yaml"
         usual = _configuration(form, self.experiments, redis_url, servers)
@@ -112,6 +114,12 @@ class Site:
             "Redis": [self._redis_pid()],
             "client": [os.getpid()],
         }
+
+    def warm_up(self) -> None:
+        """Do a small shot, so that what is made once is made."""
+        self.build(WARM, 1)
+        for _ in range(WARM_UP if self._daemons.servers else 0):
+            self.do_phase(WARM, 1)
 
     def do_phase(self, tree: str, shot: int) -> None:
         """Do the phase of a shot whose table is built. Raise RuntimeError where an action fails."""

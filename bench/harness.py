@@ -16,17 +16,16 @@ from types import TracebackType
 from typing import ClassVar, Final, Self
 
 from bench.baseline import Baseline
-from bench.daemons import Entry, Form, Site, action
+from bench.daemons import Entry, Form, Site
 from bench.machine import Groups, used
 from bench.results import Goal, Results
-from bench.workloads import WARM_UP, Sizes
+from bench.workloads import Sizes
 from shotline.client.local.redis_server import RedisServer
 
 B1: Final = "B1"
 B2: Final = "B2"
 WINDOWED: Final = "B2, windowed"
 SHOTS_LOADED_MAX: Final = 2  # one that is run, and one that is just being made
-_WARM: Final = "WARM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ class ActionStack:
         self.site = Site(
             folder,
             form,
-            {_WARM: [action("ONE", 1)], **experiments},
+            experiments,
             redis_url=redis_url,
             settings={"dispatcher": {"shots_loaded_max": SHOTS_LOADED_MAX, "recovery_s": 0.1}},
             profiles=profiles,
@@ -165,9 +164,7 @@ class ActionStack:
         self.site.__enter__()
         with ExitStack() as failed:
             failed.push(self.site)
-            self.site.build(_WARM, 1)
-            for _ in range(WARM_UP):
-                self.site.do_phase(_WARM, 1)
+            self.site.warm_up()
             failed.pop_all()
         return self
 

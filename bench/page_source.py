@@ -58,24 +58,33 @@ class Source:
         while True:
             turn, number = divmod(next(self._steps), len(self.last))
             now = time.time()
-            fields: dict[str, object] = {"dispatched_at": now, "state": ActionState.DISPATCHED}
-            if turn % 3 > 0:
-                fields |= {"started_at": now, "state": ActionState.DOING}
-            if turn % 3 == 2:
-                failed = number % 50 == 0
-                fields |= {"started_at": now - DURATION_S, "ended_at": now}
-                fields |= {"state": ActionState.DONE, "cause": Cause.RESULT}
-                fields |= {"status": Status.FAILURE if failed else Status.SUCCESS}
-                fields |= {"duration_s": DURATION_S, "reason": "no pressure" if failed else ""}
-            server = f"S:{number % len(self._servers)}"
-            self.last[number] = made = structs.replace(
-                self.last[number],
-                **(
-                    _AS_PENDING
-                    | {"time": now, "server": server, "run": 1, "attempt": 1 + turn // 3}
-                    | fields
-                ),
+            sent = structs.replace(
+                _pending(number),
+                time=now,
+                server=f"S:{number % len(self._servers)}",
+                run=1,
+                attempt=1 + turn // 3,
+                state=ActionState.DISPATCHED,
+                dispatched_at=now,
             )
+            match turn % 3:
+                case 0:
+                    made = sent
+                case 1:
+                    made = structs.replace(sent, state=ActionState.DOING, started_at=now)
+                case _:
+                    failed = number % 50 == 0
+                    made = structs.replace(
+                        sent,
+                        state=ActionState.DONE,
+                        cause=Cause.RESULT,
+                        status=Status.FAILURE if failed else Status.SUCCESS,
+                        reason="no pressure" if failed else "",
+                        started_at=now - DURATION_S,
+                        ended_at=now,
+                        duration_s=DURATION_S,
+                    )
+            self.last[number] = made
             yield made
 
     def beats(self, count: int) -> Publish:
@@ -102,8 +111,8 @@ class Source:
                     term=TERM,
                     dispatcher="bench",
                     started_at=self._opened_at,
-                    journal="ok",
-                    current=tuple(KEY),
+                    journal=v.JournalState.OK,
+                    current=(KEY.tree, KEY.shot),
                     shots=(self._shot(),),
                 )
             case c.Shots():
@@ -165,16 +174,6 @@ class Source:
 def _pending(number: int) -> Transition:
     path = f"\\BENCH::TOP:G{number // 100}:N{number}"
     return Transition(time=time.time(), path=path, state=ActionState.NOT_DISPATCHED)
-
-
-_AS_PENDING: Final = {
-    "cause": None,
-    "status": None,
-    "reason": "",
-    "started_at": None,
-    "ended_at": None,
-    "duration_s": None,
-}
 
 
 def _server(number: int) -> v.ServerView:

@@ -39,9 +39,9 @@ class Growth(Measurement):
             _measure_left(of, form)
 
 
-def _site(of: Round, form: Form, count: int) -> Site:
+def _site(of: Round, form: Form, name: str, count: int) -> Site:
     return Site(
-        of.folder / f"{form}-{count}",
+        of.folder / f"{form}-{name}",
         form,
         {TREE: [action(f"A{number}", 1) for number in range(count)]},
         settings={
@@ -56,7 +56,8 @@ def _site(of: Round, form: Form, count: int) -> Site:
 
 def _measured(of: Round, form: Form, count: int) -> tuple[float, float]:
     """Return time (µs) and memory of the dispatcher (KB) that an action takes."""
-    with _site(of, form, count) as site:
+    with _site(of, form, str(count), count) as site:
+        site.warm_up()
         before = rss_mb(site.dispatcher_pid)
         site.build(TREE, 1)
         begin = time.perf_counter()
@@ -72,7 +73,7 @@ def _measure_left(of: Round, form: Form) -> None:
     needs goes up and down with the moment of the measurement, so the highest values are compared.
     """
     count = of.sizes.independent
-    with _site(of, form, count) as site:
+    with _site(of, form, "closed", count) as site:
         sizes_mb = []
         for shot in range(1, of.sizes.closed_shots + 1):
             site.build(TREE, shot)

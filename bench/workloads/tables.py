@@ -4,7 +4,7 @@ import json
 import time
 from typing import ClassVar, Final
 
-from bench.daemons import Entry, Site, action
+from bench.daemons import Entry, Form, Site, action
 from bench.harness import Measurement, Round
 from bench.machine import rss_mb
 from bench.results import Goal
@@ -24,28 +24,27 @@ class Tables(Measurement):
 
     def measure(self, of: Round) -> None:
         """Measure each size in daemons of its own."""
-        for count in of.sizes.tables:
-            is_largest = count == max(of.sizes.tables)
-            for form in of.forms:
-                folder = of.folder / f"{form}-{count}"
-                with Site(folder, form, {TREE: _actions(count)}, servers=0) as site:
-                    _measure(of, site, count, is_largest=is_largest)
+        largest = max(of.sizes.tables)
+        for form in of.forms:
+            kilobytes = {count: _measured(of, form, count) for count in of.sizes.tables}
+            for count, value in kilobytes.items():
+                goal = KILOBYTES if count == largest else None
+                of.results.add("memory an action", f"{form}, of {count:,}", value, "KB", goal=goal)
 
 
-def _measure(of: Round, site: Site, count: int, *, is_largest: bool) -> None:
-    """Build a table for several shots; what each leaves in memory is the mean."""
-    add, form = of.results.add, site.form
-    what = f"a table of {count:,}"
-    before = rss_mb(site.dispatcher_pid)
-    for shot in range(1, BUILDS + 1):
-        reading_s = _read(site)
-        built_s = site.build(TREE, shot)
-        add(what, READING, reading_s, "s")
-        goal = SECONDS if is_largest else None
-        add(what, form, built_s, "s", beside=(READING, reading_s), goal=goal)
-    kilobytes = (rss_mb(site.dispatcher_pid) - before) * 1e3 / BUILDS / count
-    goal = KILOBYTES if is_largest else None
-    add("memory an action", f"{form}, of {count:,}", kilobytes, "KB", goal=goal)
+def _measured(of: Round, form: Form, count: int) -> float:
+    """Build a table for several shots; return what an action of each leaves in memory, in KB."""
+    add, what = of.results.add, f"a table of {count:,}"
+    goal = SECONDS if count == max(of.sizes.tables) else None
+    with Site(of.folder / f"{form}-{count}", form, {TREE: _actions(count)}, servers=0) as site:
+        site.warm_up()
+        before = rss_mb(site.dispatcher_pid)
+        for shot in range(1, BUILDS + 1):
+            reading_s = _read(site)
+            built_s = site.build(TREE, shot)
+            add(what, READING, reading_s, "s")
+            add(what, form, built_s, "s", beside=(READING, reading_s), goal=goal)
+        return (rss_mb(site.dispatcher_pid) - before) * 1e3 / BUILDS / count
 
 
 def _read(site: Site) -> float:

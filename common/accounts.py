@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from shotline.common.errors import ConfigError
+from shotline.common.scopes import Scope
 
 
 class Role(StrEnum):
@@ -26,19 +27,9 @@ class Role(StrEnum):
     OPERATOR = "operator"  # drive shots, start and end servers
     ADMINISTRATOR = "administrator"  # end the dispatcher, and sessions of others
 
-    def may(self, scope: "Scope") -> bool:
+    def may(self, scope: Scope) -> bool:
         """Return whether it may do what is in a scope."""
         return _ORDER.index(self) >= _ORDER.index(NEEDED[scope])
-
-
-class Scope(StrEnum):
-    """What a request is about; a token is for some of these."""
-
-    READ = "read"  # shots, actions, output, servers, logs
-    METRICS = "metrics"  # what Prometheus collects
-    COMMAND = "command"  # pulses, tables, runs and actions
-    SERVERS = "servers"  # action servers and mdsip urls
-    ADMINISTER = "administer"  # the dispatcher's end, sessions of others
 
 
 _ORDER: Final = tuple(Role)

@@ -2,9 +2,12 @@
 
 The CLI, the client library, the HTTP interface and the wire use these classes; the dispatcher
 carries them out. A command without tree and shot means the current pulse (D16).
+
+A class says all that others must know of its command: who may give it (`SCOPE`), what it ends, how
+the page offers it. The route, its document, its form and the button on the page follow from it.
 """
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta, structs
@@ -12,6 +15,7 @@ from msgspec import Meta, structs
 from shotline.common.base import Struct, tag_of
 from shotline.common.dangers import Danger
 from shotline.common.ranges import NUMBER_MAX, Count, SequenceNumber, Small
+from shotline.common.scopes import Scope
 
 GivenTree = Annotated[str, Meta(pattern=r"^\s*[A-Za-z][A-Za-z0-9_]*\s*$", max_length=64)]
 """A tree's name in any case."""
@@ -23,8 +27,26 @@ Insisted = Annotated[tuple[Danger, ...], Meta(max_length=len(Danger))]
 ServerName = Annotated[str, Meta(pattern=r"^[^:\s]+(:[^:\s]+)?$", max_length=128)]
 
 
+class Button(NamedTuple):
+    """How the page offers a command: beside a run or a server, in these states of it."""
+
+    beside: Literal["run", "server"]
+    place: int  # among the buttons there
+    text: str
+    title: str
+    states: tuple[str, ...]
+    question: str = ""  # is asked first, of the target `{}`
+    says: str = ""  # with the question
+    aborts: bool = False  # what is running there, which is listed
+
+
 class Command(Struct, tag_field="verb"):
     """The base of all commands. A tree is kept in upper case, however it was given (D16)."""
+
+    SCOPE: ClassVar[Scope] = Scope.COMMAND
+    ENDS: ClassVar[str] = ""  # what it ends, in words: a page asks before it
+    ALWAYS: ClassVar[bool] = False  # where one person has the control, others may give it, too
+    BUTTON: ClassVar[Button | None] = None
 
     @property
     def verb(self) -> str:
@@ -150,6 +172,17 @@ class DispatchAction(RiskyOnShot, tag="dispatch"):
 class Abort(OnShot, tag="abort"):
     """Abort the open run of a shot, or of all shots, or one action, or one server's (D9)."""
 
+    ENDS: ClassVar[str] = "it ends what runs"
+    ALWAYS: ClassVar[bool] = True
+    BUTTON: ClassVar[Button] = Button(
+        "run",
+        4,
+        "Abort run",
+        "end the run and what it runs",
+        ("open", "held", "aborting"),
+        question="Abort {}?",
+        aborts=True,
+    )
     path: ActionPath | None = None
     server: ServerName | None = None
 
@@ -157,13 +190,31 @@ class Abort(OnShot, tag="abort"):
 class AbortPending(OnShot, tag="abort_pending"):
     """Remove what was not sent yet; what runs goes on (D9)."""
 
+    ENDS: ClassVar[str] = "it removes what was not sent yet"
+    ALWAYS: ClassVar[bool] = True
+    BUTTON: ClassVar[Button] = Button(
+        "run",
+        3,
+        "Abort pending",
+        "remove what was not sent yet; what runs goes on",
+        ("open",),
+        question="Abort what is pending in {}?",
+    )
+
 
 class Hold(OnShot, tag="hold"):
     """Start nothing more of the open run until `resume`."""
 
+    ALWAYS: ClassVar[bool] = True
+    BUTTON: ClassVar[Button] = Button(
+        "run", 1, "Hold", "start nothing more until Resume", ("open",)
+    )
+
 
 class Resume(OnShot, tag="resume"):
     """Let a HELD run go on."""
+
+    BUTTON: ClassVar[Button] = Button("run", 2, "Resume", "let the run go on", ("held",))
 
 
 class Wait(PagedOnShot, tag="wait"):
@@ -172,18 +223,24 @@ class Wait(PagedOnShot, tag="wait"):
     A further page of a report (`since`) waits for nothing.
     """
 
+    SCOPE: ClassVar[Scope] = Scope.READ
     run: Small | None = None
 
 
 class ServerRestart(Command, tag="server_restart"):
     """End what a server runs and start it anew (D17). `server` is CLASS or CLASS:ID."""
 
+    SCOPE: ClassVar[Scope] = Scope.SERVERS
+    ENDS: ClassVar[str] = "it ends what runs there"
     server: ServerName
 
 
 class ServerAbort(Command, tag="server_abort"):
     """Abort a class's actions, or the one at `path` (D17)."""
 
+    SCOPE: ClassVar[Scope] = Scope.SERVERS
+    ENDS: ClassVar[str] = "it ends what runs there"
+    ALWAYS: ClassVar[bool] = True
     server: ServerName
     path: ActionPath | None = None
 
@@ -191,48 +248,80 @@ class ServerAbort(Command, tag="server_abort"):
 class ServerStop(Command, tag="server_stop"):
     """End a server when its work is done (D17)."""
 
+    SCOPE: ClassVar[Scope] = Scope.SERVERS
+    ENDS: ClassVar[str] = "it ends the server when its work is done"
+    BUTTON: ClassVar[Button] = Button(
+        "server",
+        2,
+        "Stop",
+        "end it when its work is done",
+        ("ON", "SUSPECT", "DRAINING"),
+        question="Stop {}?",
+        says="It ends when its work is done.",
+    )
     server: ServerName
 
 
 class ServerQuit(Command, tag="server_quit"):
     """End a server at once; its running actions become ABORTED (D17)."""
 
+    SCOPE: ClassVar[Scope] = Scope.SERVERS
+    ENDS: ClassVar[str] = "it ends the server, and what runs there"
+    BUTTON: ClassVar[Button] = Button(
+        "server",
+        4,
+        "Quit",
+        "end it at once; what it runs is aborted",
+        ("ON", "SUSPECT", "DRAINING"),
+        question="Quit {}?",
+        aborts=True,
+    )
     server: ServerName
 
 
 class ClearUrl(Command, tag="clear_url"):
     """Forget that an mdsip url may still be busy (DESIGN §6, mdsip)."""
 
+    SCOPE: ClassVar[Scope] = Scope.SERVERS
     url: Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
 class SystemStatus(Command, tag="status"):
     """The state of everything, in short."""
 
+    SCOPE: ClassVar[Scope] = Scope.READ
+
 
 class Servers(Command, tag="servers"):
     """All servers."""
+
+    SCOPE: ClassVar[Scope] = Scope.READ
 
 
 class Actions(PagedOnShot, tag="actions"):
     """All actions of a shot, with their states."""
 
+    SCOPE: ClassVar[Scope] = Scope.READ
     phase: PhaseName | None = None
 
 
 class PrintPending(Paged, tag="print_pending"):
     """What is ready, sent or running, and what everything else waits for."""
 
+    SCOPE: ClassVar[Scope] = Scope.READ
+
 
 class Show(PagedOnShot, tag="show"):
     """The story of one action: every transition with time and cause."""
 
+    SCOPE: ClassVar[Scope] = Scope.READ
     path: ActionPath
 
 
 class Logs(OnShot, tag="logs"):
     """The stored output of an action's attempt (the last one without `attempt`)."""
 
+    SCOPE: ClassVar[Scope] = Scope.READ
     path: ActionPath
     attempt: Small | None = None
     since: Count = 0
@@ -248,6 +337,7 @@ class Check(PagedOnShot, tag="check"):
 class Snapshot(Paged, tag="snapshot"):
     """The state of a channel with the number of its last event (I6)."""
 
+    SCOPE: ClassVar[Scope] = Scope.READ
     channel: Annotated[str, Meta(min_length=1, max_length=1200)]
 
 
@@ -256,6 +346,8 @@ class ReadTree(PagedOnShot, tag="tree"):
 
     Shot -1 is the model, 0 the current shot where the site has one.
     """
+
+    SCOPE: ClassVar[Scope] = Scope.READ
 
 
 class CurrentShot(Command, tag="current"):
@@ -272,11 +364,15 @@ class CurrentShot(Command, tag="current"):
 class Shots(Paged, tag="shots"):
     """The shots that are known."""
 
+    SCOPE: ClassVar[Scope] = Scope.READ
     tree: GivenTree | None = None
 
 
 class Quit(Command, tag="quit"):
     """End the dispatcher. Running actions go on in their servers."""
+
+    SCOPE: ClassVar[Scope] = Scope.ADMINISTER
+    ENDS: ClassVar[str] = "it ends the dispatcher; nothing new starts until another is there"
 
 
 AnyCommand = (
@@ -309,20 +405,10 @@ AnyCommand = (
     | Quit
 )
 
-READING: Final[frozenset[str]] = frozenset(
-    (
-        "status",
-        "servers",
-        "actions",
-        "print_pending",
-        "show",
-        "logs",
-        "snapshot",
-        "tree",
-        "shots",
-        "wait",
-    )
-)
+VERBS: Final[dict[str, type[Command]]] = {tag_of(kind): kind for kind in get_args(AnyCommand)}
+"""Every command by its verb."""
+
+READING: Final = frozenset(verb for verb, kind in VERBS.items() if kind.SCOPE is Scope.READ)
 """The verbs that change nothing (`check` without reset neither, but it may)."""
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from shotline.common import accounts as accounts
     from shotline.common import config as config
     from shotline.common import messages as messages
+    from shotline.common import scopes as scopes
     from shotline.common import secret_file as secret_file
     from shotline.common import views as views
 
@@ -51,6 +52,7 @@ _FOLDERS: Final = {
     "up": "client.local",
     "accounts": "common",
     "config": "common",
+    "scopes": "common",
     "secret_file": "common",
     "verbs": "client",
     "messages": "common",

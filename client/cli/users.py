@@ -123,7 +123,7 @@ def _token(file: Path, accounts: "Accounts", name: str, scope: str | None, days:
     if name in accounts.users:
         wrong(f"{name} is a user")
     if scope is None:
-        wrong(f"give --scope, with commas: {', '.join(a.Scope)}")
+        wrong(f"give --scope, with commas: {', '.join(later.scopes.Scope)}")
     try:
         scopes = a.scopes_of(scope)
     except ValueError as error:

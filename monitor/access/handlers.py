@@ -4,8 +4,8 @@ import logging
 import secrets
 import time
 
-from shotline.common.accounts import Scope
 from shotline.common.messages import Outcome
+from shotline.common.scopes import Scope
 from shotline.monitor.access.gate import Gate
 from shotline.monitor.access.identity import Identity, Refusal
 from shotline.monitor.access.models import (

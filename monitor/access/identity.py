@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from shotline.common.accounts import Role, Scope
+from shotline.common.accounts import Role
+from shotline.common.scopes import Scope
 
 Via = Literal["nobody", "session", "token", "proxy"]
 

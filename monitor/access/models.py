@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shotline.common.accounts import Role, Scope
+from shotline.common.accounts import Role
 from shotline.common.base import Struct
 from shotline.common.model import Model
+from shotline.common.scopes import Scope
 from shotline.monitor.access.identity import Via
 
 

@@ -15,8 +15,8 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from shotline.common.accounts import Scope
 from shotline.common.errors import MalformedMessage
+from shotline.common.scopes import Scope
 from shotline.monitor.access import Identity, Refusal
 from shotline.monitor.channels import (
     Channels,

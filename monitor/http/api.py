@@ -18,11 +18,11 @@ from tornado.web import RequestHandler
 from shotline.client.calls import Call
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.plain import plain as shown
-from shotline.common.accounts import Scope
 from shotline.common.base import Struct, to_json
 from shotline.common.commands import AnyCommand, Check, Command, Logs
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome, Reply
+from shotline.common.scopes import Scope
 from shotline.common.sections import MonitorSection
 from shotline.monitor.access import Identity, Refusal
 from shotline.monitor.access.gate import Gate

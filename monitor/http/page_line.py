@@ -11,55 +11,13 @@ import click
 
 from shotline.client.cli.base import without_signs
 from shotline.client.cli.main import shotline
-from shotline.common.accounts import Scope
-from shotline.monitor.http.route import VERBS, scope_of
+from shotline.common.commands import VERBS
+from shotline.common.scopes import Scope
 
-# A command that is not named here is refused.
+# Commands of the wire, and those that only show what these tell. Any other is refused.
 ALLOWED: Final = frozenset(
-    (
-        "abort",
-        "abort-pending",
-        "actions",
-        "build-tables",
-        "check",
-        "clear-url",
-        "create-pulse",
-        "current",
-        "dispatch",
-        "display-logs",
-        "do-phase",
-        "do-sequence",
-        "hold",
-        "logs",
-        "print-pending",
-        "quit",
-        "resume",
-        "server-abort",
-        "server-quit",
-        "server-restart",
-        "server-stop",
-        "servers",
-        "shots",
-        "show",
-        "show-log",
-        "snapshot",
-        "status",
-        "tree",
-        "version",
-        "wait",
-        "watch",
-    )
+    {verb.replace("_", "-") for verb in VERBS} | {"display-logs", "show-log", "version", "watch"}
 )
-# Commands that end something: a page asks before it runs them.
-ENDING: Final = {
-    "abort": "it ends what runs",
-    "abort-pending": "it removes what was not sent yet",
-    "quit": "it ends the dispatcher; nothing new starts until another is there",
-    "server-abort": "it ends what runs there",
-    "server-quit": "it ends the server, and what runs there",
-    "server-restart": "it ends what runs there",
-    "server-stop": "it ends the server when its work is done",
-}
 _CHOSEN_HERE: Final = ("broker", "config")  # by the monitor
 
 
@@ -94,17 +52,18 @@ def arguments_of(line: str) -> list[str]:
 
 def what_it_ends(line: str) -> str | None:
     """Return in words what a line ends, None where it ends nothing. Raise NotRunnable."""
-    return ENDING.get(_command_of(line))
+    verb = _verb_of(line)
+    return (VERBS[verb].ENDS or None) if verb in VERBS else None
 
 
 def scope_of_line(line: str) -> Scope:
     """Return what a line is about. Raise NotRunnable."""
-    verb = _command_of(line).replace("-", "_")
-    return scope_of(verb) if verb in VERBS else Scope.READ
+    verb = _verb_of(line)
+    return VERBS[verb].SCOPE if verb in VERBS else Scope.READ
 
 
-def _command_of(line: str) -> str:
-    """Return the name of a line's command, "" where it only asks for help or is wrong."""
+def _verb_of(line: str) -> str:
+    """Return the verb of a line's command, "" where it only asks for help or is wrong."""
     try:
         words = arguments_of(line)
     except click.UsageError:
@@ -114,7 +73,7 @@ def _command_of(line: str) -> str:
     ctx = click.Context(shotline, info_name="shotline")
     following = _words_left(shotline, ctx, words)
     command = shotline.resolve_command(ctx, following)[1] if following else None
-    return (command.name or "") if command is not None else ""
+    return (command.name or "").replace("-", "_") if command is not None else ""
 
 
 def _words_left(command: click.Command, ctx: click.Context, words: list[str]) -> list[str]:
@@ -123,4 +82,7 @@ def _words_left(command: click.Command, ctx: click.Context, words: list[str]) ->
     for name in _CHOSEN_HERE:
         if name in options:
             raise NotRunnable(f"--{name} is the monitor's own here; leave it out")
+    for one in command.params:
+        if one.name in options and isinstance(one.type, click.Path | click.File):
+            raise NotRunnable(f"{one.opts[0]} names a file of the monitor's machine; leave it out")
     return following

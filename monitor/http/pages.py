@@ -13,8 +13,8 @@ import tornado.web
 from swagger_ui.core import ApplicationDocument
 
 from shotline import monitor as package
-from shotline.common.accounts import Scope
 from shotline.common.process.scrape import CONTENT_TYPE, text
+from shotline.common.scopes import Scope
 from shotline.monitor.access import Refusal
 from shotline.monitor.channels.websocket import Socket
 from shotline.monitor.http.api import CLOSED, Handler, Services, keep_cookie

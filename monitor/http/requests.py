@@ -1,7 +1,6 @@
 """What a request asks for: the command in its body or query, or which field is wrong. Pure."""
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Final, cast
 
@@ -24,8 +23,6 @@ STATUS_OF: Final = {
     Outcome.NOBODY: 503,
     Outcome.ERROR: 500,
 }
-_NUMBERS: Final = frozenset(("shot", "run", "attempt", "since", "limit"))
-_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 class BadInput(Exception):
@@ -67,12 +64,8 @@ def command_of(kind: type[Command], body: bytes) -> AnyCommand:
 
 def query_of(kind: type[Command], given: dict[str, str]) -> AnyCommand:
     """Return the command of a query's arguments. Raise BadInput."""
-    values: dict[str, str | int] = {
-        name: int(text) if name in _NUMBERS and _WHOLE_NUMBER.fullmatch(text) else text
-        for name, text in given.items()
-    }
     try:
-        command = msgspec.convert(values, kind)
+        command = msgspec.convert(given, kind, strict=False)
     except ValueError as error:
         raise BadInput((problem_of(error),)) from None
     return _whole(command)

@@ -6,31 +6,16 @@ may do what are made from it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final
 
 from pydantic import BaseModel
 
-from shotline.common.accounts import Scope
-from shotline.common.base import Struct, tag_of
-from shotline.common.commands import READING, AnyCommand, Command
-
-VERBS: Final[dict[str, type[Command]]] = {tag_of(kind): kind for kind in get_args(AnyCommand)}
-"""Every command by its verb."""
+from shotline.common.base import Struct
+from shotline.common.commands import READING, VERBS, Command
+from shotline.common.scopes import Scope
 
 GET_VERBS: Final = READING | {"check"}
 """Those that may be asked for by GET; `check` only without `reset`."""
-
-_SCOPES: Final = {
-    "server_restart": Scope.SERVERS,
-    "server_abort": Scope.SERVERS,
-    "server_stop": Scope.SERVERS,
-    "server_quit": Scope.SERVERS,
-    "clear_url": Scope.SERVERS,
-    "quit": Scope.ADMINISTER,
-}
-
-FREE: Final = frozenset(("abort", "abort_pending", "hold", "server_abort"))
-"""Verbs that end or hold something: no lease keeps an operator from that."""
 
 Needs = Mapping[str, Scope | None]
 """By method, what a request is about; None: it is answered to everybody."""
@@ -51,7 +36,9 @@ class Route:
     @property
     def is_free(self) -> bool:
         """Whether it needs no control, where one person at a time has it."""
-        return self.name in FREE or self.name in ("control", "end_sessions")
+        if self.command is not None:
+            return self.command.ALWAYS
+        return self.name in ("control", "end_sessions")
 
     @property
     def name(self) -> str:
@@ -59,12 +46,7 @@ class Route:
         return self.path.rpartition("/")[2]
 
 
-def scope_of(verb: str) -> Scope:
-    """Return what a command is about."""
-    return Scope.READ if verb in READING else _SCOPES.get(verb, Scope.COMMAND)
-
-
 def needs_of(verb: str) -> Needs:
     """Return by which methods a command is given, and what it is about."""
     asked: Needs = {"GET": Scope.READ} if verb in GET_VERBS else {}
-    return {**asked, "POST": scope_of(verb)}
+    return {**asked, "POST": VERBS[verb].SCOPE}

@@ -8,7 +8,8 @@ import tornado.web
 from tornado.routing import URLSpec
 
 from shotline import __version__
-from shotline.common.accounts import Scope
+from shotline.common.commands import VERBS
+from shotline.common.scopes import Scope
 from shotline.monitor.access.handlers import (
     ControlHandler,
     EndSessionsHandler,
@@ -38,7 +39,7 @@ from shotline.monitor.http.api import (
     ServerCommandHandler,
     Services,
 )
-from shotline.monitor.http.route import VERBS, Route, needs_of
+from shotline.monitor.http.route import Route, needs_of
 from shotline.monitor.http.serving import SOCKETS
 from shotline.monitor.metrics import Metrics
 from shotline.monitor.models import (

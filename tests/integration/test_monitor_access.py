@@ -15,8 +15,8 @@ from tests.support.lone_monitor import UPGRADE, Answered, LoneMonitor, lone_moni
 from tests.support.nginx import OURS, nginx
 
 from shotline.client.local.daemons import DaemonError
-from shotline.common.accounts import Scope
 from shotline.common.config import load_config
+from shotline.common.scopes import Scope
 from shotline.monitor.http.route import Route
 from shotline.monitor.http.routes import ROUTES
 

@@ -11,7 +11,8 @@ import pytest
 from tests.support.monitor import Page, Response, on, with_monitor
 from tests.support.stack import DEADLINE_S, Stack
 
-from shotline.monitor.http.route import GET_VERBS, VERBS
+from shotline.common.commands import VERBS
+from shotline.monitor.http.route import GET_VERBS
 
 EXPERIMENT = """
 experiment: TEST

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from shotline.common.accounts import Accounts, Role, Scope, Token, User, digest_of
+from shotline.common.accounts import Accounts, Role, Token, User, digest_of
+from shotline.common.scopes import Scope
 from shotline.monitor.access.sessions import Lasting, Sessions
 
 BEGIN: Final = "<!-- The table of who may do what: written by `make schema` from the tests. -->\n"

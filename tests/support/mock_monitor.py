@@ -23,13 +23,14 @@ from tests.support.browser import Browser, live
 
 from shotline import monitor as package
 from shotline.client.observer import News, Update, Whole
-from shotline.common.accounts import Role, Scope
+from shotline.common.accounts import Role
 from shotline.common.actions import ActionState, has_failed
 from shotline.common.base import as_plain
-from shotline.common.commands import AnyCommand
+from shotline.common.commands import VERBS, AnyCommand
 from shotline.common.machine import Instant
 from shotline.common.messages import Outcome, Reply
 from shotline.common.records import Record, Transition
+from shotline.common.scopes import Scope
 from shotline.common.views import (
     ActionView,
     LogEvent,
@@ -54,7 +55,6 @@ from shotline.monitor.channels.forms import SubscribeForm, listed, parsed, ping_
 from shotline.monitor.channels.histories import Limits
 from shotline.monitor.http.pages import policy
 from shotline.monitor.http.requests import BadInput, body_of, command_of, query_of, status_of
-from shotline.monitor.http.route import VERBS
 from shotline.monitor.names import ShotName, named
 from shotline.monitor.view import SOURCES, View, ViewSettings
 from shotline.monitor.view.effects import Drop, Effect, End, Open, Post

@@ -3,8 +3,10 @@
  */
 
 /** @import {App} from '../view/app.js' */
+/** @import {Button} from '../model/buttons.js' */
 /** @import {ServerView} from '../model/types.js' */
 /** @import {ServerColumn} from '../view/server-table.js' */
+import { BUTTONS } from '../model/buttons.js';
 import { SERVERS } from '../model/system.js';
 import { age, duration, moment } from '../model/format.js';
 import { SERVER_SYMBOLS, plain } from '../model/words.js';
@@ -18,14 +20,31 @@ import { useStyle } from '../view/style.js';
 
 useStyle(import.meta.url);
 
-/** What each button does. Start, Restart and Kill are the site's script's; Quit and Stop ours. */
-const BUTTONS = /** @type {const} */ ([
-  ['Start', 'START', 'start it by the site’s script'],
-  ['Stop', 'server_stop', 'end it when its work is done'],
-  ['Restart', 'RESTART', 'kill and start it anew by the site’s script'],
-  ['Quit', 'server_quit', 'end it at once; what it runs is aborted'],
-  ['Kill', 'KILL', 'kill its process by the site’s script'],
-]);
+const ALL = ['ON', 'SUSPECT', 'DRAINING', 'OFF'];
+
+/**
+ * What the site's script does, between the buttons for commands.
+ * @type {Button[]}
+ */
+const SCRIPT = [
+  script(1, 'Start', 'START', 'start it by the site’s script', ['OFF'], ''),
+  script(3, 'Restart', 'RESTART', 'kill and start it anew by the site’s script', ALL, 'Restart {}?'),
+  script(5, 'Kill', 'KILL', 'kill its process by the site’s script', ALL, 'Kill {}?'),
+];
+const BESIDE = [...BUTTONS.filter(({ beside }) => beside === 'server'), ...SCRIPT].sort((one, other) => one.place - other.place);
+
+/**
+ * @param {number} place
+ * @param {string} text
+ * @param {string} verb
+ * @param {string} title
+ * @param {string[]} states
+ * @param {string} question
+ * @returns {Button}
+ */
+function script(place, text, verb, title, states, question) {
+  return { verb, scope: 'servers', always: false, beside: 'server', place, text, title, states, question, says: '', aborts: true };
+}
 
 export class TabServers extends ServerTable {
   static id = 'servers';
@@ -70,17 +89,14 @@ export class TabServers extends ServerTable {
     this.toolbar.after(this.#output);
   }
 
-  get #may() {
-    return this.app.mayChange && this.app.feed.connected;
-  }
-
   searched(/** @type {ServerView} */ server) {
     return `${server.server} ${server.host ?? ''} ${server.address ?? ''} ${server.state} ${server.url ?? ''} ${(server.busy ?? []).join(' ')}`.toLowerCase();
   }
 
   inputs(/** @type {ServerView} */ server) {
     const { shot } = this.app;
-    return [server, Math.floor(this.app.now()), this.#may, shot, shot?.generation];
+    const may = BESIDE.map((kind) => this.app.may(kind));
+    return [server, Math.floor(this.app.now()), ...may, shot, shot?.generation];
   }
 
   draw() {
@@ -93,16 +109,13 @@ export class TabServers extends ServerTable {
   /** @param {HTMLElement} cell @param {string} name @returns {(server: ServerView) => void} */
   #buttons(cell, name) {
     cell.classList.add('row-actions');
-    const buttons = BUTTONS.map(([text, verb, title]) => {
-      const button = h('button', { class: 'small', title, onclick: () => void this.#do(name, text, verb) }, text);
+    const buttons = BESIDE.map((kind) => {
+      const button = h('button', { class: 'small', title: kind.title, onclick: () => void this.#do(name, kind) }, kind.text);
       cell.append(button);
-      return { text, button };
+      return { kind, button };
     });
     return ({ state }) => {
-      const on = state !== 'OFF';
-      for (const { text, button } of buttons) {
-        button.disabled = !this.#may || (text === 'Start' ? on : text === 'Stop' || text === 'Quit' ? !on : false);
-      }
+      for (const { kind, button } of buttons) button.disabled = !this.app.may(kind) || !kind.states.includes(state);
     };
   }
 
@@ -123,21 +136,19 @@ export class TabServers extends ServerTable {
     return shot.byPath.get(path)?.view.name || path;
   }
 
-  /** @param {string} name @param {string} text @param {string} verb */
-  async #do(name, text, verb) {
+  /** @param {string} name @param {Button} kind */
+  async #do(name, kind) {
     const server = this.app.servers.byName.get(name);
     if (!server) return;
-    const busy = (server.busy ?? []).map(plain);
-    const ends = busy.length > 0 && verb !== 'START' && verb !== 'server_stop';
-    const sure = verb === 'START' || (await ask({
-      title: `${text} ${name}${server.host ? ` on ${server.host}` : ''}?`,
-      text: ends ? 'It is running what follows, which will be aborted:' : verb === 'server_stop' ? 'It ends when its work is done.' : '',
-      items: ends ? busy : [],
-      yes: text,
-    }));
-    if (!sure) return;
-    if (verb === 'server_stop' || verb === 'server_quit') await run(`${text} ${name}`, verb, { server: name });
-    else await this.#script(server, verb);
+    const { verb, text, question, says } = kind;
+    if (question) {
+      const busy = kind.aborts ? (server.busy ?? []).map(plain) : [];
+      const target = `${name}${server.host ? ` on ${server.host}` : ''}`;
+      const words = busy.length > 0 ? 'It is running what follows, which will be aborted:' : says;
+      if (!(await ask({ title: question.replace('{}', target), text: words, items: busy, yes: text }))) return;
+    }
+    if (SCRIPT.includes(kind)) await this.#script(server, verb);
+    else await run(`${text} ${name}`, verb, { server: name });
   }
 
   /** @param {ServerView} server @param {string} command */

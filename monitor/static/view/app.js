@@ -87,6 +87,11 @@ export class App extends EventTarget {
     return this.feed.connected && this.system.view.feed === 'live';
   }
 
+  /** Return whether a command may be given now. @param {{scope: string, always: boolean}} command */
+  may({ scope, always }) {
+    return this.feed.connected && this.who.may.includes(scope) && (always || this.who.hasControl);
+  }
+
   get mayChange() {
     return this.who.mayChange;
   }

@@ -2,7 +2,9 @@
  * The live summary: which shot and run, its phases as bars, counts by category, time remaining.
  */
 
+/** @import {Button} from '../model/buttons.js' */
 /** @import {Category} from '../model/types.js' */
+import { BUTTONS } from '../model/buttons.js';
 import { duration, remaining } from '../model/format.js';
 import { CATEGORIES, SYMBOLS, plain, runState, runWords } from '../model/words.js';
 import { ask } from './dialog.js';
@@ -30,21 +32,15 @@ export class RunStrip extends Part {
   #buttons = h('span', { class: 'run-buttons' });
   #phases = h('div', { class: 'phases' });
   #chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'counts by category' });
-  /** @type {Record<string, HTMLButtonElement>} */ #verbs = {};
+  #verbs = BUTTONS.filter(({ beside }) => beside === 'run').map((kind) => ({
+    kind,
+    button: h('button', { title: kind.title, class: kind.aborts ? 'danger' : 'quiet', onclick: () => void this.#do(kind) }, kind.text),
+  }));
   /** @type {Map<string, {button: HTMLButtonElement, count: HTMLElement}>} */ #counts = new Map();
   /** @type {Map<string, {box: HTMLElement, label: HTMLElement, parts: Map<string, HTMLElement>}>} */ #bars = new Map();
 
   build() {
-    for (const [verb, text, title] of [
-      ['hold', 'Hold', 'start nothing more until Resume'],
-      ['resume', 'Resume', 'let the run go on'],
-      ['abort_pending', 'Abort pending', 'remove what was not sent yet; what runs goes on'],
-      ['abort', 'Abort run', 'end the run and what it runs'],
-    ]) {
-      const button = h('button', { title, class: verb === 'abort' ? 'danger' : 'quiet', onclick: () => void this.#do(verb, text) }, text);
-      this.#verbs[verb] = button;
-      this.#buttons.append(button);
-    }
+    this.#buttons.append(...this.#verbs.map(({ button }) => button));
     const total = this.#chip('total', 'total', '', null);
     this.#chips.append(total);
     for (const [category, words, colour] of CATEGORIES) {
@@ -106,13 +102,10 @@ export class RunStrip extends Part {
     setText(this.#time, duration(seconds === null ? null : Math.floor(seconds * 10) / 10));
     setText(this.#left, this.#remaining());
     setText(this.#reason, plain(one?.reason ?? ''));
-    const open = one !== null && one.state !== 'ended';
-    this.#verbs.hold.hidden = one?.state !== 'open';
-    this.#verbs.resume.hidden = one?.state !== 'held';
-    this.#verbs.abort_pending.hidden = one?.state !== 'open';
-    this.#verbs.abort.hidden = !open;
-    const may = this.app.mayChange && this.app.feed.connected;
-    for (const button of Object.values(this.#verbs)) button.disabled = !may;
+    for (const { kind, button } of this.#verbs) {
+      button.hidden = one === null || !kind.states.includes(one.state);
+      button.disabled = !this.app.may(kind);
+    }
   }
 
   #remaining() {
@@ -167,16 +160,15 @@ export class RunStrip extends Part {
     }
   }
 
-  /** @param {string} verb @param {string} text */
-  async #do(verb, text) {
+  /** @param {Button} kind */
+  async #do({ verb, text, question, says, aborts }) {
     const { shot } = this.app;
     const one = shot?.run;
     if (!shot || !one) return;
-    const target = `${runWords(one)}, ${shot.name}`;
-    if (verb === 'abort' || verb === 'abort_pending') {
-      const title = verb === 'abort' ? `Abort ${target}?` : `Abort what is pending in ${target}?`;
-      const busy = verb === 'abort' ? shot.rows.filter((row) => row.category === 'in_progress') : [];
-      if (!(await ask({ title, text: busy.length ? 'These are running:' : '', items: busy.map((row) => plain(row.view.name || row.path)), yes: text }))) return;
+    if (question) {
+      const title = question.replace('{}', `${runWords(one)}, ${shot.name}`);
+      const busy = aborts ? shot.rows.filter((row) => row.category === 'in_progress') : [];
+      if (!(await ask({ title, text: busy.length ? 'These are running:' : says, items: busy.map((row) => plain(row.view.name || row.path)), yes: text }))) return;
     }
     await run(`${text} ${shot.name}`, verb, { tree: shot.tree, shot: shot.shot });
   }

@@ -40,8 +40,12 @@ export class Who {
     return may;
   }
 
+  get hasControl() {
+    return this.control === null || this.control.mine;
+  }
+
   get mayChange() {
-    return this.may.includes('command') && (this.control === null || this.control.mine);
+    return this.may.includes('command') && this.hasControl;
   }
 }
 

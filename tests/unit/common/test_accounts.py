@@ -2,17 +2,9 @@
 
 import pytest
 
-from shotline.common.accounts import (
-    NEEDED,
-    Accounts,
-    Role,
-    Scope,
-    Token,
-    User,
-    accounts_of,
-    digest_of,
-)
+from shotline.common.accounts import NEEDED, Accounts, Role, Token, User, accounts_of, digest_of
 from shotline.common.errors import ConfigError
+from shotline.common.scopes import Scope
 
 USER = User("anna", Role.OPERATOR, "$argon2id$v=19$m=65536,t=3,p=4$salt$hash")
 TOKEN = Token("grafana", frozenset((Scope.READ, Scope.METRICS)), 1_800_000_000.0, digest_of("x"))

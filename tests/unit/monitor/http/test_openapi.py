@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from shotline.common.commands import AnyCommand
-from shotline.monitor.http.route import GET_VERBS, VERBS
+from shotline.common.commands import VERBS, AnyCommand
+from shotline.monitor.http.route import GET_VERBS
 from shotline.monitor.http.routes import ROUTES, document
 
 COMMITTED = Path(__file__).resolve().parents[4] / "docs" / "openapi.json"

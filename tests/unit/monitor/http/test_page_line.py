@@ -4,7 +4,15 @@ import click
 import pytest
 
 from shotline.client.cli.main import shotline
-from shotline.monitor.http.page_line import ALLOWED, ENDING, NotRunnable, arguments_of, what_it_ends
+from shotline.common.commands import VERBS
+from shotline.common.scopes import Scope
+from shotline.monitor.http.page_line import (
+    ALLOWED,
+    NotRunnable,
+    arguments_of,
+    scope_of_line,
+    what_it_ends,
+)
 
 # What acts on the monitor's own machine: processes that it starts, files that it reads or writes.
 REFUSED = {"up", "demo", "check-config", "completion", "users"}
@@ -63,7 +71,29 @@ def test_what_ends_something_says_so_first(name: str) -> None:
 
 def test_every_command_about_servers_and_aborts_is_asked_about() -> None:
     wanted = {name for name in ALLOWED if name.startswith(("server-", "abort")) or name == "quit"}
-    assert set(ENDING) == wanted
+    assert {verb.replace("_", "-") for verb, kind in VERBS.items() if kind.ENDS} == wanted
+
+
+@pytest.mark.parametrize(
+    ("line", "scope"),
+    [
+        ("status", Scope.READ),
+        ("watch TEST 1", Scope.READ),
+        ("do-phase INIT", Scope.COMMAND),
+        ("server_stop A:1", Scope.SERVERS),
+        ("--json quit", Scope.ADMINISTER),
+        ("quit --help", Scope.READ),
+    ],
+)
+def test_a_line_is_about_what_its_command_is_about(line: str, scope: Scope) -> None:
+    assert scope_of_line(line) is scope
+
+
+def test_no_line_names_a_file_of_the_monitors_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = click.Option(["--plan"], type=click.Path())
+    monkeypatch.setattr(shotline.commands["status"], "params", [path])
+    with pytest.raises(NotRunnable, match="--plan names a file"):
+        arguments_of("status --plan secrets.yaml")
 
 
 @pytest.mark.parametrize("line", ["status", "servers", "do-phase INIT", "--nonsense"])

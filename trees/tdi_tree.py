@@ -230,9 +230,7 @@ class _Lookup:
     def __init__(self, connection: TdiConnection, tree: str) -> None:
         self._connection = connection
         self._tree = tree
-        self._values: dict[int, int | float | str | None] = {}
-        self._phase_names: dict[int, str | None] = {}
-        self._nids: dict[str, int | None] = {}
+        self._answers: dict[tuple[Scalar, ...], list[Scalar] | Scalar | None] = {}
         self.facts = self._read_facts()
         self._paths = {facts.nid: facts.path for facts in self.facts}
 
@@ -288,26 +286,17 @@ class _Lookup:
 
     def node_path(self, nid: int) -> str:
         """Return the full path of any node."""
-        with suppress(MdsplusFailure):
-            return self._connection.text(f'getnci({nid},"FULLPATH")')
-        return f"NID {nid}"
+        return self._text(f'getnci({nid},"FULLPATH")') or f"NID {nid}"
 
     def node_value(self, nid: int) -> int | float | str | None:
         """Return the value of a node that holds a number or a text, else None."""
-        if nid not in self._values:
-            value = None
-            with suppress(MdsplusFailure):
-                value = self._connection.ask(f'data(getnci({nid},"RECORD"))')
-            self._values[nid] = value if isinstance(value, int | float | str) else None
-        return self._values[nid]
+        value = self._ask(f'data(getnci({nid},"RECORD"))')
+        return value if isinstance(value, int | float | str) else None
 
     def nid_of(self, path: str) -> int | None:
         """Return the node that a path of a record leads to by now, None when there is none."""
-        if path not in self._nids:
-            self._nids[path] = None
-            with suppress(MdsplusFailure):
-                self._nids[path] = self._connection.number('getnci($,"NID_NUMBER")', path.strip())
-        return self._nids[path]
+        nid = self._ask('getnci($,"NID_NUMBER")', path.strip())
+        return nid if isinstance(nid, int) else None
 
     def full_path(self, path: str) -> str:
         """Return a path as written in a record as a full path, whether or not it exists."""
@@ -318,9 +307,17 @@ class _Lookup:
 
     def phase_name(self, number: int) -> str | None:
         """Return the site's name of a phase, None when it has none."""
-        if number not in self._phase_names:
-            name = ""
+        return self._text("phase_name_lookup($)", number) or None
+
+    def _text(self, expression: str, *arguments: Scalar) -> str:
+        answer = self._ask(expression, *arguments)
+        return answer.rstrip() if isinstance(answer, str) else ""
+
+    def _ask(self, expression: str, *arguments: Scalar) -> list[Scalar] | Scalar | None:
+        """Return the value of an expression, None where MDSplus refuses it. Asked for once."""
+        question = (expression, *arguments)
+        if question not in self._answers:
+            self._answers[question] = None
             with suppress(MdsplusFailure):
-                name = self._connection.text("phase_name_lookup($)", number)
-            self._phase_names[number] = name or None
-        return self._phase_names[number]
+                self._answers[question] = self._connection.ask(expression, *arguments)
+        return self._answers[question]

@@ -78,13 +78,16 @@ class TdiConnection(ABC):
             return []
         return answer if isinstance(answer, list) else [answer]
 
+    def carry_out(self, expression: str, *arguments: Scalar, failing: str) -> None:
+        """Evaluate what returns a status. A bad one raises MdsplusFailure: `failing`, and why."""
+        status = self.number(expression, *arguments)
+        if not status & 1:
+            raise MdsplusFailure(status, f"{failing}: {self.status_text(status)}")
+
     def open_tree(self, tree: str, shot: int) -> None:
         """Make (tree, shot) the current tree."""
-        status = self.number("TreeOpen($,$)", tree, shot)
-        if not status & 1:
-            raise MdsplusFailure(
-                status, f"cannot open {tree}/{shot} at {self.url}: {self.status_text(status)}"
-            )
+        failing = f"cannot open {tree}/{shot} at {self.url}"
+        self.carry_out("TreeOpen($,$)", tree, shot, failing=failing)
 
     def close_tree(self, tree: str, shot: int) -> None:
         """Close (tree, shot); closing what is not open is no error."""

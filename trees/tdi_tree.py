@@ -89,31 +89,27 @@ class TdiTree:
         if self._exists(shot) and not replace:
             raise PulseExists(f"{self.tree}/{shot} exists already; --replace makes it again")
         connection.open_tree(self.tree, MODEL_SHOT)
+        failing = f"cannot create {self.tree}/{shot} at {connection.url}"
         try:
-            status = connection.number(f'tcl("create pulse {shot}",_o)')
-            if not status & 1:
-                raise MdsplusFailure(status, self._not_created(shot, status))
+            connection.carry_out(f'tcl("create pulse {shot}",_o)', failing=failing)
+        except MdsplusFailure as error:
+            if error.status == _NOT_CREATED:
+                raise _with_hint(
+                    error,
+                    f"the folder that {self.tree.lower()}_path names there must exist and be "
+                    "writable for MDSplus, and so must the files of a pulse that is made again",
+                ) from None
+            raise
         finally:
             with suppress(TreeError):
                 connection.close_tree(self.tree, MODEL_SHOT)
-
-    def _not_created(self, shot: int, status: int) -> str:
-        why = self._connection.status_text(status)
-        if status == _NOT_CREATED:
-            why = why.rstrip(".") + (
-                f"; the folder that {self.tree.lower()}_path names there must exist and be "
-                "writable for MDSplus, and so must the files of a pulse that is made again"
-            )
-        return f"cannot create {self.tree}/{shot} at {self._connection.url}: {why}"
 
     def raise_event(self, event: str, shot: int) -> None:
         """Raise an MDSplus event on the server; its data are the shot as 4 little-endian bytes."""
         data = (shot & 0xFFFFFFFF).to_bytes(4, "little")
         self._connection.begin()
-        status = self._connection.number("setevent($,$)", event, data)
-        if not status & 1:
-            text = self._connection.status_text(status)
-            raise MdsplusFailure(status, f"event {event} was not raised: {text}")
+        failing = f"event {event} was not raised"
+        self._connection.carry_out("setevent($,$)", event, data, failing=failing)
 
     def current_shot(self) -> int:
         """Return the site's current shot number; 0 where none was ever set."""
@@ -130,12 +126,8 @@ class TdiTree:
         if not 1 <= shot <= SHOT_MAX:
             raise TreeError(f"{shot} is not a shot number; pulses have numbers from 1")
         self._connection.begin()
-        status = self._connection.number("TreeSetCurrentShot($,$)", self.tree, shot)
-        if not status & 1:
-            text = self._connection.status_text(status)
-            raise MdsplusFailure(
-                status, f"the current shot of {self.tree} was not set to {shot}: {text}"
-            )
+        failing = f"the current shot of {self.tree} was not set to {shot}"
+        self._connection.carry_out("TreeSetCurrentShot($,$)", self.tree, shot, failing=failing)
 
     def write_status(self, shot: int, path: str, code: int) -> None:
         """Write an action's status to its node, and look whether it is there.
@@ -145,10 +137,8 @@ class TdiTree:
         connection = self._connection
         connection.begin()
         self._open(shot)
-        status = connection.number("tcl($,_o)", f"set node {path}/status={code}")
-        if not status & 1:
-            text = connection.status_text(status)
-            raise MdsplusFailure(status, f"the status of {path} was not written: {text}")
+        failing = f"the status of {path} was not written"
+        connection.carry_out("tcl($,_o)", f"set node {path}/status={code}", failing=failing)
         found = connection.number('getnci($,"STATUS")', path)
         if (found - code) & 0xFFFFFFFF:
             raise TreeError(
@@ -190,7 +180,7 @@ class TdiTree:
         except MdsplusFailure as error:
             if error.status == _NO_FILE and shot > 0:
                 hint = f"create the pulse first: shotline create-pulse {self.tree} {shot}"
-                raise MdsplusFailure(error.status, f"{str(error).rstrip('.')}; {hint}") from None
+                raise _with_hint(error, hint) from None
             raise
 
     def _nodes(self, nodes: Sequence[NodeFacts], lookup: "_Lookup") -> list[ActionNode]:
@@ -222,6 +212,10 @@ class TdiTree:
             return action_node(facts, decode_term(record), text, lookup, self._tasks_url)
         except (MdsplusFailure, UndecodableRecord) as error:
             return unreadable_node(facts, text, str(error))
+
+
+def _with_hint(error: MdsplusFailure, hint: str) -> MdsplusFailure:
+    return MdsplusFailure(error.status, f"{str(error).rstrip('.')}; {hint}")
 
 
 class _Lookup:

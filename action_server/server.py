@@ -42,7 +42,7 @@ from shotline.action_server.machine import ActionServer
 from shotline.action_server.state_file import StateFile
 from shotline.action_server.task.channel import Job, Setup
 from shotline.action_server.workers import Workers
-from shotline.common.codec import decode, encode, encode_body, sendable
+from shotline.common.codec import batches, decode_all, encode, sendable
 from shotline.common.config import ActionServerSection, BrokerSection
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
@@ -54,8 +54,6 @@ from shotline.common.transport import Dealer, SocketLimits
 log = logging.getLogger(__name__)
 
 EXIT_RESTART: Final = -1  # of `run`: start again as a new incarnation
-_BATCH_MESSAGES: Final = 512
-_BATCH_BYTES: Final = 1024 * 1024
 _LINGER_MS: Final = 1000
 _TICK: Final = Tick()
 _SIGNALS: Final = {GroupSignal.TERM: signal.SIGTERM, GroupSignal.KILL: signal.SIGKILL}
@@ -146,7 +144,7 @@ class ActionServerShell:
     def _read_link(self) -> None:
         for frames in self._link.receive_all():
             try:
-                messages = decode(frames)
+                messages = decode_all(frames)
             except MalformedMessage as error:
                 self._refuse(str(error))
                 continue
@@ -159,7 +157,7 @@ class ActionServerShell:
     def _refuse(self, why: str) -> None:
         """Tell the broker that it sent what it may not; nothing else follows from that (I7)."""
         log.warning("ignored what the broker sent: %s", why)
-        self._link.send(encode([Problem(text=why[:1000])]))
+        self._link.send([encode([Problem(text=why[:1000])])])
 
     def _read_connection(self) -> None:
         if any(self._link.connection()):
@@ -240,19 +238,10 @@ class ActionServerShell:
     def _send(self) -> None:
         """Send what has gathered, in as few pieces as may be."""
         outbox, self._outbox = self._outbox, []
-        frames: list[bytes] = []
-        size = 0
-        for message in outbox:
-            body = encode_body(message)
-            frames += (message.kind.encode(), body)
-            size += len(body)
-            if size >= _BATCH_BYTES or len(frames) >= 2 * _BATCH_MESSAGES:
-                if not self._link.send(frames):
-                    self._tell(SendFailed())
-                    return
-                frames, size = [], 0
-        if frames and not self._link.send(frames):
-            self._tell(SendFailed())
+        for batch in batches(outbox):
+            if not self._link.send([batch]):
+                self._tell(SendFailed())
+                return
 
     def _clear_leftovers(self) -> tuple[str, ...]:
         cleared = self._state.clear()

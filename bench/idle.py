@@ -13,7 +13,7 @@ from bench.bare import BEAT_S, Context, Peer, live
 from shotline.action_server.contact import Identity
 from shotline.action_server.events import Connected, Effect, Event, Send, StartWorker, WorkerReady
 from shotline.action_server.machine import ActionServer
-from shotline.common.codec import decode, encode
+from shotline.common.codec import decode_all, encode
 from shotline.common.machine import Instant, Tick
 from shotline.common.sections import ActionServerSection, BrokerSection
 from shotline.common.transport import Dealer
@@ -44,7 +44,7 @@ class Server(Peer):
         if any(self._dealer.connection()):
             self._tell(Connected())
         for frames in self._dealer.receive_all():
-            self._tell(*decode(frames))
+            self._tell(*decode_all(frames))
             self.is_answered = self._machine.is_registered
 
     def _tell(self, *events: Event) -> None:
@@ -53,7 +53,7 @@ class Server(Peer):
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         said = [effect.message for effect in effects if isinstance(effect, Send)]
         if said:
-            self._dealer.send(encode(said))
+            self._dealer.send([encode(said)])
         self.due = self._machine.wake_at() or time.monotonic() + BEAT_S
         for effect in effects:
             if isinstance(effect, StartWorker):

@@ -21,7 +21,7 @@ from shotline.common import views as v
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.base import to_json
 from shotline.common.channels import SERVERS, shot_channel
-from shotline.common.codec import BROKER, PUBLISH, decode, encode, encode_body
+from shotline.common.codec import BROKER, PUBLISH, addressed, decode, encode
 from shotline.common.messages import Claim, Message, Outcome, Ping, Reply, Request
 from shotline.common.records import Counts, RunKind, ShotKey, Transition, encode_records
 from shotline.common.transport import Dealer
@@ -202,20 +202,21 @@ class Link:
 
     def say(self, message: Message, target: bytes = BROKER) -> None:
         """Send one message."""
-        self._dealer.send([target, *encode([message])])
+        self._dealer.send([target, encode([message])])
 
     def publish(self, made: Publish) -> None:
         """Publish one event."""
         event = made.event
-        self._dealer.send([PUBLISH, event.channel.encode(), encode_body(event)])
+        self._dealer.send([PUBLISH + event.channel.encode(), encode([event])])
 
     def serve(self, source: Source, timeout_s: float) -> None:
         """Answer what comes within this time."""
         self._dealer.socket.poll(max(0, round(timeout_s * 1000)))
         for frames in self._dealer.receive_all():
-            for message in decode(frames[1:]):
-                if isinstance(message, Request):
-                    self.say(source.answer(message), target=frames[0])
+            for client, batch in addressed(frames):
+                for message in decode(batch):
+                    if isinstance(message, Request):
+                        self.say(source.answer(message), target=client)
 
 
 def main(address: str, actions: int, servers: int, rate: int) -> None:

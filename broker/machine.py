@@ -8,19 +8,31 @@ Servers are `registry`'s, the dispatcher's claim is `seat`'s business; here is w
 link and who may send it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from msgspec import structs
+from msgspec import Raw, structs
 
 from shotline.broker.liveness import PauseDetector, Watch
 from shotline.broker.outbox import Effect, Outbox
 from shotline.broker.permissions import EVERYBODY, Roles, may_command, may_send, shown_role
 from shotline.broker.registry import Registry, Server
 from shotline.broker.seat import Seat
-from shotline.common.codec import BATCH_MAX, BROKER, PUBLISH, decode, decode_one, encode_body
+from shotline.common.codec import (
+    BROKER,
+    PUBLISH,
+    RequestHead,
+    addressed,
+    decode,
+    decode_one,
+    join,
+    kinds_of,
+    request_head,
+    split,
+)
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -36,7 +48,6 @@ from shotline.common.messages import (
     Problem,
     Register,
     Reply,
-    Request,
     ServerBeat,
     Undeliverable,
     Welcome,
@@ -46,21 +57,24 @@ from shotline.common.sections import BrokerSection
 
 DISPATCHER_PREFIX: Final = b"dispatcher/"
 FROM_SERVERS: Final = frozenset(
-    (b"started", b"progress", b"output", b"finished", b"returned", b"bound", b"log_line")
+    ("started", "progress", "tail", "output", "finished", "returned", "bound", "log_line")
 )
 TO_SERVERS: Final = frozenset(
     (
-        b"dispatch",
-        b"abort_attempt",
-        b"answered",
-        b"output_stored",
-        b"command_server",
-        b"clear_binding",
-        b"register_anew",
-        b"problem",
+        "dispatch",
+        "abort_attempt",
+        "answered",
+        "output_stored",
+        "command_server",
+        "clear_binding",
+        "register_anew",
+        "problem",
     )
 )
-TO_CLIENTS: Final = frozenset((b"reply", b"problem"))
+FROM_CLIENTS: Final = frozenset(("hello", "ping", "request", "goodbye"))
+FROM_DISPATCHERS: Final = frozenset(("claim", "ping", "goodbye"))
+EVENTS: Final = frozenset(("event",))
+TO_CLIENTS: Final = frozenset(("reply", "problem"))
 _COUNTED: Final = {
     "malformed": "Messages that were no messages, or not for their senders to send.",
     "refused": "Commands refused for their senders' role.",
@@ -92,10 +106,10 @@ class FromClients(NamedTuple):
 
 
 class UnsentToServer(NamedTuple):
-    """A ToServer that could not be sent; these frames never left. `full`: too much waits there."""
+    """A ToServer that could not be sent; these batches never left. `full`: too much waits there."""
 
     peer: bytes
-    frames: list[bytes]
+    batches: list[bytes]
     returnable: bool
     full: bool
 
@@ -230,33 +244,37 @@ class Broker:
     # The servers' link.
 
     def _from_server(
-        self, now: Instant, peer: bytes, frames: list[bytes], addresses: Mapping[bytes, str]
+        self, now: Instant, peer: bytes, batches: list[bytes], addresses: Mapping[bytes, str]
     ) -> None:
         server = self._registry.by_peer.get(peer)
-        kinds = frames[::2]
-        if server is not None and frames and FROM_SERVERS.issuperset(kinds) and not len(frames) & 1:
-            # The hot path: a known server's frames go on as they are.
-            self._registry.hear(now, server)
-            if server.introduced and len(frames) <= 2 * BATCH_MAX:
-                self._outbox.forward_to_dispatcher(peer, frames)
-            return
         try:
-            batch = _partly_decoded(frames, FROM_SERVERS)
-            self._check_roles(peer, kinds)
-            if isinstance(batch[0][2], Register):
-                register = batch.pop(0)[2]
-                assert isinstance(register, Register)
+            if not batches:
+                raise MalformedMessage("a multipart without a batch")
+            kinds = [kinds_of(batch) for batch in batches]
+            if server is not None and all(map(FROM_SERVERS.issuperset, kinds)):
+                # The hot path: a known server's batches go on as they are.
+                self._registry.hear(now, server)
+                if server.introduced:
+                    for batch in batches:
+                        self._outbox.forward_to_dispatcher(peer, batch)
+                return
+            self._check_roles(peer, chain.from_iterable(kinds))
+            parts = list(chain.from_iterable(map(_partly_decoded, batches)))
+            if any(isinstance(message, Register) for _, message in parts[1:]):
+                raise MalformedMessage("a registration is the first message of its batch")
+            if isinstance(register := parts[0][1], Register):
+                del parts[0]
                 register = structs.replace(register, address=addresses.get(peer, ""))
-                self._registry.register(now, peer, register, encode_body(register))
+                self._registry.register(now, peer, register)
         except MalformedMessage as error:
             self._complain(now, f"server {peer!r}", error)
             self._outbox.to_server(peer, Problem(text=error.detail))
             return
-        for kind, body, message in batch:
-            self._take_from_server(now, peer, kind, body, message)
+        for part, message in parts:
+            self._take_from_server(now, peer, part, message)
 
     def _take_from_server(
-        self, now: Instant, peer: bytes, kind: bytes, body: bytes, message: Message | None
+        self, now: Instant, peer: bytes, part: Raw, message: Message | None
     ) -> None:
         if isinstance(message, Goodbye):
             self._registry.goodbye(now, peer, message.why)
@@ -270,17 +288,17 @@ class Broker:
             return
         self._registry.hear(now, server)
         if isinstance(message, ServerBeat):
-            self._take_beat(now, server, message, body)
+            self._take_beat(now, server, message, part)
         elif isinstance(message, ProbeAnswer):
             self._registry.probe_answer(now, server)
         elif server.introduced:
-            self._outbox.forward_to_dispatcher(peer, [kind, body])
+            self._outbox.forward_to_dispatcher(peer, join([part]))
 
-    def _take_beat(self, now: Instant, server: Server, beat: ServerBeat, body: bytes) -> None:
+    def _take_beat(self, now: Instant, server: Server, beat: ServerBeat, part: Raw) -> None:
         self._outbox.to_server(server.peer, self._pong(now, beat.sent_s))
         self._registry.beat(now, server, beat.epoch)
         if server.introduced and beat.epoch == server.epoch:
-            self._outbox.forward_to_dispatcher(server.peer, [b"server_beat", body])
+            self._outbox.forward_to_dispatcher(server.peer, join([part]))
 
     # The link of clients and dispatchers.
 
@@ -290,10 +308,17 @@ class Broker:
             if dispatcher:
                 self._from_dispatcher(now, peer, frames)
                 return
-            messages = decode(frames)
-            self._check_roles(peer, frames[::2])
-            if not all(isinstance(one, Hello | Ping | Request | Goodbye) for one in messages):
+            if not frames:
+                raise MalformedMessage("a multipart without a batch")
+            parts = list(chain.from_iterable(map(split, frames)))
+            kinds = list(chain.from_iterable(map(kinds_of, frames)))
+            self._check_roles(peer, kinds)
+            if not FROM_CLIENTS.issuperset(kinds):
                 raise MalformedMessage("a client sends hello, ping, request and goodbye")
+            messages = [
+                request_head(part) if kind == "request" else decode_one(part)
+                for kind, part in zip(kinds, parts, strict=True)
+            ]
             if peer not in self._clients and len(self._clients) >= self._section.clients_max:
                 raise MalformedMessage(
                     f"{self._section.clients_max} clients are connected, the limit clients_max"
@@ -307,17 +332,19 @@ class Broker:
                 self._outbox.to_client(peer, problem)
             return
         self._clients.hear(now.mono, peer)
-        for message, body in zip(messages, frames[1::2], strict=True):
-            self._take_from_client(now, peer, message, body)
+        for message, part in zip(messages, parts, strict=True):
+            self._take_from_client(now, peer, message, part)
 
-    def _take_from_client(self, now: Instant, peer: bytes, message: Message, body: bytes) -> None:
+    def _take_from_client(
+        self, now: Instant, peer: bytes, message: Message | RequestHead, part: Raw
+    ) -> None:
         match message:
             case Hello():
                 self._welcome(now, peer, message)
             case Ping():
                 self._outbox.to_client(peer, self._pong(now, message.sent_s))
-            case Request():
-                self._take_request(now, peer, message, body)
+            case RequestHead():
+                self._take_request(now, peer, message, part)
             case Goodbye():
                 self._clients.forget(peer)
 
@@ -341,7 +368,7 @@ class Broker:
             ),
         )
 
-    def _take_request(self, now: Instant, peer: bytes, request: Request, body: bytes) -> None:
+    def _take_request(self, now: Instant, peer: bytes, request: RequestHead, part: Raw) -> None:
         absence = self._seat.absence
         if not may_command(self._roles(peer), request.verb):
             role = shown_role(self._roles(peer))
@@ -360,43 +387,58 @@ class Broker:
             self.counters.unanswerable += 1
             self._reply(peer, request, Outcome.NOBODY, f"{absence} at {self._clients_address}")
         else:
-            self._outbox.forward_to_dispatcher(peer, [b"request", body])
+            self._outbox.forward_to_dispatcher(peer, join([part]))
 
-    def _reply(self, peer: bytes, request: Request, outcome: Outcome, text: str) -> None:
+    def _reply(self, peer: bytes, request: RequestHead, outcome: Outcome, text: str) -> None:
         self._outbox.to_client(peer, Reply(id=request.id, outcome=outcome, message=text))
 
     def _from_dispatcher(self, now: Instant, peer: bytes, frames: list[bytes]) -> None:
         """Take one multipart of a dispatcher. Raise MalformedMessage before anything is changed."""
-        if len(frames) < 3 or not len(frames) & 1 or len(frames) > 2 * BATCH_MAX:
-            raise MalformedMessage(
-                f"a dispatcher sends a target, then kind and body in turn, got {len(frames)} frames"
-            )
-        target = frames[0]
-        if target == BROKER:
-            messages = decode(frames[1:])
-            self._check_roles(peer, frames[1::2])
-            if not all(isinstance(one, Claim | Ping | Goodbye) for one in messages):
-                raise MalformedMessage("a dispatcher tells the broker claim, ping and goodbye")
+        letters = [(target, batch, kinds_of(batch)) for target, batch in addressed(frames)]
+        told = [
+            self._told_by_dispatcher(peer, target, batch, kinds) for target, batch, kinds in letters
+        ]
+        for (target, batch, _), messages in zip(letters, told, strict=True):
             for message in messages:
                 self._take_from_dispatcher(now, peer, message)
-            return
+            if target != BROKER:
+                self._pass_on(target, batch)
+        self._seat.hear(now, peer)
+
+    def _told_by_dispatcher(
+        self, peer: bytes, target: bytes, batch: bytes, kinds: Sequence[str]
+    ) -> list[Message]:
+        """Return what of a dispatcher's batch is for the broker itself. Raise MalformedMessage."""
+        if target == BROKER:
+            self._check_roles(peer, kinds)
+            if not FROM_DISPATCHERS.issuperset(kinds):
+                raise MalformedMessage("a dispatcher tells the broker claim, ping and goodbye")
+            return decode(batch)
         if not self._seat.holds(peer):
             raise MalformedMessage("only the dispatcher that holds the term may send; claim first")
-        del frames[0]
-        if target == PUBLISH:
-            for at in range(0, len(frames), 2):
-                self._outbox.publish(frames[at], frames[at + 1])
-        elif target in self._registry.by_peer:
-            _require(TO_SERVERS, frames)
-            self._outbox.forward_to_server(target, frames)
-        elif target.startswith(DISPATCHER_PREFIX):
+        if target.startswith(DISPATCHER_PREFIX):
             raise MalformedMessage("a dispatcher is not a target")
-        elif TO_CLIENTS.issuperset(frames[::2]):
-            self._outbox.forward_to_client(target, frames)
+        if target.startswith(PUBLISH):
+            allowed = EVENTS
+        elif target in self._registry.by_peer or not TO_CLIENTS.issuperset(kinds):
+            allowed = TO_SERVERS
         else:
-            _require(TO_SERVERS, frames)
-            self._return(target, frames, "no server is registered under this incarnation")
-        self._seat.hear(now, peer)
+            allowed = TO_CLIENTS
+        for kind in kinds:
+            if kind not in allowed:
+                raise MalformedMessage(f"{kind[:40]!r} is not for a dispatcher to send there")
+        return []
+
+    def _pass_on(self, target: bytes, batch: bytes) -> None:
+        """Pass on what is allowed; what nobody waits for comes back."""
+        if target.startswith(PUBLISH):
+            self._outbox.publish(target[len(PUBLISH) :], batch)
+        elif target in self._registry.by_peer:
+            self._outbox.forward_to_server(target, batch)
+        elif TO_CLIENTS.issuperset(kinds_of(batch)):
+            self._outbox.forward_to_client(target, batch)
+        else:
+            self._return(target, [batch], "no server is registered under this incarnation")
 
     def _take_from_dispatcher(self, now: Instant, peer: bytes, message: Message) -> None:
         self._seat.hear(now, peer)
@@ -415,49 +457,50 @@ class Broker:
     def _unsent_to_server(self, now: Instant, unsent: UnsentToServer) -> None:
         why = "too many messages wait for it" if unsent.full else "it is not connected"
         if unsent.returnable:
-            self._return(unsent.peer, unsent.frames, why)
+            self._return(unsent.peer, unsent.batches, why)
         if not unsent.full:
             self._registry.doubt(now, unsent.peer)
 
     def _unsent_to_client(self, now: Instant, unsent: UnsentToClient) -> None:
         if not unsent.peer.startswith(DISPATCHER_PREFIX):
-            self.counters.replies_dropped += unsent.frames[::2].count(b"reply")
+            self.counters.replies_dropped += sum(
+                kinds_of(batch).count("reply") for batch in unsent.frames
+            )
             self.counters.slow_clients += unsent.full
             if not unsent.full:
                 self._clients.forget(unsent.peer)
             return
         why = "too many messages wait for it" if unsent.full else "its connection is broken"
         self._seat.lost_frames(now, unsent.peer, why)
-        client, *frames = unsent.frames
-        for kind, body in zip(frames[::2], frames[1::2], strict=True):
-            if kind == b"request":
-                request = decode_one(kind, body)
-                assert isinstance(request, Request)
-                self.counters.unanswerable += 1
-                text = f"the dispatcher cannot be reached: {why}"
-                self._reply(client, request, Outcome.NOBODY, text)
+        for client, batch in addressed(unsent.frames):
+            for kind, part in zip(kinds_of(batch), split(batch), strict=True):
+                if kind == "request":
+                    self.counters.unanswerable += 1
+                    text = f"the dispatcher cannot be reached: {why}"
+                    self._reply(client, request_head(part), Outcome.NOBODY, text)
 
-    def _return(self, target: bytes, frames: list[bytes], why: str) -> None:
-        """Give frames back to the dispatcher, in as many messages as their size asks for."""
+    def _return(self, target: bytes, batches: list[bytes], why: str) -> None:
+        """Give batches back to the dispatcher, in as many messages as their size asks for."""
         part: list[bytes] = []
         size = 0
-        for at in range(0, len(frames), 2):
-            if part and size + len(frames[at + 1]) > _UNDELIVERABLE_BYTES_MAX:
-                self._outbox.to_dispatcher(
-                    Undeliverable(target=target, why=why, frames=tuple(part))
-                )
+        for batch in batches:
+            if part and size + len(batch) > _UNDELIVERABLE_BYTES_MAX:
+                self._give_back(target, part, why)
                 part, size = [], 0
-            part += frames[at : at + 2]
-            size += len(frames[at + 1])
-        self._outbox.to_dispatcher(Undeliverable(target=target, why=why, frames=tuple(part)))
-        self.counters.undeliverable += len(frames) // 2
+            part.append(batch)
+            size += len(batch)
+        self._give_back(target, part, why)
+
+    def _give_back(self, target: bytes, batches: list[bytes], why: str) -> None:
+        self._outbox.to_dispatcher(Undeliverable(target=target, why=why, batches=tuple(batches)))
+        self.counters.undeliverable += sum(len(kinds_of(batch)) for batch in batches)
 
     # What all links share.
 
     def _pong(self, now: Instant, sent_s: float) -> Pong:
         return Pong(sent_s=sent_s, broker=self.name, clock_s=now.mono, term=self._seat.term)
 
-    def _check_roles(self, peer: bytes, kinds: Sequence[bytes]) -> None:
+    def _check_roles(self, peer: bytes, kinds: Iterable[str]) -> None:
         roles = self._roles(peer)
         for kind in kinds:
             if not may_send(roles, kind):
@@ -478,22 +521,9 @@ class Broker:
         self._outbox.log(now.wall, "warning", text + more)
 
 
-def _partly_decoded(
-    frames: list[bytes], passed_on: frozenset[bytes]
-) -> list[tuple[bytes, bytes, Message | None]]:
-    """Return kind, body and message of a batch; None for the kinds that are passed on."""
-    if not frames or len(frames) & 1 or len(frames) > 2 * BATCH_MAX:
-        raise MalformedMessage(f"a batch is kind and body in turn, got {len(frames)} frames")
-    batch = []
-    for at in range(0, len(frames), 2):
-        kind, body = frames[at], frames[at + 1]
-        batch.append((kind, body, None if kind in passed_on else decode_one(kind, body)))
-    if any(isinstance(message, Register) for _, _, message in batch[1:]):
-        raise MalformedMessage("a registration is the first message of its batch")
-    return batch
-
-
-def _require(kinds: frozenset[bytes], frames: list[bytes]) -> None:
-    for kind in frames[::2]:
-        if kind not in kinds:
-            raise MalformedMessage(f"{kind[:40]!r} is not for a dispatcher to send there")
+def _partly_decoded(batch: bytes) -> list[tuple[Raw, Message | None]]:
+    """Return a server's messages as they are, and read; None for those that are passed on."""
+    return [
+        (part, None if kind in FROM_SERVERS else decode_one(part))
+        for kind, part in zip(kinds_of(batch), split(batch), strict=True)
+    ]

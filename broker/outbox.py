@@ -1,7 +1,7 @@
-"""What leaves the broker's machine: effects, and the gathering of frames by destination. Pure.
+"""What leaves the broker's machine: effects, and the gathering of batches by destination. Pure.
 
-Forwarded frames of one wake-up are gathered, so that each destination gets one multipart. Messages
-of the broker's own go after what was gathered before them: order is never changed on a link.
+What one wake-up has for a destination leaves as one multipart, in its order. Only what a server
+gets from the broker itself leaves apart: it is not given back where it cannot be sent.
 """
 
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from typing import Final, NamedTuple
 from shotline.common.codec import BROKER, encode
 from shotline.common.messages import LogLevel, LogLine, Message
 
-_MERGED_FRAMES_MAX: Final = 256
+_FRAMES_MAX: Final = 256
 
 
 class ToServer(NamedTuple):
-    """Send to a server. `returnable`: the dispatcher's frames, which come back when not sent."""
+    """Send to a server. `returnable`: the dispatcher's, which come back when not sent."""
 
     peer: bytes
-    frames: list[bytes]
+    batches: list[bytes]
     returnable: bool
 
 
 class ToClient(NamedTuple):
-    """Send to a client or dispatcher."""
+    """Send to a client: batches; or to a dispatcher: addresses and batches in turn."""
 
     peer: bytes
     frames: list[bytes]
@@ -32,7 +32,7 @@ class Publish(NamedTuple):
     """Publish on the event feed."""
 
     topic: bytes
-    body: bytes
+    batch: bytes
 
 
 class Log(NamedTuple):
@@ -51,63 +51,60 @@ class Outbox:
     def __init__(self, name: str) -> None:
         self._name = name
         self._effects: list[Effect] = []
-        self._from: dict[bytes, list[bytes]] = {}  # by source, towards the dispatcher
+        self._to_dispatcher: list[bytes] = []  # addresses and batches in turn
         self._towards: dict[bytes, list[bytes]] = {}  # by server
-        # Where forwarded frames go. Without one they are dropped: servers send again (I2).
+        # Where forwarded batches go. Without one they are dropped: servers send again (I2).
         self.dispatcher: bytes | None = None
 
     def seat(self, dispatcher: bytes | None) -> None:
-        """Set where forwarded frames go from now on."""
+        """Set where forwarded batches go from now on."""
         self._flush_dispatcher()
         self.dispatcher = dispatcher
 
-    def forward_to_dispatcher(self, source: bytes, frames: list[bytes]) -> None:
-        """Gather undecoded frames of a server or client."""
+    def forward_to_dispatcher(self, source: bytes, batch: bytes) -> None:
+        """Gather an undecoded batch of a server or client, or (`BROKER`) our own."""
         if self.dispatcher is None:
             return
-        gathered = self._from.get(source)
-        if gathered is None:
-            self._from[source] = [source, *frames]
-        elif len(gathered) + len(frames) <= _MERGED_FRAMES_MAX:
-            gathered += frames
-        else:
-            self._effects.append(ToClient(self.dispatcher, gathered))
-            self._from[source] = [source, *frames]
+        self._to_dispatcher += (source, batch)
+        if len(self._to_dispatcher) >= _FRAMES_MAX:
+            self._flush_dispatcher()
 
-    def forward_to_server(self, target: bytes, frames: list[bytes]) -> None:
-        """Gather undecoded frames of the dispatcher."""
+    def forward_to_server(self, target: bytes, batch: bytes) -> None:
+        """Gather an undecoded batch of the dispatcher."""
         gathered = self._towards.get(target)
         if gathered is None:
-            self._towards[target] = frames
-        elif len(gathered) + len(frames) <= _MERGED_FRAMES_MAX:
-            gathered += frames
+            self._towards[target] = [batch]
+        elif len(gathered) < _FRAMES_MAX:
+            gathered.append(batch)
         else:
             self._effects.append(ToServer(target, gathered, True))
-            self._towards[target] = frames
+            self._towards[target] = [batch]
 
-    def forward_to_client(self, target: bytes, frames: list[bytes]) -> None:
-        """Pass frames of the dispatcher on to a client."""
-        self._effects.append(ToClient(target, frames))
+    def forward_to_client(self, target: bytes, batch: bytes) -> None:
+        """Pass a batch of the dispatcher on to a client."""
+        self._effects.append(ToClient(target, [batch]))
 
-    def publish(self, topic: bytes, body: bytes) -> None:
-        """Publish an event."""
-        self._effects.append(Publish(topic, body))
+    def publish(self, topic: bytes, batch: bytes) -> None:
+        """Publish events."""
+        self._effects.append(Publish(topic, batch))
 
     def to_server(self, peer: bytes, *messages: Message) -> None:
         """Send messages of the broker's own to a server."""
         before = self._towards.pop(peer, None)
         if before is not None:
             self._effects.append(ToServer(peer, before, True))
-        self._effects.append(ToServer(peer, encode(messages), False))
+        self._effects.append(ToServer(peer, [encode(messages)], False))
 
     def to_client(self, peer: bytes, *messages: Message) -> None:
         """Send messages of the broker's own to a client."""
-        self._effects.append(ToClient(peer, encode(messages)))
+        self._effects.append(ToClient(peer, [encode(messages)]))
 
     def to_a_dispatcher(self, peer: bytes, *messages: Message) -> None:
         """Send messages of the broker's own to a dispatcher, accepted or not."""
-        self._flush_dispatcher()
-        self._effects.append(ToClient(peer, [BROKER, *encode(messages)]))
+        if peer == self.dispatcher:
+            self.forward_to_dispatcher(BROKER, encode(messages))
+        else:
+            self._effects.append(ToClient(peer, [BROKER, encode(messages)]))
 
     def to_dispatcher(self, *messages: Message) -> None:
         """Send messages of the broker's own to the accepted dispatcher, where there is one."""
@@ -123,15 +120,14 @@ class Outbox:
     def take(self) -> Sequence[Effect]:
         """Return all effects in their order."""
         self._flush_dispatcher()
-        for target, frames in self._towards.items():
-            self._effects.append(ToServer(target, frames, True))
+        for target, batches in self._towards.items():
+            self._effects.append(ToServer(target, batches, True))
         self._towards = {}
         effects, self._effects = self._effects, []
         return effects
 
     def _flush_dispatcher(self) -> None:
-        if self._from:
+        if self._to_dispatcher:
             assert self.dispatcher is not None
-            for frames in self._from.values():
-                self._effects.append(ToClient(self.dispatcher, frames))
-            self._from = {}
+            self._effects.append(ToClient(self.dispatcher, self._to_dispatcher))
+            self._to_dispatcher = []

@@ -27,28 +27,28 @@ _DISPATCHERS: Final = frozenset({Role.DISPATCHER})
 _CLIENTS: Final = frozenset({Role.MONITOR, Role.OPERATOR, Role.VIEWER})
 _COMMANDERS: Final = frozenset({Role.MONITOR, Role.OPERATOR})
 
-MAY_SEND: Final[dict[bytes, Roles]] = {
-    b"hello": _CLIENTS,
-    b"request": _CLIENTS,
-    b"ping": _CLIENTS | _DISPATCHERS,
-    b"goodbye": _CLIENTS | _DISPATCHERS | _SERVERS,
-    b"claim": _DISPATCHERS,
-    b"register": _SERVERS,
-    b"probe_answer": _SERVERS,
-    b"server_beat": _SERVERS,
-    b"started": _SERVERS,
-    b"progress": _SERVERS,
-    b"output": _SERVERS,
-    b"tail": _SERVERS,
-    b"finished": _SERVERS,
-    b"returned": _SERVERS,
-    b"bound": _SERVERS,
-    b"log_line": _SERVERS,
-    b"problem": _SERVERS,
+MAY_SEND: Final[dict[str, Roles]] = {
+    "hello": _CLIENTS,
+    "request": _CLIENTS,
+    "ping": _CLIENTS | _DISPATCHERS,
+    "goodbye": _CLIENTS | _DISPATCHERS | _SERVERS,
+    "claim": _DISPATCHERS,
+    "register": _SERVERS,
+    "probe_answer": _SERVERS,
+    "server_beat": _SERVERS,
+    "started": _SERVERS,
+    "progress": _SERVERS,
+    "output": _SERVERS,
+    "tail": _SERVERS,
+    "finished": _SERVERS,
+    "returned": _SERVERS,
+    "bound": _SERVERS,
+    "log_line": _SERVERS,
+    "problem": _SERVERS,
 }
 
 
-def may_send(roles: Roles, kind: bytes) -> bool:
+def may_send(roles: Roles, kind: str) -> bool:
     """Return whether a peer of these roles may send a message of this kind to the broker."""
     return not roles.isdisjoint(MAY_SEND.get(kind, frozenset()))
 

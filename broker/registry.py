@@ -11,6 +11,7 @@ from typing import Final
 
 from shotline.broker.liveness import Judgement, Watch
 from shotline.broker.outbox import Outbox
+from shotline.common.codec import encode
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Instant
 from shotline.common.messages import (
@@ -52,7 +53,6 @@ class Candidate:
 
     peer: bytes
     register: Register
-    body: bytes
     probed_at: float
     deadline: float
     probes: int = 1
@@ -93,7 +93,7 @@ class Registry:
             )
         return self._highest_term
 
-    def register(self, now: Instant, peer: bytes, register: Register, body: bytes) -> None:
+    def register(self, now: Instant, peer: bytes, register: Register) -> None:
         """Accept a registration, refuse it in words, or probe who has the name.
 
         Raise MalformedMessage when the routing id is not the name and incarnation.
@@ -123,9 +123,9 @@ class Registry:
                 text = f"{self._section.servers_max} servers are registered, the limit servers_max"
                 self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=False))
                 return
-            self._accept(now, peer, register, body)
+            self._accept(now, peer, register)
         else:
-            self._probe(now, current, peer, register, body)
+            self._probe(now, current, peer, register)
 
     def hear(self, now: Instant, server: Server) -> None:
         """Take note that a server lives."""
@@ -216,7 +216,7 @@ class Registry:
         assert len(self._strangers) <= self._section.servers_max
         assert len(self._doubted) <= self._section.servers_max
 
-    def _accept(self, now: Instant, peer: bytes, register: Register, body: bytes) -> None:
+    def _accept(self, now: Instant, peer: bytes, register: Register) -> None:
         known = self.by_peer.get(peer)
         if known is None:
             known = Server(
@@ -238,20 +238,18 @@ class Registry:
         self._outbox.to_server(
             peer, Registered(broker=self._broker, clock_s=now.mono, epoch=register.epoch)
         )
-        self._outbox.forward_to_dispatcher(peer, [b"register", body])
+        self._outbox.forward_to_dispatcher(peer, encode([register]))
         self.hear(now, known)
 
-    def _probe(
-        self, now: Instant, current: Server, peer: bytes, register: Register, body: bytes
-    ) -> None:
+    def _probe(self, now: Instant, current: Server, peer: bytes, register: Register) -> None:
         waiting = self._candidates.get(current.name)
         if waiting is None:
             self._candidates[current.name] = Candidate(
-                peer, register, body, now.mono, now.mono + self._section.probe_s
+                peer, register, now.mono, now.mono + self._section.probe_s
             )
             self._outbox.to_server(current.peer, Probe())
         elif waiting.peer == peer:
-            waiting.register, waiting.body = register, body
+            waiting.register = register
         else:
             text = f"yet another process is asking for the name {current.name}; try again"
             self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=False))
@@ -312,7 +310,7 @@ class Registry:
         candidate = self._candidates.pop(server.name, None)
         if candidate is not None:
             # First: its Register may prove what has become of the old one's attempts.
-            self._accept(now, candidate.peer, candidate.register, candidate.body)
+            self._accept(now, candidate.peer, candidate.register)
         self._tell(now, server, LivenessState.LOST, why)
         if candidate is not None and candidate.dropped:
             server = self.by_peer[candidate.peer]

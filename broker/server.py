@@ -4,7 +4,9 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Final
 
+import msgspec
 import zmq
 
 from shotline.broker.machine import (
@@ -26,6 +28,8 @@ from shotline.common.process.service import Service
 from shotline.common.transport import Delivery, Publisher, Router, SocketLimits
 
 log = logging.getLogger(__name__)
+
+_REGISTER: Final = msgspec.msgpack.encode(tag_of(Register))
 
 
 class BrokerServer:
@@ -88,7 +92,7 @@ class BrokerServer:
 
     def _read_servers(self) -> None:
         now = self._service.instant()
-        arrived = FromServers(*self._servers.receive_addressed(tag_of(Register).encode()))
+        arrived = FromServers(*self._servers.receive_addressed(_REGISTER))
         self._carry_out(now, self._machine.handle(now, arrived))
 
     def _read_subscriptions(self) -> None:
@@ -122,12 +126,12 @@ class BrokerServer:
                     if sent is not Delivery.SENT:
                         unsent = UnsentToClient(peer, frames, sent is Delivery.FULL)
                         remaining.extend(self._machine.handle(now, unsent))
-                case ToServer(peer, frames, returnable):
-                    sent = self._servers.send(peer, frames)
+                case ToServer(peer, batches, returnable):
+                    sent = self._servers.send(peer, batches)
                     if sent is not Delivery.SENT:
-                        back = UnsentToServer(peer, frames, returnable, sent is Delivery.FULL)
+                        back = UnsentToServer(peer, batches, returnable, sent is Delivery.FULL)
                         remaining.extend(self._machine.handle(now, back))
-                case Publish(topic, body):
-                    self._events.send(topic, body)
+                case Publish(topic, batch):
+                    self._events.send(topic, batch)
                 case Log(level, text):
                     log.log(logging.getLevelNamesMapping()[level.upper()], "%s", text)

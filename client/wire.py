@@ -38,7 +38,7 @@ from shotline.client.session import (
 )
 from shotline.client.session import Event as SessionEvent
 from shotline.common.channels import FEED
-from shotline.common.codec import decode, decode_one, encode
+from shotline.common.codec import decode, decode_all, encode
 from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
@@ -208,7 +208,7 @@ class Wire:
             self._apply(Connected() if made else Disconnected())
         for frames in self.dealer.receive_all():
             try:
-                messages = decode(frames)
+                messages = decode_all(frames)
             except MalformedMessage as error:
                 self.malformed += 1
                 log.warning("the broker at %s sent what is no message: %s", self.address, error)
@@ -237,7 +237,7 @@ class Wire:
         if self._closed:
             return
         self._closed = True
-        self.dealer.send(encode([Goodbye()]))
+        self.dealer.send([encode([Goodbye()])])
         self.dealer.close()
         if self.subscriber is not None:
             self.subscriber.close()
@@ -250,7 +250,7 @@ class Wire:
         while pending:
             effects = self.session.handle(time.monotonic(), pending.popleft())
             messages = [effect.message for effect in effects if isinstance(effect, Send)]
-            if messages and not self.dealer.send(encode(messages)):
+            if messages and not self.dealer.send([encode(messages)]):
                 pending.append(Unsent())
             for effect in effects:
                 self._carry_out(effect)
@@ -323,25 +323,29 @@ class Wire:
     def _heard(self, frames: list[bytes]) -> None:
         now = time.monotonic()
         try:
-            event = decode_one(b"event", frames[-1])
-            assert isinstance(event, Event)
-            for stream in self._streams:
-                if event.channel == FEED:
-                    for observer in stream.observers.values():
-                        stream.put(observer.beat(now, event))
-                    if FEED in stream.taps:
-                        stream.updates.append(News(FEED, event.at, payload_of(event)))
-                elif (found := stream.observers.get(event.channel)) is not None:
-                    stream.put(found.event(now, event))
-                elif event.channel.startswith(stream.follows):
-                    found = Observer(event.channel, now, from_start=True)
-                    stream.observers[event.channel] = found
-                    stream.put(found.event(now, event))
-                elif event.channel.startswith(stream.taps):
-                    stream.put([News(event.channel, event.at, payload_of(event))])
+            for event in decode(frames[-1]):
+                if not isinstance(event, Event):
+                    raise MalformedMessage(f"{event.kind} on a channel")
+                self._told(now, event)
         except (MalformedMessage, ValueError) as error:
             self.malformed += 1
             log.warning("the feed of %s carried what is no event: %s", self.address, error)
+
+    def _told(self, now: float, event: Event) -> None:
+        for stream in self._streams:
+            if event.channel == FEED:
+                for observer in stream.observers.values():
+                    stream.put(observer.beat(now, event))
+                if FEED in stream.taps:
+                    stream.updates.append(News(FEED, event.at, payload_of(event)))
+            elif (found := stream.observers.get(event.channel)) is not None:
+                stream.put(found.event(now, event))
+            elif event.channel.startswith(stream.follows):
+                found = Observer(event.channel, now, from_start=True)
+                stream.observers[event.channel] = found
+                stream.put(found.event(now, event))
+            elif event.channel.startswith(stream.taps):
+                stream.put([News(event.channel, event.at, payload_of(event))])
 
     def _tick_streams(self, now: float) -> None:
         for stream in self._streams:

@@ -1,31 +1,58 @@
-"""Messages to frames and back. `MalformedMessage` is the only error that it lets out (I7).
+"""Messages to batches and back. `MalformedMessage` is the only error that it lets out (I7).
 
-A *batch* is one multipart: kind, body, kind, body … Kinds are ASCII names, bodies msgpack maps.
-On links where the broker forwards, an address frame stands before the batch:
+A *batch* is one frame: a msgpack array of messages, each a map of its fields with `kind`. On links
+where the broker forwards, an address frame stands before each batch:
 
-* broker ↔ dispatcher: the peer's routing id, empty for the broker itself; `*` publishes:
-  the frames after it are topic, body, topic, body … (body: an Event).
+* broker ↔ dispatcher: the peer's routing id, empty for the broker itself; `*` and a channel
+  publishes the batch behind it, of events of this channel.
 * server ↔ broker, client ↔ broker: no address frame.
+
+What one wake-up has for a target leaves as one multipart, of one batch or several.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TypeVar, cast
 
 import msgspec
+from msgspec import Raw
 
 from shotline.common.errors import MalformedMessage
-from shotline.common.messages import MESSAGES, Message
+from shotline.common.messages import AnyMessage, Message, Name, RequestId
+from shotline.common.ranges import Clock
 
 PUBLISH: Final = b"*"
 BROKER: Final = b""
-BODY_BYTES_MAX: Final = 16 * 1024 * 1024
+BATCH_BYTES_MAX: Final = 16 * 1024 * 1024
 BATCH_MAX: Final = 65_536
+MESSAGES_MAX: Final = 512  # in a batch of ours
+T = TypeVar("T")
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """What the broker looks at of a message that it passes on."""
+
+    kind: str
+
+
+class RequestHead(msgspec.Struct, frozen=True, gc=False):
+    """What the broker looks at of a request: whether it may be given, and until when."""
+
+    id: RequestId
+    verb: Name
+    deadline_s: Clock
+
 
 _FIELD: Final = re.compile(r"Object (contains unknown|missing required) field `(.*)`")
 _FIELDS_FAULTS: Final = {"contains unknown": "is not known", "missing required": "is missing"}
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for kind, cls in MESSAGES.items()}
+_MESSAGES: Final = cast(
+    "msgspec.msgpack.Decoder[list[Message]]", msgspec.msgpack.Decoder(list[AnyMessage])
+)
+_MESSAGE: Final[msgspec.msgpack.Decoder[AnyMessage]] = msgspec.msgpack.Decoder(AnyMessage)
+_HEADS: Final = msgspec.msgpack.Decoder(list[Head])
+_PARTS: Final = msgspec.msgpack.Decoder(list[Raw])
+_REQUEST_HEAD: Final = msgspec.msgpack.Decoder(RequestHead)
 
 
 def sendable(text: str) -> str:
@@ -38,39 +65,92 @@ def sendable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def encode_body(message: Message) -> bytes:
-    """Return the body frame of a message."""
-    return _ENCODER.encode(message)
+def encode(messages: Iterable[Message]) -> bytes:
+    """Return a batch."""
+    return _ENCODER.encode(list(messages))
 
 
-def encode(messages: Iterable[Message]) -> list[bytes]:
-    """Return the frames of a batch."""
-    frames = []
+def batches(messages: Sequence[Message], bytes_max: int = 1024 * 1024) -> Iterator[bytes]:
+    """Yield messages in batches of so many bytes at most; a larger message goes alone."""
+    whole = encode(messages)
+    if len(whole) <= bytes_max and len(messages) <= MESSAGES_MAX:
+        yield whole
+        return
+    parts: list[Raw] = []
+    size = 0
     for message in messages:
-        frames.append(message.kind.encode())
-        frames.append(encode_body(message))
-    return frames
+        part = Raw(_ENCODER.encode(message))
+        if parts and (size + len(part) > bytes_max or len(parts) >= MESSAGES_MAX):
+            yield join(parts)
+            parts, size = [], 0
+        parts.append(part)
+        size += len(part)
+    if parts:
+        yield join(parts)
 
 
-def decode_one(kind: bytes, body: bytes) -> Message:
-    """Return one message. Raise MalformedMessage for anything that is not exactly one."""
-    name = _text(kind)
-    decoder = _DECODERS.get(name)
-    if decoder is None:
-        raise MalformedMessage(f"unknown message kind {kind[:40]!r}")
-    if len(body) > BODY_BYTES_MAX:
-        raise MalformedMessage(f"{name}: {len(body)} bytes, at most {BODY_BYTES_MAX}")
-    try:
-        return decoder.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise MalformedMessage(f"{name}: {describe(error)}") from error
-
-
-def decode(frames: Sequence[bytes]) -> list[Message]:
+def decode(batch: bytes) -> list[Message]:
     """Return the messages of a batch. Raise MalformedMessage if any of it is wrong."""
-    if not frames or len(frames) % 2 or len(frames) > 2 * BATCH_MAX:
-        raise MalformedMessage(f"a batch is kind and body in turn, got {len(frames)} frames")
-    return [decode_one(frames[at], frames[at + 1]) for at in range(0, len(frames), 2)]
+    return _listed(_MESSAGES, batch)
+
+
+def decode_one(part: bytes | Raw) -> Message:
+    """Return one message of a batch. Raise MalformedMessage."""
+    return _decoded(_MESSAGE, part)
+
+
+def decode_all(batches: Sequence[bytes]) -> list[Message]:
+    """Return the messages of a multipart without addresses. Raise MalformedMessage."""
+    if len(batches) == 1:
+        return decode(batches[0])
+    if not batches or len(batches) > BATCH_MAX:
+        raise MalformedMessage(f"a multipart of {len(batches)} frames")
+    return [message for batch in batches for message in decode(batch)]
+
+
+def addressed(frames: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return addresses and batches of a multipart that has addresses. Raise MalformedMessage."""
+    if not frames or len(frames) & 1 or len(frames) > 2 * BATCH_MAX:
+        raise MalformedMessage(
+            f"a multipart is address and batch in turn, got {len(frames)} frames"
+        )
+    return list(zip(frames[::2], frames[1::2], strict=True))
+
+
+def kinds_of(batch: bytes) -> list[str]:
+    """Return the kinds of a batch's messages, which are not looked at. Raise MalformedMessage."""
+    return [head.kind for head in _listed(_HEADS, batch)]
+
+
+def split(batch: bytes) -> list[Raw]:
+    """Return a batch's messages as they are. Raise MalformedMessage."""
+    return _listed(_PARTS, batch)
+
+
+def join(parts: Sequence[Raw]) -> bytes:
+    """Return messages as a batch."""
+    return _ENCODER.encode(parts)
+
+
+def request_head(part: Raw) -> RequestHead:
+    """Return what the broker looks at of a request. Raise MalformedMessage."""
+    return _decoded(_REQUEST_HEAD, part)
+
+
+def _listed(decoder: "msgspec.msgpack.Decoder[list[T]]", batch: bytes) -> list[T]:
+    if len(batch) > BATCH_BYTES_MAX:
+        raise MalformedMessage(f"a batch of {len(batch)} bytes, at most {BATCH_BYTES_MAX}")
+    messages = _decoded(decoder, batch)
+    if not 0 < len(messages) <= BATCH_MAX:
+        raise MalformedMessage(f"a batch of {len(messages)} messages")
+    return messages
+
+
+def _decoded(decoder: "msgspec.msgpack.Decoder[T]", data: bytes | Raw) -> T:
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise MalformedMessage(describe(error)) from error
 
 
 def describe(error: Exception) -> str:
@@ -86,10 +166,3 @@ def wrong(error: Exception) -> tuple[str, str]:
     if found := _FIELD.fullmatch(what):
         what, where = _FIELDS_FAULTS[found[1]], f"{where}.{found[2]}"
     return where.lstrip("."), what.replace("`", "")
-
-
-def _text(kind: bytes) -> str:
-    try:
-        return kind.decode("ascii")
-    except UnicodeDecodeError:
-        return ""

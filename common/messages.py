@@ -8,7 +8,7 @@ one time base that all peers share (each knows its offset from the Pong of its l
 """
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta
 
@@ -28,11 +28,12 @@ from shotline.common.ranges import (
     Wall,
 )
 
-PROTOCOL: int = 1
+PROTOCOL: int = 2
 TAIL_BYTES_MAX: Final = 1024
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Text = Annotated[str, Meta(max_length=65_536)]
+RequestId = Annotated[str, Meta(min_length=8, max_length=64)]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 
@@ -229,11 +230,11 @@ class Liveness(Message, tag="liveness"):
 
 
 class Undeliverable(Message, tag="undeliverable"):
-    """Broker → dispatcher: these frames for `target` could not be delivered and never will be."""
+    """Broker → dispatcher: these batches for `target` could not be delivered and never will be."""
 
     target: bytes
     why: Text
-    frames: tuple[bytes, ...]  # kind, body, kind, body … as they came
+    batches: tuple[bytes, ...]  # as they came
 
 
 class Dispatch(Message, tag="dispatch"):
@@ -462,7 +463,7 @@ class Request(Message, tag="request"):
     `command` is the JSON of one of `shotline.common.commands`.
     """
 
-    id: Annotated[str, Meta(min_length=8, max_length=64)]
+    id: RequestId
     verb: Name  # the command's own verb, so that roles are checked without decoding it
     deadline_s: Clock
     user: str = ""  # who asks, for the log
@@ -484,44 +485,43 @@ class Reply(Message, tag="reply"):
     dangers: tuple[NamedDanger, ...] = ()  # refused, until somebody insists on each of these
 
 
-MESSAGES: dict[str, type[Message]] = {
-    tag_of(cls): cls
-    for cls in (
-        Hello,
-        Welcome,
-        Ping,
-        Pong,
-        Problem,
-        Register,
-        Registered,
-        RegistrationRefused,
-        Probe,
-        ProbeAnswer,
-        RegisterAnew,
-        ServerBeat,
-        Goodbye,
-        Claim,
-        ClaimAccepted,
-        ClaimRefused,
-        SupersededNotice,
-        Liveness,
-        Undeliverable,
-        Dispatch,
-        AbortAttempt,
-        Answered,
-        OutputStored,
-        CommandServer,
-        ClearBinding,
-        Bound,
-        Started,
-        Progress,
-        Tail,
-        Output,
-        Finished,
-        Returned,
-        LogLine,
-        Event,
-        Request,
-        Reply,
-    )
-}
+AnyMessage = (
+    Hello
+    | Welcome
+    | Ping
+    | Pong
+    | Problem
+    | Register
+    | Registered
+    | RegistrationRefused
+    | Probe
+    | ProbeAnswer
+    | RegisterAnew
+    | ServerBeat
+    | Goodbye
+    | Claim
+    | ClaimAccepted
+    | ClaimRefused
+    | SupersededNotice
+    | Liveness
+    | Undeliverable
+    | Dispatch
+    | AbortAttempt
+    | Answered
+    | OutputStored
+    | CommandServer
+    | ClearBinding
+    | Bound
+    | Started
+    | Progress
+    | Tail
+    | Output
+    | Finished
+    | Returned
+    | LogLine
+    | Event
+    | Request
+    | Reply
+)
+MESSAGES: Final[dict[str, type[Message]]] = {tag_of(cls): cls for cls in get_args(AnyMessage)}
+"""Every message by its kind."""

@@ -285,24 +285,23 @@ class Router(_Endpoint):
         return [(frames[0], frames[1:]) for frames in self._drain(limit)]
 
     def receive_addressed(
-        self, first: bytes, limit: int = DRAIN_MAX
+        self, mark: bytes, limit: int = DRAIN_MAX
     ) -> tuple[list[tuple[bytes, list[bytes]]], dict[bytes, str]]:
         """Return what has arrived, and the network addresses of some of its senders.
 
-        They are told of those whose message begins with the frame `first`: only they are asked for.
+        They are told of those whose message has `mark` in its first frame: only they are asked for.
         """
         addresses: dict[bytes, str] = {}
         socket = self.socket
 
         def receive(flags: int) -> list[bytes]:
-            frames = [socket.recv(flags)]
+            peer = socket.recv(flags)
+            frame = socket.recv(flags, copy=False)
+            frames = [peer, frame.bytes]
+            if mark in frames[1]:
+                addresses[peer] = _address_of(frame)
             while socket.get(_RCVMORE):
-                if len(frames) == 2 and frames[1] == first:
-                    frame = socket.recv(flags, copy=False)
-                    frames.append(frame.bytes)
-                    addresses[frames[0]] = _address_of(frame)
-                else:
-                    frames.append(socket.recv(flags))
+                frames.append(socket.recv(flags))
             return frames
 
         arrived = [(frames[0], frames[1:]) for frames in self._drain(limit, receive)]

@@ -1,9 +1,9 @@
-"""What leaves the dispatcher for the broker: a multipart per target, some of it gathered longer.
+"""What leaves the dispatcher for the broker: one multipart of all that somebody waits for.
 
 Nobody's next step waits for an answer to a result (the server only forgets it) or for an event that
-a person looks at. They are gathered for a few milliseconds, so that a busy dispatcher, the broker
-and the servers wake up once for many of them. Anything else leaves at once, and what was gathered
-for its target goes with it: per target, nothing overtakes. What is decided is `machine`'s.
+a person looks at. They leave with whatever else leaves, or once no input waits, so that a busy
+dispatcher, the broker and the servers wake up once for many of them. Per target, nothing overtakes.
+What is decided is `machine`'s.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,12 +11,11 @@ from typing import Final
 
 from msgspec import structs
 
-from shotline.common.codec import PUBLISH, encode, encode_body
-from shotline.common.messages import Answered, Message, OutputStored, Reply
+from shotline.common.codec import BROKER, PUBLISH, batches, encode
+from shotline.common.messages import Answered, Event, Message, OutputStored, Reply
 from shotline.dispatcher.effects import Publish, ToPeer
 
 GATHER_S: Final = 0.005
-EVENTS_MAX: Final = 64
 EVENT_BYTES_MAX: Final = 256 * 1024
 MESSAGES_MAX: Final = 256
 
@@ -26,14 +25,15 @@ _MAY_WAIT: Final = frozenset((Answered, OutputStored))
 class Outgoing:
     """Gathers, measures and sends.
 
-    `send` returns False when frames could not leave; `lost` is then told. What is larger than
-    `bytes_max` is left out; `complain` is told so in words.
+    `send` returns False when a multipart could not leave; `lost` is then told of each batch that
+    was for a server or a client. What is larger than `bytes_max` is left out; `complain` is told so
+    in words.
     """
 
     def __init__(
         self,
         send: Callable[[Sequence[bytes]], bool],
-        lost: Callable[[bytes, list[bytes]], None],
+        lost: Callable[[bytes, bytes], None],
         bytes_max: int,
         complain: Callable[[str], None],
     ) -> None:
@@ -41,80 +41,82 @@ class Outgoing:
         self._lost = lost
         self._bytes_max = bytes_max
         self._complain = complain
-        self._leaving: dict[bytes, list[Message]] = {}
-        self._waiting: dict[bytes, list[Message]] = {}
-        self._events: list[bytes] = [PUBLISH]
+        self._gathered: dict[bytes, list[Message]] = {}  # by target
+        self._count = 0
         self._event_bytes = 0
+        self._is_awaited = False
         self._due: float | None = None
 
-    def wake_at(self) -> float | None:
-        """Return when what is gathered has to leave; None when nothing is."""
-        return self._due
+    @property
+    def waits(self) -> bool:
+        """Whether something is gathered that leaves once no input waits."""
+        return bool(self._gathered)
 
     def to_peer(self, effect: ToPeer) -> None:
         """Take messages to one peer."""
-        target = effect.target
-        if target not in self._leaving:
-            waiting = self._waiting.get(target)
-            if len(waiting or ()) < MESSAGES_MAX and _MAY_WAIT.issuperset(
-                map(type, effect.messages)
-            ):
-                self._waiting.setdefault(target, []).extend(effect.messages)
-                return
-            self._leaving[target] = self._waiting.pop(target, [])
-        self._leaving[target].extend(effect.messages)
+        self._take(effect.target, effect.messages)
+        if not self._is_awaited:
+            self._is_awaited = not _MAY_WAIT.issuperset(map(type, effect.messages))
 
     def publish(self, effect: Publish) -> None:
         """Take an event."""
-        body = encode_body(effect.event)
-        if len(body) > self._bytes_max:  # its observers see by its number that it is missing
-            self._complain(self._too_large(f"an event on {effect.event.channel}", len(body)))
-            return
-        self._events += (effect.event.channel.encode(), body)
-        self._event_bytes += len(body)
+        self._take(PUBLISH + effect.event.channel.encode(), (effect.event,))
+        self._event_bytes += len(effect.event.payload)
+
+    def _take(self, target: bytes, messages: Sequence[Message]) -> None:
+        self._count += len(messages)
+        gathered = self._gathered.get(target)
+        if gathered is None:
+            self._gathered[target] = list(messages)
+        else:
+            gathered += messages
 
     def flush(self, now: float) -> None:
-        """Send what may not wait, and what has waited long enough."""
-        leaving, self._leaving = self._leaving, {}
-        for target, messages in leaving.items():
-            self._send_to(target, messages)
+        """Send all when somebody waits for some of it, or enough has gathered for long enough."""
         if (
-            self._event_bytes >= EVENT_BYTES_MAX
-            or len(self._events) > 2 * EVENTS_MAX
+            self._is_awaited
+            or self._count >= MESSAGES_MAX
+            or self._event_bytes >= EVENT_BYTES_MAX
             or (self._due is not None and now >= self._due)
         ):
             self.flush_all()
-        elif self._due is None and (self._waiting or len(self._events) > 1):
+        elif self._due is None and self._gathered:
             self._due = now + GATHER_S
 
     def flush_all(self) -> None:
         """Send everything."""
-        self._due = None
-        for gathered in (self._leaving, self._waiting):
-            for target, messages in gathered.items():
-                self._send_to(target, messages)
-            gathered.clear()
-        if len(self._events) > 1:
-            self._send(self._events)
-            self._events, self._event_bytes = [PUBLISH], 0
+        gathered, self._gathered = self._gathered, {}
+        self._due, self._is_awaited = None, False
+        self._count = self._event_bytes = 0
+        frames: list[bytes] = []
+        for target, messages in gathered.items():
+            for batch in self._batches(messages):
+                frames += (target, batch)
+        if frames and not self._send(frames):
+            for target, batch in zip(frames[::2], frames[1::2], strict=True):
+                if target != BROKER and not target.startswith(PUBLISH):
+                    self._lost(target, batch)
 
-    def _send_to(self, target: bytes, messages: list[Message]) -> None:
-        frames = encode(messages)
-        if max(map(len, frames)) > self._bytes_max:
-            frames = encode([one for message in messages for one in self._fitting(message)])
-            if not frames:
-                return
-        if not self._send([target, *frames]):
-            self._lost(target, frames)
+    def _batches(self, messages: Sequence[Message]) -> Iterator[bytes]:
+        batch = encode(messages)
+        if len(batch) <= min(self._bytes_max, EVENT_BYTES_MAX):
+            yield batch
+        else:
+            fitting = [one for message in messages for one in self._fitting(message)]
+            if fitting:
+                yield from batches(fitting, min(self._bytes_max, 1024 * 1024))
 
     def _fitting(self, message: Message) -> Iterator[Message]:
         """Yield a message if it may be sent, and what can be said instead of one that is too large.
 
         It would end the connection, and be sent again on the next one, for ever.
         """
-        size = len(encode_body(message))
+        size = len(encode([message]))
         if size <= self._bytes_max:
             yield message
+            return
+        if isinstance(message, Event):  # its observers see by its number that it is missing
+            self._complain(self._too_large(f"an event on {message.channel}", size))
             return
         if isinstance(message, Reply):
             words = self._too_large("the result", len(message.result))

@@ -7,7 +7,7 @@ Silence is never proof. Pure.
 from collections.abc import Callable
 
 from shotline.common.actions import IN_PROGRESS, ActionState, AttemptId
-from shotline.common.codec import decode
+from shotline.common.codec import decode_all
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import (
     AbortAttempt,
@@ -313,7 +313,7 @@ class Recovery:
         if server is None:
             return
         try:
-            messages = decode(notice.frames)
+            messages = decode_all(notice.batches)
         except MalformedMessage as error:
             self._core.say("error", f"undeliverable to {server.name}, and not ours: {error}")
             return

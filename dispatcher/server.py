@@ -15,7 +15,7 @@ from typing import Final
 
 import zmq
 
-from shotline.common.codec import decode
+from shotline.common.codec import BROKER, addressed, decode
 from shotline.common.config import Config
 from shotline.common.errors import JournalError, MalformedMessage
 from shotline.common.machine import Tick
@@ -201,11 +201,16 @@ class DispatcherServer:
 
     def _read_broker(self) -> None:
         for frames in self._dealer.receive_all():
-            source = frames[0]
             try:
-                self._events.append(FromBroker(source, tuple(decode(frames[1:]))))
+                letters = addressed(frames)
             except MalformedMessage as error:
-                self._events.append(MalformedFrom(source, str(error)))
+                self._events.append(MalformedFrom(BROKER, str(error)))
+                continue
+            for source, batch in letters:
+                try:
+                    self._events.append(FromBroker(source, tuple(decode(batch))))
+                except MalformedMessage as error:
+                    self._events.append(MalformedFrom(source, str(error)))
 
     def _read_connection(self) -> None:
         changes = self._dealer.connection()
@@ -222,16 +227,14 @@ class DispatcherServer:
         self._events += events
 
     def _wake_at(self) -> float | None:
-        due = (
-            self._machine.wake_at(),
-            self._journal.wake_at(),
-            self._trees.wake_at(),
-            self._outgoing.wake_at(),
-        )
+        if self._outgoing.waits:
+            return 0.0
+        due = (self._machine.wake_at(), self._journal.wake_at(), self._trees.wake_at())
         return min((at for at in due if at is not None), default=None)
 
     def _tick(self) -> None:
-        self._outgoing.flush(time.monotonic())
+        if not self._events:  # no input waits
+            self._outgoing.flush_all()
         self._read_journal()
         self._trees.tick()
         self._events.append(Tick())
@@ -276,12 +279,12 @@ class DispatcherServer:
             self.claim_above = ends.claim_above
             self._service.stop(ends.code, goes_on=ends.claim_above is not None)
 
-    def _not_sent(self, target: bytes, frames: list[bytes]) -> None:
+    def _not_sent(self, target: bytes, batch: bytes) -> None:
         """What never left is as good as the broker's own word (I1)."""
         if target:
             why = "no connection to the broker"
-            undeliverable = Undeliverable(target=target, why=why, frames=tuple(frames))
-            self._events.append(FromBroker(b"", (undeliverable,)))
+            undeliverable = Undeliverable(target=target, why=why, batches=(batch,))
+            self._events.append(FromBroker(BROKER, (undeliverable,)))
 
     def _ask(self, effect: TreeJob | JournalQuery) -> None:
         if isinstance(effect, TreeJob):

@@ -19,11 +19,12 @@ import zmq
 from msgspec import structs
 
 from shotline.client.local.ports import free_ports
-from shotline.common.codec import BROKER, PUBLISH, decode, encode
+from shotline.common.codec import BROKER, PUBLISH, addressed, decode, encode
 from shotline.common.messages import (
     AbortAttempt,
     Claim,
     ClaimAccepted,
+    Event,
     Goodbye,
     Hello,
     Liveness,
@@ -78,11 +79,12 @@ class Peer:
     def receive(self, timeout_s: float) -> None:
         self.dealer.socket.poll(round(timeout_s * 1000))
         for frames in self.dealer.receive_all():
-            source = frames.pop(0) if self.addressed else b""
-            self.inbox += [(source, message) for message in decode(frames)]
+            letters = addressed(frames) if self.addressed else [(b"", batch) for batch in frames]
+            for source, batch in letters:
+                self.inbox += [(source, message) for message in decode(batch)]
 
     def say(self, *messages: Message, target: bytes = BROKER) -> bool:
-        return self.dealer.send([*([target] if self.addressed else []), *encode(messages)])
+        return self.dealer.send([*([target] if self.addressed else []), encode(messages)])
 
     def send(self, *messages: Message, target: bytes = BROKER) -> None:
         """Send as soon as there is a connection."""
@@ -210,6 +212,10 @@ def beat(epoch: int = 1) -> ServerBeat:
     return ServerBeat(sent_s=time.monotonic(), epoch=epoch, last_number=0, busy=0)
 
 
+def event(channel: str) -> Event:
+    return Event(channel=channel, term=1, seq=1, at=0.0, payload=b"{}")
+
+
 def test_a_command_a_dispatch_a_result_an_event(broker: RunningBroker) -> None:
     """The whole way round, through all three sockets."""
     dispatcher, server, client = broker.dispatcher(), broker.server(), broker.client()
@@ -229,12 +235,13 @@ def test_a_command_a_dispatch_a_result_an_event(broker: RunningBroker) -> None:
         events: list[list[bytes]] = []
 
         def seen() -> bool:
-            dispatcher.dealer.send([PUBLISH, b"log", b"no", b"shot/TEST/1", b"event"])
+            dispatcher.say(event("log"), target=PUBLISH + b"log")
+            dispatcher.say(event("shot/TEST/1"), target=PUBLISH + b"shot/TEST/1")
             events.extend(observer.receive_all())
             return bool(events)
 
         until(seen, dispatcher)
-        assert events[0] == [b"shot/TEST/1", b"event"]
+        assert events[0] == [b"shot/TEST/1", encode([event("shot/TEST/1")])]
     reply = Reply(id="request-1", outcome=Outcome.OK, message="done")
     dispatcher.send(reply, target=client.identity)
     assert client.get(Reply) == reply
@@ -275,7 +282,7 @@ def test_a_killed_server_is_suspect_then_lost_and_its_mail_comes_back(
     assert (lost.server, lost.incarnation, lost.state) == ("SRV_A:1", "x", LivenessState.LOST)
     dispatcher.send(abort("late"), target=server.identity)
     back = dispatcher.get(Undeliverable)
-    assert list(back.frames) == encode([abort("late")])
+    assert back.batches == (encode([abort("late")]),)
 
 
 def test_mail_for_a_broken_connection_comes_back(broker: RunningBroker) -> None:
@@ -376,16 +383,17 @@ def test_a_killed_broker_comes_back_and_everybody_with_it(broker: RunningBroker)
 
 BAD_FRAMES: dict[str, list[bytes]] = {
     "empty": [b""],
-    "odd": [b"ping"],
-    "truncated": [b"ping", encode([Ping(sent_s=1.0)])[1][:-3]],
-    "unknown": [b"no_such_kind", b"\x80"],
-    "wrong type": [b"ping", msgpack.packb({"sent_s": "soon"})],
-    "more fields": [b"ping", msgpack.packb({"sent_s": 1.0, "surprise": 1})],
-    "nested": [b"ping", b"\x91" * 50_000],
-    "nested field": [b"ping", b"\x81\xa6sent_s" + b"\x91" * 900 + b"\xc0"],
+    "no batch": [b"ping"],
+    "no message": [b"\x90"],
+    "truncated": [encode([Ping(sent_s=1.0)])[:-3]],
+    "unknown": [msgpack.packb([{"kind": "no_such_kind"}])],
+    "wrong type": [msgpack.packb([{"kind": "ping", "sent_s": "soon"}])],
+    "more fields": [msgpack.packb([{"kind": "ping", "sent_s": 1.0, "surprise": 1}])],
+    "nested": [b"\x91\x82\xa4kind\xa4ping\xa1x" + b"\x91" * 50_000],
+    "nested field": [b"\x91\x82\xa4kind\xa4ping\xa6sent_s" + b"\x91" * 900 + b"\xc0"],
     "random": [b"\xff\xfe", b"\x00\x01\x02", b"\x80"],
-    "many": [b"ping", b"\xc1"] * 3000,
-    "other's": encode([Pong(sent_s=1.0, broker="me", clock_s=1.0)]),
+    "many": [b"\xc1"] * 3000,
+    "other's": [encode([Pong(sent_s=1.0, broker="me", clock_s=1.0)])],
 }
 
 

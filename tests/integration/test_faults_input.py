@@ -30,7 +30,7 @@ from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.cli import main as cli
 from shotline.common.actions import AttemptId, Status
-from shotline.common.codec import decode, encode
+from shotline.common.codec import decode_all, encode
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import (
     AbortAttempt,
@@ -78,21 +78,23 @@ FINISHED = encode(
 
 BAD_FRAMES: dict[str, list[bytes]] = {
     "empty": [b""],
-    "odd": [b"ping"],
-    "truncated": [b"ping", encode([Ping(sent_s=1.0)])[1][:-3]],
-    "truncated result": [FINISHED[0], FINISHED[1][:-5]],
-    "unknown kind": [b"no_such_kind", b"\x80"],
-    "wrong types": [b"finished", msgpack.packb({"attempt": 7, "ended_by": [], "ended_at": "x"})],
-    "field too many": [b"ping", msgpack.packb({"sent_s": 1.0, "surprise": 1})],
-    "nested": [b"output", b"\x91" * 100_000],
-    "nested field": [b"register", b"\x81\xabserver_clas" + b"\x91" * 900 + b"\xc0"],
-    "long text": [b"hello", msgpack.packb({"name": "x" * 100_000})],
-    "not a number": [b"ping", msgpack.packb({"sent_s": float("nan")})],
+    "no batch": [b"ping"],
+    "no message": [b"\x90"],
+    "truncated": [encode([Ping(sent_s=1.0)])[:-3]],
+    "truncated result": [FINISHED[:-5]],
+    "unknown kind": [msgpack.packb([{"kind": "no_such_kind"}])],
+    "no kind": [msgpack.packb([{"sent_s": 1.0}])],
+    "wrong types": [msgpack.packb([{"kind": "finished", "attempt": 7, "ended_by": []}])],
+    "field too many": [msgpack.packb([{"kind": "ping", "sent_s": 1.0, "surprise": 1}])],
+    "nested": [b"\x91\x82\xa4kind\xa6output\xa1x" + b"\x91" * 100_000],
+    "nested field": [b"\x91\x82\xa4kind\xa8register\xabserver_clas" + b"\x91" * 900 + b"\xc0"],
+    "long text": [msgpack.packb([{"kind": "hello", "name": "x" * 100_000}])],
+    "not a number": [msgpack.packb([{"kind": "ping", "sent_s": float("nan")}])],
     "random": [b"\xff\xfe", b"\x00\x01\x02"],
-    "thousands": [b"ping", b"\xc1"] * 3000,
+    "thousands": [b"\xc1"] * 3000,
 }
 
-SERVERS_KINDS = (b"finished", b"output")
+FOR_REGISTERED = ("truncated result", "wrong types", "nested")
 
 BAD_COMMANDS: dict[str, bytes] = {
     "empty": b"",
@@ -128,7 +130,7 @@ class Peer:
         eventually(lambda: self.dealer.send(list(frames)))
 
     def say(self, *messages: Message) -> None:
-        self.send(*encode(messages))
+        self.send(encode(messages))
 
     def get(self, *kinds: type[Message]) -> Message:
         """Return the next message of these kinds; what came before it is dropped."""
@@ -141,7 +143,10 @@ class Peer:
             assert time.monotonic() < deadline, f"{self.name!r} got none of {kinds}"
             self.dealer.socket.poll(200)
             for frames in self.dealer.receive_all():
-                self.inbox += decode(frames[len(frames) % 2 :])  # a dispatcher's have an address
+                batches = (
+                    frames if len(frames) == 1 else frames[1::2]
+                )  # a dispatcher's have addresses
+                self.inbox += decode_all(batches)
 
 
 @contextmanager
@@ -208,7 +213,7 @@ def test_bad_messages_on_the_brokers_sockets(tmp_path: Path) -> None:
                     peer.send(*frames)
                     # What a server may send is not for strangers: they are asked to register,
                     # at most once a second.
-                    if peer not in strangers or frames[0] not in SERVERS_KINDS:
+                    if peer not in strangers or name not in FOR_REGISTERED:
                         assert peer.get(Problem), name
             client.say(Ping(sent_s=1.0))
             assert client.get(Pong)
@@ -217,12 +222,13 @@ def test_bad_messages_on_the_brokers_sockets(tmp_path: Path) -> None:
 def test_a_term_that_cannot_have_come_about_moves_nobody(tmp_path: Path) -> None:
     """Neither the largest number nor the largest term: the dispatcher stays, and so does Redis."""
     with stack_of(tmp_path, ("A:1",), *GATED) as stack, unchanged(stack):
-        body = {"server_class": "Z", "server_id": "1", "incarnation": "raw", "epoch": 1, "slots": 1}
+        body = {"kind": "register", "server_class": "Z", "server_id": "1", "incarnation": "raw"}
+        body |= {"epoch": 1, "slots": 1}
         with peers((stack.config.broker.servers, "Z:1/raw")) as (server,):
             for term in (2**64 - 1, 2**64 - 2, TERM_MAX + 1):
-                server.send(b"register", msgpack.packb(body | {"term": term}))
+                server.send(msgpack.packb([body | {"term": term}]))
                 assert "term" in server.get(Problem).text
-            server.send(b"register", msgpack.packb(body | {"term": TERM_MAX}))
+            server.send(msgpack.packb([body | {"term": TERM_MAX}]))
             assert "cannot have come about" in server.get(RegistrationRefused).text
         with stack.redis.client() as people:
             (last,) = people.xrevrange("shotline:commits", count=1)
@@ -307,9 +313,9 @@ def test_a_dispatcher_that_nobody_has_accepted_is_not_obeyed(tmp_path: Path) -> 
         ]
         with peers((stack.config.broker.clients, "dispatcher/rogue")) as (rogue,):
             for order in orders:
-                rogue.send(target, *encode([order]))
+                rogue.send(target, encode([order]))
                 rogue.get(Problem, SupersededNotice)
-            rogue.send(b"", *encode([Claim(term=0, name="rogue")]))
+            rogue.send(b"", encode([Claim(term=0, name="rogue")]))
             rogue.get(ClaimRefused)
             for frames in BAD_FRAMES.values():
                 for address in (b"", b"*", target, b"Z:9/none"):
@@ -331,7 +337,7 @@ def test_bad_messages_to_an_action_server(tmp_path: Path) -> None:
             assert broker.expect(Problem, count=count), name
         for messages in ([Hello(name="you?")], [Ping(sent_s=1.0)]):
             count = len(broker.all(Problem)) + 1
-            broker.send_frames(*encode(messages))
+            broker.send_frames(encode(messages))
             broker.expect(Problem, count=count)
         broker.send(wrong_epoch)
         bad = broker.expect(Finished, broker.dispatch(no_task))
@@ -509,4 +515,4 @@ def test_bad_experiment_file(tmp_path: Path) -> None:
 def test_every_bad_frame_is_bad() -> None:
     for frames in BAD_FRAMES.values():
         with pytest.raises(MalformedMessage):
-            decode(frames)
+            decode_all(frames)

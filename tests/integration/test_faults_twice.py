@@ -24,7 +24,7 @@ from tests.support.faults import (
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.local.daemons import Daemon
-from shotline.common.codec import decode, encode
+from shotline.common.codec import decode_all, encode
 from shotline.common.commands import AnyCommand, CreatePulse, DoPhase, SystemStatus, encode_command
 from shotline.common.messages import Hello, Message, Outcome, Reply, Request, Welcome
 from shotline.common.transport import Dealer
@@ -82,7 +82,7 @@ class RawClient:
         self.offset_s = welcome.clock_s - time.monotonic()
 
     def send(self, message: Message) -> bool:
-        return self.dealer.send(encode([message]))
+        return self.dealer.send([encode([message])])
 
     def request(self, command_id: str, command: AnyCommand, lifetime_s: float = 30.0) -> None:
         """Send a request whose lifetime counts from now, on the broker's clock."""
@@ -101,7 +101,7 @@ class RawClient:
             assert time.monotonic() < deadline, "no answer"
             self.dealer.socket.poll(200)
             for frames in self.dealer.receive_all():
-                for message in decode(frames):
+                for message in decode_all(frames):
                     if wanted(message):
                         return message
 

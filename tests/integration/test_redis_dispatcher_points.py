@@ -36,7 +36,7 @@ from shotline.client.errors import NoDispatcher, Refused, RunAborted
 from shotline.client.local.daemons import Daemon
 from shotline.client.observer import News, Whole
 from shotline.common.actions import ActionState, Cause, Status
-from shotline.common.codec import decode, encode
+from shotline.common.codec import decode_all, encode
 from shotline.common.messages import (
     CommandServer,
     EndedBy,
@@ -214,7 +214,9 @@ class RawPeer:
         deadline = time.monotonic() + DEADLINE_S
         while self._socket.poll(max(int(1000 * (deadline - time.monotonic())), 0)):
             frames = self._socket.recv_multipart()
-            for message in decode(frames[len(frames) % 2 :]):  # dispatchers get an address, too
+            # Those for dispatchers have addresses, too.
+            batches = frames if len(frames) == 1 else frames[1::2]
+            for message in decode_all(batches):
                 if isinstance(message, kinds):
                     return message
         raise AssertionError(f"none of {[kind.kind for kind in kinds]} came")
@@ -439,7 +441,7 @@ def test_point_14_a_wrong_command_is_answered_and_harms_nobody(stack: Stack, pul
     """No argument kills the command loop, nothing is "doing" for ever, nobody waits for nobody."""
     assert shotline_command(stack, "create-pulse", TREE, "abc")[0] == 1
     with RawPeer(stack.config.broker.clients, b"client/raw14") as raw:
-        raw.say(*encode([Hello(name="raw")]))
+        raw.say(encode([Hello(name="raw")]))
         welcome = raw.hear(Welcome)
         assert isinstance(welcome, Welcome)
         for at, command in enumerate((b'{"verb":"create_pulse","tree":"T","shot":"abc"}', b"[")):
@@ -449,7 +451,7 @@ def test_point_14_a_wrong_command_is_answered_and_harms_nobody(stack: Stack, pul
                 deadline_s=welcome.clock_s + 1000,
                 command=command,
             )
-            raw.say(*encode([request]))
+            raw.say(encode([request]))
             reply = raw.hear(Reply)
             assert isinstance(reply, Reply)
             assert reply.outcome is Outcome.USAGE
@@ -547,10 +549,10 @@ def test_point_17_strangers_change_nothing(stack: Stack, pulse: Pulse) -> None:
     ):
         with RawPeer(address, name) as stranger:
             for frames in (
-                encode([quit_now]),
-                encode([result]),
-                [server, *encode([quit_now])],
-                [b"", *encode([quit_now])],
+                [encode([quit_now])],
+                [encode([result])],
+                [server, encode([quit_now])],
+                [b"", encode([quit_now])],
                 [b"*", b"feed", b"QUIT"],
                 [b"QUIT"],
                 [b"", b"\xff" * 1000],

@@ -21,7 +21,7 @@ from shotline.broker.machine import (
 from shotline.client.testing.dispatcher import configured, with_keys
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import AttemptId
-from shotline.common.codec import PUBLISH, decode, encode, encode_body
+from shotline.common.codec import PUBLISH, addressed, decode, decode_all, encode
 from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.machine import Tick
 from shotline.common.messages import (
@@ -128,9 +128,9 @@ class BrokerDaemon(Daemon):
                 if not self._clients.to_dealer(effect.peer, effect.frames):
                     back = UnsentToClient(effect.peer, effect.frames, False)
             elif isinstance(effect, outbox.ToServer) and not self._servers.to_dealer(
-                effect.peer, effect.frames
+                effect.peer, effect.batches
             ):
-                back = UnsentToServer(effect.peer, effect.frames, effect.returnable, False)
+                back = UnsentToServer(effect.peer, effect.batches, effect.returnable, False)
             if back is not None:
                 pending += self.machine.handle(self.world.instant, back)  # type: ignore[arg-type]
         self.machine.check()
@@ -188,16 +188,17 @@ class DispatcherDaemon(Daemon):
 
     def receive(self, _peer: bytes, frames: list[bytes]) -> None:
         """Decode and hand on."""
-        self.handle(d.FromBroker(frames[0], tuple(decode(frames[1:]))))
+        letters = addressed(frames)
+        self.handle(*(d.FromBroker(source, tuple(decode(batch))) for source, batch in letters))
 
-    def handle(self, event: d.MachineEvent) -> None:
+    def handle(self, *events: d.MachineEvent) -> None:
         """Let the machine decide."""
-        self.do(lambda: self._take(event))
+        self.do(lambda: self._take(events))
 
-    def _take(self, event: d.MachineEvent) -> None:
+    def _take(self, events: tuple[d.MachineEvent, ...]) -> None:
         if self.is_dead:
             return
-        effects = self.machine.handle(self.world.instant, event)
+        effects = self.machine.handle(self.world.instant, *events)
         self.machine.check_invariants()
         for effect in effects:
             self._watch(effect)
@@ -211,8 +212,8 @@ class DispatcherDaemon(Daemon):
             case d.ToPeer():
                 self._send(effect)
             case d.Publish():
-                topic = effect.event.channel.encode()
-                self._network.to_router(self._link, [PUBLISH, topic, encode_body(effect.event)])
+                topic = PUBLISH + effect.event.channel.encode()
+                self._network.to_router(self._link, [topic, encode([effect.event])])
             case d.WriteCommit():
                 commit = effect.commit
 
@@ -251,9 +252,9 @@ class DispatcherDaemon(Daemon):
         self.world.after(self.world.random.uniform(0.001, 0.05), lambda: self.handle(event))
 
     def _send(self, effect: d.ToPeer) -> None:
-        frames = encode(effect.messages)
-        if not self._network.to_router(self._link, [effect.target, *frames]) and effect.target:
-            notice = Undeliverable(target=effect.target, why="no connection", frames=tuple(frames))
+        batch = encode(effect.messages)
+        if not self._network.to_router(self._link, [effect.target, batch]) and effect.target:
+            notice = Undeliverable(target=effect.target, why="no connection", batches=(batch,))
             self.world.after(0.0, lambda: self.handle(d.FromBroker(b"", (notice,))))
 
 
@@ -323,7 +324,7 @@ class ServerDaemon(Daemon):
 
     def receive(self, _peer: bytes, frames: list[bytes]) -> None:
         """Decode and hand on."""
-        for message in decode(frames):
+        for message in decode_all(frames):
             self.handle(message)
 
     def handle(self, event: srv.Event) -> None:
@@ -346,7 +347,7 @@ class ServerDaemon(Daemon):
         world = self.world
         match effect:
             case srv.Send():
-                if not self._network.to_router(self._link, encode([effect.message])):
+                if not self._network.to_router(self._link, [encode([effect.message])]):
                     world.after(0.0, lambda: self.handle(srv.SendFailed()))
             case srv.StartWorker():
                 slot = effect.slot
@@ -415,7 +416,7 @@ class Client:
 
     def connected(self) -> None:
         """Introduce itself, then repeat."""
-        self._network.to_router(self._link, encode([Hello(name="supervisor")]))
+        self._network.to_router(self._link, [encode([Hello(name="supervisor")])])
         self._send(everything=True)
 
     def disconnected(self) -> None:
@@ -423,7 +424,7 @@ class Client:
 
     def receive(self, _peer: bytes, frames: list[bytes]) -> None:
         """Take replies."""
-        for message in decode(frames):
+        for message in decode_all(frames):
             if isinstance(message, Pong):
                 self._offset_s = message.clock_s - self._world.now
             if isinstance(message, Reply):
@@ -437,7 +438,7 @@ class Client:
         asked.on_reply(reply)
 
     def _tick(self) -> None:
-        self._network.to_router(self._link, encode([Ping(sent_s=self._world.now)]))
+        self._network.to_router(self._link, [encode([Ping(sent_s=self._world.now)])])
         self._send()
         self._world.after(1.0, self._tick)
 
@@ -448,4 +449,4 @@ class Client:
                     deadline_s = self._world.now + (self._offset_s or 0.0) + asked.lifetime_s
                     asked.request = structs.replace(asked.request, deadline_s=deadline_s)
                 asked.sent_at = self._world.now
-                self._network.to_router(self._link, encode([asked.request]))
+                self._network.to_router(self._link, [encode([asked.request])])

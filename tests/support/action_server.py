@@ -16,7 +16,7 @@ import psutil
 import zmq
 
 from shotline.common.actions import AttemptId
-from shotline.common.codec import decode, encode
+from shotline.common.codec import decode_all, encode
 from shotline.common.messages import (
     Answered,
     Dispatch,
@@ -61,7 +61,7 @@ class ServersBroker:
         self._context.term()
 
     def send(self, *messages: Message) -> None:
-        self._socket.send_multipart([self.server, *encode(messages)])
+        self._socket.send_multipart([self.server, encode(messages)])
 
     def send_frames(self, *frames: bytes) -> None:
         """Send what may be no messages at all."""
@@ -105,7 +105,7 @@ class ServersBroker:
             except zmq.Again:
                 return
             answers: list[Message] = []
-            for message in decode(frames):
+            for message in decode_all(frames):
                 self.received.append(message)
                 if not self.is_deaf:
                     answers += self._answers(message)

@@ -295,7 +295,7 @@ class Bench(DrivenDispatcher):
     def undeliverable(self, name: str, *messages: Message) -> Self:
         """Let the broker bring messages back that were for a server."""
         target = f"{name}/{self._registers[name].incarnation}".encode()
-        notice = Undeliverable(target=target, why="not routable", frames=tuple(encode(messages)))
+        notice = Undeliverable(target=target, why="not routable", batches=(encode(messages),))
         return self.handle(d.FromBroker(b"", (notice,)))
 
     def dispatches(self, path: str = "") -> list[Dispatch]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import zmq
 
 from shotline.common.base import to_json
-from shotline.common.codec import decode, encode, encode_body
+from shotline.common.codec import decode_all, encode
 from shotline.common.commands import AnyCommand, Snapshot, decode_command
 from shotline.common.messages import (
     Event,
@@ -126,7 +126,7 @@ class FakeBroker:
             while not self._inbox.empty():
                 self._inbox.get()()
             for peer, frames in self._router.receive_all():
-                for message in decode(frames):
+                for message in decode_all(frames):
                     self._take(peer, message)
 
     def _take(self, peer: bytes, message: Message) -> None:
@@ -155,13 +155,13 @@ class FakeBroker:
                     self.requests.put((message, command))
 
     def _send(self, peer: bytes, message: Message) -> None:
-        self._router.send(peer, encode([message]))
+        self._router.send(peer, [encode([message])])
 
     def _publish(self, channel: str, seq: int, payload: bytes) -> None:
         event = Event(
             channel=channel, term=self.term or 0, seq=seq, at=time.time(), payload=payload
         )
-        self._events.send(channel.encode(), encode_body(event))
+        self._events.send(channel.encode(), encode([event]))
 
 
 @contextmanager

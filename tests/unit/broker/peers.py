@@ -15,7 +15,7 @@ from shotline.broker.machine import (
 )
 from shotline.broker.outbox import Log, Publish, ToClient, ToServer
 from shotline.broker.permissions import EVERYBODY, Roles
-from shotline.common.codec import decode_one, encode
+from shotline.common.codec import addressed, decode, encode
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -89,28 +89,28 @@ class World:
                     self.published.append((topic, body))
                 case Log(_, text):
                     self.logged.append(text)
-                case ToServer(peer, frames, returnable):
+                case ToServer(peer, batches, returnable):
                     if peer in self.unreachable | self.full:
                         full = peer in self.full
-                        self.handle(UnsentToServer(peer, frames, returnable, full))
+                        self.handle(UnsentToServer(peer, batches, returnable, full))
                     else:
-                        self.deliver(peer, b"", frames)
+                        self.deliver(peer, batches, [(b"", batch) for batch in batches])
                 case ToClient(peer, frames):
                     if peer in self.unreachable | self.full:
                         self.handle(UnsentToClient(peer, frames, peer in self.full))
                     elif peer.startswith(b"dispatcher/"):
-                        self.deliver(peer, frames[0], frames[1:])
+                        self.deliver(peer, frames, addressed(frames))
                     else:
-                        self.deliver(peer, b"", frames)
+                        self.deliver(peer, frames, [(b"", batch) for batch in frames])
 
-    def deliver(self, peer: bytes, source: bytes, frames: list[bytes]) -> None:
+    def deliver(self, peer: bytes, frames: list[bytes], letters: list[tuple[bytes, bytes]]) -> None:
         self.multiparts.setdefault(peer, []).append(frames)
         mail = self.mail.setdefault(peer, [])
-        for kind, body in zip(frames[::2], frames[1::2], strict=True):
+        for source, batch in letters:
             try:
-                mail.append((source, decode_one(kind, body)))
+                mail += [(source, message) for message in decode(batch)]
             except MalformedMessage:
-                if body not in self.given:
+                if batch not in self.given:
                     raise  # it is the broker's own
 
     def read(self, peer: bytes) -> list[tuple[bytes, Message]]:
@@ -124,13 +124,13 @@ class World:
         return [message.kind for _, message in self.read(peer) if message.kind != "log_line"]
 
     def server(self, peer: bytes, *messages: Message) -> None:
-        self.handle(FromServers([(peer, encode(messages))]))
+        self.handle(FromServers([(peer, [encode(messages)])]))
 
     def client(self, peer: bytes, *messages: Message) -> None:
-        self.handle(FromClients([(peer, encode(messages))]))
+        self.handle(FromClients([(peer, [encode(messages)])]))
 
     def dispatcher(self, target: bytes, *messages: Message, peer: bytes = DISPATCHER) -> None:
-        self.handle(FromClients([(peer, [target, *encode(messages)])]))
+        self.handle(FromClients([(peer, [target, encode(messages)])]))
 
     def join(self, name: str = "SRV_A:1", incarnation: str = "x", **more: object) -> bytes:
         peer = f"{name}/{incarnation}".encode()

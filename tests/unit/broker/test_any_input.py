@@ -1,10 +1,11 @@
 """Any frames from anybody are accepted, or answered by a Problem and change nothing (I7)."""
 
+import msgpack
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shotline.broker.machine import FromClients, FromServers
-from shotline.common.codec import encode_body
+from shotline.common.codec import encode
 from shotline.common.messages import (
     MESSAGES,
     Claim,
@@ -39,15 +40,25 @@ VALID: list[Message] = [
 ]
 PEERS = [SERVER, b"SRV_A:1/y", b"SRV_B:1/x", b"\x00odd", DISPATCHER, b"dispatcher/d2", CLIENT]
 
-kinds = st.sampled_from([kind.encode() for kind in MESSAGES]) | st.binary(max_size=12)
-valid_pairs = st.sampled_from(VALID).map(lambda one: [one.kind.encode(), encode_body(one)])
-odd_pairs = st.tuples(kinds, st.binary(max_size=30)).map(list)
-targets = st.sampled_from([[], [b""], [b"*"], *[[peer] for peer in PEERS]])
-frame_lists = st.builds(
-    lambda target, pairs, tail: [*target, *(frame for pair in pairs for frame in pair), *tail],
-    targets,
-    st.lists(valid_pairs | odd_pairs, max_size=4),
-    st.lists(st.binary(max_size=5), max_size=1),
+
+def packed(messages: list[dict[str, object]]) -> bytes:
+    return bytes(msgpack.packb(messages))
+
+
+kinds = st.sampled_from(sorted(MESSAGES)) | st.text(max_size=12)
+valid = st.lists(st.sampled_from(VALID), min_size=1, max_size=3).map(encode)
+values = st.integers(-(2**63), 2**64 - 1) | st.binary(max_size=30)
+odd_messages = st.builds(
+    lambda kind, fields: {"kind": kind} | fields,
+    kinds,
+    st.dictionaries(
+        st.text(max_size=8), st.integers(-(2**63), 2**64 - 1) | st.binary(max_size=30), max_size=3
+    ),
+)
+odd = st.lists(odd_messages, max_size=3).map(packed)
+targets = st.sampled_from([[], [b""], [b"*log"], *[[peer] for peer in PEERS]])
+frame_lists = st.lists(st.tuples(targets, valid | odd | st.binary(max_size=30)), max_size=4).map(
+    lambda letters: [frame for target, batch in letters for frame in (*target, batch)]
 )
 multiparts = st.tuples(st.sampled_from(["server", "client"]), st.sampled_from(PEERS), frame_lists)
 
@@ -71,7 +82,7 @@ def state(world: World) -> str:
 
 
 @settings(max_examples=400, deadline=None)
-@example([(0.0, ("client", b"dispatcher/d1", [b"SRV_A:1/y", b"reply", b"\xd4\x80\x00"]))])
+@example([(0.0, ("client", b"dispatcher/d1", [b"SRV_A:1/y", b"\x91\x81\xa4kind\xa5reply"]))])
 @given(st.lists(st.tuples(st.floats(0, 3), multiparts), max_size=12))
 def test_any_frames(story: list[tuple[float, tuple[str, bytes, list[bytes]]]]) -> None:
     world = World()
@@ -101,7 +112,7 @@ def test_random_bytes_are_always_a_problem(peer: bytes, frames: list[bytes]) -> 
     # No random body is a message of these kinds.
     for event in (FromServers, FromClients):
         world.mail.clear()
-        world.handle(event([(peer, [b"register", *frames])]))
+        world.handle(event([(peer, [msgpack.packb([{"kind": "register"}]), *frames])]))
         assert [type(message) for _, message in world.read(peer)] == [Problem]
         assert state(world) == before
     assert not any(isinstance(message, Register) for _, message in world.read(DISPATCHER))

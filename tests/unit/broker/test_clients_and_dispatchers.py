@@ -1,5 +1,6 @@
 """Claims and terms, commands and replies, targets and what cannot be delivered."""
 
+import msgpack
 import msgspec
 import pytest
 
@@ -10,6 +11,7 @@ from shotline.common.messages import (
     AbortAttempt,
     Claim,
     ClaimRefused,
+    Event,
     Goodbye,
     Hello,
     Liveness,
@@ -33,6 +35,15 @@ from .peers import CLIENT, DISPATCHER, World, register
 
 SERVER = b"SRV_A:1/x"
 D2 = b"dispatcher/d2"
+
+
+def kinds(*names: str) -> bytes:
+    """Return a batch of messages that have nothing but their kinds."""
+    return bytes(msgpack.packb([{"kind": name} for name in names]))
+
+
+def event(channel: str, seq: int = 1) -> Event:
+    return Event(channel=channel, term=1, seq=seq, at=0.0, payload=b"{}")
 
 
 def abort(reason: str = "test") -> AbortAttempt:
@@ -308,9 +319,9 @@ def test_frames_for_a_server_are_gathered_by_target(world: World) -> None:
     world.multiparts.clear()
     one, two = encode([abort("1")]), encode([abort("2")])
     other = b"SRV_B:1/x"
-    batch = [(DISPATCHER, [SERVER, *one]), (DISPATCHER, [other, *one])]
-    world.handle(FromClients([*batch, (DISPATCHER, [SERVER, *two])]))
-    assert world.multiparts == {SERVER: [one + two], other: [one]}
+    frames = [SERVER, one, other, one]
+    world.handle(FromClients([(DISPATCHER, frames), (DISPATCHER, [SERVER, two])]))
+    assert world.multiparts == {SERVER: [[one, two]], other: [[one]]}
 
 
 @pytest.mark.parametrize("how", ["unreachable", "full"])
@@ -321,7 +332,7 @@ def test_what_cannot_be_sent_to_a_server_comes_back(world: World, how: str) -> N
     world.dispatcher(SERVER, abort("1"), abort("2"))
     (back,) = world.got(DISPATCHER, Undeliverable)
     assert back.target == SERVER
-    assert list(back.frames) == encode([abort("1"), abort("2")])
+    assert back.batches == (encode([abort("1"), abort("2")]),)
 
 
 @pytest.mark.parametrize("target", [b"SRV_A:1/old", b"SRV_Z:1/x", b"nonsense"])
@@ -330,24 +341,27 @@ def test_what_is_for_no_registered_server_comes_back(world: World, target: bytes
     world.join()
     world.dispatcher(target, abort())
     (back,) = world.got(DISPATCHER, Undeliverable)
-    assert (back.target, list(back.frames)) == (target, encode([abort()]))
+    assert (back.target, back.batches) == (target, (encode([abort()]),))
 
 
 def test_much_that_is_undeliverable_comes_back_in_parts(world: World) -> None:
     world.seat()
-    aborts = [abort("x" * 60_000) for _ in range(50)]
-    world.dispatcher(b"SRV_Z:1/x", *aborts)
+    world.join()
+    world.full.add(SERVER)
+    aborts = [encode([abort("x" * 60_000)]) for _ in range(50)]
+    frames = [frame for batch in aborts for frame in (SERVER, batch)]
+    world.handle(FromClients([(DISPATCHER, frames)]))
     parts = world.got(DISPATCHER, Undeliverable)
     assert len(parts) > 1
-    assert [frame for part in parts for frame in part.frames] == encode(aborts)
-    assert all(sum(map(len, part.frames)) < 2_000_000 for part in parts)
+    assert [batch for part in parts for batch in part.batches] == aborts
+    assert all(sum(map(len, part.batches)) < 2_000_000 for part in parts)
 
 
 def test_events_are_published_in_order(world: World) -> None:
     world.seat()
-    frames = [b"*", b"shot/TEST/1", b"1", b"log", b"2"]
-    world.handle(FromClients([(DISPATCHER, frames)]))
-    assert world.published == [(b"shot/TEST/1", b"1"), (b"log", b"2")]
+    one, two = encode([event("shot/TEST/1")]), encode([event("log"), event("log", 2)])
+    world.handle(FromClients([(DISPATCHER, [b"*shot/TEST/1", one, b"*log", two])]))
+    assert world.published == [(b"shot/TEST/1", one), (b"log", two)]
 
 
 @pytest.mark.parametrize(
@@ -356,13 +370,16 @@ def test_events_are_published_in_order(world: World) -> None:
         [],
         [b""],
         [b"", b"ping"],
-        [b"", b"ping", b"\x80"],
-        [b"", b"hello", b"\x81\xa4name\xa1x"],
-        [b"*", b"topic"],
-        [SERVER, b"reply", b""],
-        [SERVER, b"dispatch", b"", b"goodbye", b""],
-        [b"SRV_Z:1/x", b"goodbye", b""],
-        [CLIENT, b"dispatch", b"", b"reply", b""],
+        [b"", kinds("ping")],
+        [b"", encode([Hello(name="x")])],
+        [b"*topic", b""],
+        [b"*topic", kinds("reply")],
+        [SERVER, kinds("reply")],
+        [SERVER, kinds("dispatch", "goodbye")],
+        [SERVER, kinds("dispatch"), SERVER, kinds("goodbye")],
+        [SERVER, kinds("dispatch"), SERVER],
+        [b"SRV_Z:1/x", kinds("goodbye")],
+        [CLIENT, kinds("dispatch", "reply")],
     ],
 )
 def test_what_a_dispatcher_may_not_send(world: World, frames: list[bytes]) -> None:

@@ -57,10 +57,10 @@ def test_a_field_without_a_range_would_be_found() -> None:
 def test_a_number_outside_of_its_range_is_no_message(value: int) -> None:
     register = {"server_class": "A", "server_id": "1", "incarnation": "x", "epoch": 1, "slots": 1}
     with pytest.raises(MalformedMessage, match="term: Expected int"):
-        decode_one(b"register", msgpack.packb(register | {"term": value}))
-    attempt = {"attempt": ("TEST", 1, "A", value), "through": 1}
+        decode_one(msgpack.packb(register | {"kind": "register", "term": value}))
+    attempt = {"kind": "output_stored", "attempt": ("TEST", 1, "A", value), "through": 1}
     with pytest.raises(MalformedMessage, match=r"attempt\[3\]: Expected int"):
-        decode_one(b"output_stored", msgpack.packb(attempt))
+        decode_one(msgpack.packb(attempt))
 
 
 def test_a_number_outside_of_its_range_is_no_command_and_no_record() -> None:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import pytest
 
 from shotline.common.actions import AttemptId
-from shotline.common.codec import PUBLISH, decode
+from shotline.common.codec import PUBLISH, addressed, decode
 from shotline.common.messages import (
     Answered,
     Dispatch,
     Event,
+    Message,
     Outcome,
     OutputStored,
     Problem,
@@ -17,7 +18,7 @@ from shotline.common.messages import (
     Verdict,
 )
 from shotline.dispatcher.effects import Publish, ToPeer
-from shotline.dispatcher.outgoing import EVENTS_MAX, MESSAGES_MAX, Outgoing
+from shotline.dispatcher.outgoing import GATHER_S, MESSAGES_MAX, Outgoing
 
 BYTES_MAX = 1000
 A, B = b"SRV_A:1/x", b"SRV_B:1/y"
@@ -41,13 +42,11 @@ class Link:
             self.sent.append(list(frames))
         return self.is_up
 
-    def flush_when_due(self) -> None:
-        due = self.outgoing.wake_at()
-        assert due is not None
-        self.outgoing.flush(due)
+    def letters(self) -> list[tuple[bytes, list[Message]]]:
+        return [(to, decode(batch)) for frames in self.sent for to, batch in addressed(frames)]
 
     def kinds(self) -> list[tuple[bytes, list[str]]]:
-        return [(first, [one.kind for one in decode(rest)]) for first, *rest in self.sent]
+        return [(to, [one.kind for one in messages]) for to, messages in self.letters()]
 
 
 def attempt(number: int = 1) -> AttemptId:
@@ -76,7 +75,8 @@ def test_what_somebody_waits_for_leaves_at_once(link: Link) -> None:
     link.outgoing.to_peer(ToPeer(B, (Problem(text="no"),)))
     link.outgoing.flush(10.0)
     assert link.kinds() == [(A, ["dispatch"]), (B, ["problem"])]
-    assert link.outgoing.wake_at() is None
+    assert len(link.sent) == 1
+    assert not link.outgoing.waits
 
 
 def test_answers_are_gathered_for_a_moment(link: Link) -> None:
@@ -85,9 +85,9 @@ def test_answers_are_gathered_for_a_moment(link: Link) -> None:
     link.outgoing.to_peer(ToPeer(A, (answered(2), OutputStored(attempt=attempt(), through=3))))
     link.outgoing.flush(10.001)
     assert link.sent == []
-    link.flush_when_due()
+    link.outgoing.flush(10.0 + GATHER_S)
     assert link.kinds() == [(A, ["answered", "answered", "output_stored"])]
-    assert link.outgoing.wake_at() is None
+    assert not link.outgoing.waits
 
 
 def test_what_waits_goes_with_what_does_not_and_before_it(link: Link) -> None:
@@ -104,15 +104,14 @@ def test_events_are_gathered_in_their_order(link: Link) -> None:
         link.outgoing.publish(event(number))
         link.outgoing.flush(10.0)
     assert link.sent == []
-    link.flush_when_due()
-    [frames] = link.sent
-    assert frames[0] == PUBLISH
-    told = [decode([b"event", body])[0] for body in frames[2::2]]
+    link.outgoing.flush(10.0 + GATHER_S)
+    [(topic, told)] = link.letters()
+    assert topic == PUBLISH + b"shot/TEST/1"
     assert [one.seq for one in told if isinstance(one, Event)] == [1, 2, 3]
 
 
 def test_a_crowd_of_events_does_not_wait(link: Link) -> None:
-    for number in range(EVENTS_MAX + 1):
+    for number in range(MESSAGES_MAX + 1):
         link.outgoing.publish(event(number))
     link.outgoing.flush(10.0)
     assert len(link.sent) == 1
@@ -122,17 +121,17 @@ def test_a_crowd_of_answers_does_not_wait(link: Link) -> None:
     for number in range(MESSAGES_MAX + 1):
         link.outgoing.to_peer(ToPeer(A, (answered(number),)))
     link.outgoing.flush(10.0)
-    assert [len(kinds) for _, kinds in link.kinds()] == [MESSAGES_MAX + 1]
+    assert sum(len(kinds) for _, kinds in link.kinds()) == MESSAGES_MAX + 1
 
 
 def test_what_cannot_leave_is_told(link: Link) -> None:
     link.is_up = False
     link.outgoing.to_peer(ToPeer(A, (dispatch(),)))
     link.outgoing.to_peer(ToPeer(B, (answered(),)))
+    link.outgoing.publish(event(1))
     link.outgoing.flush(10.0)
-    assert link.lost == [A]
-    link.outgoing.flush_all()
     assert link.lost == [A, B]
+    assert not link.outgoing.waits
 
 
 def reply(result: bytes) -> Reply:
@@ -142,9 +141,8 @@ def reply(result: bytes) -> Reply:
 def test_a_result_that_is_too_large_is_left_out_in_words(link: Link) -> None:
     link.outgoing.to_peer(ToPeer(A, (Problem(text="no"), reply(b"x" * BYTES_MAX))))
     link.outgoing.flush(10.0)
-    [(target, *frames)] = link.sent
+    [(target, (problem, answer))] = link.letters()
     assert target == A
-    problem, answer = decode(frames)
     assert problem == Problem(text="no")
     assert isinstance(answer, Reply)
     assert (answer.outcome, answer.message, answer.result) == (Outcome.OK, "done", b"")
@@ -158,8 +156,8 @@ def test_an_event_that_is_too_large_is_left_out_and_others_go(link: Link) -> Non
     link.outgoing.publish(Publish(large))
     link.outgoing.publish(event(2))
     link.outgoing.flush_all()
-    [(_, _, body)] = link.sent
-    assert len(body) < BYTES_MAX
+    [[_, batch]] = link.sent
+    assert len(batch) < BYTES_MAX
     assert len(link.complaints) == 1
     assert "shot/TEST/1" in link.complaints[0]
 

@@ -6,7 +6,7 @@ A violation is an AssertionError that names the rule.
 from collections import Counter
 from collections.abc import Mapping
 
-from shotline.common.actions import ActionState, AttemptId, Cause, Status
+from shotline.common.actions import IN_PROGRESS, ActionState, AttemptId, Cause, Status
 from shotline.common.messages import Answered, Dispatch, Outcome, Reply
 from shotline.common.nodes import (
     ActionNode,
@@ -183,8 +183,8 @@ class Checks:
         assert live is not None, f"I4: {attempt} started and is not journalled"
         run = live.run
         assert run is not None, f"I4: {attempt} started outside of a run"
-        if live.attempt != attempt.number or live.cause is not None:
-            return  # given up meanwhile as lost; it may have run, and it does
+        if live.attempt != attempt.number or live.state not in IN_PROGRESS:
+            return  # given up meanwhile as lost; it may have run, and it does, perhaps in a new run
         shot.starts[(run, attempt.path)] += 1
         again = shot.again[(run, attempt.path)]
         assert shot.starts[(run, attempt.path)] <= 1 + again, (

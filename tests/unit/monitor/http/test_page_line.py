@@ -15,7 +15,7 @@ from shotline.monitor.http.page_line import (
 )
 
 # What acts on the monitor's own machine: processes that it starts, files that it reads or writes.
-REFUSED = {"up", "demo", "check-config", "completion", "users"}
+REFUSED = {"up", "demo", "check-config", "completion", "doctor", "support-bundle", "users"}
 
 
 def test_every_command_is_either_allowed_or_refused() -> None:

@@ -22,9 +22,9 @@ from shotline.common.records import (
     Record,
     RunAborting,
     RunEnded,
-    RunHeld,
     RunKind,
     RunOpened,
+    RunPutOnHold,
     RunResumed,
     ShotKey,
     TableBuilt,
@@ -140,7 +140,7 @@ class Board:
                 self._event(record)
             case RunOpened():
                 return self._run_opened(record)
-            case RunEnded() | RunHeld() | RunResumed() | RunAborting():
+            case RunEnded() | RunPutOnHold() | RunResumed() | RunAborting():
                 self._run_changed(record)
             case TableBuilt() | NodeRead() | PulseCreated(replaced=True):
                 self.needs_snapshot = True
@@ -164,7 +164,7 @@ class Board:
         self._forget_runs()
         return tuple(path for path in record.paths if self._reset(path, record))
 
-    def _run_changed(self, record: RunEnded | RunHeld | RunResumed | RunAborting) -> None:
+    def _run_changed(self, record: RunEnded | RunPutOnHold | RunResumed | RunAborting) -> None:
         run = self.runs.get(record.run)
         if run is None:
             self.needs_snapshot = True
@@ -180,7 +180,7 @@ class Board:
                     "duration_s": record.duration_s,
                     "counts": record.counts,
                 }
-            case RunHeld():
+            case RunPutOnHold():
                 changed = {"state": "held", "reason": record.reason}
             case RunAborting():
                 changed = {"state": "aborting", "reason": record.reason}

@@ -66,14 +66,14 @@ class OnShot(Command):
     shot: GivenShot | None = None
 
 
-class Paged(Command):
+class PagedCommand(Command):
     """A command that is answered in pages, one at a time: `since` is `next` of the one before."""
 
     since: Count = 0
 
 
 class PagedOnShot(OnShot):
-    """A command about one shot that is answered in pages, as `Paged` is."""
+    """A command about one shot that is answered in pages, as `PagedCommand` is."""
 
     since: Count = 0
 
@@ -305,7 +305,7 @@ class Actions(PagedOnShot, tag="actions"):
     phase: PhaseName | None = None
 
 
-class PrintPending(Paged, tag="print_pending"):
+class PrintPending(PagedCommand, tag="print_pending"):
     """What is ready, sent or running, and what everything else waits for."""
 
     SCOPE: ClassVar[Scope] = Scope.READ
@@ -334,7 +334,7 @@ class Check(PagedOnShot, tag="check"):
     reset: bool = False
 
 
-class Snapshot(Paged, tag="snapshot"):
+class Snapshot(PagedCommand, tag="snapshot"):
     """The state of a channel with the number of its last event (I6)."""
 
     SCOPE: ClassVar[Scope] = Scope.READ
@@ -361,7 +361,7 @@ class CurrentShot(Command, tag="current"):
     increment: bool = False
 
 
-class Shots(Paged, tag="shots"):
+class Shots(PagedCommand, tag="shots"):
     """The shots that are known."""
 
     SCOPE: ClassVar[Scope] = Scope.READ

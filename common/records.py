@@ -157,7 +157,7 @@ class RunEnded(_Recorded, tag="run_ended"):
     reason: str = ""
 
 
-class RunHeld(_Recorded, tag="run_held"):
+class RunPutOnHold(_Recorded, tag="run_held"):
     """The run starts nothing more until `resume` or `abort`."""
 
     time: Wall
@@ -297,7 +297,7 @@ ShotRecord = (
     | RunOpened
     | Transition
     | RunEnded
-    | RunHeld
+    | RunPutOnHold
     | RunResumed
     | RunAborting
     | Redispatched

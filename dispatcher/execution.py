@@ -24,10 +24,10 @@ from shotline.common.records import (
     Redispatched,
     RunAborting,
     RunEnded,
-    RunHeld,
     RunKind,
     RunOpened,
     RunOutcome,
+    RunPutOnHold,
     RunResumed,
     ShotKey,
     Transition,
@@ -394,7 +394,7 @@ class Execution:
 
     def hold(self, shot: Shot, run: Run, reason: str) -> None:
         """Start nothing more of a run; what runs goes on."""
-        self._core.put(shot, RunHeld(time=self._core.wall, run=run.number, reason=reason))
+        self._core.put(shot, RunPutOnHold(time=self._core.wall, run=run.number, reason=reason))
         for path in run.paths:
             if run.is_busy(path) and self._core.fleet.withdraw(
                 self._class_of(shot, path), Entry(shot.key, path)

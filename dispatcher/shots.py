@@ -32,9 +32,9 @@ from shotline.common.records import (
     Redispatched,
     RunAborting,
     RunEnded,
-    RunHeld,
     RunKind,
     RunOpened,
+    RunPutOnHold,
     RunResumed,
     ShotKey,
     ShotRecord,
@@ -121,7 +121,7 @@ class Shot:
                 self._run_opened(record)
             case RunEnded():
                 self._run_ended(record)
-            case RunHeld():
+            case RunPutOnHold():
                 self.runs[record.run].held = record.reason
             case RunResumed():
                 self.runs[record.run].held = None
@@ -359,7 +359,7 @@ class Shot:
             if run.aborting:
                 told.append(RunAborting(time=time, run=run.number, reason=run.aborting))
             if run.held:
-                told.append(RunHeld(time=time, run=run.number, reason=run.held))
+                told.append(RunPutOnHold(time=time, run=run.number, reason=run.held))
         told.extend(self.actions.values())
         told.extend(
             Redispatched(time=time, run=run.number, path=path, command=command)

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 BODY_BYTES_MAX: Final = 1024 * 1024
 
 
-class Publisher(Protocol):
+class OtherProgram(Protocol):
     """Publishes another program's messages, in channels of their own; who does is handed in."""
 
     def serves(self, channel: str) -> bool:
@@ -58,7 +58,7 @@ class MonitorServer:
         self,
         config: Config,
         config_file: Path,
-        recodex: Callable[[Channels, Callable[[], None]], Publisher],
+        recodex: Callable[[Channels, Callable[[], None]], OtherProgram],
     ) -> None:
         self._settings = settings = config.monitor
         self._insecure = config.security.insecure

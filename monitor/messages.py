@@ -29,7 +29,7 @@ from shotline.common.views import ActionView, OutputLine, RunView, ServerView, S
 from shotline.monitor.models import ServerState, SystemView
 
 Body = bytes
-Json = bytes
+Written = bytes
 
 TEXT_MAX: Final = 500  # characters of an action's reason and text; `show` has them whole
 _ENCODER: Final = msgspec.json.Encoder()
@@ -41,12 +41,12 @@ _SERVER_STATES: Final = {
 }
 
 
-def quoted(text: str) -> Json:
+def quoted(text: str) -> Written:
     """Return a JSON string."""
     return encode_basestring(text).encode(errors="backslashreplace")
 
 
-def short(record: Struct) -> Json:
+def short(record: Struct) -> Written:
     """Return a struct as JSON, without the fields that stand at their default."""
     return _ENCODER.encode(_without_defaults(record))
 
@@ -74,7 +74,7 @@ def _defaults_of(kind: type[Struct]) -> tuple[tuple[str, object], ...]:
     )
 
 
-def body(command: str, time: float, *parts: tuple[str, Json]) -> Body:
+def body(command: str, time: float, *parts: tuple[str, Written]) -> Body:
     """Return a message's body: its command, its time, and more fields."""
     return b'"command":"%s","time":%.6f%s}' % (
         command.encode(),
@@ -278,7 +278,7 @@ def whole_system(time: float, system: SystemView, shots: Sequence[ShotView]) -> 
     return body("WHOLE", time, ("system", to_json(system)), ("shots", _list(map(short, shots))))
 
 
-def _action(action: ActionView) -> Json:
+def _action(action: ActionView) -> Written:
     live = _shortened(action.last)
     category = category_of(live.state, live.status, live.cause, failed=action.failed)
     shown = (quoted(colour(live)), quoted(category))
@@ -294,15 +294,15 @@ def _shortened(live: Transition) -> Transition:
     return structs.replace(live, reason=cut(live.reason, TEXT_MAX))
 
 
-def _server(server: ServerView) -> Json:
+def _server(server: ServerView) -> Written:
     return short(server)[:-1] + b',"state":%s}' % quoted(server_state(server))
 
 
-def _list(parts: "map[Json]") -> Json:
+def _list(parts: "map[Written]") -> Written:
     return b"[" + b",".join(parts) + b"]"
 
 
-def _json(value: object) -> Json:
+def _json(value: object) -> Written:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
         errors="backslashreplace"
     )

@@ -275,18 +275,18 @@ def console() -> Console:
 
 
 @dataclass(frozen=True)
-class Told:
+class Heard:
     """A reply as it came, with what it carries."""
 
     reply: Reply
     result: AnyResult | None
 
 
-def ask(call: Call[T], supervisor: Supervisor | None = None) -> Told:
+def ask(call: Call[T], supervisor: Supervisor | None = None) -> Heard:
     """Send a command and return its reply, whatever its outcome. Raise SupervisorError."""
     from shotline.client.calls import Call
 
-    told = Call(call.command, Told, call.long)
+    told = Call(call.command, Heard, call.long)
     if supervisor is not None:
         return supervisor.ask(told)
     with options_of().supervisor() as own:
@@ -303,7 +303,7 @@ def send(call: Call[T], show: Callable[[Console, AnyResult], None] | None = None
     finish(ask(call), show)
 
 
-def finish(told: Told, show: Callable[[Console, AnyResult], None] | None = None) -> None:
+def finish(told: Heard, show: Callable[[Console, AnyResult], None] | None = None) -> None:
     """Show a reply, and end with the exit code of its outcome."""
     from shotline.common.messages import EXIT_CODES
 

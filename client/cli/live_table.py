@@ -31,8 +31,8 @@ from shotline.common.records import (
     Record,
     RunAborting,
     RunEnded,
-    RunHeld,
     RunOpened,
+    RunPutOnHold,
     RunResumed,
     Transition,
 )
@@ -109,8 +109,8 @@ class LineView:
                 bad = record.counts.failed + record.counts.server_off > 0
                 style = "bold red" if bad else "bold"
                 return Text(f"{words}: {counts_words(record.counts)}", style=style)
-            case RunHeld() | RunAborting():
-                word = "HELD" if isinstance(record, RunHeld) else "is being aborted"
+            case RunPutOnHold() | RunAborting():
+                word = "HELD" if isinstance(record, RunPutOnHold) else "is being aborted"
                 return Text(f"run {record.run} {word}: {plain(record.reason)}", style="bold red")
             case RunResumed():
                 return Text(f"run {record.run} goes on", style="bold")

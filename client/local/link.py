@@ -27,7 +27,7 @@ _LINE_BYTES_MAX: Final = 4096
 _WAITING_MAX: Final = 16
 # The other end is a program of ours on this machine; it says at once what it has to say.
 _SAY_S: Final = 1.0
-Answer = Callable[[str, Callable[[str], None]], Outcome]
+UpAnswer = Callable[[str, Callable[[str], None]], Outcome]
 
 
 class UpRunsAlready(LocalError):
@@ -61,8 +61,8 @@ class UpLink(Closable):
             self.socket.bind(address)
         self.socket.listen(_WAITING_MAX)
 
-    def serve(self, answer: Answer) -> None:
-        """Answer one request that waits; what is told meanwhile goes to who asked."""
+    def serve(self, answer: UpAnswer) -> None:
+        """UpAnswer one request that waits; what is told meanwhile goes to who asked."""
         try:
             connection, _ = self.socket.accept()
         except OSError:  # it has gone
@@ -73,7 +73,7 @@ class UpLink(Closable):
             if line.endswith(b"\n"):
                 self._answer(connection, line.decode(errors="replace").strip(), answer)
 
-    def _answer(self, connection: socket.socket, request: str, answer: Answer) -> None:
+    def _answer(self, connection: socket.socket, request: str, answer: UpAnswer) -> None:
         def say(said: _Said) -> None:
             with suppress(OSError):  # who asked may have gone; it is done all the same
                 connection.sendall(to_json(said) + b"\n")

@@ -14,8 +14,8 @@ from shotline.common.records import (
     PulseCreated,
     RunAborting,
     RunEnded,
-    RunHeld,
     RunOpened,
+    RunPutOnHold,
     RunResumed,
     ServerSeen,
     ShotKey,
@@ -168,7 +168,7 @@ redis.call('ZREM', shots, name)
 return 1
 """
 
-_RUN_RECORDS: Final = (RunOpened, RunEnded, RunHeld, RunResumed, RunAborting)
+_RUN_RECORDS: Final = (RunOpened, RunEnded, RunPutOnHold, RunResumed, RunAborting)
 
 
 def claim_arguments(keys: Keys, term: int, claimed_by: str) -> list[Argument]:

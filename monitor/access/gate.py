@@ -28,7 +28,7 @@ from shotline.monitor.access.identity import Identity, Refusal
 from shotline.monitor.access.lease import Lease
 from shotline.monitor.access.proxies import Proxies
 from shotline.monitor.access.rules import HEADER, Asked, CookieNames, Rules, cookie_names
-from shotline.monitor.access.sessions import Lasting, Session, Sessions
+from shotline.monitor.access.sessions import Lasting, Login, Sessions
 from shotline.monitor.access.throttle import Throttle
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ class Gate:
             return None
         return Identity(user.name, user.role, "session", _session_key(session), asked.address)
 
-    def _user_of(self, session: Session | None) -> User | None:
+    def _user_of(self, session: Login | None) -> User | None:
         """Return whose session it is; None where the user is gone or has another password."""
         user = self.accounts.users.get(session.user) if session is not None else None
         if session is None or user is None or session.password != digest_of(user.password):
@@ -229,7 +229,7 @@ class Gate:
         self._save()
         return bool(ended)
 
-    def revoke(self, who: Identity, which: Callable[[Session], bool]) -> int:
+    def revoke(self, who: Identity, which: Callable[[Login], bool]) -> int:
         """End sessions of others; return how many there were."""
         ended = self.sessions.end(which)
         for one in ended:
@@ -305,7 +305,7 @@ def _lacks(who: Identity, scope: Scope) -> str:
     return f"the role {who.role} of {who.name} does not allow this"
 
 
-def _session_key(session: Session) -> str:
+def _session_key(session: Login) -> str:
     return f"session:{session.number}"
 
 

@@ -19,7 +19,7 @@ from shotline.monitor.access.models import (
     SessionsAnswer,
     SessionView,
 )
-from shotline.monitor.access.sessions import Session
+from shotline.monitor.access.sessions import Login
 from shotline.monitor.http.api import Handler, keep_cookie
 from shotline.monitor.messages import plain
 from shotline.monitor.names import SYSTEM
@@ -104,7 +104,7 @@ class EndSessionsHandler(Handler):
         request = self.body_as(EndSessionsRequest)
         assert self.who is not None
 
-        def meant(one: Session) -> bool:
+        def meant(one: Login) -> bool:
             return one.number == request.number or one.user == request.user
 
         self.answer(EndedAnswer(ended=self.services.gate.revoke(self.who, meant)))

@@ -6,7 +6,7 @@ from shotline.monitor.access.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Holding:
     """The lease as somebody holds it. Times are wall clock, for display."""
 
     by: Identity
@@ -19,9 +19,9 @@ class Lease:
 
     def __init__(self, idle_s: float) -> None:
         self._idle_s = idle_s
-        self._held: Held | None = None
+        self._held: Holding | None = None
 
-    def held(self, now: float) -> Held | None:
+    def held(self, now: float) -> Holding | None:
         """Return who holds it."""
         if self._held is not None and not 0 <= now - self._held.used_at < self._idle_s:
             self._held = None
@@ -34,13 +34,13 @@ class Lease:
             return "nobody has the control: take it first"
         if held.by.key != who.key:
             return f"{held.by} has the control: take it over first"
-        self._held = Held(held.by, held.since, now)
+        self._held = Holding(held.by, held.since, now)
         return None
 
-    def take(self, now: float, who: Identity) -> Held | None:
+    def take(self, now: float, who: Identity) -> Holding | None:
         """Give it to somebody, who says that they take it over; return whom it was taken from."""
         held = self.held(now)
-        self._held = Held(who, now, now)
+        self._held = Holding(who, now, now)
         return None if held is None or held.by.key == who.key else held
 
     def release(self, now: float, who: Identity) -> bool:

@@ -16,7 +16,7 @@ from shotline.common.base import Struct
 SAVED_EVERY_S: Final = 60.0  # how far the time of the last request may be behind in the file
 
 
-class Session(Struct):
+class Login(Struct):
     """One login."""
 
     number: int
@@ -43,16 +43,16 @@ class Sessions:
     def __init__(self, lasting: Lasting) -> None:
         self.lasting = lasting
         self.changed = False
-        self._by_digest: dict[str, Session] = {}
+        self._by_digest: dict[str, Login] = {}
+        self._digests: dict[int, str] = {}  # by number
         self._number = 0
 
-    def begin(self, now: float, secret: str, user: str, password: str, address: str) -> Session:
+    def begin(self, now: float, secret: str, user: str, password: str, address: str) -> Login:
         """Begin one; of very many that which was not used for longest is ended."""
         while len(self._by_digest) >= self.lasting.sessions_max:
-            oldest = min(self._by_digest.values(), key=lambda one: one.seen_at)
-            del self._by_digest[oldest.digest]
+            self._forget(min(self._by_digest.values(), key=lambda one: one.seen_at))
         self._number += 1
-        made = Session(
+        made = Login(
             number=self._number,
             digest=digest_of(secret),
             user=user,
@@ -61,31 +61,30 @@ class Sessions:
             began_at=now,
             seen_at=now,
         )
-        self._by_digest[made.digest] = made
+        self._keep(made)
         self.changed = True
         return made
 
-    def find(self, now: float, secret: str) -> Session | None:
+    def find(self, now: float, secret: str) -> Login | None:
         """Return the session of a secret that somebody shows, as used now."""
         return self._used(now, self._by_digest.get(digest_of(secret)))
 
-    def use(self, now: float, number: int) -> Session | None:
+    def use(self, now: float, number: int) -> Login | None:
         """Return a session as used now; None when it has ended."""
-        found = (one for one in self._by_digest.values() if one.number == number)
-        return self._used(now, next(found, None))
+        return self._used(now, self._by_digest.get(self._digests.get(number, "")))
 
-    def _used(self, now: float, found: Session | None) -> Session | None:
+    def _used(self, now: float, found: Login | None) -> Login | None:
         if found is None or self._is_over(now, found):
             return None
         used = self._by_digest[found.digest] = msgspec.structs.replace(found, seen_at=now)
         self.changed = self.changed or now - found.seen_at >= SAVED_EVERY_S
         return used
 
-    def end(self, which: Callable[[Session], bool]) -> list[Session]:
+    def end(self, which: Callable[[Login], bool]) -> list[Login]:
         """End sessions; return those that were ended."""
         ended = [one for one in self._by_digest.values() if which(one)]
         for one in ended:
-            del self._by_digest[one.digest]
+            self._forget(one)
         self.changed = self.changed or bool(ended)
         return ended
 
@@ -93,11 +92,19 @@ class Sessions:
         """End what has lasted long enough."""
         self.end(lambda one: self._is_over(now, one))
 
-    def listed(self) -> list[Session]:
+    def listed(self) -> list[Login]:
         """Return all, the first first."""
         return sorted(self._by_digest.values(), key=lambda one: one.number)
 
-    def _is_over(self, now: float, one: Session) -> bool:
+    def _keep(self, one: Login) -> None:
+        self._by_digest[one.digest] = one
+        self._digests[one.number] = one.digest
+
+    def _forget(self, one: Login) -> None:
+        del self._by_digest[one.digest]
+        del self._digests[one.number]
+
+    def _is_over(self, now: float, one: Login) -> bool:
         last_s = min(one.began_at + self.lasting.session_s, one.seen_at + self.lasting.idle_s)
         return now >= last_s or now < one.began_at - self.lasting.idle_s  # the clock was set back
 
@@ -109,9 +116,9 @@ class Sessions:
     def take(self, text: str) -> None:
         """Take what was written by a monitor before; what cannot be read is none."""
         try:
-            stored = msgspec.json.decode(text, type=tuple[Session, ...])
+            stored = msgspec.json.decode(text, type=tuple[Login, ...])
         except msgspec.DecodeError:
             return
         for one in stored:
-            self._by_digest[one.digest] = one
+            self._keep(one)
             self._number = max(self._number, one.number)

@@ -209,14 +209,14 @@ class ReadyHandler(Handler):
         system = self.services.follower.view.system
         missing = []
         if not self.services.follower.supervisor.in_contact:
-            missing.append(f"no broker answers at {system.broker}")
+            may_read = self.who is not None and self.who.may(Scope.READ)
+            missing.append(f"no broker answers{f' at {system.broker}' if may_read else ''}")
         elif not system.dispatcher:
             missing.append("no dispatcher answers")
         if system.feed != "live":
             missing.append(f"the event feed is {system.feed}")
         self.set_status(503 if missing else 200)
-        told = missing if self.who is not None and self.who.may(Scope.READ) else []
-        self.finish({"status": "not ready" if missing else "ok", "missing": told})
+        self.finish({"status": "not ready" if missing else "ok", "missing": missing})
 
 
 class MetricsHandler(Handler):

@@ -20,9 +20,9 @@ from shotline.common.records import (
     Redispatched,
     RunAborting,
     RunEnded,
-    RunHeld,
     RunKind,
     RunOpened,
+    RunPutOnHold,
     RunResumed,
     ShotKey,
     SourceSeen,
@@ -229,7 +229,7 @@ class ShotState:
                 yield from self._transition(record, self.board.runs)
             case RunOpened():
                 yield from self._run_opened(record, changed)
-            case RunEnded() | RunHeld() | RunResumed() | RunAborting():
+            case RunEnded() | RunPutOnHold() | RunResumed() | RunAborting():
                 yield from self._run_changed(time, record)
             case SourceSeen():
                 seen = {"source_changed": record.changed}
@@ -285,7 +285,7 @@ class ShotState:
         yield Post(SYSTEM, shot_message(record.time, self.short()), f"shot/{self.channel}")
 
     def _run_changed(
-        self, time: float, record: RunEnded | RunHeld | RunResumed | RunAborting
+        self, time: float, record: RunEnded | RunPutOnHold | RunResumed | RunAborting
     ) -> Iterator[Effect]:
         if record.run not in self.board.runs:
             return  # the board asks for a snapshot

@@ -21,9 +21,9 @@ from shotline.common.records import (
     LateResult,
     Redispatched,
     RunEnded,
-    RunHeld,
     RunKind,
     RunOpened,
+    RunPutOnHold,
     ShotKey,
     ShotRecord,
     TableBuilt,
@@ -74,7 +74,7 @@ class ShotCheck:
                 self._transition(record)
             case LateResult():
                 self.answered.add((record.path, record.attempt))
-            case RunHeld():
+            case RunPutOnHold():
                 self.held.add(record.run)
             case RunEnded():
                 self._run_ended(record)

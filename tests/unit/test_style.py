@@ -122,6 +122,27 @@ def test_a_test_waits_for_events_and_never_sleeps(path: Path) -> None:
             assert yields, f"{named(path)} line {node.lineno}: wait for an event with a deadline"
 
 
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("monitor", "bridges/recodex", "client", "common", "trees"),
+        ("client", "common", "trees"),
+        ("bridges", "client", "common"),
+    ],
+    ids=lambda folders: folders[0],
+)
+def test_no_two_classes_of_one_name_meet_in_one_daemon(folders: tuple[str, ...]) -> None:
+    """What a class is must be told by its name alone. The command line is a daemon of its own."""
+    found: dict[str, set[str]] = {}
+    for path in sources(*folders):
+        if "client/cli" in named(path) and folders[0] != "client":
+            continue
+        for node in parse(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, set()).add(named(path))
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}
+
+
 def test_nothing_written_depends_on_one_machine_or_draws_banners() -> None:
     for path in written_files():
         try:

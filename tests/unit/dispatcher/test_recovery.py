@@ -27,8 +27,8 @@ from shotline.common.records import (
     Mark,
     PulseCreated,
     RunEnded,
-    RunHeld,
     RunOpened,
+    RunPutOnHold,
     ShotKey,
     Transition,
 )
@@ -80,7 +80,7 @@ def test_a_run_goes_on_only_soon_after_and_with_a_server_from_before(
         bench.register("SRV_A:1", incarnation=incarnation, epoch=2, holding=holding)
     assert bench.dispatched() == [], "nothing starts while reports are collected"
     bench.recover()
-    assert bool(bench.records(RunHeld)) is not goes_on
+    assert bool(bench.records(RunPutOnHold)) is not goes_on
     if incarnation == "one":
         bench.finish("ONE")
     assert bench.dispatched() == (["TWO"] if goes_on else [])
@@ -101,7 +101,7 @@ def test_a_mark_of_life_keeps_a_long_quiet_run_young() -> None:
     assert 20 <= len(bench.records(Mark)) <= 31
     one = held(bench, "ONE")
     bench = bench.restart(30.0).register("SRV_A:1", epoch=2, holding=[one]).recover()
-    assert bench.records(RunHeld) == []
+    assert bench.records(RunPutOnHold) == []
 
 
 def test_a_held_run_makes_no_marks_and_stays_held() -> None:
@@ -113,7 +113,7 @@ def test_a_held_run_makes_no_marks_and_stays_held() -> None:
     bench = bench.restart(1.0).register("SRV_A:1", epoch=2, holding=[one]).recover()
     bench.finish("ONE")
     assert bench.dispatched() == []
-    assert len(bench.records(RunHeld)) == 1
+    assert len(bench.records(RunPutOnHold)) == 1
 
 
 def test_an_aborted_run_goes_on_being_aborted() -> None:
@@ -541,7 +541,7 @@ def test_a_run_is_as_young_as_it_was_when_history_is_written_anew() -> None:
     bench.store.shots.clear()
     bench.handle(j.HistoryLost("all was gone"))
     bench = bench.restart(5.0).register("SRV_A:1", epoch=2, holding=[one]).recover()
-    assert bench.records(RunHeld) == []
+    assert bench.records(RunPutOnHold) == []
 
 
 def test_a_failure_that_was_seen_stays_seen_when_history_is_written_anew() -> None:

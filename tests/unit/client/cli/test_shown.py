@@ -19,10 +19,10 @@ from shotline.common.records import (
     EventRaised,
     Record,
     RunEnded,
-    RunHeld,
     RunKind,
     RunOpened,
     RunOutcome,
+    RunPutOnHold,
     Transition,
 )
 from shotline.common.views import (
@@ -259,7 +259,7 @@ def test_failed_and_running_rows_come_first_where_not_all_fit() -> None:
 def test_the_live_table_fits_the_terminal_and_says_what_it_leaves_out() -> None:
     board = board_of(*(view(f"ACTION{n}") for n in range(500)), view("HOT", "PULSE"))
     tell(board, opened("HOT"))
-    tell(board, RunHeld(time=1.0, run=1, reason=HOSTILE))
+    tell(board, RunPutOnHold(time=1.0, run=1, reason=HOSTILE))
     out = drawn(80, 15, terminal=True)
     with TableView(out) as shown:
         shown.show(board, ())

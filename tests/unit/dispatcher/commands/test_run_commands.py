@@ -22,10 +22,10 @@ from shotline.common.records import (
     Redispatched,
     RunAborting,
     RunEnded,
-    RunHeld,
     RunKind,
     RunOpened,
     RunOutcome,
+    RunPutOnHold,
     ShotKey,
     TableBuilt,
 )
@@ -565,7 +565,7 @@ def test_a_held_run_starts_nothing_until_it_is_resumed() -> None:
     assert sorted(bench.dispatched()) == ["AFTER", "ONE", "TWO"]
     bench.finish("TWO", "AFTER")
     assert len(bench.records(RunEnded)) == 1
-    assert len(bench.records(RunHeld)) == 1
+    assert len(bench.records(RunPutOnHold)) == 1
 
 
 def test_what_was_ready_is_held_and_an_abort_ends_it() -> None:

@@ -18,10 +18,10 @@ from shotline.common.records import (
     PulseCreated,
     Record,
     RunEnded,
-    RunHeld,
     RunKind,
     RunOpened,
     RunOutcome,
+    RunPutOnHold,
     ShotKey,
     Transition,
 )
@@ -232,7 +232,7 @@ def test_a_held_run_is_told_and_its_channel_stays() -> None:
     one = view()
     list(one.take(now(), snapshot(pending(A), pending(B))))
     list(one.take(now(), news(OPENED)))
-    effects = list(one.take(now(), news(RunHeld(time=4.0, run=1, reason="too old"))))
+    effects = list(one.take(now(), news(RunPutOnHold(time=4.0, run=1, reason="too old"))))
     (message,) = told(effects, "T/1/INIT/1")
     assert message["run"]["state"] == "held"  # type: ignore[index]
     assert not any(isinstance(effect, End) for effect in effects)

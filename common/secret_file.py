@@ -50,13 +50,19 @@ def read_secret(file: Path, *, is_guarded: bool = False) -> str:
 
 
 def write_secret(file: Path, text: str) -> None:
-    """Replace a file by this text, for its owner alone. Raise ConfigError when it cannot be."""
+    """Replace a file by this text, for its owner alone. Raise ConfigError when it cannot be.
+
+    It stays its owner's, also where root writes it.
+    """
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror}") from None
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            with contextlib.suppress(FileNotFoundError):
+                before = file.stat()
+                os.fchown(descriptor, before.st_uid, before.st_gid)
             opened.write(text)
             opened.flush()
             os.fsync(opened.fileno())

@@ -268,11 +268,14 @@ class Gate:
             return
         self._users_stat = state
         try:
-            self.accounts = _read(self._users_file)
+            self.accounts = Accounts() if state is None else _read(self._users_file)
         except ConfigError as error:
             log.error("the users are still those of before: %s", error)
             return
-        log.info("the file of users was read again: %s", self._users_file)
+        if state is None:
+            log.error("there is no file of users any more, and so nobody: %s", self._users_file)
+        else:
+            log.info("the file of users was read again: %s", self._users_file)
         self.sessions.end(lambda one: self._user_of(one) is None)
 
     def _save(self) -> None:

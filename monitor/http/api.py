@@ -19,7 +19,7 @@ from shotline.client.calls import Call
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.plain import plain as shown
 from shotline.common.base import Struct, to_json
-from shotline.common.commands import AnyCommand, Check, Command, Logs
+from shotline.common.commands import AnyCommand, Check, Command, Logs, encode_command
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome, Reply
 from shotline.common.scopes import Scope
@@ -66,6 +66,7 @@ CLOSED: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """Headers that keep other sites and browsers from making more of an answer than it is."""
+COMMAND_SHOWN_MAX: Final = 1000  # characters in the log
 LINES_PER_PAGE: Final = 1000
 _UNSAFE_IN_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -241,7 +242,13 @@ class CommandHandler(Handler):
 
     async def _ask(self, command: AnyCommand) -> None:
         call = raw_call(command, "" if self.who is None else str(self.who))
+        changes = command.SCOPE is not Scope.READ
+        given = shown(encode_command(command).decode()[:COMMAND_SHOWN_MAX]) if changes else ""
+        if changes:
+            log.info("%s gives %s", self.who, given)
         reply = await self.waited(self.services.follower.supervisor.ask(call))
+        if changes:
+            log.info("%s: %s, %s for %s", reply.outcome, shown(reply.message), self.who, given)
         self.set_status(status_of(reply))
         self.finish(body_of(reply))
 

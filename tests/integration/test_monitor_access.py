@@ -174,6 +174,21 @@ def test_what_is_revoked_is_over_at_once(tmp_path: Path) -> None:
         assert not may_look(monitor, bearer)
         shotline("users", "remove", "chief", file=users)
         assert not may_look(monitor, chief)
+        anna = session(log_in(monitor, "anna", "another password"))
+        assert may_look(monitor, anna)
+        users.unlink()
+        assert not may_look(monitor, anna)
+        secrets = (token, PASSWORD, *anna["Cookie"].replace("=", "; ").split("; ")[1::2])
+        assert not [one for one in secrets if one in monitor.log()]
+
+
+def test_a_broken_file_of_users_changes_nothing(tmp_path: Path) -> None:
+    with with_users(tmp_path) as monitor:
+        anna = session(log_in(monitor, "anna"))
+        with (tmp_path / "users").open("a") as users:
+            users.write("user bert chief hash\n")
+        assert may_look(monitor, anna)
+        assert "the users are still those of before: users_file: line 5" in monitor.log()
 
 
 def test_a_wrong_password_takes_longer_each_time(tmp_path: Path) -> None:

@@ -100,6 +100,16 @@ def test_a_shot_is_driven_and_looked_at(stack: Stack) -> None:
     on(stack, work)
 
 
+def test_the_log_says_who_has_given_what_and_what_came_of_it(stack: Stack) -> None:
+    async def work(page: Page) -> None:
+        await page.post("/api/create_pulse", {"tree": "NOPE", "shot": 77})
+
+    on(stack, work)
+    log = stack["monitor"].log_file.read_text()
+    assert 'somebody at 127.0.0.1 gives {"verb":"create_pulse","tree":"NOPE","shot":77' in log
+    assert "refused: unknown experiment NOPE" in log
+
+
 def test_an_action_that_failed_is_no_error_of_the_request(stack: Stack) -> None:
     async def work(page: Page) -> None:
         await shot_made(page, 2)

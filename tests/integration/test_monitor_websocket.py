@@ -1,7 +1,7 @@
 """WebSockets on the real stack: replay, resuming, merging, slow readers, crowds, malformed frames.
 
 What the channels decide by themselves, with the clock in the test's hand, is in
-`tests/unit/monitor/test_channels.py`.
+`tests/unit/monitor/channels/test_channels.py`.
 """
 
 import asyncio
@@ -11,8 +11,17 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import tornado.httpserver
+import tornado.netutil
+import tornado.web
 from tests.support.monitor import Json, Page, Ws, on, with_monitor
 from tests.support.stack import DEADLINE_S, Stack, eventually
+from tornado.websocket import websocket_connect
+
+from shotline.monitor.access.gate import Anyone
+from shotline.monitor.channels import Channels
+from shotline.monitor.channels.histories import Limits
+from shotline.monitor.channels.websocket import Readers, Socket
 
 EXPERIMENT = """
 experiment: TEST
@@ -536,3 +545,35 @@ def test_the_monitor_ends_in_order(stack: Stack) -> None:
     assert monitor.exit_status == 0
     stack.restart(monitor)
     eventually(lambda: monitor.running)
+
+
+def test_a_websocket_that_subscribes_to_nothing_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shotline.monitor.channels.websocket.SILENT_S", -1.0)
+
+    async def known(_: str) -> str | None:
+        return None
+
+    async def work() -> None:
+        channels = Channels(Limits(), "life", lambda _: None)
+        channels.open("log", lasting=True)
+        readers = Readers(channels, gather_s=0.0, viewers_max=10, require=known)
+        routes = [("/ws", Socket, {"readers": readers, "gate": Anyone()})]
+        server = tornado.httpserver.HTTPServer(tornado.web.Application(routes))
+        (listening,) = tornado.netutil.bind_sockets(0, "127.0.0.1")
+        server.add_sockets([listening])
+        address = f"ws://127.0.0.1:{listening.getsockname()[1]}/ws"
+        silent, talking = Ws(await websocket_connect(address)), Ws(await websocket_connect(address))
+        await talking.send({"subscribe": "log"})
+        await talking.next()
+        readers.tick()
+        assert await silent.next() is None
+        assert silent.closed_with == (4400, "nothing was subscribed to")
+        assert len(readers) == 1
+        readers.close()
+        await talking.rest()
+        server.stop()
+        await server.close_all_connections()
+
+    asyncio.run(work())

@@ -59,7 +59,8 @@ class Core:
     clock_offset_s: float | None = None  # broker's clock minus ours
     building: dict[ShotKey, None] = field(default_factory=dict)  # tables that are being read
     started_at: float = 0.0
-    settled: dict[tuple[ActionState, Status | None, Cause], int] = field(default_factory=dict)
+    succeeded: int = 0  # actions that have settled since our start, and the others by their cause
+    unsuccessful: dict[Cause, int] = field(default_factory=dict)
     dispatching: Histogram = field(default_factory=Histogram)  # seconds until a start was known
     feed: EventFeed = field(init=False)
     ledger: Ledger = field(init=False)
@@ -109,14 +110,22 @@ class Core:
 
     def _count(self, before: Transition | None, live: Transition) -> None:
         """Count each settled action once, and measure from decision to start where one ran."""
-        was_sent = before is not None and before.state is ActionState.DISPATCHED
-        if was_sent and (live.state is ActionState.DOING or live.duration_s is not None):
-            sent_at = live.dispatched_at or self.wall
-            waited_s = self.wall - sent_at - (live.duration_s or 0.0)
-            self.dispatching.observe(max(waited_s, 0.0))
-        if live.cause is not None and (before is None or before.cause is None):
-            key = live.state, live.status, live.cause
-            self.settled[key] = self.settled.get(key, 0) + 1
+        if live.cause is None:
+            ran_s = 0.0 if live.state is ActionState.DOING else None
+        elif before is not None and before.cause is not None:
+            return
+        else:
+            ran_s = live.duration_s
+            if live.status is Status.SUCCESS:
+                self.succeeded += 1
+            else:
+                self.unsuccessful[live.cause] = self.unsuccessful.get(live.cause, 0) + 1
+        sent_at = live.dispatched_at
+        if ran_s is None or sent_at is None or before is None:
+            return
+        if before.state is ActionState.DISPATCHED:
+            waited_s = self.instant.wall - sent_at - ran_s
+            self.dispatching.observe(waited_s if waited_s > 0.0 else 0.0)
 
     def put_system(self, record: GlobalRecord) -> None:
         """Journal a record that belongs to no shot."""

@@ -3,22 +3,27 @@
 from collections.abc import Iterator
 from typing import Final
 
-from shotline.common.actions import ActionState, Status
+from shotline.common.actions import SETTLED_STATE, ActionState
 from shotline.common.messages import LivenessState
 from shotline.common.metrics import Metric, counters, gauge, gauges, histogram
 from shotline.common.views import JournalState
 from shotline.dispatcher.core import Core
 
-OUTCOMES: Final = ("success", "failure", "aborted", "server_off", "not_dispatched")
+OUTCOMES: Final = {
+    cause: "failure" if state is ActionState.DONE else state.value.lower()
+    for cause, state in SETTLED_STATE.items()
+}
+"""What an action that did not succeed is counted as, by its cause."""
 
 
 def metrics(core: Core) -> Iterator[Metric]:
     """Yield what is told of a dispatcher."""
-    settled = {(outcome, ""): 0 for outcome in OUTCOMES}  # there before the first of them ends
-    for (state, status, cause), number in core.settled.items():
-        settled[_outcome(state, status), cause.value] = number
+    settled = {(OUTCOMES[cause], cause.value): n for cause, n in core.unsuccessful.items()}
+    none_yet = {(outcome, ""): 0 for outcome in OUTCOMES.values()}  # there before the first ends
     words = "Actions that have settled."
-    yield counters("actions", words, ("outcome", "cause"), settled.items())
+    success = {("success", "result"): core.succeeded}
+    told = none_yet | settled | success
+    yield counters("actions", words, ("outcome", "cause"), told.items())
     words = "From the decision to dispatch an action until its start is known here."
     yield histogram("dispatch_seconds", words, core.dispatching)
 
@@ -54,7 +59,3 @@ def metrics(core: Core) -> Iterator[Metric]:
     words = "The journal: 1 at its state (degraded: in the spill file; stopped: nowhere)."
     states = {(state.value,): state is core.journal_state for state in JournalState}
     yield gauges("journal_state", words, ("state",), states.items())
-
-
-def _outcome(state: ActionState, status: Status | None) -> str:
-    return (state.value if status is None else status.value).lower()

@@ -78,6 +78,7 @@ class ActionServerShell:
         self._events: list[Event] = []  # of this wake-up
         self._outbox: list[Message] = []
         self._is_restart = False
+        self._is_said_registered = False
         incarnation = secrets.token_hex(8)
         self._state = StateFile(section.state_folder, self._name, incarnation)
         self._identity = Register(
@@ -166,6 +167,10 @@ class ActionServerShell:
     def _tick(self) -> None:
         self._workers.tick()
         self._tell(_TICK)
+        if self._machine.is_registered is not self._is_said_registered:
+            self._is_said_registered = self._machine.is_registered
+            doing = "is registered with" if self._is_said_registered else "looks for"
+            self._service.status(f"{self._name} {doing} the broker at {self._link.address}")
 
     def _wake_at(self) -> float | None:
         wake_at = self._machine.wake_at()

@@ -39,7 +39,7 @@ from shotline.dispatcher.effects import (
     ToPeer,
     WriteCommit,
 )
-from shotline.dispatcher.journal import JournalQuery, Loaded, Written
+from shotline.dispatcher.journal import JournalChanged, JournalQuery, Loaded, Written
 from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
@@ -224,6 +224,10 @@ class DispatcherServer:
         events = self._journal.poll(now)
         if any(isinstance(one, Written) for one in events):
             self._committing.observe(now - self._commit_began)
+        for one in events:
+            if isinstance(one, JournalChanged):
+                term = self._machine.core.term
+                self._service.status(f"term {term}, journal {one.state.value}: {one.text}")
         self._events += events
 
     def _wake_at(self) -> float | None:

@@ -101,11 +101,27 @@ def test_systemd_hears_ready_watchdog_reloading_and_stopping(unit: Path, tmp_pat
         stack.stop()
 
 
+def test_systemctl_status_tells_of_a_journal_without_redis(tmp_path: Path) -> None:
+    (unit,) = (unit for unit in UNITS if unit.name == "shotline-dispatcher.service")
+    stack = stack_in(tmp_path)
+    stack.redis.start()
+    try:
+        with started(unit, stack) as daemon:
+            daemon.wait_for("READY=1")
+            stack.redis.stop()
+            daemon.wait_for("STATUS=term 1, journal degraded")
+            stack.redis.start()
+            daemon.wait_for("STATUS=term 1, journal ok")
+    finally:
+        stack.stop()
+
+
 def test_a_server_that_is_restarted_does_not_say_that_it_ends(tmp_path: Path) -> None:
     """systemd would kill its next life when the time for ending is over."""
     (unit,) = (unit for unit in UNITS if "@" in unit.name)
     with Stack(tmp_path) as stack, started(unit, stack, "A", "1") as daemon:
         daemon.wait_for("READY=1")
+        daemon.wait_for("STATUS=A:1 is registered with")
         before = stack.wait_until(lambda status: len(status.servers) == 1).servers[0]
         with stack.supervisor() as shotline:
             shotline.server_restart("A:1")

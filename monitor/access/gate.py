@@ -172,8 +172,11 @@ class Gate:
         browser = digest_of(asked.cookie_token)[-16:] if asked.cookie_token else ""
         return Identity("", role, "nobody", f"nobody:{asked.address}:{browser}", asked.address)
 
-    def still(self, who: Identity) -> bool:
-        """Return whether somebody who was let in may still look on; it counts as use."""
+    def still(self, who: Identity, since: float) -> bool:
+        """Return whether somebody who was let in may still look on; it counts as use.
+
+        `since`, monotonic: a proxy is asked for its word again after the time of a login.
+        """
         self._look_at_users()
         match who.via:
             case "token":
@@ -182,6 +185,8 @@ class Gate:
             case "session":
                 number = int(who.key.partition(":")[2])
                 return self._user_of(self.sessions.use(time.time(), number)) is not None
+            case "proxy":
+                return time.monotonic() - since < self.settings.access.session_s
             case _:
                 return True
 
@@ -295,7 +300,7 @@ class Anyone:
         """Let everybody in."""
         return Identity("", Role.VIEWER, "nobody", "nobody")
 
-    def still(self, who: Identity) -> bool:  # noqa: ARG002
+    def still(self, who: Identity, since: float) -> bool:  # noqa: ARG002
         """Let them stay."""
         return True
 

@@ -69,7 +69,7 @@ class MeHandler(Handler):
         self.answer(
             MeAnswer(
                 user=who.name if who else "",
-                role=who.role if who else None,
+                role=who.role if who and who.scopes is None else None,
                 via=who.via if who else "nobody",
                 may=tuple(scope for scope in Scope if who and who.may(scope)),
                 login=gate.settings.access.users_file is not None,

@@ -54,8 +54,8 @@ class Admits(Protocol):
     ) -> Identity | Refusal | None:
         """Return who asks, or why they may not."""
 
-    def still(self, who: Identity) -> bool:
-        """Return whether somebody who was let in may still look on."""
+    def still(self, who: Identity, since: float) -> bool:
+        """Return whether somebody who was let in, then, may still look on."""
 
 
 class Readers:
@@ -181,7 +181,7 @@ class Socket(WebSocketHandler):
 
     def over(self) -> Due | None:
         """Return how it is closed, where its time is over."""
-        if self._who is not None and not self._gate.still(self._who):
+        if self._who is not None and not self._gate.still(self._who, self._opened_at):
             return Due((), CloseCode.LOGGED_OUT, "the login has ended")
         if self._form is None and time.monotonic() - self._opened_at > SILENT_S:
             return Due((), CloseCode.MALFORMED, "nothing was subscribed to")

@@ -94,6 +94,13 @@ class Services:
     document: bytes
 
 
+def close(handler: RequestHandler) -> None:
+    """Set those headers, and tell nobody which program answers."""
+    handler.clear_header("Server")
+    for name, value in CLOSED.items():
+        handler.set_header(name, value)
+
+
 def keep_cookie(
     handler: RequestHandler, name: str, value: str, *, secure: bool, is_secret: bool = False
 ) -> None:
@@ -125,8 +132,7 @@ class Handler(RequestHandler):
         """Let no browser guess, frame or keep what it is answered."""
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        for name, value in CLOSED.items():
-            self.set_header(name, value)
+        close(self)
 
     async def prepare(self) -> None:
         """Refuse who may not ask."""

@@ -17,7 +17,7 @@ from shotline.common.process.scrape import CONTENT_TYPE, text
 from shotline.common.scopes import Scope
 from shotline.monitor.access import Refusal
 from shotline.monitor.channels.websocket import Socket
-from shotline.monitor.http.api import CLOSED, Handler, Services, keep_cookie
+from shotline.monitor.http.api import Handler, Services, close, keep_cookie
 from shotline.monitor.http.route import Route
 
 STATIC: Final = Path(package.__file__).resolve().parent / "static"
@@ -95,8 +95,7 @@ async def _refuse_strangers(handler: tornado.web.RequestHandler, services: Servi
 def _page(handler: tornado.web.RequestHandler, services: Services, name: str) -> bytes:
     """Return a page of ours; whoever has it has a token for changes."""
     _give_token(handler, services)
-    for header, value in CLOSED.items():
-        handler.set_header(header, value)
+    close(handler)
     handler.set_header("Content-Type", "text/html; charset=utf-8")
     handler.set_header("Content-Security-Policy", policy(handler.request.host))
     handler.set_header("Cache-Control", "no-cache")
@@ -119,6 +118,10 @@ class StaticHandler(tornado.web.StaticFileHandler):
         super().initialize(str(self.folder))
         self._services = services
 
+    def set_default_headers(self) -> None:
+        """Keep other sites out of what is answered, errors too."""
+        close(self)
+
     async def prepare(self) -> None:
         """Refuse who asks for another host, or from another site."""
         await _refuse_strangers(self, self._services)
@@ -135,8 +138,6 @@ class StaticHandler(tornado.web.StaticFileHandler):
 
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002
         """Let no browser keep an old module beside a new one."""
-        for name, value in CLOSED.items():
-            self.set_header(name, value)
         self.set_header("Cache-Control", "no-cache")
         self.set_header("Content-Security-Policy", policy(self.request.host))
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,12 @@ from tests.support.lone_monitor import UPGRADE, Answered, LoneMonitor, lone_moni
 from tests.support.nginx import OURS, nginx
 
 from shotline.client.local.daemons import DaemonError
+from shotline.common.accounts import Role
 from shotline.common.config import load_config
 from shotline.common.scopes import Scope
+from shotline.common.sections import AccessSection, MonitorSection
+from shotline.monitor.access import Identity
+from shotline.monitor.access.gate import Gate
 from shotline.monitor.http.route import Route
 from shotline.monitor.http.routes import ROUTES
 
@@ -93,6 +98,11 @@ def test_every_answer_keeps_other_sites_out(monitor: LoneMonitor) -> None:
             assert headers["X-Content-Type-Options"] == "nosniff", route.path
             assert headers["Cross-Origin-Resource-Policy"] == "same-origin", route.path
             assert "Access-Control-Allow-Origin" not in headers
+            assert "Server" not in headers
+    for path in ("/static/nothing", "/nothing", "/docs/static/nothing"):
+        answer = monitor.ask("GET", path)
+        assert answer.status == 404
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
 # Logins
@@ -408,3 +418,12 @@ def test_one_has_the_control_and_who_takes_it_over_says_so(tmp_path: Path) -> No
         assert monitor.ask("POST", "/api/log", log, anna).status == 409
         monitor.ask("POST", "/api/control", {"take": False}, chief)
         assert monitor.ask("POST", "/api/control", {"take": True}, anna).status == 200
+
+
+def test_a_proxy_is_asked_for_its_word_again(tmp_path: Path) -> None:
+    settings = MonitorSection(access=AccessSection(session_s=100.0))
+    gate, now = Gate(settings, tmp_path / "sessions.json"), time.monotonic()
+    who = Identity("anna", Role.OPERATOR, "proxy", "proxy:anna")
+    assert gate.still(who, now)
+    assert not gate.still(who, now - 100.0)
+    gate.close()

@@ -34,7 +34,7 @@ def site(config: Config, broker: str | None = None) -> Iterator[Finding]:
             return
         except NoDispatcher:
             yield fine("broker", f"it answers at {address}")
-            advice = "start it (systemctl start shotline-dispatcher), or see its log"
+            advice = "start it (systemctl start shotline.target, or shotline up), or see its log"
             yield problem("dispatcher", "the broker has none", advice)
             return
         except SupervisorError as error:

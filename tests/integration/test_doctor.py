@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support import access
 from tests.support.monitor import with_monitor
 from tests.support.nginx import OURS, nginx
 from tests.support.stack import DEADLINE_S, Stack, free_ports
@@ -90,7 +91,7 @@ def test_each_daemon_that_is_missing_is_named_with_what_to_do(stack: Stack) -> N
     assert "A:1 is lost" in bad["servers"]
     assert "systemctl start shotline-action-server@A:1" in bad["servers"]
     stack.dispatcher.stop(DEADLINE_S)
-    assert "systemctl start shotline-dispatcher" in problems(stack.config_file)["dispatcher"]
+    assert "systemctl start shotline.target" in problems(stack.config_file)["dispatcher"]
     stack.broker.stop(DEADLINE_S)
     assert stack.config.broker.clients in problems(stack.config_file)["broker"]
 
@@ -140,6 +141,21 @@ def test_a_proxy_is_looked_through(stack: Stack, tmp_path: Path) -> None:
         "does not answer"
         in problems(stack.config_file, "--page", f"http://127.0.0.1:{port}/")["proxy"]
     )
+
+
+def test_a_page_with_https_and_a_login_answers(tmp_path: Path) -> None:
+    access.lay_out(tmp_path)
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=page -keyout tls.key -out tls.crt"
+    subprocess.run(["openssl", *words.split()], cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "tls.key").chmod(0o600)
+    files = {"users_file": "users", "tls_certificate": "tls.crt", "tls_key": "tls.key"}
+    with with_monitor(tmp_path, (), {}, {"access": files}) as stack:
+        assert problems(stack.config_file) == {}
+        page = f"https://127.0.0.1:{stack.config.monitor.port}/"
+        assert f"the monitor answers at {page}" in shotline(stack.config_file, "doctor").stdout
+        bad = problems(stack.config_file, "--page", page)
+        assert bad.keys() == {"proxy"}
+        assert "renew the certificate" in bad["proxy"]
 
 
 def test_the_bundle_has_what_helps_and_no_secret(stack: Stack, tmp_path: Path) -> None:

@@ -162,8 +162,9 @@ export class TabActions extends Tab {
     setAttribute(this.#shot, 'placeholder', shot ? `${shot.shot}, current` : 'current');
     setAttribute(this.#phase, 'placeholder', shot?.view?.phases?.[0] ?? 'INIT');
     setText(this.#address, system.view.broker ?? '');
-    const may = app.mayChange && app.feed.connected;
-    for (const button of [this.#create, this.#build, this.#dispatch, this.#run]) button.disabled = !may;
+    this.#create.disabled = !app.may('create_pulse');
+    this.#build.disabled = !app.may('build_tables');
+    this.#dispatch.disabled = this.#run.disabled = !app.may('do_phase');
     const room = window.innerHeight >= ROOM_FOR_BOTH && !isForm('phone');
     const show = app.wall ? 'active' : route.show === 'auto' ? (room ? 'both' : 'active') : route.show;
     for (const [id, button] of this.#show) setAttribute(button, 'aria-pressed', String(id === show));

@@ -3,10 +3,10 @@
  */
 
 /** @import {App} from '../view/app.js' */
-/** @import {Button} from '../model/buttons.js' */
+/** @import {Button} from '../model/verbs.js' */
 /** @import {ServerView} from '../model/types.js' */
 /** @import {ServerColumn} from '../view/server-table.js' */
-import { BUTTONS } from '../model/buttons.js';
+import { BUTTONS } from '../model/verbs.js';
 import { SERVERS } from '../model/system.js';
 import { age, duration, moment } from '../model/format.js';
 import { SERVER_SYMBOLS, plain } from '../model/words.js';
@@ -43,7 +43,7 @@ const BESIDE = [...BUTTONS.filter(({ beside }) => beside === 'server'), ...SCRIP
  * @returns {Button}
  */
 function script(place, text, verb, title, states, question) {
-  return { verb, scope: 'servers', always: false, beside: 'server', place, text, title, states, question, says: '', aborts: true };
+  return { verb, beside: 'server', place, text, title, states, question, says: '', aborts: true };
 }
 
 export class TabServers extends ServerTable {
@@ -89,13 +89,18 @@ export class TabServers extends ServerTable {
     this.toolbar.after(this.#output);
   }
 
+  /** The site's script is for whoever may end a server. @param {Button} kind */
+  #may(kind) {
+    return this.app.may(SCRIPT.includes(kind) ? 'server_quit' : kind.verb);
+  }
+
   searched(/** @type {ServerView} */ server) {
     return `${server.server} ${server.host ?? ''} ${server.address ?? ''} ${server.state} ${server.url ?? ''} ${(server.busy ?? []).join(' ')}`.toLowerCase();
   }
 
   inputs(/** @type {ServerView} */ server) {
     const { shot } = this.app;
-    const may = BESIDE.map((kind) => this.app.may(kind));
+    const may = BESIDE.map((kind) => this.#may(kind));
     return [server, Math.floor(this.app.now()), ...may, shot, shot?.generation];
   }
 
@@ -115,7 +120,7 @@ export class TabServers extends ServerTable {
       return { kind, button };
     });
     return ({ state }) => {
-      for (const { kind, button } of buttons) button.disabled = !this.app.may(kind) || !kind.states.includes(state);
+      for (const { kind, button } of buttons) button.disabled = !this.#may(kind) || !kind.states.includes(state);
     };
   }
 

@@ -280,8 +280,8 @@ export class TabTimeline extends Tab {
     else if (event.key === 'f') this.#follow();
     else if (event.key === 'n' || event.key === 'p') this.#next(event.key === 'n' ? 1 : -1);
     else if (event.key === 'l' && row) openLogs(row);
-    else if (event.key === 'd' && row && this.app.mayChange) void dispatchRows([row]);
-    else if (event.key === 'a' && row && this.app.mayChange) void abortRows([row]);
+    else if (event.key === 'd' && row && this.app.may('dispatch')) void dispatchRows([row]);
+    else if (event.key === 'a' && row && this.app.may('abort')) void abortRows([row]);
     else if (event.key === 'Escape') this.app.select(null);
     else return;
     event.preventDefault();
@@ -330,9 +330,8 @@ export class TabTimeline extends Tab {
   /** @param {number} now */
   #drawFacts(now) {
     const row = this.#selectedRow();
-    const may = this.app.mayChange && this.app.feed.connected;
-    this.#dispatch.disabled = !row || !may || !canDispatch(row);
-    this.#abort.disabled = !row || !may || !canAbort(row);
+    this.#dispatch.disabled = !row || !this.app.may('dispatch') || !canDispatch(row);
+    this.#abort.disabled = !row || !this.app.may('abort') || !canAbort(row);
     const facts = row ? factsOf(row, this.app.shot, Math.floor(now * 5) / 5).filter(([, text]) => text) : [];
     if (!this.#told.changed(row?.path, row && nodeOf(row), ...facts.flat())) return;
     this.#factButtons.hidden = !row;

@@ -250,9 +250,8 @@ export class ActionTable extends Part {
     drawn.box.checked = ticked;
     setAttribute(element, 'aria-selected', ticked ? 'true' : 'false');
     setAttribute(element, 'aria-rowindex', String(index + 2));
-    const may = this.app.mayChange && this.app.feed.connected;
-    drawn.dispatch.disabled = !may || !canDispatch(row);
-    drawn.abort.disabled = !may || !canAbort(row);
+    drawn.dispatch.disabled = !this.app.may('dispatch') || !canDispatch(row);
+    drawn.abort.disabled = !this.app.may('abort') || !canAbort(row);
   }
 
   /** @param {RowElement} element @param {Row} row */
@@ -304,7 +303,6 @@ export class ActionTable extends Part {
     /** @type {Record<string, number>} */
     const moves = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: rows.length - 1 };
     const row = rows[at];
-    const may = this.app.mayChange && this.app.feed.connected;
     if (event.key in moves) {
       const to = Math.max(0, Math.min(rows.length - 1, moves[event.key]));
       if (event.shiftKey && row) this.ticked.add(row.path);
@@ -317,8 +315,8 @@ export class ActionTable extends Part {
     else if (event.key === 'Escape') this.#tickAll(false);
     else if (event.key === 'Enter' && row) openLogs(row);
     else if (event.key === 'l') openAllLogs(this.#chosen(row));
-    else if (event.key === 'd' && may) void dispatchRows(this.#chosen(row), { ticked: this.tickedRows.length > 0 });
-    else if (event.key === 'a' && may) void abortRows(this.#chosen(row));
+    else if (event.key === 'd' && this.app.may('dispatch')) void dispatchRows(this.#chosen(row), { ticked: this.tickedRows.length > 0 });
+    else if (event.key === 'a' && this.app.may('abort')) void abortRows(this.#chosen(row));
     else return;
     event.preventDefault();
   }

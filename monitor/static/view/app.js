@@ -11,6 +11,7 @@
 /** @import {Tab} from './tab.js' */
 import { readRoute, writeRoute } from '../model/route.js';
 import { Shot } from '../model/shot.js';
+import { VERBS } from '../model/verbs.js';
 import { SERVERS, SYSTEM, shownShot } from '../model/system.js';
 import { Feed } from './feed.js';
 import { Who } from './who.js';
@@ -87,13 +88,10 @@ export class App extends EventTarget {
     return this.feed.connected && this.system.view.feed === 'live';
   }
 
-  /** Return whether a command may be given now. @param {{scope: string, always: boolean}} command */
-  may({ scope, always }) {
+  /** Return whether a command may be given now. @param {string} verb */
+  may(verb) {
+    const { scope, always } = VERBS[verb];
     return this.feed.connected && this.who.may.includes(scope) && (always || this.who.hasControl);
-  }
-
-  get mayChange() {
-    return this.who.mayChange;
   }
 
   /** Ask who looks, and what they may. */

@@ -2,9 +2,9 @@
  * The live summary: which shot and run, its phases as bars, counts by category, time remaining.
  */
 
-/** @import {Button} from '../model/buttons.js' */
+/** @import {Button} from '../model/verbs.js' */
 /** @import {Category} from '../model/types.js' */
-import { BUTTONS } from '../model/buttons.js';
+import { BUTTONS } from '../model/verbs.js';
 import { duration, remaining } from '../model/format.js';
 import { CATEGORIES, SYMBOLS, plain, runState, runWords } from '../model/words.js';
 import { ask } from './dialog.js';
@@ -104,7 +104,7 @@ export class RunStrip extends Part {
     setText(this.#reason, plain(one?.reason ?? ''));
     for (const { kind, button } of this.#verbs) {
       button.hidden = one === null || !kind.states.includes(one.state);
-      button.disabled = !this.app.may(kind);
+      button.disabled = !this.app.may(kind.verb);
     }
   }
 

@@ -43,10 +43,6 @@ export class Who {
   get hasControl() {
     return this.control === null || this.control.mine;
   }
-
-  get mayChange() {
-    return this.may.includes('command') && this.hasControl;
-  }
 }
 
 /** The part of the page's foot that names them. */
@@ -63,6 +59,7 @@ export class WhoPart extends Part {
   draw() {
     const { who } = this.app;
     const { control } = who;
+    this.hidden = !who.user && !who.login && control === null;
     setText(this.#name, who.user && `${plain(who.user)} (${who.role})`);
     this.#log.hidden = !who.login;
     setText(this.#log, who.user ? 'Log out' : 'Log in');

@@ -1,16 +1,16 @@
-"""The page's buttons: as committed, and none at the place of another."""
+"""What the page knows of commands: as committed, and no button at the place of another."""
 
 from pathlib import Path
 
-from tools.page_buttons import text
+from tools.page_verbs import text
 
 from shotline import monitor
 from shotline.common.commands import VERBS
 
-COMMITTED = Path(monitor.__file__).parent / "static" / "model" / "buttons.js"
+COMMITTED = Path(monitor.__file__).parent / "static" / "model" / "verbs.js"
 
 
-def test_the_committed_buttons_are_up_to_date() -> None:
+def test_the_committed_verbs_are_up_to_date() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == text(), "write them anew: make schema"
 
 

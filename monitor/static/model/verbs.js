@@ -1,0 +1,64 @@
+/**
+ * The commands: who may give each, and the buttons for some beside runs and servers, in their order
+ * there. Made from the commands' classes: `make schema` writes it anew.
+ */
+
+/**
+ * @typedef {object} Verb
+ * @property {string} scope who may do what is of it may give the command
+ * @property {boolean} always also where another has the control
+ */
+
+/**
+ * @typedef {object} Button
+ * @property {string} verb
+ * @property {'run'|'server'} beside
+ * @property {number} place among the buttons there
+ * @property {string} text
+ * @property {string} title
+ * @property {string[]} states in which it can be pressed
+ * @property {string} question is asked first, of the target `{}`; '': nothing is
+ * @property {string} says with the question
+ * @property {boolean} aborts what is running there, which is listed
+ */
+
+/** @type {Record<string, Verb>} */
+export const VERBS = {
+  create_pulse: {"scope": "command", "always": false},
+  build_tables: {"scope": "command", "always": false},
+  do_phase: {"scope": "command", "always": false},
+  do_sequence: {"scope": "command", "always": false},
+  dispatch: {"scope": "command", "always": false},
+  abort: {"scope": "command", "always": true},
+  abort_pending: {"scope": "command", "always": true},
+  hold: {"scope": "command", "always": true},
+  resume: {"scope": "command", "always": false},
+  wait: {"scope": "read", "always": false},
+  server_restart: {"scope": "servers", "always": false},
+  server_abort: {"scope": "servers", "always": true},
+  server_stop: {"scope": "servers", "always": false},
+  server_quit: {"scope": "servers", "always": false},
+  clear_url: {"scope": "servers", "always": false},
+  status: {"scope": "read", "always": false},
+  servers: {"scope": "read", "always": false},
+  actions: {"scope": "read", "always": false},
+  print_pending: {"scope": "read", "always": false},
+  show: {"scope": "read", "always": false},
+  logs: {"scope": "read", "always": false},
+  check: {"scope": "command", "always": false},
+  snapshot: {"scope": "read", "always": false},
+  tree: {"scope": "read", "always": false},
+  current: {"scope": "command", "always": false},
+  shots: {"scope": "read", "always": false},
+  quit: {"scope": "administer", "always": false},
+};
+
+/** @type {Button[]} */
+export const BUTTONS = [
+  {"verb": "hold", "beside": "run", "place": 1, "text": "Hold", "title": "start nothing more until Resume", "states": ["open"], "question": "", "says": "", "aborts": false},
+  {"verb": "resume", "beside": "run", "place": 2, "text": "Resume", "title": "let the run go on", "states": ["held"], "question": "", "says": "", "aborts": false},
+  {"verb": "abort_pending", "beside": "run", "place": 3, "text": "Abort pending", "title": "remove what was not sent yet; what runs goes on", "states": ["open"], "question": "Abort what is pending in {}?", "says": "", "aborts": false},
+  {"verb": "abort", "beside": "run", "place": 4, "text": "Abort run", "title": "end the run and what it runs", "states": ["open", "held", "aborting"], "question": "Abort {}?", "says": "", "aborts": true},
+  {"verb": "server_stop", "beside": "server", "place": 2, "text": "Stop", "title": "end it when its work is done", "states": ["ON", "SUSPECT", "DRAINING"], "question": "Stop {}?", "says": "It ends when its work is done.", "aborts": false},
+  {"verb": "server_quit", "beside": "server", "place": 4, "text": "Quit", "title": "end it at once; what it runs is aborted", "states": ["ON", "SUSPECT", "DRAINING"], "question": "Quit {}?", "says": "", "aborts": true},
+];

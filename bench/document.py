@@ -17,6 +17,8 @@ from bench.suite import WORKLOADS
 BEGIN: Final = "<!-- The tables: written by `make bench-doc` from bench/results. -->\n"
 END: Final = "<!-- The end of the tables. -->\n"
 
+QUIET: Final = 0.2  # cores that others may take
+
 
 def written(document: str, folder: Path = RESULTS) -> str:
     """Return the document with its tables as the results are now. Raise ValueError."""
@@ -65,6 +67,12 @@ def _measured(results: list[Results]) -> Iterator[str]:
     ]
     yield from lines([heading, *rows])
     yield "\n"
+    if any(cores > QUIET for one in results for cores in one.facts.others_cores):
+        yield (
+            "Others used the machine meanwhile. Then each of a dozen processes waits for its turn "
+            "on the way of one action, and ratios are too high, those of W1 most of all: measure "
+            "again on a quiet machine.\n\n"
+        )
 
 
 if __name__ == "__main__":

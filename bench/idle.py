@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterable
 
 from bench.bare import BEAT_S, Context, Peer, live
-from shotline.action_server.contact import Identity
 from shotline.action_server.events import Connected, Effect, Event, Send, StartWorker, WorkerReady
 from shotline.action_server.machine import ActionServer
 from shotline.common.codec import decode_all, encode
 from shotline.common.machine import Instant, Tick
+from shotline.common.messages import Register
 from shotline.common.sections import ActionServerSection, BrokerSection
 from shotline.common.transport import Dealer
 
@@ -23,7 +23,15 @@ class Server(Peer):
     """The machine of a real server whose workers are always ready."""
 
     def __init__(self, context: Context, address: str, number: int) -> None:
-        identity = Identity("IDLE", str(number), f"life{number}", host="bench", pid=number + 1)
+        identity = Register(
+            server_class="IDLE",
+            server_id=str(number),
+            incarnation=f"life{number}",
+            epoch=0,
+            slots=1,
+            host="bench",
+            pid=number + 1,
+        )
         self._machine = ActionServer(identity, ActionServerSection(), BrokerSection())
         self._dealer = Dealer(context, address, f"IDLE:{number}/life{number}".encode())
         self.sockets = (self._dealer.socket, self._dealer.connection_socket)

@@ -456,7 +456,8 @@ class MonitorSection(Section):
     )
     address_connections_max: PositiveCount = Field(
         300,
-        description="Connections from one network address; behind a proxy all come from its own.",
+        description="Connections from one network address, but that of a proxy in access.proxies; "
+        "behind that WebSockets from one address.",
     )
     viewers_max: PositiveCount = Field(
         500, description="WebSockets that may be open at a time; further ones are refused."

@@ -70,6 +70,7 @@ class MonitorServer:
             self.channels,
             gather_s=settings.gather_s,
             viewers_max=settings.viewers_max,
+            address_viewers_max=settings.address_connections_max,
             require=self._require,
         )
         self.follower = Follower(self._supervisor, self.view, self.channels, self.readers.pump_soon)
@@ -104,6 +105,7 @@ class MonitorServer:
                 advice=PAGE_ADVICE,
             ),
             tls=Tls.of(settings.access),
+            is_proxy=self.gate.proxies.is_proxy,
             connections_max=settings.connections_max,
             address_connections_max=settings.address_connections_max,
             body_bytes_max=BODY_BYTES_MAX,

@@ -35,6 +35,7 @@ class StandIn:
             self.channels,
             gather_s=settings.gather_s,
             viewers_max=settings.viewers_max,
+            address_viewers_max=settings.viewers_max,
             require=self._require,
         )
         self.source = RecodexSource(self.channels, self.readers.pump_soon)

@@ -53,7 +53,7 @@ class Gate:
         )
         self._insecure = insecure
         secret = access.proxy_secret_file
-        self._proxies = Proxies(access, read_secret(secret) if secret else None)
+        self.proxies = Proxies(access, read_secret(secret) if secret else None)
         self._throttle = Throttle()
         self._checks = ThreadPoolExecutor(CHECKS_AT_ONCE, "password")
         self._waiting = 0
@@ -74,7 +74,7 @@ class Gate:
         """Return what a request says of who asks."""
         headers = request.headers
         peer = request.connection.context.address[0]  # type: ignore[union-attr]
-        said = self._proxies.said(peer, headers, secure=request.protocol == "https")
+        said = self.proxies.said(peer, headers, secure=request.protocol == "https")
         names = cookie_names(secure=said.secure)
         scheme, _, bearer = headers.get("Authorization", "").partition(" ")
         return Asked(
@@ -145,7 +145,7 @@ class Gate:
         )
 
     def _by_proxy(self, asked: Asked, user: str) -> Identity | Refusal:
-        role = self._proxies.role_of(asked.vouched_groups)
+        role = self.proxies.role_of(asked.vouched_groups)
         if role is None:
             return Refusal(403, f"{user[:80]} is in no group that may use this monitor")
         return Identity(user, role, "proxy", f"proxy:{user}", asked.address)

@@ -52,15 +52,8 @@ class Proxies:
         roles = [known[name] for name in (*groups, "*") if name in known]
         return max(roles, key=_RANKS.index, default=None)
 
-    def _are_believed(self, peer: str, headers: Mapping[str, str]) -> bool:
-        if not self._is_proxy(peer):
-            return False
-        if self._secret is None:
-            return True
-        shown = headers.get(SECRET_HEADER, "")
-        return hmac.compare_digest(shown.encode(), self._secret.encode())
-
-    def _is_proxy(self, address: str) -> bool:
+    def is_proxy(self, address: str) -> bool:
+        """Return whether an address is one of a proxy that is configured."""
         try:
             found = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
@@ -68,9 +61,17 @@ class Proxies:
         mapped = getattr(found, "ipv4_mapped", None) or found
         return any(mapped in network for network in self._networks)
 
+    def _are_believed(self, peer: str, headers: Mapping[str, str]) -> bool:
+        if not self.is_proxy(peer):
+            return False
+        if self._secret is None:
+            return True
+        shown = headers.get(SECRET_HEADER, "")
+        return hmac.compare_digest(shown.encode(), self._secret.encode())
+
     def _origin(self, forwarded: str, peer: str) -> str:
         """Return the last address that no proxy of ours has: what precedes it anybody may write."""
         for step in reversed([one.strip() for one in forwarded.split(",") if one.strip()]):
-            if not self._is_proxy(step):
+            if not self.is_proxy(step):
                 return step[:64]
         return peer

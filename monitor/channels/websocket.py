@@ -8,6 +8,7 @@ import itertools
 import logging
 import struct
 import time
+from collections import Counter
 from collections.abc import Awaitable
 from typing import Final, Protocol
 
@@ -62,11 +63,19 @@ class Readers:
     """All WebSockets, and the one timer that gathers what is sent to them."""
 
     def __init__(
-        self, channels: Channels, *, gather_s: float, viewers_max: int, require: Requires
+        self,
+        channels: Channels,
+        *,
+        gather_s: float,
+        viewers_max: int,
+        address_viewers_max: int,
+        require: Requires,
     ) -> None:
         self.channels = channels
         self.require = require
-        self.viewers_max = viewers_max
+        self._viewers_max = viewers_max
+        self._address_viewers_max = address_viewers_max
+        self._by_address: Counter[str] = Counter()
         self.refused = 0
         self.malformed = 0
         self._gather_s = gather_s
@@ -78,15 +87,24 @@ class Readers:
     def __len__(self) -> int:
         return len(self._sockets)
 
-    def add(self, socket: "Socket") -> int:
-        """Let a WebSocket come; return its number."""
+    def add(self, socket: "Socket") -> int | None:
+        """Let a WebSocket come; return its number, None where there are too many."""
+        full = len(self) >= self._viewers_max
+        if full or self._by_address[socket.address] >= self._address_viewers_max:
+            self.refused += 1
+            return None
+        self._by_address[socket.address] += 1
         number = next(self._numbers)
         self._sockets[number] = socket
         return number
 
     def remove(self, number: int) -> None:
         """Forget a WebSocket."""
-        self._sockets.pop(number, None)
+        socket = self._sockets.pop(number, None)
+        if socket is not None:
+            self._by_address[socket.address] -= 1
+            if not self._by_address[socket.address]:
+                del self._by_address[socket.address]
         self.channels.leave(number)
 
     def pump_soon(self) -> None:
@@ -179,6 +197,11 @@ class Socket(WebSocketHandler):
         """Leave it to the gate, which has judged already."""
         return True
 
+    @property
+    def address(self) -> str:
+        """Where it comes from: beyond a proxy that is believed, what that says."""
+        return "" if self._who is None else self._who.address
+
     def over(self) -> Due | None:
         """Return how it is closed, where its time is over."""
         if self._who is not None and not self._gate.still(self._who, self._opened_at):
@@ -193,12 +216,11 @@ class Socket(WebSocketHandler):
 
     def open(self, *_: str) -> None:
         """Take the WebSocket in, unless there are too many."""
-        if len(self._readers) >= self._readers.viewers_max:
-            self._readers.refused += 1
+        self._number = self._readers.add(self)
+        if self._number is None:
             self.close(CloseCode.TOO_MANY, "too many are connected; try again later")
             return
         self.set_nodelay(True)
-        self._number = self._readers.add(self)
         self._worker = asyncio.get_running_loop().create_task(self._serve())
 
     def send(self, text: bytes) -> "asyncio.Future[None]":

@@ -14,7 +14,7 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -94,6 +94,7 @@ class Listener:
         address_connections_max: int,
         body_bytes_max: int,
         tls: Tls | None = None,
+        is_proxy: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._server = tornado.httpserver.HTTPServer(
             routes,
@@ -104,6 +105,7 @@ class Listener:
         )
         self._sockets = sockets
         self._tls = tls
+        self._is_proxy = is_proxy  # many come from there: those are bounded as WebSockets
         self._connections_max = min(connections_max, _descriptors() - RESERVED)
         self._address_connections_max = address_connections_max
         self._by_address: Counter[str] = Counter()
@@ -167,7 +169,7 @@ class Listener:
         host = address[0]
         if self.connections >= self._connections_max:
             self._refuse(connection, f"there are {self._connections_max} connections already")
-        elif self._by_address[host] >= self._address_connections_max:
+        elif self._by_address[host] >= self._address_connections_max and not self._is_proxy(host):
             mine = f"{self._address_connections_max} connections from {host}"
             self._refuse(connection, f"there are {mine} already")
         else:

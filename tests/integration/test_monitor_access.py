@@ -1,5 +1,6 @@
 """Who gets in: every route and the WebSocket, for each who asks; logins, TLS, proxies, control."""
 
+import asyncio
 import base64
 import contextlib
 import os
@@ -13,7 +14,11 @@ import pytest
 import yaml
 from tests.support import access
 from tests.support.lone_monitor import UPGRADE, Answered, LoneMonitor, lone_monitor
+from tests.support.monitor import Ws
 from tests.support.nginx import OURS, nginx
+from tests.support.stack import DEADLINE_S
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
 
 from shotline.client.local.daemons import DaemonError
 from shotline.common.accounts import Role
@@ -418,6 +423,40 @@ def test_one_has_the_control_and_who_takes_it_over_says_so(tmp_path: Path) -> No
         assert monitor.ask("POST", "/api/log", log, anna).status == 409
         monitor.ask("POST", "/api/control", {"take": False}, chief)
         assert monitor.ask("POST", "/api/control", {"take": True}, anna).status == 200
+
+
+def test_behind_a_proxy_websockets_are_counted_by_where_they_come_from(tmp_path: Path) -> None:
+    settings = {"address_connections_max": 2, "access": {"proxies": ["127.0.0.1"]}}
+
+    async def connected(port: int, address: str) -> Ws:
+        request = HTTPRequest(
+            f"ws://127.0.0.1:{port}/ws",
+            headers={"X-Forwarded-For": address},
+            connect_timeout=DEADLINE_S,
+        )
+        socket = Ws(await websocket_connect(request))
+        await socket.send({"subscribe": "log"})
+        return socket
+
+    async def work(port: int) -> None:
+        first = [await connected(port, "192.0.2.1") for _ in range(2)]
+        for socket in first:
+            assert await socket.next() is not None
+        third = await connected(port, "192.0.2.1")
+        assert await third.next() is None
+        assert third.closed_with[0] == 4429
+        other = await connected(port, "192.0.2.2")
+        assert await other.next() is not None
+        for socket in (*first, other):
+            socket.close()
+            await socket.rest()
+        again = await connected(port, "192.0.2.1")
+        assert await again.next() is not None
+        again.close()
+        await again.rest()
+
+    with lone_monitor(tmp_path, settings) as monitor:
+        asyncio.run(work(monitor.port))
 
 
 def test_a_proxy_is_asked_for_its_word_again(tmp_path: Path) -> None:

@@ -558,7 +558,9 @@ def test_a_websocket_that_subscribes_to_nothing_is_closed(
     async def work() -> None:
         channels = Channels(Limits(), "life", lambda _: None)
         channels.open("log", lasting=True)
-        readers = Readers(channels, gather_s=0.0, viewers_max=10, require=known)
+        readers = Readers(
+            channels, gather_s=0.0, viewers_max=10, address_viewers_max=10, require=known
+        )
         routes = [("/ws", Socket, {"readers": readers, "gate": Anyone()})]
         server = tornado.httpserver.HTTPServer(tornado.web.Application(routes))
         (listening,) = tornado.netutil.bind_sockets(0, "127.0.0.1")

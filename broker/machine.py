@@ -303,11 +303,10 @@ class Broker:
     # The link of clients and dispatchers.
 
     def _from_client(self, now: Instant, peer: bytes, frames: list[bytes]) -> None:
-        dispatcher = peer.startswith(DISPATCHER_PREFIX)
+        if peer.startswith(DISPATCHER_PREFIX):
+            self._from_dispatcher(now, peer, frames)
+            return
         try:
-            if dispatcher:
-                self._from_dispatcher(now, peer, frames)
-                return
             if not frames:
                 raise MalformedMessage("a multipart without a batch")
             parts = list(chain.from_iterable(map(split, frames)))
@@ -324,12 +323,8 @@ class Broker:
                     f"{self._section.clients_max} clients are connected, the limit clients_max"
                 )
         except MalformedMessage as error:
-            self._complain(now, f"{'dispatcher' if dispatcher else 'client'} {peer!r}", error)
-            problem = Problem(text=error.detail)
-            if dispatcher:
-                self._outbox.to_a_dispatcher(peer, problem)
-            else:
-                self._outbox.to_client(peer, problem)
+            self._complain(now, f"client {peer!r}", error)
+            self._outbox.to_client(peer, Problem(text=error.detail))
             return
         self._clients.hear(now.mono, peer)
         for message, part in zip(messages, parts, strict=True):
@@ -393,17 +388,29 @@ class Broker:
         self._outbox.to_client(peer, Reply(id=request.id, outcome=outcome, message=text))
 
     def _from_dispatcher(self, now: Instant, peer: bytes, frames: list[bytes]) -> None:
-        """Take one multipart of a dispatcher. Raise MalformedMessage before anything is changed."""
-        letters = [(target, batch, kinds_of(batch)) for target, batch in addressed(frames)]
-        told = [
-            self._told_by_dispatcher(peer, target, batch, kinds) for target, batch, kinds in letters
-        ]
-        for (target, batch, _), messages in zip(letters, told, strict=True):
-            for message in messages:
-                self._take_from_dispatcher(now, peer, message)
-            if target != BROKER:
-                self._pass_on(target, batch)
-        self._seat.hear(now, peer)
+        """Take one multipart of a dispatcher. Each of its batches stands for itself."""
+        try:
+            for target, batch in addressed(frames):
+                self._take_letter(now, peer, target, batch)
+        except MalformedMessage as error:
+            self._complain_to_dispatcher(now, peer, error)
+
+    def _take_letter(self, now: Instant, peer: bytes, target: bytes, batch: bytes) -> None:
+        try:
+            kinds = kinds_of(batch)
+            messages = self._told_by_dispatcher(peer, target, batch, kinds)
+        except MalformedMessage as error:
+            self._complain_to_dispatcher(now, peer, error)
+            return
+        for message in messages:
+            self._take_from_dispatcher(now, peer, message)
+        if target != BROKER:
+            self._pass_on(target, batch, kinds)
+            self._seat.hear(now, peer)
+
+    def _complain_to_dispatcher(self, now: Instant, peer: bytes, error: MalformedMessage) -> None:
+        self._complain(now, f"dispatcher {peer!r}", error)
+        self._outbox.to_a_dispatcher(peer, Problem(text=error.detail))
 
     def _told_by_dispatcher(
         self, peer: bytes, target: bytes, batch: bytes, kinds: Sequence[str]
@@ -429,13 +436,13 @@ class Broker:
                 raise MalformedMessage(f"{kind[:40]!r} is not for a dispatcher to send there")
         return []
 
-    def _pass_on(self, target: bytes, batch: bytes) -> None:
+    def _pass_on(self, target: bytes, batch: bytes, kinds: Sequence[str]) -> None:
         """Pass on what is allowed; what nobody waits for comes back."""
         if target.startswith(PUBLISH):
             self._outbox.publish(target[len(PUBLISH) :], batch)
         elif target in self._registry.by_peer:
             self._outbox.forward_to_server(target, batch)
-        elif TO_CLIENTS.issuperset(kinds_of(batch)):
+        elif TO_CLIENTS.issuperset(kinds):
             self._outbox.forward_to_client(target, batch)
         else:
             self._return(target, [batch], "no server is registered under this incarnation")

@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -54,18 +54,28 @@ class BrokerServer:
         )
         self._topics = Topics(section.observer_topics_bytes_max, section.topics_bytes_max)
         self._service = service
+        self._joined = b""  # the dispatcher of this process
+        self._deliver: Callable[[list[bytes]], None] = lambda _frames: None
         self._status = ""
         self._cut_off = 0
 
     def run(self) -> int:
         """Serve until a signal. Return the exit code."""
+        self.begin()
+        self._service.ready(self._machine.summary())
+        try:
+            return self._service.run()
+        finally:
+            self.close()
+
+    def begin(self) -> None:
+        """Serve from now on, in the service's loop."""
         service = self._service
         service.watch(self._clients.socket, self._read_clients)
         service.watch(self._servers.socket, self._read_servers)
         service.watch(self._events.socket, self._read_subscriptions)
         service.watch(self._events.left_socket, self._read_leavers)
-        service.set_wake(self._machine.wake_at)
-        service.on_tick(self._tick)
+        service.on_due(self._machine.wake_at, self._tick)
         log.info(
             "broker %s serves clients at %s, servers at %s, events at %s",
             self._machine.name,
@@ -73,12 +83,24 @@ class BrokerServer:
             self._servers.address,
             self._events.address,
         )
-        service.ready(self._machine.summary())
-        try:
-            return service.run()
-        finally:
-            log.info("broker %s ends: %s", self._machine.name, self._machine.summary())
-            self._context.destroy(linger=0)
+
+    def join(self, dispatcher: bytes, deliver: Callable[[list[bytes]], None]) -> None:
+        """Let a dispatcher of this process be connected without a socket: `deliver` gets its mail.
+
+        `take` takes what it sends.
+        """
+        self._joined, self._deliver = dispatcher, deliver
+
+    def take(self, frames: list[bytes]) -> None:
+        """Take what the dispatcher of this process sends."""
+        now = self._service.instant()
+        arrived = FromClients([(self._joined, frames)])
+        self._carry_out(now, self._machine.handle(now, arrived))
+
+    def close(self, linger_ms: int = 0) -> None:
+        """End, and close the sockets; what was sent last has so long to leave."""
+        log.info("broker %s ends: %s", self._machine.name, self._machine.summary())
+        self._context.destroy(linger=linger_ms)
 
     def metrics(self) -> Iterable[Metric]:
         """Return what it has counted."""
@@ -121,6 +143,8 @@ class BrokerServer:
         while remaining:
             effect = remaining.popleft()
             match effect:
+                case ToClient(peer, frames) if peer == self._joined:
+                    self._deliver(frames)
                 case ToClient(peer, frames):
                     sent = self._clients.send(peer, frames)
                     if sent is not Delivery.SENT:

@@ -150,6 +150,9 @@ class Config(Section):
                 yield ("broker", key), "must name a port, or nobody can find it"
         yield from self._addresses_used_twice()
         yield from self._access()
+        doubled = {"broker", "dispatcher"}.intersection(self.up.daemons)
+        if "hub" in self.up.daemons and doubled:
+            yield ("up", "daemons"), f"the hub is {' and '.join(sorted(doubled))}; name one of both"
         servers = [f"{server.server_class}:{server.id}" for server in self.up.servers]
         for index, name in enumerate(servers):
             if name in servers[:index]:

@@ -594,13 +594,18 @@ class UpServer(Section):
 class UpSection(Section):
     """What `shotline up` runs on this machine, in the order of their start."""
 
-    daemons: tuple[Literal["broker", "dispatcher", "monitor", "legacy"], ...] = Field(
-        ("broker", "dispatcher", "monitor"),
-        description="Daemons; with the dispatcher also Redis, where `redis.url` is null.",
+    daemons: tuple[Literal["hub", "broker", "dispatcher", "monitor", "legacy"], ...] = Field(
+        ("hub", "monitor"),
+        description="Daemons; hub: broker and dispatcher in one process. With the dispatcher also "
+        "Redis, where `redis.url` is null.",
     )
     servers: tuple[UpServer, ...] = Field((), description="Action servers.")
     start_s: Seconds = Field(30.0, description="Time for each of them to become ready.")
     stop_s: Seconds = Field(10.0, description="Time for each of them to end before it is killed.")
+
+    def runner_of(self, part: Literal["broker", "dispatcher"]) -> str | None:
+        """Return the daemon here that is the broker, or the dispatcher; None: it runs elsewhere."""
+        return next((one for one in ("hub", part) if one in self.daemons), None)
 
 
 class LoggingSection(Section):

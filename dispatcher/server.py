@@ -6,14 +6,11 @@ decided is `machine`'s.
 
 import logging
 import os
-import secrets
 import socket
 import time
 from collections.abc import Iterable
 from functools import partial
 from typing import Final
-
-import zmq
 
 from shotline.common.codec import BROKER, addressed, decode
 from shotline.common.config import Config
@@ -23,7 +20,8 @@ from shotline.common.messages import Undeliverable
 from shotline.common.metrics import Histogram, Metric, gauge, histogram
 from shotline.common.nodes import Source
 from shotline.common.process.service import Service
-from shotline.common.transport import Dealer, SocketLimits
+from shotline.common.transport import SocketLimits
+from shotline.dispatcher.connection import BrokerConnection, BrokerSocket
 from shotline.dispatcher.effects import (
     BrokerGone,
     BrokerReached,
@@ -50,20 +48,28 @@ from shotline.dispatcher.trees.jobs import TreeJob
 log = logging.getLogger(__name__)
 
 _LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_LINGER_MS: Final = 1000
 _READY_S: Final = 5.0
 
 
 class DispatcherServer:
     """The process. `run` waits for Redis, claims a term, loads, and serves."""
 
-    def __init__(self, config: Config, service: Service, claim_above: int = 0) -> None:
-        self.claim_above: int | None = None  # after `run`: begin again with a term above this
+    def __init__(
+        self,
+        config: Config,
+        service: Service,
+        claim_above: int = 0,
+        connection: BrokerConnection | None = None,
+    ) -> None:
+        """Make it; `connection` to the broker: by default a socket."""
+        self.claim_above: int | None = None  # at the end: begin again with a term above this
         self._term_above = claim_above
         self._config = config
         self._service = service
         self._events: list[MachineEvent] = []
         self._ready_at: float | None = None  # when to say so without a broker
+        self._load_at: float | None = 0.0  # when to try to; None: done
+        self._waits_for = ""  # why it cannot load, as it was said
         self._journal = RedisJournal(
             config.redis,
             config.journal,
@@ -75,47 +81,38 @@ class DispatcherServer:
             config.dispatcher.tree_timeout_s,
             self._events.append,
         )
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._dealer: Dealer
-        self._outgoing: Outgoing
+        self._connection = connection or BrokerSocket(config.broker, service)
+        self._outgoing = Outgoing(
+            self._connection.send,
+            self._not_sent,
+            self._message_bytes_max(),
+            partial(log.error, "%s"),
+        )
         self._machine: Dispatcher
         self._committing = Histogram()  # seconds
         self._commit_began = 0.0
 
     def run(self) -> int:
-        """Serve until told to end. Return the exit code. Raise JournalError without a journal."""
-        loaded = self._load_when_redis_is_there()
-        if loaded is None:
-            self._trees.close()
-            self._journal.close()
-            self._context.term()
-            return self._service.run()
-        self._load(loaded)
-        for tree in loaded.newest:
-            self._trees.warm(tree)  # its tables may be run at once
-        self._dealer = self._connect()
-        self._outgoing = Outgoing(
-            self._dealer.send, self._not_sent, self._message_bytes_max(), partial(log.error, "%s")
-        )
-        service = self._service
-        service.watch(self._dealer.socket, self._read_broker)
-        service.watch(self._dealer.connection_socket, self._read_connection)
-        service.watch(self._journal.fileno(), self._read_journal)
-        service.on_stop(lambda: self._events.append(StopAsked()))
-        service.set_wake(self._wake_at)
-        service.on_tick(self._tick)
-        service.after_each(self._decide)
-        self._ready_at = time.monotonic() + _READY_S
+        """Serve until told to end. Return the exit code."""
         try:
-            self._events.append(Tick())
-            self._decide()
-            return service.run()
+            self.begin()
+            return self._service.run()
         finally:
-            self._trees.close()
-            self._journal.close()
-            self._dealer.socket.linger = _LINGER_MS  # the last replies leave
-            self._dealer.close()
-            self._context.term()
+            self.close()
+
+    def begin(self) -> None:
+        """Serve from now on, in the service's loop: at first wait for Redis."""
+        service = self._service
+        service.on_stop(self._stop)
+        service.on_due(self._wake_at, self._tick)
+        service.after_each(self._decide)
+        self._load_when_redis_is_there()
+
+    def close(self) -> None:
+        """End; the last replies still leave."""
+        self._trees.close()
+        self._journal.close()
+        self._connection.close()
 
     def apply(self, now: Config, read: Config) -> Config:
         """Take what can change while the dispatcher runs; return the configuration that counts.
@@ -145,7 +142,9 @@ class DispatcherServer:
         return self._config
 
     def metrics(self) -> Iterable[Metric]:
-        """Return what it has counted and measured."""
+        """Return what it has counted and measured, once it serves."""
+        if self._load_at is not None:
+            return
         yield from metrics(self._machine.core)
         words = "From the start of a commit until it is safe, in Redis or in the spill file."
         yield histogram("journal_commit_seconds", words, self._committing)
@@ -159,6 +158,20 @@ class DispatcherServer:
         """Return the largest message that the broker and every client take."""
         return min(self._config.broker.message_bytes_max, SocketLimits().message_bytes_max)
 
+    def _load_when_redis_is_there(self) -> None:
+        """Try to; wait for Redis as long as it takes: without it nobody knows what was running."""
+        try:
+            loaded = self._journal.load()
+        except JournalError as error:
+            self._load_at = time.monotonic() + self._config.redis.retry_s
+            if str(error) != self._waits_for:
+                self._waits_for = str(error)
+                log.warning("waiting for the journal: %s", error)
+                self._service.status(f"waiting for the journal: {error}")
+            return
+        self._load_at = None
+        self._load(loaded)
+
     def _load(self, loaded: Loaded) -> None:
         term = loaded.term
         if term <= self._term_above:
@@ -170,54 +183,39 @@ class DispatcherServer:
         )
         self._machine.load(loaded)
         log.info("term %d: %d shots loaded", term, len(loaded.shots))
-
-    def _load_when_redis_is_there(self) -> Loaded | None:
-        """Wait for Redis as long as it takes: without it nobody knows what was running.
-
-        Return None when the dispatcher is to end meanwhile.
-        """
-        said = ""
-        while True:
-            try:
-                return self._journal.load()
-            except JournalError as error:
-                if str(error) != said:
-                    said = str(error)
-                    log.warning("waiting for the journal: %s", said)
-                    self._service.status(f"waiting for the journal: {said}")
-            if not self._service.pause(self._config.redis.retry_s):
-                return None
-
-    def _connect(self) -> Dealer:
-        broker = self._config.broker
-        return Dealer(
-            self._context,
-            broker.clients,
-            f"dispatcher/{secrets.token_hex(8)}".encode(),
-            SocketLimits.of(broker),
-        )
+        for tree in loaded.newest:
+            self._trees.warm(tree)  # its tables may be run at once
+        self._service.watch(self._journal.fileno(), self._read_journal)
+        self._ready_at = time.monotonic() + _READY_S
+        self._connection.begin(self._read_broker, self._connection_changed)
+        self._events.append(Tick())
+        self._decide()
 
     # Events
 
-    def _read_broker(self) -> None:
-        for frames in self._dealer.receive_all():
+    def _read_broker(self, frames: list[bytes]) -> None:
+        try:
+            letters = addressed(frames)
+        except MalformedMessage as error:
+            self._events.append(MalformedFrom(BROKER, str(error)))
+            return
+        for source, batch in letters:
             try:
-                letters = addressed(frames)
+                self._events.append(FromBroker(source, tuple(decode(batch))))
             except MalformedMessage as error:
-                self._events.append(MalformedFrom(BROKER, str(error)))
-                continue
-            for source, batch in letters:
-                try:
-                    self._events.append(FromBroker(source, tuple(decode(batch))))
-                except MalformedMessage as error:
-                    self._events.append(MalformedFrom(source, str(error)))
+                self._events.append(MalformedFrom(source, str(error)))
 
-    def _read_connection(self) -> None:
-        changes = self._dealer.connection()
+    def _connection_changed(self, changes: list[bool]) -> None:
         if False in changes:
             self._events.append(BrokerGone())
         if changes and changes[-1]:
             self._events.append(BrokerReached())
+
+    def _stop(self) -> None:
+        if self._load_at is None:
+            self._events.append(StopAsked())
+        else:
+            self._service.stop()
 
     def _read_journal(self) -> None:
         now = time.monotonic()
@@ -231,12 +229,17 @@ class DispatcherServer:
         self._events += events
 
     def _wake_at(self) -> float | None:
+        if self._load_at is not None:
+            return self._load_at
         if self._outgoing.waits:
             return 0.0
         due = (self._machine.wake_at(), self._journal.wake_at(), self._trees.wake_at())
         return min((at for at in due if at is not None), default=None)
 
     def _tick(self) -> None:
+        if self._load_at is not None:
+            self._load_when_redis_is_there()
+            return
         if not self._events:  # no input waits
             self._outgoing.flush_all()
         self._read_journal()
@@ -246,6 +249,8 @@ class DispatcherServer:
     # Effects
 
     def _decide(self) -> None:
+        if self._load_at is not None:
+            return
         while self._events:
             events, self._events[:] = tuple(self._events), ()
             self._carry_out(self._machine.handle(self._service.instant(), *events))
@@ -266,7 +271,8 @@ class DispatcherServer:
                 case ToPeer():
                     outgoing.to_peer(effect)
                 case Publish():
-                    outgoing.publish(effect)
+                    if self._machine.core.broker is not None:  # nobody else would pass it on
+                        outgoing.publish(effect)
                 case WriteCommit():
                     self._commit_began = time.monotonic()
                     self._journal.write(self._commit_began, effect.commit)

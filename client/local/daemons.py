@@ -231,7 +231,7 @@ class Daemons:
         self.config = config
         self.logs = config.data_folder / "log"
         self.file = config_file.absolute()
-        ours = config.redis.url is None and "dispatcher" in config.up.daemons
+        ours = config.redis.url is None and config.up.runner_of("dispatcher") is not None
         folder, port, password = config.redis.folder, config.redis.port, config.redis.secret_file
         self.redis = RedisServer(folder, port, password_file=password) if ours else None
         self.central = [self._daemon(name) for name in config.up.daemons]

@@ -50,7 +50,8 @@ def look_around(daemons: Daemons, tell: Tell) -> None:
             )
     _check_redis(daemons, tell)
     spill = daemons.config.journal.spill_file
-    if "dispatcher" in daemons.config.up.daemons and "dispatcher" not in adopted and _held(spill):
+    dispatcher = daemons.config.up.runner_of("dispatcher")
+    if dispatcher is not None and dispatcher not in adopted and _held(spill):
         raise DaemonError(
             f"{_holder(spill)} uses the spill file {spill}, as only another dispatcher does: end "
             "that one first, or give this one a file of its own (journal.spill_file)"
@@ -185,9 +186,9 @@ def _check_redis(daemons: Daemons, tell: Tell) -> None:
 def _addresses(daemons: Daemons) -> Iterator[tuple[str, str, str]]:
     """Yield each address that is to be bound here: by which daemon, and by which key."""
     config = daemons.config
-    if "broker" in config.up.daemons:
+    if (broker := config.up.runner_of("broker")) is not None:
         for key, address in config.broker.bound_endpoints().items():
-            yield "broker", address, _WHERE[key]
+            yield broker, address, _WHERE[key]
     if "monitor" in config.up.daemons:
         host = config.monitor.address.strip("[]")
         host = f"[{host}]" if ":" in host else host

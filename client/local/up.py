@@ -103,8 +103,7 @@ class _Watch:
 
     def run(self) -> bool:
         service = self._service
-        service.set_wake(lambda: min(self._rotate_at, self._do_at or self._rotate_at))
-        service.on_tick(self._tick)
+        service.on_due(lambda: min(self._rotate_at, self._do_at or self._rotate_at), self._tick)
         service.on_signal(signal.SIGCHLD, self._look)
         service.on_signal(signal.SIGHUP, self._hang_up)
         service.on_signal(signal.SIGCONT, self._listen_to_terminal)

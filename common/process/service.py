@@ -7,12 +7,12 @@ import cProfile
 import gc
 import logging
 import os
-import select
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import ceil
 from typing import Final, NoReturn
 
@@ -39,6 +39,15 @@ _FAILED: Final = int(zmq.POLLERR)
 _READY: Final = int(zmq.POLLIN | zmq.POLLOUT)
 
 
+@dataclass(slots=True)
+class _Timed:
+    """What is called when it is due; `due` is what `wake_at` said last."""
+
+    wake_at: Callable[[], float | None]
+    callback: Callable[[], None]
+    due: float | None = None
+
+
 class Service:
     """The run loop of a daemon: one wake-up, the callbacks of what is ready, one flush.
 
@@ -53,10 +62,8 @@ class Service:
         self._callbacks: dict[Readable, Callable[[], None]] = {}
         self._code: int | None = None
         self._goes_on = False
-        self._wake: Callable[[], float | None] = lambda: None
-        self._due: float | None = None  # what `_wake` said at the end of the last wake-up
-        self._tick: Callable[[], None] | None = None
-        self._flush: Callable[[], None] | None = None
+        self._timed: list[_Timed] = []
+        self._flushes: list[Callable[[], None]] = []
         self._signals: dict[int, Callable[[], None]] = {
             signal.SIGTERM: self.stop,
             signal.SIGINT: self.stop,
@@ -80,17 +87,16 @@ class Service:
         if self._callbacks.pop(source, None) is not None:
             self._poller.unregister(source)
 
-    def set_wake(self, wake: Callable[[], float | None]) -> None:
-        """Set what tells the next deadline (monotonic seconds, None: none); see `on_tick`."""
-        self._wake = wake
+    def on_due(self, wake_at: Callable[[], float | None], callback: Callable[[], None]) -> None:
+        """Call `callback` in a wake-up in which its deadline is due, after the sources.
 
-    def on_tick(self, callback: Callable[[], None]) -> None:
-        """Set what is called in a wake-up in which the deadline is due, after the sources."""
-        self._tick = callback
+        `wake_at` tells the deadline at the end of every wake-up (monotonic seconds, None: none).
+        """
+        self._timed.append(_Timed(wake_at, callback))
 
     def after_each(self, callback: Callable[[], None]) -> None:
-        """Set what is called once at the end of every wake-up: send what was gathered."""
-        self._flush = callback
+        """Call it once at the end of every wake-up: to send what was gathered."""
+        self._flushes.append(callback)
 
     def on_stop(self, callback: Callable[[], None]) -> None:
         """Set what SIGTERM and SIGINT do; it calls `stop` when the daemon may end."""
@@ -139,23 +145,11 @@ class Service:
             file = profile.replace("{program}", self.name).replace("{pid}", str(os.getpid()))
             profiler.dump_stats(file)
 
-    def pause(self, seconds: float) -> bool:
-        """Before `run`, wait so long, signals apart; return whether to go on, or to `run` and end.
-
-        `on_stop` is not asked for yet: SIGTERM and SIGINT stop.
-        """
-        until = time.monotonic() + seconds
-        with self._signals_heard() as signals:
-            while self._code is None and (left_s := until - time.monotonic()) > 0:
-                if select.select([signals], [], [], left_s)[0]:
-                    self._take_signals(signals)
-        return self._code is None
-
     def _run(self) -> int:
         with self._signals_heard() as signals:
             self.watch(signals, lambda: self._take_signals(signals))
             try:
-                self._due = self._wake()
+                self._look_at_deadlines()
                 while self._code is None:
                     self._once()
             except Exception:
@@ -194,12 +188,18 @@ class Service:
             ended = events & _FAILED and not events & _READY
             if ended and self._callbacks.get(source) is callback:
                 self.unwatch(source)
-        if self._tick is not None and self._due is not None and self._due <= time.monotonic():
-            self._call(self._tick)
-        if self._flush is not None:
-            self._call(self._flush)
+        now = time.monotonic()
+        for timed in self._timed:
+            if timed.due is not None and timed.due <= now:
+                self._call(timed.callback)
+        for flush in self._flushes:
+            self._call(flush)
         self._systemd.keep_alive()
-        self._due = self._wake()
+        self._look_at_deadlines()
+
+    def _look_at_deadlines(self) -> None:
+        for timed in self._timed:
+            timed.due = timed.wake_at()
 
     def _call(self, callback: Callable[[], None]) -> None:
         try:
@@ -212,7 +212,7 @@ class Service:
             return 0
         timeout = _IDLE_MS
         now = time.monotonic()
-        for deadline in (self._due, self._systemd.due):
+        for deadline in (*(timed.due for timed in self._timed), self._systemd.due):
             if deadline is not None:
                 # Rounded up: 0.4 ms would be polled as 0, again and again.
                 # "At once" and "never" may come as infinities.

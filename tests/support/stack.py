@@ -6,6 +6,7 @@
 A test may stop, kill and restart each of them; what is left is ended at the end, by its pid.
 """
 
+import os
 import signal
 import sys
 import threading
@@ -27,6 +28,7 @@ from shotline.common.config import load_config
 from shotline.common.redis_connection import client_options
 from shotline.common.views import StatusResult
 
+HUB = os.environ.get("SHOTLINE_TEST_FORM") == "hub"  # broker and dispatcher in one process
 DEADLINE_S = 60.0  # the machine may be loaded
 
 
@@ -74,7 +76,7 @@ class Stack:
                 for name, one in (experiments or {}).items()
             },
             "up": {
-                "daemons": ["broker", "dispatcher"],
+                "daemons": ["hub"] if HUB else ["broker", "dispatcher"],
                 "servers": [up_server(name) for name in servers],
                 "start_s": DEADLINE_S,
                 "stop_s": 20.0,
@@ -104,8 +106,12 @@ class Stack:
         return self["dispatcher"]
 
     def __getitem__(self, name: str) -> Daemon:
-        """Return a daemon by its name: `broker`, `dispatcher`, or a server's CLASS:ID."""
-        return next(daemon for daemon in self.daemons.all if daemon.name == name)
+        """Return a daemon by its name: `broker`, `dispatcher`, or a server's CLASS:ID.
+
+        Where the hub runs it is both.
+        """
+        found = {daemon.name: daemon for daemon in self.daemons.all}
+        return found["hub"] if name in ("broker", "dispatcher") and "hub" in found else found[name]
 
     def start(self) -> None:
         """Start all, and return once the dispatcher sees every server alive."""
@@ -114,6 +120,8 @@ class Stack:
 
     def restart(self, daemon: Daemon) -> None:
         """Start one that has ended, and return once it serves. It ends with the calling thread."""
+        if HUB and daemon.name == "hub" and daemon.running:
+            return  # as its other half
         daemon.start()
         daemon.wait_ready(time.monotonic() + DEADLINE_S)
 

@@ -125,8 +125,7 @@ def test_a_worker_that_died_while_it_was_idle_costs_no_job(tmp_path: Path) -> No
         host.do(RaiseEventJob(job=2, key=key, event="DONE"))
 
     host = TreeHost(service, {"TEST": FileSource(file=str(file))}, 20.0, on_done)
-    service.set_wake(host.wake_at)
-    service.on_tick(host.tick)
+    service.on_due(host.wake_at, host.tick)
     host.do(CreatePulseJob(job=1, key=key, replace=False))
     service.run()
     host.close()

@@ -1,0 +1,1 @@
+"""Broker and dispatcher in one process."""

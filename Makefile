@@ -3,6 +3,7 @@
 #   make demo     set up, then run a whole shot of the demo experiment; KEEP=1: stay, with a shot
 #                 every minute
 #   make test     everything that checks the project
+#   make test-hub the part of it that kills daemons, with broker and dispatcher in one process
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
 #   make schema   write anew what is written from the code: etc/config.schema.json,
@@ -30,9 +31,10 @@ EXTRAS := embedded,mdsip,mdsplus,dev
 CODE := action_server bridges broker client common dispatcher hub monitor trees
 FAST_TESTS := $(wildcard tests/unit tests/simulation)
 REAL_TESTS := $(wildcard tests/integration)
+FAULT_TESTS := $(wildcard tests/integration/test_faults_*.py)
 BROWSER_TESTS := $(wildcard tests/browser)
 
-.PHONY: demo test check check-format check-lint check-types check-architecture check-style \
+.PHONY: demo test test-hub check check-format check-lint check-types check-architecture check-style \
 	check-page screenshots format schema bench bench-doc install lock test-newest clean distclean
 .DEFAULT_GOAL := demo
 
@@ -44,8 +46,15 @@ test: check
 ifneq ($(REAL_TESTS),)
 	$(PYTEST) -n 2 --dist loadfile $(REAL_TESTS)
 endif
+	$(MAKE) test-hub
 ifneq ($(BROWSER_TESTS),)
 	$(PYTEST) $(BROWSER_TESTS)
+endif
+
+# What happens after faults, with broker and dispatcher in one process instead of two.
+test-hub: install
+ifneq ($(FAULT_TESTS),)
+	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 2 --dist loadfile $(FAULT_TESTS)
 endif
 
 # `make -k check` goes on after the first that fails.

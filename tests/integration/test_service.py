@@ -55,14 +55,11 @@ def first_line(process: "subprocess.Popen[str]") -> str:
 
 
 READY = """
-service.set_wake(lambda: 0.0)
 said = []
 def tick():
-    if not said:
-        said.append(1)
-        print("runs", flush=True)
-    service.set_wake(lambda: None)
-service.on_tick(tick)
+    said.append(1)
+    print("runs", flush=True)
+service.on_due(lambda: None if said else 0.0, tick)
 """
 
 
@@ -76,7 +73,7 @@ def test_a_signal_ends_an_idle_daemon_in_order(number: signal.Signals) -> None:
 
 
 def test_a_fault_of_ours_ends_the_daemon_with_its_traceback() -> None:
-    process = start("service.set_wake(lambda: 0.0)\nservice.on_tick(lambda: 1 / 0)")
+    process = start("service.on_due(lambda: 0.0, lambda: 1 / 0)")
     _, errors = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == EXIT_FAULT
     assert "CRITICAL" in errors
@@ -86,11 +83,13 @@ def test_a_fault_of_ours_ends_the_daemon_with_its_traceback() -> None:
 def test_a_peers_fault_is_logged_and_the_daemon_goes_on() -> None:
     process = start(
         """
+calls = []
 def tick():
-    service.on_tick(service.stop)
+    calls.append(1)
+    if len(calls) == 2:
+        service.stop()
     raise MalformedMessage("three frames")
-service.set_wake(lambda: 0.0)
-service.on_tick(tick)
+service.on_due(lambda: 0.0, tick)
 """
     )
     _, errors = process.communicate(timeout=DEADLINE_S)
@@ -111,8 +110,7 @@ def tick():
 def flush():
     if b"" in calls and not deadline:
         deadline.append(time.monotonic() + 0.2)
-service.set_wake(lambda: deadline[0] if deadline else None)
-service.on_tick(tick)
+service.on_due(lambda: deadline[0] if deadline else None, tick)
 service.after_each(flush)
 """,
         stdin=subprocess.PIPE,
@@ -151,9 +149,9 @@ def tick():
     service.status("stuck")
     time.sleep(0.2)
     service.status("works")
-    service.set_wake(lambda: None)
-service.set_wake(lambda: 0.0)
-service.on_tick(tick)
+    done.append(1)
+done = []
+service.on_due(lambda: None if done else 0.0, tick)
 """,
             {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "10000"},
         )
@@ -215,7 +213,7 @@ def test_a_systemd_that_does_not_read_is_waited_for_by_nobody_and_told_later(
 
 def test_a_profile_is_written_at_the_end(tmp_path: Path) -> None:
     process = start(
-        "service.set_wake(lambda: 0.0)\nservice.on_tick(service.stop)",
+        "service.on_due(lambda: 0.0, service.stop)",
         {"SHOTLINE_PROFILE": str(tmp_path / "{program}.prof")},
     )
     process.communicate(timeout=DEADLINE_S)

@@ -54,7 +54,7 @@ endif
 # What happens after faults, with broker and dispatcher in one process instead of two.
 test-hub: install
 ifneq ($(FAULT_TESTS),)
-	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 2 --dist loadfile $(FAULT_TESTS)
+	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 2 --dist loadfile -m "not apart" $(FAULT_TESTS)
 endif
 
 # `make -k check` goes on after the first that fails.

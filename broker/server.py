@@ -91,6 +91,10 @@ class BrokerServer:
         """
         self._joined, self._deliver = dispatcher, deliver
 
+    def part(self) -> None:
+        """Let the dispatcher of this process be gone."""
+        self._joined, self._deliver = b"", lambda _frames: None
+
     def take(self, frames: list[bytes]) -> None:
         """Take what the dispatcher of this process sends."""
         now = self._service.instant()

@@ -72,7 +72,8 @@ class BrokerLink:
                 )
             return
         if refused.live:
-            self._core.at_once(Exit(0, f"{seen}; another dispatcher has taken over"))
+            why = f"{seen}; another dispatcher has taken over"
+            self._core.at_once(Exit(0, why, taken_over=True))
         else:
             again = Exit(0, f"{seen}; beginning again above it", claim_above=refused.highest)
             self._core.at_once(again)
@@ -97,4 +98,5 @@ class BrokerLink:
 
     def superseded(self, notice: SupersededNotice) -> None:
         """End: another dispatcher has a higher term."""
-        self._core.at_once(Exit(0, f"another dispatcher has taken over with term {notice.term}"))
+        why = f"another dispatcher has taken over with term {notice.term}"
+        self._core.at_once(Exit(0, why, taken_over=True))

@@ -54,11 +54,15 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """End the process; with `claim_above` begin again at once, with a term above it."""
+    """End the process; with `claim_above` begin again at once, with a term above it.
+
+    `taken_over`: another dispatcher has the seat, and the journal; a hub goes on as its broker.
+    """
 
     code: int
     why: str
     claim_above: int | None = None
+    taken_over: bool = False
 
 
 Effect = ToPeer | Publish | WriteCommit | TreeJob | JournalQuery | Say | Exit

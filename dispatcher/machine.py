@@ -173,7 +173,8 @@ class Dispatcher:
                 elif event.shots:
                     core.say("info", f"removed {', '.join(map(str, event.shots))}")
             case TermPassed():
-                core.at_once(Exit(0, f"term {event.term} has taken over the journal"))
+                why = f"term {event.term} has taken over the journal"
+                core.at_once(Exit(0, why, taken_over=True))
             case MalformedFrom():
                 self._malformed(event)
             case BrokerReached():

@@ -8,8 +8,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
+from math import inf
 from typing import Final
 
 from shotline.common.codec import BROKER, addressed, decode
@@ -60,15 +61,21 @@ class DispatcherServer:
         service: Service,
         claim_above: int = 0,
         connection: BrokerConnection | None = None,
+        on_taken_over: Callable[[], None] | None = None,
     ) -> None:
-        """Make it; `connection` to the broker: by default a socket."""
+        """Make it; `connection` to the broker: by default a socket.
+
+        `on_taken_over` is called, and nothing else ends, when another dispatcher has its place.
+        """
+        self._on_taken_over = on_taken_over
         self.claim_above: int | None = None  # at the end: begin again with a term above this
         self._term_above = claim_above
         self._config = config
         self._service = service
         self._events: list[MachineEvent] = []
         self._ready_at: float | None = None  # when to say so without a broker
-        self._load_at: float | None = 0.0  # when to try to; None: done
+        self._load_at: float | None = 0.0  # when to try to; None: done; infinite: never again
+        self._closed = False
         self._waits_for = ""  # why it cannot load, as it was said
         self._journal = RedisJournal(
             config.redis,
@@ -108,8 +115,18 @@ class DispatcherServer:
         service.after_each(self._decide)
         self._load_when_redis_is_there()
 
+    def _leave(self, then: Callable[[], None]) -> None:
+        """Do nothing any more: somebody else dispatches."""
+        self._load_at = inf
+        self._service.unwatch(self._journal.fileno())
+        self.close()
+        then()
+
     def close(self) -> None:
         """End; the last replies still leave."""
+        if self._closed:
+            return
+        self._closed = True
         self._trees.close()
         self._journal.close()
         self._connection.close()
@@ -251,7 +268,7 @@ class DispatcherServer:
     def _decide(self) -> None:
         if self._load_at is not None:
             return
-        while self._events:
+        while self._events and self._load_at is None:
             events, self._events[:] = tuple(self._events), ()
             self._carry_out(self._machine.handle(self._service.instant(), *events))
         if self._ready_at is not None:
@@ -287,6 +304,9 @@ class DispatcherServer:
             outgoing.flush_all()
             log.info("the dispatcher ends: %s", ends.why)
             self.claim_above = ends.claim_above
+            if ends.taken_over and self._on_taken_over is not None:
+                self._leave(self._on_taken_over)
+                return
             self._service.stop(ends.code, goes_on=ends.claim_above is not None)
 
     def _not_sent(self, target: bytes, batch: bytes) -> None:

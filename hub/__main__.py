@@ -57,7 +57,9 @@ def _live(hangup: Hangup, claim_above: int) -> tuple[int, int | None]:
     service.on_signal(signal.SIGHUP, hangup)
     read = hangup.config
     broker = BrokerServer(read.broker, service, insecure=read.security.insecure)
-    dispatcher = DispatcherServer(read, service, claim_above, JoinedBroker(broker))
+    dispatcher = DispatcherServer(
+        read, service, claim_above, JoinedBroker(broker), on_taken_over=lambda: _goes_on(service)
+    )
     hangup.apply = dispatcher.apply
 
     def metrics() -> Iterable[Metric]:
@@ -74,6 +76,12 @@ def _live(hangup: Hangup, claim_above: int) -> tuple[int, int | None]:
         if scraped is not None:
             scraped.close()
     return code, dispatcher.claim_above
+
+
+def _goes_on(service: Service) -> None:
+    """Another dispatcher has the seat of ours: stay its broker."""
+    service.on_stop(service.stop)
+    service.status("the broker of a dispatcher elsewhere")
 
 
 if __name__ == "__main__":

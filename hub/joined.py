@@ -27,4 +27,5 @@ class JoinedBroker:
         return True
 
     def close(self) -> None:
-        """End with the broker."""
+        """End with the broker, or before it."""
+        self._broker.part()

@@ -171,6 +171,7 @@ def test_broker_that_stood_still(tmp_path: Path) -> None:
         assert pulse.late_results() == []
 
 
+@pytest.mark.apart  # a hub that stands still is also the broker
 def test_dispatcher_that_stood_still(tmp_path: Path) -> None:
     """Servers are not lost with it; what they say meanwhile is taken when it goes on."""
     with in_mid_phase(tmp_path, LOST_SOON, shown=True) as (stack, pulse, report):

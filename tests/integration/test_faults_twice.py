@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import zmq
 from tests.support.faults import (
     LOST,
@@ -19,6 +20,8 @@ from tests.support.faults import (
     each_once,
     ends_of,
     liveness_of,
+    running,
+    second_dispatcher,
     stack_of,
 )
 from tests.support.stack import DEADLINE_S, Stack, eventually
@@ -33,20 +36,6 @@ from shotline.common.views import RunReport, decode_result
 GATED = (action("A_FIRST", "A", 1, gate="a"), action("A_NEXT", "A", 2))
 
 
-def second_dispatcher(stack: Stack) -> Daemon:
-    """Return another dispatcher of the same configuration, not yet started.
-
-    Its spill file is its own: one dispatcher holds a file at a time.
-    """
-    return Daemon(
-        "second dispatcher",
-        "shotline.dispatcher",
-        ("--config", str(stack.config_file)),
-        stack.daemons.logs / "second-dispatcher.log",
-        {"SHOTLINE_JOURNAL__SPILL_FILE": "second.spill"},
-    )
-
-
 def second_server(stack: Stack, name: str) -> Daemon:
     """Return another server of this CLASS:ID, not yet started."""
     server_class, _, server_id = name.partition(":")
@@ -57,16 +46,6 @@ def second_server(stack: Stack, name: str) -> Daemon:
         stack.daemons.logs / "second-server.log",
         {"SHOTLINE_CONFIG": str(stack.config_file)},
     )
-
-
-@contextmanager
-def running(daemon: Daemon) -> Iterator[Daemon]:
-    """Start a daemon, and end it at the end if it is still there."""
-    daemon.start()
-    try:
-        yield daemon
-    finally:
-        daemon.stop()
 
 
 class RawClient:
@@ -138,6 +117,7 @@ def raw_client(stack: Stack) -> Iterator[RawClient]:
         client.close()
 
 
+@pytest.mark.apart  # the hub is both, and stays the broker of who takes over
 def test_second_dispatcher_takes_over_and_the_run_goes_on(tmp_path: Path) -> None:
     with stack_of(tmp_path, ("A:1",), *GATED) as stack:
         pulse = Pulse(stack)
@@ -177,6 +157,7 @@ def test_second_dispatcher_with_the_same_spill_file_does_not_disturb(tmp_path: P
         assert pulse.starts() == each_once("A_FIRST", "A_NEXT")
 
 
+@pytest.mark.apart  # the hub is both, and stays the broker of who takes over
 def test_second_dispatcher_takes_over_from_one_that_stands_still(tmp_path: Path) -> None:
     """What the first sends when it goes on reaches nobody; it learns of its end and exits."""
     with stack_of(tmp_path, ("A:1",), *GATED) as stack:

@@ -9,6 +9,7 @@ import io
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -16,6 +17,7 @@ import yaml
 from tests.support.stack import DEADLINE_S, Stack, eventually, merged
 
 from shotline.client.cli import main as cli
+from shotline.client.local.daemons import Daemon
 from shotline.client.report import Report
 from shotline.client.supervisor import Supervisor
 from shotline.common.actions import ActionState, Cause, Status
@@ -296,3 +298,27 @@ def _counted(file: Path) -> Counter[str]:
     if not file.exists():
         return Counter()
     return Counter(line.split()[0] for line in file.read_text().splitlines() if line.strip())
+
+
+def second_dispatcher(stack: Stack) -> Daemon:
+    """Return another dispatcher of the same configuration, not yet started.
+
+    Its spill file is its own: one dispatcher holds a file at a time.
+    """
+    return Daemon(
+        "second dispatcher",
+        "shotline.dispatcher",
+        ("--config", str(stack.config_file)),
+        stack.daemons.logs / "second-dispatcher.log",
+        {"SHOTLINE_JOURNAL__SPILL_FILE": "second.spill"},
+    )
+
+
+@contextmanager
+def running(daemon: Daemon) -> Iterator[Daemon]:
+    """Start a daemon, and end it at the end if it is still there."""
+    daemon.start()
+    try:
+        yield daemon
+    finally:
+        daemon.stop()

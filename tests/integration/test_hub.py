@@ -1,4 +1,4 @@
-"""The hub: broker and dispatcher in one process, and when one of them has to do without the other."""
+"""The hub: broker and dispatcher in one process, and when one is without the other."""
 
 from pathlib import Path
 

@@ -30,15 +30,15 @@ def test_logs_are_rotated_and_all_that_is_said_goes_with_them(tmp_path: Path) ->
     stack = up_stack(tmp_path, "A:1", settings=settings)
     config, logs = stack.config_file, stack.daemons.logs
     logs.mkdir(parents=True)
-    (logs / "hub.log").write_text("of an earlier life\n" * 200)
+    (logs / "broker.log").write_text("of an earlier life\n" * 200)
     with shotline(tmp_path, "--config", str(config), "up") as up:
         read_until(up, "all are up")
-        assert "earlier life" in (logs / "hub.log.1").read_text()
-        for name in ("hub", "monitor", "A-1"):
+        assert "earlier life" in (logs / "broker.log.1").read_text()
+        for name in ("broker", "dispatcher", "monitor", "A-1"):
             log = logs / f"{name}.log"
             # Each SIGHUP is some lines.
             while not log.with_name(f"{log.name}.2").exists() or (
-                name == "hub" and "earlier" in log.with_name(f"{log.name}.2").read_text()
+                name == "broker" and "earlier" in log.with_name(f"{log.name}.2").read_text()
             ):
                 up.send_signal(signal.SIGHUP)
                 read_until(up, "SIGHUP was passed on")
@@ -71,11 +71,11 @@ def test_the_log_of_redis_is_rotated_too(tmp_path: Path) -> None:
 def test_sighup_while_it_begins_is_for_the_daemons(tmp_path: Path) -> None:
     config = up_stack(tmp_path, "A:1").config_file
     with shotline(tmp_path, "--config", str(config), "up") as up:
-        for name in ("redis", "hub", "monitor"):
+        for name in ("redis", "broker", "dispatcher", "monitor"):
             read_until(up, f"up    {name}")
             up.send_signal(signal.SIGHUP)
         read_until(up, "all are up")
-        log = tmp_path / "var" / "log" / "hub.log"
+        log = tmp_path / "var" / "log" / "broker.log"
         eventually(lambda: "SIGHUP: the log goes on" in log.read_text())
         up.send_signal(signal.SIGTERM)
         assert up.wait(DEADLINE_S) == 0

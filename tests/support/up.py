@@ -13,8 +13,6 @@ import pytest
 from tests.support.processes import processes_of
 from tests.support.stack import DEADLINE_S, Stack, free_ports, merged
 
-from shotline.common.sections import UpSection
-
 
 @contextmanager
 def shotline(
@@ -84,11 +82,11 @@ def pids(config: Path) -> dict[str, int]:
 
 
 def up_stack(folder: Path, *servers: str, settings: Mapping[str, object] | None = None) -> Stack:
-    """Write a configuration for `up`, with the usual daemons; nothing of it runs yet."""
+    """Write a configuration for `up`, with daemons apart; nothing of it runs yet."""
     file = folder / "experiment.yaml"
     file.write_text("experiment: TEST\nphases: {P: 1}\nactions: []\n")
     (port,) = free_ports(1)
-    usual = {"monitor": {"port": port}, "up": {"daemons": list(UpSection().daemons)}}
+    usual = {"monitor": {"port": port}, "up": {"daemons": ["broker", "dispatcher", "monitor"]}}
     return Stack(folder, servers, {"TEST": file}, merged(usual, settings or {}))
 
 

@@ -53,7 +53,7 @@ def test_every_command_exists() -> None:
 def test_every_unit_and_file_exists() -> None:
     units = {path.name.partition(".")[0].rstrip("@") for path in (ROOT / "etc/systemd").iterdir()}
     named = set(re.findall(r"(shotline-(?!support)[a-z-]+[a-z])(?=[@ \n'`])", "\n".join(SHELL)))
-    assert {"shotline-broker", "shotline-action-server"} <= named
+    assert {"shotline-hub", "shotline-action-server"} <= named
     assert named <= units
     etc = set(re.findall(r"(?<![/\w])etc/[\w./@-]+\w", DOCUMENT))
     etc |= {f"etc/{one}" for one in re.findall(r"-m 644 ([\w./]+\.(?:conf|rules))", DOCUMENT)}

@@ -157,6 +157,20 @@ def test_who_asks_badly_disturbs_nobody(stack: Stack) -> None:
     samples_at(address)
 
 
+def test_the_hub_tells_what_broker_and_dispatcher_do(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    settings = {
+        "up": {"daemons": ["hub"]},
+        "metrics": {"addresses": {"hub": f"127.0.0.1:{port}"}},
+    }
+    with Stack(tmp_path, settings=settings):
+        hub = samples_at(f"127.0.0.1:{port}")
+    assert hub["shotline_broker_dispatcher_up",] == 1
+    assert hub["shotline_dispatcher_broker_up",] == 1
+    assert hub["shotline_journal_commit_seconds_count",] >= 0
+    assert ("shotline_actions_total", "result", "success") in hub
+
+
 def test_an_address_that_others_reach_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text('metrics: {addresses: {broker: "0.0.0.0:9570"}}\n')

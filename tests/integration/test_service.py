@@ -336,7 +336,10 @@ def test_what_a_peer_sends_begins_no_line_and_moves_no_cursor(tmp_path: Path) ->
 def test_lines_for_programs_say_what_they_are_about(tmp_path: Path) -> None:
     settings = LoggingSection(file=str(tmp_path / "{program}.log"), format="json")
     configure_logging("dispatcher", settings)
-    ours = logging.getLogger("shotline.test")
+    # Apart from all others: what the tests' own handlers keep must be text that can be sent.
+    ours = logging.Logger("shotline.test")
+    [file] = [one for one in logging.getLogger().handlers if isinstance(one, logging.FileHandler)]
+    ours.addHandler(file)
     attempt = AttemptId("TEST", 42, "GAS:PUFF", 2)
     ours.error("it failed: %s", "\x1b[2J\n{", extra={"about": attempt})
     ours.warning("held", extra={"about": ShotKey("TEST", 42)})

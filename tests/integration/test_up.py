@@ -17,7 +17,7 @@ from shotline.client.supervisor import Supervisor
 @pytest.mark.slow
 def test_the_demo_runs_a_whole_shot_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with shotline(tmp_path, "demo") as process:
-        read_until(process, "up    broker")
+        read_until(process, "up    hub")
         process.send_signal(signal.SIGHUP)  # which is for the daemons, also now
         out, _ = process.communicate(timeout=4 * DEADLINE_S)
         assert process.returncode == 0, out
@@ -45,7 +45,7 @@ def test_the_demo_ends_in_order_when_it_is_interrupted(
         process.send_signal(number)
         out, _ = process.communicate(timeout=DEADLINE_S)
         assert process.returncode == code, out
-        assert "ended broker" in out
+        assert "ended hub" in out
         assert "Traceback" not in out
         assert processes_of(tmp_path) == []
 

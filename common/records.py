@@ -16,8 +16,12 @@ import msgspec
 
 from shotline.common.actions import ActionState, Category, Cause, Status
 from shotline.common.base import Struct, tag_of
+from shotline.common.dangers import NamedDanger
+from shotline.common.messages import Outcome
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.ranges import Code, Count, Duration, SequenceNumber, ShotNumber, Small, Wall
+
+NO_RESULT: Final = msgspec.Raw(b"null")
 
 
 class ShotKey(NamedTuple):
@@ -252,12 +256,23 @@ class CheckReset(_Recorded, tag="check_reset"):
     remaining: tuple[str, ...] = ()  # not seen yet; only where lost history is written anew
 
 
+class KeptReply(Struct):
+    """What a command was answered with; the fields are those of `Reply`."""
+
+    outcome: Outcome
+    message: str
+    notices: tuple[str, ...] = ()
+    unknown: bool = False
+    dangers: tuple[NamedDanger, ...] = ()
+    result: msgspec.Raw = msgspec.field(default_factory=lambda: NO_RESULT)
+
+
 class CommandDone(_Recorded, tag="command_done"):
     """A command's final reply, kept with its effect so that a repeat gets the same (D15)."""
 
     time: Wall
     command: str
-    reply: str  # the reply as JSON
+    reply: KeptReply | str  # JSON of the reply in a journal of Shotline 0.1
 
 
 class UnknownResult(_Recorded, tag="unknown_result"):

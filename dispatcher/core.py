@@ -187,6 +187,10 @@ class Core:
         event = LogEvent(lines=((self.wall, level, "dispatcher", text),), about=attempt)
         self.after(self.feed.publish(LOG, self.wall, to_json(event)))
 
+    def note(self, text: str, about: ShotKey) -> None:
+        """Write a line to the dispatcher's log alone: a record tells its observers the same."""
+        self._leaving.append(Say("info", text, about))
+
     def _say_failed(self, shot: Shot, before: Transition | None, live: Transition) -> None:
         """Write into the log what has failed: of each run so much as somebody will read."""
         if before is not None and before.attempt == live.attempt and before.cause is not None:

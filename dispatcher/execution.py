@@ -87,7 +87,7 @@ class Execution:
         run = shot.runs[number]
         run.opened_mono = self._core.now
         words = f"{shot.key} run {number} ({phase}) begins: {len(paths)} actions"
-        self._core.say("info", words, shot.key)
+        self._core.note(words, shot.key)
         self.drive(shot, run)
         for path in paths:  # what cannot be read has failed already (D3)
             self._abort_if_essential(shot, run, path)
@@ -442,8 +442,7 @@ class Execution:
             reason=run.aborting or "",
         )
         core.put(shot, ended)
-        core.say(
-            "info",
+        core.note(
             f"{shot.key} run {run.number} ({run.opened.phase}) is {ended.outcome} after "
             f"{duration_s:.3g} s: {ended.counts.success} success, {ended.counts.failed} failed, "
             f"{ended.counts.server_off} server off, {ended.counts.not_dispatched} not dispatched",

@@ -137,9 +137,10 @@ class Dispatcher:
         released: list[Effect] = []
         for event in events:
             released += self._take(event)
-        self._tick()
-        self.execution.pump()
-        self.server_commands.tick()
+        if not all(isinstance(event, Written) for event in events):
+            self._tick()
+            self.execution.pump()
+            self.server_commands.tick()
         left = core.take_effects() + released + core.ledger.flush()
         if core.journal_state is JournalState.STOPPED:
             left += core.ledger.take_readings()

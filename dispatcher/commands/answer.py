@@ -1,5 +1,6 @@
 """What a command is answered with: what was done, or why it was not. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from shotline.common.commands import READING
@@ -53,6 +54,7 @@ class Asked:
     verb: str
     client: bytes
     accepted: Answer | None = None
+    begun: Callable[[], AnyResult] | None = None  # what goes with it when it is said first
 
     @property
     def is_reading(self) -> bool:

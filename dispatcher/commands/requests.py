@@ -13,11 +13,10 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from shotline.common.base import to_json
 from shotline.common.codec import describe
 from shotline.common.commands import READING, AnyCommand, BuildTables, decode_command
 from shotline.common.messages import Outcome, Reply, Request
-from shotline.common.records import CommandDone, ShotKey
+from shotline.common.records import NO_RESULT, CommandDone, KeptReply, ShotKey
 from shotline.common.views import AnyResult, encode_result
 from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
@@ -56,13 +55,13 @@ class Requests:
 
     def remember(self, done: CommandDone) -> None:
         """Take an answer from the journal, at start."""
-        self._keep(msgspec.json.decode(done.reply, type=Reply))
+        self._keep(_reply_of(done))
 
     def remembered(self) -> list[CommandDone]:
         """Return the last answers, for a journal that lost them; older ones expired long ago."""
         wall = self.core.wall
         return [
-            CommandDone(time=wall, command=reply.id, reply=to_json(reply).decode())
+            CommandDone(time=wall, command=reply.id, reply=_kept(reply))
             for reply in list(self._done.values())[-_REMEMBERED_ANEW:]
         ]
 
@@ -81,7 +80,7 @@ class Requests:
         if asked is not None:
             asked.client = client
             if asked.accepted is not None:
-                self._send(asked, replace(asked.accepted, result=None))
+                self._send(asked, asked.accepted)
             return
         asked = Asked(request.id, request.verb, client)
         if len(self._pending) + len(self._early) >= _WAITING_MAX:
@@ -223,16 +222,19 @@ class Requests:
                 kept = structs.replace(reply, result=b"")
             self._keep(kept)
             self.core.put_system(
-                CommandDone(time=self.core.wall, command=asked.id, reply=to_json(kept).decode())
+                CommandDone(time=self.core.wall, command=asked.id, reply=_kept(kept))
             )
         if asked.is_reading and asked.verb != "wait":  # which tells what has come about
             self.core.send_reader(asked.client, reply)
         else:
             self.core.send(asked.client, reply)
 
-    def accept(self, asked: Asked, answer: Answer) -> None:
-        """Say that the run has begun, unless it is over in a moment; the final answer follows."""
-        asked.accepted = answer
+    def accept(self, asked: Asked, answer: Answer, result: Callable[[], AnyResult]) -> None:
+        """Say that the run has begun, unless it is over in a moment; the final answer follows.
+
+        `result` is made only when it is said.
+        """
+        asked.accepted, asked.begun = answer, result
         self._unsaid[asked.id] = self.core.now + ACCEPT_S
 
     def wake_at(self) -> float | None:
@@ -248,7 +250,8 @@ class Requests:
             del self._unsaid[command]
             asked = self._pending.get(command)
             if asked is not None and asked.accepted is not None:
-                self._send(asked, asked.accepted)
+                result = None if asked.begun is None else asked.begun()
+                self._send(asked, replace(asked.accepted, result=result))
 
     def wait_for(self, asked: Asked, shot: Shot, run: Run) -> None:
         """Let a command wait for the end of a run."""
@@ -261,6 +264,36 @@ class Requests:
             if asked is not None:
                 told = asked.accepted.notices if asked.accepted is not None else ()
                 self.answer(asked, replace(answer, notices=(*told, *answer.notices)))
+
+
+def _kept(reply: Reply) -> KeptReply:
+    """Return a reply as the journal keeps it."""
+    return KeptReply(
+        outcome=reply.outcome,
+        message=reply.message,
+        notices=reply.notices,
+        unknown=reply.unknown,
+        dangers=reply.dangers,
+        result=msgspec.Raw(reply.result) if reply.result else NO_RESULT,
+    )
+
+
+def _reply_of(done: CommandDone) -> Reply:
+    """Return the reply that the journal has kept."""
+    kept = done.reply
+    if isinstance(kept, str):
+        fields = msgspec.json.decode(kept)
+        return msgspec.convert(fields | {"result": fields.get("result", "").encode()}, Reply)
+    result = bytes(kept.result)
+    return Reply(
+        id=done.command,
+        outcome=kept.outcome,
+        message=kept.message,
+        notices=kept.notices,
+        unknown=kept.unknown,
+        dangers=kept.dangers,
+        result=b"" if result == b"null" else result,
+    )
 
 
 def _encoded(result: AnyResult | Page | None) -> bytes:

@@ -103,8 +103,11 @@ class RunCommands(Family):
         if not wait:
             return Answer(Outcome.OK, text, self._views.report(shot, run), notices)
         # Who waits gets the actions at the end; meanwhile they come as events.
-        begun = RunReport(run=shot.run_view(run), actions=())
-        self._requests.accept(asked, Answer(Outcome.ACCEPTED, text, begun, notices))
+        self._requests.accept(
+            asked,
+            Answer(Outcome.ACCEPTED, text, notices=notices),
+            lambda: RunReport(run=shot.run_view(run), actions=()),
+        )
         self._requests.wait_for(asked, shot, run)
         return None
 

@@ -1,5 +1,7 @@
 """Commands are answered once, and again for a repeat (D15); what comes while recovering waits."""
 
+import json
+
 import pytest
 from tests.support.dispatching import CLIENT, KEY, Bench, report_of, view_of
 from tests.support.tables import action
@@ -175,6 +177,17 @@ def test_answers_are_journalled_with_their_effect() -> None:
     assert bench.replies_to(ID) == [], "nobody is told before it is journalled (I4)"
     bench.written()
     assert len(bench.replies_to(ID)) == 1
+
+
+def test_an_answer_of_an_older_journal_is_given_again() -> None:
+    bench = small()
+    result = '{"kind":"current","tree":"T","shot":7}'
+    old = {"id": ID, "outcome": "ok", "message": "as before", "notices": ["x"], "result": result}
+    bench.machine.requests.remember(CommandDone(time=1.0, command=ID, reply=json.dumps(old)))
+    reply = bench.ask(INIT, ID)
+    assert reply is not None
+    assert (reply.outcome, reply.message, reply.notices) == (Outcome.OK, "as before", ("x",))
+    assert reply.result == result.encode()
 
 
 def test_an_expired_command_is_refused_and_not_carried_out() -> None:

@@ -28,6 +28,7 @@ from shotline.common.codec import (
     addressed,
     decode,
     decode_one,
+    is_of_protocol_1,
     join,
     kinds_of,
     request_head,
@@ -85,6 +86,10 @@ _COUNTED: Final = {
     "pauses": "Times that the broker itself stood still.",
 }
 """`Counters` in the words of the metrics."""
+_TOO_OLD: Final = (
+    f"it speaks protocol 1, this broker {PROTOCOL}; install the same version of Shotline on both "
+    "machines"
+)
 _UNDELIVERABLE_BYTES_MAX: Final = 1024 * 1024
 _COMPLAINT_S: Final = 1.0
 
@@ -268,7 +273,10 @@ class Broker:
                 self._registry.register(now, peer, register)
         except MalformedMessage as error:
             self._complain(now, f"server {peer!r}", error)
-            self._outbox.to_server(peer, Problem(text=error.detail))
+            if is_of_protocol_1(batches):
+                self._outbox.to_old_server(peer, _TOO_OLD)
+            else:
+                self._outbox.to_server(peer, Problem(text=error.detail))
             return
         for part, message in parts:
             self._take_from_server(now, peer, part, message)
@@ -324,7 +332,10 @@ class Broker:
                 )
         except MalformedMessage as error:
             self._complain(now, f"client {peer!r}", error)
-            self._outbox.to_client(peer, Problem(text=error.detail))
+            if is_of_protocol_1(frames):
+                self._outbox.to_old_client(peer, _TOO_OLD)
+            else:
+                self._outbox.to_client(peer, Problem(text=error.detail))
             return
         self._clients.hear(now.mono, peer)
         for message, part in zip(messages, parts, strict=True):
@@ -389,6 +400,10 @@ class Broker:
 
     def _from_dispatcher(self, now: Instant, peer: bytes, frames: list[bytes]) -> None:
         """Take one multipart of a dispatcher. Each of its batches stands for itself."""
+        if is_of_protocol_1(frames):
+            self._complain(now, f"dispatcher {peer!r}", MalformedMessage(_TOO_OLD))
+            self._outbox.to_old_client(peer, _TOO_OLD)
+            return
         try:
             for target, batch in addressed(frames):
                 self._take_letter(now, peer, target, batch)

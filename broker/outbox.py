@@ -7,7 +7,7 @@ gets from the broker itself leaves apart: it is not given back where it cannot b
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from shotline.common.codec import BROKER, encode
+from shotline.common.codec import BROKER, encode, in_protocol_1
 from shotline.common.messages import LogLevel, LogLine, Message
 
 _FRAMES_MAX: Final = 256
@@ -94,6 +94,15 @@ class Outbox:
         if before is not None:
             self._effects.append(ToServer(peer, before, True))
         self._effects.append(ToServer(peer, [encode(messages)], False))
+
+    def to_old_server(self, peer: bytes, text: str) -> None:
+        """Tell a server of protocol 1 why it is refused, in its words."""
+        refused = in_protocol_1("registration_refused", text=text, fatal=True)
+        self._effects.append(ToServer(peer, refused, False))
+
+    def to_old_client(self, peer: bytes, text: str) -> None:
+        """Tell a client of protocol 1 why it is refused, in its words."""
+        self._effects.append(ToClient(peer, in_protocol_1("problem", text=text)))
 
     def to_client(self, peer: bytes, *messages: Message) -> None:
         """Send messages of the broker's own to a client."""

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Raw
 
 from shotline.common.errors import MalformedMessage
-from shotline.common.messages import AnyMessage, Message, Name, RequestId
+from shotline.common.messages import MESSAGES, AnyMessage, Message, Name, RequestId
 from shotline.common.ranges import Clock
 
 PUBLISH: Final = b"*"
@@ -45,6 +45,7 @@ class RequestHead(msgspec.Struct, frozen=True, gc=False):
 
 _FIELD: Final = re.compile(r"Object (contains unknown|missing required) field `(.*)`")
 _FIELDS_FAULTS: Final = {"contains unknown": "is not known", "missing required": "is missing"}
+_KINDS: Final = frozenset(kind.encode() for kind in MESSAGES)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _MESSAGES: Final = cast(
     "msgspec.msgpack.Decoder[list[Message]]", msgspec.msgpack.Decoder(list[AnyMessage])
@@ -130,6 +131,16 @@ def split(batch: bytes) -> list[Raw]:
 def join(parts: Sequence[Raw]) -> bytes:
     """Return messages as a batch."""
     return _ENCODER.encode(parts)
+
+
+def is_of_protocol_1(frames: Sequence[bytes]) -> bool:
+    """Return whether a multipart begins as those of Shotline 0.1: with a kind, or its address."""
+    return any(frame in _KINDS for frame in frames[:2])
+
+
+def in_protocol_1(kind: str, **fields: object) -> list[bytes]:
+    """Return a message as Shotline 0.1 reads it, to tell it that it is too old."""
+    return [kind.encode(), _ENCODER.encode(fields)]
 
 
 def request_head(part: Raw) -> RequestHead:

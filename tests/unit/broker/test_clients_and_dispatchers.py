@@ -5,8 +5,10 @@ import msgspec
 import pytest
 
 from shotline.broker.machine import FromClients
+from shotline.broker.outbox import ToClient
 from shotline.broker.permissions import Role, Roles
 from shotline.common.codec import encode
+from shotline.common.machine import Instant
 from shotline.common.messages import (
     AbortAttempt,
     Claim,
@@ -369,7 +371,7 @@ def test_events_are_published_in_order(world: World) -> None:
     [
         [],
         [b""],
-        [b"", b"ping"],
+        [b"", b"no batch"],
         [b"", kinds("ping")],
         [b"", encode([Hello(name="x")])],
         [b"*topic", b""],
@@ -392,6 +394,23 @@ def test_what_a_dispatcher_may_not_send(world: World, frames: list[bytes]) -> No
     assert world.kinds(CLIENT) == []
     assert world.kinds(SERVER) == []
     assert world.published == []
+
+
+@pytest.mark.parametrize(
+    ("peer", "frames"),
+    [(CLIENT, [b"hello", b"\x80"]), (DISPATCHER, [b"", b"claim", b"\x80"])],
+)
+def test_a_peer_of_protocol_1_is_refused_in_its_own_words(
+    world: World, peer: bytes, frames: list[bytes]
+) -> None:
+    [effect] = [
+        one
+        for one in world.broker.handle(Instant(world.now, 0.0), FromClients([(peer, frames)]))
+        if isinstance(one, ToClient)
+    ]
+    kind, body = effect.frames
+    assert kind == b"problem"
+    assert "the same version of Shotline" in msgpack.unpackb(body)["text"]
 
 
 def test_only_the_accepted_dispatcher_may_use_targets(world: World) -> None:

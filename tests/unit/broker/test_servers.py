@@ -6,7 +6,9 @@ import pytest
 from msgspec import structs
 
 from shotline.broker.machine import FromServers
+from shotline.broker.outbox import ToServer
 from shotline.common.codec import encode
+from shotline.common.machine import Instant
 from shotline.common.messages import (
     AbortAttempt,
     Claim,
@@ -367,6 +369,20 @@ def test_a_batch_with_one_malformed_message_changes_nothing(world: World) -> Non
     assert world.kinds(DISPATCHER) == []
     world.server(SERVER, beat())
     assert world.kinds(SERVER) == ["pong"]
+
+
+def test_a_server_of_protocol_1_is_refused_in_its_own_words(world: World) -> None:
+    fields = {"server_class": "SRV_A", "server_id": "1", "incarnation": "x", "epoch": 1, "slots": 1}
+    frames = [b"register", msgpack.packb(fields | {"protocol": 1})]
+    [effect] = [
+        one
+        for one in world.broker.handle(Instant(world.now, 0.0), FromServers([(SERVER, frames)]))
+        if isinstance(one, ToServer)
+    ]
+    kind, body = effect.batches
+    said = msgpack.unpackb(body)
+    assert (kind, said["fatal"]) == (b"registration_refused", True)
+    assert "the same version of Shotline" in said["text"]
 
 
 def test_results_without_a_dispatcher_are_asked_for_later(world: World) -> None:

@@ -101,7 +101,7 @@ format: install
 	$(BIN)/ruff format .
 
 schema: install
-	$(BIN)/python -c 'from shotline.common.config import config_schema; print(config_schema(), end="")' \
+	$(BIN)/python -c 'from shotline.common.settings.config import config_schema; print(config_schema(), end="")' \
 		> etc/config.schema.json
 	$(BIN)/python -c 'from shotline.monitor.http.routes import document; print(document(), end="")' \
 		> docs/openapi.json

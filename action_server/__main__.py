@@ -10,14 +10,14 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from shotline import __version__
 from shotline.action_server.server import EXIT_RESTART, ActionServerShell
-from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process import interpreter
 from shotline.common.process.hangup import Hangup
 from shotline.common.process.scrape import open_address
 from shotline.common.process.service import Service, give_up
 from shotline.common.process.streams import Program
-from shotline.common.sections import ServerClass, ServerId
+from shotline.common.settings.config import load_config
+from shotline.common.settings.sections import ServerClass, ServerId
 
 EPILOG = """\b
 Examples:

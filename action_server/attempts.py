@@ -23,7 +23,7 @@ from shotline.action_server.task.channel import Ended
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, EndedBy, Finished, Held, HeldAs, Returned
-from shotline.common.sections import ActionServerSection
+from shotline.common.settings.sections import ActionServerSection
 
 _SEEN_MAX: Final = 10_000  # attempts whose start is remembered
 _ABORTS_MAX: Final = 1000  # of attempts that have not come yet

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, Held, Pong, Register, Registered
-from shotline.common.sections import BrokerSection
+from shotline.common.settings.sections import BrokerSection
 
 
 class Contact:

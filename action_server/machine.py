@@ -61,7 +61,7 @@ from shotline.common.messages import (
     ServerOrder,
 )
 from shotline.common.metrics import Metric, counter, gauge
-from shotline.common.sections import ActionServerSection, BrokerSection
+from shotline.common.settings.sections import ActionServerSection, BrokerSection
 
 _TROUBLE_MAX: Final = 512
 _E = TypeVar("_E")

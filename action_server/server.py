@@ -43,12 +43,12 @@ from shotline.action_server.state_file import StateFile
 from shotline.action_server.task.channel import Job, Setup
 from shotline.action_server.workers import Workers
 from shotline.common.codec import batches, decode_all, encode, sendable
-from shotline.common.config import ActionServerSection, BrokerSection
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
 from shotline.common.messages import Dispatch, LogLine, Message, Problem, Register, ServerOrder
 from shotline.common.metrics import Metric
 from shotline.common.process.service import Service
+from shotline.common.settings.config import ActionServerSection, BrokerSection
 from shotline.common.transport import Dealer, SocketLimits
 
 log = logging.getLogger(__name__)

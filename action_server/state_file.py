@@ -20,7 +20,7 @@ import psutil
 
 from shotline.action_server import kernel
 from shotline.common.base import Struct, to_json
-from shotline.common.own_files import make_folder, private_opener
+from shotline.common.files.own import make_folder, private_opener
 
 log = logging.getLogger(__name__)
 

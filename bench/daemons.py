@@ -23,9 +23,9 @@ from shotline.client.errors import SupervisorError
 from shotline.client.local.daemons import Daemon, Daemons
 from shotline.client.local.ports import free_ports
 from shotline.client.supervisor import Supervisor
-from shotline.common.config import Config, load_config
 from shotline.common.process.service import PROFILE_VARIABLE
-from shotline.common.sections import UpSection
+from shotline.common.settings.config import Config, load_config
+from shotline.common.settings.sections import UpSection
 
 PHASE: Final = "PULSE"
 SERVER_CLASS: Final = "BENCH"

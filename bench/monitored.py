@@ -10,7 +10,7 @@ from typing import Final, Self
 from bench.daemons import addresses, start, write_configuration
 from bench.programs import Program
 from shotline.client.local.daemons import Daemons
-from shotline.common.config import load_config
+from shotline.common.settings.config import load_config
 
 ACTIONS: Final = 10_000
 SERVERS: Final = 200

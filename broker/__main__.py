@@ -8,12 +8,12 @@ import click
 
 from shotline import __version__
 from shotline.broker.server import BrokerServer
-from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup
 from shotline.common.process.scrape import open_address
 from shotline.common.process.service import Service, give_up
 from shotline.common.process.streams import Program
+from shotline.common.settings.config import load_config
 
 EPILOG = """\b
 Example:

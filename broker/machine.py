@@ -54,7 +54,7 @@ from shotline.common.messages import (
     Welcome,
 )
 from shotline.common.metrics import Metric, counter, counters, gauge
-from shotline.common.sections import BrokerSection
+from shotline.common.settings.sections import BrokerSection
 
 DISPATCHER_PREFIX: Final = b"dispatcher/"
 FROM_SERVERS: Final = frozenset(

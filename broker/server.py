@@ -19,12 +19,12 @@ from shotline.broker.machine import (
 from shotline.broker.outbox import Effect, Log, Publish, ToClient, ToServer
 from shotline.broker.topics import Topics
 from shotline.common.base import tag_of
-from shotline.common.config import BrokerSection
 from shotline.common.errors import ConfigError
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import Register
 from shotline.common.metrics import Metric, counter
 from shotline.common.process.service import Service
+from shotline.common.settings.config import BrokerSection
 from shotline.common.transport import Delivery, Publisher, Router, SocketLimits
 
 log = logging.getLogger(__name__)

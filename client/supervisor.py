@@ -49,7 +49,7 @@ def broker_address(broker: str | None = None, config: Path | None = None) -> str
 
 def _configured(config: Path | None) -> str:
     # Who names the broker needs no configuration, which takes longer to import than all the rest.
-    from shotline.common.config import load_config
+    from shotline.common.settings.config import load_config
 
     return load_config(config).broker.clients
 

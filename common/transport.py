@@ -24,7 +24,7 @@ from shotline.common.binding import host_of, permit
 from shotline.common.closable import Closable
 
 if TYPE_CHECKING:
-    from shotline.common.sections import BrokerSection
+    from shotline.common.settings.sections import BrokerSection
 
 DRAIN_MAX: Final = 1000
 # Plain numbers: the arithmetic of zmq's enumerations would cost as much as a frame.

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from shotline import __version__
-from shotline.common.config import load_config
 from shotline.common.errors import ConfigError, JournalError
 from shotline.common.process.hangup import Hangup
 from shotline.common.process.scrape import open_address
 from shotline.common.process.service import Service, give_up
 from shotline.common.process.streams import Program
+from shotline.common.settings.config import load_config
 from shotline.dispatcher.journal.repair import repair as repair_journal
 from shotline.dispatcher.server import DispatcherServer
 

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import zmq
 
 from shotline.common.process.service import Service
-from shotline.common.sections import BrokerSection
+from shotline.common.settings.sections import BrokerSection
 from shotline.common.transport import Dealer, SocketLimits
 
 _LINGER_MS: Final = 1000

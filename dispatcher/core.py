@@ -11,7 +11,6 @@ from typing import Final, Literal
 from shotline.common.actions import ActionState, AttemptId, Cause, Status, has_failed
 from shotline.common.base import to_json
 from shotline.common.channels import LOG, SERVERS
-from shotline.common.configuration import Config
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
 from shotline.common.metrics import Histogram
@@ -23,6 +22,7 @@ from shotline.common.records import (
     ShotRecord,
     Transition,
 )
+from shotline.common.settings.configuration import Config
 from shotline.common.views import JournalState, LogEvent, ServersEvent
 from shotline.dispatcher.effects import Effect, Exit, Say, ToPeer, ToReader
 from shotline.dispatcher.event_feed import EventFeed

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shotline.common.actions import AttemptId
-from shotline.common.configuration import Config
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message
 from shotline.common.records import ShotKey
+from shotline.common.settings.configuration import Config
 from shotline.dispatcher.journal import EncodedCommit, JournalEvent, JournalQuery
 from shotline.dispatcher.trees.jobs import TreeDone, TreeJob
 

@@ -10,7 +10,6 @@ from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.base import to_json
 from shotline.common.channels import LOG
-from shotline.common.configuration import Config
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     Bound,
@@ -37,6 +36,7 @@ from shotline.common.messages import (
     Undeliverable,
 )
 from shotline.common.records import PulseCreated, ShotKey
+from shotline.common.settings.configuration import Config
 from shotline.common.views import JournalState, LogEvent
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.broker_link import BrokerLink

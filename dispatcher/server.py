@@ -14,13 +14,13 @@ from math import inf
 from typing import Final
 
 from shotline.common.codec import BROKER, addressed, decode
-from shotline.common.config import Config
 from shotline.common.errors import JournalError, MalformedMessage
 from shotline.common.machine import Tick
 from shotline.common.messages import Undeliverable
 from shotline.common.metrics import Histogram, Metric, gauge, histogram
 from shotline.common.nodes import Source
 from shotline.common.process.service import Service
+from shotline.common.settings.config import Config
 from shotline.common.transport import SocketLimits
 from shotline.dispatcher.connection import BrokerConnection, BrokerSocket
 from shotline.dispatcher.effects import (

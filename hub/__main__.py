@@ -11,13 +11,13 @@ import click
 
 from shotline import __version__
 from shotline.broker.server import BrokerServer
-from shotline.common.config import load_config
 from shotline.common.errors import ConfigError, JournalError
 from shotline.common.metrics import Metric
 from shotline.common.process.hangup import Hangup
 from shotline.common.process.scrape import open_address
 from shotline.common.process.service import Service, give_up
 from shotline.common.process.streams import Program
+from shotline.common.settings.config import load_config
 from shotline.dispatcher.__main__ import SECTIONS
 from shotline.dispatcher.server import DispatcherServer
 from shotline.hub.joined import JoinedBroker

@@ -11,7 +11,6 @@ from shotline import __version__
 from shotline.bridges.recodex.config import RecodexConfig, recodex_config
 from shotline.bridges.recodex.server import StandIn
 from shotline.bridges.recodex.source import RecodexSource
-from shotline.common.config import find_config, load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup, reopen, survive
 from shotline.common.process.logs import configure_logging
@@ -19,6 +18,7 @@ from shotline.common.process.scrape import open_address
 from shotline.common.process.service import give_up
 from shotline.common.process.streams import Program
 from shotline.common.process.systemd import Systemd
+from shotline.common.settings.config import find_config, load_config
 from shotline.monitor.app import MonitorServer
 
 # What it reads of the configuration besides the log's settings.

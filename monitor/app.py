@@ -15,8 +15,8 @@ from typing import Final, Protocol
 from shotline import __version__
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.binding import PAGE_ADVICE
-from shotline.common.config import Config
 from shotline.common.process.systemd import Systemd
+from shotline.common.settings.config import Config
 from shotline.monitor.access.gate import Gate
 from shotline.monitor.channels import Channels
 from shotline.monitor.channels.histories import Limits

@@ -13,7 +13,6 @@ from shotline.common.actions import ActionState, Category, Colour
 from shotline.common.base import Struct
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
-from shotline.common.model import Model
 from shotline.common.records import (
     CheckReset,
     EventRaised,
@@ -23,7 +22,8 @@ from shotline.common.records import (
     SourceSeen,
     Transition,
 )
-from shotline.common.sections import ServerClass, ServerId
+from shotline.common.settings.model import Model
+from shotline.common.settings.sections import ServerClass, ServerId
 from shotline.common.views import ActionView, AnyResult, JournalState, RunView, ServerView, ShotView
 
 

@@ -19,7 +19,7 @@ from typing import Final
 from msgspec import structs
 
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
-from shotline.common.yamlfile import FileProblems, read_bounded
+from shotline.common.settings.yamlfile import FileProblems, read_bounded
 from shotline.trees.experiment_file import Experiment, read_experiment
 from shotline.trees.marks import mark_of
 from shotline.trees.tree import PulseExists, TreeError

@@ -17,7 +17,6 @@ from typing import Annotated, Final, cast
 from pydantic import BeforeValidator, Discriminator, Field, JsonValue, StringConstraints, Tag
 from pydantic_core import PydanticCustomError, to_json
 
-from shotline.common.model import OF_STRUCTS, Model
 from shotline.common.nodes import (
     ActionNode,
     ConditionWhen,
@@ -34,7 +33,8 @@ from shotline.common.nodes import (
     references,
 )
 from shotline.common.ranges import DURATION_MAX, NUMBER_MAX
-from shotline.common.yamlfile import FileProblem, FileProblems, LocatedDocument, parse_yaml
+from shotline.common.settings.model import OF_STRUCTS, Model
+from shotline.common.settings.yamlfile import FileProblem, FileProblems, LocatedDocument, parse_yaml
 from shotline.trees.condition_text import ConditionError, parse_when, resolve
 from shotline.trees.tree import TreeError
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgpack
 
 from shotline.common.errors import MalformedMessage
-from shotline.common.limits import TaskLimits
+from shotline.common.settings.limits import TaskLimits
 
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
 _LENGTH: Final = struct.Struct("<I")

@@ -26,8 +26,8 @@ from shotline.action_server.task.limits import TaskLimiter
 from shotline.action_server.task.process_state import ProcessState
 from shotline.action_server.task.surroundings import Surroundings
 from shotline.common.codec import sendable
-from shotline.common.limits import TaskLimits
 from shotline.common.nodes import TaskOutcome
+from shotline.common.settings.limits import TaskLimits
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
 _TEXT_MAX: Final = 4096

@@ -17,7 +17,7 @@ from math import ceil
 from pathlib import Path
 from typing import Final
 
-from shotline.common.limits import TaskLimits
+from shotline.common.settings.limits import TaskLimits
 
 _PAGE_BYTES: Final = resource.getpagesize()
 _WORN: Final = 4  # a worker that has less than this part left of the memory that it began with

@@ -16,7 +16,7 @@ from bench.harness import Measurement, Round
 from bench.programs import ROOT
 from bench.results import Goal
 from shotline.client.local.daemons import Daemons
-from shotline.common.config import load_config
+from shotline.common.settings.config import load_config
 
 _CLI: Final = ("-m", "shotline.client.cli")
 _NOBODY: Final = {"SHOTLINE_BROKER": "tcp://127.0.0.1:9"}

@@ -5,9 +5,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from shotline.common.model import Model
-from shotline.common.sections import LoggingSection, Port
-from shotline.common.yamlfile import FileProblems, load_yaml
+from shotline.common.settings.model import Model
+from shotline.common.settings.sections import LoggingSection, Port
+from shotline.common.settings.yamlfile import FileProblems, load_yaml
 
 _LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 

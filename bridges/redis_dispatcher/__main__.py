@@ -9,12 +9,12 @@ import click
 
 from shotline import __version__
 from shotline.bridges.redis_dispatcher.server import BridgeServer
-from shotline.common.config import load_config
 from shotline.common.errors import ConfigError
 from shotline.common.process.hangup import Hangup
 from shotline.common.process.scrape import open_address
 from shotline.common.process.service import give_up
 from shotline.common.process.streams import Program
+from shotline.common.settings.config import load_config
 
 EPILOG = """\b
 Example:

@@ -31,7 +31,7 @@ from shotline.client.errors import Refused, RunNotGood, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common import commands as c
 from shotline.common.records import ShotKey
-from shotline.common.redis_connection import REDIS_ERRORS
+from shotline.common.redis.connection import REDIS_ERRORS
 from shotline.common.views import ActionsResult
 
 log = logging.getLogger(__name__)

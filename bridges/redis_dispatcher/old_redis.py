@@ -18,8 +18,8 @@ from shotline.bridges.redis_dispatcher import changes as ch
 from shotline.bridges.redis_dispatcher.changes import Written
 from shotline.bridges.redis_dispatcher.translation import COMMANDS, MONITOR, SERVER_COMMANDS
 from shotline.common.records import ShotKey
-from shotline.common.redis_connection import REDIS_ERRORS, client_options
-from shotline.common.sections import RedisAccess
+from shotline.common.redis.connection import REDIS_ERRORS, client_options
+from shotline.common.settings.sections import RedisAccess
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from shotline.bridges.redis_dispatcher.translation import ENDED, ended
 from shotline.client.errors import Nobody, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.records import ShotKey
-from shotline.common.redis_connection import REDIS_ERRORS
+from shotline.common.redis.connection import REDIS_ERRORS
 
 log = logging.getLogger(__name__)
 

@@ -25,13 +25,13 @@ from shotline.client.async_connection import AsyncEventStream
 from shotline.client.errors import Closed, Nobody, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import FEED, SERVERS, SHOTS, shot_channel
-from shotline.common.config import Config
 from shotline.common.errors import ConfigError
 from shotline.common.metrics import Metric, counter, gauge
 from shotline.common.process.service import EXIT_FAULT
 from shotline.common.process.systemd import Systemd
 from shotline.common.records import ShotKey
-from shotline.common.redis_connection import REDIS_ERRORS
+from shotline.common.redis.connection import REDIS_ERRORS
+from shotline.common.settings.config import Config
 
 log = logging.getLogger(__name__)
 

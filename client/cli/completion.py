@@ -24,7 +24,7 @@ from shotline.common.errors import ConfigError, ShotlineError
 
 if TYPE_CHECKING:
     from shotline.client.methods import Commands
-    from shotline.common.config import Config
+    from shotline.common.settings.config import Config
     from shotline.common.views import ActionView, ServerView, StatusResult
 
 ASK_S: Final = 1.0
@@ -46,7 +46,7 @@ class Known:
 
     @cached_property
     def _config(self) -> Config | None:
-        from shotline.common.config import load_config
+        from shotline.common.settings.config import load_config
 
         try:
             return load_config(self._config_file)

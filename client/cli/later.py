@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from shotline.client.local import requests as requests
     from shotline.client.local import up as up
     from shotline.common import accounts as accounts
-    from shotline.common import config as config
     from shotline.common import messages as messages
     from shotline.common import scopes as scopes
-    from shotline.common import secret_file as secret_file
     from shotline.common import views as views
+    from shotline.common.files import secret_file as secret_file
+    from shotline.common.settings import config as config
 
 _FOLDERS: Final = {
     "errors": "client",
@@ -51,9 +51,9 @@ _FOLDERS: Final = {
     "requests": "client.local",
     "up": "client.local",
     "accounts": "common",
-    "config": "common",
+    "config": "common.settings",
     "scopes": "common",
-    "secret_file": "common",
+    "secret_file": "common.files",
     "verbs": "client",
     "messages": "common",
     "views": "common",

@@ -14,7 +14,7 @@ from shotline.client.cli import later
 from shotline.client.cli.base import command, console, options_of, plain_lines, say, words, wrong
 
 if TYPE_CHECKING:
-    from shotline.common.configuration import Config
+    from shotline.common.settings.configuration import Config
 
 SHELLS = ("bash", "zsh", "fish")
 

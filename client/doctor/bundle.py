@@ -29,10 +29,10 @@ from shotline.client.doctor.finding import Finding
 from shotline.client.doctor.site import ASK_S
 from shotline.client.errors import SupervisorError
 from shotline.client.supervisor import Supervisor
-from shotline.common.config import Config
-from shotline.common.own_files import private_opener
-from shotline.common.redis_url import RedisUrl
-from shotline.common.secret_file import CREDENTIALS_VARIABLE
+from shotline.common.files.own import private_opener
+from shotline.common.files.secret_file import CREDENTIALS_VARIABLE
+from shotline.common.redis.url import RedisUrl
+from shotline.common.settings.config import Config
 
 REDACTED: Final = "[removed]"
 LOG_BYTES_MAX: Final = 2 * 1024 * 1024  # of each log the end

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from shotline.client.doctor.finding import Finding, fine, problem, warning
-from shotline.common.config import Config, check_config
+from shotline.common.settings.config import Config, check_config
 
 _MIB: Final = 1024 * 1024
 _FREE_BYTES_MIN: Final = 256 * _MIB

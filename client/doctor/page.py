@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from shotline import __version__
 from shotline.client.doctor.finding import Finding, fine, problem, warning
-from shotline.common.config import Config
+from shotline.common.settings.config import Config
 
 ANSWER_S: Final = 5.0
 _BODY_BYTES_MAX: Final = 64 * 1024

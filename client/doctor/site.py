@@ -11,7 +11,7 @@ from shotline.client.errors import NoBroker, NoDispatcher, SupervisorError
 from shotline.client.observer import News
 from shotline.client.supervisor import Supervisor
 from shotline.common.channels import FEED
-from shotline.common.config import Config
+from shotline.common.settings.config import Config
 from shotline.common.views import ActionView, JournalState, ServerView, StatusResult
 
 ASK_S: Final = 5.0

@@ -18,12 +18,12 @@ from typing import Final
 import psutil
 
 from shotline.client.local.redis_server import RedisServer
-from shotline.common.config import Config, LoggingSection
 from shotline.common.errors import LocalError
-from shotline.common.own_files import GROUP_FOLDER, log_opener, make_folder
+from shotline.common.files.own import GROUP_FOLDER, log_opener, make_folder
 from shotline.common.process import interpreter
 from shotline.common.process.logs import ERROR_FILE_VARIABLE, rotate
-from shotline.common.sections import UpServer
+from shotline.common.settings.config import Config, LoggingSection
+from shotline.common.settings.sections import UpServer
 
 _LINES_SHOWN: Final = 8
 BRIDGES: Final = {"legacy": "bridges.redis_dispatcher"}

@@ -36,8 +36,8 @@ from shotline.client.text import (
     state_words,
 )
 from shotline.common.actions import SETTLED_CAUSES, ActionState
-from shotline.common.config import Config, load_config, packaged
-from shotline.common.own_files import GROUP_FOLDER, make_folder, private_opener
+from shotline.common.files.own import GROUP_FOLDER, make_folder, private_opener
+from shotline.common.settings.config import Config, load_config, packaged
 from shotline.common.views import ActionView, RunReport, ServersEvent, ServerView
 
 TREE: Final = "DEMO"

@@ -20,7 +20,7 @@ from typing import Final
 import psutil
 
 from shotline.client.local.daemons import NOTICES_VARIABLE, Daemon, DaemonError, Daemons, notices_of
-from shotline.common.config import CONFIG_VARIABLE
+from shotline.common.settings.config import CONFIG_VARIABLE
 
 _PROGRAM: Final = re.compile(r"shotline-([a-z-]+)")
 _MODULE: Final = re.compile(r"shotline\.((?:bridges\.)?[a-z_]+)")

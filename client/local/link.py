@@ -18,8 +18,8 @@ import msgspec
 from shotline.common.base import Struct, to_json
 from shotline.common.closable import Closable
 from shotline.common.errors import LocalError
+from shotline.common.files.own import GROUP_FOLDER, make_folder
 from shotline.common.messages import Outcome
-from shotline.common.own_files import GROUP_FOLDER, make_folder
 
 _LOCK: Final = "up.lock"
 _SOCKET: Final = "up.sock"

@@ -25,10 +25,10 @@ from redis.retry import Retry
 
 from shotline.client.local.ports import free_ports
 from shotline.common.errors import LocalError
-from shotline.common.own_files import log_opener, make_folder, private_opener
+from shotline.common.files.own import log_opener, make_folder, private_opener
+from shotline.common.files.secret_file import read_secret
 from shotline.common.process import interpreter
-from shotline.common.secret_file import read_secret
-from shotline.common.sections import OWN_PASSWORD
+from shotline.common.settings.sections import OWN_PASSWORD
 
 LOOPBACK: Final = "127.0.0.1"
 LOG_NAME: Final = "redis.log"

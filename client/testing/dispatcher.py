@@ -12,7 +12,6 @@ from typing import Final, Self
 
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.commands import AnyCommand, encode_command
-from shotline.common.configuration import Config
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     Claim,
@@ -25,7 +24,8 @@ from shotline.common.messages import (
     Request,
 )
 from shotline.common.nodes import DispatchOptions, FileSource
-from shotline.common.sections import ExperimentSection
+from shotline.common.settings.configuration import Config
+from shotline.common.settings.sections import ExperimentSection
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.machine import Dispatcher

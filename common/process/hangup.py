@@ -9,11 +9,11 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from shotline.common.config import Config
 from shotline.common.errors import ConfigError
 from shotline.common.process.logs import configure_logging
 from shotline.common.process.systemd import Systemd
-from shotline.common.sections import LoggingSection
+from shotline.common.settings.config import Config
+from shotline.common.settings.sections import LoggingSection
 
 log = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from typing import Final
 
 from shotline.common.actions import AttemptId
 from shotline.common.errors import ConfigError
-from shotline.common.own_files import GROUP_FOLDER, log_opener, make_folder
+from shotline.common.files.own import GROUP_FOLDER, log_opener, make_folder
 from shotline.common.records import ShotKey
-from shotline.common.sections import LoggingSection
+from shotline.common.settings.sections import LoggingSection
 
 # Names the file that standard error is, where who starts the daemon wants it rotated.
 ERROR_FILE_VARIABLE: Final = "SHOTLINE_ERROR_FILE"

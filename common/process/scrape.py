@@ -12,9 +12,9 @@ from typing import Final
 
 from shotline import __version__
 from shotline.common.binding import permit
-from shotline.common.config import Config
 from shotline.common.errors import ConfigError
 from shotline.common.metrics import Histogram, Metric
+from shotline.common.settings.config import Config
 
 log = logging.getLogger(__name__)
 

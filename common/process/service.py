@@ -18,7 +18,6 @@ from typing import Final, NoReturn
 
 import zmq
 
-from shotline.common.config import LoggingSection
 from shotline.common.errors import RemoteError
 from shotline.common.machine import Instant
 from shotline.common.process.logs import (
@@ -27,6 +26,7 @@ from shotline.common.process.logs import (
     is_configured,
 )
 from shotline.common.process.systemd import Systemd
+from shotline.common.settings.config import LoggingSection
 
 log = logging.getLogger(__name__)
 

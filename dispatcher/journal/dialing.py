@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from redis.exceptions import AuthenticationError, AuthorizationError
 
 from shotline.common.errors import ConfigError, JournalError
-from shotline.common.redis_connection import REDIS_ERRORS, master_of
-from shotline.common.sections import RedisSection
+from shotline.common.redis.connection import REDIS_ERRORS, master_of
+from shotline.common.settings.sections import RedisSection
 from shotline.dispatcher.journal.link import Connection, connect
 
 

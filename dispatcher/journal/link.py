@@ -17,8 +17,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shotline.common.errors import JournalError
-from shotline.common.redis_connection import client_options
-from shotline.common.sections import RedisAccess
+from shotline.common.redis.connection import client_options
+from shotline.common.settings.sections import RedisAccess
 from shotline.dispatcher.journal.layout import NO_COMMIT, CommitId, Entry
 from shotline.dispatcher.journal.projection import (
     COMMIT_SCRIPT,

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
-from shotline.common import redis_durability
 from shotline.common.errors import JournalError
 from shotline.common.ranges import TERM_MAX
 from shotline.common.records import (
@@ -20,7 +19,8 @@ from shotline.common.records import (
     decode_record,
     decode_records,
 )
-from shotline.common.sections import RedisSection
+from shotline.common.redis import durability
+from shotline.common.settings.sections import RedisSection
 from shotline.dispatcher.journal import Loaded, LoadedShot, layout
 from shotline.dispatcher.journal.commit import EncodedCommit, unpack_commit
 from shotline.dispatcher.journal.layout import CommitId, Keys, ShotKeys
@@ -224,10 +224,10 @@ def _system_bodies(connection: Connection, keys: Keys) -> Iterator[bytes]:
 def warnings_about(connection: Connection, redis: RedisSection) -> list[str]:
     """Return what is wrong with Redis's settings, and what that means, in words."""
     try:
-        settings = {name: _setting(connection, name) for name in redis_durability.SETTINGS}
+        settings = {name: _setting(connection, name) for name in durability.SETTINGS}
     except ResponseError as error:
-        return [redis_durability.UNTOLD.format(error=error)]
-    return redis_durability.warnings_about(settings, redis)
+        return [durability.UNTOLD.format(error=error)]
+    return durability.warnings_about(settings, redis)
 
 
 def _setting(connection: Connection, name: str) -> str:

@@ -18,8 +18,8 @@ from typing import Final
 import hiredis
 
 from shotline.common.errors import ConfigError, JournalError
-from shotline.common.redis_connection import REDIS_ERRORS
-from shotline.common.sections import JournalSection, RedisSection
+from shotline.common.redis.connection import REDIS_ERRORS
+from shotline.common.settings.sections import JournalSection, RedisSection
 from shotline.common.views import JournalState
 from shotline.dispatcher.journal import (
     ForgetShots,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from shotline.common.errors import JournalError
-from shotline.common.own_files import GROUP_FOLDER, make_folder, private_opener
+from shotline.common.files.own import GROUP_FOLDER, make_folder, private_opener
 
 _HEAD: Final = struct.Struct(">II")  # length and CRC-32 of what follows
 _PIECE_BYTES: Final = 1 << 20

@@ -20,10 +20,10 @@ from tornado.httputil import HTTPServerRequest
 from shotline.common.accounts import Accounts, Role, User, accounts_of, digest_of
 from shotline.common.binding import is_loopback
 from shotline.common.errors import ConfigError
-from shotline.common.own_files import make_folder
+from shotline.common.files.own import make_folder
+from shotline.common.files.secret_file import read_secret, write_secret
 from shotline.common.scopes import Scope
-from shotline.common.secret_file import read_secret, write_secret
-from shotline.common.sections import MonitorSection
+from shotline.common.settings.sections import MonitorSection
 from shotline.monitor.access.identity import Identity, Refusal
 from shotline.monitor.access.lease import Lease
 from shotline.monitor.access.proxies import Proxies

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from shotline.common.accounts import Role
 from shotline.common.base import Struct
-from shotline.common.model import Model
 from shotline.common.scopes import Scope
+from shotline.common.settings.model import Model
 from shotline.monitor.access.identity import Via
 
 

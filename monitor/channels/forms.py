@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field, ValidationError
 
 from shotline.common.errors import MalformedMessage
-from shotline.common.model import Model
+from shotline.common.settings.model import Model
 from shotline.monitor.http.requests import problems_of
 from shotline.monitor.names import LENGTH_MAX
 

@@ -23,7 +23,7 @@ from shotline.common.commands import AnyCommand, Check, Command, Logs, encode_co
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome, Reply
 from shotline.common.scopes import Scope
-from shotline.common.sections import MonitorSection
+from shotline.common.settings.sections import MonitorSection
 from shotline.monitor.access import Identity, Refusal
 from shotline.monitor.access.gate import Gate
 from shotline.monitor.channels.websocket import Readers

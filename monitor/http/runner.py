@@ -15,9 +15,9 @@ from typing import Final
 import click
 
 from shotline.client.local.link import is_up
-from shotline.common.config import Config, packaged
 from shotline.common.messages import EXIT_CODES, Outcome
 from shotline.common.process import interpreter
+from shotline.common.settings.config import Config, packaged
 from shotline.monitor.http.page_line import NotRunnable, arguments_of
 from shotline.monitor.models import ProgramAnswer
 

@@ -10,7 +10,7 @@ from tests.support.browser import Browser, confirm, count, fill, live, reply, ro
 from tests.support.monitor import with_monitor
 from tests.support.stack import Stack
 
-from shotline.common.config import packaged
+from shotline.common.settings.config import packaged
 
 SERVERS = ("CONTROL:1*2", "HEATING:1*2", "DAQ:1", "DAQ:2", "DAQ:3")
 

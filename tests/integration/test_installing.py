@@ -18,8 +18,8 @@ import yaml
 from tests.support.stack import DEADLINE_S, eventually
 
 from shotline.client.cli.main import shotline
-from shotline.common.config import check_config
 from shotline.common.process import interpreter
+from shotline.common.settings.config import check_config
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "installing.md").read_text(encoding="utf-8")

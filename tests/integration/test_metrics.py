@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.monitor import with_monitor
 from tests.support.stack import DEADLINE_S, Stack, eventually, free_ports
 
-from shotline.common.config import check_config
 from shotline.common.process.scrape import CONNECTIONS_MAX
+from shotline.common.settings.config import check_config
 
 ETC = Path(__file__).resolve().parents[2] / "etc"
 RULES = ETC / "prometheus" / "shotline.rules.yaml"

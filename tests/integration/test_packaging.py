@@ -36,7 +36,7 @@ print(shotline.__file__)
 """
 FIND_DATA = """
 from pathlib import Path
-from shotline.common.config import check_config, find_config, load_config
+from shotline.common.settings.config import check_config, find_config, load_config
 assert check_config() == [], check_config()
 print(find_config())
 print(load_config().experiments["DEMO"].source.file)

@@ -14,7 +14,7 @@ from shotline.client.local.ports import free_ports
 from shotline.common.errors import JournalError
 from shotline.common.nodes import ActionNode, DispatchOptions
 from shotline.common.records import Commit, ShotKey, TableBuilt
-from shotline.common.sections import JournalSection, RedisSection
+from shotline.common.settings.sections import JournalSection, RedisSection
 from shotline.dispatcher.journal import Written, encode_commit
 from shotline.dispatcher.journal.redis_journal import RedisJournal
 

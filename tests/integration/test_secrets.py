@@ -19,7 +19,7 @@ from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.local.demo import write_config
 from shotline.client.local.ports import free_ports
-from shotline.common.config import check_config, load_config
+from shotline.common.settings.config import check_config, load_config
 
 OURS, OLD, WRONG = ("pw-of-the-journal-5b1e", "pw-of-old-programs-c07d", "pw-that-is-wrong-88aa")
 SECRETS = (OURS, OLD, WRONG)

@@ -17,17 +17,17 @@ from pathlib import Path
 import pytest
 
 from shotline.common.actions import AttemptId
-from shotline.common.config import LoggingSection
 from shotline.common.errors import ConfigError
 from shotline.common.process.logs import configure_logging
 from shotline.common.process.service import EXIT_FAULT, give_up
 from shotline.common.process.systemd import Systemd
 from shotline.common.records import ShotKey
+from shotline.common.settings.config import LoggingSection
 
 DEADLINE_S = 30
 PREAMBLE = """
 import os, sys, time
-from shotline.common.config import LoggingSection
+from shotline.common.settings.config import LoggingSection
 from shotline.common.errors import MalformedMessage
 from shotline.common.process.logs import configure_logging
 from shotline.common.process.service import Service
@@ -259,7 +259,7 @@ def test_a_log_without_old_files_is_bounded_too(tmp_path: Path) -> None:
 
 STDERR_LOG = """
 import logging, os, sys
-from shotline.common.config import LoggingSection
+from shotline.common.settings.config import LoggingSection
 from shotline.common.process.logs import configure_logging
 configure_logging("test", LoggingSection(max_size=500, rotations=2))
 for number in range(50):
@@ -365,7 +365,7 @@ IN_THE_JOURNAL = """
 import logging, os
 status = os.fstat(2)
 os.environ["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
-from shotline.common.config import LoggingSection
+from shotline.common.settings.config import LoggingSection
 from shotline.common.process.logs import configure_logging
 configure_logging("test", LoggingSection(format=os.environ["FORM"]))
 logging.getLogger("shotline").error("two\\nlines")

@@ -35,7 +35,7 @@ from shotline.common.messages import (
     Undeliverable,
 )
 from shotline.common.nodes import ActionNode, SourceMark
-from shotline.common.sections import ActionServerSection, BrokerSection
+from shotline.common.settings.sections import ActionServerSection, BrokerSection
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.machine import Dispatcher

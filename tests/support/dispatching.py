@@ -26,7 +26,6 @@ from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import ActionState, AttemptId, Status
 from shotline.common.codec import encode
 from shotline.common.commands import AnyCommand, BuildTables, CreatePulse, Servers, Show
-from shotline.common.configuration import Config
 from shotline.common.messages import (
     Dispatch,
     EndedBy,
@@ -46,6 +45,7 @@ from shotline.common.messages import (
 )
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.records import GlobalRecord, ShotKey, ShotRecord, Transition
+from shotline.common.settings.configuration import Config
 from shotline.common.views import (
     ActionView,
     AnyResult,

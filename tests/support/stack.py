@@ -24,8 +24,8 @@ from shotline.client.local.daemons import Daemon, Daemons
 from shotline.client.local.ports import free_ports
 from shotline.client.local.redis_server import RedisServer
 from shotline.client.supervisor import Supervisor
-from shotline.common.config import load_config
-from shotline.common.redis_connection import client_options
+from shotline.common.redis.connection import client_options
+from shotline.common.settings.config import load_config
 from shotline.common.views import StatusResult
 
 HUB = os.environ.get("SHOTLINE_TEST_FORM") == "hub"  # broker and dispatcher in one process

@@ -46,7 +46,7 @@ from shotline.common.messages import (
     ServerBeat,
     Verdict,
 )
-from shotline.common.sections import ActionServerSection, BrokerSection
+from shotline.common.settings.sections import ActionServerSection, BrokerSection
 
 
 @dataclass

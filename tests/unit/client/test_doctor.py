@@ -8,8 +8,8 @@ from shotline import __version__
 from shotline.client.doctor.finding import Level
 from shotline.client.doctor.site import clocks, dispatcher, servers
 from shotline.common.actions import ActionState, Cause, Status
-from shotline.common.config import Config, UpSection, UpServer
 from shotline.common.records import Transition
+from shotline.common.settings.config import Config, UpSection, UpServer
 from shotline.common.views import ActionView, JournalState, ServerView, StatusResult
 
 CONFIG = Config(up=UpSection(servers=(UpServer.model_validate({"class": "A", "id": "1"}),)))

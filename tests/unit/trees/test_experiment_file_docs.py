@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from shotline.common.model import modelled
 from shotline.common.nodes import DispatchOptions
+from shotline.common.settings.model import modelled
 from shotline.trees.experiment_file import (
     ActionEntry,
     ExperimentEntry,

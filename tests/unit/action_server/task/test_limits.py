@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from shotline.action_server.task.limits import TaskLimiter
-from shotline.common.limits import TaskLimits
+from shotline.common.settings.limits import TaskLimits
 
 ALL = TaskLimits(memory_bytes=2**30, cpu_s=60, open_files=100, processes=50)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shotline.common.config import Config, load_config
 from shotline.common.process.hangup import Hangup
+from shotline.common.settings.config import Config, load_config
 
 
 @pytest.fixture(autouse=True)

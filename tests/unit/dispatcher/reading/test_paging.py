@@ -14,7 +14,7 @@ from shotline.client.testing.dispatcher import configured
 from shotline.common import commands as c
 from shotline.common.nodes import DispatchOptions
 from shotline.common.records import Record, TableBuilt, encode_record
-from shotline.common.sections import BrokerSection
+from shotline.common.settings.sections import BrokerSection
 from shotline.common.views import (
     ActionsResult,
     CheckResult,

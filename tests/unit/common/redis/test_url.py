@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotline.common.redis_url import RedisUrl
-from shotline.common.sections import LegacySection, RedisSection
+from shotline.common.redis.url import RedisUrl
+from shotline.common.settings.sections import LegacySection, RedisSection
 
 SECRET = "s3cret-of-the-lab"
 

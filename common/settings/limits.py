@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shotline.common.model import Model
+from shotline.common.settings.model import Model
 
 
 class TaskLimits(Model):

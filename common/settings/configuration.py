@@ -10,12 +10,12 @@ from typing import Final, TypeVar
 from msgspec import structs
 from pydantic import ConfigDict, Field
 
-from shotline.common import sections
 from shotline.common.accounts import Role
 from shotline.common.binding import ADVICE, PAGE_ADVICE, host_of, is_loopback
 from shotline.common.nodes import FileSource, Source
-from shotline.common.redis_url import RedisUrl
-from shotline.common.sections import (
+from shotline.common.redis.url import RedisUrl
+from shotline.common.settings import sections
+from shotline.common.settings.sections import (
     ActionServerSection,
     BrokerSection,
     DispatcherSection,
@@ -31,7 +31,7 @@ from shotline.common.sections import (
     SecuritySection,
     UpSection,
 )
-from shotline.common.yamlfile import Location
+from shotline.common.settings.yamlfile import Location
 
 AnyAccess = TypeVar("AnyAccess", bound=RedisAccess)
 

@@ -23,10 +23,10 @@ from pydantic import (
 
 from shotline.common.accounts import Role
 from shotline.common.endpoint import endpoint, host_and_port
-from shotline.common.limits import TaskLimits
-from shotline.common.model import OF_STRUCTS, Model
 from shotline.common.nodes import DispatchOptions, Source
-from shotline.common.redis_url import RedisUrl
+from shotline.common.redis.url import RedisUrl
+from shotline.common.settings.limits import TaskLimits
+from shotline.common.settings.model import OF_STRUCTS, Model
 
 OWN_PASSWORD: Final = "password"
 """The file, in the folder of our own Redis server, that holds its password."""

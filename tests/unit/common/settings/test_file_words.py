@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shotline.common.config import Config
-from shotline.common.yamlfile import FileProblems, parse_yaml
+from shotline.common.settings.config import Config
+from shotline.common.settings.yamlfile import FileProblems, parse_yaml
 
 
 @pytest.mark.parametrize(

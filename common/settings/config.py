@@ -15,10 +15,10 @@ from typing import Final
 
 from pydantic import JsonValue, ValidationError
 
-from shotline.common.configuration import Config
+from shotline.common.files.secret_file import problem_of
 from shotline.common.nodes import FileSource, untold
-from shotline.common.secret_file import problem_of
-from shotline.common.sections import (
+from shotline.common.settings.configuration import Config
+from shotline.common.settings.sections import (
     ActionServerSection,
     BrokerSection,
     DispatcherSection,
@@ -32,7 +32,7 @@ from shotline.common.sections import (
     UpSection,
     UpServer,
 )
-from shotline.common.yamlfile import (
+from shotline.common.settings.yamlfile import (
     FileProblem,
     FileProblems,
     LocatedDocument,

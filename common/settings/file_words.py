@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 
 from shotline.common.base import Struct
-from shotline.common.model import modelled
+from shotline.common.settings.model import modelled
 
 _WORDS: Final = {
     "missing": "is missing",

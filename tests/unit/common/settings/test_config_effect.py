@@ -9,10 +9,10 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 from tests.support.attribute_reads import ROOT, Read, attribute_reads
-from tests.unit.common.test_config import models
+from tests.unit.common.settings.test_config import models
 
-from shotline.common.config import Config
-from shotline.common.model import Model
+from shotline.common.settings.config import Config
+from shotline.common.settings.model import Model
 
 SETTINGS = ("Settings", "Limits", "Rules", "Patience")  # what keys are handed on as
 CODE = [path.name for path in (ROOT / "src" / "shotline").iterdir() if path.is_symlink()]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from shotline.common.model import Model
-from shotline.common.yamlfile import (
+from shotline.common.settings.model import Model
+from shotline.common.settings.yamlfile import (
     DEPTH_MAX,
     FileProblems,
     LocatedDocument,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from shotline.common.config import check_config, load_config
 from shotline.common.errors import ConfigError
-from shotline.common.secret_file import CREDENTIALS_VARIABLE, read_secret, secret_of
+from shotline.common.files.secret_file import CREDENTIALS_VARIABLE, read_secret, secret_of
+from shotline.common.settings.config import check_config, load_config
 
 SECRET = "s3cret-of-the-lab"
 

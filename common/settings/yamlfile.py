@@ -27,7 +27,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import to_json
 
 from shotline.common.errors import ConfigError
-from shotline.common.file_words import in_words
+from shotline.common.settings.file_words import in_words
 
 SIZE_MAX: Final = 16 * 1024 * 1024
 DEPTH_MAX: Final = 32

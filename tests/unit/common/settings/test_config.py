@@ -11,7 +11,9 @@ import pytest
 from pydantic import BaseModel, JsonValue
 
 from shotline.common.binding import is_loopback
-from shotline.common.config import (
+from shotline.common.errors import ConfigError
+from shotline.common.nodes import FileSource
+from shotline.common.settings.config import (
     Config,
     FileProblems,
     check_config,
@@ -20,15 +22,13 @@ from shotline.common.config import (
     load_config,
     packaged,
 )
-from shotline.common.errors import ConfigError
-from shotline.common.limits import TaskLimits
-from shotline.common.model import modelled
-from shotline.common.nodes import FileSource
-from shotline.common.sections import BrokerSection
-from shotline.common.yamlfile import load_yaml
+from shotline.common.settings.limits import TaskLimits
+from shotline.common.settings.model import modelled
+from shotline.common.settings.sections import BrokerSection
+from shotline.common.settings.yamlfile import load_yaml
 from shotline.trees.experiment_file import read_experiment
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 EXAMPLE = ROOT / "etc" / "config.yaml"
 NOBODY: dict[str, str] = {}
 

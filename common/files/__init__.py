@@ -1,0 +1,1 @@
+"""Files of our own: who may read them."""

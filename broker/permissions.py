@@ -9,7 +9,7 @@ from typing import Final
 from shotline.common.commands import READING
 
 
-class Role(StrEnum):
+class PeerRole(StrEnum):
     """What a peer is to us."""
 
     SERVER = "server"
@@ -19,13 +19,13 @@ class Role(StrEnum):
     VIEWER = "viewer"  # sees everything, changes nothing
 
 
-Roles = frozenset[Role]
-EVERYBODY: Final[Roles] = frozenset(Role)
+Roles = frozenset[PeerRole]
+EVERYBODY: Final[Roles] = frozenset(PeerRole)
 
-_SERVERS: Final = frozenset({Role.SERVER})
-_DISPATCHERS: Final = frozenset({Role.DISPATCHER})
-_CLIENTS: Final = frozenset({Role.MONITOR, Role.OPERATOR, Role.VIEWER})
-_COMMANDERS: Final = frozenset({Role.MONITOR, Role.OPERATOR})
+_SERVERS: Final = frozenset({PeerRole.SERVER})
+_DISPATCHERS: Final = frozenset({PeerRole.DISPATCHER})
+_CLIENTS: Final = frozenset({PeerRole.MONITOR, PeerRole.OPERATOR, PeerRole.VIEWER})
+_COMMANDERS: Final = frozenset({PeerRole.MONITOR, PeerRole.OPERATOR})
 
 MAY_SEND: Final[dict[str, Roles]] = {
     "hello": _CLIENTS,
@@ -60,7 +60,7 @@ def may_command(roles: Roles, verb: str) -> bool:
 
 def shown_role(roles: Roles) -> str:
     """Return the one word that tells a client what it may do."""
-    for role in (Role.OPERATOR, Role.MONITOR, Role.VIEWER):
+    for role in (PeerRole.OPERATOR, PeerRole.MONITOR, PeerRole.VIEWER):
         if role in roles:
             return role.value
     return ", ".join(sorted(roles)) or "none"

@@ -91,7 +91,7 @@ class Delivery(Enum):
 DEFAULT_LIMITS: Final = SocketLimits()
 
 
-class _Endpoint(Closable):
+class _Connected(Closable):
     """What all sockets share: options, draining, closing."""
 
     def __init__(
@@ -173,7 +173,7 @@ def _speak(socket: zmq.Socket[Any], address: str) -> None:
         socket.setsockopt(zmq.IPV6, 1)
 
 
-class Dealer(_Endpoint):
+class Dealer(_Connected):
     """A socket that connects to a Router of the broker under an identity of its own.
 
     It sends only over a connection that stands: without one, `send` returns False and nothing is
@@ -242,7 +242,7 @@ class Dealer(_Endpoint):
         super().close()
 
 
-class Router(_Endpoint):
+class Router(_Connected):
     """A socket that binds, knows its peers by routing id, and says what it cannot send.
 
     A peer that connects under a routing id in use takes it over: after a broken connection the
@@ -308,7 +308,7 @@ class Router(_Endpoint):
         return arrived, addresses
 
 
-class Publisher(_Endpoint):
+class Publisher(_Connected):
     """A socket that binds and sends to whoever has subscribed; a slow subscriber misses messages.
 
     What it missed shows in the events' numbers (I6). How much is subscribed to is told by
@@ -377,7 +377,7 @@ class Publisher(_Endpoint):
         self.socket.send(body, _NOBLOCK)
 
 
-class Subscriber(_Endpoint):
+class Subscriber(_Connected):
     """A socket that connects to a Publisher."""
 
     def __init__(

@@ -34,7 +34,7 @@ from shotline.common.records import (
 )
 from shotline.common.views import JournalState
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.fleet import Entry, Server
+from shotline.dispatcher.fleet import Queued, Server
 from shotline.dispatcher.proofs import NOT_RUNNING
 from shotline.dispatcher.sequencer import Sequencer, Step
 from shotline.dispatcher.shots import Run, Shot
@@ -185,7 +185,7 @@ class Execution:
         """Let a ready action wait for a server, and for the mdsip url that its task needs."""
         task = shot.table.node(path).task
         self._core.fleet.enqueue(
-            self._class_of(shot, path), Entry(shot.key, path), task, first=first
+            self._class_of(shot, path), Queued(shot.key, path), task, first=first
         )
 
     def _settle(self, shot: Shot, path: str, cause: Cause, reason: str) -> None:
@@ -363,7 +363,7 @@ class Execution:
     def remove(self, shot: Shot, path: str, why: str) -> None:
         """Settle an action that was not sent."""
         run = shot.open_run
-        self._core.fleet.withdraw(self._class_of(shot, path), Entry(shot.key, path))
+        self._core.fleet.withdraw(self._class_of(shot, path), Queued(shot.key, path))
         if run is not None:
             run.parked.pop(path, None)
         self._settle(shot, path, Cause.ABORTED_BEFORE_SENT, why)
@@ -397,7 +397,7 @@ class Execution:
         self._core.put(shot, RunPutOnHold(time=self._core.wall, run=run.number, reason=reason))
         for path in run.paths:
             if run.is_busy(path) and self._core.fleet.withdraw(
-                self._class_of(shot, path), Entry(shot.key, path)
+                self._class_of(shot, path), Queued(shot.key, path)
             ):
                 run.parked[path] = None
         self._on_run_over(shot, run)

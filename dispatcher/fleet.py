@@ -18,7 +18,7 @@ from shotline.dispatcher.urls import Urls, in_words
 from shotline.trees.mdsip_binding import url_of
 
 
-class Entry(NamedTuple):
+class Queued(NamedTuple):
     """An action that is ready and waits for a slot."""
 
     key: ShotKey
@@ -75,7 +75,7 @@ class Server:
 class ServerClass:
     """The servers of one class and what waits for them, with its task."""
 
-    queue: OrderedDict[Entry, Task | None] = field(default_factory=OrderedDict)
+    queue: OrderedDict[Queued, Task | None] = field(default_factory=OrderedDict)
     servers: dict[str, Server] = field(default_factory=dict)
     without_since: float | None = None  # monotonic; None while it has a server
 
@@ -88,7 +88,7 @@ class Fleet:
         self.classes: dict[str, ServerClass] = {}
         self.urls = Urls()
         self.told: dict[str, Server] = {}  # those that are to stop or to restart in their time
-        self._blocked: dict[Entry, tuple[str, str, float]] = {}  # class, url, since when
+        self._blocked: dict[Queued, tuple[str, str, float]] = {}  # class, url, since when
         self._turn = 0
         self._no_class_since = 0.0
 
@@ -196,14 +196,14 @@ class Fleet:
 
     # Queues and slots
 
-    def enqueue(self, name: str, entry: Entry, task: Task | None, *, first: bool = False) -> None:
+    def enqueue(self, name: str, entry: Queued, task: Task | None, *, first: bool = False) -> None:
         """Let a ready action wait for a slot of its class, `first` where it came back."""
         queue = self.server_class(name).queue
         queue[entry] = task
         if first:
             queue.move_to_end(entry, last=False)
 
-    def withdraw(self, name: str, entry: Entry) -> bool:
+    def withdraw(self, name: str, entry: Queued) -> bool:
         """Take a waiting action out of its queue. False when it was not there."""
         queue = self.server_class(name).queue
         if entry not in queue:
@@ -212,7 +212,7 @@ class Fleet:
         self._blocked.pop(entry, None)
         return True
 
-    def assign(self, now: float) -> Iterator[tuple[Entry, Server]]:
+    def assign(self, now: float) -> Iterator[tuple[Queued, Server]]:
         """Yield who gets what now, first come first served; the caller adds the attempt.
 
         What needs an mdsip url that works for another shot is passed over.
@@ -236,7 +236,7 @@ class Fleet:
 
     def _next(
         self, name: str, members: ServerClass, able: list[Server], now: float
-    ) -> tuple[Entry, Server] | None:
+    ) -> tuple[Queued, Server] | None:
         for entry, task in members.queue.items():
             busy = ""
             for server in able:
@@ -259,7 +259,7 @@ class Fleet:
             and (not server.stopping or self.alone(server))
         )
 
-    def expired(self, now: float, grace_s: float) -> list[tuple[str, list[Entry]]]:
+    def expired(self, now: float, grace_s: float) -> list[tuple[str, list[Queued]]]:
         """Take the waiting actions of classes that have had no server for the grace time (D6)."""
         taken = []
         for name, members in self.classes.items():
@@ -271,7 +271,7 @@ class Fleet:
                 members.queue.clear()
         return taken
 
-    def blocked_too_long(self, now: float, url_wait_s: float) -> list[tuple[Entry, str]]:
+    def blocked_too_long(self, now: float, url_wait_s: float) -> list[tuple[Queued, str]]:
         """Take the actions whose mdsip url has worked for another shot for too long."""
         due = [
             (entry, name, url)
@@ -286,7 +286,7 @@ class Fleet:
                 taken.append((entry, url))
         return taken
 
-    def _blocking_url(self, name: str, entry: Entry) -> str | None:
+    def _blocking_url(self, name: str, entry: Queued) -> str | None:
         """Return the url that a waiting action waits for, None where it waits for something else.
 
         It waits while every server that is there would run it on a url that is busy.
@@ -318,7 +318,7 @@ class Fleet:
         words = "; ".join(f"{one.name} cannot run anything: {one.trouble}" for one in broken)
         return f": {words}" if words else ""
 
-    def waits_for(self, name: str, entry: Entry, now: float, grace_s: float) -> str:
+    def waits_for(self, name: str, entry: Queued, now: float, grace_s: float) -> str:
         """Return in words what a ready action of this class waits for."""
         servers = self.of_class(name)
         url = self._blocking_url(name, entry)

@@ -61,7 +61,7 @@ def parse_when(text: str) -> int | Expression:
         return _Condition(tokens).parse()
     if tokens[0].kind == "end":
         raise ConditionError("is empty", 1)
-    return _Number(tokens).parse()
+    return _NumberTerm(tokens).parse()
 
 
 def resolve(expression: Expression, find: Callable[[str], Reference]) -> Expression:
@@ -166,7 +166,7 @@ class _Condition(_Parser):
         raise ConditionError(f"expected an action, found {token}", token.column)
 
 
-class _Number(_Parser):
+class _NumberTerm(_Parser):
     def parse(self) -> int:
         number = self._sum()
         self.end("an operator")

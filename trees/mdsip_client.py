@@ -33,38 +33,38 @@ _KEEPER_START_S: Final = 20.0  # a keeper that was just started may not listen y
 _CONNECT_PAUSE_S: Final = 0.05
 
 
-class _Word(Struct, tag_field="kind"):
+class _Said(Struct, tag_field="kind"):
     """The base of what they say."""
 
 
-class KeeperRequest(_Word, tag="request"):
+class KeeperRequest(_Said, tag="request"):
     """Run the task of this attempt."""
 
     attempt: AttemptId
 
 
-class AnswerReceived(_Word, tag="received"):
+class AnswerReceived(_Said, tag="received"):
     """The worker has the answer."""
 
 
-class KeeperWaiting(_Word, tag="waiting"):
+class KeeperWaiting(_Said, tag="waiting"):
     """The url works for another shot."""
 
     text: str
 
 
-class KeeperStarted(_Word, tag="started"):
+class KeeperStarted(_Said, tag="started"):
     """The task is being asked for."""
 
 
-class KeeperAnswer(_Word, tag="answer"):
+class KeeperAnswer(_Said, tag="answer"):
     """How it ended; `outcome` None: the connection was lost and nobody knows."""
 
     outcome: TaskOutcome | None
     lost: str = ""
 
 
-class Late(_Word, tag="late"):
+class Late(_Said, tag="late"):
     """Keeper → action server: the answer to a request whose worker has gone; the proof of its end.
 
     `outcome` None: no answer will ever come, because the connection was lost.
@@ -75,29 +75,29 @@ class Late(_Word, tag="late"):
     lost: str = ""
 
 
-class Handed(_Word, tag="handed"):
+class Handed(_Said, tag="handed"):
     """Keeper → action server: the request was answered, and its worker has the answer."""
 
     attempt: AttemptId
 
 
-class Withdrawn(_Word, tag="withdrawn"):
+class Withdrawn(_Said, tag="withdrawn"):
     """Keeper → action server: the worker left before its task was asked for; it never will be."""
 
     attempt: AttemptId
 
 
-class UrlChanged(_Word, tag="url_changed"):
+class UrlChanged(_Said, tag="url_changed"):
     """Keeper → action server: what the url is busy with has changed."""
 
     bound: Bound
 
 
-class Clear(_Word, tag="clear"):
+class Clear(_Said, tag="clear"):
     """Action server → keeper: somebody vouches that nothing given up runs there."""
 
 
-class WorkerGone(_Word, tag="withdraw"):
+class WorkerGone(_Said, tag="withdraw"):
     """Action server → keeper: this attempt's worker is gone.
 
     What was not asked for yet never will be, and Withdrawn says so; else the answer is awaited.

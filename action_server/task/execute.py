@@ -46,7 +46,7 @@ def main(descriptors: Sequence[int], limits: TaskLimits) -> int:
         os.set_inheritable(descriptor, False)
     os.set_blocking(progress, False)
     faulthandler.enable(file=2)
-    process = _Process(progress, limits)
+    process = _WorkerProcess(progress, limits)
     gc.freeze()  # what is loaded by now stays; a task's garbage is found faster
     _write(answers, pack(Ready(process.surroundings.pid)))
     unpacker = Unpacker()
@@ -59,7 +59,7 @@ def main(descriptors: Sequence[int], limits: TaskLimits) -> int:
     return 0
 
 
-class _Process:
+class _WorkerProcess:
     """What this process was when it began, and what it puts back after each task."""
 
     def __init__(self, progress: int, limits: TaskLimits) -> None:
@@ -70,7 +70,7 @@ class _Process:
         self.threads = Threads()
 
 
-def execute(job: Job, process: _Process) -> Ended:
+def execute(job: Job, process: _WorkerProcess) -> Ended:
     """Execute one task and clean up behind it, but for its surroundings."""
     is_lost = is_busy = False
     surroundings = process.surroundings

@@ -13,7 +13,7 @@ from shotline.dispatcher.journal.spill import SpillFile
 from shotline.dispatcher.journal.worker import Failed, Worker
 
 
-class Done(Enum):
+class DiskResult(Enum):
     """What the thread has done."""
 
     APPENDED = auto()
@@ -33,8 +33,8 @@ class Disk:
     ) -> None:
         self._path, self._bytes_max, self._retry_s = path, bytes_max, retry_s
         self._file: SpillFile | None = None
-        self._worker: Worker[Done] = Worker("journal-disk", notify, (OSError, JournalError))
-        self._at_hand: Done | None = None  # what the thread is to do
+        self._worker: Worker[DiskResult] = Worker("journal-disk", notify, (OSError, JournalError))
+        self._at_hand: DiskResult | None = None  # what the thread is to do
         self.trouble = ""
         self.retry_at = 0.0
         self.replayed = 0
@@ -74,41 +74,41 @@ class Disk:
         """Begin to append a commit."""
         file = self.file
 
-        def append() -> Done:
+        def append() -> DiskResult:
             file.append(data)
-            return Done.APPENDED
+            return DiskResult.APPENDED
 
-        self._at_hand = Done.APPENDED
+        self._at_hand = DiskResult.APPENDED
         self._worker.call(append)
 
     def clear(self) -> None:
         """Begin to empty the file: Redis has all that it holds."""
         file = self.file
 
-        def clear() -> Done:
+        def clear() -> DiskResult:
             file.clear()
-            return Done.CLEARED
+            return DiskResult.CLEARED
 
-        self._at_hand = Done.CLEARED
+        self._at_hand = DiskResult.CLEARED
         self._worker.call(clear)
 
-    def take(self, now: float) -> Done | None:
+    def take(self, now: float) -> DiskResult | None:
         """Return what the thread has done meanwhile."""
         result = self._worker.take()
         if result is None:
             return None
         wanted, self._at_hand = self._at_hand, None
-        if wanted is Done.CLEARED:
+        if wanted is DiskResult.CLEARED:
             # Also after a failure: should the file keep what it holds, that is written once more at
             # the next start and changes nothing.
             self.replayed = 0
-            return Done.CLEARED
+            return DiskResult.CLEARED
         if isinstance(result, Failed):
             self.retry_at = now + self._retry_s
             self.trouble = self._words(result.error)
-            return Done.NOT_APPENDED
+            return DiskResult.NOT_APPENDED
         self.trouble = ""
-        return Done.APPENDED
+        return DiskResult.APPENDED
 
     def close(self) -> None:
         """Give the file free; where the thread hangs at the disk, as soon as that lets it go."""
@@ -117,9 +117,9 @@ class Disk:
             return
         self._file = None
 
-        def close() -> Done:
+        def close() -> DiskResult:
             file.close()
-            return Done.CLOSED
+            return DiskResult.CLOSED
 
         self._worker.call(close)
         self._worker.close()

@@ -47,14 +47,14 @@ from shotline.dispatcher.journal.spill import SpillFile
 _PAGE = 200
 
 
-class Claim(NamedTuple):
+class TermClaim(NamedTuple):
     """A claimed term, and the last commit before it."""
 
     term: int
     after: CommitId
 
 
-def claim(connection: Connection, keys: Keys, above: int, claimed_by: str) -> Claim:
+def claim(connection: Connection, keys: Keys, above: int, claimed_by: str) -> TermClaim:
     """Claim a term above `above` and all that Redis knows. Raise redis-py's errors."""
     while True:
         last = last_id(connection, keys.commits)
@@ -65,7 +65,7 @@ def claim(connection: Connection, keys: Keys, above: int, claimed_by: str) -> Cl
         )
         # Another dispatcher may have claimed the same term between our look and our claim.
         if answer[0] == b"written":
-            return Claim(term, last)
+            return TermClaim(term, last)
 
 
 def check_term(term: int) -> None:

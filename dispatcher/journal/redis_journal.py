@@ -38,7 +38,7 @@ from shotline.dispatcher.journal import (
 from shotline.dispatcher.journal.commit import EncodedCommit, pack_commit, unpack_commit
 from shotline.dispatcher.journal.confirmed import CommitRequest, Confirmed
 from shotline.dispatcher.journal.dialing import Dialer
-from shotline.dispatcher.journal.disk import Disk, Done
+from shotline.dispatcher.journal.disk import Disk, DiskResult
 from shotline.dispatcher.journal.layout import CommitId, Keys
 from shotline.dispatcher.journal.link import (
     Connection,
@@ -500,10 +500,10 @@ class RedisJournal:
 
     def _take_disk_results(self, now: float) -> None:
         done = self._disk.take(now)
-        if done is Done.APPENDED:
+        if done is DiskResult.APPENDED:
             self._written(Where.SPILL)
             self._tell()
-        elif done is Done.NOT_APPENDED:
+        elif done is DiskResult.NOT_APPENDED:
             self._pending_at = _At.NOWHERE
             self._tell()
 

@@ -25,7 +25,7 @@ from shotline.common.views import (
     StoryResult,
 )
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.fleet import Entry
+from shotline.dispatcher.fleet import Queued
 from shotline.dispatcher.journal import OutputRead
 from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.shots import Run, Shot
@@ -86,7 +86,7 @@ class Views:
             core = self._core
             return core.fleet.waits_for(
                 shot.table.node(live.path).server_class,
-                Entry(shot.key, live.path),
+                Queued(shot.key, live.path),
                 core.now,
                 core.config.dispatcher.server_grace_s,
             )

@@ -36,7 +36,7 @@ _ANSWER_BYTES_MAX = 256 << 20
 
 
 @dataclass(slots=True)
-class _Worker:
+class _TreeWorker:
     tree: str
     # Jobs, and until when somebody waits for each.
     waiting: deque[tuple[TreeJob, float]] = field(default_factory=deque)
@@ -63,7 +63,7 @@ class TreeHost:
         self._sources = sources
         self._timeout_s = timeout_s
         self._on_done = on_done
-        self._workers: dict[str, _Worker] = {}
+        self._workers: dict[str, _TreeWorker] = {}
 
     def configure(self, sources: Mapping[str, Source], timeout_s: float) -> None:
         """Take other settings; a worker keeps the source with which it was started."""
@@ -78,7 +78,7 @@ class TreeHost:
         if why := untold(self._sources[tree]):
             self._on_done(TreeDone(job=job.job, error=f"the tree {tree}: {why}"))
             return
-        worker = self._workers.setdefault(tree, _Worker(tree))
+        worker = self._workers.setdefault(tree, _TreeWorker(tree))
         wait_s = job.wait_s if isinstance(job, LookAtSourcesJob) else math.inf
         worker.waiting.append((job, time.monotonic() + wait_s))
         self._next(worker)
@@ -87,7 +87,7 @@ class TreeHost:
         """Start an experiment's worker before the first job, which waits no second for it then."""
         if tree not in self._sources or tree in self._workers or untold(self._sources[tree]):
             return
-        worker = self._workers[tree] = _Worker(tree)
+        worker = self._workers[tree] = _TreeWorker(tree)
         with suppress(OSError):  # the first job tries again, and says so
             self._start(worker)
 
@@ -110,7 +110,7 @@ class TreeHost:
         for worker in self._workers.values():
             self._end(worker)
 
-    def _next(self, worker: _Worker) -> None:
+    def _next(self, worker: _TreeWorker) -> None:
         while worker.doing is None and worker.waiting:
             job, wanted_until = worker.waiting.popleft()
             if time.monotonic() >= wanted_until:
@@ -122,7 +122,7 @@ class TreeHost:
             except OSError as error:
                 self._fail(worker, f"its process cannot be started: {error}")
 
-    def _hand(self, worker: _Worker, job: TreeJob) -> None:
+    def _hand(self, worker: _TreeWorker, job: TreeJob) -> None:
         """Give a worker its next job; one that has died since its last never got it."""
         # A job is far smaller than a pipe, and only one is ever in it.
         line = encode_job(job)
@@ -135,7 +135,7 @@ class TreeHost:
         self._start(worker)
         os.write(worker.jobs, line)
 
-    def _start(self, worker: _Worker) -> None:
+    def _start(self, worker: _TreeWorker) -> None:
         jobs_read, worker.jobs = os.pipe()
         worker.answers, answers_write = os.pipe()
         worker.errors = ErrorPipe(self._service, f"the tree worker of {worker.tree}")
@@ -165,7 +165,7 @@ class TreeHost:
             worker.errors.started()
         self._service.watch(worker.answers, lambda: self._read(worker))
 
-    def _read(self, worker: _Worker) -> None:
+    def _read(self, worker: _TreeWorker) -> None:
         try:
             data = os.read(worker.answers, _READ_BYTES)
         except BlockingIOError:
@@ -180,7 +180,7 @@ class TreeHost:
         elif len(worker.buffer) > _ANSWER_BYTES_MAX:
             self._fail(worker, f"its answer is larger than {_ANSWER_BYTES_MAX} bytes")
 
-    def _answered(self, worker: _Worker, line: bytes) -> None:
+    def _answered(self, worker: _TreeWorker, line: bytes) -> None:
         try:
             done = decode_answer(line)
         except ValueError as error:
@@ -190,7 +190,7 @@ class TreeHost:
         self._next(worker)
         self._on_done(done)
 
-    def _fail(self, worker: _Worker, why: str) -> None:
+    def _fail(self, worker: _TreeWorker, why: str) -> None:
         job, worker.doing = worker.doing, None
         self._say_ended(worker, why)
         self._end(worker)
@@ -198,7 +198,7 @@ class TreeHost:
         if job is not None:
             self._on_done(TreeDone(job=job.job, error=sendable(f"the tree {worker.tree}: {why}")))
 
-    def _end(self, worker: _Worker) -> None:
+    def _end(self, worker: _TreeWorker) -> None:
         process, worker.process = worker.process, None
         if process is None:
             return
@@ -207,7 +207,7 @@ class TreeHost:
         process.wait()
         self._close_pipes(worker)
 
-    def _close_pipes(self, worker: _Worker) -> None:
+    def _close_pipes(self, worker: _TreeWorker) -> None:
         self._service.unwatch(worker.answers)
         os.close(worker.answers)
         os.close(worker.jobs)
@@ -217,11 +217,11 @@ class TreeHost:
             worker.errors = None
 
     @staticmethod
-    def _say_ended(worker: _Worker, why: str) -> None:
+    def _say_ended(worker: _TreeWorker, why: str) -> None:
         log.error("the tree worker of %s: %s", worker.tree, why)
 
     @staticmethod
-    def _ended_words(worker: _Worker) -> str:
+    def _ended_words(worker: _TreeWorker) -> str:
         assert worker.process is not None
         assert worker.errors is not None
         code = worker.process.wait()

@@ -128,6 +128,9 @@ def test_a_test_waits_for_events_and_never_sleeps(path: Path) -> None:
         ("monitor", "bridges/recodex", "client", "common", "trees"),
         ("client", "common", "trees"),
         ("bridges", "client", "common"),
+        ("dispatcher", "common", "trees"),
+        ("broker", "common"),
+        ("action_server", "common", "trees"),
     ],
     ids=lambda folders: folders[0],
 )

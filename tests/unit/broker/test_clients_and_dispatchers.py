@@ -6,7 +6,7 @@ import pytest
 
 from shotline.broker.machine import FromClients
 from shotline.broker.outbox import ToClient
-from shotline.broker.permissions import Role, Roles
+from shotline.broker.permissions import PeerRole, Roles
 from shotline.common.codec import encode
 from shotline.common.machine import Instant
 from shotline.common.messages import (
@@ -280,20 +280,20 @@ def test_the_number_of_clients_is_limited_and_silent_ones_are_forgotten(world: W
 @pytest.mark.parametrize(
     ("role", "verb", "allowed"),
     [
-        (Role.VIEWER, "status", True),
-        (Role.VIEWER, "logs", True),
-        (Role.VIEWER, "do_phase", False),
-        (Role.VIEWER, "check", False),
-        (Role.VIEWER, "no_such_command", False),
-        (Role.OPERATOR, "do_phase", True),
-        (Role.MONITOR, "abort", True),
-        (Role.SERVER, "status", False),
-        (Role.DISPATCHER, "do_phase", False),
+        (PeerRole.VIEWER, "status", True),
+        (PeerRole.VIEWER, "logs", True),
+        (PeerRole.VIEWER, "do_phase", False),
+        (PeerRole.VIEWER, "check", False),
+        (PeerRole.VIEWER, "no_such_command", False),
+        (PeerRole.OPERATOR, "do_phase", True),
+        (PeerRole.MONITOR, "abort", True),
+        (PeerRole.SERVER, "status", False),
+        (PeerRole.DISPATCHER, "do_phase", False),
     ],
 )
-def test_commands_by_role(role: Role, verb: str, allowed: bool) -> None:  # noqa: FBT001
+def test_commands_by_role(role: PeerRole, verb: str, allowed: bool) -> None:  # noqa: FBT001
     def roles(peer: bytes) -> Roles:
-        return frozenset({role if peer == CLIENT else Role.DISPATCHER})
+        return frozenset({role if peer == CLIENT else PeerRole.DISPATCHER})
 
     world = World(roles=roles)
     world.seat()
@@ -303,7 +303,7 @@ def test_commands_by_role(role: Role, verb: str, allowed: bool) -> None:  # noqa
 
 
 def test_messages_by_role() -> None:
-    world = World(roles=lambda _peer: frozenset({Role.VIEWER}))
+    world = World(roles=lambda _peer: frozenset({PeerRole.VIEWER}))
     world.dispatcher(b"", Claim(term=1, name="d"))
     world.server(SERVER, Goodbye())
     world.server(SERVER, register())

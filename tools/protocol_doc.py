@@ -32,25 +32,30 @@ All processes speak through the broker, which binds three ZeroMQ sockets:
 
 ## Frames
 
-A multipart is a *batch*: kind, body, kind, body … A kind is a name from this page in ASCII, a body
-a msgpack map of that message's fields. Types are exact, unknown fields are refused, fields with a
-default may be left out. What is malformed or not allowed changes nothing and is answered by
-`problem`; a frame above `broker.message_bytes_max` ends the connection.
+A frame is a *batch*: a msgpack array of messages. A message is a map of its fields and of `kind`,
+a name from this page. Types are exact, unknown fields are refused, fields with a default may be
+left out, their order is free. One malformed message refuses its batch; what is malformed or not
+allowed changes nothing and is answered by `problem`. A frame above `broker.message_bytes_max` ends
+the connection.
 
 Results whose lists can grow are answered in pages: `next` in one is `since` of the command for the
 following one. The records of one commit may come in several events; an event that is too large is
 left out, which its channel's numbers show.
 
 Routing ids are `CLASS:ID/INCARNATION` for servers, `dispatcher/…` for dispatchers, `client/…` for
-all others. On a dispatcher's connection, one address frame stands before the batch:
+all others. A multipart of a server or client is one batch or several. On a dispatcher's connection
+an address frame stands before each batch, and each batch stands for itself:
 
 | address frame | dispatcher → broker | broker → dispatcher |
 | --- | --- | --- |
 | empty | for the broker itself | from the broker itself |
 | a routing id | pass on to that server or client | from that server or client |
-| `*` | publish: topic, body, topic, body … | |
+| `*` and a channel | publish this batch of `event` on the channel | |
 
-On the event feed a message is two frames: the channel, and the body of an `event`.
+On the event feed a message is two frames: the channel, and a batch of `event`.
+
+Protocol 1 had two frames for each message, kind and body; who speaks it is refused in its own
+form.
 
 ## Conversations
 

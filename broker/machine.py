@@ -19,7 +19,7 @@ from msgspec import Raw, structs
 from shotline.broker.liveness import PauseDetector, Watch
 from shotline.broker.outbox import Effect, Outbox
 from shotline.broker.permissions import EVERYBODY, Roles, may_command, may_send, shown_role
-from shotline.broker.registry import Registry, Server
+from shotline.broker.registry import Registry, Server, other_protocol
 from shotline.broker.seat import Seat
 from shotline.common.codec import (
     BROKER,
@@ -86,10 +86,6 @@ _COUNTED: Final = {
     "pauses": "Times that the broker itself stood still.",
 }
 """`Counters` in the words of the metrics."""
-_TOO_OLD: Final = (
-    f"it speaks protocol 1, this broker {PROTOCOL}; install the same version of Shotline on both "
-    "machines"
-)
 _UNDELIVERABLE_BYTES_MAX: Final = 1024 * 1024
 _COMPLAINT_S: Final = 1.0
 
@@ -274,7 +270,7 @@ class Broker:
         except MalformedMessage as error:
             self._complain(now, f"server {peer!r}", error)
             if is_of_protocol_1(batches):
-                self._outbox.to_old_server(peer, _TOO_OLD)
+                self._outbox.to_old_server(peer, other_protocol("it", 1))
             else:
                 self._outbox.to_server(peer, Problem(text=error.detail))
             return
@@ -333,7 +329,7 @@ class Broker:
         except MalformedMessage as error:
             self._complain(now, f"client {peer!r}", error)
             if is_of_protocol_1(frames):
-                self._outbox.to_old_client(peer, _TOO_OLD)
+                self._outbox.to_old_client(peer, other_protocol("it", 1))
             else:
                 self._outbox.to_client(peer, Problem(text=error.detail))
             return
@@ -356,10 +352,7 @@ class Broker:
 
     def _welcome(self, now: Instant, peer: bytes, hello: Hello) -> None:
         if hello.protocol != PROTOCOL:
-            text = (
-                f"{hello.name} speaks protocol {hello.protocol}, this broker {PROTOCOL}; "
-                "install the same version of Shotline on both machines"
-            )
+            text = other_protocol(hello.name, hello.protocol)
             self._note(now, text)
             self._outbox.to_client(peer, Problem(text=text))
             return
@@ -401,8 +394,8 @@ class Broker:
     def _from_dispatcher(self, now: Instant, peer: bytes, frames: list[bytes]) -> None:
         """Take one multipart of a dispatcher. Each of its batches stands for itself."""
         if is_of_protocol_1(frames):
-            self._complain(now, f"dispatcher {peer!r}", MalformedMessage(_TOO_OLD))
-            self._outbox.to_old_client(peer, _TOO_OLD)
+            self._complain(now, f"dispatcher {peer!r}", MalformedMessage(other_protocol("it", 1)))
+            self._outbox.to_old_client(peer, other_protocol("it", 1))
             return
         try:
             for target, batch in addressed(frames):
@@ -465,6 +458,10 @@ class Broker:
     def _take_from_dispatcher(self, now: Instant, peer: bytes, message: Message) -> None:
         self._seat.hear(now, peer)
         match message:
+            case Claim() if message.protocol != PROTOCOL:
+                text = other_protocol(f"the dispatcher {message.name}", message.protocol)
+                self._note(now, text)
+                self._outbox.to_a_dispatcher(peer, Problem(text=text))
             case Claim():
                 self._seat.claim(now, peer, message)
             case Ping():

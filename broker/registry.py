@@ -59,6 +59,14 @@ class Candidate:
     dropped: bool = False  # it sent more than its Register meanwhile
 
 
+def other_protocol(who: str, protocol: int) -> str:
+    """Return why somebody of another version is refused."""
+    return (
+        f"{who} speaks protocol {protocol}, this broker {PROTOCOL}; install the same version of "
+        "Shotline on both machines"
+    )
+
+
 class Registry:
     """Knows every server by name and by routing id, and judges whether it is alive."""
 
@@ -108,8 +116,7 @@ class Registry:
             self._refuse(
                 now,
                 peer,
-                f"{register.server} speaks protocol {register.protocol}, this broker {PROTOCOL}; "
-                "install the same version of Shotline on both machines",
+                other_protocol(register.server, register.protocol),
             )
             return
         if self.claimed_term is not None and not can_have_come_about(

@@ -189,6 +189,7 @@ class Claim(Message, tag="claim"):
     name: Name
     host: str = ""
     pid: Small = 0
+    protocol: Small = PROTOCOL
 
 
 class ClaimAccepted(Message, tag="claim_accepted"):

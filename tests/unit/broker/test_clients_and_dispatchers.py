@@ -10,6 +10,7 @@ from shotline.broker.permissions import PeerRole, Roles
 from shotline.common.codec import encode
 from shotline.common.machine import Instant
 from shotline.common.messages import (
+    PROTOCOL,
     AbortAttempt,
     Claim,
     ClaimRefused,
@@ -411,6 +412,13 @@ def test_a_peer_of_protocol_1_is_refused_in_its_own_words(
     kind, body = effect.frames
     assert kind == b"problem"
     assert "the same version of Shotline" in msgpack.unpackb(body)["text"]
+
+
+def test_a_dispatcher_of_another_protocol_gets_no_seat(world: World) -> None:
+    world.dispatcher(b"", Claim(term=1, name="other", protocol=PROTOCOL + 1))
+    (problem,) = world.got(DISPATCHER, Problem)
+    assert "the same version of Shotline" in problem.text
+    world.seat()
 
 
 def test_only_the_accepted_dispatcher_may_use_targets(world: World) -> None:

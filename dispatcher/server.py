@@ -179,6 +179,9 @@ class DispatcherServer:
         """Try to; wait for Redis as long as it takes: without it nobody knows what was running."""
         try:
             loaded = self._journal.load()
+            term = loaded.term
+            if term <= self._term_above:
+                term = self._journal.claim_term(self._term_above)
         except JournalError as error:
             self._load_at = time.monotonic() + self._config.redis.retry_s
             if str(error) != self._waits_for:
@@ -187,12 +190,9 @@ class DispatcherServer:
                 self._service.status(f"waiting for the journal: {error}")
             return
         self._load_at = None
-        self._load(loaded)
+        self._load(loaded, term)
 
-    def _load(self, loaded: Loaded) -> None:
-        term = loaded.term
-        if term <= self._term_above:
-            term = self._journal.claim_term(self._term_above)
+    def _load(self, loaded: Loaded, term: int) -> None:
         for warning in loaded.warnings:
             log.warning("%s", warning)
         self._machine = Dispatcher(

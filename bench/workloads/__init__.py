@@ -37,7 +37,7 @@ class Sizes:
     idle: int = 500
     tables: tuple[int, ...] = (100, 1000, 10_000)
     growth: tuple[int, ...] = (1000, 10_000, 100_000)
-    closed_shots: int = 11
+    closed_shots: int = 24
     starts: int = 5
     aborts: int = 20
     seconds: float = 10.0  # in which what goes on by itself is watched
@@ -59,7 +59,7 @@ class Sizes:
             tuple(map(some, self.tables)),
             tuple(map(some, self.growth)),
             # Half of the shots are compared with the other half.
-            max(4, some(self.closed_shots)),
+            max(6, some(self.closed_shots)),
             some(self.starts),
             some(self.aborts),
             max(1.0, self.seconds * factor),

@@ -1,6 +1,7 @@
 """W9: independent actions in tables of very different sizes, and what closed shots leave behind."""
 
 import time
+from statistics import median
 from typing import ClassVar, Final
 
 from bench.daemons import Form, Site, action
@@ -70,9 +71,9 @@ def _measure_left(of: Round, form: Form) -> None:
     """Measure what settled actions leave in the dispatcher once their shots are closed.
 
     The first shots fill what may be held; from then on nothing may grow. What a shot in the making
-    needs goes up and down with the moment of the measurement, so the highest values are compared.
+    needs goes up and down with the moment of the measurement, so the medians of many are compared.
     """
-    count = of.sizes.independent
+    count = of.sizes.independent // 2
     with _site(of, form, "closed", count) as site:
         sizes_mb = []
         for shot in range(1, of.sizes.closed_shots + 1):
@@ -80,6 +81,6 @@ def _measure_left(of: Round, form: Form) -> None:
             site.do_phase(TREE, shot)
             sizes_mb.append(rss_mb(site.dispatcher_pid))
     span = (len(sizes_mb) - SHOTS_LOADED_MAX) // 2
-    before, after = max(sizes_mb[-2 * span : -span]), max(sizes_mb[-span:])
+    before, after = median(sizes_mb[-2 * span : -span]), median(sizes_mb[-span:])
     left = (after - before) * 1e6 / (count * span)
     of.results.add("memory left by a closed action", form, left, "bytes", goal=NONE_LEFT)

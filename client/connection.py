@@ -10,7 +10,7 @@ import zmq
 from shotline.client.calls import Call, T
 from shotline.client.errors import Closed
 from shotline.client.observer import Update
-from shotline.client.session import Patience
+from shotline.client.patience import Patience
 from shotline.client.wire import Stream, Wire
 from shotline.common.closable import Closable
 

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from shotline.client.calls import Call
-from shotline.client.connection import Connection, EventStream
 from shotline.client.errors import WrongArguments
 from shotline.client.methods import AsyncCommands, Commands
-from shotline.client.session import Patience
+from shotline.client.patience import Patience
 from shotline.common.channels import output_channel, shot_channel
 from shotline.common.closable import AsyncClosable, Closable
 from shotline.common.endpoint import endpoint
@@ -26,6 +25,7 @@ from shotline.common.records import ShotKey
 
 if TYPE_CHECKING:
     from shotline.client.async_connection import AsyncConnection, AsyncEventStream
+    from shotline.client.connection import Connection, EventStream
 
 T = TypeVar("T")
 
@@ -88,11 +88,15 @@ class Supervisor(_Patient, Commands, Closable):
     or dispatcher stay away for `patience.absence_s`.
     """
 
-    _made: Connection | None = None
-    _before_fork: tuple[Connection, ...] = ()  # never touched: they are the parent's
+    _made: "Connection | None" = None
+    _before_fork: "tuple[Connection, ...]" = ()  # never touched: they are the parent's
 
     @property
-    def _connection(self) -> Connection:
+    def _connection(self) -> "Connection":
+        # What it needs takes longer to import than all the rest: a socket is not wanted by who only
+        # names the library.
+        from shotline.client.connection import Connection
+
         if self._made is not None and self._made.foreign:
             self._before_fork += (self._made,)
             self._made = None
@@ -108,16 +112,18 @@ class Supervisor(_Patient, Commands, Closable):
         """Return once the broker has answered. Raise NoBroker."""
         self._connection.connect(self._patience.connect_s)
 
-    def events(self, *channels: str, taps: tuple[str, ...] = ()) -> EventStream:
+    def events(self, *channels: str, taps: tuple[str, ...] = ()) -> "EventStream":
         """Return what happens on channels (`shot/TREE/SHOT`, `output/…`, `servers`, `log`).
 
         Each begins with its whole state. `taps` are beginnings of channel names that are heard
         without a state and without a promise that nothing is missed.
         """
         self.connect()
+        from shotline.client.connection import EventStream
+
         return EventStream(self._connection, channels, taps)
 
-    def watch(self, tree: str, shot: int) -> EventStream:
+    def watch(self, tree: str, shot: int) -> "EventStream":
         """Return what happens to a shot, and its actions' output as it comes."""
         key = ShotKey(tree.upper(), shot)
         return self.events(shot_channel(key), taps=(output_channel(key, ""),))

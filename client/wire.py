@@ -20,6 +20,7 @@ from shotline.client import verbs
 from shotline.client.calls import AnswerPages, Call, T
 from shotline.client.errors import NoBroker, NoDispatcher, SupervisorError, TimedOut
 from shotline.client.observer import News, Observer, Unknown, Update, payload_of
+from shotline.client.patience import Patience
 from shotline.client.session import (
     Ask,
     Begin,
@@ -28,7 +29,6 @@ from shotline.client.session import (
     Effect,
     Forget,
     GaveUp,
-    Patience,
     Received,
     Replied,
     Send,

@@ -20,7 +20,7 @@ from shotline.client.errors import (
     WrongArguments,
 )
 from shotline.client.observer import FeedStopped, News, Whole
-from shotline.client.session import Patience
+from shotline.client.patience import Patience
 from shotline.client.supervisor import AsyncSupervisor, Supervisor
 from shotline.common.base import to_json
 from shotline.common.commands import AnyCommand, CreatePulse, DoPhase, Snapshot

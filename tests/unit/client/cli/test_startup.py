@@ -46,7 +46,12 @@ def test_completing_a_word_loads_nothing_that_only_a_command_needs() -> None:
     assert not loaded(command(), asked) & HEAVY
 
 
+def test_the_library_loads_nothing_that_only_a_connection_needs() -> None:
+    assert not loaded("import shotline.client.supervisor") & HEAVY
+
+
 def test_a_supervisor_loads_no_event_loop_and_no_configuration() -> None:
-    found = loaded("import shotline.client.supervisor")
+    code = "from shotline.client.supervisor import Supervisor\n"
+    found = loaded(code + "Supervisor('tcp://127.0.0.1:1')._connection")
     assert "zmq" in found
     assert not found & {"asyncio", "redis", "rich", "tornado", "yaml"}

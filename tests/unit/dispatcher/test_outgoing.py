@@ -18,7 +18,7 @@ from shotline.common.messages import (
     Verdict,
 )
 from shotline.dispatcher.effects import Publish, ToPeer
-from shotline.dispatcher.outgoing import GATHER_S, MESSAGES_MAX, Outgoing
+from shotline.dispatcher.outgoing import MESSAGES_MAX, Outgoing
 
 BYTES_MAX = 1000
 A, B = b"SRV_A:1/x", b"SRV_B:1/y"
@@ -85,7 +85,7 @@ def test_answers_are_gathered_for_a_moment(link: Link) -> None:
     link.outgoing.to_peer(ToPeer(A, (answered(2), OutputStored(attempt=attempt(), through=3))))
     link.outgoing.flush(10.001)
     assert link.sent == []
-    link.outgoing.flush(10.0 + GATHER_S)
+    link.outgoing.flush(11.0)
     assert link.kinds() == [(A, ["answered", "answered", "output_stored"])]
     assert not link.outgoing.waits
 
@@ -104,7 +104,7 @@ def test_events_are_gathered_in_their_order(link: Link) -> None:
         link.outgoing.publish(event(number))
         link.outgoing.flush(10.0)
     assert link.sent == []
-    link.outgoing.flush(10.0 + GATHER_S)
+    link.outgoing.flush(11.0)
     [(topic, told)] = link.letters()
     assert topic == PUBLISH + b"shot/TEST/1"
     assert [one.seq for one in told if isinstance(one, Event)] == [1, 2, 3]

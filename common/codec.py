@@ -134,8 +134,8 @@ def join(parts: Sequence[Raw]) -> bytes:
 
 
 def is_of_protocol_1(frames: Sequence[bytes]) -> bool:
-    """Return whether a multipart begins as those of Shotline 0.1: with a kind, or its address."""
-    return any(frame in _KINDS for frame in frames[:2])
+    """Return whether a multipart begins as those of Shotline 0.1: kind and body, or an address."""
+    return any(len(frames) > kind_at + 1 and frames[kind_at] in _KINDS for kind_at in (0, 1))
 
 
 def in_protocol_1(kind: str, **fields: object) -> list[bytes]:

@@ -372,7 +372,7 @@ def test_events_are_published_in_order(world: World) -> None:
     [
         [],
         [b""],
-        [b"", b"no batch"],
+        [b"", b"ping"],
         [b"", kinds("ping")],
         [b"", encode([Hello(name="x")])],
         [b"*topic", b""],

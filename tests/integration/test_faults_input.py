@@ -296,9 +296,15 @@ def test_bad_commands_to_the_dispatcher(tmp_path: Path) -> None:
             reply = client.get(Reply, Problem)
             if isinstance(reply, Reply):
                 assert reply.outcome is Outcome.USAGE, name
-        request = {"verb": "status", "deadline_s": welcome.clock_s + 1000.0, "user": ""}
+        request: dict[str, object] = {
+            "kind": "request",
+            "verb": "status",
+            "user": "",
+            "command": b"{}",
+        }
+        request["deadline_s"] = welcome.clock_s + 1000.0
         for bad in ({"id": "x"}, {"id": 12345678}, {"id": "12345678", "command": "text"}):
-            client.send(b"request", msgpack.packb({**request, "command": b"{}", **bad}))
+            client.send(msgpack.packb([{**request, **bad}]))
             client.get(Problem)
 
 

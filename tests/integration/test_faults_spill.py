@@ -127,6 +127,9 @@ def test_full_spill_file(tmp_path: Path) -> None:
 def test_dispatcher_killed_while_nothing_could_be_journalled(tmp_path: Path) -> None:
     """What was not journalled was not done: servers still hold it, and tell the next dispatcher."""
     with stack_of(tmp_path, ("A:1", "B:1"), *ACTIONS) as stack:
+        with stack.redis.client() as client:
+            # Otherwise Redis may lose what it has confirmed when it is killed.
+            client.config_set("appendfsync", "always")
         pulse = Pulse(stack)
         report = pulse.begin()
         pulse.wait_doing("A_FIRST", "B_FIRST")

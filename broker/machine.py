@@ -31,8 +31,8 @@ from shotline.common.codec import (
     is_of_protocol_1,
     join,
     kinds_of,
+    parts_of,
     request_head,
-    split,
 )
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Instant, Tick
@@ -313,14 +313,14 @@ class Broker:
         try:
             if not frames:
                 raise MalformedMessage("a multipart without a batch")
-            parts = list(chain.from_iterable(map(split, frames)))
-            kinds = list(chain.from_iterable(map(kinds_of, frames)))
+            parts = list(chain.from_iterable(map(parts_of, frames)))
+            kinds = [kind for kind, _ in parts]
             self._check_roles(peer, kinds)
             if not FROM_CLIENTS.issuperset(kinds):
                 raise MalformedMessage("a client sends hello, ping, request and goodbye")
             messages = [
                 request_head(part) if kind == "request" else decode_one(part)
-                for kind, part in zip(kinds, parts, strict=True)
+                for kind, part in parts
             ]
             if peer not in self._clients and len(self._clients) >= self._section.clients_max:
                 raise MalformedMessage(
@@ -334,7 +334,7 @@ class Broker:
                 self._outbox.to_client(peer, Problem(text=error.detail))
             return
         self._clients.hear(now.mono, peer)
-        for message, part in zip(messages, parts, strict=True):
+        for message, (_, part) in zip(messages, parts, strict=True):
             self._take_from_client(now, peer, message, part)
 
     def _take_from_client(
@@ -492,7 +492,7 @@ class Broker:
         why = "too many messages wait for it" if unsent.full else "its connection is broken"
         self._seat.lost_frames(now, unsent.peer, why)
         for client, batch in addressed(unsent.frames):
-            for kind, part in zip(kinds_of(batch), split(batch), strict=True):
+            for kind, part in parts_of(batch):
                 if kind == "request":
                     self.counters.unanswerable += 1
                     text = f"the dispatcher cannot be reached: {why}"
@@ -543,6 +543,5 @@ class Broker:
 def _partly_decoded(batch: bytes) -> list[tuple[Raw, Message | None]]:
     """Return a server's messages as they are, and read; None for those that are passed on."""
     return [
-        (part, None if kind in FROM_SERVERS else decode_one(part))
-        for kind, part in zip(kinds_of(batch), split(batch), strict=True)
+        (part, None if kind in FROM_SERVERS else decode_one(part)) for kind, part in parts_of(batch)
     ]

@@ -128,6 +128,11 @@ def split(batch: bytes) -> list[Raw]:
     return _listed(_PARTS, batch)
 
 
+def parts_of(batch: bytes) -> list[tuple[str, Raw]]:
+    """Return the kind of each message of a batch, and the message as it is."""
+    return list(zip(kinds_of(batch), split(batch), strict=True))
+
+
 def join(parts: Sequence[Raw]) -> bytes:
     """Return messages as a batch."""
     return _ENCODER.encode(parts)

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Final, Literal, NamedTuple, get_args
 import msgspec
 from msgspec import Meta, structs
 
-from shotline.common.base import Struct, tag_of
+from shotline.common.base import Struct, tag_of, to_json
 from shotline.common.dangers import Danger
 from shotline.common.ranges import NUMBER_MAX, Count, SequenceNumber, Small
 from shotline.common.scopes import Scope
@@ -411,13 +411,12 @@ VERBS: Final[dict[str, type[Command]]] = {tag_of(kind): kind for kind in get_arg
 READING: Final = frozenset(verb for verb, kind in VERBS.items() if kind.SCOPE is Scope.READ)
 """The verbs that change nothing (`check` without reset neither, but it may)."""
 
-_ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)
 
 
 def encode_command(command: AnyCommand) -> bytes:
     """Return a command as JSON."""
-    return _ENCODER.encode(command)
+    return to_json(command)
 
 
 def decode_command(data: bytes | str) -> AnyCommand:

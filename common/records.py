@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from shotline.common.actions import ActionState, Category, Cause, Status
-from shotline.common.base import Struct, tag_of
+from shotline.common.base import Struct, tag_of, to_json
 from shotline.common.dangers import NamedDanger
 from shotline.common.messages import Outcome
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
@@ -324,19 +324,18 @@ ShotRecord = (
 GlobalRecord = CommandDone | UnknownResult | ServerSeen
 Record = ShotRecord | GlobalRecord
 
-_ENCODER: Final = msgspec.json.Encoder()
 _ONE: Final[msgspec.json.Decoder[Record]] = msgspec.json.Decoder(Record)
 _MANY: Final[msgspec.json.Decoder[tuple[Record, ...]]] = msgspec.json.Decoder(tuple[Record, ...])
 
 
 def encode_record(record: Record) -> bytes:
     """Return a record as JSON."""
-    return _ENCODER.encode(record)
+    return to_json(record)
 
 
 def encode_records(records: Sequence[Record]) -> bytes:
     """Return records as a JSON array."""
-    return _ENCODER.encode(records)
+    return b"[" + b",".join(map(to_json, records)) + b"]"
 
 
 def decode_record(data: bytes | str) -> Record:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import structs
 
 from shotline.common.actions import Cause
-from shotline.common.base import Struct, tag_of
+from shotline.common.base import Struct, tag_of, to_json
 from shotline.common.nodes import ActionNode
 from shotline.common.ranges import (
     Count,
@@ -305,19 +305,18 @@ AnyResult = (
     | SnapshotResult
 )
 
-_ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final[msgspec.json.Decoder[AnyResult]] = msgspec.json.Decoder(AnyResult)
 
 
 def encode_result(result: AnyResult) -> bytes:
     """Return a result as JSON."""
-    return _ENCODER.encode(result)
+    return to_json(result)
 
 
 def encode_page(result: Paged, items: Sequence[bytes]) -> bytes:
     """Return a result as JSON, with these items, as JSON, in its list."""
     listed = tuple(map(msgspec.Raw, items))
-    return _ENCODER.encode(structs.replace(result, **{result.LIST: listed}))
+    return to_json(structs.replace(result, **{result.LIST: listed}))
 
 
 def decode_result(data: bytes | str) -> AnyResult:

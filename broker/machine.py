@@ -26,6 +26,7 @@ from shotline.common.codec import (
     PUBLISH,
     RequestHead,
     addressed,
+    as_part,
     decode,
     decode_one,
     is_of_protocol_1,
@@ -34,6 +35,7 @@ from shotline.common.codec import (
     parts_of,
     request_head,
 )
+from shotline.common.commands import READING, VIEWING
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -50,11 +52,14 @@ from shotline.common.messages import (
     Register,
     Reply,
     ServerBeat,
+    TurnedAway,
     Undeliverable,
+    Vouched,
     Welcome,
 )
 from shotline.common.metrics import Metric, counter, counters, gauge
 from shotline.common.settings.sections import BrokerSection
+from shotline.common.tellings import Tellings
 
 DISPATCHER_PREFIX: Final = b"dispatcher/"
 FROM_SERVERS: Final = frozenset(
@@ -87,6 +92,7 @@ _COUNTED: Final = {
 }
 """`Counters` in the words of the metrics."""
 _UNDELIVERABLE_BYTES_MAX: Final = 1024 * 1024
+_TURNED_AWAY_BYTES_MAX: Final = 16 * 1024
 _COMPLAINT_S: Final = 1.0
 
 
@@ -101,9 +107,13 @@ class FromServers(NamedTuple):
 
 
 class FromClients(NamedTuple):
-    """What one wake-up drained from the socket of clients and dispatchers."""
+    """What one wake-up drained from the socket of clients and dispatchers.
+
+    `addresses`: the network addresses of those that send requests, by routing id.
+    """
 
     messages: Sequence[tuple[bytes, list[bytes]]]
+    addresses: Mapping[bytes, str] = MappingProxyType({})
 
 
 class UnsentToServer(NamedTuple):
@@ -153,19 +163,25 @@ class Broker:
         events_address: str,
         section: BrokerSection,
         roles: Callable[[bytes], Roles] = lambda _peer: EVERYBODY,
+        key_of: Callable[[bytes], str] = lambda _peer: "",
     ) -> None:
-        """Make the broker of one life: `name` is new in each. `roles` of a peer, by routing id."""
+        """Make the broker of one life: `name` is new in each.
+
+        `roles` of a peer, and the name of the key that it has proven, by routing id.
+        """
         self.name = name
         self.counters = Counters()
         self._clients_address = clients_address
         self._events_address = events_address
         self._section = section
         self._roles = roles
+        self._key_of = key_of
         self._outbox = Outbox(f"broker/{name}")
         self._registry = Registry(section, name, self._outbox)
         self._seat = Seat(section, name, self._outbox, self._registry)
         self._clients: Watch[bytes] = Watch(section.suspect_s, section.server_lost_s)
         self._pauses = PauseDetector(section.heartbeat_s / 2)
+        self._tellings = Tellings()
         self._complaints_from: float | None = None  # not before this is the next one logged
         self._complaints_unsaid = 0
         self._from_servers = self._from_clients = 0  # messages taken, batches as one
@@ -187,10 +203,10 @@ class Broker:
                 self._from_servers += len(messages)
                 for peer, frames in messages:
                     self._from_server(now, peer, frames, addresses)
-            case FromClients(messages):
+            case FromClients(messages, addresses):
                 self._from_clients += len(messages)
                 for peer, frames in messages:
-                    self._from_client(now, peer, frames)
+                    self._from_client(now, peer, frames, addresses)
             case UnsentToServer():
                 self._unsent_to_server(now, event)
             case UnsentToClient():
@@ -306,7 +322,9 @@ class Broker:
 
     # The link of clients and dispatchers.
 
-    def _from_client(self, now: Instant, peer: bytes, frames: list[bytes]) -> None:
+    def _from_client(
+        self, now: Instant, peer: bytes, frames: list[bytes], addresses: Mapping[bytes, str]
+    ) -> None:
         if peer.startswith(DISPATCHER_PREFIX):
             self._from_dispatcher(now, peer, frames)
             return
@@ -334,11 +352,17 @@ class Broker:
                 self._outbox.to_client(peer, Problem(text=error.detail))
             return
         self._clients.hear(now.mono, peer)
+        sender = Vouched(key=self._key_of(peer), address=addresses.get(peer, ""))
         for message, (_, part) in zip(messages, parts, strict=True):
-            self._take_from_client(now, peer, message, part)
+            self._take_from_client(now, peer, message, part, sender)
 
     def _take_from_client(
-        self, now: Instant, peer: bytes, message: Message | RequestHead, part: Raw
+        self,
+        now: Instant,
+        peer: bytes,
+        message: Message | RequestHead,
+        part: Raw,
+        sender: Vouched,
     ) -> None:
         match message:
             case Hello():
@@ -346,7 +370,7 @@ class Broker:
             case Ping():
                 self._outbox.to_client(peer, self._pong(now, message.sent_s))
             case RequestHead():
-                self._take_request(now, peer, message, part)
+                self._take_request(now, peer, message, part, sender)
             case Goodbye():
                 self._clients.forget(peer)
 
@@ -367,26 +391,58 @@ class Broker:
             ),
         )
 
-    def _take_request(self, now: Instant, peer: bytes, request: RequestHead, part: Raw) -> None:
+    def _take_request(
+        self, now: Instant, peer: bytes, request: RequestHead, part: Raw, sender: Vouched
+    ) -> None:
         absence = self._seat.absence
         if not may_command(self._roles(peer), request.verb):
             role = shown_role(self._roles(peer))
             self.counters.refused += 1
             self._note(now, f"client {peer!r} may not {request.verb!r} as {role}")
             text = f"{request.verb} is not for the role {role}"
-            self._reply(peer, request, Outcome.REFUSED, text)
+            self._turn_away(now, peer, request, part, sender, text)
         elif request.deadline_s <= now.mono:
             late_s = now.mono - request.deadline_s
             text = (
                 f"{request.verb} expired {late_s:.1f} s before it reached the broker and was not "
                 "passed on; give it again if it is still wanted"
             )
-            self._reply(peer, request, Outcome.REFUSED, text)
+            self._turn_away(now, peer, request, part, sender, text)
         elif absence is not None:
             self.counters.unanswerable += 1
             self._reply(peer, request, Outcome.NOBODY, f"{absence} at {self._clients_address}")
         else:
-            self._outbox.forward_to_dispatcher(peer, join([part]))
+            batch = join([part]) if request.verb in READING else join([as_part(sender), part])
+            self._outbox.forward_to_dispatcher(peer, batch)
+
+    def _turn_away(
+        self,
+        now: Instant,
+        peer: bytes,
+        request: RequestHead,
+        part: Raw,
+        sender: Vouched,
+        text: str,
+    ) -> None:
+        """Refuse a command, and let the dispatcher know of it: some, so that nobody fills it."""
+        self._reply(peer, request, Outcome.REFUSED, text)
+        if request.verb in VIEWING:
+            return
+        untold = self._tellings.take(now.mono, sender.key or sender.address or "?")
+        if untold is None:
+            return
+        told = bytes(part) if len(part) <= _TURNED_AWAY_BYTES_MAX else b""
+        self._outbox.to_dispatcher(
+            TurnedAway(
+                key=sender.key,
+                address=sender.address,
+                verb=request.verb,
+                outcome=Outcome.REFUSED,
+                text=text,
+                request=told,
+                untold=untold,
+            )
+        )
 
     def _reply(self, peer: bytes, request: RequestHead, outcome: Outcome, text: str) -> None:
         self._outbox.to_client(peer, Reply(id=request.id, outcome=outcome, message=text))

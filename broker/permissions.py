@@ -6,7 +6,8 @@ Which role a peer has is decided by its key; without keys everybody has every ro
 from enum import StrEnum
 from typing import Final
 
-from shotline.common.commands import READING
+from shotline.common.base import tag_of
+from shotline.common.commands import VIEWING, NoteAccess
 
 
 class PeerRole(StrEnum):
@@ -55,7 +56,9 @@ def may_send(roles: Roles, kind: str) -> bool:
 
 def may_command(roles: Roles, verb: str) -> bool:
     """Return whether a peer of these roles may give this command (`verb` of `Request`)."""
-    return not roles.isdisjoint(_CLIENTS if verb in READING else _COMMANDERS)
+    if verb == tag_of(NoteAccess):
+        return PeerRole.MONITOR in roles
+    return not roles.isdisjoint(_CLIENTS if verb in VIEWING else _COMMANDERS)
 
 
 def shown_role(roles: Roles) -> str:

@@ -10,6 +10,7 @@ import msgspec
 import zmq
 
 from shotline.broker.machine import (
+    DISPATCHER_PREFIX,
     Broker,
     FromClients,
     FromServers,
@@ -21,7 +22,7 @@ from shotline.broker.topics import Topics
 from shotline.common.base import tag_of
 from shotline.common.errors import ConfigError
 from shotline.common.machine import Instant, Tick
-from shotline.common.messages import Register
+from shotline.common.messages import Register, Request
 from shotline.common.metrics import Metric, counter
 from shotline.common.process.service import Service
 from shotline.common.settings.config import BrokerSection
@@ -30,6 +31,7 @@ from shotline.common.transport import Delivery, Publisher, Router, SocketLimits
 log = logging.getLogger(__name__)
 
 _REGISTER: Final = msgspec.msgpack.encode(tag_of(Register))
+_REQUEST: Final = msgspec.msgpack.encode(tag_of(Request))
 
 
 class BrokerServer:
@@ -114,7 +116,8 @@ class BrokerServer:
 
     def _read_clients(self) -> None:
         now = self._service.instant()
-        self._carry_out(now, self._machine.handle(now, FromClients(self._clients.receive_all())))
+        found = self._clients.receive_addressed(_REQUEST, but_not=DISPATCHER_PREFIX)
+        self._carry_out(now, self._machine.handle(now, FromClients(*found)))
 
     def _read_servers(self) -> None:
         now = self._service.instant()

@@ -12,13 +12,16 @@ from shotline.client.observer import Update
 from shotline.client.patience import Patience
 from shotline.client.wire import Stream, Wire
 from shotline.common.closable import AsyncClosable
+from shotline.common.messages import Behalf
 
 
 class AsyncConnection:
     """A wire that an event loop drives. Made inside the running loop that it belongs to."""
 
-    def __init__(self, address: str, patience: Patience | None = None) -> None:
-        self.wire = Wire(address, patience)
+    def __init__(
+        self, address: str, patience: Patience | None = None, behalf: Behalf | None = None
+    ) -> None:
+        self.wire = Wire(address, patience, behalf)
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._watched: dict[zmq.Socket[bytes], int] = {}

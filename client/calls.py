@@ -16,7 +16,7 @@ from shotline.client.report import Answer, Report
 from shotline.common import commands as c
 from shotline.common.codec import describe
 from shotline.common.commands import AnyCommand, Command
-from shotline.common.messages import Reply
+from shotline.common.messages import Behalf, Reply
 from shotline.common.views import (
     ActionsResult,
     AnyResult,
@@ -37,15 +37,15 @@ class Call(Generic[T]):
     """A command, and what its reply and result are made into; they may stand for a SupervisorError.
 
     `long`: it may wait for a run to end. `raw`: its result is passed on as it came, not looked at,
-    and further pages of it are not fetched. `user`: who gives it, where that is not this process's
-    own user.
+    and further pages of it are not fetched. `behalf`: for whom it is given, where that is neither
+    this process's own user nor whom the supervisor is for.
     """
 
     command: AnyCommand
     outcome: Callable[[Reply, AnyResult | None], T]
     long: bool = False
     raw: bool = False
-    user: str = ""
+    behalf: Behalf | None = None
 
 
 class AnswerPages:
@@ -58,9 +58,9 @@ class AnswerPages:
         self._is_joined = False
 
     @property
-    def user(self) -> str:
-        """Who gives the command, where that is not this process's own user."""
-        return self._call.user
+    def behalf(self) -> Behalf | None:
+        """For whom the command is given, as the call says."""
+        return self._call.behalf
 
     def take(self, reply: Reply) -> AnyCommand | None:
         """Take a reply. Return the command for the page that follows, None when this was the last.

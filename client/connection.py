@@ -13,6 +13,7 @@ from shotline.client.observer import Update
 from shotline.client.patience import Patience
 from shotline.client.wire import Stream, Wire
 from shotline.common.closable import Closable
+from shotline.common.messages import Behalf
 
 POLL_MAX_S = 3600.0
 
@@ -20,8 +21,10 @@ POLL_MAX_S = 3600.0
 class Connection:
     """A wire that is waited for. One thread uses it at a time."""
 
-    def __init__(self, address: str, patience: Patience | None = None) -> None:
-        self.wire = Wire(address, patience)
+    def __init__(
+        self, address: str, patience: Patience | None = None, behalf: Behalf | None = None
+    ) -> None:
+        self.wire = Wire(address, patience, behalf)
         self._poller = zmq.Poller()
         self._polled: list[zmq.Socket[bytes]] = []
         self._process = os.getpid()

@@ -66,6 +66,7 @@ class Commands(ABC):
     current = _blocking(verbs.current)
     snapshot = _blocking(verbs.snapshot)
     shots = _blocking(verbs.shots)
+    audit = _blocking(verbs.audit)
     quit = _blocking(verbs.quit_dispatcher)
 
 
@@ -102,4 +103,5 @@ class AsyncCommands(ABC):
     current = _awaiting(verbs.current)
     snapshot = _awaiting(verbs.snapshot)
     shots = _awaiting(verbs.shots)
+    audit = _awaiting(verbs.audit)
     quit = _awaiting(verbs.quit_dispatcher)

@@ -10,11 +10,12 @@ from typing import Final, Literal
 
 import msgspec
 
-from shotline.common.channels import FEED, LOG, SERVERS
+from shotline.common.channels import AUDIT, FEED, LOG, SERVERS
 from shotline.common.codec import describe
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import Event
 from shotline.common.views import (
+    AuditEvent,
     FeedBeat,
     LogEvent,
     OutputEvent,
@@ -28,7 +29,7 @@ BUFFERED_MAX: Final = 10_000
 SILENT_S: Final = 5.0
 ASK_AGAIN_S: Final = 2.0
 
-Payload = ShotEvent | OutputEvent | ServersEvent | LogEvent | FeedBeat
+Payload = ShotEvent | OutputEvent | ServersEvent | LogEvent | AuditEvent | FeedBeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def payload_of(event: Event) -> Payload:
         "output": OutputEvent,
         SERVERS: ServersEvent,
         LOG: LogEvent,
+        AUDIT: AuditEvent,
         FEED: FeedBeat,
     }
     kind = kinds.get(event.channel.split("/", 1)[0])

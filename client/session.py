@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from shotline.client.patience import Patience
 from shotline.common.machine import Tick
 from shotline.common.messages import (
+    Behalf,
     Hello,
     Message,
     Outcome,
@@ -35,6 +36,7 @@ class Ask:
     verb: str
     command: bytes
     user: str = ""
+    behalf: Behalf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,7 @@ class Session:
                 verb=one.ask.verb,
                 deadline_s=begins_at + self._offset_s + self.patience.lifetime_s,
                 user=one.ask.user,
+                behalf=one.ask.behalf,
                 command=one.ask.command,
             )
         )

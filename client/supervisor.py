@@ -14,13 +14,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from shotline.client.calls import Call
 from shotline.client.errors import WrongArguments
 from shotline.client.methods import AsyncCommands, Commands
 from shotline.client.patience import Patience
 from shotline.common.channels import output_channel, shot_channel
 from shotline.common.closable import AsyncClosable, Closable
+from shotline.common.codec import describe, sendable
 from shotline.common.endpoint import endpoint
+from shotline.common.messages import Behalf
 from shotline.common.records import ShotKey
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BROKER_VARIABLE = "SHOTLINE_BROKER"
+BEHALF_VARIABLE = "SHOTLINE_BEHALF"
 TIMEOUT_S = 60.0
 
 
@@ -54,8 +59,29 @@ def _configured(config: Path | None) -> str:
     return load_config(config).broker.clients
 
 
+def behalf_of(given: str | Behalf) -> Behalf | None:
+    """Return for whom commands are given: the argument, else what SHOTLINE_BEHALF has as JSON.
+
+    Raise WrongArguments when it cannot be.
+    """
+    found = given or os.environ.get(BEHALF_VARIABLE)
+    if not found:
+        return None
+    if isinstance(found, Behalf):
+        return found
+    try:
+        if given:
+            return msgspec.convert({"name": sendable(found)}, Behalf)
+        return msgspec.json.decode(found, type=Behalf)
+    except ValueError as error:
+        raise WrongArguments(f"on whose behalf commands are given: {describe(error)}") from None
+
+
 class _Patient:
-    """Where a supervisor finds the broker, and how long it waits for an answer."""
+    """Where a supervisor finds the broker, and how long it waits for an answer.
+
+    `on_behalf_of`: for whom commands are given, for the audit, where not for this process's user.
+    """
 
     def __init__(
         self,
@@ -65,8 +91,10 @@ class _Patient:
         timeout_s: float = TIMEOUT_S,
         wait_timeout_s: float | None = None,
         patience: Patience | None = None,
+        on_behalf_of: str | Behalf = "",
     ) -> None:
         self.address = broker_address(broker, config)
+        self._behalf = behalf_of(on_behalf_of)
         self.timeout_s = timeout_s
         self.wait_timeout_s = wait_timeout_s
         self._patience = patience or Patience()
@@ -101,7 +129,7 @@ class Supervisor(_Patient, Commands, Closable):
             self._before_fork += (self._made,)
             self._made = None
         if self._made is None:
-            self._made = Connection(self.address, self._patience)
+            self._made = Connection(self.address, self._patience, self._behalf)
         return self._made
 
     def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
@@ -184,5 +212,5 @@ class AsyncSupervisor(_Patient, AsyncCommands, AsyncClosable):
         from shotline.client.async_connection import AsyncConnection
 
         if self._made is None:
-            self._made = AsyncConnection(self.address, self._patience)
+            self._made = AsyncConnection(self.address, self._patience, self._behalf)
         return self._made

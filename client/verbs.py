@@ -230,6 +230,39 @@ def shots(tree: str | None = None) -> Call[v.ShotsResult]:
     return result(make(c.Shots, tree=tree), v.ShotsResult)
 
 
+def audit(
+    *,
+    since: float | None = None,
+    who: str | None = None,
+    command: str | None = None,
+    tree: str | None = None,
+    shot: int | None = None,
+    outcome: str | None = None,
+    before: str | None = None,
+    after: str | None = None,
+    limit: int = 100,
+) -> Call[v.AuditResult]:
+    """Return who has asked for what, from where, when, and what came of it; the newest first.
+
+    `since` is seconds since 1970; `who` a part of a name or address; `command` a verb, or what is
+    done at the page (`login`). Where the result has `next`, older lines may follow: ask again with
+    it as `before`. `after` is the id of a line than which all are newer.
+    """
+    asked = {
+        "since": since,
+        "who": who,
+        "command": command,
+        "tree": tree,
+        "outcome": outcome,
+        "before": before,
+        "after": after,
+        "limit": limit,
+    }
+    if shot is not None:
+        asked["shot"] = shot
+    return result(make(c.Audit, **asked), v.AuditResult)
+
+
 def quit_dispatcher() -> Call[Answer]:
     """End the dispatcher. Running actions go on in their servers."""
     return answer(make(c.Quit))

@@ -38,11 +38,11 @@ from shotline.client.session import (
 )
 from shotline.client.session import Event as SessionEvent
 from shotline.common.channels import FEED
-from shotline.common.codec import decode, decode_all, encode
+from shotline.common.codec import decode, decode_all, encode, sendable
 from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
-from shotline.common.messages import Event, Goodbye, Outcome, Reply, Welcome
+from shotline.common.messages import Behalf, Event, Goodbye, Outcome, Reply, Welcome
 from shotline.common.transport import Dealer, Subscriber
 from shotline.common.views import AnyResult, SnapshotResult
 
@@ -87,10 +87,13 @@ class Stream:
 class Wire:
     """One connection to the broker, and the feed of events when somebody listens."""
 
-    def __init__(self, address: str, patience: Patience | None = None) -> None:
+    def __init__(
+        self, address: str, patience: Patience | None = None, behalf: Behalf | None = None
+    ) -> None:
         identity = f"client/{secrets.token_hex(8)}"
         self.address = address
         self.user = who()
+        self.behalf = behalf
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
         self.dealer = Dealer(self._context, address, identity.encode())
         self.subscriber: Subscriber | None = None
@@ -124,8 +127,8 @@ class Wire:
 
     def _ask(self, request: str, id_: str, pages: AnswerPages, command: AnyCommand) -> None:
         self._pages[request] = (id_, pages)
-        user = f"{pages.user} by {self.user}"[:USER_LENGTH_MAX] if pages.user else self.user
-        self._apply(Ask(request, command.verb, encode_command(command), user))
+        behalf = pages.behalf or self.behalf
+        self._apply(Ask(request, command.verb, encode_command(command), self.user, behalf))
 
     def final(self, id_: str) -> tuple[Reply, AnyResult | None] | None:
         """Return the final reply and its whole result once they are there.
@@ -405,7 +408,7 @@ def who() -> str:
         user = getpass.getuser()
     except (KeyError, OSError):  # no entry for this user id
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"[:USER_LENGTH_MAX]
+    return sendable(f"{user}@{socket.gethostname()}")[:USER_LENGTH_MAX]
 
 
 def reachable(events: str, broker: str) -> str:

@@ -7,6 +7,7 @@ from shotline.common.records import ShotKey
 
 SERVERS: Final = "servers"
 LOG: Final = "log"
+AUDIT: Final = "audit"
 FEED: Final = "feed"
 """Its events are the beats, which say how far the other channels are."""
 

@@ -133,6 +133,11 @@ def parts_of(batch: bytes) -> list[tuple[str, Raw]]:
     return list(zip(kinds_of(batch), split(batch), strict=True))
 
 
+def as_part(message: Message) -> Raw:
+    """Return a message as one of a batch that is joined."""
+    return Raw(_ENCODER.encode(message))
+
+
 def join(parts: Sequence[Raw]) -> bytes:
     """Return messages as a batch."""
     return _ENCODER.encode(parts)

@@ -14,7 +14,8 @@ from msgspec import Meta, structs
 
 from shotline.common.base import Struct, tag_of, to_json
 from shotline.common.dangers import Danger
-from shotline.common.ranges import NUMBER_MAX, Count, SequenceNumber, Small
+from shotline.common.messages import Outcome
+from shotline.common.ranges import NUMBER_MAX, Count, Duration, SequenceNumber, Small, Wall
 from shotline.common.scopes import Scope
 
 GivenTree = Annotated[str, Meta(pattern=r"^\s*[A-Za-z][A-Za-z0-9_]*\s*$", max_length=64)]
@@ -25,6 +26,8 @@ PhaseName = Annotated[str, Meta(min_length=1, max_length=64)]
 ActionPath = Annotated[str, Meta(min_length=1, max_length=1024)]
 Insisted = Annotated[tuple[Danger, ...], Meta(max_length=len(Danger))]
 ServerName = Annotated[str, Meta(pattern=r"^[^:\s]+(:[^:\s]+)?$", max_length=128)]
+AuditId = Annotated[str, Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,15}$")]
+"""The id of a line of the audit: milliseconds since 1970, and a number."""
 
 
 class Button(NamedTuple):
@@ -46,12 +49,18 @@ class Command(Struct, tag_field="verb"):
     SCOPE: ClassVar[Scope] = Scope.COMMAND
     ENDS: ClassVar[str] = ""  # what it ends, in words: a page asks before it
     ALWAYS: ClassVar[bool] = False  # where one person has the control, others may give it, too
+    LOOKS: ClassVar[bool] = False  # it changes nothing, although it is not for all who may look
     BUTTON: ClassVar[Button | None] = None
 
     @property
     def verb(self) -> str:
         """Its name, by which roles are checked and answers are told apart."""
         return tag_of(self)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something, as it is said here."""
+        return self.verb not in READING
 
     def __post_init__(self) -> None:
         tree = getattr(self, "tree", None)
@@ -333,6 +342,11 @@ class Check(PagedOnShot, tag="check"):
 
     reset: bool = False
 
+    @property
+    def changes(self) -> bool:
+        """Whether it forgets failures."""
+        return self.reset
+
 
 class Snapshot(PagedCommand, tag="snapshot"):
     """The state of a channel with the number of its last event (I6)."""
@@ -360,12 +374,54 @@ class CurrentShot(Command, tag="current"):
     set_to: Annotated[int, Meta(ge=1, le=NUMBER_MAX)] | None = None
     increment: bool = False
 
+    @property
+    def changes(self) -> bool:
+        """Whether it sets the number."""
+        return self.increment or self.set_to is not None
+
 
 class Shots(PagedCommand, tag="shots"):
     """The shots that are known."""
 
     SCOPE: ClassVar[Scope] = Scope.READ
     tree: GivenTree | None = None
+
+
+class Audit(Command, tag="audit"):
+    """Who has asked for what, from where, when, and what came of it; the newest first.
+
+    `before` goes on behind a line, by its id; `after` asks for what is newer than one. `who` is a
+    part of a name, of whatever kind.
+    """
+
+    SCOPE: ClassVar[Scope] = Scope.ADMINISTER
+    ALWAYS: ClassVar[bool] = True
+    LOOKS: ClassVar[bool] = True
+    since: Wall | None = None  # seconds since 1970
+    who: Annotated[str, Meta(max_length=256)] | None = None
+    command: Annotated[str, Meta(max_length=64)] | None = None  # by its verb, or `login`
+    tree: GivenTree | None = None
+    shot: GivenShot | None = None
+    outcome: Outcome | None = None
+    before: AuditId | None = None
+    after: AuditId | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class NoteAccess(Command, tag="note_access"):
+    """Write into the audit what somebody has done at the page that is no command of ours.
+
+    Only monitors give it: logins, their end, who has the control.
+    """
+
+    SCOPE: ClassVar[Scope] = Scope.ADMINISTER
+    what: Annotated[str, Meta(min_length=1, max_length=64)]
+    outcome: Outcome = Outcome.OK
+    message: Annotated[str, Meta(max_length=1000)] = ""
+    arguments: Annotated[str, Meta(max_length=1000)] = ""
+    at: Wall
+    duration_s: Duration | None = None
+    untold: Count = 0
 
 
 class Quit(Command, tag="quit"):
@@ -402,13 +458,20 @@ AnyCommand = (
     | ReadTree
     | CurrentShot
     | Shots
+    | Audit
+    | NoteAccess
     | Quit
 )
 
-VERBS: Final[dict[str, type[Command]]] = {tag_of(kind): kind for kind in get_args(AnyCommand)}
-"""Every command by its verb."""
+VERBS: Final[dict[str, type[Command]]] = {
+    tag_of(kind): kind for kind in get_args(AnyCommand) if kind is not NoteAccess
+}
+"""Every command that people and programs may give, by its verb."""
 
-READING: Final = frozenset(verb for verb, kind in VERBS.items() if kind.SCOPE is Scope.READ)
+VIEWING: Final = frozenset(verb for verb, kind in VERBS.items() if kind.SCOPE is Scope.READ)
+"""The verbs for those who may only look."""
+
+READING: Final = VIEWING | {verb for verb, kind in VERBS.items() if kind.LOOKS}
 """The verbs that change nothing (`check` without reset neither, but it may)."""
 
 _DECODER: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)

@@ -457,6 +457,26 @@ EXIT_CODES: dict[Outcome, int] = {
 }
 
 
+class Via(StrEnum):
+    """How it is known who gives a command."""
+
+    PROGRAM = "program"  # the program's own user: the command line, a supervisor
+    AS = "as"  # a name that somebody has told a program
+    BRIDGE = "bridge"  # a foreign system, by its bridge
+    PAGE = "page"  # nobody in particular, at the page
+    LOGIN = "login"  # who has logged in at the page
+    PROXY = "proxy"  # whom the page's reverse proxy vouches for
+    TOKEN = "token"  # a program with a token of the page's
+
+
+class Behalf(Struct):
+    """For whom a program gives a command, where that is not its own user; as the program says."""
+
+    name: Annotated[str, Meta(max_length=256)] = ""
+    via: Via = Via.AS
+    address: Annotated[str, Meta(max_length=128)] = ""  # a browser's, behind the monitor
+
+
 class Request(Message, tag="request"):
     """Client → broker → dispatcher: a command. `id` makes a repeat harmless (D15).
 
@@ -467,8 +487,32 @@ class Request(Message, tag="request"):
     id: RequestId
     verb: Name  # the command's own verb, so that roles are checked without decoding it
     deadline_s: Clock
-    user: str = ""  # who asks, for the log
+    user: Annotated[str, Meta(max_length=256)] = ""  # operating system's user and host that asks
+    behalf: Behalf | None = None
     command: Annotated[bytes, Meta(max_length=65_536)]
+
+
+class Vouched(Message, tag="vouched"):
+    """Broker → dispatcher: who has sent the request behind it in its batch, as the broker knows."""
+
+    key: str = ""  # the name of the key that it has proven to have
+    address: str = ""  # network address
+
+
+class TurnedAway(Message, tag="turned_away"):
+    """Broker → dispatcher: a command that was not passed on, for the audit; never carried out.
+
+    `request` is the message as it came, empty where it is too large; `untold` is how many others
+    were turned away since the last that was told.
+    """
+
+    key: str = ""
+    address: str = ""
+    verb: Name
+    outcome: Outcome
+    text: Text
+    request: Annotated[bytes, Meta(max_length=65_536)] = b""
+    untold: Count = 0
 
 
 class Reply(Message, tag="reply"):
@@ -522,6 +566,8 @@ AnyMessage = (
     | LogLine
     | Event
     | Request
+    | Vouched
+    | TurnedAway
     | Reply
 )
 MESSAGES: Final[dict[str, type[Message]]] = {tag_of(cls): cls for cls in get_args(AnyMessage)}

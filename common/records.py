@@ -17,7 +17,7 @@ import msgspec
 from shotline.common.actions import ActionState, Category, Cause, Status
 from shotline.common.base import Struct, tag_of, to_json
 from shotline.common.dangers import NamedDanger
-from shotline.common.messages import Outcome
+from shotline.common.messages import Outcome, Via
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.ranges import Code, Count, Duration, SequenceNumber, ShotNumber, Small, Wall
 
@@ -304,6 +304,43 @@ class ServerSeen(_Recorded, tag="server_seen"):
     restarting: bool = False  # server_restart of its class: it is to start anew in its turn (D17)
 
 
+class Audited(_Recorded, tag="audited"):
+    """Something that was asked for and changes something, or a login: a line of the audit.
+
+    `who` gave it, as is known by `via`; `program` is the operating system's user and host of the
+    program that sent it, as that says. `key` and `address` are what the broker knows of it.
+    """
+
+    id: str  # its place in the audit: milliseconds since 1970, and a number
+    time: Wall
+    who: str
+    via: Via = Via.PROGRAM
+    program: str = ""
+    key: str = ""  # the name of the key that was proven
+    address: str = ""  # network address
+    browser: str = ""  # address of the browser, as the monitor says
+    verb: str
+    tree: str | None = None
+    shot: ShotNumber | None = None
+    arguments: str = ""  # JSON of what else was said
+    outcome: Outcome  # accepted: it has begun, and a further line follows
+    message: str = ""
+    duration_s: Duration | None = None  # until it was answered
+    request: str = ""  # the command's id
+    untold: Count = 0  # others before it that were so many that they are not told
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its id as one that can be compared."""
+        return place_of(self.id)
+
+
+def place_of(line: str) -> tuple[int, int]:
+    """Return the id of a line of the audit as one that can be compared."""
+    milliseconds, _, number = line.partition("-")
+    return int(milliseconds), int(number)
+
+
 ShotRecord = (
     PulseCreated
     | TableBuilt
@@ -321,7 +358,7 @@ ShotRecord = (
     | EventRaised
     | CheckReset
 )
-GlobalRecord = CommandDone | UnknownResult | ServerSeen
+GlobalRecord = CommandDone | UnknownResult | ServerSeen | Audited
 Record = ShotRecord | GlobalRecord
 
 _ONE: Final[msgspec.json.Decoder[Record]] = msgspec.json.Decoder(Record)

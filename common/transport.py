@@ -285,17 +285,20 @@ class Router(_Connected):
         return [(frames[0], frames[1:]) for frames in self._drain(limit)]
 
     def receive_addressed(
-        self, mark: bytes, limit: int = DRAIN_MAX
+        self, mark: bytes, limit: int = DRAIN_MAX, *, but_not: bytes | None = None
     ) -> tuple[list[tuple[bytes, list[bytes]]], dict[bytes, str]]:
         """Return what has arrived, and the network addresses of some of its senders.
 
         They are told of those whose message has `mark` in its first frame: only they are asked for.
+        `but_not`: how the routing ids of peers begin of whom nothing is looked at.
         """
         addresses: dict[bytes, str] = {}
         socket = self.socket
 
         def receive(flags: int) -> list[bytes]:
             peer = socket.recv(flags)
+            if but_not is not None and peer.startswith(but_not):
+                return [peer, *socket.recv_multipart(flags)]
             frame = socket.recv(flags, copy=False)
             frames = [peer, frame.bytes]
             if mark in frames[1]:

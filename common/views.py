@@ -25,7 +25,7 @@ from shotline.common.ranges import (
     Term,
     Wall,
 )
-from shotline.common.records import Counts, Record, RunKind, RunOutcome, Transition
+from shotline.common.records import Audited, Counts, Record, RunKind, RunOutcome, Transition
 
 
 class _Result(Struct, tag_field="kind"):
@@ -278,6 +278,17 @@ class ShotsResult(Paged, tag="shots"):
     shots: tuple[ShotView, ...]
 
 
+class AuditResult(_Result, tag="audit"):
+    """Answer to `audit`: lines, the newest first.
+
+    Where `next` is there, older ones may follow: ask again with it as `before`, also where there
+    are fewer lines than were asked for.
+    """
+
+    lines: tuple[Audited, ...]
+    next: str | None = None
+
+
 class SnapshotResult(Paged, tag="snapshot"):
     """Answer to `snapshot`: the channel's state up to and with event `seq` of `term`."""
 
@@ -302,6 +313,7 @@ AnyResult = (
     | TreeResult
     | CurrentResult
     | ShotsResult
+    | AuditResult
     | SnapshotResult
 )
 
@@ -356,6 +368,12 @@ class LogEvent(Struct):
 
     lines: tuple[tuple[Wall, str, str, str], ...]  # time, level, source, text
     about: tuple[str, ShotNumber, str, Small] | None = None  # attempt: tree, shot, path, number
+
+
+class AuditEvent(Struct):
+    """Payload on `audit`: there are lines up to this one, for those who may ask for them."""
+
+    last: str
 
 
 class FeedBeat(Struct):

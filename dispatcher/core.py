@@ -187,7 +187,7 @@ class Core:
         event = LogEvent(lines=((self.wall, level, "dispatcher", text),), about=attempt)
         self.after(self.feed.publish(LOG, self.wall, to_json(event)))
 
-    def note(self, text: str, about: ShotKey) -> None:
+    def note(self, text: str, about: ShotKey | None = None) -> None:
         """Write a line to the dispatcher's log alone: a record tells its observers the same."""
         self._leaving.append(Say("info", text, about))
 

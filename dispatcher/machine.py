@@ -33,7 +33,9 @@ from shotline.common.messages import (
     Started,
     SupersededNotice,
     Tail,
+    TurnedAway,
     Undeliverable,
+    Vouched,
 )
 from shotline.common.records import PulseCreated, ShotKey
 from shotline.common.settings.configuration import Config
@@ -42,7 +44,7 @@ from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.broker_link import BrokerLink
 from shotline.dispatcher.commands.answer import Answer, Asked
 from shotline.dispatcher.commands.queries import Queries
-from shotline.dispatcher.commands.requests import Requests
+from shotline.dispatcher.commands.requests import NOBODY_KNOWN, Requests
 from shotline.dispatcher.commands.run_commands import RunCommands
 from shotline.dispatcher.commands.server_commands import ServerCommands
 from shotline.dispatcher.commands.sources import Sources
@@ -64,6 +66,8 @@ from shotline.dispatcher.effects import (
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.journal import (
+    AuditRead,
+    AuditTrimmed,
     Forgotten,
     HistoryLost,
     JournalChanged,
@@ -125,6 +129,7 @@ class Dispatcher:
         core.newest.update(loaded.newest)
         core.current = loaded.current
         core.seen.update((seen.server, seen) for seen in loaded.servers)
+        self.requests.audit.load(loaded.audited)
         for done in loaded.commands:
             self.requests.remember(done)
 
@@ -158,7 +163,7 @@ class Dispatcher:
             case TreeDone():
                 if not self.aftermath.done(event):
                     self.requests.done(event.job, event)
-            case ShotRead() | OutputRead():
+            case ShotRead() | OutputRead() | AuditRead():
                 self.requests.done(event.query, event)
             case JournalChanged():
                 core.journal_state, core.journal_text = event.state, event.text
@@ -173,6 +178,9 @@ class Dispatcher:
                     core.say("warning", f"old shots are not removed now: {event.error}")
                 elif event.shots:
                     core.say("info", f"removed {', '.join(map(str, event.shots))}")
+            case AuditTrimmed():
+                if event.error:
+                    core.say("warning", f"the audit is not trimmed now: {event.error}")
             case TermPassed():
                 why = f"term {event.term} has taken over the journal"
                 core.at_once(Exit(0, why, taken_over=True))
@@ -252,9 +260,12 @@ class Dispatcher:
                 self._from_broker_itself(message)
             return
         server: Server | None = None
+        sender = NOBODY_KNOWN
         for message in messages:
             if isinstance(message, Request):
-                self.requests.take(source, message)
+                self.requests.take(source, message, sender)
+            elif isinstance(message, Vouched):
+                sender = message
             elif isinstance(message, Register):
                 self.recovery.registered(message)
             else:
@@ -281,6 +292,8 @@ class Dispatcher:
                 self.link.superseded(message)
             case LogLine():
                 self._log_line(message)
+            case TurnedAway():
+                self.requests.audit.turned_away(message)
             case Problem():
                 # Not on the feed: what is published may be the very thing that was refused.
                 self.core.at_once(Say("error", f"the broker says: {message.text}"))

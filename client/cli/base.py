@@ -52,6 +52,7 @@ class Options:
     broker: str | None = None
     config: Path | None = None
     timeout_s: float | None = None
+    on_behalf_of: str = ""
     json: bool = False
 
     def supervisor(self) -> Supervisor:
@@ -63,6 +64,7 @@ class Options:
             config=self.config,
             timeout_s=TIMEOUT_S if self.timeout_s is None else self.timeout_s,
             wait_timeout_s=self.timeout_s,
+            on_behalf_of=self.on_behalf_of,
         )
 
 
@@ -139,6 +141,14 @@ def common_options(function: Callable[P, T]) -> Callable[P, T]:
             expose_value=False,
             callback=note,
             help="Give up after this time.",
+        ),
+        click.option(
+            "--as",
+            "on_behalf_of",
+            metavar="NAME",
+            expose_value=False,
+            callback=note,
+            help="For whom the command is given; the audit has it beside you.",
         ),
         click.option(
             "--json",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from shotline.client import errors as errors
     from shotline.client import verbs as verbs
+    from shotline.client.cli import audit_view as audit_view
     from shotline.client.cli import follow as follow
     from shotline.client.cli import render as render
     from shotline.client.cli import tree_view as tree_view
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _FOLDERS: Final = {
     "errors": "client",
+    "audit_view": "client.cli",
     "follow": "client.cli",
     "render": "client.cli",
     "tree_view": "client.cli",

@@ -156,6 +156,10 @@ class DrivenDispatcher(ABC):
                 yield (self.journal.read_shot(effect),)
             case j.ReadOutput():
                 yield (self.journal.read_output(effect),)
+            case j.ReadAudit():
+                yield (self.journal.read_audit(effect),)
+            case j.TrimAudit():
+                yield (j.AuditTrimmed(),)
             case j.ForgetShots() | d.Say() | d.Exit():
                 self.noted(effect)
             case _:

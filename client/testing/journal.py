@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shotline.common.records import (
+    Audited,
     CommandDone,
     PulseCreated,
     ServerSeen,
@@ -17,13 +18,16 @@ from shotline.common.records import (
     StoredOutput,
     TableBuilt,
     decode_records,
+    place_of,
 )
 from shotline.common.views import OutputLine
 from shotline.dispatcher.journal import (
+    AuditRead,
     EncodedCommit,
     Loaded,
     LoadedShot,
     OutputRead,
+    ReadAudit,
     ReadOutput,
     ReadShot,
     ShotRead,
@@ -43,6 +47,7 @@ class MemoryJournal:
     newest: dict[str, int] = field(default_factory=dict)
     lines: dict[ShotKey, dict[tuple[str, int], int]] = field(default_factory=dict)
     output: dict[ShotKey, dict[tuple[str, int], list[OutputLine]]] = field(default_factory=dict)
+    audit: list[Audited] = field(default_factory=list)
     on_record: Callable[[ShotKey, ShotRecord], None] = lambda _key, _record: None
 
     def claim(self) -> int:
@@ -64,6 +69,7 @@ class MemoryJournal:
             stored=tuple(self.shots),
             commands=tuple(self.commands),
             servers=tuple(self.servers.values()),
+            audited=self.audit[-1].id if self.audit else "0-0",
         )
 
     def write(self, commit: EncodedCommit) -> bool:
@@ -82,6 +88,8 @@ class MemoryJournal:
                 self.commands.append(system)
             elif isinstance(system, ServerSeen):
                 self.servers[system.server] = system
+            elif isinstance(system, Audited):
+                self.audit.append(system)
         for output in commit.outputs:
             self._store(output)
         return True
@@ -104,6 +112,22 @@ class MemoryJournal:
             lines=tuple(lines[: asked.limit]),
             more=len(lines) > asked.limit,
         )
+
+    def read_audit(self, asked: ReadAudit) -> AuditRead:
+        """Return lines of the audit, the newest first."""
+        least = place_of(asked.after or "0-0")
+        before = None if asked.before is None else place_of(asked.before)
+        found: list[Audited] = []
+        for line in reversed(self.audit):
+            if before is not None and line.place >= before:
+                continue
+            if line.place <= least:
+                break
+            if asked.wanted(line):
+                found.append(line)
+            if len(found) == asked.limit:
+                return AuditRead(asked.query, tuple(found), line.id)
+        return AuditRead(asked.query, tuple(found))
 
     def _take(self, key: ShotKey, record: ShotRecord) -> None:
         self.shots.setdefault(key, []).append(record)

@@ -245,6 +245,10 @@ class JournalSection(Section):
         10 * 1024 * 1024,
         description="Output stored per attempt; a note stands where the rest was cut.",
     )
+    audit_lines_max: PositiveCount = Field(
+        100_000, description="Lines of the audit that are kept, about; older ones are removed."
+    )
+    audit_days: PositiveCount = Field(400, description="Days after which they are removed.")
 
 
 class DispatcherSection(Section):

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shotline.common.commands import READING
+from shotline.common.commands import READING, AnyCommand
 from shotline.common.dangers import NamedDanger, words_of
 from shotline.common.messages import Outcome
 from shotline.common.views import AnyResult
+from shotline.dispatcher.commands.audit_trail import Given
 from shotline.dispatcher.reading.paging import Page
 
 
@@ -50,11 +51,21 @@ class Dangerous(Refused):
 class Asked:
     """A command that waits for its final answer."""
 
-    id: str
-    verb: str
+    given: Given
     client: bytes
+    command: AnyCommand | None = None  # None: nobody could read it
     accepted: Answer | None = None
     begun: Callable[[], AnyResult] | None = None  # what goes with it when it is said first
+
+    @property
+    def id(self) -> str:
+        """The command's id."""
+        return self.given.request.id
+
+    @property
+    def verb(self) -> str:
+        """Which command it is."""
+        return self.given.request.verb
 
     @property
     def is_reading(self) -> bool:

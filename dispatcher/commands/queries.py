@@ -1,15 +1,24 @@
 """The commands that only read: status, servers, actions, stories, outputs, snapshots. Pure."""
 
+from functools import partial
+
 from shotline.common import commands as c
 from shotline.common.channels import shot_channel
 from shotline.common.dangers import listed
 from shotline.common.messages import Outcome
-from shotline.common.records import CheckReset, ShotKey
-from shotline.common.views import ServersResult
+from shotline.common.records import Audited, CheckReset, ShotKey, place_of
+from shotline.common.views import AuditResult, ServersResult
 from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.commands.requests import Done, Family
-from shotline.dispatcher.journal import OutputRead, ReadOutput, ReadShot, ShotRead
+from shotline.dispatcher.journal import (
+    AuditRead,
+    OutputRead,
+    ReadAudit,
+    ReadOutput,
+    ReadShot,
+    ShotRead,
+)
 from shotline.dispatcher.shots import Shot
 
 
@@ -31,6 +40,11 @@ class Queries(Family):
                 return Answer(Outcome.OK, "", views.shots(keys, command.since))
             case c.Snapshot():
                 return self._snapshot(asked, command)
+            case c.Audit():
+                self._audit(asked, command)
+                return None
+            case c.NoteAccess():
+                return Answer(Outcome.OK, "")  # and so into the audit
             case c.Actions() | c.Show() | c.Logs() | c.Check():
                 return self._on_loaded(asked, command)
         raise Refused(f"{command.verb} is not carried out here")
@@ -112,6 +126,24 @@ class Queries(Family):
         )
         return None
 
+    def _audit(self, asked: Asked, command: c.Audit) -> None:
+        def read(done: Done) -> Answer:
+            assert isinstance(done, AuditRead)
+            if done.error:
+                raise Refused(f"the audit cannot be read now: {done.error}")
+            return Answer(Outcome.OK, "", AuditResult(lines=done.lines, next=done.next))
+
+        self._core.after(
+            ReadAudit(
+                self._requests.later(asked, read),
+                partial(_is_wanted, command),
+                command.limit,
+                self._core.page_bytes,
+                command.before,
+                _later(command.after, command.since),
+            )
+        )
+
     def _keys(self, tree: str | None) -> list[ShotKey]:
         """Return the shots of an experiment, or of all; the newest first."""
         core = self._core
@@ -119,6 +151,26 @@ class Queries(Family):
             (key for key in {*core.stored, *core.shots} if tree in (None, key.tree)),
             key=lambda key: (key.tree, -key.shot),
         )
+
+
+def _later(after: str | None, since: float | None) -> str | None:
+    """Return the id behind which lines are asked for, by an id, by their time, or by both."""
+    of_time = (max(int((since or 0) * 1000) - 1, 0), 0)
+    of_id = place_of(after) if after is not None else of_time
+    return "{}-{}".format(*max(of_id, of_time))
+
+
+def _is_wanted(asked: c.Audit, line: Audited) -> bool:
+    """Return whether a line of the audit is asked for."""
+    names = (line.who, line.program, line.key, line.address, line.browser)
+    return (
+        (asked.since is None or line.time >= asked.since)
+        and asked.command in (None, line.verb)
+        and asked.tree in (None, line.tree)
+        and asked.shot in (None, line.shot)
+        and asked.outcome in (None, line.outcome)
+        and (asked.who is None or any(asked.who.lower() in name.lower() for name in names))
+    )
 
 
 def _source_notices(shot: Shot) -> tuple[str, ...]:

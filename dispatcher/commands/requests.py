@@ -8,6 +8,7 @@ and `queries`. Pure.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 import msgspec
@@ -15,13 +16,14 @@ from msgspec import structs
 
 from shotline.common.codec import describe
 from shotline.common.commands import READING, AnyCommand, BuildTables, decode_command
-from shotline.common.messages import Outcome, Reply, Request
+from shotline.common.messages import Outcome, Reply, Request, Vouched
 from shotline.common.records import NO_RESULT, CommandDone, KeptReply, ShotKey
 from shotline.common.views import AnyResult, encode_result
 from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
+from shotline.dispatcher.commands.audit_trail import AuditTrail, Given
 from shotline.dispatcher.core import Core
-from shotline.dispatcher.journal import OutputRead, ReadShot, ShotRead
+from shotline.dispatcher.journal import AuditRead, OutputRead, ReadShot, ShotRead
 from shotline.dispatcher.proofs import take_proofs
 from shotline.dispatcher.reading.paging import Page
 from shotline.dispatcher.reading.views import Views
@@ -32,10 +34,11 @@ from shotline.dispatcher.trees.jobs import TreeDone
 _REPLY_BYTES_KEPT_MAX: Final = 4096
 _WAITING_MAX: Final = 10_000
 _REMEMBERED_ANEW: Final = 1000
+NOBODY_KNOWN: Final = Vouched()
 ACCEPT_S: Final = 0.02  # a run that is over by then is answered once, by its end
 
 Handler = Callable[[Asked, AnyCommand], Answer | None]
-Done = TreeDone | ShotRead | OutputRead
+Done = TreeDone | ShotRead | OutputRead | AuditRead
 Continuation = Callable[[Done], Answer | None]
 
 
@@ -50,7 +53,8 @@ class Requests:
         self._done: OrderedDict[str, Reply] = OrderedDict()
         self._waiting: dict[tuple[ShotKey, int], list[str]] = {}
         self._unsaid: dict[str, float] = {}  # accepted, and when to say so
-        self._early: list[tuple[bytes, Request]] = []  # while the dispatcher recovers
+        self._early: list[tuple[bytes, Given]] = []  # while the dispatcher recovers
+        self.audit = AuditTrail(core)
         self._continuations: dict[int, tuple[Asked, Continuation]] = {}  # by job or query
 
     def remember(self, done: CommandDone) -> None:
@@ -70,8 +74,12 @@ class Requests:
         while len(self._done) > self.core.config.dispatcher.commands_remembered_max:
             self._done.popitem(last=False)
 
-    def take(self, client: bytes, request: Request) -> None:
-        """Carry out a command, or answer its repetition."""
+    def take(self, client: bytes, request: Request, sender: Vouched = NOBODY_KNOWN) -> None:
+        """Carry out a command, or answer its repetition. `sender`: who gives it, for the audit."""
+        self._take(client, Given(request, sender, self.core.now))
+
+    def _take(self, client: bytes, given: Given) -> None:
+        request = given.request
         done = self._done.get(request.id)
         if done is not None:
             self._repeat(client, request, done)
@@ -82,15 +90,15 @@ class Requests:
             if asked.accepted is not None:
                 self._send(asked, asked.accepted)
             return
-        asked = Asked(request.id, request.verb, client)
+        asked = Asked(given, client)
         if len(self._pending) + len(self._early) >= _WAITING_MAX:
             busy = Answer(Outcome.REFUSED, "too many commands wait for their answers; try again")
             self.core.send(client, self._reply(asked, busy))
             return
         if self.core.recovering and request.verb not in READING:
-            self._keep_early(client, request)
+            self._keep_early(client, given)
             return
-        answer = self._refusal(request) or self._carry_out(asked, request)
+        answer = self._unreadable(asked) or self._refusal(request) or self._carry_out(asked)
         if answer is not None:
             self.answer(asked, answer)
         else:
@@ -109,16 +117,17 @@ class Requests:
             "out; give it again if it is still wanted",
         )
 
-    def _keep_early(self, client: bytes, request: Request) -> None:
+    def _keep_early(self, client: bytes, given: Given) -> None:
         """Nothing begins while servers' reports are collected: the command waits for them."""
-        self._early = [pair for pair in self._early if pair[1].id != request.id]
-        self._early.append((client, request))
+        id_ = given.request.id
+        self._early = [pair for pair in self._early if pair[1].request.id != id_]
+        self._early.append((client, given))
 
     def take_early(self) -> None:
         """Carry out what came during the recovery."""
         early, self._early = self._early, []
-        for client, request in early:
-            self.take(client, request)
+        for client, given in early:
+            self._take(client, given)
 
     def _repeat(self, client: bytes, request: Request, done: Reply) -> None:
         """Give the answer again; a report that was too large to keep is made anew."""
@@ -142,13 +151,21 @@ class Requests:
         except (ValueError, RecursionError, Refused):
             return None
 
-    def _carry_out(self, asked: Asked, request: Request) -> Answer | None:
+    def _unreadable(self, asked: Asked) -> Answer | None:
+        """Read the command. Return the answer where it cannot be read."""
+        request = asked.given.request
         try:
             command = decode_command(request.command)
         except (ValueError, RecursionError) as error:
             return Answer(Outcome.USAGE, f"{request.verb[:64]}: {describe(error)}")
         if command.verb != request.verb:
             return Answer(Outcome.USAGE, "the request and its command name different verbs")
+        asked.command = command
+        return None
+
+    def _carry_out(self, asked: Asked) -> Answer | None:
+        command = asked.command
+        assert command is not None
         return _answer_of(lambda: self._handler(asked, command))
 
     # Going on later
@@ -224,6 +241,7 @@ class Requests:
             self.core.put_system(
                 CommandDone(time=self.core.wall, command=asked.id, reply=_kept(kept))
             )
+        self.audit.answered(asked.given, asked.command, answer.outcome, answer.message)
         if asked.is_reading and asked.verb != "wait":  # which tells what has come about
             self.core.send_reader(asked.client, reply)
         else:
@@ -235,14 +253,21 @@ class Requests:
         `result` is made only when it is said.
         """
         asked.accepted, asked.begun = answer, result
+        self.begun(asked, answer.message)
         self._unsaid[asked.id] = self.core.now + ACCEPT_S
 
-    def wake_at(self) -> float | None:
-        """Return when somebody is due to hear that a run has begun."""
-        return next(iter(self._unsaid.values()), None)
+    def begun(self, asked: Asked, message: str) -> None:
+        """Tell the audit of a command whose effect comes before its answer."""
+        if asked.command is not None and asked.command.changes:
+            self.audit.begun(asked.given, asked.command, message)
+
+    def wake_at(self) -> float:
+        """Return when somebody is due to hear something."""
+        return min(self.audit.wake_at(), next(iter(self._unsaid.values()), inf))
 
     def tick(self) -> None:
         """Say what is due; the oldest comes first."""
+        self.audit.tick()
         while self._unsaid:
             command, due = next(iter(self._unsaid.items()))
             if self.core.now < due:

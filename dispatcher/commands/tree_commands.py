@@ -58,6 +58,7 @@ class TreeCommands(Family):
             self._core.used(key)
             return Answer(Outcome.OK, f"{key} was created", notices=done.warnings)
 
+        self._requests.begun(asked, f"{key} is made")
         self._core.after(
             CreatePulseJob(job=self._requests.later(asked, created), key=key, replace=replace)
         )
@@ -183,6 +184,7 @@ class TreeCommands(Family):
 
         job = self._requests.later(asked, done)
         key = ShotKey(command.tree, 0)
+        self._requests.begun(asked, f"the current shot of {command.tree} is set")
         self._core.after(
             CurrentShotJob(job=job, key=key, set_to=command.set_to, increment=command.increment)
         )

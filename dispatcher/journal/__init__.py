@@ -5,15 +5,17 @@ back (all pure). `redis_journal` is the shell that writes to Redis and, while th
 spill file (DESIGN I4, I9). It is imported from there, so that this module stays without sockets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shotline.common.records import CommandDone, ServerSeen, ShotKey, ShotRecord
+from shotline.common.records import Audited, CommandDone, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import JournalState, OutputLine
 from shotline.dispatcher.journal.commit import EncodedCommit, encode_commit
 
 __all__ = [
+    "AuditRead",
+    "AuditTrimmed",
     "EncodedCommit",
     "ForgetShots",
     "Forgotten",
@@ -24,10 +26,12 @@ __all__ = [
     "Loaded",
     "LoadedShot",
     "OutputRead",
+    "ReadAudit",
     "ReadOutput",
     "ReadShot",
     "ShotRead",
     "TermPassed",
+    "TrimAudit",
     "Where",
     "Written",
     "encode_commit",
@@ -72,7 +76,31 @@ class ForgetShots:
     keys: tuple[ShotKey, ...]
 
 
-JournalQuery = ReadShot | ReadOutput | ForgetShots
+@dataclass(frozen=True, slots=True)
+class ReadAudit:
+    """Read lines of the audit that are wanted, the newest first; `AuditRead` answers.
+
+    It looks at a few thousand at most, so that commits go in between. `before`: from behind this
+    one on; `after`: no further back than this one, by id or by time.
+    """
+
+    query: int
+    wanted: Callable[[Audited], bool]
+    limit: int
+    bytes_max: int
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrimAudit:
+    """Keep about so many lines of the audit, and none that is older; nobody waits for it."""
+
+    keep: int
+    before: str  # an id
+
+
+JournalQuery = ReadShot | ReadOutput | ForgetShots | ReadAudit | TrimAudit
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +163,23 @@ class OutputRead:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditRead:
+    """Lines of the audit, the newest first; `next` where older ones may follow."""
+
+    query: int
+    lines: tuple[Audited, ...] = ()
+    next: str | None = None
+    error: str = ""  # why it cannot be read now
+
+
+@dataclass(frozen=True, slots=True)
+class AuditTrimmed:
+    """The audit was trimmed, or could not be now."""
+
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Forgotten:
     """The shots that were removed; open, newest and current ones are kept."""
 
@@ -143,7 +188,15 @@ class Forgotten:
 
 
 JournalEvent = (
-    Written | JournalChanged | TermPassed | HistoryLost | ShotRead | OutputRead | Forgotten
+    Written
+    | JournalChanged
+    | TermPassed
+    | HistoryLost
+    | ShotRead
+    | OutputRead
+    | Forgotten
+    | AuditRead
+    | AuditTrimmed
 )
 
 
@@ -156,6 +209,10 @@ def failed(asked: JournalQuery, why: str) -> JournalEvent:
             return OutputRead(asked.query, error=why)
         case ForgetShots():
             return Forgotten((), error=why)
+        case ReadAudit():
+            return AuditRead(asked.query, error=why)
+        case TrimAudit():
+            return AuditTrimmed(error=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,4 +234,5 @@ class Loaded:
     stored: tuple[ShotKey, ...] = ()  # all shots, the one unused for longest first
     commands: tuple[CommandDone, ...] = ()  # the last ones, oldest first (D15)
     servers: tuple[ServerSeen, ...] = ()  # as they were last seen
+    audited: str = "0-0"  # id of the audit's last line
     warnings: tuple[str, ...] = ()  # what is wrong with Redis's settings, in words

@@ -21,6 +21,7 @@ from shotline.common.views import OutputLine
 
 RECORDS: Final = b"records"
 SYSTEM: Final = b"system"
+LINE: Final = b"line"  # of the audit
 
 _NUMBERS: Final[dict[bytes, Literal[0, 1, 2]]] = {b"note": 0, b"out": 1, b"err": 2}
 _STREAMS: Final[dict[int, bytes]] = {number: word for word, number in _NUMBERS.items()}
@@ -53,7 +54,8 @@ NO_COMMIT: Final = CommitId(0, 0)
 class Keys:
     """All keys of one Shotline: they begin with its prefix.
 
-    `kinds` are those that belong to no shot, but for the commits, with the type of each in Redis.
+    `kinds` are those that belong to no shot, but for the commits and the audit, with the type of
+    each in Redis.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -64,6 +66,7 @@ class Keys:
         self.open = prefix + "open"
         self.newest = prefix + "newest"
         self.current = prefix + "current"
+        self.audit = prefix + "audit"
         self.kinds = {
             self.servers: "hash",
             self.shots: "zset",

@@ -23,7 +23,7 @@ from shotline.common.redis import durability
 from shotline.common.settings.sections import RedisSection
 from shotline.dispatcher.journal import Loaded, LoadedShot, layout
 from shotline.dispatcher.journal.commit import EncodedCommit, unpack_commit
-from shotline.dispatcher.journal.layout import CommitId, Keys, ShotKeys
+from shotline.dispatcher.journal.layout import NO_COMMIT, CommitId, Keys, ShotKeys
 from shotline.dispatcher.journal.link import (
     Connection,
     ask,
@@ -154,6 +154,7 @@ def read_everything(
         stored=stored,
         commands=_read_commands(connection, keys, commands_max),
         servers=_read_servers(connection, keys),
+        audited=_last_audited(connection, keys),
         warnings=tuple(warnings),
     )
 
@@ -164,6 +165,13 @@ def keys_there(connection: Connection, keys: Keys, shots: Iterable[ShotKey]) -> 
     for shot in shots:
         kinds.update(keys.of(shot).kinds)
     return [key for key, kind in kinds.items() if ask(connection, "TYPE", key) == kind.encode()]
+
+
+def _last_audited(connection: Connection, keys: Keys) -> str:
+    """Return the id of the audit's last line; where something else is there, no line can follow."""
+    if ask(connection, "TYPE", keys.audit) != b"stream":
+        return str(NO_COMMIT)
+    return str(last_id(connection, keys.audit))
 
 
 def _read_servers(connection: Connection, keys: Keys) -> tuple[ServerSeen, ...]:

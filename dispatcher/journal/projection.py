@@ -10,6 +10,7 @@ from typing import Final
 
 from shotline.common.base import to_json
 from shotline.common.records import (
+    Audited,
     NodeRead,
     PulseCreated,
     RunAborting,
@@ -215,12 +216,18 @@ def commit_arguments(
     """
     fields: list[Argument] = ["shots", " ".join(map(str, commit.shots))]
     if commit.system.parts:
-        fields += (layout.SYSTEM, commit.system.body)
+        fields += (layout.SYSTEM, _without_audit(commit.system))
     arguments: list[Argument] = [keys.commits, commit.id, COMMITS_KEPT, len(fields), *fields]
     for command in commands(keys, commit) if words is None else words:
         arguments.append(len(command))
         arguments += command
     return arguments
+
+
+def _without_audit(system: EncodedRecords) -> bytes:
+    """Return the records of the whole system but for the audit's lines, which have their stream."""
+    records = zip(system.records, system.parts, strict=True)
+    return b"[" + b",".join(part for one, part in records if not isinstance(one, Audited)) + b"]"
 
 
 def commands(keys: Keys, commit: EncodedCommit) -> Iterator[Command]:
@@ -232,6 +239,8 @@ def commands(keys: Keys, commit: EncodedCommit) -> Iterator[Command]:
     for record, body in zip(commit.system.records, commit.system.parts, strict=True):
         if isinstance(record, ServerSeen):
             servers[record.server] = body
+        elif isinstance(record, Audited):
+            yield ("XADD", keys.audit, record.id, layout.LINE, body)
     yield from _hset(keys.servers, servers)
     for output in commit.outputs:
         yield from _output(keys, output)

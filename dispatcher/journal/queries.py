@@ -6,25 +6,30 @@ from typing import Final
 import hiredis
 
 from shotline.common.errors import JournalError
-from shotline.common.records import ShotKey, ShotRecord
+from shotline.common.records import Audited, ShotKey, ShotRecord, decode_record
 from shotline.dispatcher.journal import (
+    AuditRead,
+    AuditTrimmed,
     ForgetShots,
     Forgotten,
     JournalEvent,
     JournalQuery,
     OutputRead,
+    ReadAudit,
     ReadOutput,
     ReadShot,
     ShotRead,
+    TrimAudit,
     failed,
     layout,
 )
-from shotline.dispatcher.journal.layout import Keys, ShotKeys
+from shotline.dispatcher.journal.layout import CommitId, Entry, Keys, ShotKeys
 from shotline.dispatcher.journal.link import Link, Reply, entries, pack, pack_script, pairs, texts
 from shotline.dispatcher.journal.projection import FORGET_SCRIPT, OUTPUT_SCRIPT, forget_arguments
 
 _ENTRIES: Final = 100  # of a journal per page: commits go in between
 _PAGE_BYTES: Final = 1 << 18
+_LOOKED_AT_MAX: Final = 3000
 
 Query = Callable[["Exchange"], None]
 
@@ -68,6 +73,10 @@ def query_of(keys: Keys, asked: JournalQuery, term: int) -> Query:
             return _read_output(keys.of(asked.key), asked)
         case ForgetShots():
             return _forget(keys, term, asked.keys)
+        case ReadAudit():
+            return _read_audit(keys.audit, asked)
+        case TrimAudit():
+            return _trim_audit(keys.audit, asked)
 
 
 def _read_shot(keys: ShotKeys, asked: ReadShot) -> Query:
@@ -117,6 +126,78 @@ def _read_output(keys: ShotKeys, asked: ReadOutput) -> Query:
             exchange.end(OutputRead(asked.query, asked.attempt, attempts, lines, more))
 
         exchange.ask(pack("HGETALL", keys.outputs), begin)
+
+    return query
+
+
+def _read_audit(stream: str, asked: ReadAudit) -> Query:
+    """Read lines of the audit from the newest one back, as far as few enough are looked at."""
+    least = CommitId.parse((asked.after or "0-0").encode())
+
+    def query(exchange: Exchange) -> None:
+        lines: list[Audited] = []
+        size = looked_at = 0
+
+        def take(reply: Reply) -> None:
+            nonlocal size, looked_at
+            page = entries(reply)
+            for name, fields in page:
+                if CommitId.parse(name) <= least:
+                    end(None)
+                    return
+                looked_at += 1
+                line = _line_of((name, fields))
+                if line is not None and asked.wanted(line):
+                    lines.append(line)
+                    size += sum(map(len, fields))
+                if len(lines) == asked.limit or size >= asked.bytes_max:
+                    end(name.decode())
+                    return
+            if len(page) < _ENTRIES:
+                end(None)
+            elif looked_at >= _LOOKED_AT_MAX:
+                end(page[-1][0].decode())
+            else:
+                ask_page("(" + page[-1][0].decode())
+
+        def ask_page(newest: str) -> None:
+            exchange.ask(pack("XREVRANGE", stream, newest, "-", "COUNT", _ENTRIES), take)
+
+        def end(next_: str | None) -> None:
+            exchange.end(AuditRead(asked.query, tuple(lines), next_))
+
+        ask_page("+" if asked.before is None else "(" + asked.before)
+
+    return query
+
+
+def _line_of(entry: Entry) -> Audited | None:
+    """Return a line of the audit; None for what somebody else has written there."""
+    body = layout.field_of(entry, layout.LINE)
+    try:
+        record = None if body is None else decode_record(body)
+    except ValueError:
+        return None
+    return record if isinstance(record, Audited) else None
+
+
+def _trim_audit(stream: str, asked: TrimAudit) -> Query:
+    """Remove what is too old, then what is too much, in whole pieces of Redis'."""
+
+    def query(exchange: Exchange) -> None:
+        def count(reply: Reply) -> None:
+            refused(reply)
+            exchange.ask(pack("XTRIM", stream, "MAXLEN", "~", asked.keep), end)
+
+        def end(reply: Reply) -> None:
+            refused(reply)
+            exchange.end(AuditTrimmed())
+
+        def refused(reply: Reply) -> None:
+            if isinstance(reply, Exception):
+                raise reply
+
+        exchange.ask(pack("XTRIM", stream, "MINID", "~", asked.before), count)
 
     return query
 

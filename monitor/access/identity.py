@@ -1,12 +1,22 @@
 """Who asks, and what that allows. Pure."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from shotline.common.accounts import Role
+from shotline.common.messages import Behalf, Via
 from shotline.common.scopes import Scope
 
-Via = Literal["nobody", "session", "token", "proxy"]
+By = Literal["nobody", "session", "token", "proxy"]
+
+_NAME_MAX: Final = 256
+_ADDRESS_MAX: Final = 128
+_VIAS: Final[dict[By, Via]] = {
+    "nobody": Via.PAGE,
+    "session": Via.LOGIN,
+    "token": Via.TOKEN,
+    "proxy": Via.PROXY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +25,7 @@ class Identity:
 
     name: str
     role: Role
-    via: Via
+    via: By
     key: str
     address: str = ""
     scopes: frozenset[Scope] | None = None  # of a token; None: all that the role may
@@ -23,6 +33,12 @@ class Identity:
     def may(self, scope: Scope) -> bool:
         """Return whether they may do what is in a scope."""
         return self.role.may(scope) and (self.scopes is None or scope in self.scopes)
+
+    @property
+    def behalf(self) -> Behalf:
+        """For whom the monitor gives commands then."""
+        name, address = self.name[:_NAME_MAX], self.address[:_ADDRESS_MAX]
+        return Behalf(name=name, via=_VIAS[self.via], address=address)
 
     def __str__(self) -> str:
         return f"{self.name or 'somebody'} at {self.address}" if self.address else self.name

@@ -8,7 +8,7 @@ from shotline.common.accounts import Role
 from shotline.common.base import Struct
 from shotline.common.scopes import Scope
 from shotline.common.settings.model import Model
-from shotline.monitor.access.identity import Via
+from shotline.monitor.access.identity import By
 
 
 class LoginRequest(Model):
@@ -35,7 +35,7 @@ class MeAnswer(Struct):
 
     user: str = ""  # "": nobody who is known
     role: Role | None = None
-    via: Via = "nobody"
+    via: By = "nobody"
     may: tuple[Scope, ...] = ()
     login: bool = False  # whether one can log in here
     control: ControlView | None = None

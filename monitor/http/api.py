@@ -21,7 +21,7 @@ from shotline.client.plain import plain as shown
 from shotline.common.base import Struct, to_json
 from shotline.common.commands import AnyCommand, Check, Command, Logs, encode_command
 from shotline.common.dangers import Danger, NamedDanger
-from shotline.common.messages import Outcome, Reply
+from shotline.common.messages import Behalf, Outcome, Reply
 from shotline.common.scopes import Scope
 from shotline.common.settings.sections import MonitorSection
 from shotline.monitor.access import Identity, Refusal
@@ -71,13 +71,13 @@ LINES_PER_PAGE: Final = 1000
 _UNSAFE_IN_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def raw_call(command: AnyCommand, user: str = "") -> Call[Reply]:
-    """Return the call of a command that a user gives; one that waits takes as long as its run.
+def raw_call(command: AnyCommand, behalf: Behalf | None = None) -> Call[Reply]:
+    """Return the call of a command that somebody gives; one that waits takes as long as its run.
 
     Its reply is passed on as it came: one page, whose `next` whoever asks goes on with.
     """
     waits = command.verb == "wait" or bool(getattr(command, "wait", False))
-    return Call(command, lambda reply, _: reply, waits, raw=True, user=user)
+    return Call(command, lambda reply, _: reply, waits, raw=True, behalf=behalf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +247,7 @@ class CommandHandler(Handler):
         return self.route.command
 
     async def _ask(self, command: AnyCommand) -> None:
-        call = raw_call(command, "" if self.who is None else str(self.who))
+        call = raw_call(command, None if self.who is None else self.who.behalf)
         changes = command.SCOPE is not Scope.READ
         given = shown(encode_command(command).decode()[:COMMAND_SHOWN_MAX]) if changes else ""
         if changes:

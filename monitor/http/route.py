@@ -48,5 +48,6 @@ class Route:
 
 def needs_of(verb: str) -> Needs:
     """Return by which methods a command is given, and what it is about."""
-    asked: Needs = {"GET": Scope.READ} if verb in GET_VERBS else {}
-    return {**asked, "POST": VERBS[verb].SCOPE}
+    scope = VERBS[verb].SCOPE
+    asked: Needs = {"GET": scope if verb in READING else Scope.READ} if verb in GET_VERBS else {}
+    return {**asked, "POST": scope}

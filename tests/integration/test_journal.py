@@ -19,8 +19,10 @@ from msgspec import structs
 from shotline.client.local.redis_server import RedisServer
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.errors import JournalError
+from shotline.common.messages import Outcome
 from shotline.common.nodes import ActionNode, DispatchOptions
 from shotline.common.records import (
+    Audited,
     CommandDone,
     Commit,
     Counts,
@@ -43,6 +45,8 @@ from shotline.common.records import (
 from shotline.common.settings.sections import JournalSection, RedisSection
 from shotline.common.views import JournalState, OutputLine
 from shotline.dispatcher.journal import (
+    AuditRead,
+    AuditTrimmed,
     ForgetShots,
     Forgotten,
     HistoryLost,
@@ -50,10 +54,12 @@ from shotline.dispatcher.journal import (
     JournalEvent,
     Loaded,
     OutputRead,
+    ReadAudit,
     ReadOutput,
     ReadShot,
     ShotRead,
     TermPassed,
+    TrimAudit,
     Where,
     Written,
     encode_commit,
@@ -999,3 +1005,94 @@ def test_marks_are_records_like_others(
     dispatcher = start()
     dispatcher.commit(Mark(time=7.0))
     assert stored(people) == [Mark(time=7.0)]
+
+
+def audited(number: int, who: str = "anna") -> Audited:
+    return Audited(
+        id=f"{1000 + number}-0", time=float(number), who=who, verb="abort", outcome=Outcome.OK
+    )
+
+
+def read_audit(dispatcher: Dispatcher, **asked: object) -> AuditRead:
+    more = {"wanted": lambda _: True, "limit": 1000, "bytes_max": 1 << 20} | asked
+    dispatcher.journal.ask(ReadAudit(1, **more))  # type: ignore[arg-type]
+    return dispatcher.wait(AuditRead)
+
+
+def test_the_audit_is_read_back_from_the_newest_line_on(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    assert read_audit(dispatcher) == AuditRead(1)
+    for first in range(0, 1000, 100):
+        dispatcher.commit(system=tuple(map(audited, range(first, first + 100))))
+    found = read_audit(dispatcher, limit=150)
+    assert [line.id for line in found.lines[:2]] == ["1999-0", "1998-0"]
+    assert found.next == found.lines[-1].id == "1850-0"
+    rest = read_audit(dispatcher, before=found.next)
+    assert [len(rest.lines), rest.next] == [850, None]
+    newer = read_audit(dispatcher, after="1997-0")
+    assert [line.id for line in newer.lines] == ["1999-0", "1998-0"]
+    odd = read_audit(dispatcher, wanted=lambda line: int(line.time) % 250 == 0)
+    assert [line.time for line in odd.lines] == [750.0, 500.0, 250.0, 0.0]
+    few = read_audit(dispatcher, bytes_max=1000)
+    assert 0 < len(few.lines) < 10
+    assert few.next == few.lines[-1].id
+    assert "audited" not in str(people.xrange("shotline:commits")), "they have their own stream"
+    people.xadd("shotline:audit", {"note": "by hand"}, id="5000-0")
+    assert read_audit(dispatcher, limit=1).lines[0].id == "1999-0"
+    dispatcher.journal.close()
+    assert start("another").loaded.audited == "5000-0"
+
+
+def test_a_few_thousand_lines_are_looked_at_in_one_go(start: Callable[..., Dispatcher]) -> None:
+    dispatcher = start()
+    for first in range(0, 4000, 500):
+        dispatcher.commit(system=tuple(map(audited, range(first, first + 500))))
+    found = read_audit(dispatcher, wanted=lambda line: line.time == 0)
+    assert found.lines == ()
+    assert found.next is not None
+    assert len(read_audit(dispatcher, wanted=lambda line: line.time == 0, before=found.next).lines)
+
+
+def test_the_audit_is_trimmed_by_number_and_age(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    for first in range(0, 1000, 100):
+        dispatcher.commit(system=tuple(map(audited, range(first, first + 100))))
+    dispatcher.journal.ask(TrimAudit(10_000, "1500-0"))
+    assert dispatcher.wait(AuditTrimmed) == AuditTrimmed()
+    assert 500 <= people.xlen("shotline:audit") <= 600  # in whole pieces
+    dispatcher.journal.ask(TrimAudit(100, "0-0"))
+    dispatcher.wait(AuditTrimmed)
+    assert 100 <= people.xlen("shotline:audit") <= 200
+
+
+def test_the_audit_is_in_the_spill_file_and_is_written_again_once(
+    start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis
+) -> None:
+    dispatcher = start()
+    dispatcher.commit(system=(audited(1),))
+    server.kill()
+    dispatcher.state(JournalState.DEGRADED)
+    assert dispatcher.commit(system=(audited(2), audited(3))) is Where.SPILL
+    server.start()
+    dispatcher.until_ok()
+    assert [line.id for line in read_audit(dispatcher).lines] == ["1003-0", "1002-0", "1001-0"]
+    people.delete("shotline:commits")  # all that is kept is written again
+    dispatcher.commit(system=(audited(4),))
+    dispatcher.until_ok()
+    assert [line.time for line in read_audit(dispatcher).lines] == [4.0, 3.0, 2.0, 1.0]
+
+
+def test_where_something_else_stands_the_shot_goes_on_without_an_audit(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    people.set("shotline:audit", "a note")
+    dispatcher = start()
+    assert dispatcher.commit(done("A"), system=(audited(1),)) is Where.REDIS
+    assert dispatcher.wait_told(JournalChanged).state is JournalState.DEGRADED
+    assert "shotline:audit" in dispatcher.text
+    assert "WRONGTYPE" in read_audit(dispatcher).error
+    assert stored(people) == [done("A")]

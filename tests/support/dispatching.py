@@ -119,7 +119,7 @@ class Bench(DrivenDispatcher):
                 self.commits.append(effect)
                 if self.writes:
                     yield from super().carry_out(effect)
-            case d.Publish() | j.ForgetShots() | d.Say() | d.Exit():
+            case d.Publish() | j.ForgetShots() | j.TrimAudit() | d.Say() | d.Exit():
                 yield from super().carry_out(effect)
             case _ if self.answers_jobs:
                 yield (self.answer_of(effect),)
@@ -157,6 +157,8 @@ class Bench(DrivenDispatcher):
                 return replace(self.store.read_shot(effect), error=error)
             case j.ReadOutput():
                 return replace(self.store.read_output(effect), error=error)
+            case j.ReadAudit():
+                return replace(self.store.read_audit(effect), error=error)
             case _:
                 return structs.replace(self.tree_done(effect), error=error)
 

@@ -50,6 +50,7 @@ export const VERBS = {
   tree: {"scope": "read", "always": false},
   current: {"scope": "command", "always": false},
   shots: {"scope": "read", "always": false},
+  audit: {"scope": "administer", "always": true},
   quit: {"scope": "administer", "always": false},
 };
 

@@ -67,8 +67,9 @@ class World:
         self,
         section: BrokerSection = SECTION,
         roles: Callable[[bytes], Roles] = lambda _peer: EVERYBODY,
+        key_of: Callable[[bytes], str] = lambda _peer: "",
     ) -> None:
-        self.broker = Broker("b1", "tcp://host:1", "tcp://host:3", section, roles)
+        self.broker = Broker("b1", "tcp://host:1", "tcp://host:3", section, roles, key_of)
         self.now = 1000.0
         self.mail: dict[bytes, list[tuple[bytes, Message]]] = {}
         self.multiparts: dict[bytes, list[list[bytes]]] = {}
@@ -126,8 +127,8 @@ class World:
     def server(self, peer: bytes, *messages: Message) -> None:
         self.handle(FromServers([(peer, [encode(messages)])]))
 
-    def client(self, peer: bytes, *messages: Message) -> None:
-        self.handle(FromClients([(peer, [encode(messages)])]))
+    def client(self, peer: bytes, *messages: Message, address: str = "") -> None:
+        self.handle(FromClients([(peer, [encode(messages)])], {peer: address}))
 
     def dispatcher(self, target: bytes, *messages: Message, peer: bytes = DISPATCHER) -> None:
         self.handle(FromClients([(peer, [target, encode(messages)])]))

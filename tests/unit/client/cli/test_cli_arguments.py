@@ -78,6 +78,15 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "show-log": (("", "Missing argument"),),
     "check": (("TEST", "both TREE and SHOT"),),
+    "audit": (
+        ("now", "unexpected extra argument"),
+        ("--since yesterday", "is no time"),
+        ("--since 5x", "is no time"),
+        ("--shot 42", "neither TREE/SHOT nor TREE"),
+        ("--shot TEST/x", "neither TREE/SHOT nor TREE"),
+        ("--outcome fine", "--outcome"),
+        ("-n 0", "-n"),
+    ),
     "tree": (("TEST", "both TREE and SHOT"), ("TEST x", "whole number")),
     "current": (
         ("", "Missing argument"),

@@ -10,7 +10,7 @@ from shotline.client.testing.dispatcher import BROKER_AHEAD_S
 from shotline.common import commands as c
 from shotline.common.actions import AttemptId
 from shotline.common.messages import Held, HeldAs, Outcome, Request
-from shotline.common.records import CommandDone, PulseCreated, RunEnded, RunOpened
+from shotline.common.records import Audited, CommandDone, PulseCreated, RunEnded, RunOpened
 from shotline.common.views import ActionsResult
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.commands.requests import ACCEPT_S
@@ -172,7 +172,7 @@ def test_answers_are_journalled_with_their_effect() -> None:
     bench.writes = False
     bench.ask(INIT, ID)
     records = bench.commits[-1].commit
-    assert [type(record) for record in records.system.records] == [CommandDone]
+    assert [type(record) for record in records.system.records] == [CommandDone, Audited]
     assert isinstance(records.shots[KEY].records[0], RunOpened)
     assert bench.replies_to(ID) == [], "nobody is told before it is journalled (I4)"
     bench.written()

@@ -1,0 +1,206 @@
+"""The audit: a line for each command that changes something, refused ones too, and each login.
+
+A line goes into the commit that has the command's effect, and into the dispatcher's log. What takes
+longer has two: that it has begun, and how it ended. Pure.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from shotline.common.audit_words import in_words
+from shotline.common.base import to_json
+from shotline.common.channels import AUDIT
+from shotline.common.codec import decode_one
+from shotline.common.commands import AnyCommand, Audit, NoteAccess, decode_command
+from shotline.common.errors import MalformedMessage
+from shotline.common.messages import Outcome, Request, TurnedAway, Via, Vouched
+from shotline.common.ranges import DURATION_MAX
+from shotline.common.records import Audited, place_of
+from shotline.common.views import AuditEvent
+from shotline.dispatcher.core import Core
+from shotline.dispatcher.journal import TrimAudit
+
+TELL_S: Final = 0.2
+"""Observers hear of lines gathered for so long."""
+
+TRIM_S: Final = 3600.0
+TRIM_LINES: Final = 1000
+_TEXT_MAX: Final = 1000
+_ARGUMENT_MAX: Final = 200
+_DAY_MS: Final = 86_400_000
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s\"]*@")  # of an url
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A command as it was given: by whom, from where, when (monotonic)."""
+
+    request: Request
+    sender: Vouched
+    at: float
+
+
+class AuditTrail:
+    """Writes the audit's lines, and keeps it within its limits."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._last = (0, 0)
+        self._tell_at: float | None = None
+        self._trim_at = 0.0
+        self._since_trim = 0
+
+    def load(self, last: str) -> None:
+        """Take the id of the last line that the journal has: ids only rise, whatever clocks do."""
+        self._last = place_of(last)
+
+    # What is told
+
+    def begun(self, given: Given, command: AnyCommand, message: str) -> None:
+        """Tell that a command has begun, whose effect does not wait for its answer."""
+        self._put(given, command, Outcome.ACCEPTED, message)
+
+    def answered(
+        self, given: Given, command: AnyCommand | None, outcome: Outcome, message: str
+    ) -> None:
+        """Tell what came of a command. What nobody could read (None) changes nothing (I7)."""
+        if command is None:
+            return
+        if isinstance(command, NoteAccess):
+            self._note(given, command)
+        elif command.changes or (isinstance(command, Audit) and outcome is not Outcome.OK):
+            self._put(given, command, outcome, message)
+
+    def turned_away(self, told: TurnedAway) -> None:
+        """Tell of a command that the broker has refused."""
+        request, command = _read(told)
+        given = Given(request, Vouched(key=told.key, address=told.address), self._core.now)
+        if command is None or command.changes or isinstance(command, Audit):
+            self._put(given, command, told.outcome, told.text, told.untold)
+
+    def _note(self, given: Given, note: NoteAccess) -> None:
+        self._write(
+            _line(
+                given,
+                self._next_id(),
+                time=note.at,
+                verb=note.what,
+                arguments=note.arguments,
+                outcome=note.outcome,
+                message=note.message,
+                duration_s=note.duration_s,
+                untold=note.untold,
+            )
+        )
+
+    def _put(
+        self,
+        given: Given,
+        command: AnyCommand | None,
+        outcome: Outcome,
+        message: str,
+        untold: int = 0,
+    ) -> None:
+        took_s = min(max(self._core.now - given.at, 0.0), DURATION_MAX)
+        shot = getattr(command, "shot", None)
+        self._write(
+            _line(
+                given,
+                self._next_id(),
+                time=self._core.wall,
+                verb=given.request.verb,
+                tree=getattr(command, "tree", None),
+                shot=shot,
+                arguments="" if command is None else said(command),
+                outcome=outcome,
+                message=_without_credentials(message)[:_TEXT_MAX],
+                duration_s=None if outcome is Outcome.ACCEPTED else round(took_s, 6),
+                request=given.request.id,
+                untold=untold,
+            )
+        )
+
+    def _next_id(self) -> str:
+        now_ms = max(int(self._core.wall * 1000), 0)
+        last_ms, number = self._last
+        self._last = (now_ms, 0) if now_ms > last_ms else (last_ms, number + 1)
+        return "{}-{}".format(*self._last)
+
+    def _write(self, line: Audited) -> None:
+        core = self._core
+        core.put_system(line)
+        core.note(f"audit: {in_words(line)}")
+        self._since_trim += 1
+        if self._tell_at is None:
+            self._tell_at = core.now + TELL_S
+
+    # What falls due
+
+    def wake_at(self) -> float:
+        """Return when something is due."""
+        return self._trim_at if self._tell_at is None else min(self._tell_at, self._trim_at)
+
+    def tick(self) -> None:
+        """Tell observers, and keep the audit within its limits."""
+        core = self._core
+        if self._tell_at is not None and core.now >= self._tell_at:
+            self._tell_at = None
+            event = AuditEvent(last="{}-{}".format(*self._last))
+            core.after(core.feed.publish(AUDIT, core.wall, to_json(event)))
+        if core.now >= self._trim_at or self._since_trim >= TRIM_LINES:
+            self._trim_at = core.now + TRIM_S
+            self._since_trim = 0
+            limits = core.config.journal
+            oldest_ms = max(int(core.wall * 1000) - limits.audit_days * _DAY_MS, 0)
+            core.after(TrimAudit(limits.audit_lines_max, f"{oldest_ms}-0"))
+
+
+def said(command: AnyCommand) -> str:
+    """Return a command's arguments but for its shot, as JSON; nothing secret and nothing long."""
+    given = {
+        one.name: _short(getattr(command, one.name))
+        for one in structs.fields(command)
+        if one.name not in ("tree", "shot") and getattr(command, one.name) != one.default
+    }
+    return msgspec.json.encode(given).decode()[:_TEXT_MAX] if given else ""
+
+
+def _short(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    value = _without_credentials(value)
+    return value if len(value) <= _ARGUMENT_MAX else value[:_ARGUMENT_MAX] + "…"
+
+
+def _without_credentials(text: str) -> str:
+    return _CREDENTIALS.sub("…@", text) if "@" in text else text
+
+
+def _line(given: Given, id_: str, **fields: object) -> Audited:
+    request, sender = given.request, given.sender
+    behalf = request.behalf
+    return Audited(
+        id=id_,
+        who=request.user if behalf is None else behalf.name,
+        via=Via.PROGRAM if behalf is None else behalf.via,
+        program=request.user,
+        key=sender.key,
+        address=sender.address,
+        browser="" if behalf is None else behalf.address,
+        **fields,  # type: ignore[arg-type]  # those of a line
+    )
+
+
+def _read(told: TurnedAway) -> tuple[Request, AnyCommand | None]:
+    """Return what was turned away, as far as it can be read."""
+    try:
+        request = decode_one(told.request)
+        if isinstance(request, Request):
+            return request, decode_command(request.command)
+    except (MalformedMessage, ValueError, RecursionError):
+        pass
+    return Request(id="unreadable", verb=told.verb, deadline_s=0.0, command=b""), None

@@ -279,8 +279,9 @@ class DispatcherSection(Section):
     )
     source_look_s: Seconds = Field(
         2.0,
-        description="A run that begins waits this long for the look whether the source of its "
-        "tables has changed; then it begins, and says that nobody knows.",
+        description="The answer of a run that begins waits this long for the look whether the "
+        "source of its tables has changed, and so does the run where a change refuses it; then it "
+        "says that nobody knows.",
     )
     commands_remembered_max: PositiveCount = Field(
         10_000, description="Answered commands whose repetition gets the same answer."

@@ -56,6 +56,9 @@ class Asked:
     command: AnyCommand | None = None  # None: nobody could read it
     accepted: Answer | None = None
     begun: Callable[[], AnyResult] | None = None  # what goes with it when it is said first
+    is_held_back: bool = False  # nothing is said before something else is known
+    answer: Answer | None = None  # the final one, while it is held back
+    notices: tuple[str, ...] = ()  # what is said before the answer's own
 
     @property
     def id(self) -> str:

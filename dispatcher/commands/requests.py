@@ -212,6 +212,18 @@ class Requests:
         self.core.after(ReadShot(self.later(asked, loaded), key))
         return None
 
+    def hold_back(self, asked: Asked, answer: Answer | None) -> None:
+        """Say nothing, not even the answer that is there already, before `noted` adds to it."""
+        asked.is_held_back, asked.answer = True, answer
+        self._unsaid.pop(asked.id, None)
+
+    def noted(self, asked: Asked, notices: tuple[str, ...]) -> Answer | None:
+        """Add what somebody looked for meanwhile. Return the answer that was held back for it."""
+        asked.is_held_back, asked.notices = False, notices
+        if asked.answer is None and asked.accepted is not None:
+            self._unsaid[asked.id] = self.core.now + ACCEPT_S
+        return asked.answer
+
     # Answers
 
     def _reply(self, asked: Asked, answer: Answer) -> Reply:
@@ -219,7 +231,7 @@ class Requests:
             id=asked.id,
             outcome=answer.outcome,
             message=answer.message,
-            notices=answer.notices,
+            notices=(*asked.notices, *answer.notices),
             result=_encoded(answer.result),
             unknown=answer.unknown,
             dangers=answer.dangers,
@@ -230,6 +242,9 @@ class Requests:
 
     def answer(self, asked: Asked, answer: Answer) -> None:
         """Give the final answer, journalled with its effect unless it only read."""
+        if asked.is_held_back:
+            asked.answer = answer
+            return
         self._pending.pop(asked.id, None)
         self._unsaid.pop(asked.id, None)
         reply = self._reply(asked, answer)

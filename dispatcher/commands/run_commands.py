@@ -14,7 +14,7 @@ from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.commands.dangers import refuse, refuse_run
 from shotline.dispatcher.commands.requests import Done, Family, Requests
-from shotline.dispatcher.commands.sources import Seen, Sources, dangers, known_marks
+from shotline.dispatcher.commands.sources import Seen, Sources, dangers, known_marks, refuses
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.shots import Run, Shot
 from shotline.dispatcher.trees.jobs import ReadNodeJob, TreeDone
@@ -45,7 +45,9 @@ class RunCommands(Family):
             return self._requests.on_loaded(asked, key, lambda: self._begin(asked, command, seen))
 
         shot, *_ = self._asked_for(command)
-        return self._sources.look(asked, shot, looked)
+        if refuses(shot):
+            return self._sources.look(asked, shot, looked)
+        return self._sources.look_meanwhile(asked, shot, self._begin(asked, command, Seen()))
 
     def _asked_for(
         self, command: c.DoPhase | c.DoSequence

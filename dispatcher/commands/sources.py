@@ -1,7 +1,8 @@
 """Whether a table's sources (file, tree) have changed since it was built, and what follows. Pure.
 
-The tree worker tells how they stand; before a run begins it is asked, and waited for a moment only:
-a tree that is away, or slow, delays a shot no longer, and that nobody knows is said.
+The tree worker tells how they stand. Where a change would refuse a run, it is asked before the run
+begins; where it is only told, while the run begins, and the answer waits for it. Both only for a
+moment: a tree that is away, or slow, delays nobody longer, and that nobody knows is said.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -95,7 +96,25 @@ class Sources(Family):
         known = known_marks(shot)
         if not known:
             return go_on(Seen())
+        self._ask(asked, shot, known, go_on)
+        return None
 
+    def look_meanwhile(self, asked: Asked, shot: Shot, answer: Answer | None) -> Answer | None:
+        """Return a begun run's answer, if there is one, once what is seen was added to it."""
+        known = known_marks(shot)
+        if not known:
+            return answer
+        self._requests.hold_back(asked, answer)
+        self._ask(asked, shot, known, lambda seen: self._requests.noted(asked, seen.notices))
+        return None
+
+    def _ask(
+        self,
+        asked: Asked,
+        shot: Shot,
+        known: tuple[str, ...],
+        go_on: Callable[[Seen], Answer | None],
+    ) -> None:
         def looked(done: Done) -> Answer | None:
             assert isinstance(done, TreeDone)
             del self._due[done.job]
@@ -105,7 +124,6 @@ class Sources(Family):
         job = self._requests.later(asked, looked)
         self._due[job] = self._core.now + wait_s
         self._core.at_once(LookAtSourcesJob(job=job, key=shot.key, known=known, wait_s=wait_s))
-        return None
 
     def seen(self, shot: Shot, built: TableBuilt | None, done: TreeDone) -> Seen:
         """Return what a look tells of the tables that were there when it began; note it."""
@@ -144,8 +162,13 @@ def known_marks(shot: Shot) -> tuple[str, ...]:
     return tuple(mark.mark for mark in shot.built.sources if not mark.unseen)
 
 
+def refuses(shot: Shot) -> bool:
+    """Return whether the shot's experiment refuses to run tables whose sources have changed."""
+    return shot.table.options.changed_source == "refuse"
+
+
 def dangers(shot: Shot, seen: Seen) -> Iterator[NamedDanger]:
     """Yield why a run is refused where its experiment refuses changed sources."""
-    if shot.table.options.changed_source == "refuse" and seen.changed:
+    if refuses(shot) and seen.changed:
         text = "; ".join(seen.changed)[:8000]
         yield NamedDanger(danger=Danger.SOURCE_CHANGED, text=text)

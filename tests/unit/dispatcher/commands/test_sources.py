@@ -180,8 +180,52 @@ def test_what_was_refused_before_is_refused_without_a_look() -> None:
     assert not any(isinstance(effect, t.LookAtSourcesJob) for effect in made.left[before:])
 
 
-def test_what_happens_during_the_look_counts() -> None:
+def test_a_look_that_refuses_nothing_delays_no_run() -> None:
     made = bench()
+    made.answers_jobs = False
+    made.marks = (CHANGED, MODEL)
+    assert made.ask(PHASE, "phase-0001") is None
+    assert sent(made) > 0
+    made.finish("ONE", "TWO")
+    assert made.replies_to("phase-0001") == []
+    made.answer_jobs()
+    (reply,) = made.replies_to("phase-0001")
+    assert BUILD in reply.notices[0]
+    assert made.told(PHASE, "phase-0001") == reply  # a repeat
+
+
+def test_a_run_that_somebody_waits_for_begins_while_the_tree_is_looked_at() -> None:
+    made = bench()
+    made.answers_jobs = False
+    made.marks = (CHANGED, MODEL)
+    assert made.ask(structs.replace(PHASE, wait=True), "wait-0001") is None
+    made.pass_time(1.0)
+    assert made.replies_to("wait-0001") == []
+    made.answer_jobs()
+    made.pass_time(1.0)
+    (begun,) = made.replies_to("wait-0001")
+    assert begun.outcome is Outcome.ACCEPTED
+    assert BUILD in begun.notices[0]
+    made.finish("ONE", "TWO")
+    _, reply = made.replies_to("wait-0001")
+    assert reply.outcome is Outcome.OK
+    assert reply.notices == begun.notices
+
+
+def test_a_run_that_has_ended_before_the_tree_answers_is_told_a_moment_later() -> None:
+    made = bench()
+    made.answers_jobs = False
+    assert made.ask(structs.replace(PHASE, wait=True), "wait-0001") is None
+    made.finish("ONE", "TWO")
+    assert made.replies_to("wait-0001") == []
+    made.pass_time(made.config.dispatcher.source_look_s + 0.01)
+    (reply,) = made.replies_to("wait-0001")
+    assert reply.outcome is Outcome.OK
+    assert "no answer within 2 s" in reply.notices[0]
+
+
+def test_what_happens_during_the_look_counts() -> None:
+    made = bench(REFUSING)
     made.answers_jobs = False
     for number in (1, 2):
         assert made.ask(PHASE, f"phase-000{number}") is None

@@ -202,9 +202,9 @@ class Dispatcher:
     def wake_at(self) -> float | None:
         """Return when a Tick is due (monotonic seconds)."""
         core, limits = self.core, self.core.config.dispatcher
-        due = [
+        earliest = self._feed_at
+        for due in (
             self.link.wake_at(),
-            self._feed_at,
             self.recovery.wake_at(),
             self.waits.wake_at(),
             self.requests.wake_at(),
@@ -214,8 +214,10 @@ class Dispatcher:
             None
             if core.recovering
             else core.fleet.wake_at(limits.server_grace_s, limits.url_wait_s),
-        ]
-        return min(at for at in due if at is not None)
+        ):
+            if due is not None and due < earliest:
+                earliest = due
+        return earliest
 
     def _tick(self) -> None:
         core = self.core

@@ -1,9 +1,10 @@
 """What leaves the dispatcher for the broker: one multipart of all that somebody waits for.
 
-Nobody's next step waits for an answer to a result (the server only forgets it) or for an event that
-a person looks at. They leave with whatever else leaves, or once no input waits, so that a busy
-dispatcher, the broker and the servers wake up once for many of them. Per target, nothing overtakes.
-What is decided is `machine`'s.
+Nobody's next step waits for an event that a person looks at, or for what a server is told of its
+output. They leave with whatever else leaves, or once no input waits, so that a busy dispatcher, the
+broker and the servers wake up once for many of them. The answer to a result, after which its server
+only forgets it, rests a little longer, until there is something else for that server. Per target,
+nothing overtakes. What is decided is `machine`'s.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,10 +17,12 @@ from shotline.common.messages import Answered, Event, Message, OutputStored, Rep
 from shotline.dispatcher.effects import Publish, ToPeer
 
 GATHER_S: Final = 0.005
+REST_S: Final = 0.05
 EVENT_BYTES_MAX: Final = 256 * 1024
 MESSAGES_MAX: Final = 256
 
 _MAY_WAIT: Final = frozenset((Answered, OutputStored))
+_MAY_REST: Final = frozenset((Answered,))
 
 
 class Outgoing:
@@ -42,21 +45,27 @@ class Outgoing:
         self._bytes_max = bytes_max
         self._complain = complain
         self._gathered: dict[bytes, list[Message]] = {}  # by target
+        self._resting: set[bytes] = set()  # targets of nothing but answers to results
         self._count = 0
         self._event_bytes = 0
         self._is_awaited = False
         self._due: float | None = None
+        self._rest_until: float | None = None
 
-    @property
-    def waits(self) -> bool:
-        """Whether something is gathered that leaves once no input waits."""
-        return bool(self._gathered)
+    def due(self) -> float | None:
+        """Return when `flush_idle` is to be called, unless input waits (monotonic seconds)."""
+        return 0.0 if len(self._gathered) > len(self._resting) else self._rest_until
 
     def to_peer(self, effect: ToPeer) -> None:
         """Take messages to one peer."""
-        self._take(effect.target, effect.messages)
-        if not self._is_awaited:
-            self._is_awaited = not _MAY_WAIT.issuperset(map(type, effect.messages))
+        target = effect.target
+        kinds = set(map(type, effect.messages))
+        if kinds != _MAY_REST:
+            self._resting.discard(target)
+            self._is_awaited = self._is_awaited or not kinds <= _MAY_WAIT
+        elif target not in self._gathered:
+            self._resting.add(target)
+        self._take(target, effect.messages)
 
     def publish(self, effect: Publish) -> None:
         """Take an event."""
@@ -72,22 +81,41 @@ class Outgoing:
             gathered += messages
 
     def flush(self, now: float) -> None:
-        """Send all when somebody waits for some of it, or enough has gathered for long enough."""
+        """Send what leaves now: somebody waits for it, or enough has gathered for long enough."""
         if (
-            self._is_awaited
-            or self._count >= MESSAGES_MAX
+            self._count >= MESSAGES_MAX
             or self._event_bytes >= EVENT_BYTES_MAX
             or (self._due is not None and now >= self._due)
         ):
             self.flush_all()
-        elif self._due is None and self._gathered:
+        elif self._is_awaited:
+            self._flush_awake()
+        elif self._due is None and len(self._gathered) > len(self._resting):
             self._due = now + GATHER_S
+        if self._resting and self._rest_until is None:
+            self._rest_until = now + REST_S
+
+    def flush_idle(self, now: float) -> None:
+        """Send what leaves once no input waits."""
+        if self._rest_until is not None and now >= self._rest_until:
+            self.flush_all()
+        else:
+            self._flush_awake()
 
     def flush_all(self) -> None:
         """Send everything."""
+        self._resting.clear()
+        self._rest_until = None
+        self._flush_awake()
+
+    def _flush_awake(self) -> None:
+        """Send all but what rests."""
         gathered, self._gathered = self._gathered, {}
+        for target in self._resting:
+            self._gathered[target] = gathered.pop(target)
         self._due, self._is_awaited = None, False
-        self._count = self._event_bytes = 0
+        self._count = sum(map(len, self._gathered.values()))
+        self._event_bytes = 0
         frames: list[bytes] = []
         for target, messages in gathered.items():
             for batch in self._batches(messages):

@@ -112,6 +112,7 @@ class DispatcherServer:
         service = self._service
         service.on_stop(self._stop)
         service.on_due(self._wake_at, self._tick)
+        service.on_due(self._outgoing.due, self._flush_idle)
         service.after_each(self._decide)
         self._load_when_redis_is_there()
 
@@ -248,8 +249,6 @@ class DispatcherServer:
     def _wake_at(self) -> float | None:
         if self._load_at is not None:
             return self._load_at
-        if self._outgoing.waits:
-            return 0.0
         due = (self._machine.wake_at(), self._journal.wake_at(), self._trees.wake_at())
         return min((at for at in due if at is not None), default=None)
 
@@ -257,11 +256,13 @@ class DispatcherServer:
         if self._load_at is not None:
             self._load_when_redis_is_there()
             return
-        if not self._events:  # no input waits
-            self._outgoing.flush_all()
         self._read_journal()
         self._trees.tick()
         self._events.append(Tick())
+
+    def _flush_idle(self) -> None:
+        if not self._events:  # no input waits
+            self._outgoing.flush_idle(time.monotonic())
 
     # Effects
 

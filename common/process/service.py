@@ -63,6 +63,7 @@ class Service:
         self._code: int | None = None
         self._goes_on = False
         self._timed: list[_Timed] = []
+        self._due: float | None = None  # the earliest of all deadlines
         self._flushes: list[Callable[[], None]] = []
         self._signals: dict[int, Callable[[], None]] = {
             signal.SIGTERM: self.stop,
@@ -198,8 +199,12 @@ class Service:
         self._look_at_deadlines()
 
     def _look_at_deadlines(self) -> None:
+        earliest = self._systemd.due
         for timed in self._timed:
-            timed.due = timed.wake_at()
+            timed.due = due = timed.wake_at()
+            if due is not None and (earliest is None or due < earliest):
+                earliest = due
+        self._due = earliest
 
     def _call(self, callback: Callable[[], None]) -> None:
         try:
@@ -210,15 +215,12 @@ class Service:
     def _timeout_ms(self) -> int:
         if self._code is not None:
             return 0
-        timeout = _IDLE_MS
-        now = time.monotonic()
-        for deadline in (*(timed.due for timed in self._timed), self._systemd.due):
-            if deadline is not None:
-                # Rounded up: 0.4 ms would be polled as 0, again and again.
-                # "At once" and "never" may come as infinities.
-                wait_s = min(max(deadline - now, 0.0), _IDLE_MS / 1000)
-                timeout = min(timeout, ceil(wait_s * 1000))
-        return timeout
+        if self._due is None:
+            return _IDLE_MS
+        # Rounded up: 0.4 ms would be polled as 0, again and again.
+        # "At once" and "never" may come as infinities.
+        wait_s = min(max(self._due - time.monotonic(), 0.0), _IDLE_MS / 1000)
+        return ceil(wait_s * 1000)
 
     def _take_signals(self, descriptor: int) -> None:
         os.read(descriptor, 4096)

@@ -16,6 +16,8 @@ class Dialer:
 
     def __init__(self, redis: RedisSection) -> None:
         self._redis = redis
+        # Whether Sentinels know where the server is, and it may change.
+        self.asks_sentinels = bool(redis.address.master)
 
     @property
     def name(self) -> str:
@@ -25,11 +27,6 @@ class Dialer:
     def connect(self) -> Connection:
         """Return a new connection. Blocks; raise redis-py's errors, or ConfigError."""
         return connect(self._redis)
-
-    @property
-    def asks_sentinels(self) -> bool:
-        """Whether Sentinels know where the server is, and it may change."""
-        return bool(self._redis.address.master)
 
     def master(self) -> tuple[str, int]:
         """Return the address that the Sentinels name now. Blocks; raise as `connect` does."""

@@ -153,6 +153,8 @@ class Link:
         self._connection = connection
         self._sock = connection._sock
         self._sock.setblocking(False)
+        # A plain socket that gives less has no more; of what TLS still holds nobody else knows.
+        self._drained_bytes = 0 if isinstance(self._sock, ssl.SSLSocket) else _READ_BYTES
         self._reader = hiredis.Reader()
         self._waiting: deque[Callable[[Reply], None]] = deque()
         self._unsent: deque[memoryview] = deque()
@@ -220,7 +222,10 @@ class Link:
             while data := self._sock.recv(_READ_BYTES):
                 self._silent_since = now
                 self._reader.feed(data)
-            self.broken = self.broken or "it closed the connection"
+                if len(data) < self._drained_bytes:
+                    break
+            else:
+                self.broken = self.broken or "it closed the connection"
         except _WOULD_BLOCK:
             pass
         except OSError as error:

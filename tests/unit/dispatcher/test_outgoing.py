@@ -18,7 +18,7 @@ from shotline.common.messages import (
     Verdict,
 )
 from shotline.dispatcher.effects import Publish, ToPeer
-from shotline.dispatcher.outgoing import MESSAGES_MAX, Outgoing
+from shotline.dispatcher.outgoing import GATHER_S, MESSAGES_MAX, REST_S, Outgoing
 
 BYTES_MAX = 1000
 A, B = b"SRV_A:1/x", b"SRV_B:1/y"
@@ -76,7 +76,7 @@ def test_what_somebody_waits_for_leaves_at_once(link: Link) -> None:
     link.outgoing.flush(10.0)
     assert link.kinds() == [(A, ["dispatch"]), (B, ["problem"])]
     assert len(link.sent) == 1
-    assert not link.outgoing.waits
+    assert link.outgoing.due() is None
 
 
 def test_answers_are_gathered_for_a_moment(link: Link) -> None:
@@ -87,7 +87,43 @@ def test_answers_are_gathered_for_a_moment(link: Link) -> None:
     assert link.sent == []
     link.outgoing.flush(11.0)
     assert link.kinds() == [(A, ["answered", "answered", "output_stored"])]
-    assert not link.outgoing.waits
+    assert link.outgoing.due() is None
+
+
+def test_answers_rest_until_there_is_something_else_for_their_server(link: Link) -> None:
+    link.outgoing.to_peer(ToPeer(A, (answered(1),)))
+    link.outgoing.publish(event(1))
+    link.outgoing.flush(10.0)
+    assert link.outgoing.due() == 0.0
+    link.outgoing.flush_idle(10.0)
+    link.outgoing.to_peer(ToPeer(B, (dispatch(),)))
+    link.outgoing.flush(10.0 + GATHER_S)
+    assert link.kinds() == [(PUBLISH + b"shot/TEST/1", ["event"]), (B, ["dispatch"])]
+    link.outgoing.to_peer(ToPeer(A, (dispatch(),)))
+    link.outgoing.flush(10.0 + GATHER_S)
+    assert link.kinds()[2:] == [(A, ["answered", "dispatch"])]
+
+
+def test_answers_rest_no_longer_than_for_a_moment(link: Link) -> None:
+    link.outgoing.to_peer(ToPeer(A, (answered(1),)))
+    link.outgoing.flush(10.0)
+    assert link.outgoing.due() == 10.0 + REST_S
+    link.outgoing.to_peer(ToPeer(A, (answered(2),)))
+    link.outgoing.to_peer(ToPeer(B, (answered(3),)))
+    link.outgoing.flush(10.01)
+    assert link.outgoing.due() == 10.0 + REST_S
+    link.outgoing.flush_idle(10.0 + REST_S)
+    assert link.kinds() == [(A, ["answered", "answered"]), (B, ["answered"])]
+    assert link.outgoing.due() is None
+
+
+def test_output_that_is_stored_is_told_as_soon_as_no_input_waits(link: Link) -> None:
+    link.outgoing.to_peer(ToPeer(A, (answered(),)))
+    link.outgoing.to_peer(ToPeer(A, (OutputStored(attempt=attempt(), through=3),)))
+    link.outgoing.flush(10.0)
+    assert link.outgoing.due() == 0.0
+    link.outgoing.flush_idle(10.0)
+    assert link.kinds() == [(A, ["answered", "output_stored"])]
 
 
 def test_what_waits_goes_with_what_does_not_and_before_it(link: Link) -> None:
@@ -129,9 +165,9 @@ def test_what_cannot_leave_is_told(link: Link) -> None:
     link.outgoing.to_peer(ToPeer(A, (dispatch(),)))
     link.outgoing.to_peer(ToPeer(B, (answered(),)))
     link.outgoing.publish(event(1))
-    link.outgoing.flush(10.0)
+    link.outgoing.flush_all()
     assert link.lost == [A, B]
-    assert not link.outgoing.waits
+    assert link.outgoing.due() is None
 
 
 def reply(result: bytes) -> Reply:

@@ -6,6 +6,7 @@ adapters in `trees` read them; the dispatcher decides by them; action servers ru
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from msgspec import Meta, structs
@@ -13,6 +14,12 @@ from msgspec import Meta, structs
 from shotline.common.base import Json, Struct, tag_of
 from shotline.common.codec import sendable
 from shotline.common.ranges import Code, Duration, SequenceNumber, Small, TimeLimit
+
+
+@lru_cache(maxsize=1024)
+def _shared(word: str) -> str:
+    """Return the one copy of a word that many nodes have."""
+    return word
 
 
 class _Kind(Struct, tag_field="kind"):
@@ -173,6 +180,13 @@ class ActionNode(Struct):
     unreadable: str | None = None
     text: str = ""  # the whole record, decompiled
     folder: str | None = None  # of the pulse, where tasks may write files; None: the tree has none
+
+    def __post_init__(self) -> None:
+        """Share what the nodes of a table have in common: each was decoded by itself."""
+        structs.force_setattr(self, "server_class", _shared(self.server_class))
+        structs.force_setattr(self, "phase", _shared(self.phase))
+        if self.folder is not None:
+            structs.force_setattr(self, "folder", _shared(self.folder))
 
 
 class Phase(Struct):

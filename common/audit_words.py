@@ -1,7 +1,18 @@
-"""A line of the audit in words, as the log and the command line have it. Pure."""
+"""What a line of the audit says of a command, and how the log and people have it. Pure."""
 
+import re
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from shotline.common.commands import AnyCommand
 from shotline.common.messages import Via
 from shotline.common.records import Audited
+
+TEXT_MAX: Final = 1000
+_ARGUMENT_MAX: Final = 200
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s\"]*@")  # of an url
 
 
 def in_words(line: Audited) -> str:
@@ -30,3 +41,25 @@ def giver_of(line: Audited) -> str:
             ),
         )
     )
+
+
+def said(command: AnyCommand) -> str:
+    """Return a command's arguments but for its shot, as JSON; nothing secret and nothing long."""
+    given = {
+        one.name: _short(getattr(command, one.name))
+        for one in structs.fields(command)
+        if one.name not in ("tree", "shot") and getattr(command, one.name) != one.default
+    }
+    return msgspec.json.encode(given).decode()[:TEXT_MAX] if given else ""
+
+
+def _short(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    value = without_credentials(value)
+    return value if len(value) <= _ARGUMENT_MAX else value[:_ARGUMENT_MAX] + "…"
+
+
+def without_credentials(text: str) -> str:
+    """Return text without users and passwords of urls."""
+    return _CREDENTIALS.sub("…@", text) if "@" in text else text

@@ -416,6 +416,8 @@ class NoteAccess(Command, tag="note_access"):
 
     SCOPE: ClassVar[Scope] = Scope.ADMINISTER
     what: Annotated[str, Meta(min_length=1, max_length=64)]
+    tree: GivenTree | None = None
+    shot: GivenShot | None = None
     outcome: Outcome = Outcome.OK
     message: Annotated[str, Meta(max_length=1000)] = ""
     arguments: Annotated[str, Meta(max_length=1000)] = ""

@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from shotline import __version__
+from shotline.client.errors import Closed, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.binding import PAGE_ADVICE
+from shotline.common.messages import Outcome
 from shotline.common.process.systemd import Systemd
 from shotline.common.settings.config import Config
 from shotline.monitor.access.gate import Gate
+from shotline.monitor.access.notes import call_of
 from shotline.monitor.channels import Channels
 from shotline.monitor.channels.histories import Limits
 from shotline.monitor.channels.websocket import Readers
-from shotline.monitor.follower import Follower, NoChannel
+from shotline.monitor.follower import RETRY_S, Follower, NoChannel
 from shotline.monitor.http.api import (
     Services,
 )
@@ -92,6 +95,8 @@ class MonitorServer:
             server_classes=frozenset(server.server_class for server in config.up.servers),
         )
         self._stopping = asyncio.Event()
+        self._noted = asyncio.Event()
+        self.gate.notes.on_note = self._noted.set
 
     async def run(self, systemd: Systemd) -> int:
         """Serve until SIGTERM or SIGINT. Raise ConfigError when the port cannot be had."""
@@ -116,6 +121,7 @@ class MonitorServer:
         logging.getLogger().addHandler(live_log)
         feed = asyncio.get_running_loop().create_task(self.follower.run())
         feed.add_done_callback(lambda _: self._stopping.set())
+        telling = asyncio.get_running_loop().create_task(self._tell_notes())
         address = self._settings.page
         log.info("the page is at %s", address)
         await serve(server, systemd, address, self._stopping, self._tick)
@@ -125,9 +131,10 @@ class MonitorServer:
             log.critical(
                 "the monitor ends because of a fault of its own", exc_info=feed.exception()
             )
-        feed.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await feed
+        for task in (feed, telling):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
         self.follower.close()
         self.readers.close()
         self.gate.close()
@@ -135,6 +142,28 @@ class MonitorServer:
         self._supervisor.close()
         await server.close_all_connections()
         return 70 if failed else 0
+
+    async def _tell_notes(self) -> None:
+        """Tell the dispatcher's audit what is done here, whenever there is a dispatcher."""
+        notes = self.gate.notes
+        while True:
+            while (note := notes.first) is not None:
+                try:
+                    reply = await self._supervisor.ask(call_of(note))
+                except Closed:
+                    return
+                except SupervisorError as error:
+                    outcome, text = error.outcome, str(error)
+                else:
+                    outcome, text = reply.outcome, reply.message
+                if outcome is Outcome.NOBODY:
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                notes.told(note)
+                if outcome is not Outcome.OK:
+                    log.warning("the audit does not have that of %s: %s", note.behalf.name, text)
+            self._noted.clear()
+            await self._noted.wait()
 
     def _tick(self) -> None:
         self.follower.tick()

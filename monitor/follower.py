@@ -14,7 +14,7 @@ from shotline.client.async_connection import AsyncEventStream
 from shotline.client.errors import Closed, Nobody, NoBroker, SupervisorError
 from shotline.client.observer import Update
 from shotline.client.supervisor import AsyncSupervisor
-from shotline.common.channels import FEED, LOG, SHOTS, output_channel, shot_channel
+from shotline.common.channels import AUDIT, FEED, LOG, SHOTS, output_channel, shot_channel
 from shotline.common.machine import Instant
 from shotline.common.records import ShotKey
 from shotline.common.views import OutputLine
@@ -102,7 +102,9 @@ class Follower:
 
     async def _run(self) -> None:
         async with await self.supervisor.events(
-            *(source.id for source in SOURCES if source.is_heard), taps=(FEED,), follows=(SHOTS,)
+            *(source.id for source in SOURCES if source.is_heard),
+            taps=(FEED, AUDIT),
+            follows=(SHOTS,),
         ) as stream:
             self._stream = stream
             try:

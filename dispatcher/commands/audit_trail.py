@@ -4,14 +4,10 @@ A line goes into the commit that has the command's effect, and into the dispatch
 longer has two: that it has begun, and how it ended. Pure.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-from msgspec import structs
-
-from shotline.common.audit_words import in_words
+from shotline.common.audit_words import TEXT_MAX, in_words, said, without_credentials
 from shotline.common.base import to_json
 from shotline.common.channels import AUDIT
 from shotline.common.codec import decode_one
@@ -29,10 +25,7 @@ TELL_S: Final = 0.2
 
 TRIM_S: Final = 3600.0
 TRIM_LINES: Final = 1000
-_TEXT_MAX: Final = 1000
-_ARGUMENT_MAX: Final = 200
 _DAY_MS: Final = 86_400_000
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s\"]*@")  # of an url
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +82,8 @@ class AuditTrail:
                 self._next_id(),
                 time=note.at,
                 verb=note.what,
+                tree=note.tree,
+                shot=note.shot,
                 arguments=note.arguments,
                 outcome=note.outcome,
                 message=note.message,
@@ -117,7 +112,7 @@ class AuditTrail:
                 shot=shot,
                 arguments="" if command is None else said(command),
                 outcome=outcome,
-                message=_without_credentials(message)[:_TEXT_MAX],
+                message=without_credentials(message)[:TEXT_MAX],
                 duration_s=None if outcome is Outcome.ACCEPTED else round(took_s, 6),
                 request=given.request.id,
                 untold=untold,
@@ -157,27 +152,6 @@ class AuditTrail:
             limits = core.config.journal
             oldest_ms = max(int(core.wall * 1000) - limits.audit_days * _DAY_MS, 0)
             core.after(TrimAudit(limits.audit_lines_max, f"{oldest_ms}-0"))
-
-
-def said(command: AnyCommand) -> str:
-    """Return a command's arguments but for its shot, as JSON; nothing secret and nothing long."""
-    given = {
-        one.name: _short(getattr(command, one.name))
-        for one in structs.fields(command)
-        if one.name not in ("tree", "shot") and getattr(command, one.name) != one.default
-    }
-    return msgspec.json.encode(given).decode()[:_TEXT_MAX] if given else ""
-
-
-def _short(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    value = _without_credentials(value)
-    return value if len(value) <= _ARGUMENT_MAX else value[:_ARGUMENT_MAX] + "…"
-
-
-def _without_credentials(text: str) -> str:
-    return _CREDENTIALS.sub("…@", text) if "@" in text else text
 
 
 def _line(given: Given, id_: str, **fields: object) -> Audited:

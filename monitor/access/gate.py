@@ -22,10 +22,13 @@ from shotline.common.binding import is_loopback
 from shotline.common.errors import ConfigError
 from shotline.common.files.own import make_folder
 from shotline.common.files.secret_file import read_secret, write_secret
+from shotline.common.machine import Instant
+from shotline.common.messages import Via
 from shotline.common.scopes import Scope
 from shotline.common.settings.sections import MonitorSection
-from shotline.monitor.access.identity import Identity, Refusal
+from shotline.monitor.access.identity import Identity, Refusal, behalf_of
 from shotline.monitor.access.lease import Lease
+from shotline.monitor.access.notes import Notes
 from shotline.monitor.access.proxies import Proxies
 from shotline.monitor.access.rules import HEADER, Asked, CookieNames, Rules, cookie_names
 from shotline.monitor.access.sessions import Lasting, Login, Sessions
@@ -60,6 +63,7 @@ class Gate:
         self._users_file = access.users_file
         self._users_stat: tuple[int, int, int] | None = None
         self.accounts = Accounts()
+        self.notes = Notes()
         if self._users_file is not None:
             self._users_stat = _state_of(self._users_file)
             self.accounts = _read(self._users_file)
@@ -115,7 +119,7 @@ class Gate:
         if isinstance(who, Refusal):
             return who
         if not who.may(scope):
-            return Refusal(403, _lacks(who, scope))
+            return Refusal(403, _lacks(who, scope), who=who)
         return who
 
     def identify(self, asked: Asked) -> Identity | Refusal:
@@ -195,12 +199,29 @@ class Gate:
     def refuses_control(self, who: Identity) -> Refusal | None:
         """Return why somebody may change nothing now, where one person at a time may."""
         why = self.lease.refuses(time.time(), who) if self.lease is not None else None
-        return None if why is None else Refusal(409, why)
+        return None if why is None else Refusal(409, why, who=who)
 
     # Logins
 
     async def log_in(self, asked: Asked, name: str, password: str) -> str | Refusal:
         """Return the secret of a new session, or why there is none."""
+        user = await self._known(asked, name, password)
+        if isinstance(user, Refusal):
+            behalf = behalf_of(name, asked.address, Via.LOGIN)
+            self.notes.refused(_instant(), behalf, "login", message=user.text)
+            return user
+        self._throttle.succeeded(name)
+        if asked.session is not None:
+            self.log_out(asked)
+        secret = secrets.token_urlsafe(32)
+        self.sessions.begin(time.time(), secret, name, user.password, asked.address)
+        log.info("%s (%s) has logged in from %s", name, user.role, asked.address)
+        self._note(name, asked.address, "login", message=f"as {user.role}")
+        self._save()
+        return secret
+
+    async def _known(self, asked: Asked, name: str, password: str) -> User | Refusal:
+        """Return the user whose name and password these are, or why they may not log in."""
         if self._users_file is None:
             return Refusal(409, "nobody logs in here: the configuration names no users_file")
         if not asked.secure and not is_loopback(asked.address) and not self._insecure:
@@ -216,14 +237,7 @@ class Gate:
             log.warning("a login as %.64r from %s failed", name, asked.address)
             return Refusal(401, _WRONG)
         assert user is not None
-        self._throttle.succeeded(name)
-        if asked.session is not None:
-            self.log_out(asked)
-        secret = secrets.token_urlsafe(32)
-        self.sessions.begin(time.time(), secret, name, user.password, asked.address)
-        log.info("%s (%s) has logged in from %s", name, user.role, asked.address)
-        self._save()
-        return secret
+        return user
 
     def log_out(self, asked: Asked) -> bool:
         """End the session that is asked in; return whether there was one."""
@@ -231,6 +245,7 @@ class Gate:
         ended = self.sessions.end(lambda one: one.digest == digest)
         for one in ended:
             log.info("%s has logged out", one.user)
+            self._note(one.user, asked.address, "logout")
         self._save()
         return bool(ended)
 
@@ -239,6 +254,8 @@ class Gate:
         ended = self.sessions.end(which)
         for one in ended:
             log.warning("%s has ended session %d of %s", who, one.number, one.user)
+            text = f"the login of {one.user} at {one.address}"
+            self.notes.add(who.behalf, time.time(), "end_session", message=text)
         self._save()
         return len(ended)
 
@@ -281,7 +298,13 @@ class Gate:
             log.error("there is no file of users any more, and so nobody: %s", self._users_file)
         else:
             log.info("the file of users was read again: %s", self._users_file)
-        self.sessions.end(lambda one: self._user_of(one) is None)
+        for one in self.sessions.end(lambda one: self._user_of(one) is None):
+            text = f"the login at {one.address}: the user is gone, or has another password"
+            self._note(one.user, "", "end_session", message=text)
+
+    def _note(self, user: str, address: str, what: str, message: str = "") -> None:
+        behalf = behalf_of(user, address, Via.LOGIN)
+        self.notes.add(behalf, time.time(), what, message=message)
 
     def _save(self) -> None:
         if self._sessions_file is None or not self.sessions.changed:
@@ -303,6 +326,10 @@ class Anyone:
     def still(self, who: Identity, since: float) -> bool:  # noqa: ARG002
         """Let them stay."""
         return True
+
+
+def _instant() -> Instant:
+    return Instant(time.monotonic(), time.time())
 
 
 def _lacks(who: Identity, scope: Scope) -> str:

@@ -51,8 +51,9 @@ class LogoutHandler(Handler):
         """End the session of whoever asks."""
         self.body_as(LogoutRequest)
         gate = self.services.gate
-        if self.who is not None and gate.lease is not None:
-            gate.lease.release(time.time(), self.who)
+        who, lease = self.who, gate.lease
+        if who is not None and lease is not None and lease.release(time.time(), who):
+            gate.notes.add(who.behalf, time.time(), "give_control")
         gate.log_out(gate.asked(self.request))
         names, secure = gate.cookies(self.request)
         keep_cookie(self, names.session, "", secure=secure, is_secret=True)
@@ -127,8 +128,11 @@ class ControlHandler(Handler):
                 self.refuse(409, Outcome.REFUSED, f"{held.by} has the control; take it over")
                 return
             before = gate.lease.take(time.time(), who)
-            self._tell(who, "has taken the control" + (f" over from {before.by}" if before else ""))
+            over = f" over from {before.by}" if before else ""
+            gate.notes.add(who.behalf, time.time(), "take_control", message=over.strip())
+            self._tell(who, f"has taken the control{over}")
         elif gate.lease.release(time.time(), who):
+            gate.notes.add(who.behalf, time.time(), "give_control")
             self._tell(who, "has given the control back")
         self.answer(_control(gate, who) or ControlView())
 

@@ -37,11 +37,15 @@ class Identity:
     @property
     def behalf(self) -> Behalf:
         """For whom the monitor gives commands then."""
-        name, address = self.name[:_NAME_MAX], self.address[:_ADDRESS_MAX]
-        return Behalf(name=name, via=_VIAS[self.via], address=address)
+        return behalf_of(self.name, self.address, _VIAS[self.via])
 
     def __str__(self) -> str:
         return f"{self.name or 'somebody'} at {self.address}" if self.address else self.name
+
+
+def behalf_of(name: str, address: str, via: Via = Via.PAGE) -> Behalf:
+    """Return somebody at an address, as far as they are known."""
+    return Behalf(name=name[:_NAME_MAX], via=via, address=address[:_ADDRESS_MAX])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,4 @@ class Refusal:
     status: Literal[400, 401, 403, 409, 429]
     text: str
     retry_after_s: int = 0
+    who: Identity | None = None  # where that is known

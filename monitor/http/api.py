@@ -7,6 +7,7 @@ the dispatcher's. `docs/websocket.md` describes the interface for people.
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -18,6 +19,7 @@ from tornado.web import RequestHandler
 from shotline.client.calls import Call
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.plain import plain as shown
+from shotline.common.audit_words import said
 from shotline.common.base import Struct, to_json
 from shotline.common.commands import AnyCommand, Check, Command, Logs, encode_command
 from shotline.common.dangers import Danger, NamedDanger
@@ -26,8 +28,9 @@ from shotline.common.scopes import Scope
 from shotline.common.settings.sections import MonitorSection
 from shotline.monitor.access import Identity, Refusal
 from shotline.monitor.access.gate import Gate
+from shotline.monitor.access.identity import behalf_of
 from shotline.monitor.channels.websocket import Readers
-from shotline.monitor.follower import Follower
+from shotline.monitor.follower import Follower, instant
 from shotline.monitor.http.page_line import NotRunnable, scope_of_line, what_it_ends
 from shotline.monitor.http.requests import (
     STATUS_OF,
@@ -49,6 +52,7 @@ from shotline.monitor.models import (
     LogAnswer,
     LogRequest,
     MonitorAnswer,
+    ProgramAnswer,
     ServerCommandRequest,
 )
 
@@ -143,9 +147,29 @@ class Handler(RequestHandler):
         if changes and isinstance(who, Identity) and scope is not None and not self.route.is_free:
             who = self.services.gate.refuses_control(who) or who
         if isinstance(who, Refusal):
+            if changes and scope is not None:
+                self._note_refused(who)
             self.refuse_who(who)
         else:
             self.who = who
+
+    def _note_refused(self, refusal: Refusal) -> None:
+        """Let the audit have what somebody may not, as far as it can be read."""
+        gate = self.services.gate
+        who = refusal.who
+        behalf = behalf_of("", gate.asked(self.request).address) if who is None else who.behalf
+        gate.notes.refused(instant(), behalf, self.route.name, message=refusal.text, **self._said())
+
+    def _said(self) -> dict[str, object]:
+        """Return what the body's command says, for the audit; nothing where it is none."""
+        if self.route.command is None:
+            return {}
+        try:
+            command = command_of(self.route.command, self.request.body or b"{}")
+        except BadInput:
+            return {}
+        shot = {"tree": getattr(command, "tree", None), "shot": getattr(command, "shot", None)}
+        return {**shot, "arguments": said(command)}
 
     def refuse_who(self, refusal: Refusal) -> None:
         """Answer that who asks may not, and why."""
@@ -345,7 +369,22 @@ class ServerCommandHandler(Handler):
             request.server_id,
             self.services.settings.server_command_timeout_s,
         )
+        self._note(answer)
         self.answer(answer)
+
+    def _note(self, answer: ProgramAnswer) -> None:
+        assert self.who is not None
+        is_done = answer.exit_code == 0
+        code = "it took too long" if answer.timed_out else f"exit code {answer.exit_code}"
+        self.services.gate.notes.add(
+            self.who.behalf,
+            time.time(),
+            "server_command",
+            Outcome.OK if is_done else Outcome.FAILED,
+            message="" if is_done else code,
+            arguments=" ".join(answer.arguments[1:]),
+            duration_s=answer.duration_s,
+        )
 
     def _known(self) -> set[str]:
         view = self.services.follower.view
@@ -364,7 +403,11 @@ class CommandLineHandler(Handler):
         request = self.body_as(CommandLineRequest)
         scope = scope_of_line(request.line)
         if self.who is not None and not self.who.may(scope):
-            self.refuse(403, Outcome.REFUSED, f"{self.who} may not do that: it is for {scope}")
+            text = f"{self.who} may not do that: it is for {scope}"
+            self.services.gate.notes.refused(
+                instant(), self.who.behalf, "command_line", message=text, arguments=request.line
+            )
+            self.refuse(403, Outcome.REFUSED, text)
             return
         if request.careful and Danger.ENDS not in request.insist:
             ending = what_it_ends(request.line)
@@ -377,7 +420,9 @@ class CommandLineHandler(Handler):
                 return
         log.info("custom command of %s: %s", self.who, shown(request.line))
         timeout_s = self.services.settings.command_line_timeout_s
-        self.answer(await self.waited(self.services.runner.command_line(request.line, timeout_s)))
+        behalf = None if self.who is None else self.who.behalf
+        running = self.services.runner.command_line(request.line, timeout_s, behalf)
+        self.answer(await self.waited(running))
 
 
 class NothingHere(Handler):

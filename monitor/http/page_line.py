@@ -18,7 +18,7 @@ from shotline.common.scopes import Scope
 ALLOWED: Final = frozenset(
     {verb.replace("_", "-") for verb in VERBS} | {"display-logs", "show-log", "version", "watch"}
 )
-_CHOSEN_HERE: Final = ("broker", "config")  # by the monitor
+_CHOSEN_HERE: Final = {"broker": "--broker", "config": "--config", "on_behalf_of": "--as"}
 
 
 class NotRunnable(Exception):
@@ -79,9 +79,9 @@ def _verb_of(line: str) -> str:
 def _words_left(command: click.Command, ctx: click.Context, words: list[str]) -> list[str]:
     """Return the words that are no options. Raise NotRunnable where one chooses what we choose."""
     options, following, _ = command.make_parser(ctx).parse_args(list(words))
-    for name in _CHOSEN_HERE:
+    for name, option in _CHOSEN_HERE.items():  # by the monitor
         if name in options:
-            raise NotRunnable(f"--{name} is the monitor's own here; leave it out")
+            raise NotRunnable(f"{option} is the monitor's own here; leave it out")
     for one in command.params:
         if one.name in options and isinstance(one.type, click.Path | click.File):
             raise NotRunnable(f"{one.opts[0]} names a file of the monitor's machine; leave it out")

@@ -8,14 +8,17 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import click
 
 from shotline.client.local.link import is_up
-from shotline.common.messages import EXIT_CODES, Outcome
+from shotline.client.supervisor import BEHALF_VARIABLE
+from shotline.common.base import to_json
+from shotline.common.messages import EXIT_CODES, Behalf, Outcome
 from shotline.common.process import interpreter
 from shotline.common.settings.config import Config, packaged
 from shotline.monitor.http.page_line import NotRunnable, arguments_of
@@ -70,10 +73,15 @@ class Runner:
         return await self._answered([*program, *words], ("shotline", *words), timeout_s)
 
     async def _answered(
-        self, program: Sequence[str], arguments: tuple[str, ...], timeout_s: float
+        self,
+        program: Sequence[str],
+        arguments: tuple[str, ...],
+        timeout_s: float,
+        given: Mapping[str, str] = MappingProxyType({}),
     ) -> ProgramAnswer:
+        """Run a program; `given` are variables of its environment."""
         started = time.monotonic()
-        code, output = await self._run(program, timeout_s)
+        code, output = await self._run(program, timeout_s, given)
         return ProgramAnswer(
             arguments=arguments,
             exit_code=code,
@@ -82,8 +90,13 @@ class Runner:
             timed_out=code is None,
         )
 
-    async def command_line(self, line: str, timeout_s: float) -> ProgramAnswer:
-        """Run a line of `shotline` that is for a page. Raise NotRunnable when it is not."""
+    async def command_line(
+        self, line: str, timeout_s: float, behalf: Behalf | None = None
+    ) -> ProgramAnswer:
+        """Run a line of `shotline` that is for a page, for somebody.
+
+        Raise NotRunnable when it is not for a page.
+        """
         try:
             arguments = arguments_of(line)
         except click.UsageError as error:
@@ -96,14 +109,18 @@ class Runner:
             )
         program = interpreter.python("shotline.client.cli")
         common = ["--broker", self._broker, "--config", str(self._config_file)]
+        given = {BEHALF_VARIABLE: to_json(behalf).decode()} if behalf is not None else {}
         return await self._answered(
-            [*program, *common, *arguments], ("shotline", *arguments), timeout_s
+            [*program, *common, *arguments], ("shotline", *arguments), timeout_s, given
         )
 
-    async def _run(self, program: Sequence[str], timeout_s: float) -> tuple[int | None, str]:
+    async def _run(
+        self, program: Sequence[str], timeout_s: float, given: Mapping[str, str]
+    ) -> tuple[int | None, str]:
         environment = interpreter.environment()
-        for name in _FORGOTTEN:
+        for name in (*_FORGOTTEN, BEHALF_VARIABLE):
             environment.pop(name, None)
+        environment.update(given)
         # A pipe of ours: what the program leaves running may keep it open, and we do not wait.
         reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(writing, True)

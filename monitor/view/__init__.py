@@ -17,6 +17,7 @@ from shotline.common.machine import Instant
 from shotline.common.records import PulseCreated, ShotKey
 from shotline.common.views import (
     ActionsResult,
+    AuditEvent,
     FeedBeat,
     LogEvent,
     OutputEvent,
@@ -150,6 +151,8 @@ class View:
                 if news.channel == FEED and beat.journal != self.system.journal:
                     yield from self._system_is(now, journal=beat.journal, journal_text="")
                     yield AskSystem()  # it knows the words
+            case AuditEvent(last=last):
+                yield Post(SYSTEM, plain("AUDIT", now.wall, {"last": last}), "audit")
             case _:
                 pass
 

@@ -147,6 +147,7 @@ class ChannelMessage(Struct):
     system: SystemView | None = None
     shots: tuple[ShotView, ...] = ()
     tree: str = ""
+    last: str = ""  # line of the audit
     level: str = "info"
     source: str = ""
     to: int = 0

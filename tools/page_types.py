@@ -12,6 +12,8 @@ from pydantic import JsonValue
 
 from shotline.common.base import Struct
 from shotline.common.dangers import NamedDanger
+from shotline.common.records import Audited
+from shotline.monitor.access.models import SessionView
 from shotline.monitor.models import ChannelMessage, Estimate, SystemView
 
 _HEAD: Final = """\
@@ -20,7 +22,14 @@ _HEAD: Final = """\
  * Nothing here runs. Made from the models: `make schema` writes it anew.
  */
 """
-_WANTED: Final[tuple[type[Struct], ...]] = (ChannelMessage, SystemView, Estimate, NamedDanger)
+_WANTED: Final[tuple[type[Struct], ...]] = (
+    ChannelMessage,
+    SystemView,
+    Estimate,
+    NamedDanger,
+    Audited,
+    SessionView,
+)
 _SHORT: Final = {
     "ChannelMessage": "Message",
     "ShownAction": "ActionView",

@@ -159,7 +159,7 @@ class Gate:
         user = self._user_of(session)
         if session is None or user is None:
             return None
-        return Identity(user.name, user.role, "session", _session_key(session), asked.address)
+        return Identity(user.name, user.role, "session", key_of(session), asked.address)
 
     def _user_of(self, session: Login | None) -> User | None:
         """Return whose session it is; None where the user is gone or has another password."""
@@ -340,7 +340,8 @@ def _lacks(who: Identity, scope: Scope) -> str:
     return f"the role {who.role} of {who.name} does not allow this"
 
 
-def _session_key(session: Login) -> str:
+def key_of(session: Login) -> str:
+    """Return the key of whoever asks in a session."""
     return f"session:{session.number}"
 
 

@@ -6,7 +6,7 @@ import time
 
 from shotline.common.messages import Outcome
 from shotline.common.scopes import Scope
-from shotline.monitor.access.gate import Gate
+from shotline.monitor.access.gate import Gate, key_of
 from shotline.monitor.access.identity import Identity, Refusal
 from shotline.monitor.access.models import (
     ControlRequest,
@@ -91,6 +91,7 @@ class SessionsHandler(Handler):
                 address=one.address,
                 began_at=one.began_at,
                 seen_at=one.seen_at,
+                mine=self.who is not None and self.who.key == key_of(one),
             )
             for one in self.services.gate.sessions.listed()
         )

@@ -56,6 +56,7 @@ class SessionView(Struct):
     address: str
     began_at: float
     seen_at: float
+    mine: bool = False  # of who asks
 
 
 class SessionsAnswer(Struct):

@@ -62,13 +62,13 @@ function build() {
     main,
     replies,
     h('footer', { class: 'page-foot' }, time, about, who,
-      h('button', { class: 'quiet small', onclick: () => showKeys(TABS), title: 'keys (?)' }, 'Keys'), theme),
+      h('button', { class: 'quiet small', onclick: keys, title: 'keys (?)' }, 'Keys'), theme),
   );
 }
 
 /** Return the tab that is shown. */
 function shown() {
-  return tabs.find(({ id }) => id === app.route.tab) ?? tabs[0];
+  return tabs.find(({ id, kind }) => id === app.route.tab && kind.isFor(app)) ?? tabs[0];
 }
 
 function draw() {
@@ -77,6 +77,7 @@ function draw() {
     tab.element.hidden = tab !== current;
     setAttribute(tab.link, 'aria-current', tab === current ? 'page' : null);
     setAttribute(tab.link, 'data-note', tab.kind.note(app));
+    tab.link.hidden = !tab.kind.isFor(app);
   }
   document.body.classList.toggle('stale', !app.live);
   state.draw();
@@ -107,6 +108,10 @@ function drawFoot() {
   setText(about, parts.filter(Boolean).join('  ·  '));
 }
 
+function keys() {
+  showKeys(TABS.filter((tab) => tab.isFor(app)));
+}
+
 function restyle() {
   for (const { element } of tabs) element.restyle();
   app.changed();
@@ -123,10 +128,10 @@ function keydown(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
   if (event.key === 'Escape' && typing) /** @type {HTMLElement} */ (event.target).blur();
   if (typing) return;
-  const wanted = tabs.find(({ key }) => key === event.key);
+  const wanted = tabs.find(({ key, kind }) => key === event.key && kind.isFor(app));
   if (wanted) app.go({ tab: wanted.id });
   else if (event.key === '/') shown().element.focusSearch();
-  else if (event.key === '?') showKeys(TABS);
+  else if (event.key === '?') keys();
   else {
     shown().element.key(event); // it says itself whether it took the key
     return;

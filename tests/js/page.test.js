@@ -132,10 +132,10 @@ test('the log keeps its last lines, and filters by level, source and text', () =
 
 test('an address says which tab and shot, and survives nonsense', () => {
   const TABS = ['actions', 'timeline'];
-  const route = { tab: 'timeline', tree: 'DEMO', shot: 12, wrong: '', find: 'a&b=c', show: 'all' };
+  const route = { tab: 'timeline', tree: 'DEMO', shot: 12, wrong: '', find: 'a&b=c', show: 'all', filters: { who: 'alice', outcome: 'refused' } };
   assert.deepEqual(readRoute(writeRoute(route), TABS), route);
   assert.equal(writeRoute(readRoute('', TABS)), '#/actions');
-  assert.deepEqual(readRoute('#/nothing?shot=x&show=evil&tree=demo', TABS), { tab: 'actions', tree: 'DEMO', shot: null, wrong: 'x', find: '', show: 'auto' });
+  assert.deepEqual(readRoute('#/nothing?shot=x&show=evil&tree=demo', TABS), { tab: 'actions', tree: 'DEMO', shot: null, wrong: 'x', find: '', show: 'auto', filters: {} });
   const unreadable = readRoute('#/actions?tree=DEMO&shot=1e3', TABS);
   assert.equal(unreadable.wrong, '1e3', 'which is not the current shot');
   assert.deepEqual(readRoute(writeRoute(unreadable), TABS), unreadable);

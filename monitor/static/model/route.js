@@ -2,10 +2,12 @@
  * The page's address: which tab, which shot, what is searched for. Pure.
  *
  *     #/actions?tree=DEMO&shot=12&find=camera
+ *     #/audit?who=alice&outcome=refused
  */
 
 const SHOWS = /** @type {const} */ (['auto', 'both', 'active', 'all']);
 /** @typedef {typeof SHOWS[number]} Show */
+const FILTERS = ['since', 'who', 'command', 'about', 'outcome'];
 
 /**
  * @typedef {object} Route
@@ -15,6 +17,7 @@ const SHOWS = /** @type {const} */ (['auto', 'both', 'active', 'all']);
  * @property {string} wrong what stands in the place of the shot, and is none; else empty
  * @property {string} find
  * @property {Show} show auto: both where there is room
+ * @property {Record<string, string>} filters of the tabs that have some; those that are empty are left out
  */
 
 /**
@@ -33,6 +36,7 @@ export function readRoute(hash, tabs) {
     ...readShot(text),
     find: values.get('find') ?? '',
     show: SHOWS.find((one) => one === values.get('show')) ?? 'auto',
+    filters: Object.fromEntries(FILTERS.map((name) => [name, values.get(name) ?? '']).filter(([, value]) => value)),
   };
 }
 
@@ -43,6 +47,9 @@ export function writeRoute(route) {
   if (route.wrong || route.shot !== null) values.set('shot', route.wrong || String(route.shot));
   if (route.find) values.set('find', route.find);
   if (route.show !== 'auto') values.set('show', route.show);
+  for (const name of FILTERS) {
+    if (route.filters[name]) values.set(name, route.filters[name]);
+  }
   const query = values.toString();
   return `#/${route.tab}${query ? `?${query}` : ''}`;
 }

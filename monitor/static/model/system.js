@@ -16,6 +16,8 @@ export class System {
     this.shots = new Map();
     this.version = 0;
     this.known = false;
+    /** The last line of the audit that was told of. */
+    this.audited = '';
   }
 
   /** @param {Message} message */
@@ -29,6 +31,7 @@ export class System {
     if (message.command === 'SHOT' && message.shot && typeof message.shot === 'object') {
       this.shots.set(`${message.shot.tree}/${message.shot.shot}`, message.shot);
     }
+    if (message.command === 'AUDIT') this.audited = message.last ?? '';
     if (message.command === 'GONE') this.shots.delete(`${message.tree}/${message.shot}`);
     if (message.command === 'CURRENT') {
       const { tree, shot } = message;

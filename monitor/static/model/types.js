@@ -5,6 +5,29 @@
 
 /** Where an action stands; the words are those of the tables in every MDSplus dispatcher. @typedef {'ABORTED'|'DISPATCHED'|'DOING'|'DONE'|'NOT_DISPATCHED'|'SERVER_OFF'} ActionState */
 
+/**
+ * Something that was asked for and changes something, or a login: a line of the audit.
+ * @typedef {object} Audited
+ * @property {'audited'} [type]
+ * @property {string} id
+ * @property {number} time
+ * @property {string} who
+ * @property {Via} [via]
+ * @property {string} [program]
+ * @property {string} [key]
+ * @property {string} [address]
+ * @property {string} [browser]
+ * @property {string} verb
+ * @property {string|null} [tree]
+ * @property {number|null} [shot]
+ * @property {string} [arguments]
+ * @property {Outcome} outcome
+ * @property {string} [message]
+ * @property {number|null} [duration_s]
+ * @property {string} [request]
+ * @property {number} [untold]
+ */
+
 /** What an action is counted as: the fields of `Counts`. @typedef {'failed'|'in_progress'|'not_dispatched'|'pending'|'server_off'|'success'} Category */
 
 /** Why an action is settled. An action without a cause is pending or in progress. @typedef {'aborted_before_sent'|'asynchronous'|'bad_number'|'cannot_happen'|'condition_false'|'forgotten'|'no_server'|'off'|'operator'|'result'|'server_lost'|'timeout'|'unreadable'|'worker_died'} Cause */
@@ -45,6 +68,7 @@
  * @property {SystemView|null} [system]
  * @property {ShotView[]} [shots]
  * @property {string} [tree]
+ * @property {string} [last]
  * @property {string} [level]
  * @property {string} [source]
  * @property {number} [to]
@@ -130,6 +154,8 @@
  * @property {string} text
  */
 
+/** How a command ended; each has its exit code. @typedef {'accepted'|'error'|'failed'|'nobody'|'ok'|'refused'|'usage'} Outcome */
+
 /**
  * What the actions are that a run has reset.
  * @typedef {object} PendingAgain
@@ -181,6 +207,17 @@
  */
 
 /** How a server stands. @typedef {'DRAINING'|'OFF'|'ON'|'SUSPECT'} ServerState */
+
+/**
+ * A login.
+ * @typedef {object} SessionView
+ * @property {number} number
+ * @property {string} user
+ * @property {string} address
+ * @property {number} began_at
+ * @property {number} seen_at
+ * @property {boolean} [mine]
+ */
 
 /**
  * One shot in short.
@@ -308,5 +345,7 @@
  * @property {number|null} [ended_at]
  * @property {number|null} [duration_s]
  */
+
+/** How it is known who gives a command. @typedef {'as'|'bridge'|'login'|'page'|'program'|'proxy'|'token'} Via */
 
 export {};

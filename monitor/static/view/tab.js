@@ -17,6 +17,11 @@ export class Tab extends Part {
   /** What it shows is folded from these, from the page's beginning on. @type {Channel<any>[]} */
   static channels = [];
 
+  /** Return whether it is for who looks at the page. @param {App} _app */
+  static isFor(_app) {
+    return true;
+  }
+
   /** Return what stands beside its title; null: nothing. @param {App} _app @returns {string|null} */
   static note(_app) {
     return null;

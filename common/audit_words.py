@@ -1,6 +1,7 @@
 """What a line of the audit says of a command, and how the log and people have it. Pure."""
 
 import re
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -46,11 +47,18 @@ def giver_of(line: Audited) -> str:
 def said(command: AnyCommand) -> str:
     """Return a command's arguments but for its shot, as JSON; nothing secret and nothing long."""
     given = {
-        one.name: _short(getattr(command, one.name))
-        for one in structs.fields(command)
-        if one.name not in ("tree", "shot") and getattr(command, one.name) != one.default
+        name: _short(value)
+        for name, default in _arguments(type(command))
+        if (value := getattr(command, name)) != default
     }
     return msgspec.json.encode(given).decode()[:TEXT_MAX] if given else ""
+
+
+@cache
+def _arguments(kind: type[AnyCommand]) -> tuple[tuple[str, object], ...]:
+    """Return the arguments of a kind of command and their defaults."""
+    named = ((one.name, one.default) for one in structs.fields(kind))
+    return tuple(one for one in named if one[0] not in ("tree", "shot"))
 
 
 def _short(value: object) -> object:

@@ -282,7 +282,10 @@ class DispatcherServer:
             self._service.ready(f"term {self._machine.core.term}")
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
+        """Let leave first what others wait for; then tell the log, and ask who is slower."""
         outgoing = self._outgoing
+        said: list[Say] = []
+        asked: list[TreeJob | JournalQuery] = []
         ends: Exit | None = None
         for effect in effects:
             match effect:
@@ -295,12 +298,16 @@ class DispatcherServer:
                     self._commit_began = time.monotonic()
                     self._journal.write(self._commit_began, effect.commit)
                 case Say():
-                    log.log(_LEVELS[effect.level], "%s", effect.text, extra={"about": effect.about})
+                    said.append(effect)
                 case Exit():
                     ends = effect
                 case _:
-                    self._ask(effect)
+                    asked.append(effect)
         outgoing.flush(time.monotonic())
+        for say in said:
+            log.log(_LEVELS[say.level], "%s", say.text, extra={"about": say.about})
+        for one in asked:
+            self._ask(one)
         if ends is not None:
             outgoing.flush_all()
             log.info("the dispatcher ends: %s", ends.why)

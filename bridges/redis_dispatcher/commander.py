@@ -7,7 +7,7 @@ old programs know is END_PHASE, and they get it for every do_phase that does not
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from typing import Final
 
 from shotline.bridges.redis_dispatcher.changes import Change, Publish
@@ -26,6 +26,7 @@ from shotline.bridges.redis_dispatcher.translation import (
     order_of_command,
     order_of_server,
     queued_action,
+    verb_of,
 )
 from shotline.client.errors import Refused, RunNotGood, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
@@ -47,7 +48,8 @@ TakeItems = Callable[[str, Callable[[bytes], bool]], Awaitable[list[bytes]]]
 class Commander:
     """Takes old messages and sees to them. `write` hands changes to the old Redis.
 
-    `take_items` takes out of a server class's queue what a test says is ours.
+    `take_items` takes out of a server class's queue what a test says is ours. `allowed` are the
+    verbs of commands that old programs may give.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class Commander:
         write: Callable[[Iterable[Change]], None],
         take_items: TakeItems,
         *,
+        allowed: Collection[str],
         replace_pulse: bool,
     ) -> None:
         self._supervisor = supervisor
         self._mirror = mirror
         self._write = write
         self._take_items = take_items
+        self._allowed = allowed
         self._replace_pulse = replace_pulse
         self._waiting: deque[InOrder] = deque()
         self._arrived = asyncio.Event()
@@ -84,7 +88,12 @@ class Commander:
             return
         # Signs of life are asked for by the bridge, too.
         self.counts["messages"] += not isinstance(order, Beat)
-        self._sort(order)
+        verb = verb_of(order)
+        if verb is None or verb in self._allowed:
+            self._sort(order)
+            return
+        self._refused(verb, "it is not among legacy.commands of the configuration")
+        self._owe(order)
 
     def bad(self, why: str) -> None:
         """Count what is no message of the Redis dispatcher's, and log it."""
@@ -154,7 +163,7 @@ class Commander:
                 kept.append(order)
         self._waiting = kept
 
-    def _owe(self, order: InOrder) -> None:
+    def _owe(self, order: Order) -> None:
         """Answer a run that does not begin, so that nobody waits for its end."""
         if isinstance(order, Run):
             tree, shot = order.tree or "", order.shot or 0

@@ -26,6 +26,7 @@ from shotline.client.errors import Closed, Nobody, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import FEED, SERVERS, SHOTS, shot_channel
 from shotline.common.errors import ConfigError
+from shotline.common.messages import Behalf, Via
 from shotline.common.metrics import Metric, counter, gauge
 from shotline.common.process.service import EXIT_FAULT
 from shotline.common.process.systemd import Systemd
@@ -43,6 +44,9 @@ UNWRITTEN_MAX: Final = 100_000
 BATCH_MAX: Final = 1_000
 END_WAITS_S: Final = 10.0  # END_PHASE waits so long at most for its actions' outputs
 ANSWERS_MAX: Final = 1_000
+OLD_PROGRAMS: Final = Behalf(
+    name="an old program", via=Via.BRIDGE
+)  # they say no more of themselves
 
 
 class BridgeServer:
@@ -50,13 +54,14 @@ class BridgeServer:
 
     def __init__(self, config: Config) -> None:
         self._settings = settings = config.legacy
-        self._supervisor = AsyncSupervisor(config.broker.clients)
+        self._supervisor = AsyncSupervisor(config.broker.clients, on_behalf_of=OLD_PROGRAMS)
         self.mirror = Mirror(settings.trees, settings.shots_max)
         self.commander = Commander(
             self._supervisor,
             self.mirror,
             self._carry_out,
             self._take_items,
+            allowed=settings.commands,
             replace_pulse=settings.replace_pulse,
         )
         self._redis: OldRedis | None = None  # while it is connected and right

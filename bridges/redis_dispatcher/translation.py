@@ -95,6 +95,21 @@ Order = (
 )
 
 
+def verb_of(order: Order) -> str | None:
+    """Return which command an order is, as the configuration has them; None: it is none."""
+    match order:
+        case AbortAll() | AbortAction():
+            return "abort"
+        case AbortAllPending():
+            return "abort_pending"
+        case TakeQueue():
+            return "dispatch"
+        case Beat():
+            return None
+        case _:
+            return order.verb
+
+
 def order_of_command(data: bytes, *, replace_pulse: bool = False) -> Order:
     """Return what a message on the command channel asks for. Raise BadOldMessage."""
     text = _text(data)

@@ -8,7 +8,7 @@ is `config`'s business. Every key is described here, shown in `etc/config.yaml`,
 import ipaddress
 from abc import abstractmethod
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -552,6 +552,22 @@ class MonitorSection(Section):
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
 
+LegacyCommand = Literal[
+    "create_pulse",
+    "build_tables",
+    "do_phase",
+    "do_sequence",
+    "abort",
+    "abort_pending",
+    "print_pending",
+    "quit",
+    "dispatch",
+    "server_restart",
+    "server_stop",
+    "server_quit",
+]
+
+
 class LegacySection(RedisAccess):
     """The bridge for programs that were written for the MDSplus Redis dispatcher."""
 
@@ -564,6 +580,11 @@ class LegacySection(RedisAccess):
     )
     trees: tuple[TreeName, ...] | None = Field(
         None, description="Experiments that those programs see and drive; null: all."
+    )
+    commands: tuple[LegacyCommand, ...] = Field(
+        get_args(LegacyCommand),
+        description="Commands of those programs that are carried out; others are refused. []: they "
+        "only see. `dispatch` and `server_…` are what they say to servers.",
     )
     replace_pulse: Switch = Field(
         False,

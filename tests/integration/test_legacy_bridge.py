@@ -393,6 +393,37 @@ def test_one_experiment_only_and_on_shotlines_own_redis(tmp_path: Path) -> None:
         assert shotline.status().journal == "ok"
 
 
+def test_old_programs_command_what_they_may_and_nothing_else(tmp_path: Path) -> None:
+    allowed = {"commands": ["create_pulse", "build_tables", "do_phase"]}
+    with (
+        World(tmp_path, allowed) as world,
+        OldPrograms(world.old) as old,
+        world.stack.supervisor() as shotline,
+    ):
+        old.prepare(1)
+        assert old.run("do_phase:TEST:1:STORE") == "END_PHASE+TEST+1+STORE"
+        old.command("do_phase:TEST:1:Pulse")
+        old.wait_for("DOING")
+        old.command("ABORT")
+        old.command("abort_pending")
+        old.command("QUIT")
+        old.to_servers("A", f"ABORT+{P}KEEP")
+        old.to_servers("A", "RESTART+1")
+        old.dispatch(1, "A", f"{P}KEEP")
+        refused = old.run("do_sequence:TEST:1:Pulse:1:2")
+        assert refused == "END_PHASE+TEST+1+Pulse", "nobody waits for a run that does not begin"
+        assert old.redis.llen("ACTION_SERVER_TODO:A") == 1, "it is left to others"
+        (run,) = (one for one in shotline.status().shots[0].runs if one.state != "ended")
+        assert run.state == "open"
+        for verb in ("abort", "abort_pending", "quit", "server_restart", "dispatch"):
+            assert f"{verb} of an old program was not carried out: it is not among" in (
+                world.bridge_log
+            )
+        lines = shotline.audit(limit=1000).lines
+        assert {one.verb for one in lines if one.via == "bridge"} == set(allowed["commands"])
+        assert {one.who for one in lines if one.via == "bridge"} == {"an old program"}
+
+
 def test_what_shotline_keeps_no_longer_is_removed_here_too(tmp_path: Path) -> None:
     with World(tmp_path, keep_shots=1) as world, OldPrograms(world.old) as old:
         old.redis.hset("ACTION_STATUS:TEST:77", f"{P}KEEP", "Success")  # of the old dispatcher

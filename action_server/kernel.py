@@ -16,10 +16,9 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 _IOLBF: Final = 1
 # For calls that are over at once, or that nobody else may run beside.
 _libc: Final = ctypes.PyDLL(None)
+# Called after each task, without `argtypes`: converting by them costs as much as the call.
 _fflush: Final = _libc.fflush
-_fflush.argtypes = (ctypes.c_void_p,)
 _waitid: Final = _libc.waitid
-_waitid.argtypes = (ctypes.c_int, ctypes.c_uint, ctypes.c_void_p, ctypes.c_int)
 _LOOK_FOR_CHILDREN: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 

@@ -5,18 +5,16 @@ installation, so there is no protocol number; still, what cannot be understood i
 """
 
 import json
-import struct
 from typing import Final, NamedTuple
 
-import msgpack
+import msgspec
 
+from shotline.common.codec import describe
 from shotline.common.errors import MalformedMessage
 from shotline.common.settings.limits import TaskLimits
 
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
-_LENGTH: Final = struct.Struct("<I")
-# One for all frames: a new one would cost more than a frame.
-_PACKER: Final = msgpack.Packer()
+_LENGTH_BYTES: Final = 4  # little-endian, before each frame
 
 
 class Setup(NamedTuple):
@@ -36,7 +34,11 @@ class Setup(NamedTuple):
         return cls(tuple(path), TaskLimits(**limits))
 
 
-class Job(NamedTuple):
+class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The base of all frames: a list of its fields behind its number."""
+
+
+class Job(Frame, frozen=True, tag=0):
     """Server → worker: execute this task."""
 
     task: bytes  # JSON of a nodes.Task
@@ -50,13 +52,13 @@ class Job(NamedTuple):
     url_wait_s: float
 
 
-class Ready(NamedTuple):
+class Ready(Frame, frozen=True, tag=1):
     """Worker → server: I take jobs."""
 
     pid: int
 
 
-class Ended(NamedTuple):
+class Ended(Frame, frozen=True, tag=2):
     """Worker → server: the job's task has returned or raised; its output is in the pipes.
 
     `notes` are shown in its output. `spent`: the worker must not be used again, something of the
@@ -72,15 +74,16 @@ class Ended(NamedTuple):
     url_busy: bool = False  # never started: its mdsip server went on working for another shot
 
 
-Frame = Job | Ready | Ended
-_KINDS: Final[tuple[type[Frame], ...]] = (Job, Ready, Ended)
-_NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final[msgspec.msgpack.Decoder[Job | Ready | Ended]] = msgspec.msgpack.Decoder(
+    Job | Ready | Ended
+)
 
 
 def pack(frame: Frame) -> bytes:
     """Return the bytes of a frame."""
-    body: bytes = _PACKER.pack((_NUMBERS[type(frame)], *frame))
-    return _LENGTH.pack(len(body)) + body
+    body = _ENCODER.encode(frame)
+    return len(body).to_bytes(_LENGTH_BYTES, "little") + body
 
 
 class Unpacker:
@@ -94,24 +97,23 @@ class Unpacker:
         if self._rest:
             data = self._rest + data
         frames: list[Frame] = []
-        at, size = 0, len(data)
-        while size - at >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(data, at)
+        begin = _LENGTH_BYTES
+        while len(data) >= begin:
+            length = int.from_bytes(data[begin - _LENGTH_BYTES : begin], "little")
             if length > FRAME_BYTES_MAX:
                 raise MalformedMessage(f"a frame of {length} bytes, at most {FRAME_BYTES_MAX}")
-            begin, end = at + _LENGTH.size, at + _LENGTH.size + length
-            if end > size:
+            end = begin + length
+            if len(data) < end:
                 break
             frames.append(_unpack(data[begin:end]))
-            at = end
-        self._rest = data[at:]
+            begin = end + _LENGTH_BYTES
+        self._rest = data[begin - _LENGTH_BYTES :]
         return frames
 
 
 def _unpack(body: bytes) -> Frame:
     try:
-        number, *values = msgpack.unpackb(body)
-        frame: Frame = _KINDS[number]._make(values)
-    except Exception as error:  # whatever a task wrote into our pipe by mistake
-        raise MalformedMessage(f"not a frame of a worker: {error}") from error
-    return frame
+        return _DECODER.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        # Whatever a task wrote into our pipe by mistake.
+        raise MalformedMessage(f"not a frame of a worker: {describe(error)}") from error

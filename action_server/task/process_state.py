@@ -20,6 +20,8 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
+from operator import call, is_
 from typing import Any, Final
 
 # Those of the modules `signal` and `locale` make enumeration members: ten times slower.
@@ -27,6 +29,7 @@ _handler_of: Final = _signal.getsignal
 _set_timer: Final = _signal.setitimer
 _mask: Final = _signal.pthread_sigmask
 _locale_of: Final = _locale.setlocale
+_LIST_BYTES: Final = 4096
 _BLOCK: Final = int(signal.SIG_BLOCK)
 _TIMERS: Final = (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF)
 _SIGNALS: Final = tuple(sorted(map(int, signal.valid_signals())))
@@ -50,6 +53,19 @@ _KEPT: Final[tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...]] = (
 _NAMES: Final = ("argv", "excepthook", "unraisablehook", "displayhook", "stdin")  # of `sys`
 
 
+# All that the kernel, libc and the interpreter tell at one call each.
+_ASKED: Final[tuple[Callable[[], Any], ...]] = (
+    *(ask for ask, _ in _KEPT),
+    partial(_mask, _BLOCK, ()),
+    partial(_locale_of, _locale.LC_ALL, None),
+    partial(os.getpriority, os.PRIO_PROCESS, 0),
+    partial(os.sched_getscheduler, 0),
+    partial(os.sched_getaffinity, 0),
+    os.getresuid,
+    os.getresgid,
+)
+
+
 class ProcessState:
     """What a worker process is when it begins."""
 
@@ -58,6 +74,7 @@ class ProcessState:
         self._handlers = list(map(_handler_of, _SIGNALS))
         self._mask = _mask(_BLOCK, ())
         self._limits = list(map(resource.getrlimit, _LIMITS))
+        self._limits_file = os.open("/proc/self/limits", os.O_RDONLY)
         self._priority = os.getpriority(os.PRIO_PROCESS, 0)
         self._processors = os.sched_getaffinity(0)
         self._scheduler = os.sched_getscheduler(0), os.sched_getparam(0)
@@ -66,6 +83,8 @@ class ProcessState:
         self._path = list(sys.path)
         self._kept = [ask() for ask, _ in _KEPT]
         self._named = [getattr(sys, name) for name in _NAMES]
+        self._answers = list(map(call, _ASKED))
+        self._listed_limits = self._list_limits()
 
     def disarm(self) -> None:
         """Let no timer of the task's go off any more. First of all, at its end."""
@@ -75,20 +94,34 @@ class ProcessState:
 
     def restore(self) -> list[str]:
         """Put back what can be. Return in words what cannot: 'changed its user'."""
-        if list(map(_handler_of, _SIGNALS)) != self._handlers:
-            self._restore_handlers()
-        if _mask(_BLOCK, ()) != self._mask:
-            self._restore_mask()
-        if _locale_of(_locale.LC_ALL, None) != self._locale:
-            _locale_of(_locale.LC_ALL, self._locale)
-        for (ask, put), kept in zip(_KEPT, self._kept, strict=True):
-            if ask() != kept:
-                put(kept)
+        # Compared as a whole: most tasks change nothing.
+        if (
+            list(map(call, _ASKED)) == self._answers
+            and list(map(_handler_of, _SIGNALS)) == self._handlers
+            and all(map(is_, map(vars(sys).get, _NAMES), self._named))
+            and sys.path == self._path
+            and self._list_limits() == self._listed_limits
+        ):
+            return []
+        return self._put_back()
+
+    def _list_limits(self) -> bytes:
+        """Return all limits as the kernel lists them: one call costs less than one for each."""
+        try:
+            return os.pread(self._limits_file, _LIST_BYTES, 0)
+        except OSError:  # a task has closed what was not its own
+            return b""
+
+    def _put_back(self) -> list[str]:
+        self._restore_handlers()
+        self._restore_mask()
+        _locale_of(_locale.LC_ALL, self._locale)
+        for (_, put), kept in zip(_KEPT, self._kept, strict=True):
+            put(kept)
         for name, value in zip(_NAMES, self._named, strict=True):
-            if getattr(sys, name, None) is not value:
-                setattr(sys, name, value)
+            setattr(sys, name, value)
         changed = []
-        if list(map(resource.getrlimit, _LIMITS)) != self._limits and not self._restore_limits():
+        if not self._restore_limits():
             changed.append("lowered limits for good")
         if not self._restore_scheduling():
             changed.append("changed its priority or processors")

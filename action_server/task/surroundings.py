@@ -29,6 +29,7 @@ _TASK_VARIABLES: Final = (
 """What tells a task which attempt it is; the last only where the pulse has a folder."""
 
 _KEYS: Final = tuple(map(os.fsencode, _TASK_VARIABLES))
+_NOTHING_TOLD: Final[tuple[str | None, ...]] = (None,) * len(_KEYS)
 _HANDLED_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
 _ERRORS: Final = "backslashreplace"
 
@@ -51,7 +52,7 @@ class Surroundings:
         # It as `os.environ` keeps it; comparing two of these costs next to nothing.
         self._encoded: dict[bytes, bytes] = vars(os.environ)["_data"]
         self._expected = dict(self._encoded)
-        self._told: dict[bytes, str] = {}  # the task's variables as they are set
+        self._told = _NOTHING_TOLD  # the task's variables as they are set
         self._mask = os.umask(0o022)
         os.umask(self._mask)
         self._folder = os.open(Path.cwd(), os.O_PATH | os.O_DIRECTORY)
@@ -62,12 +63,11 @@ class Surroundings:
     def tell(self, job: Job) -> None:
         """Tell the task which attempt it is, and go to its pulse's folder."""
         folder = job.folder
-        told = self._told
-        for key, value in zip(
-            _KEYS, (job.tree, str(job.shot), job.path, str(job.number), folder), strict=True
-        ):
-            if told.get(key) != value:
+        told = (job.tree, str(job.shot), job.path, str(job.number), folder)
+        for key, before, value in zip(_KEYS, self._told, told, strict=True):
+            if value != before:
                 self._set(key, value)
+        self._told = told
         if folder is not None:
             with contextlib.suppress(OSError):
                 os.chdir(folder)
@@ -107,7 +107,7 @@ class Surroundings:
         os.environ = self._environ  # noqa: B003 (it is cleared below)
         os.environ.clear()
         os.environ.update(self._environment)
-        self._told.clear()
+        self._told = _NOTHING_TOLD
         self._expected = dict(self._encoded)
         time.tzset()  # it may have been TZ
 
@@ -115,11 +115,10 @@ class Surroundings:
         """Do what `os.environ` does."""
         if value is None:
             os.unsetenv(key)
-            del self._told[key], self._encoded[key], self._expected[key]
+            del self._encoded[key], self._expected[key]
         else:
             encoded = os.fsencode(value)
             os.putenv(key, encoded)
-            self._told[key] = value
             self._encoded[key] = self._expected[key] = encoded
 
 

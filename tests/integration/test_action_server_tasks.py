@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.support import tasks
 from tests.support.action_server import (
     ServerProcess,
     ServersBroker,
@@ -149,10 +150,11 @@ def test_a_task_finds_its_process_as_it_was_before_another(
 ) -> None:
     [worker] = server.workers()
     before = text_of(broker, broker.run(python("shows_its_process")).attempt)
-    spoilt = broker.run(python("spoils_its_process"))
-    assert (spoilt.status, spoilt.reason, spoilt.lines) == (Status.SUCCESS, "", 0)
-    assert text_of(broker, broker.run(python("shows_its_process")).attempt) == before
-    assert server.workers() == [worker]
+    for what in (*tasks.SPOILS, None):
+        spoilt = broker.run(python("spoils_its_process", what=what))
+        assert (spoilt.status, spoilt.reason, spoilt.lines) == (Status.SUCCESS, "", 0)
+        assert text_of(broker, broker.run(python("shows_its_process")).attempt) == before, what
+        assert server.workers() == [worker]
 
 
 @pytest.mark.parametrize("what", ["limits", "priority", "modules", "user"])

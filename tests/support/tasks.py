@@ -17,9 +17,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import shared_memory
 from pathlib import Path
+from typing import Final
 
 from shotline.action_server.progress import progress
 
@@ -230,26 +231,47 @@ def appends(file: str) -> None:
         lines.write(f"{os.environ['SHOTLINE_ATTEMPT']}\n")
 
 
-def spoils_its_process() -> None:
-    """Change what can be put back."""
-    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
-        signal.setitimer(timer, 1000.0)
-    for kind, soft in ((resource.RLIMIT_NOFILE, 200), (resource.RLIMIT_AS, 2**40)):
-        resource.setrlimit(kind, (soft, resource.getrlimit(kind)[1]))
-    signal.signal(signal.SIGUSR1, lambda *_: None)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+def _waits_for_signal() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGUSR2])
     signal.raise_signal(signal.SIGUSR2)  # waits
-    locale.setlocale(locale.LC_ALL, "C")
-    locale.setlocale(locale.LC_NUMERIC, "C.UTF-8")
-    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+
+
+def _moves_to_tokyo() -> None:
     os.environ["TZ"] = "Asia/Tokyo"
     time.tzset()
-    sys.setrecursionlimit(5000)
-    sys.argv = ["spoilt"]
-    gc.disable()
-    socket.setdefaulttimeout(5.0)
-    os.dup2(os.open("/dev/zero", os.O_RDONLY), 0)
+
+
+def _limits(kind: int, soft: int) -> None:
+    resource.setrlimit(kind, (soft, resource.getrlimit(kind)[1]))
+
+
+SPOILS: Final[dict[str, Callable[[], object]]] = {
+    "timer": lambda: signal.setitimer(signal.ITIMER_REAL, 1000.0),
+    "timer of its time": lambda: signal.setitimer(signal.ITIMER_VIRTUAL, 1000.0),
+    "timer of all its time": lambda: signal.setitimer(signal.ITIMER_PROF, 1000.0),
+    "files": lambda: _limits(resource.RLIMIT_NOFILE, 200),
+    "memory": lambda: _limits(resource.RLIMIT_AS, 2**40),
+    "handler": lambda: signal.signal(signal.SIGUSR1, lambda *_: None),
+    "children": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+    "mask": _waits_for_signal,
+    "language": lambda: locale.setlocale(locale.LC_ALL, "C"),
+    "numbers": lambda: locale.setlocale(locale.LC_NUMERIC, "C.UTF-8"),
+    "processors": lambda: os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]),
+    "time zone": _moves_to_tokyo,
+    "recursions": lambda: sys.setrecursionlimit(5000),
+    "arguments": lambda: setattr(sys, "argv", ["spoilt"]),
+    "no arguments": lambda: delattr(sys, "argv"),
+    "garbage": gc.disable,
+    "sockets": lambda: socket.setdefaulttimeout(5.0),
+    "input": lambda: os.dup2(os.open("/dev/zero", os.O_RDONLY), 0),
+}
+"""What can be put back, by what is changed."""
+
+
+def spoils_its_process(what: str | None = None) -> None:
+    """Change one thing that can be put back, or all of them."""
+    for spoil in SPOILS.values() if what is None else (SPOILS[what],):
+        spoil()
 
 
 def shows_its_process() -> None:

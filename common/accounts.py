@@ -36,6 +36,7 @@ _ORDER: Final = tuple(Role)
 NEEDED: Final = {
     Scope.READ: Role.VIEWER,
     Scope.METRICS: Role.VIEWER,
+    Scope.PROPOSE: Role.VIEWER,
     Scope.COMMAND: Role.OPERATOR,
     Scope.SERVERS: Role.OPERATOR,
     Scope.ADMINISTER: Role.ADMINISTRATOR,

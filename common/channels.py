@@ -8,6 +8,7 @@ from shotline.common.records import ShotKey
 SERVERS: Final = "servers"
 LOG: Final = "log"
 AUDIT: Final = "audit"
+QUEUE: Final = "queue"
 FEED: Final = "feed"
 """Its events are the beats, which say how far the other channels are."""
 

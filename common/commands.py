@@ -7,111 +7,36 @@ A class says all that others must know of its command: who may give it (`SCOPE`)
 the page offers it. The route, its document, its form and the button on the page follow from it.
 """
 
-from typing import Annotated, ClassVar, Final, Literal, NamedTuple, get_args
+from typing import Annotated, ClassVar, Final, get_args
 
 import msgspec
-from msgspec import Meta, structs
+from msgspec import Meta
 
-from shotline.common.base import Struct, tag_of, to_json
+from shotline.common.base import Json, tag_of, to_json
+from shotline.common.command import (
+    ActionPath,
+    Button,
+    Command,
+    GivenShot,
+    GivenTree,
+    Insisted,
+    OnShot,
+    PagedCommand,
+    PagedOnShot,
+    PhaseName,
+    Risky,
+    RiskyOnShot,
+    ServerName,
+)
 from shotline.common.dangers import Danger
 from shotline.common.messages import Outcome
+from shotline.common.queue.commands import AnyQueueCommand
 from shotline.common.ranges import NUMBER_MAX, Count, Duration, SequenceNumber, Small, Wall
 from shotline.common.scopes import Scope
 
-GivenTree = Annotated[str, Meta(pattern=r"^\s*[A-Za-z][A-Za-z0-9_]*\s*$", max_length=64)]
-"""A tree's name in any case."""
-
-GivenShot = Annotated[int, Meta(ge=-1, le=NUMBER_MAX)]
-PhaseName = Annotated[str, Meta(min_length=1, max_length=64)]
-ActionPath = Annotated[str, Meta(min_length=1, max_length=1024)]
-Insisted = Annotated[tuple[Danger, ...], Meta(max_length=len(Danger))]
-ServerName = Annotated[str, Meta(pattern=r"^[^:\s]+(:[^:\s]+)?$", max_length=128)]
 AuditId = Annotated[str, Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,15}$")]
 """The id of a line of the audit: milliseconds since 1970, and a number."""
 
-
-class Button(NamedTuple):
-    """How the page offers a command: beside a run or a server, in these states of it."""
-
-    beside: Literal["run", "server"]
-    place: int  # among the buttons there
-    text: str
-    title: str
-    states: tuple[str, ...]
-    question: str = ""  # is asked first, of the target `{}`
-    says: str = ""  # with the question
-    aborts: bool = False  # what is running there, which is listed
-
-
-class Command(Struct, tag_field="verb"):
-    """The base of all commands. A tree is kept in upper case, however it was given (D16)."""
-
-    SCOPE: ClassVar[Scope] = Scope.COMMAND
-    ENDS: ClassVar[str] = ""  # what it ends, in words: a page asks before it
-    ALWAYS: ClassVar[bool] = False  # where one person has the control, others may give it, too
-    LOOKS: ClassVar[bool] = False  # it changes nothing, although it is not for all who may look
-    BUTTON: ClassVar[Button | None] = None
-
-    @property
-    def verb(self) -> str:
-        """Its name, by which roles are checked and answers are told apart."""
-        return tag_of(self)
-
-    @property
-    def changes(self) -> bool:
-        """Whether it changes something, as it is said here."""
-        return self.verb not in READING
-
-    def __post_init__(self) -> None:
-        tree = getattr(self, "tree", None)
-        if isinstance(tree, str):
-            structs.force_setattr(self, "tree", tree.strip().upper())
-
-
-class OnShot(Command):
-    """A command about one shot; without tree and shot about the current pulse (D16)."""
-
-    tree: GivenTree | None = None
-    shot: GivenShot | None = None
-
-
-class PagedCommand(Command):
-    """A command that is answered in pages, one at a time: `since` is `next` of the one before."""
-
-    since: Count = 0
-
-
-class PagedOnShot(OnShot):
-    """A command about one shot that is answered in pages, as `PagedCommand` is."""
-
-    since: Count = 0
-
-
-class Risky:
-    """A command that is refused where it is dangerous, until somebody insists on each danger.
-
-    `insist` names those that are taken; the fields that say one by itself say the same. `careful`:
-    name also the dangers that programs are not asked about (`succeeded`, `old_shot`).
-    """
-
-    __slots__ = ()
-    FLAGS: ClassVar[dict[str, Danger]] = {}  # fields that insist on one
-    insist: Insisted
-    careful: bool
-
-    def insists(self, danger: Danger) -> bool:
-        """Return whether somebody has taken this danger."""
-        flags = self.FLAGS.items()
-        return danger in self.insist or any(
-            found is danger and getattr(self, name, False) for name, found in flags
-        )
-
-
-class RiskyOnShot(OnShot, Risky):
-    """A command about one shot that somebody must insist on where it is dangerous."""
-
-    insist: Insisted = ()
-    careful: bool = False
 
 
 class CreatePulse(Command, Risky, tag="create_pulse"):
@@ -133,6 +58,13 @@ class BuildTables(OnShot, tag="build_tables"):
 
     reset: bool = False
     list_actions: bool = True
+    variables: dict[str, Json] = {}  # of its tasks; none: those that the shot has already
+
+
+class WriteNodes(OnShot, tag="write_nodes"):
+    """Write values into nodes of a pulse, before its tables are built."""
+
+    values: Annotated[dict[str, Json], Meta(min_length=1, max_length=10_000)]
 
 
 class DoPhase(RiskyOnShot, tag="do_phase"):
@@ -212,18 +144,24 @@ class AbortPending(OnShot, tag="abort_pending"):
 
 
 class Hold(OnShot, tag="hold"):
-    """Start nothing more of the open run until `resume`."""
+    """Start nothing more of the open run until `resume`.
+
+    `boundary`: only before the next sequence number; `abort`: what runs is aborted, too.
+    """
 
     ALWAYS: ClassVar[bool] = True
     BUTTON: ClassVar[Button] = Button(
         "run", 1, "Hold", "start nothing more until Resume", ("open",)
     )
+    boundary: bool = False
+    abort: bool = False
 
 
 class Resume(OnShot, tag="resume"):
-    """Let a HELD run go on."""
+    """Let a HELD run go on; `again`: what the hold has aborted is run again."""
 
     BUTTON: ClassVar[Button] = Button("run", 2, "Resume", "let the run go on", ("held",))
+    again: bool = False
 
 
 class Wait(PagedOnShot, tag="wait"):
@@ -436,6 +374,7 @@ class Quit(Command, tag="quit"):
 AnyCommand = (
     CreatePulse
     | BuildTables
+    | WriteNodes
     | DoPhase
     | DoSequence
     | DispatchAction
@@ -463,6 +402,7 @@ AnyCommand = (
     | Audit
     | NoteAccess
     | Quit
+    | AnyQueueCommand
 )
 
 VERBS: Final[dict[str, type[Command]]] = {
@@ -470,10 +410,14 @@ VERBS: Final[dict[str, type[Command]]] = {
 }
 """Every command that people and programs may give, by its verb."""
 
-VIEWING: Final = frozenset(verb for verb, kind in VERBS.items() if kind.SCOPE is Scope.READ)
-"""The verbs for those who may only look."""
+VIEWING: Final = frozenset(
+    verb for verb, kind in VERBS.items() if kind.SCOPE in (Scope.READ, Scope.PROPOSE)
+)
+"""The verbs for those who may only look, and propose."""
 
-READING: Final = VIEWING | {verb for verb, kind in VERBS.items() if kind.LOOKS}
+READING: Final = frozenset(
+    verb for verb, kind in VERBS.items() if kind.SCOPE is Scope.READ or kind.LOOKS
+)
 """The verbs that change nothing (`check` without reset neither, but it may)."""
 
 _DECODER: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)

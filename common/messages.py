@@ -32,6 +32,9 @@ PROTOCOL: int = 2
 TAIL_BYTES_MAX: Final = 1024
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
+COMMAND_BYTES_MAX: Final = 8 * 1024 * 1024
+"""A batch of thousands of pulse plans goes in one command."""
+
 Text = Annotated[str, Meta(max_length=65_536)]
 RequestId = Annotated[str, Meta(min_length=8, max_length=64)]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
@@ -489,7 +492,7 @@ class Request(Message, tag="request"):
     deadline_s: Clock
     user: Annotated[str, Meta(max_length=256)] = ""  # operating system's user and host that asks
     behalf: Behalf | None = None
-    command: Annotated[bytes, Meta(max_length=65_536)]
+    command: Annotated[bytes, Meta(max_length=COMMAND_BYTES_MAX)]
 
 
 class Vouched(Message, tag="vouched"):

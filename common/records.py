@@ -10,7 +10,7 @@ action ran (DESIGN §5, Time).
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import msgspec
 
@@ -20,6 +20,9 @@ from shotline.common.dangers import NamedDanger
 from shotline.common.messages import Outcome, Via
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.ranges import Code, Count, Duration, SequenceNumber, ShotNumber, Small, Wall
+
+if TYPE_CHECKING:
+    from shotline.common.queue.records import QueueRecord
 
 NO_RESULT: Final = msgspec.Raw(b"null")
 
@@ -162,11 +165,17 @@ class RunEnded(_Recorded, tag="run_ended"):
 
 
 class RunPutOnHold(_Recorded, tag="run_held"):
-    """The run starts nothing more until `resume` or `abort`."""
+    """The run starts nothing more until `resume` or `abort`.
+
+    `coming`: it does when what it has begun with has ended; then the same is recorded without.
+    `aborted` are the actions that were ended for it.
+    """
 
     time: Wall
     run: Small
     reason: str
+    coming: bool = False
+    aborted: tuple[str, ...] = ()
 
 
 class RunResumed(_Recorded, tag="run_resumed"):
@@ -396,6 +405,7 @@ class Commit(NamedTuple):
     shots: dict[ShotKey, tuple[ShotRecord, ...]]
     system: tuple[GlobalRecord, ...] = ()
     outputs: tuple["StoredOutput", ...] = ()
+    queue: tuple["QueueRecord", ...] = ()
 
 
 class StoredOutput(NamedTuple):

@@ -8,6 +8,7 @@ class Scope(StrEnum):
 
     READ = "read"  # shots, actions, output, servers, logs: nothing is changed
     METRICS = "metrics"  # what Prometheus collects
+    PROPOSE = "propose"  # pulse plans, which somebody else is to approve
     COMMAND = "command"  # pulses, tables, runs and actions
     SERVERS = "servers"  # action servers and mdsip urls
     ADMINISTER = "administer"  # the dispatcher's end, sessions of others

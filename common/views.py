@@ -12,8 +12,10 @@ import msgspec
 from msgspec import structs
 
 from shotline.common.actions import Cause
-from shotline.common.base import Struct, tag_of, to_json
+from shotline.common.base import Struct, to_json
 from shotline.common.nodes import ActionNode
+from shotline.common.paged import Paged, Result
+from shotline.common.queue.views import AnyQueueResult, QueueSnapshot
 from shotline.common.ranges import (
     Count,
     Duration,
@@ -26,15 +28,6 @@ from shotline.common.ranges import (
     Wall,
 )
 from shotline.common.records import Audited, Counts, Record, RunKind, RunOutcome, Transition
-
-
-class _Result(Struct, tag_field="kind"):
-    """The base of what commands answer with."""
-
-    @property
-    def kind(self) -> str:
-        """What it is an answer to."""
-        return tag_of(self)
 
 
 class JournalState(StrEnum):
@@ -135,22 +128,6 @@ class ServerView(Struct):
     bound: tuple[str, ...] = ()  # what mdsip servers are busy with that it asked, in words
 
 
-class Paged(_Result):
-    """A result whose list can grow without bound: it comes in pages.
-
-    `next` says from where on to ask for the following page (`since` of the command); the last page
-    has none.
-    """
-
-    LIST: ClassVar[str]  # the field that grows
-    next: Count | None = None
-
-    def followed_by(self, page: "Paged") -> Self:
-        """Return this with the items of the page that follows."""
-        items = (*getattr(self, self.LIST), *getattr(page, self.LIST))
-        return structs.replace(self, **{self.LIST: items, "next": page.next})
-
-
 class RunReport(Paged, tag="run_report"):
     """Answer to do_phase, do_sequence, dispatch and wait: the run and each of its actions."""
 
@@ -159,7 +136,7 @@ class RunReport(Paged, tag="run_report"):
     actions: tuple[ActionView, ...] = ()
 
 
-class StatusResult(_Result, tag="status"):
+class StatusResult(Result, tag="status"):
     """Answer to `status`."""
 
     term: Term
@@ -174,7 +151,7 @@ class StatusResult(_Result, tag="status"):
     servers: tuple[ServerView, ...] = ()
 
 
-class ServersResult(_Result, tag="servers"):
+class ServersResult(Result, tag="servers"):
     """Answer to `servers`."""
 
     servers: tuple[ServerView, ...]
@@ -264,7 +241,7 @@ class TreeResult(Paged, tag="tree"):
         return structs.replace(super().followed_by(page), never=never)
 
 
-class CurrentResult(_Result, tag="current"):
+class CurrentResult(Result, tag="current"):
     """Answer to `current`."""
 
     tree: str
@@ -300,6 +277,7 @@ class SnapshotResult(Paged, tag="snapshot"):
     actions: tuple[ActionView, ...] = ()
     servers: tuple[ServerView, ...] = ()
     logs: LogsResult | None = None
+    queue: QueueSnapshot | None = None
 
 
 AnyResult = (
@@ -315,6 +293,7 @@ AnyResult = (
     | ShotsResult
     | AuditResult
     | SnapshotResult
+    | AnyQueueResult
 )
 
 _DECODER: Final[msgspec.json.Decoder[AnyResult]] = msgspec.json.Decoder(AnyResult)

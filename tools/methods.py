@@ -1,4 +1,5 @@
-"""Writes the methods of `client/methods.py` anew: one for each function of `client/verbs.py`.
+"""Writes the methods of `client/methods.py` anew: one for each function of `client/verbs.py`
+and `client/queue_verbs.py`.
 
 They stand there in full, so that a type checker and a reader see them; a test holds the committed
 file to the functions.
@@ -10,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from shotline.client import verbs
+from shotline.client import queue_verbs, verbs
 
-_METHODS: Final = re.compile(r"(?:    \w+ = _(blocking|awaiting)\(verbs\.\w+\)\n)+")
+_METHODS: Final = re.compile(r"(?:    \w+ = _(blocking|awaiting)\((?:queue_)?verbs\.\w+\)\n)+")
 
 
 def written(module: str) -> str:
@@ -21,16 +22,19 @@ def written(module: str) -> str:
 
 
 def _methods(how: str) -> list[str]:
-    return [f"    {name} = _{how}(verbs.{function})\n" for name, function in _verbs()]
+    return [f"    {name} = _{how}({function})\n" for name, function in _verbs()]
 
 
 def _verbs() -> list[tuple[str, str]]:
     """Return the verbs with their functions, in their order there."""
     return [
         # `quit` would hide Python's own in that module.
-        (name.removesuffix("_dispatcher"), name)
-        for name, function in vars(verbs).items()
-        if inspect.isfunction(function) and function.__module__ == verbs.__name__
+        (name.removesuffix("_dispatcher"), f"{module.__name__.rpartition('.')[2]}.{name}")
+        for module in (verbs, queue_verbs)
+        for name, function in vars(module).items()
+        if inspect.isfunction(function)
+        and function.__module__ == module.__name__
+        and not name.startswith("_")
     ]
 
 

@@ -15,6 +15,7 @@ from msgspec import structs
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState, Cause, Status
 from shotline.common.codec import describe
+from shotline.common.command import Command
 from shotline.common.errors import RemoteError
 from shotline.common.records import ShotKey, Transition
 
@@ -31,7 +32,7 @@ _SERVER_CLASS: Final = re.compile(r"[^:+\s]{1,64}")
 _SERVER_ID: Final = re.compile(r"[^:+\s]{1,32}")
 _RUN_VERBS: Final = ("do_phase", "do_sequence")
 
-T = TypeVar("T", bound=c.Command)
+T = TypeVar("T", bound=Command)
 
 
 class BadOldMessage(RemoteError):

@@ -140,6 +140,7 @@ def check_config(
         ("monitor", "access", key): getattr(config.monitor.access, key)
         for key in ("users_file", "proxy_secret_file", "tls_key")
     }
+    secrets["queue", "emergency_key_file"] = config.queue.emergency_key_file
     named["monitor", "access", "tls_certificate"] = config.monitor.access.tls_certificate
     named |= secrets
     found = list(config.reachable_by_strangers())

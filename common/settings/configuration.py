@@ -15,6 +15,7 @@ from shotline.common.binding import ADVICE, PAGE_ADVICE, host_of, is_loopback
 from shotline.common.nodes import FileSource, Source
 from shotline.common.redis.url import RedisUrl
 from shotline.common.settings import sections
+from shotline.common.settings.queue_section import QueueSection
 from shotline.common.settings.sections import (
     ActionServerSection,
     BrokerSection,
@@ -57,6 +58,7 @@ class Config(Section):
     experiments: dict[sections.TreeName, ExperimentSection] = Field(
         {}, description="Experiments by tree name, in upper case."
     )
+    queue: QueueSection = Field(QueueSection(), description="The pulse queue.")
     monitor: MonitorSection = Field(MonitorSection(), description="The monitor.")
     legacy: LegacySection = Field(
         LegacySection(), description="The bridge for programs of the MDSplus Redis dispatcher."
@@ -78,6 +80,7 @@ class Config(Section):
         log = self.logging.file
         path = self.action_server.task_path
         script, access = self.monitor.server_command, self.monitor.access
+        key = self.queue.emergency_key_file
         return self.model_copy(
             update={
                 "data_folder": data,
@@ -115,6 +118,7 @@ class Config(Section):
                         ),
                     }
                 ),
+                "queue": self.queue.model_copy(update={"emergency_key_file": key and beside / key}),
                 "legacy": _resolved_access(self.legacy, beside, "redis_url"),
                 "logging": self.logging.model_copy(update={"file": log and str(data / log)}),
             }

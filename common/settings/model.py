@@ -70,11 +70,17 @@ def _model_of(kind: type[Struct]) -> type[Model]:
         if one.default_factory is not msgspec.NODEFAULT:
             given = Field(default_factory=one.default_factory)
         else:
-            given = ... if one.required else one.default
+            given = ... if one.required else _as_model(one.default)
         fields[one.name] = (modelled(one.type), given)
     return create_model(
         kind.__name__, __base__=Model, __module__=kind.__module__, __doc__=kind.__doc__, **fields
     )
+
+
+def _as_model(default: object) -> object:
+    if not isinstance(default, Struct):
+        return default
+    return _model_of(type(default)).model_validate(msgspec.to_builtins(default))
 
 
 def _field_of(meta: msgspec.Meta) -> Any:

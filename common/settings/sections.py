@@ -24,6 +24,7 @@ from pydantic import (
 from shotline.common.accounts import Role
 from shotline.common.endpoint import endpoint, host_and_port
 from shotline.common.nodes import DispatchOptions, Source
+from shotline.common.queue.kinds import PlanKind
 from shotline.common.redis.url import RedisUrl
 from shotline.common.settings.limits import TaskLimits
 from shotline.common.settings.model import OF_STRUCTS, Model
@@ -71,6 +72,7 @@ MdsipUrl = Annotated[str, Field(min_length=1, max_length=1024)]
 ServerClass = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
 _IdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=32)]
 ServerId = Annotated[_IdText, BeforeValidator(_id_text, json_schema_input_type=_IdText | int)]
+PlanKindName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
 TreeName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
 
 
@@ -381,6 +383,14 @@ class ExperimentSection(Section):
         None,
         description="How its actions are dispatched; null: as its experiment file says, "
         "else the defaults.",
+    )
+    kinds: dict[PlanKindName, Annotated[PlanKind, OF_STRUCTS]] = Field(
+        {}, description="Kinds of pulse plans of this experiment, beside those of `queue`."
+    )
+    next_shot: Literal["known", "site"] = Field(
+        "known",
+        description="The next shot of the queue: `known`, one above all that are known here; "
+        "`site`, the site's current shot number, raised by one.",
     )
 
 

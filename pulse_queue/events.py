@@ -1,0 +1,127 @@
+"""What goes into the queue's machine, and what comes out of it: plain values. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shotline.common.commands import AnyCommand
+from shotline.common.messages import Outcome
+from shotline.common.queue.commands import AnyQueueCommand
+from shotline.common.queue.plans import PlanRun
+from shotline.common.queue.records import QueueRecord
+from shotline.common.queue.views import AnyQueueResult, ProgressView
+from shotline.common.settings.configuration import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Somebody asks for something; `id` is the command's."""
+
+    id: str
+    command: AnyQueueCommand
+    user: str  # as the connection says
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The run that a command of the queue has opened, or found."""
+
+    run: PlanRun
+    is_open: bool = True
+    held: str = ""
+    failure: str = ""  # of one that has ended; see `RunNews`
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAnswered:
+    """What the dispatcher has answered to a command of the queue."""
+
+    command: str
+    outcome: Outcome
+    message: str
+    notices: tuple[str, ...] = ()
+    exists: bool = False  # refused, since the pulse exists
+    opened: Opened | None = None
+    shot: int = 0  # the site's number that was asked for
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunNews:
+    """Something has become of a run of the running plan's shot.
+
+    `failures`: why it counts as failed, by what a plan fails on.
+    """
+
+    run: PlanRun
+    is_open: bool
+    held: str = ""  # why nothing more of it starts
+    aborted: tuple[str, ...] = ()  # actions that were ended for that
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The dispatcher dispatches from now on. `silent_s`: since the last sign of life before."""
+
+    silent_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """Another configuration counts from now on."""
+
+    config: Config
+    emergency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """It is time to look at what is due."""
+
+
+QueueInput = Operation | CommandAnswered | RunNews | Recovered | Reconfigured | TimePassed
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Journal this; it is true already."""
+
+    record: QueueRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Give the dispatcher a command, as any supervisor does."""
+
+    id: str
+    command: AnyCommand
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTo:
+    """The final answer to an operation that has waited."""
+
+    id: str
+    verb: str
+    answer: "QueueAnswer"
+
+
+@dataclass(frozen=True, slots=True)
+class TellProgress:
+    """Tell observers how far the running plan is."""
+
+    progress: ProgressView
+
+
+@dataclass(frozen=True, slots=True)
+class QueueAnswer:
+    """What an operation is answered with."""
+
+    outcome: Outcome
+    message: str
+    result: AnyQueueResult | None = None
+    notices: tuple[str, ...] = ()
+    unknown: bool = False
+
+
+QueueOutput = Keep | Give | AnswerTo | TellProgress

@@ -4,7 +4,7 @@
 `at_once` is only for what rests on nothing recorded (heartbeats, claims). Pure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -14,9 +14,13 @@ from shotline.common.channels import LOG, SERVERS
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
 from shotline.common.metrics import Histogram
+from shotline.common.queue.records import QueueRecord
 from shotline.common.records import (
     EventRaised,
     GlobalRecord,
+    RunEnded,
+    RunPutOnHold,
+    RunResumed,
     ServerSeen,
     ShotKey,
     ShotRecord,
@@ -28,11 +32,17 @@ from shotline.dispatcher.effects import Effect, Exit, Say, ToPeer, ToReader
 from shotline.dispatcher.event_feed import EventFeed
 from shotline.dispatcher.fleet import Fleet, Server
 from shotline.dispatcher.journal import EncodedCommit
+from shotline.dispatcher.journal.commit import EncodedQueue
 from shotline.dispatcher.journal.ledger import Ledger
 from shotline.dispatcher.shots import Run, Shot
 
 FAILURES_SAID_MAX: Final = 100  # of each run
+INSIDE: Final = b"inside"
+"""The pulse queue as a client: its replies leave for nowhere."""
+
 PAGE_BYTES_MAX: Final = 512 * 1024  # makes some milliseconds of work
+_OF_RUNS: Final = (RunEnded, RunPutOnHold, RunResumed)
+
 SERVERS_GATHER_S: Final = 0.1
 """Changes of servers are gathered this long before observers are told."""
 
@@ -65,6 +75,10 @@ class Core:
     feed: EventFeed = field(init=False)
     ledger: Ledger = field(init=False)
     servers_due: float | None = None
+    watched: ShotKey | None = None  # whose runs the pulse queue wants to hear of
+    run_news: list[int] = field(default_factory=list)  # runs of it that something has become of
+    inside: list[Message] = field(default_factory=list)  # replies to the pulse queue itself
+    tell_queue: Callable[[EncodedQueue], Iterable[Effect]] = lambda _encoded: ()
     _leaving: list[Effect] = field(default_factory=list)
     _dirty: dict[str, None] = field(default_factory=dict)
     _job: int = 0
@@ -101,6 +115,8 @@ class Core:
         before = shot.actions.get(record.path) if isinstance(record, Transition) else None
         shot.apply(record)
         self.ledger.record(shot.key, record)
+        if shot.key == self.watched and isinstance(record, _OF_RUNS):
+            self.run_news.append(record.run)
         if isinstance(record, Transition):
             self._count(before, record)
             if has_failed(record.state, record.status):
@@ -131,6 +147,10 @@ class Core:
         """Journal a record that belongs to no shot."""
         self.ledger.record_system(record)
 
+    def put_queue(self, record: QueueRecord) -> None:
+        """Journal a record of the pulse queue."""
+        self.ledger.record_queue(record)
+
     def put_seen(self, server: Server) -> None:
         """Journal what is known of a server, and what it was told to do."""
         register = server.register
@@ -156,6 +176,9 @@ class Core:
 
     def send(self, target: bytes, *messages: Message) -> None:
         """Send messages behind all that was recorded so far."""
+        if target == INSIDE:
+            self.inside += messages
+            return
         self.ledger.after(ToPeer(target, messages))
 
     def send_reader(self, target: bytes, message: Message) -> None:
@@ -163,6 +186,9 @@ class Core:
 
         What it shows is then perhaps not journalled; it says that the journal has stopped.
         """
+        if target == INSIDE:
+            self.inside.append(message)
+            return
         self.ledger.after(ToReader(target, (message,)))
 
     def at_once(self, effect: Effect) -> None:
@@ -226,11 +252,14 @@ class Core:
     # Telling observers
 
     def _tell(self, commit: EncodedCommit) -> list[Effect]:
-        return [
+        events: list[Effect] = [
             event
             for key, told in commit.shots.items()
             for event in self.feed.records(key, self.wall, told, self.page_bytes)
         ]
+        if commit.queue.records:
+            events += self.tell_queue(commit.queue)
+        return events
 
     def server_changed(self, server: Server) -> None:
         """Let observers know of a server's change, gathered for a moment."""

@@ -99,6 +99,7 @@ class Configured:
     """The configuration was read again: this one counts from now on."""
 
     config: Config
+    emergency_key: str = ""  # of the pulse queue's locks
 
 
 @dataclass(frozen=True, slots=True)

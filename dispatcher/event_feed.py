@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import structs
 
 from shotline.common.base import to_json
-from shotline.common.channels import FEED, LOG, SERVERS, output_channel, shot_channel
+from shotline.common.channels import FEED, LOG, QUEUE, SERVERS, output_channel, shot_channel
 from shotline.common.messages import Event
 from shotline.common.records import Record, ShotKey, TableBuilt, encode_record
 from shotline.common.views import FeedBeat, JournalState
@@ -23,7 +23,7 @@ class EventFeed:
 
     def __init__(self, term: int) -> None:
         self._term = term
-        self._last: dict[str, int] = {SERVERS: 0, LOG: 0}
+        self._last: dict[str, int] = {SERVERS: 0, LOG: 0, QUEUE: 0}
         self._touched: dict[str, float] = {}
         # A channel that was forgotten goes on above its last number, if it ever comes back.
         self._floor = 0
@@ -69,7 +69,7 @@ class EventFeed:
         self._touched = {
             channel: time for channel, time in self._touched.items() if at - time <= WINDOW_S
         }
-        told = (SERVERS, LOG, *self._touched)
+        told = (SERVERS, LOG, QUEUE, *self._touched)
         for begin in range(0, len(told), CHANNELS_MAX):
             last = {channel: self._last[channel] for channel in told[begin : begin + CHANNELS_MAX]}
             beat = FeedBeat(last=last, journal=journal, leaving=leaving)

@@ -176,7 +176,7 @@ class Execution:
             return
         if run.aborting:
             self._settle(shot, path, Cause.ABORTED_BEFORE_SENT, run.aborting)
-        elif run.held is not None:
+        elif run.held is not None or run.coming_hold is not None:
             run.parked[path] = None
         else:
             self._enqueue(shot, path)
@@ -402,9 +402,67 @@ class Execution:
                 run.parked[path] = None
         self._on_run_over(shot, run)
 
-    def resume(self, shot: Shot, run: Run) -> None:
-        """Let a held run go on."""
-        self._core.put(shot, RunResumed(time=self._core.wall, run=run.number))
+    def hold_at_boundary(self, shot: Shot, run: Run, reason: str) -> None:
+        """Hold a run before its next sequence number: what has had its turn goes on."""
+        core = self._core
+        core.put(shot, RunPutOnHold(time=core.wall, run=run.number, reason=reason, coming=True))
+        self._touched[shot.key] = None
+
+    def hold_aborting(self, shot: Shot, run: Run, reason: str) -> None:
+        """Hold a run, and abort what runs; it is held when that is proven to be gone."""
+        core = self._core
+        going = tuple(path for path in run.paths if shot.actions[path].state in IN_PROGRESS)
+        core.put(
+            shot,
+            RunPutOnHold(time=core.wall, run=run.number, reason=reason, coming=True, aborted=going),
+        )
+        for path in run.paths:
+            if run.is_busy(path) and core.fleet.withdraw(
+                self._class_of(shot, path), Queued(shot.key, path)
+            ):
+                run.parked[path] = None
+        for path in going:
+            self.abort_sent(shot, path, reason)
+        self._touched[shot.key] = None
+
+    def _hold_when_quiet(self, shot: Shot, run: Run) -> bool:
+        """Hold a run whose hold is coming, once nothing that has begun goes on any more."""
+        reason = run.coming_hold
+        if reason is None or run.aborting or run.sequencer is None:
+            return False
+        if not run.parked or any(path not in run.parked for path in run.sequencer.busy):
+            return False
+        aborted = tuple(
+            path for path in run.ended_for_hold if shot.actions[path].state is ActionState.ABORTED
+        )
+        self._core.put(
+            shot,
+            RunPutOnHold(time=self._core.wall, run=run.number, reason=reason, aborted=aborted),
+        )
+        self._on_run_over(shot, run)
+        return True
+
+    def resume(self, shot: Shot, run: Run, *, again: bool = False) -> None:
+        """Let a held run go on; `again`: what was aborted for the hold is run again first.
+
+        What may still be running somewhere is not.
+        """
+        core = self._core
+        redone = [
+            path
+            for path in run.ended_for_hold
+            if again
+            and shot.actions[path].state is ActionState.ABORTED
+            and not shot.actions[path].outcome_unknown
+        ]
+        core.put(shot, RunResumed(time=core.wall, run=run.number))
+        for path in redone:
+            core.put(shot, Redispatched(time=core.wall, run=run.number, path=path))
+            self._put(shot, shot.pending(path, run.number, core.wall, "run again after a pause"))
+        if redone:
+            # Later numbers wait for these again, also those that were ready.
+            run.parked.clear()
+            self.drive(shot, run)
         for path in run.parked:
             self._enqueue(shot, path)
         run.parked.clear()
@@ -421,7 +479,7 @@ class Execution:
 
     def _end_run(self, shot: Shot, run: Run) -> None:
         sequencer = run.sequencer
-        if sequencer is None or sequencer.busy:
+        if self._hold_when_quiet(shot, run) or sequencer is None or sequencer.busy:
             return
         if run.held is None:
             self._carry_out(shot, run, sequencer.conclude())

@@ -9,7 +9,7 @@ of commands (what is asked), `execution` (runs). Nothing else changes the state 
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.base import to_json
-from shotline.common.channels import LOG
+from shotline.common.channels import LOG, QUEUE
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     Bound,
@@ -37,9 +37,10 @@ from shotline.common.messages import (
     Undeliverable,
     Vouched,
 )
+from shotline.common.queue import commands as q
 from shotline.common.records import PulseCreated, ShotKey
 from shotline.common.settings.configuration import Config
-from shotline.common.views import JournalState, LogEvent
+from shotline.common.views import JournalState, LogEvent, SnapshotResult
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.broker_link import BrokerLink
 from shotline.dispatcher.commands.answer import Answer, Asked
@@ -77,6 +78,7 @@ from shotline.dispatcher.journal import (
     TermPassed,
     Written,
 )
+from shotline.dispatcher.plans.host import PlansHost
 from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.reading.waits import Waits
 from shotline.dispatcher.recovery import Recovery
@@ -107,9 +109,8 @@ class Dispatcher:
         self.server_commands = ServerCommands(self.core, self.execution)
         self.tree_commands = TreeCommands(self.requests)
         self.queries = Queries(self.requests)
-        self.recovery = Recovery(
-            self.core, self.execution, self.aftermath, self.requests.take_early
-        )
+        self.plans = PlansHost(self.requests)
+        self.recovery = Recovery(self.core, self.execution, self.aftermath, self._recovered)
         self.link = BrokerLink(self.core)
         self.waits = Waits(self.core, self.views)
         self._feed_at = instant.mono
@@ -132,6 +133,7 @@ class Dispatcher:
         self.requests.audit.load(loaded.audited)
         for done in loaded.commands:
             self.requests.remember(done)
+        self.plans.load(loaded)
 
     # Events
 
@@ -144,8 +146,11 @@ class Dispatcher:
             released += self._take(event)
         if not all(isinstance(event, Written) for event in events):
             self._tick()
+            self.plans.tick()
             self.execution.pump()
             self.server_commands.tick()
+            while self.plans.settle():
+                self.execution.pump()
         left = core.take_effects() + released + core.ledger.flush()
         if core.journal_state is JournalState.STOPPED:
             left += core.ledger.take_readings()
@@ -192,6 +197,7 @@ class Dispatcher:
                 self.link.gone()
             case Configured():
                 core.config = event.config
+                self.plans.configured(event.emergency_key)
             case StopAsked():
                 if core.journal_state is JournalState.STOPPED:
                     core.at_once(Exit(0, "asked to end"))
@@ -207,6 +213,7 @@ class Dispatcher:
             self.link.wake_at(),
             self.recovery.wake_at(),
             self.waits.wake_at(),
+            self.plans.wake_at(),
             self.requests.wake_at(),
             self.server_commands.wake_at(),
             self.sources.wake_at(),
@@ -373,6 +380,8 @@ class Dispatcher:
                 return runs.abort(command)
             case c.AbortPending():
                 return runs.abort_pending(command)
+            case c.WriteNodes():
+                return trees.write_nodes(asked, command)
             case c.Hold() | c.Resume():
                 return runs.hold_or_resume(command)
             case c.Wait():
@@ -385,8 +394,26 @@ class Dispatcher:
                 return servers.clear_url(command.url)
             case c.Quit():
                 return self._quit()
+            case c.Snapshot(channel=channel) if channel == QUEUE:
+                return self._queue_snapshot()
+            case _ if isinstance(command, q.AnyQueueCommand):
+                return self.plans.operate(asked, command)
             case _:
                 return self.queries.read(asked, command)
+
+    def _recovered(self) -> None:
+        self.plans.recovered()
+        self.requests.take_early()
+
+    def _queue_snapshot(self) -> Answer:
+        core = self.core
+        result = SnapshotResult(
+            channel=QUEUE,
+            term=core.term,
+            seq=core.feed.last(QUEUE),
+            queue=self.plans.snapshot(),
+        )
+        return Answer(Outcome.OK, "", result)
 
     def _quit(self) -> Answer:
         self.core.leave("asked to quit by a command")
@@ -418,6 +445,7 @@ class Dispatcher:
                 core.put_seen(server)
             for done in self.requests.remembered():
                 core.put_system(done)
+            self.plans.write_anew()
 
     # For tests
 

@@ -14,7 +14,8 @@ from math import inf
 from typing import Final
 
 from shotline.common.codec import BROKER, addressed, decode
-from shotline.common.errors import JournalError, MalformedMessage
+from shotline.common.errors import ConfigError, JournalError, MalformedMessage
+from shotline.common.files.secret_file import read_secret
 from shotline.common.machine import Tick
 from shotline.common.messages import Undeliverable
 from shotline.common.metrics import Histogram, Metric, gauge, histogram
@@ -156,7 +157,7 @@ class DispatcherServer:
             }
         )
         self._trees.configure(self._sources(), self._config.dispatcher.tree_timeout_s)
-        self._events.append(Configured(self._config))
+        self._events.append(Configured(self._config, self._emergency_key()))
         return self._config
 
     def metrics(self) -> Iterable[Metric]:
@@ -168,6 +169,15 @@ class DispatcherServer:
         yield histogram("journal_commit_seconds", words, self._committing)
         words = "Bytes of the spill file."
         yield gauge("journal_spill_bytes", words, self._journal.spilled_bytes)
+
+    def _emergency_key(self) -> str:
+        """Return the key that opens every lock of the pulse queue; "" without one."""
+        file = self._config.queue.emergency_key_file
+        try:
+            return "" if file is None else read_secret(file)
+        except ConfigError as error:
+            log.error("locks have no emergency key: %s", error)
+            return ""
 
     def _sources(self) -> dict[str, Source]:
         return {name: section.source for name, section in self._config.experiments.items()}
@@ -200,6 +210,7 @@ class DispatcherServer:
             self._service.instant(), term, self._config, socket.gethostname(), os.getpid()
         )
         self._machine.load(loaded)
+        self._events.append(Configured(self._config, self._emergency_key()))
         log.info("term %d: %d shots loaded", term, len(loaded.shots))
         for tree in loaded.newest:
             self._trees.warm(tree)  # its tables may be run at once

@@ -54,6 +54,8 @@ class Run:
     opened: RunOpened
     ended: RunEnded | None = None
     held: str | None = None  # why nothing more starts
+    coming_hold: str | None = None  # why it will be held when what it has begun with has ended
+    ended_for_hold: tuple[str, ...] = ()  # actions that were aborted for the hold
     aborting: str | None = None  # why it is being aborted
     paths: dict[str, None] = field(default_factory=dict)  # its actions, in order
     redispatched: dict[str, str] = field(default_factory=dict)  # path → command (D10)
@@ -122,9 +124,14 @@ class Shot:
             case RunEnded():
                 self._run_ended(record)
             case RunPutOnHold():
-                self.runs[record.run].held = record.reason
+                run = self.runs[record.run]
+                run.coming_hold = record.reason if record.coming else None
+                run.held = None if record.coming else record.reason
+                run.ended_for_hold = record.aborted
             case RunResumed():
-                self.runs[record.run].held = None
+                run = self.runs[record.run]
+                run.held = run.coming_hold = None
+                run.ended_for_hold = ()
             case RunAborting():
                 self.runs[record.run].aborting = record.reason
             case Redispatched():
@@ -252,7 +259,7 @@ class Shot:
 
     def _run_ended(self, record: RunEnded) -> None:
         run = self.runs[record.run]
-        run.ended, run.held, run.sequencer = record, None, None
+        run.ended, run.held, run.coming_hold, run.sequencer = record, None, None, None
         run.parked.clear()
         if self.open_run is run:
             self.open_run = None
@@ -358,8 +365,17 @@ class Shot:
                 told.append(run.ended)
             if run.aborting:
                 told.append(RunAborting(time=time, run=run.number, reason=run.aborting))
-            if run.held:
-                told.append(RunPutOnHold(time=time, run=run.number, reason=run.held))
+            hold = run.held or run.coming_hold
+            if hold:
+                told.append(
+                    RunPutOnHold(
+                        time=time,
+                        run=run.number,
+                        reason=hold,
+                        coming=run.held is None,
+                        aborted=run.ended_for_hold,
+                    )
+                )
         told.extend(self.actions.values())
         told.extend(
             Redispatched(time=time, run=run.number, path=path, command=command)

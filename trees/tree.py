@@ -4,9 +4,10 @@ Three adapters implement it: `experiment` (YAML file), `mdsplus` (native), `mdsi
 mdsthin). Calls may block or crash; the dispatcher makes them in a worker process only (DESIGN D1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from shotline.common.base import Json
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase
 
 
@@ -76,3 +77,11 @@ class WritesStatus(Protocol):
 
     def write_status(self, shot: int, path: str, code: int) -> None:
         """Write an action's status to its node, as the C dispatcher does."""
+
+
+@runtime_checkable
+class WritesNodes(Protocol):
+    """A tree whose pulses have nodes that a pulse plan's parameters are written to."""
+
+    def write_nodes(self, shot: int, values: Mapping[str, Json]) -> None:
+        """Write values into nodes of a pulse, all or none where the tree can."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from msgspec import structs
 
@@ -26,10 +27,13 @@ from shotline.dispatcher.trees.jobs import (
     ReadTableJob,
     TreeDone,
     TreeJob,
+    WriteNodesJob,
     WriteStatusJob,
 )
 from shotline.trees.condition_text import ConditionError, parse_when, resolve
 from shotline.trees.experiment_file import Experiment
+
+MODEL_SHOT: Final = -1
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,9 @@ class FakeExperiments:
         match job:
             case CreatePulseJob():
                 return self._create(job)
-            case ReadTableJob() | ReadNodeJob() if key not in self._pulses:
+            case ReadTableJob() | ReadNodeJob() if (
+                key not in self._pulses and key.shot != MODEL_SHOT
+            ):
                 why = f"{key} does not exist; create the pulse first"
                 return TreeDone(job=job.job, error=why)
             case ReadTableJob():
@@ -117,7 +123,8 @@ class FakeExperiments:
                 return TreeDone(job=job.job, nodes=(self._tables[key.tree].node(job.path),))
             case CurrentShotJob():
                 return self._current_shot(job)
-            case RaiseEventJob() | WriteStatusJob() | LookAtSourcesJob():  # which never change
+            # Sources never change, and nobody reads what was written.
+            case RaiseEventJob() | WriteStatusJob() | LookAtSourcesJob() | WriteNodesJob():
                 return TreeDone(job=job.job)
 
     def _create(self, job: CreatePulseJob) -> TreeDone:

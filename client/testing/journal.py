@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shotline.common.queue.records import PlanEnded, QueueRecord, decode_queue_records
 from shotline.common.records import (
     Audited,
     CommandDone,
@@ -48,6 +49,8 @@ class MemoryJournal:
     lines: dict[ShotKey, dict[tuple[str, int], int]] = field(default_factory=dict)
     output: dict[ShotKey, dict[tuple[str, int], list[OutputLine]]] = field(default_factory=dict)
     audit: list[Audited] = field(default_factory=list)
+    queue: list[QueueRecord] = field(default_factory=list)
+    on_queue: Callable[[tuple[QueueRecord, ...]], None] = lambda _records: None
     on_record: Callable[[ShotKey, ShotRecord], None] = lambda _key, _record: None
 
     def claim(self) -> int:
@@ -70,6 +73,8 @@ class MemoryJournal:
             commands=tuple(self.commands),
             servers=tuple(self.servers.values()),
             audited=self.audit[-1].id if self.audit else "0-0",
+            queue=tuple(self.queue),
+            history=tuple(one.item for one in self.queue if isinstance(one, PlanEnded)),
         )
 
     def write(self, commit: EncodedCommit) -> bool:
@@ -92,6 +97,9 @@ class MemoryJournal:
                 self.audit.append(system)
         for output in commit.outputs:
             self._store(output)
+        if commit.queue.records:
+            self.queue += decode_queue_records(commit.queue.body)
+            self.on_queue(commit.queue.records)
         return True
 
     def read_shot(self, asked: ReadShot) -> ShotRead:

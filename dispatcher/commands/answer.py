@@ -71,6 +71,12 @@ class Asked:
         return self.given.request.verb
 
     @property
+    def user(self) -> str:
+        """Who gives it, as the connection says."""
+        request = self.given.request
+        return request.user if request.behalf is None else request.behalf.name
+
+    @property
     def is_reading(self) -> bool:
         """Whether its answer need not be kept."""
         return self.verb in READING

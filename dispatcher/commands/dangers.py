@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from shotline.common.actions import Status
-from shotline.common.commands import Risky
+from shotline.common.command import Risky
 from shotline.common.dangers import Danger, NamedDanger, listed
 from shotline.common.records import ShotKey
 from shotline.dispatcher.commands.answer import Dangerous

@@ -1,6 +1,7 @@
 """Which shot, run or server a command means (D16). Raises Refused where it cannot be told. Pure."""
 
 from shotline.common import commands as c
+from shotline.common.command import OnShot
 from shotline.common.records import ShotKey
 from shotline.dispatcher.commands.answer import Refused, Unknown
 from shotline.dispatcher.core import Core
@@ -8,7 +9,7 @@ from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.shots import Run, Shot
 
 
-def key_of(core: Core, command: c.OnShot) -> ShotKey:
+def key_of(core: Core, command: OnShot) -> ShotKey:
     """Return the shot that is meant."""
     if command.tree is None and command.shot is not None:
         raise Refused(f"shot {command.shot} of which experiment? name tree and shot")
@@ -49,7 +50,7 @@ def key_to_build(core: Core, command: c.BuildTables) -> ShotKey:
     return key_of(core, command)
 
 
-def shot_of(core: Core, command: c.OnShot) -> Shot:
+def shot_of(core: Core, command: OnShot) -> Shot:
     """Return the shot that is meant, with its tables built."""
     key = key_of(core, command)
     shot = core.shots.get(key)
@@ -59,7 +60,7 @@ def shot_of(core: Core, command: c.OnShot) -> Shot:
     return shot
 
 
-def run_of(core: Core, command: c.OnShot) -> tuple[Shot, Run]:
+def run_of(core: Core, command: OnShot) -> tuple[Shot, Run]:
     """Return the open run that is meant."""
     found = list(core.open_runs())
     if command.tree is not None:

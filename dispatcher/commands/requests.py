@@ -22,7 +22,7 @@ from shotline.common.views import AnyResult, encode_result
 from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.commands.audit_trail import AuditTrail, Given
-from shotline.dispatcher.core import Core
+from shotline.dispatcher.core import INSIDE, Core
 from shotline.dispatcher.journal import AuditRead, OutputRead, ReadShot, ShotRead
 from shotline.dispatcher.proofs import take_proofs
 from shotline.dispatcher.reading.paging import Page
@@ -261,6 +261,14 @@ class Requests:
             self.core.send_reader(asked.client, reply)
         else:
             self.core.send(asked.client, reply)
+
+    def answer_id(self, command: str, verb: str, answer: Answer) -> None:
+        """Give the final answer to a command by its id; who asks for it again later has it, too."""
+        asked = self._pending.get(command)
+        if asked is None:
+            request = Request(id=command, verb=verb, deadline_s=0.0, command=b"")
+            asked = Asked(Given(request, NOBODY_KNOWN, self.core.now), INSIDE)
+        self.answer(asked, answer)
 
     def accept(self, asked: Asked, answer: Answer, result: Callable[[], AnyResult]) -> None:
         """Say that the run has begun, unless it is over in a moment; the final answer follows.

@@ -15,6 +15,7 @@ from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.commands.dangers import refuse, refuse_run
 from shotline.dispatcher.commands.requests import Done, Family, Requests
 from shotline.dispatcher.commands.sources import Seen, Sources, dangers, known_marks, refuses
+from shotline.dispatcher.core import INSIDE
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.shots import Run, Shot
 from shotline.dispatcher.trees.jobs import ReadNodeJob, TreeDone
@@ -103,7 +104,8 @@ class RunCommands(Family):
             return self.run_answer(shot, run, notices)
         text = f"{name} has begun: {len(run.paths)} actions"
         if not wait:
-            return Answer(Outcome.OK, text, self._views.report(shot, run), notices)
+            report = None if asked.client == INSIDE else self._views.report(shot, run)
+            return Answer(Outcome.OK, text, report, notices)
         # Who waits gets the actions at the end; meanwhile they come as events.
         self._requests.accept(
             asked,
@@ -266,12 +268,21 @@ class RunCommands(Family):
                 raise Refused(f"{name} is HELD already: {run.held}")
             if run.aborting:
                 raise Refused(f"{name} is being aborted")
-            self._execution.hold(shot, run, "held by an operator")
-            return Answer(Outcome.OK, f"{name} is HELD; what runs goes on")
-        if run.held is None:
+            return self._hold(shot, run, command, name)
+        if run.held is None and run.coming_hold is None:
             raise Refused(f"{name} is not HELD")
-        self._execution.resume(shot, run)
+        self._execution.resume(shot, run, again=command.again)
         return Answer(Outcome.OK, f"{name} goes on")
+
+    def _hold(self, shot: Shot, run: Run, command: c.Hold, name: str) -> Answer:
+        if command.abort:
+            self._execution.hold_aborting(shot, run, "paused; what ran was aborted")
+            return Answer(Outcome.OK, f"{name} is HELD as soon as what runs is gone")
+        if command.boundary:
+            self._execution.hold_at_boundary(shot, run, "paused before the next sequence number")
+            return Answer(Outcome.OK, f"{name} is HELD before its next sequence number")
+        self._execution.hold(shot, run, "held by an operator")
+        return Answer(Outcome.OK, f"{name} is HELD; what runs goes on")
 
 
 def _open_words(shot: Shot, run: Run) -> str:

@@ -17,7 +17,13 @@ from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.reading.problems import TableProblem, find_problems
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.table import Table
-from shotline.dispatcher.trees.jobs import CreatePulseJob, CurrentShotJob, ReadTableJob, TreeDone
+from shotline.dispatcher.trees.jobs import (
+    CreatePulseJob,
+    CurrentShotJob,
+    ReadTableJob,
+    TreeDone,
+    WriteNodesJob,
+)
 from shotline.trees.tree import TreeError
 
 PROBLEMS_MAX: Final = 500  # told of one tree
@@ -165,6 +171,25 @@ class TreeCommands(Family):
             return Answer(Outcome.OK, "", self._told(key, table, command.since), done.warnings)
 
         self._core.after(ReadTableJob(job=self._requests.later(asked, done), key=key))
+        return None
+
+    def write_nodes(self, asked: Asked, command: c.WriteNodes) -> Answer | None:
+        """Write values into nodes of a pulse."""
+        key = meant.key_of(self._core, command)
+        meant.refuse_unknown_tree(self._core, key.tree)
+        shot = self._core.shots.get(key)
+        if shot is not None and shot.open_run is not None:
+            run = shot.open_run.number
+            raise Refused(f"{key}: run {run} is open; nodes are written between runs")
+
+        def done(done: Done) -> Answer:
+            assert isinstance(done, TreeDone)
+            if done.error:
+                return Answer(Outcome.REFUSED, f"{key}: its nodes were not written: {done.error}")
+            return Answer(Outcome.OK, f"{key}: {len(command.values)} nodes written")
+
+        job = self._requests.later(asked, done)
+        self._core.after(WriteNodesJob(job=job, key=key, values=command.values))
         return None
 
     def current_shot(self, asked: Asked, command: c.CurrentShot) -> Answer | None:

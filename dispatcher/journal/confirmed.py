@@ -119,7 +119,8 @@ class Confirmed:
         made = dict(commit.made)
         self._known.difference_update(key for key in keys if key not in made)
         more = f" and {len(keys) - _NAMED_MAX} more" if len(keys) > _NAMED_MAX else ""
-        of_the_system = any(key in self._keys.kinds for key in keys)
+        system = {**self._keys.kinds, **self._keys.queue_kinds}
+        of_the_system = any(key in system for key in keys)
         shots = None if of_the_system else frozenset(map(self._keys.shot_of, keys))
         return HistoryLost(
             f"{', '.join(keys[:_NAMED_MAX])}{more} was gone or held something else (what it held "

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Self
 
 from shotline.common.errors import JournalError
+from shotline.common.queue.records import QueueRecord, decode_queue_records
 from shotline.common.records import (
     PulseCreated,
     ShotKey,
@@ -67,6 +68,8 @@ class Keys:
         self.newest = prefix + "newest"
         self.current = prefix + "current"
         self.audit = prefix + "audit"
+        self.queue = prefix + "queue"
+        self.history = prefix + "queue:history"
         self.kinds = {
             self.servers: "hash",
             self.shots: "zset",
@@ -74,6 +77,7 @@ class Keys:
             self.newest: "hash",
             self.current: "string",
         }
+        self.queue_kinds = {self.queue: "stream", self.history: "stream"}
 
     def of(self, shot: ShotKey) -> "ShotKeys":
         """Return the keys of a shot."""
@@ -241,6 +245,23 @@ def parse_journal(shot: ShotKey, entries: Iterable[Entry]) -> list[ShotRecord]:
             raise JournalError(
                 f"the journal of {shot} cannot be read: its entry {entry[0].decode()} is not one "
                 f"of this version's: {error}"
+            ) from error
+    return records
+
+
+def parse_queue(name: str, entries: Iterable[Entry]) -> list[QueueRecord]:
+    """Return the records of entries of the queue's journal. Raise JournalError, naming one."""
+    records: list[QueueRecord] = []
+    for entry in entries:
+        body = field_of(entry, RECORDS)
+        try:
+            if body is None:
+                raise ValueError("it has no field `records`")
+            records += decode_queue_records(body)
+        except ValueError as error:
+            raise JournalError(
+                f"{name} cannot be read: its entry {entry[0].decode()} is not one of this "
+                f"version's: {error}"
             ) from error
     return records
 

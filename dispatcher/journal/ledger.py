@@ -7,6 +7,7 @@ Effects wait behind the records that were gathered before them and leave in that
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from shotline.common.queue.records import QueueRecord
 from shotline.common.records import (
     Commit,
     GlobalRecord,
@@ -25,11 +26,12 @@ class _Batch:
     shots: dict[ShotKey, list[ShotRecord]] = field(default_factory=dict)
     system: list[GlobalRecord] = field(default_factory=list)
     outputs: list[StoredOutput] = field(default_factory=list)
+    queue: list[QueueRecord] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
 
     @property
     def has_records(self) -> bool:
-        return bool(self.shots or self.system or self.outputs)
+        return bool(self.shots or self.system or self.outputs or self.queue)
 
 
 class Ledger:
@@ -63,6 +65,10 @@ class Ledger:
         """Add a record that belongs to no shot."""
         self._gathering.system.append(record)
 
+    def record_queue(self, record: QueueRecord) -> None:
+        """Add a record of the pulse queue to the next commit."""
+        self._gathering.queue.append(record)
+
     def output(self, stored: StoredOutput) -> None:
         """Add output lines to the next commit."""
         self._gathering.outputs.append(stored)
@@ -89,6 +95,7 @@ class Ledger:
             {key: tuple(records) for key, records in batch.shots.items()},
             tuple(batch.system),
             tuple(batch.outputs),
+            tuple(batch.queue),
         )
         encoded = encode_commit(commit)
         batch.effects.extend(self._on_commit(encoded))

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from redis.exceptions import ResponseError
 
 from shotline.common.errors import JournalError
+from shotline.common.queue.plans import HistoryItem
+from shotline.common.queue.records import PlanEnded, QueueRecord
 from shotline.common.ranges import TERM_MAX
 from shotline.common.records import (
     CommandDone,
@@ -155,13 +157,15 @@ def read_everything(
         commands=_read_commands(connection, keys, commands_max),
         servers=_read_servers(connection, keys),
         audited=_last_audited(connection, keys),
+        queue=tuple(_read_queue(connection, keys.queue)),
+        history=_read_history(connection, keys.history),
         warnings=tuple(warnings),
     )
 
 
 def keys_there(connection: Connection, keys: Keys, shots: Iterable[ShotKey]) -> list[str]:
     """Return the keys that are there, of the system and of these shots. Raise redis-py's errors."""
-    kinds = dict(keys.kinds)
+    kinds = {**keys.kinds, **keys.queue_kinds}
     for shot in shots:
         kinds.update(keys.of(shot).kinds)
     return [key for key, kind in kinds.items() if ask(connection, "TYPE", key) == kind.encode()]
@@ -172,6 +176,22 @@ def _last_audited(connection: Connection, keys: Keys) -> str:
     if ask(connection, "TYPE", keys.audit) != b"stream":
         return str(NO_COMMIT)
     return str(last_id(connection, keys.audit))
+
+
+def _read_queue(connection: Connection, key: str) -> Iterator[QueueRecord]:
+    start = "-"
+    while True:
+        page = entries(ask(connection, "XRANGE", key, start, "+", "COUNT", _PAGE))
+        yield from layout.parse_queue(key, page)
+        if len(page) < _PAGE:
+            return
+        start = "(" + page[-1][0].decode()
+
+
+def _read_history(connection: Connection, key: str) -> tuple[HistoryItem, ...]:
+    """Return the ended plans that are kept, so many as the section's limit allows."""
+    records = _read_queue(connection, key)
+    return tuple(record.item for record in records if isinstance(record, PlanEnded))
 
 
 def _read_servers(connection: Connection, keys: Keys) -> tuple[ServerSeen, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
 from shotline.common.base import to_json
+from shotline.common.queue.records import PlanEnded, QueueKept
 from shotline.common.records import (
     Audited,
     NodeRead,
@@ -33,6 +34,9 @@ Command = tuple[Argument, ...]
 
 COMMITS_KEPT: Final = 100_000
 """Commits in the list of them, about; older ones are trimmed, but never a shot's journal."""
+
+HISTORY_KEPT: Final = 10_000
+"""Entries with ended plans, about."""
 
 ARGUMENTS_MAX: Final = 4000
 """Arguments of one command inside the script: Lua's stack takes less than 8,000."""
@@ -187,6 +191,8 @@ def forget_arguments(keys: Keys, term: int, shot: ShotKey) -> list[Argument]:
 def checked_keys(keys: Keys, commit: EncodedCommit) -> dict[str, str]:
     """Return the keys that a commit is about, with the type that each is to have."""
     kinds = dict(keys.kinds)
+    if commit.queue.records:
+        kinds.update(keys.queue_kinds)
     shots = dict.fromkeys(commit.shots)
     shots.update(dict.fromkeys(ShotKey(output.tree, output.shot) for output in commit.outputs))
     for shot in shots:
@@ -242,8 +248,22 @@ def commands(keys: Keys, commit: EncodedCommit) -> Iterator[Command]:
         elif isinstance(record, Audited):
             yield ("XADD", keys.audit, record.id, layout.LINE, body)
     yield from _hset(keys.servers, servers)
+    if commit.queue.records:
+        yield from _queue(keys, commit)
     for output in commit.outputs:
         yield from _output(keys, output)
+
+
+def _queue(keys: Keys, commit: EncodedCommit) -> Iterator[Command]:
+    """Yield what the queue's records write; a whole state begins its journal anew."""
+    yield ("XADD", keys.queue, commit.id, layout.RECORDS, commit.queue.body)
+    if any(isinstance(record, QueueKept) for record in commit.queue.records):
+        yield ("XTRIM", keys.queue, "MINID", commit.id)
+    ended = [record for record in commit.queue.records if isinstance(record, PlanEnded)]
+    if ended:
+        body = b"[" + b",".join(map(to_json, ended)) + b"]"
+        yield ("XADD", keys.history, commit.id, layout.RECORDS, body)
+        yield ("XTRIM", keys.history, "MAXLEN", "~", HISTORY_KEPT)
 
 
 def _project(keys: Keys, shot: ShotKey, encoded: EncodedRecords) -> Iterator[Command]:

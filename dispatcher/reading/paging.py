@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shotline.common.base import Struct, to_json
-from shotline.common.views import Paged, encode_page
+from shotline.common.paged import Paged
+from shotline.common.views import encode_page
 
 T = TypeVar("T")
 

@@ -9,13 +9,13 @@ from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.base import Struct
 from shotline.common.channels import FEED, LOG, OUTPUTS, SERVERS, shot_channel
 from shotline.common.nodes import DispatchType
+from shotline.common.paged import Paged
 from shotline.common.records import Record, ShotKey, Transition
 from shotline.common.views import (
     ActionsResult,
     ActionView,
     CheckResult,
     LogsResult,
-    Paged,
     RunReport,
     ServerView,
     ShotsResult,

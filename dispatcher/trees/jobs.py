@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from shotline.common.base import Struct, to_json
+from shotline.common.base import Json, Struct, to_json
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.records import ShotKey
 
@@ -66,6 +66,12 @@ class CurrentShotJob(_Job, tag="current_shot"):
     increment: bool
 
 
+class WriteNodesJob(_Job, tag="write_nodes"):
+    """Write values into nodes of a pulse, by path."""
+
+    values: dict[str, Json]
+
+
 TreeJob = (
     CreatePulseJob
     | ReadTableJob
@@ -74,6 +80,7 @@ TreeJob = (
     | RaiseEventJob
     | WriteStatusJob
     | CurrentShotJob
+    | WriteNodesJob
 )
 
 

@@ -23,6 +23,7 @@ from shotline.dispatcher.trees.jobs import (
     ReadTableJob,
     TreeDone,
     TreeJob,
+    WriteNodesJob,
     WriteStatusJob,
     decode_job,
     encode_answer,
@@ -35,6 +36,7 @@ from shotline.trees.tree import (
     PulseExists,
     Tree,
     TreeError,
+    WritesNodes,
     WritesStatus,
 )
 
@@ -62,6 +64,10 @@ def carry_out(tree: Tree, job: TreeJob) -> TreeDone:
                 if not isinstance(tree, WritesStatus):
                     raise TreeError("its nodes keep no status: switch `write_status` off")
                 tree.write_status(shot, job.path, job.code)
+            case WriteNodesJob():
+                if not isinstance(tree, WritesNodes):
+                    raise TreeError("its nodes cannot be written")
+                tree.write_nodes(shot, job.values)
             case CurrentShotJob():
                 return TreeDone(job=number, current=_current_shot(tree, job))
     except PulseExists as error:

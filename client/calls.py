@@ -15,13 +15,14 @@ from shotline.client.errors import ActionFailed, Fault, WrongArguments, error_of
 from shotline.client.report import Answer, Report
 from shotline.common import commands as c
 from shotline.common.codec import describe
-from shotline.common.commands import AnyCommand, Command
+from shotline.common.command import Command
+from shotline.common.commands import AnyCommand
 from shotline.common.messages import Behalf, Reply
+from shotline.common.paged import Paged
 from shotline.common.views import (
     ActionsResult,
     AnyResult,
     LogsResult,
-    Paged,
     RunReport,
     decode_result,
     encode_result,
@@ -162,6 +163,18 @@ def result(command: AnyCommand, kind: type[R]) -> Call[R]:
         return _expected(result, kind)
 
     return Call(command, outcome)
+
+
+def waiting(command: AnyCommand, *kinds: type[R]) -> Call[R]:
+    """Return a call that answers with one of these views, at the end of what it waits for."""
+
+    def outcome(reply: Reply, result: AnyResult | None) -> R:
+        _raise(reply, result)
+        if isinstance(result, kinds):
+            return result
+        return _expected(result, kinds[0])
+
+    return Call(command, outcome, long=bool(getattr(command, "wait", False)))
 
 
 def reading(command: AnyCommand, kind: type[R]) -> Call[R]:

@@ -1,6 +1,7 @@
 """The commands as methods, for a blocking and for an asynchronous supervisor.
 
-Both are made of the functions in `verbs`; how a call reaches the dispatcher is the subclasses'.
+Both are made of the functions in `verbs` and `queue_verbs`; how a call reaches the dispatcher is
+the subclasses'.
 """
 
 from abc import ABC, abstractmethod
@@ -8,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from shotline.client import verbs
+from shotline.client import queue_verbs, verbs
 from shotline.client.calls import Call
 
 P = ParamSpec("P")
@@ -68,6 +69,36 @@ class Commands(ABC):
     shots = _blocking(verbs.shots)
     audit = _blocking(verbs.audit)
     quit = _blocking(verbs.quit_dispatcher)
+    queue_add = _blocking(queue_verbs.queue_add)
+    queue_propose = _blocking(queue_verbs.queue_propose)
+    queue_approve = _blocking(queue_verbs.queue_approve)
+    queue_update = _blocking(queue_verbs.queue_update)
+    queue_move = _blocking(queue_verbs.queue_move)
+    queue_remove = _blocking(queue_verbs.queue_remove)
+    queue_clear = _blocking(queue_verbs.queue_clear)
+    queue_release = _blocking(queue_verbs.queue_release)
+    queue_mode = _blocking(queue_verbs.queue_mode)
+    queue_autostart = _blocking(queue_verbs.queue_autostart)
+    queue_start = _blocking(queue_verbs.queue_start)
+    queue_stop = _blocking(queue_verbs.queue_stop)
+    queue_execute = _blocking(queue_verbs.queue_execute)
+    queue_pause = _blocking(queue_verbs.queue_pause)
+    queue_resume = _blocking(queue_verbs.queue_resume)
+    queue_end = _blocking(queue_verbs.queue_end)
+    queue_environment = _blocking(queue_verbs.queue_environment)
+    queue_lock = _blocking(queue_verbs.queue_lock)
+    queue_unlock = _blocking(queue_verbs.queue_unlock)
+    queue_set_groups = _blocking(queue_verbs.queue_set_groups)
+    queue_hide_history = _blocking(queue_verbs.queue_hide_history)
+    queue_run_task = _blocking(queue_verbs.queue_run_task)
+    queue_status = _blocking(queue_verbs.queue_status)
+    queue_list = _blocking(queue_verbs.queue_list)
+    queue_get = _blocking(queue_verbs.queue_get)
+    queue_kinds = _blocking(queue_verbs.queue_kinds)
+    queue_allowed = _blocking(queue_verbs.queue_allowed)
+    queue_history = _blocking(queue_verbs.queue_history)
+    queue_tasks = _blocking(queue_verbs.queue_tasks)
+    queue_lock_info = _blocking(queue_verbs.queue_lock_info)
 
 
 class AsyncCommands(ABC):
@@ -105,3 +136,33 @@ class AsyncCommands(ABC):
     shots = _awaiting(verbs.shots)
     audit = _awaiting(verbs.audit)
     quit = _awaiting(verbs.quit_dispatcher)
+    queue_add = _awaiting(queue_verbs.queue_add)
+    queue_propose = _awaiting(queue_verbs.queue_propose)
+    queue_approve = _awaiting(queue_verbs.queue_approve)
+    queue_update = _awaiting(queue_verbs.queue_update)
+    queue_move = _awaiting(queue_verbs.queue_move)
+    queue_remove = _awaiting(queue_verbs.queue_remove)
+    queue_clear = _awaiting(queue_verbs.queue_clear)
+    queue_release = _awaiting(queue_verbs.queue_release)
+    queue_mode = _awaiting(queue_verbs.queue_mode)
+    queue_autostart = _awaiting(queue_verbs.queue_autostart)
+    queue_start = _awaiting(queue_verbs.queue_start)
+    queue_stop = _awaiting(queue_verbs.queue_stop)
+    queue_execute = _awaiting(queue_verbs.queue_execute)
+    queue_pause = _awaiting(queue_verbs.queue_pause)
+    queue_resume = _awaiting(queue_verbs.queue_resume)
+    queue_end = _awaiting(queue_verbs.queue_end)
+    queue_environment = _awaiting(queue_verbs.queue_environment)
+    queue_lock = _awaiting(queue_verbs.queue_lock)
+    queue_unlock = _awaiting(queue_verbs.queue_unlock)
+    queue_set_groups = _awaiting(queue_verbs.queue_set_groups)
+    queue_hide_history = _awaiting(queue_verbs.queue_hide_history)
+    queue_run_task = _awaiting(queue_verbs.queue_run_task)
+    queue_status = _awaiting(queue_verbs.queue_status)
+    queue_list = _awaiting(queue_verbs.queue_list)
+    queue_get = _awaiting(queue_verbs.queue_get)
+    queue_kinds = _awaiting(queue_verbs.queue_kinds)
+    queue_allowed = _awaiting(queue_verbs.queue_allowed)
+    queue_history = _awaiting(queue_verbs.queue_history)
+    queue_tasks = _awaiting(queue_verbs.queue_tasks)
+    queue_lock_info = _awaiting(queue_verbs.queue_lock_info)

@@ -10,10 +10,11 @@ from typing import Final, Literal
 
 import msgspec
 
-from shotline.common.channels import AUDIT, FEED, LOG, SERVERS
+from shotline.common.channels import AUDIT, FEED, LOG, QUEUE, SERVERS
 from shotline.common.codec import describe
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import Event
+from shotline.common.queue.views import QueueEvent
 from shotline.common.views import (
     AuditEvent,
     FeedBeat,
@@ -29,7 +30,7 @@ BUFFERED_MAX: Final = 10_000
 SILENT_S: Final = 5.0
 ASK_AGAIN_S: Final = 2.0
 
-Payload = ShotEvent | OutputEvent | ServersEvent | LogEvent | AuditEvent | FeedBeat
+Payload = ShotEvent | OutputEvent | ServersEvent | LogEvent | AuditEvent | QueueEvent | FeedBeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def payload_of(event: Event) -> Payload:
         SERVERS: ServersEvent,
         LOG: LogEvent,
         AUDIT: AuditEvent,
+        QUEUE: QueueEvent,
         FEED: FeedBeat,
     }
     kind = kinds.get(event.channel.split("/", 1)[0])

@@ -13,6 +13,8 @@ from shotline.common.records import Audited
 
 TEXT_MAX: Final = 1000
 _ARGUMENT_MAX: Final = 200
+_ITEMS_MAX: Final = 20
+_LEFT_OUT: Final = ("tree", "shot", "key", "lock_key")  # the last ones are of locks
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s\"]*@")  # of an url
 
 
@@ -58,10 +60,12 @@ def said(command: AnyCommand) -> str:
 def _arguments(kind: type[AnyCommand]) -> tuple[tuple[str, object], ...]:
     """Return the arguments of a kind of command and their defaults."""
     named = ((one.name, one.default) for one in structs.fields(kind))
-    return tuple(one for one in named if one[0] not in ("tree", "shot"))
+    return tuple(one for one in named if one[0] not in _LEFT_OUT)
 
 
 def _short(value: object) -> object:
+    if isinstance(value, tuple) and len(value) > _ITEMS_MAX:
+        return f"{len(value)} of them"
     if not isinstance(value, str):
         return value
     value = without_credentials(value)

@@ -38,7 +38,6 @@ AuditId = Annotated[str, Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,15}$")]
 """The id of a line of the audit: milliseconds since 1970, and a number."""
 
 
-
 class CreatePulse(Command, Risky, tag="create_pulse"):
     """Make the pulse of a shot from its model (`--replace` when it exists, D14)."""
 

@@ -255,7 +255,7 @@ class ShotsResult(Paged, tag="shots"):
     shots: tuple[ShotView, ...]
 
 
-class AuditResult(_Result, tag="audit"):
+class AuditResult(Result, tag="audit"):
     """Answer to `audit`: lines, the newest first.
 
     Where `next` is there, older ones may follow: ask again with it as `before`, also where there

@@ -86,14 +86,27 @@ class ShotlineCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the examples."""
-        if self.example:
-            with formatter.section("Example"):
-                for line in self.example.splitlines():
-                    formatter.write(f"  {line.strip()}\n")
+        write_example(self.example, formatter)
+
+
+def write_example(example: str, formatter: click.HelpFormatter) -> None:
+    """Write a command's examples."""
+    if example:
+        with formatter.section("Example"):
+            for line in example.splitlines():
+                formatter.write(f"  {line.strip()}\n")
 
 
 class ShotlineGroup(click.Group):
     """The commands, also in the spelling with underscores."""
+
+    def __init__(self, *args: object, example: str = "", **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own arguments
+        self.example = example
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the examples."""
+        write_example(self.example, formatter)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command by its name in either spelling."""

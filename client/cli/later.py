@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from shotline.client import errors as errors
+    from shotline.client import queue_verbs as queue_verbs
     from shotline.client import verbs as verbs
     from shotline.client.cli import audit_view as audit_view
     from shotline.client.cli import follow as follow
+    from shotline.client.cli import queue_export as queue_export
+    from shotline.client.cli import queue_view as queue_view
     from shotline.client.cli import render as render
     from shotline.client.cli import tree_view as tree_view
     from shotline.client.doctor import bundle as bundle
@@ -35,11 +38,14 @@ if TYPE_CHECKING:
     from shotline.common import views as views
     from shotline.common.files import secret_file as secret_file
     from shotline.common.settings import config as config
+    from shotline.common.settings import yamlfile as yamlfile
 
 _FOLDERS: Final = {
     "errors": "client",
     "audit_view": "client.cli",
     "follow": "client.cli",
+    "queue_export": "client.cli",
+    "queue_view": "client.cli",
     "render": "client.cli",
     "tree_view": "client.cli",
     "bundle": "client.doctor",
@@ -54,8 +60,10 @@ _FOLDERS: Final = {
     "up": "client.local",
     "accounts": "common",
     "config": "common.settings",
+    "yamlfile": "common.settings",
     "scopes": "common",
     "secret_file": "common.files",
+    "queue_verbs": "client",
     "verbs": "client",
     "messages": "common",
     "views": "common",

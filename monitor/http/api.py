@@ -21,7 +21,8 @@ from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.plain import plain as shown
 from shotline.common.audit_words import said
 from shotline.common.base import Struct, to_json
-from shotline.common.commands import AnyCommand, Check, Command, Logs, encode_command
+from shotline.common.command import Command
+from shotline.common.commands import AnyCommand, Check, Logs, encode_command
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Behalf, Outcome, Reply
 from shotline.common.scopes import Scope

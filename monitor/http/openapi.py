@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from shotline.common.base import Struct
-from shotline.common.commands import Command
+from shotline.common.command import Command
 from shotline.common.scopes import Scope
 from shotline.monitor.http.route import Route
 from shotline.monitor.models import CommandAnswer

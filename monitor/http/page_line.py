@@ -15,8 +15,14 @@ from shotline.common.commands import VERBS
 from shotline.common.scopes import Scope
 
 # Commands of the wire, and those that only show what these tell. Any other is refused.
+# The pulse queue has a page of its own.
 ALLOWED: Final = frozenset(
-    {verb.replace("_", "-") for verb in VERBS} | {"display-logs", "show-log", "version", "watch"}
+    {
+        verb.replace("_", "-")
+        for verb in VERBS
+        if not verb.startswith("queue_") and verb != "write_nodes"
+    }
+    | {"display-logs", "show-log", "version", "watch"}
 )
 _CHOSEN_HERE: Final = {"broker": "--broker", "config": "--config", "on_behalf_of": "--as"}
 

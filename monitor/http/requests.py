@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from shotline.common.base import to_json
 from shotline.common.codec import wrong
-from shotline.common.commands import AnyCommand, Command, OnShot
+from shotline.common.command import Command, OnShot
+from shotline.common.commands import AnyCommand
 from shotline.common.messages import Outcome, Reply
 from shotline.monitor.messages import quoted
 from shotline.monitor.models import FieldProblem

@@ -11,7 +11,8 @@ from typing import Final
 from pydantic import BaseModel
 
 from shotline.common.base import Struct
-from shotline.common.commands import READING, VERBS, Command
+from shotline.common.command import Command
+from shotline.common.commands import READING, VERBS
 from shotline.common.scopes import Scope
 
 GET_VERBS: Final = READING | {"check"}

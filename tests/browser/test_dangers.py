@@ -6,7 +6,8 @@ from tests.support.browser import confirm, fill, row, shown
 from tests.support.mock_monitor import MockMonitor, action, refused, reply
 
 from shotline.common.actions import ActionState, Cause, Status
-from shotline.common.commands import AnyCommand, CreatePulse, DispatchAction, DoPhase, Risky
+from shotline.common.command import Risky
+from shotline.common.commands import AnyCommand, CreatePulse, DispatchAction, DoPhase
 from shotline.common.dangers import Danger, NamedDanger, words_of
 from shotline.common.messages import Reply
 

@@ -5,6 +5,7 @@ from tests.support.dispatching import KEY, Bench, result
 from tests.support.tables import action
 
 from shotline.common import commands as c
+from shotline.common.command import Command
 from shotline.common.messages import (
     AbortAttempt,
     CommandServer,
@@ -119,7 +120,7 @@ def test_an_idle_server_that_is_stopped_ends_at_once() -> None:
         (c.ServerRestart(server="SRV_A"), "server_restart was asked for"),
     ],
 )
-def test_a_server_is_told_which_command_it_leaves_by(command: c.Command, asked: str) -> None:
+def test_a_server_is_told_which_command_it_leaves_by(command: Command, asked: str) -> None:
     bench = bench_of("SRV_A:1")
     bench.told(command)
     assert [one.reason for _, one in bench.sent if isinstance(one, CommandServer)] == [asked]

@@ -13,13 +13,13 @@ from shotline.client.calls import AnswerPages, page_after
 from shotline.client.testing.dispatcher import configured
 from shotline.common import commands as c
 from shotline.common.nodes import DispatchOptions
+from shotline.common.paged import Paged
 from shotline.common.records import Record, TableBuilt, encode_record
 from shotline.common.settings.sections import BrokerSection
 from shotline.common.views import (
     ActionsResult,
     CheckResult,
     JournalState,
-    Paged,
     RunReport,
     ShotEvent,
     SnapshotResult,

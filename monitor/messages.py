@@ -24,6 +24,9 @@ from shotline.common.actions import (
     colour_of,
 )
 from shotline.common.base import Struct, to_json
+from shotline.common.queue.plans import Entry, HistoryItem
+from shotline.common.queue.records import QueueRecord
+from shotline.common.queue.views import ProgressView, QueueView
 from shotline.common.records import EventRaised, Record, RunOutcome, Transition, encode_record
 from shotline.common.views import ActionView, OutputLine, RunView, ServerView, ShotView
 from shotline.monitor.models import ServerState, SystemView
@@ -306,3 +309,32 @@ def _json(value: object) -> Written:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
         errors="backslashreplace"
     )
+
+
+def whole_plans(
+    time: float,
+    queue: QueueView,
+    entries: Sequence[Entry],
+    proposals: Sequence[Entry],
+    history: Sequence[HistoryItem],
+) -> Body:
+    """Return the whole state of the pulse queue."""
+    return body(
+        "WHOLE",
+        time,
+        ("queue", to_json(queue)),
+        ("entries", _list(map(to_json, entries))),
+        ("proposals", _list(map(to_json, proposals))),
+        ("history", _list(map(to_json, history))),
+    )
+
+
+def plans_message(time: float, records: Sequence[QueueRecord], queue: QueueView) -> Body:
+    """Return the message of what has become of the pulse queue, and how it stands then."""
+    told = _list(map(to_json, records))
+    return body("QUEUE", time, ("records", told), ("queue", to_json(queue)))
+
+
+def plans_progress(time: float, progress: ProgressView) -> Body:
+    """Return the message of how far the running plan is."""
+    return body("PLAN_PROGRESS", time, ("progress", to_json(progress)))

@@ -48,7 +48,6 @@ def queue() -> None:
 def _asking(function: Callable[..., T]) -> Callable[..., T]:
     """Add the options of every command that changes something."""
     added = (
-        click.option("--as", "user", default="", metavar="NAME", help="Who asks."),
         click.option("--group", default="", metavar="GROUP", help="Of which group of users."),
         click.option("--key", "lock_key", default="", metavar="KEY", help="The lock's key."),
         click.option(
@@ -396,7 +395,6 @@ def environment(
 @click.option("--queue", is_flag=True, help="What is in it, and its modes.")
 @click.option("--environment", is_flag=True, help="What runs.")
 @click.option("--note", default="", help="Why, for others.")
-@click.option("--as", "user", default="", metavar="NAME", help="Who asks.")
 def lock(key: str, **options: Any) -> None:
     """Lock the queue, or what runs, or both, for all who have not this KEY."""
     send(later.queue_verbs.queue_lock(key, **options))
@@ -404,10 +402,9 @@ def lock(key: str, **options: Any) -> None:
 
 @command("unlock", example="shotline queue unlock SECRET")
 @click.argument("key")
-@click.option("--as", "user", default="", metavar="NAME", help="Who asks.")
-def unlock(key: str, user: str) -> None:
+def unlock(key: str) -> None:
     """Take the lock away, with its KEY or the emergency key."""
-    send(later.queue_verbs.queue_unlock(key, user=user))
+    send(later.queue_verbs.queue_unlock(key))
 
 
 @command("lock-info", example="shotline queue lock-info")

@@ -74,7 +74,8 @@ class Asked:
     def user(self) -> str:
         """Who gives it, as the connection says."""
         request = self.given.request
-        return request.user if request.behalf is None else request.behalf.name
+        name = "" if request.behalf is None else request.behalf.name
+        return name or request.user
 
     @property
     def is_reading(self) -> bool:

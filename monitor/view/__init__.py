@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import structs
 
 from shotline.client.observer import FeedStopped, News, Unknown, Update, Whole
-from shotline.common.channels import FEED, LOG, SERVERS, SHOTS, output_of, shot_of
+from shotline.common.channels import FEED, LOG, QUEUE, SERVERS, SHOTS, output_of, shot_of
 from shotline.common.machine import Instant
 from shotline.common.records import PulseCreated, ShotKey
 from shotline.common.views import (
@@ -49,6 +49,7 @@ from shotline.monitor.view.effects import (
     Post,
     Unfollow,
 )
+from shotline.monitor.view.plans import PlansState
 from shotline.monitor.view.shots import ShotState
 
 UNKNOWN_MAX: Final = 100  # shots of which it is remembered why nothing is known
@@ -84,6 +85,7 @@ class View:
         self.servers: dict[str, ServerView] = {}
         self.heartbeats: dict[str, deque[Beat]] = {}
         self.unknown: dict[ShotKey, str] = {}
+        self.plans = PlansState()
         self.system = SystemView(
             broker=settings.broker,
             version=settings.version,
@@ -376,6 +378,12 @@ class StandingChannel:
 
 SOURCES: Final = (
     StandingChannel(SERVERS, is_heard=True, whole=View.whole_servers, take=View.take_servers),
+    StandingChannel(
+        QUEUE,
+        is_heard=True,
+        whole=lambda view, time: view.plans.whole(time),
+        take=lambda view, now, update: view.plans.take(now, update),
+    ),
     StandingChannel(
         LOG,
         is_heard=True,

@@ -343,7 +343,7 @@ def finish(told: Heard, show: Callable[[Console, AnyResult], None] | None = None
             say(f"note: {plain(notice)}", err=True)
         if reply.message:
             bad = code not in (0, 5)
-            say(f"{'shotline: ' if bad else ''}{plain_lines(reply.message)}", err=bad)
+            say(f"{'shotline: ' if bad else ''}{quoted(reply.message)}", err=bad)
     if code:
         raise click.exceptions.Exit(code)
 
@@ -373,12 +373,17 @@ def plain_lines(text: str) -> str:
     return "\n".join(plain(line) for line in text.split("\n"))
 
 
+def quoted(text: str) -> str:
+    """Return what a peer says: a line in it does not stand as if it were one of ours."""
+    return plain_lines(text).replace("\n", "\n    ")
+
+
 def show_error(error: SupervisorError, *, as_object: bool) -> int:
     """Write an error for the operator and return its exit code."""
     if as_object:
         say(json.dumps(as_json(error.outcome, str(error), error.notices)))
     else:
-        say(f"shotline: {plain_lines(str(error))}", err=True)
+        say(f"shotline: {quoted(str(error))}", err=True)
         for notice in error.notices:
             say(f"note: {plain(notice)}", err=True)
     return error.exit_code

@@ -15,7 +15,7 @@ from shotline.common.commands import AnyCommand, Audit, NoteAccess, decode_comma
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import Outcome, Request, TurnedAway, Via, Vouched
 from shotline.common.ranges import DURATION_MAX
-from shotline.common.records import Audited, place_of
+from shotline.common.records import Audited, ShotKey, place_of
 from shotline.common.views import AuditEvent
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.journal import TrimAudit
@@ -128,7 +128,9 @@ class AuditTrail:
     def _write(self, line: Audited) -> None:
         core = self._core
         core.put_system(line)
-        core.note(f"audit: {in_words(line)}")
+        is_of_shot = line.tree is not None and line.shot is not None
+        about = ShotKey(line.tree or "", line.shot or 0) if is_of_shot else None
+        core.note(f"audit: {in_words(line)}", about)
         self._since_trim += 1
         if self._tell_at is None:
             self._tell_at = core.now + TELL_S

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import logging
 import os
 import resource
@@ -12,6 +13,7 @@ import pytest
 import tornado.web
 from tests.support.stack import DEADLINE_S
 
+from shotline.monitor.http import listener
 from shotline.monitor.http.listener import Listener, bound
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -20,6 +22,9 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 class Hello(tornado.web.RequestHandler):
     def get(self) -> None:
         self.finish("hello")
+
+    def post(self) -> None:
+        self.finish(str(len(self.request.body)))
 
 
 class Client:
@@ -36,6 +41,14 @@ class Client:
             head = await self._reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
             return head + await self._reader.readexactly(length)
+
+    async def sent(self, request: bytes) -> bytes:
+        """Send bytes. Return all that comes until the other side closes."""
+        self._writer.write(request)
+        async with asyncio.timeout(DEADLINE_S):
+            with contextlib.suppress(ConnectionError):
+                return await self._reader.read()
+        return b""
 
     async def close(self) -> None:
         self._writer.close()
@@ -136,3 +149,58 @@ def test_without_descriptors_nothing_spins_and_the_next_that_ends_lets_one_in(
 
     with caplog.at_level(logging.WARNING, "shotline.monitor.http.listener"):
         in_a_world(work)
+
+
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+LARGE = b"x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        POST + b"Content-Length: 100000\r\n\r\n" + LARGE,
+        POST + b"Transfer-Encoding: chunked\r\n\r\n186a0\r\n" + LARGE + b"\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Large: " + LARGE + b"\r\n\r\n",
+        b"GET /" + LARGE + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        LARGE,
+    ],
+    ids=["body", "chunked body", "header", "address", "no request"],
+)
+def test_what_is_too_large_is_not_taken(request_: bytes) -> None:
+    async def work(world: World) -> None:
+        answer = await (await world.connect()).sent(request_)
+        assert answer[:13] in (b"", b"HTTP/1.1 400 ", b"HTTP/1.1 431 ")
+        await until(lambda: world.listener.connections == 0)
+        assert b"hello" in await (await world.connect()).answer()
+
+    in_a_world(work)
+
+
+def test_nothing_is_decompressed() -> None:
+    """A few bytes would become very many."""
+    small = gzip.compress(LARGE)
+    head = POST + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(small)
+
+    async def work(world: World) -> None:
+        answer = await (await world.connect()).sent(head + small)
+        assert answer.endswith(b"\r\n\r\n%d" % len(small)), answer
+
+    in_a_world(work)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"", GET[:20], POST + b"Content-Length: 9\r\n\r\nhalf"],
+    ids=["nothing", "half a head", "half a body"],
+)
+def test_who_says_nothing_more_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, request_: bytes
+) -> None:
+    monkeypatch.setattr(listener, "IDLE_S", 0.1)
+    monkeypatch.setattr(listener, "BODY_S", 0.1)
+
+    async def work(world: World) -> None:
+        await (await world.connect()).sent(request_)
+        await until(lambda: world.listener.connections == 0)
+
+    in_a_world(work)

@@ -21,7 +21,7 @@ from tornado.websocket import websocket_connect
 from shotline.monitor.access.gate import Anyone
 from shotline.monitor.channels import Channels
 from shotline.monitor.channels.histories import Limits
-from shotline.monitor.channels.websocket import Readers, Socket
+from shotline.monitor.channels.websocket import FRAME_BYTES_MAX, Readers, Socket
 
 EXPERIMENT = """
 experiment: TEST
@@ -331,6 +331,17 @@ def test_malformed_frames_of_a_page_are_answered_and_change_nothing(stack: Stack
         await live.connection.write_message(b"\x00\x01", binary=True)
         await live.until(lambda one: "error" in one)
         await live.until_message("servers", lambda one: one["command"] == "SERVER")
+
+    on(stack, work)
+
+
+def test_a_frame_that_is_too_large_ends_the_connection(stack: Stack) -> None:
+    async def work(page: Page) -> None:
+        socket = await page.ws({"subscribe": "log"})
+        await socket.next()
+        await socket.send("x" * (FRAME_BYTES_MAX + 1))
+        await socket.rest()
+        assert (await page.get("/healthz")).status == 200
 
     on(stack, work)
 

@@ -345,3 +345,14 @@ def test_while_one_task_waits_for_a_run_another_may_end_it(shotline: FakeShotlin
         return str(message)
 
     assert "aborting" in asyncio.run(both())
+
+
+def test_the_audit_has_what_a_supervisor_has_asked_for(shotline: FakeShotline) -> None:
+    shotline.do_phase("PULSE", "TEST", 1)
+    with pytest.raises(Refused):
+        shotline.resume("TEST", 1)
+    told = [(line.verb, line.outcome.value) for line in shotline.audit().lines]
+    assert told[:3] == [("resume", "refused"), ("do_phase", "ok"), ("do_phase", "accepted")]
+    assert [line.verb for line in shotline.audit(outcome="refused").lines] == ["resume"]
+    asynchronous = AsyncFakeShotline(shotline)
+    assert asyncio.run(asynchronous.audit(limit=1)).lines == shotline.audit(limit=1).lines

@@ -137,7 +137,7 @@ class DispatcherServer:
         """Take what can change while the dispatcher runs; return the configuration that counts.
 
         Those are its own section, experiments that are new, the options of those that are known
-        (their sources are their tree workers'), shots kept, and what tasks have by default.
+        (their sources are their tree workers'), shots and audit kept, what tasks have by default.
         """
         known = {
             name: one.model_copy(update={"options": read.experiments[name].options})
@@ -146,11 +146,14 @@ class DispatcherServer:
             for name, one in now.experiments.items()
         }
         tasks = {"task_timeout_s", "on_return"}
+        kept = {"keep_shots", "audit_lines_max", "audit_days"}
         self._config = now.model_copy(
             update={
                 "dispatcher": read.dispatcher,
                 "experiments": {**read.experiments, **known},
-                "journal": now.journal.model_copy(update={"keep_shots": read.journal.keep_shots}),
+                "journal": now.journal.model_copy(
+                    update={name: getattr(read.journal, name) for name in kept}
+                ),
                 "action_server": now.action_server.model_copy(
                     update={name: getattr(read.action_server, name) for name in tasks}
                 ),

@@ -19,10 +19,10 @@ from tornado.web import RequestHandler
 from shotline.client.calls import Call
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.plain import plain as shown
-from shotline.common.audit_words import said
+from shotline.common.audit_words import said, words_of
 from shotline.common.base import Struct, to_json
 from shotline.common.command import Command
-from shotline.common.commands import AnyCommand, Check, Logs, encode_command
+from shotline.common.commands import AnyCommand, Check, Logs
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Behalf, Outcome, Reply
 from shotline.common.scopes import Scope
@@ -71,7 +71,6 @@ CLOSED: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """Headers that keep other sites and browsers from making more of an answer than it is."""
-COMMAND_SHOWN_MAX: Final = 1000  # characters in the log
 LINES_PER_PAGE: Final = 1000
 _UNSAFE_IN_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -274,7 +273,7 @@ class CommandHandler(Handler):
     async def _ask(self, command: AnyCommand) -> None:
         call = raw_call(command, None if self.who is None else self.who.behalf)
         changes = command.SCOPE is not Scope.READ
-        given = shown(encode_command(command).decode()[:COMMAND_SHOWN_MAX]) if changes else ""
+        given = shown(words_of(command)) if changes else ""
         if changes:
             log.info("%s gives %s", self.who, given)
         reply = await self.waited(self.services.follower.supervisor.ask(call))

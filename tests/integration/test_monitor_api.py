@@ -106,7 +106,7 @@ def test_the_log_says_who_has_given_what_and_what_came_of_it(stack: Stack) -> No
 
     on(stack, work)
     log = stack["monitor"].log_file.read_text()
-    assert 'somebody at 127.0.0.1 gives {"verb":"create_pulse","tree":"NOPE","shot":77' in log
+    assert "somebody at 127.0.0.1 gives create_pulse NOPE/77" in log
     assert "refused: unknown experiment NOPE" in log
 
 

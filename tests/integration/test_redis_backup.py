@@ -39,7 +39,9 @@ def test_what_was_backed_up_is_there_again(tmp_path: Path) -> None:
         records = ended.records()
         with stack.supervisor() as shotline:
             output = shotline.logs("A_FIRST", *ended.key).lines
+            asked_for = [one for one in shotline.audit().lines if one.shot == 1]
         assert [line.text for line in output] == ["A_FIRST is over"]
+        assert "do_phase" in {one.verb for one in asked_for}
         under_way = Pulse(stack, 2)
         report = under_way.begin()
         under_way.wait_doing("A_FIRST", "B_FIRST")
@@ -53,6 +55,7 @@ def test_what_was_backed_up_is_there_again(tmp_path: Path) -> None:
         assert ended.records() == records
         assert ended.ends_by_name() == ALL_GOOD
         assert shotline.logs("A_FIRST", *ended.key).lines == output
+        assert list(shotline.audit(shot=1, tree="TEST").lines) == asked_for
         (shot,) = (one for one in shotline.status().shots if one.shot == 2)
         assert shot.runs[-1].state == "held"
         shotline.abort("TEST", 2)

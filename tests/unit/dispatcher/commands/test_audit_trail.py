@@ -9,9 +9,12 @@ from tests.support.tables import action
 
 from shotline.client.testing.dispatcher import BROKER_AHEAD_S
 from shotline.common import commands as c
+from shotline.common.audit_words import said
 from shotline.common.channels import AUDIT
 from shotline.common.codec import as_part
 from shotline.common.messages import Behalf, Outcome, Request, TurnedAway, Via, Vouched
+from shotline.common.queue.commands import QueueAdd
+from shotline.common.queue.plans import PlanPhase, PulsePlan
 from shotline.common.records import Audited, PulseCreated, RunOpened, ShotKey
 from shotline.common.views import AuditEvent, AuditResult, decode_result
 from shotline.dispatcher import effects as d
@@ -167,6 +170,16 @@ def test_secrets_and_large_bodies_are_not_told() -> None:
     assert "hunter2" not in str([say.text for say in bench.said if say.text.startswith("audit")])
     (line,) = lines(bench, "abort")
     assert len(line.arguments) < 300
+
+
+def test_of_very_many_plans_a_few_are_told_and_no_key() -> None:
+    plan = PulsePlan(experiment="T", phases=(PlanPhase(phase="INIT"),), parameters={"token": "abc"})
+    command = QueueAdd(plans=(plan,) * 5000, lock_key="hunter2")
+    told = said(command)
+    assert "hunter2" not in told
+    assert "abc" not in told
+    assert len(told) <= 1000
+    assert "and 4990 more" in told
 
 
 def test_it_is_in_the_log_too() -> None:

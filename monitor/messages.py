@@ -6,7 +6,7 @@ describes them all.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from json.encoder import encode_basestring
 from typing import Final
@@ -24,9 +24,8 @@ from shotline.common.actions import (
     colour_of,
 )
 from shotline.common.base import Struct, to_json
-from shotline.common.queue.plans import Entry, HistoryItem
 from shotline.common.queue.records import QueueRecord
-from shotline.common.queue.views import ProgressView, QueueView
+from shotline.common.queue.views import ProgressView, QueueChange, QueueView
 from shotline.common.records import EventRaised, Record, RunOutcome, Transition, encode_record
 from shotline.common.views import ActionView, OutputLine, RunView, ServerView, ShotView
 from shotline.monitor.models import ServerState, SystemView
@@ -281,6 +280,51 @@ def whole_system(time: float, system: SystemView, shots: Sequence[ShotView]) -> 
     return body("WHOLE", time, ("system", to_json(system)), ("shots", _list(map(short, shots))))
 
 
+def whole_queue(
+    time: float,
+    queue: QueueView,
+    entries: Sequence[Written],
+    proposals: Sequence[Written],
+    history: Sequence[Written],
+    changes: Iterable[QueueChange],
+) -> Body:
+    """Return the whole state of the pulse queue."""
+    return body(
+        "WHOLE",
+        time,
+        ("queue", short(queue)),
+        ("entries", _list(entries)),
+        ("proposals", _list(proposals)),
+        ("history", _list(history)),
+        ("changes", _list(map(short, changes))),
+    )
+
+
+def queue_message(
+    time: float,
+    queue: QueueView,
+    records: Iterable[QueueRecord],
+    changes: Iterable[QueueChange],
+) -> Body:
+    """Return the message of what has happened to the pulse queue."""
+    return body(
+        "QUEUE",
+        time,
+        ("queue", short(queue)),
+        ("records", _list(map(_record, records))),
+        ("changes", _list(map(short, changes))),
+    )
+
+
+def queue_progress_message(time: float, progress: ProgressView) -> Body:
+    """Return the message of how far the running plan is."""
+    return body("PLAN_PROGRESS", time, ("running", short(progress)))
+
+
+def _record(record: QueueRecord) -> Written:
+    return short(record)[:-1] + b',"type":%s}' % quoted(record.type)
+
+
 def _action(action: ActionView) -> Written:
     live = _shortened(action.last)
     category = category_of(live.state, live.status, live.cause, failed=action.failed)
@@ -301,7 +345,7 @@ def _server(server: ServerView) -> Written:
     return short(server)[:-1] + b',"state":%s}' % quoted(server_state(server))
 
 
-def _list(parts: "map[Written]") -> Written:
+def _list(parts: Iterable[Written]) -> Written:
     return b"[" + b",".join(parts) + b"]"
 
 
@@ -309,32 +353,3 @@ def _json(value: object) -> Written:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
         errors="backslashreplace"
     )
-
-
-def whole_plans(
-    time: float,
-    queue: QueueView,
-    entries: Sequence[Entry],
-    proposals: Sequence[Entry],
-    history: Sequence[HistoryItem],
-) -> Body:
-    """Return the whole state of the pulse queue."""
-    return body(
-        "WHOLE",
-        time,
-        ("queue", to_json(queue)),
-        ("entries", _list(map(to_json, entries))),
-        ("proposals", _list(map(to_json, proposals))),
-        ("history", _list(map(to_json, history))),
-    )
-
-
-def plans_message(time: float, records: Sequence[QueueRecord], queue: QueueView) -> Body:
-    """Return the message of what has become of the pulse queue, and how it stands then."""
-    told = _list(map(to_json, records))
-    return body("QUEUE", time, ("records", told), ("queue", to_json(queue)))
-
-
-def plans_progress(time: float, progress: ProgressView) -> Body:
-    """Return the message of how far the running plan is."""
-    return body("PLAN_PROGRESS", time, ("progress", to_json(progress)))

@@ -13,6 +13,17 @@ from shotline.common.actions import ActionState, Category, Colour
 from shotline.common.base import Struct
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
+from shotline.common.queue.plans import Entry, HistoryItem
+from shotline.common.queue.records import (
+    EntriesAdded,
+    EntriesApproved,
+    EntriesMoved,
+    EntriesRemoved,
+    EntryChanged,
+    PlanEnded,
+    PlanStarted,
+)
+from shotline.common.queue.views import ProgressView, QueueChange, QueueView
 from shotline.common.records import (
     CheckReset,
     EventRaised,
@@ -111,6 +122,17 @@ class Estimate(Struct):
     slow: tuple[str, ...] = ()
 
 
+ListRecord = (
+    EntriesAdded
+    | EntryChanged
+    | EntriesMoved
+    | EntriesApproved
+    | EntriesRemoved
+    | PlanStarted
+    | PlanEnded
+)
+
+
 class ChannelMessage(Struct):
     """One message of a channel. Which fields it has depends on `command` (docs/websocket.md)."""
 
@@ -160,6 +182,13 @@ class ChannelMessage(Struct):
         EventRaised | LateResult | Redispatched | CheckReset | PulseCreated | SourceSeen | None
     ) = None
     since: int = field(default=0, name="from")  # of what is missing
+    queue: QueueView | None = None
+    entries: tuple[Entry, ...] = ()
+    proposals: tuple[Entry, ...] = ()
+    history: tuple[HistoryItem, ...] = ()
+    changes: tuple[QueueChange, ...] = ()
+    records: tuple[ListRecord, ...] = ()
+    running: ProgressView | None = None
 
 
 class MonitorAnswer(Struct):

@@ -12,6 +12,8 @@ from pydantic import JsonValue
 
 from shotline.common.base import Struct
 from shotline.common.dangers import NamedDanger
+from shotline.common.queue.kinds import KindView
+from shotline.common.queue.views import QueueRefused
 from shotline.common.records import Audited
 from shotline.monitor.access.models import SessionView
 from shotline.monitor.models import ChannelMessage, Estimate, SystemView
@@ -29,6 +31,8 @@ _WANTED: Final[tuple[type[Struct], ...]] = (
     NamedDanger,
     Audited,
     SessionView,
+    KindView,
+    QueueRefused,
 )
 _SHORT: Final = {
     "ChannelMessage": "Message",
@@ -92,6 +96,8 @@ def _type(schema: JsonValue) -> str:
     """Return a schema as a type of JSDoc's."""
     assert isinstance(schema, dict)
     match schema:
+        case {} if schema.keys() <= {"default", "description"}:
+            return "any"
         case {"$ref": str(ref)}:
             return _called(ref.removeprefix(_REF))
         case {"const": value}:
@@ -103,11 +109,18 @@ def _type(schema: JsonValue) -> str:
         case {"type": "array", "prefixItems": list(items)}:
             return f"[{', '.join(map(_type, items))}]"
         case {"type": "array", "items": items}:
-            return f"{_type(items)}[]"
-        case {"type": "object", "additionalProperties": of, "propertyNames": names}:
+            kind = _type(items)
+            return f"({kind})[]" if "|" in kind and not kind.startswith("[") else f"{kind}[]"
+        case {"type": "array"}:
+            return "any[]"
+        case {"type": "object", "additionalProperties": of, "propertyNames": dict(names)} if (
+            "enum" in names or "$ref" in names
+        ):
             return f"Partial<Record<{_type(names)}, {_type(of)}>>"
         case {"type": "object", "additionalProperties": of}:
             return f"Record<string, {_type(of)}>"
+        case {"type": "object"}:
+            return "Record<string, any>"
         case {"type": str(kind)} if kind in _PLAIN:
             return _PLAIN[kind]
     raise TypeError(f"no type of JSDoc's is known for {schema}")

@@ -49,7 +49,7 @@ from shotline.monitor.view.effects import (
     Post,
     Unfollow,
 )
-from shotline.monitor.view.plans import PlansState
+from shotline.monitor.view.queue import QueueBoard
 from shotline.monitor.view.shots import ShotState
 
 UNKNOWN_MAX: Final = 100  # shots of which it is remembered why nothing is known
@@ -85,7 +85,7 @@ class View:
         self.servers: dict[str, ServerView] = {}
         self.heartbeats: dict[str, deque[Beat]] = {}
         self.unknown: dict[ShotKey, str] = {}
-        self.plans = PlansState()
+        self.queue = QueueBoard()
         self.system = SystemView(
             broker=settings.broker,
             version=settings.version,
@@ -379,16 +379,16 @@ class StandingChannel:
 SOURCES: Final = (
     StandingChannel(SERVERS, is_heard=True, whole=View.whole_servers, take=View.take_servers),
     StandingChannel(
-        QUEUE,
-        is_heard=True,
-        whole=lambda view, time: view.plans.whole(time),
-        take=lambda view, now, update: view.plans.take(now, update),
-    ),
-    StandingChannel(
         LOG,
         is_heard=True,
         whole=lambda view, time: None,  # noqa: ARG005
         take=lambda view, now, update: view.take_log(update),  # noqa: ARG005
+    ),
+    StandingChannel(
+        QUEUE,
+        is_heard=True,
+        whole=lambda view, time: view.queue.whole(time),
+        take=lambda view, now, update: view.queue.take(now, update),
     ),
     StandingChannel(
         SYSTEM,

@@ -79,6 +79,13 @@
  * @property {[number, number, string][]} [lines]
  * @property {EventRaised|LateResult|Redispatched|CheckReset|PulseCreated|SourceSeen|null} [record]
  * @property {number} [from]
+ * @property {QueueView|null} [queue]
+ * @property {Entry[]} [entries]
+ * @property {Entry[]} [proposals]
+ * @property {HistoryItem[]} [history]
+ * @property {QueueChange[]} [changes]
+ * @property {(EntriesAdded|EntryChanged|EntriesMoved|EntriesApproved|EntriesRemoved|PlanStarted|PlanEnded)[]} [records]
+ * @property {ProgressView|null} [running]
  */
 
 /**
@@ -105,6 +112,96 @@
 /** Why a command is not simply carried out. Programs are asked about the first four only. @typedef {'ends'|'off'|'old_shot'|'outcome_unknown'|'pulse_exists'|'source_changed'|'succeeded'} DangerCode */
 
 /**
+ * Entries came in, one behind the other from position `at` on; proposals are a list apart.
+ * @typedef {object} EntriesAdded
+ * @property {'entries_added'} [type]
+ * @property {number} time
+ * @property {string} [by]
+ * @property {Entry[]} entries
+ * @property {number} at
+ */
+
+/**
+ * Proposals became entries of the queue, from position `at` on.
+ * @typedef {object} EntriesApproved
+ * @property {'entries_approved'} [type]
+ * @property {number} time
+ * @property {string} [by]
+ * @property {string[]} uids
+ * @property {number} at
+ */
+
+/**
+ * Entries went to position `at` of the list without them, in this order.
+ * @typedef {object} EntriesMoved
+ * @property {'entries_moved'} [type]
+ * @property {number} time
+ * @property {string} [by]
+ * @property {string[]} uids
+ * @property {number} at
+ */
+
+/**
+ * Entries or proposals were taken out; nothing of them runs.
+ * @typedef {object} EntriesRemoved
+ * @property {'entries_removed'} [type]
+ * @property {number} time
+ * @property {string} [by]
+ * @property {string[]} uids
+ */
+
+/**
+ * One entry of the queue. Its uid never changes; a copy has another one.
+ * @typedef {object} Entry
+ * @property {string} uid
+ * @property {PulsePlan} plan
+ * @property {EntryState} [state]
+ * @property {string} [user]
+ * @property {string} [group]
+ * @property {number} added_at
+ * @property {string} [changed_by]
+ * @property {number|null} [changed_at]
+ * @property {string} [approved_by]
+ * @property {string} [released_by]
+ * @property {string} [held]
+ * @property {number} [rounds]
+ * @property {string} [copy_of]
+ * @property {PlanResult|null} [result]
+ */
+
+/**
+ * An entry became another one in its place; `was` is its uid where it got a new one.
+ * @typedef {object} EntryChanged
+ * @property {'entry_changed'} [type]
+ * @property {number} time
+ * @property {string} [by]
+ * @property {Entry} entry
+ * @property {'released'|'replaced'|'updated'} what
+ * @property {string} [was]
+ */
+
+/** How an entry stands. @typedef {'ended'|'held'|'proposed'|'queued'|'running'} EntryState */
+
+/**
+ * What a server has said to the last order about its workers.
+ * @typedef {object} EnvironmentServer
+ * @property {string} server
+ * @property {'away'|'ended'|'failed'|'ready'|'waiting'} state
+ * @property {string} [text]
+ * @property {number} [workers]
+ */
+
+/** How the workers of the servers that the queue needs stand together. @typedef {'closed'|'closing'|'destroying'|'failed'|'open'|'opening'|'reloading'} EnvironmentState */
+
+/**
+ * How the workers of the servers stand that the queue needs.
+ * @typedef {object} EnvironmentView
+ * @property {EnvironmentState} [state]
+ * @property {EnvironmentServer[]} [servers]
+ * @property {boolean} [required]
+ */
+
+/**
  * What is expected of a run; the time left and what limits it come by themselves.
  * @typedef {object} Estimate
  * @property {number} run
@@ -128,7 +225,45 @@
  * @property {string} [reason]
  */
 
+/** What becomes of a pulse that exists already when a plan wants to make it. @typedef {'refuse'|'replace'|'use'} Existing */
+
+/** How a plan ended. @typedef {'aborted'|'completed'|'failed'|'halted'|'stopped'|'unknown'} ExitStatus */
+
+/**
+ * An action of a plan's run that counts as failed.
+ * @typedef {object} FailedAction
+ * @property {string} path
+ * @property {string} state
+ * @property {Status|null} [status]
+ * @property {string} [cause]
+ * @property {string} [reason]
+ * @property {number|null} [code]
+ * @property {string} [server]
+ * @property {number} [attempt]
+ * @property {number|null} [ended_at]
+ * @property {number|null} [duration_s]
+ */
+
+/** Which failed actions make a plan a failed one. @typedef {'any'|'essential'|'none'} FailsOn */
+
+/**
+ * An entry that has ended, with what became of it.
+ * @typedef {object} HistoryItem
+ * @property {Entry} entry
+ * @property {PlanResult} result
+ */
+
 /** How the dispatcher's journal stands; the words are shown to operators. @typedef {'degraded'|'ok'|'stopped'} JournalState */
+
+/**
+ * A kind as it is told: with the JSON schema of its parameters, for forms and checks.
+ * @typedef {object} KindView
+ * @property {string} name
+ * @property {PlanKind} kind
+ * @property {any} parameters_schema
+ * @property {string[]} [phases_known]
+ * @property {number} [users]
+ */
 
 /**
  * A result of an attempt that is not the current one, or whose action was settled already.
@@ -157,12 +292,154 @@
 /** How a command ended; each has its exit code. @typedef {'accepted'|'error'|'failed'|'nobody'|'ok'|'refused'|'usage'} Outcome */
 
 /**
+ * One parameter of a kind, and where its value goes: a node of the pulse, or the tasks.
+ * @typedef {object} Parameter
+ * @property {'any'|'integer'|'list'|'number'|'object'|'switch'|'text'} [type]
+ * @property {string} [description]
+ * @property {string} [unit]
+ * @property {boolean} [required]
+ * @property {any} [default]
+ * @property {number|null} [minimum]
+ * @property {number|null} [maximum]
+ * @property {number|null} [step]
+ * @property {any[]} [choices]
+ * @property {'any'|'integer'|'number'|'switch'|'text'} [items]
+ * @property {number} [length_max]
+ * @property {string|null} [node]
+ * @property {string|null} [variable]
+ */
+
+/**
  * What the actions are that a run has reset.
  * @typedef {object} PendingAgain
  * @property {ActionState} state
  * @property {number} run
  * @property {Colour} colour
  * @property {Category} category
+ */
+
+/** Whether a phase of a plan runs, by what came before it. @typedef {'always'|'on_failure'|'on_success'} PhaseWhen */
+
+/**
+ * What became of one plan of several.
+ * @typedef {object} PlanAnswer
+ * @property {boolean} ok
+ * @property {RefusalCode|null} [code]
+ * @property {string} [message]
+ */
+
+/**
+ * The running plan has ended. `back` is a copy that goes to the queue, first or last.
+ * @typedef {object} PlanEnded
+ * @property {'plan_ended'} [type]
+ * @property {number} time
+ * @property {string} [by]
+ * @property {HistoryItem} item
+ * @property {Entry|null} [back]
+ * @property {boolean} [at_back]
+ */
+
+/** How somebody ends the running plan. @typedef {'abort'|'halt'|'stop'} PlanEnding */
+
+/**
+ * A kind of pulse plans. What it leaves out (None) each plan says itself.
+ * @typedef {object} PlanKind
+ * @property {string} [description]
+ * @property {string|null} [experiment]
+ * @property {PlanPhase[]|null} [phases]
+ * @property {Record<string, Parameter>} [parameters]
+ * @property {Existing} [existing]
+ * @property {FailsOn} [fails_on]
+ * @property {number} [repeat_max]
+ */
+
+/**
+ * One phase of a plan. A closing one runs also after a stop or an abort.
+ * @typedef {object} PlanPhase
+ * @property {string} phase
+ * @property {PhaseWhen} [when]
+ * @property {boolean} [closing]
+ */
+
+/**
+ * How far the running plan is, as the records tell.
+ * @typedef {object} PlanProgress
+ * @property {Entry} entry
+ * @property {PulsePlan} plan
+ * @property {number} began_at
+ * @property {boolean} [executed]
+ * @property {number} [begun]
+ * @property {string} [tree]
+ * @property {number} [shot]
+ * @property {PlanStep|null} [step]
+ * @property {number} [phase]
+ * @property {string} [command]
+ * @property {PlanStep[]} [done]
+ * @property {number} [phases_done]
+ * @property {PlanRun[]} [runs]
+ * @property {PlanRun|null} [run]
+ * @property {string} [failure]
+ * @property {string[]} [notices]
+ * @property {''|'asked'|'immediate'} [pause]
+ * @property {string} [paused]
+ * @property {string[]} [aborted]
+ * @property {PlanEnding|null} [ending]
+ * @property {string} [ended_by]
+ * @property {string} [ending_reason]
+ */
+
+/**
+ * What became of a plan.
+ * @typedef {object} PlanResult
+ * @property {ExitStatus} exit_status
+ * @property {string} [message]
+ * @property {string} [tree]
+ * @property {number} [shot]
+ * @property {number} began_at
+ * @property {number} ended_at
+ * @property {string} [ended_by]
+ * @property {PlanRun[]} [runs]
+ */
+
+/**
+ * One run of a plan, for the history; its actions are had by `wait` and `show`.
+ * @typedef {object} PlanRun
+ * @property {string} tree
+ * @property {number} shot
+ * @property {number} run
+ * @property {string} phase
+ * @property {string} [outcome]
+ * @property {string} [reason]
+ * @property {Counts} [counts]
+ * @property {FailedAction[]} [failed]
+ * @property {number} opened_at
+ * @property {number|null} [ended_at]
+ * @property {number|null} [duration_s]
+ */
+
+/**
+ * An entry left the queue and runs; `executed`: it was never in it, and never goes there.
+ * @typedef {object} PlanStarted
+ * @property {'plan_started'} [type]
+ * @property {number} time
+ * @property {string} [by]
+ * @property {Entry} entry
+ * @property {PulsePlan} plan
+ * @property {boolean} [executed]
+ */
+
+/** What a running plan does, in this order. @typedef {'build'|'create'|'number'|'phase'|'write'} PlanStep */
+
+/**
+ * How far the running plan is; times are measured where it runs.
+ * @typedef {object} ProgressView
+ * @property {string} [phase]
+ * @property {number} [phase_number]
+ * @property {number} [phases]
+ * @property {number} [done]
+ * @property {number} [total]
+ * @property {number} [elapsed_s]
+ * @property {number|null} [left_s]
  */
 
 /**
@@ -174,6 +451,88 @@
  */
 
 /**
+ * What somebody wants to run: a kind with its parameters, or experiment and phases.
+ * @typedef {object} PulsePlan
+ * @property {'pulse'|'stop'} [type]
+ * @property {string} [kind]
+ * @property {string|null} [experiment]
+ * @property {number|'next'} [shot]
+ * @property {PlanPhase[]|null} [phases]
+ * @property {Record<string, any>} [parameters]
+ * @property {number} [repeat]
+ * @property {Existing|null} [existing]
+ * @property {FailsOn|null} [fails_on]
+ * @property {Record<string, any>} [meta]
+ * @property {string} [note]
+ */
+
+/**
+ * What somebody has changed, for whom did not know it.
+ * @typedef {object} QueueChange
+ * @property {number} version
+ * @property {number} time
+ * @property {string} by
+ * @property {string} text
+ * @property {string[]} [uids]
+ */
+
+/**
+ * A lock, without its key.
+ * @typedef {object} QueueLockView
+ * @property {string} user
+ * @property {string} [note]
+ * @property {boolean} [queue]
+ * @property {boolean} [environment]
+ * @property {number} time
+ */
+
+/**
+ * How the queue goes on by itself.
+ * @typedef {object} QueueModes
+ * @property {boolean} [loop]
+ * @property {boolean} [ignore_failures]
+ * @property {boolean} [autostart]
+ */
+
+/**
+ * A refusal: its code, the state that it rests on, and what else helps.
+ * @typedef {object} QueueRefused
+ * @property {'queue_refused'} [kind]
+ * @property {RefusalCode} code
+ * @property {QueueState} state
+ * @property {number} [version]
+ * @property {PlanAnswer[]} [answers]
+ * @property {QueueChange[]} [changes]
+ * @property {string[]} [aborted]
+ */
+
+/** What the queue does. @typedef {'armed'|'idle'|'paused'|'pausing'|'running'|'stopping'} QueueState */
+
+/**
+ * The queue in short.
+ * @typedef {object} QueueView
+ * @property {QueueState} state
+ * @property {string} text
+ * @property {Versions} versions
+ * @property {number} [entries]
+ * @property {number} [held]
+ * @property {number} [proposals]
+ * @property {number} [history]
+ * @property {number} [history_total]
+ * @property {PlanProgress|null} [running]
+ * @property {ProgressView|null} [progress]
+ * @property {boolean} [armed]
+ * @property {boolean} [stop_pending]
+ * @property {boolean} [pause_pending]
+ * @property {QueueModes} [modes]
+ * @property {QueueLockView|null} [lock]
+ * @property {boolean} [emergency_key_set]
+ * @property {EnvironmentView} [environment]
+ * @property {string[]} [allowed]
+ * @property {'front'|'held'} [return_as]
+ */
+
+/**
  * Somebody asked for one action again: its next attempt is exempt from sequences (D10).
  * @typedef {object} Redispatched
  * @property {'redispatched'} [type]
@@ -182,6 +541,8 @@
  * @property {string} path
  * @property {string} [command]
  */
+
+/** Why the queue refuses; the words beside it are for people and may change. @typedef {'aborted_actions'|'bad_parameter'|'bad_plan'|'bad_position'|'changed'|'full'|'held'|'locked'|'no_environment'|'no_servers'|'not_allowed'|'not_held'|'not_locked'|'not_proposed'|'running_entry'|'unknown_entry'|'unknown_experiment'|'unknown_function'|'unknown_group'|'unknown_kind'|'unknown_phase'|'unknown_task'|'wrong_key'|'wrong_state'} RefusalCode */
 
 /** What was asked for. @typedef {'phase'|'sequence'|'single'} RunKind */
 
@@ -344,6 +705,21 @@
  * @property {number|null} [started_at]
  * @property {number|null} [ended_at]
  * @property {number|null} [duration_s]
+ */
+
+/**
+ * A number for each list, that rises with its every change, and never falls.
+ * @typedef {object} Versions
+ * @property {number} [queue]
+ * @property {number} [running]
+ * @property {number} [history]
+ * @property {number} [status]
+ * @property {number} [modes]
+ * @property {number} [lock]
+ * @property {number} [groups]
+ * @property {number} [kinds]
+ * @property {number} [tasks]
+ * @property {number} [environment]
  */
 
 /** How it is known who gives a command. @typedef {'as'|'bridge'|'login'|'page'|'program'|'proxy'|'token'} Via */

@@ -78,6 +78,7 @@ function draw() {
     setAttribute(tab.link, 'aria-current', tab === current ? 'page' : null);
     setAttribute(tab.link, 'data-note', tab.kind.note(app));
     tab.link.hidden = !tab.kind.isFor(app);
+    tab.link.classList.toggle('urgent', tab.kind.isUrgent(app));
   }
   document.body.classList.toggle('stale', !app.live);
   state.draw();

@@ -1,10 +1,11 @@
 /**
  * The tabs, in the order in which they stand; the key of each is its number.
  *
- * A further one is a file in tabs/ and a line here.
+ * A further one is a file in tabs/, or a folder of its own, and a line here.
  */
 
 import { Tab } from './view/tab.js';
+import { TabQueue } from './queue/tab.js';
 import { TabActions } from './tabs/actions.js';
 import { TabAudit } from './tabs/audit.js';
 import { TabHeartbeat } from './tabs/heartbeat.js';
@@ -14,6 +15,6 @@ import { TabServers } from './tabs/servers.js';
 import { TabTimeline } from './tabs/timeline.js';
 
 /** @type {(typeof Tab)[]} */
-export const TABS = [TabActions, TabTimeline, TabServers, TabHeartbeat, TabLog, TabAudit, TabLogins];
+export const TABS = [TabActions, TabTimeline, TabQueue, TabServers, TabHeartbeat, TabLog, TabAudit, TabLogins];
 
 for (const tab of TABS) customElements.define(`tab-${tab.id}`, tab);

@@ -46,14 +46,17 @@ export class App extends EventTarget {
     // A login may have ended, or the control have changed, while nothing came.
     for (const event of ['opened', 'lost']) this.feed.addEventListener(event, () => void this.askWho());
     for (const [{ id, state }, fold] of this.#folds) {
-      this.feed.subscribe(id, {
+      const listen = () => this.feed.subscribe(id, {
         messages: (messages) => {
           this.#fold(messages, (message) => fold.apply(message));
+          // Something is missing: only the whole state tells what.
+          if (state && messages.some((message) => message.command === 'CUT')) listen();
           if (fold === this.system) this.follow();
           if (messages.some((message) => message.command === 'CONTROL')) void this.askWho();
         },
         again: () => fold.clear?.(),
       }, { state });
+      listen();
     }
     window.addEventListener('hashchange', () => {
       this.route = this.#routeNow();

@@ -27,6 +27,11 @@ export class Tab extends Part {
     return null;
   }
 
+  /** Whether what stands there wants somebody to look. @param {App} _app @returns {boolean} */
+  static isUrgent(_app) {
+    return false;
+  }
+
   /** Take a key of the page's; it says itself (`preventDefault`) whether it is one of its own. @param {KeyboardEvent} _event */
   key(_event) {}
 

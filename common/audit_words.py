@@ -1,6 +1,7 @@
 """What a line of the audit says of a command, and how the log and people have it. Pure."""
 
 import re
+from functools import cache
 from itertools import islice
 from typing import Final
 
@@ -68,10 +69,15 @@ def said(command: AnyCommand) -> str:
 
 def _fields(one: Struct) -> dict[str, object]:
     return {
-        field.name: _shown(field.name, getattr(one, field.name))
-        for field in structs.fields(one)
-        if getattr(one, field.name) not in (field.default, {}, ())
+        name: _shown(name, value)
+        for name, default in _defaults_of(type(one))
+        if (value := getattr(one, name)) not in (default, {}, ())
     }
+
+
+@cache
+def _defaults_of(kind: type[Struct]) -> tuple[tuple[str, object], ...]:
+    return tuple((one.name, one.default) for one in structs.fields(kind))
 
 
 def _shown(name: str, value: object) -> object:

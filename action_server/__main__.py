@@ -11,6 +11,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from shotline import __version__
 from shotline.action_server.server import EXIT_RESTART, ActionServerShell
 from shotline.common.errors import ConfigError
+from shotline.common.keys.folder import own_key
 from shotline.common.process import interpreter
 from shotline.common.process.hangup import Hangup
 from shotline.common.process.scrape import open_address
@@ -79,7 +80,7 @@ def main(
     given = {key: value for key, value in options.items() if value is not None}
     try:
         name = f"action-server-{server_class}-{server_id}"
-        sections = ("broker", "action_server", "metrics")
+        sections = ("broker", "action_server", "keys", "metrics")
         hangup = Hangup(name, lambda: load_config(config, given), *sections)
         read = hangup.config
         service = Service(name, hangup.systemd)
@@ -90,6 +91,7 @@ def main(
             read.action_server,
             read.broker,
             service,
+            own_key(read.keys, f"{server_class}:{server_id}", server_class),
             url_wait_s=read.dispatcher.url_wait_s,
         )
         open_address(

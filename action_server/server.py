@@ -49,7 +49,7 @@ from shotline.common.messages import Dispatch, LogLine, Message, Problem, Regist
 from shotline.common.metrics import Metric
 from shotline.common.process.service import Service
 from shotline.common.settings.config import ActionServerSection, BrokerSection
-from shotline.common.transport import Dealer, SocketLimits
+from shotline.common.transport import CurveClient, Dealer, SocketLimits
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,7 @@ class ActionServerShell:
         section: ActionServerSection,
         broker: BrokerSection,
         service: Service,
+        curve: CurveClient | None = None,
         *,
         url_wait_s: float,
     ) -> None:
@@ -104,9 +105,10 @@ class ActionServerShell:
         self._link = Dealer(
             self._context,
             broker.servers,
-            f"{self._name}/{self._identity.incarnation}".encode(),
             SocketLimits.of(broker),
+            curve,
         )
+        self._refusal = ""  # of the broker's, as it was said
 
     def run(self) -> int:
         """Serve. Return the exit code, EXIT_RESTART for another life."""
@@ -162,6 +164,10 @@ class ActionServerShell:
     def _read_connection(self) -> None:
         if any(self._link.connection()):
             self._tell(Connected())
+        if self._link.refusal != self._refusal:
+            self._refusal = self._link.refusal
+            log.error("%s", self._refusal or "the broker lets this key in again")
+            self._service.status(self._refusal or f"{self._name} has been let in again")
 
     def _tick(self) -> None:
         self._workers.tick()

@@ -33,7 +33,7 @@ class Server(Peer):
             pid=number + 1,
         )
         self._machine = ActionServer(identity, ActionServerSection(), BrokerSection())
-        self._dealer = Dealer(context, address, f"IDLE:{number}/life{number}".encode())
+        self._dealer = Dealer(context, address)
         self.sockets = (self._dealer.socket, self._dealer.connection_socket)
         self._has_begun = False
 

@@ -194,8 +194,7 @@ class Link:
     """The connection to the broker."""
 
     def __init__(self, address: str) -> None:
-        identity = f"dispatcher/bench-{os.getpid()}".encode()
-        self._dealer = Dealer(zmq.Context(), address, identity)
+        self._dealer = Dealer(zmq.Context(), address)
         while not self._dealer.connection():
             self._dealer.connection_socket.poll(100)
         self.say(Claim(term=TERM, name="bench", host="bench", pid=os.getpid()))

@@ -52,12 +52,12 @@ def main(
     given = {key: value for key, value in options.items() if value is not None}
     try:
         hangup = Hangup(
-            "broker", lambda: load_config(config, given), "broker", "security", "metrics"
+            "broker", lambda: load_config(config, given), "broker", "keys", "security", "metrics"
         )
         service = Service("broker", hangup.systemd)
         service.on_signal(signal.SIGHUP, hangup)
         read = hangup.config
-        server = BrokerServer(read.broker, service, insecure=read.security.insecure)
+        server = BrokerServer(read, service)
         open_address(read, "broker", server.metrics, service.watch, service.unwatch)
     except (ConfigError, OSError) as error:
         give_up("shotline-broker", error)

@@ -8,17 +8,16 @@ Servers are `registry`'s, the dispatcher's claim is `seat`'s business; here is w
 link and who may send it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from msgspec import Raw, structs
 
 from shotline.broker.liveness import PauseDetector, Watch
 from shotline.broker.outbox import Effect, Outbox
-from shotline.broker.permissions import EVERYBODY, Roles, may_command, may_send, shown_role
+from shotline.broker.permissions import ANYBODY, Peer, may_command, may_send, shown_role
 from shotline.broker.registry import Registry, Server, other_protocol
 from shotline.broker.seat import Seat
 from shotline.common.codec import (
@@ -29,6 +28,7 @@ from shotline.common.codec import (
     as_part,
     decode,
     decode_one,
+    is_addressed,
     is_of_protocol_1,
     join,
     kinds_of,
@@ -61,7 +61,6 @@ from shotline.common.metrics import Metric, counter, counters, gauge
 from shotline.common.settings.sections import BrokerSection
 from shotline.common.tellings import Tellings
 
-DISPATCHER_PREFIX: Final = b"dispatcher/"
 FROM_SERVERS: Final = frozenset(
     ("started", "progress", "tail", "output", "finished", "returned", "bound", "log_line")
 )
@@ -97,23 +96,15 @@ _COMPLAINT_S: Final = 1.0
 
 
 class FromServers(NamedTuple):
-    """What one wake-up drained from the servers' socket: routing id and frames of each.
-
-    `addresses`: the network addresses of those that register, by routing id.
-    """
+    """What one wake-up drained from the servers' socket: connection and frames of each."""
 
     messages: Sequence[tuple[bytes, list[bytes]]]
-    addresses: Mapping[bytes, str] = MappingProxyType({})
 
 
 class FromClients(NamedTuple):
-    """What one wake-up drained from the socket of clients and dispatchers.
-
-    `addresses`: the network addresses of those that send requests, by routing id.
-    """
+    """What one wake-up drained from the socket of clients and dispatchers."""
 
     messages: Sequence[tuple[bytes, list[bytes]]]
-    addresses: Mapping[bytes, str] = MappingProxyType({})
 
 
 class UnsentToServer(NamedTuple):
@@ -121,7 +112,7 @@ class UnsentToServer(NamedTuple):
 
     peer: bytes
     batches: list[bytes]
-    returnable: bool
+    server: bytes
     full: bool
 
 
@@ -133,7 +124,23 @@ class UnsentToClient(NamedTuple):
     full: bool
 
 
-Event = FromServers | FromClients | UnsentToServer | UnsentToClient | Tick
+class ServerCutOff(NamedTuple):
+    """The connection of a server is ended, and nothing of it is taken any more."""
+
+    peer: bytes
+    why: str
+
+
+class ClientCutOff(NamedTuple):
+    """The connection of a client or dispatcher is ended, and nothing of it is taken any more."""
+
+    peer: bytes
+    why: str
+
+
+Event = (
+    FromServers | FromClients | UnsentToServer | UnsentToClient | ServerCutOff | ClientCutOff | Tick
+)
 
 
 @dataclass(slots=True)
@@ -162,20 +169,19 @@ class Broker:
         clients_address: str,
         events_address: str,
         section: BrokerSection,
-        roles: Callable[[bytes], Roles] = lambda _peer: EVERYBODY,
-        key_of: Callable[[bytes], str] = lambda _peer: "",
+        client: Callable[[bytes], Peer] = lambda _peer: ANYBODY,
+        server: Callable[[bytes], Peer] = lambda _peer: ANYBODY,
     ) -> None:
         """Make the broker of one life: `name` is new in each.
 
-        `roles` of a peer, and the name of the key that it has proven, by routing id.
+        `client` and `server` tell who is behind a connection of either link.
         """
         self.name = name
         self.counters = Counters()
         self._clients_address = clients_address
         self._events_address = events_address
         self._section = section
-        self._roles = roles
-        self._key_of = key_of
+        self._client, self._server = client, server
         self._outbox = Outbox(f"broker/{name}")
         self._registry = Registry(section, name, self._outbox)
         self._seat = Seat(section, name, self._outbox, self._registry)
@@ -199,18 +205,23 @@ class Broker:
             self._clients.restart(now.mono)
             self._outbox.log(now.wall, "warning", "the broker was paused; deadlines start again")
         match event:
-            case FromServers(messages, addresses):
+            case FromServers(messages):
                 self._from_servers += len(messages)
                 for peer, frames in messages:
-                    self._from_server(now, peer, frames, addresses)
-            case FromClients(messages, addresses):
+                    self._from_server(now, peer, frames)
+            case FromClients(messages):
                 self._from_clients += len(messages)
                 for peer, frames in messages:
-                    self._from_client(now, peer, frames, addresses)
+                    self._from_client(now, peer, frames)
             case UnsentToServer():
                 self._unsent_to_server(now, event)
             case UnsentToClient():
                 self._unsent_to_client(now, event)
+            case ServerCutOff(peer, why):
+                self._registry.cut_off(now, peer, why)
+            case ClientCutOff(peer, why):
+                self._clients.forget(peer)
+                self._seat.lost_frames(now, peer, why)
             case Tick():
                 self._registry.expire(now)
                 self._seat.expire(now)
@@ -260,9 +271,7 @@ class Broker:
 
     # The servers' link.
 
-    def _from_server(
-        self, now: Instant, peer: bytes, batches: list[bytes], addresses: Mapping[bytes, str]
-    ) -> None:
+    def _from_server(self, now: Instant, peer: bytes, batches: list[bytes]) -> None:
         server = self._registry.by_peer.get(peer)
         try:
             if not batches:
@@ -273,18 +282,19 @@ class Broker:
                 self._registry.hear(now, server)
                 if server.introduced:
                     for batch in batches:
-                        self._outbox.forward_to_dispatcher(peer, batch)
+                        self._outbox.forward_to_dispatcher(server.identity, batch)
                 return
-            self._check_roles(peer, chain.from_iterable(kinds))
+            who = self._server(peer)
+            _check_roles(who, chain.from_iterable(kinds))
             parts = list(chain.from_iterable(map(_partly_decoded, batches)))
             if any(isinstance(message, Register) for _, message in parts[1:]):
                 raise MalformedMessage("a registration is the first message of its batch")
             if isinstance(register := parts[0][1], Register):
                 del parts[0]
-                register = structs.replace(register, address=addresses.get(peer, ""))
-                self._registry.register(now, peer, register)
+                register = structs.replace(register, address=who.address)
+                self._registry.register(now, peer, register, who)
         except MalformedMessage as error:
-            self._complain(now, f"server {peer!r}", error)
+            self._complain(now, f"server {self._server(peer)}", error)
             if is_of_protocol_1(batches):
                 self._outbox.to_old_server(peer, other_protocol("it", 1))
             else:
@@ -300,7 +310,7 @@ class Broker:
             self._registry.goodbye(now, peer, message.why)
             return
         if isinstance(message, Problem):
-            self._note(now, f"server {peer!r} says: {message.text[:500]!r}")
+            self._note(now, f"server {self._server(peer)} says: {message.text[:500]!r}")
             return
         server = self._registry.by_peer.get(peer)
         if server is None:
@@ -312,28 +322,27 @@ class Broker:
         elif isinstance(message, ProbeAnswer):
             self._registry.probe_answer(now, server)
         elif server.introduced:
-            self._outbox.forward_to_dispatcher(peer, join([part]))
+            self._outbox.forward_to_dispatcher(server.identity, join([part]))
 
     def _take_beat(self, now: Instant, server: Server, beat: ServerBeat, part: Raw) -> None:
         self._outbox.to_server(server.peer, self._pong(now, beat.sent_s))
         self._registry.beat(now, server, beat.epoch)
         if server.introduced and beat.epoch == server.epoch:
-            self._outbox.forward_to_dispatcher(server.peer, join([part]))
+            self._outbox.forward_to_dispatcher(server.identity, join([part]))
 
     # The link of clients and dispatchers.
 
-    def _from_client(
-        self, now: Instant, peer: bytes, frames: list[bytes], addresses: Mapping[bytes, str]
-    ) -> None:
-        if peer.startswith(DISPATCHER_PREFIX):
+    def _from_client(self, now: Instant, peer: bytes, frames: list[bytes]) -> None:
+        if self._seat.holds(peer) or is_addressed(frames):
             self._from_dispatcher(now, peer, frames)
             return
+        who = self._client(peer)
         try:
             if not frames:
                 raise MalformedMessage("a multipart without a batch")
             parts = list(chain.from_iterable(map(parts_of, frames)))
             kinds = [kind for kind, _ in parts]
-            self._check_roles(peer, kinds)
+            _check_roles(who, kinds)
             if not FROM_CLIENTS.issuperset(kinds):
                 raise MalformedMessage("a client sends hello, ping, request and goodbye")
             messages = [
@@ -345,14 +354,14 @@ class Broker:
                     f"{self._section.clients_max} clients are connected, the limit clients_max"
                 )
         except MalformedMessage as error:
-            self._complain(now, f"client {peer!r}", error)
+            self._complain(now, f"client {who}", error)
             if is_of_protocol_1(frames):
                 self._outbox.to_old_client(peer, other_protocol("it", 1))
             else:
                 self._outbox.to_client(peer, Problem(text=error.detail))
             return
         self._clients.hear(now.mono, peer)
-        sender = Vouched(key=self._key_of(peer), address=addresses.get(peer, ""))
+        sender = Vouched(key=who.name, address=who.address)
         for message, (_, part) in zip(messages, parts, strict=True):
             self._take_from_client(now, peer, message, part, sender)
 
@@ -387,7 +396,7 @@ class Broker:
                 clock_s=now.mono,
                 events=self._events_address,
                 term=self._seat.term,
-                role=shown_role(self._roles(peer)),
+                role=shown_role(self._client(peer).roles),
             ),
         )
 
@@ -395,10 +404,11 @@ class Broker:
         self, now: Instant, peer: bytes, request: RequestHead, part: Raw, sender: Vouched
     ) -> None:
         absence = self._seat.absence
-        if not may_command(self._roles(peer), request.verb):
-            role = shown_role(self._roles(peer))
+        who = self._client(peer)
+        if not may_command(who.roles, request.verb):
+            role = shown_role(who.roles)
             self.counters.refused += 1
-            self._note(now, f"client {peer!r} may not {request.verb!r} as {role}")
+            self._note(now, f"client {who} may not {request.verb!r} as {role}")
             text = f"{request.verb} is not for the role {role}"
             self._turn_away(now, peer, request, part, sender, text)
         elif request.deadline_s <= now.mono:
@@ -450,7 +460,8 @@ class Broker:
     def _from_dispatcher(self, now: Instant, peer: bytes, frames: list[bytes]) -> None:
         """Take one multipart of a dispatcher. Each of its batches stands for itself."""
         if is_of_protocol_1(frames):
-            self._complain(now, f"dispatcher {peer!r}", MalformedMessage(other_protocol("it", 1)))
+            who = self._client(peer)
+            self._complain(now, f"dispatcher {who}", MalformedMessage(other_protocol("it", 1)))
             self._outbox.to_old_client(peer, other_protocol("it", 1))
             return
         try:
@@ -473,7 +484,7 @@ class Broker:
             self._seat.hear(now, peer)
 
     def _complain_to_dispatcher(self, now: Instant, peer: bytes, error: MalformedMessage) -> None:
-        self._complain(now, f"dispatcher {peer!r}", error)
+        self._complain(now, f"dispatcher {self._client(peer)}", error)
         self._outbox.to_a_dispatcher(peer, Problem(text=error.detail))
 
     def _told_by_dispatcher(
@@ -481,17 +492,17 @@ class Broker:
     ) -> list[Message]:
         """Return what of a dispatcher's batch is for the broker itself. Raise MalformedMessage."""
         if target == BROKER:
-            self._check_roles(peer, kinds)
+            _check_roles(self._client(peer), kinds)
             if not FROM_DISPATCHERS.issuperset(kinds):
                 raise MalformedMessage("a dispatcher tells the broker claim, ping and goodbye")
             return decode(batch)
         if not self._seat.holds(peer):
             raise MalformedMessage("only the dispatcher that holds the term may send; claim first")
-        if target.startswith(DISPATCHER_PREFIX):
+        if target == peer:
             raise MalformedMessage("a dispatcher is not a target")
         if target.startswith(PUBLISH):
             allowed = EVENTS
-        elif target in self._registry.by_peer or not TO_CLIENTS.issuperset(kinds):
+        elif target in self._registry.by_identity or not TO_CLIENTS.issuperset(kinds):
             allowed = TO_SERVERS
         else:
             allowed = TO_CLIENTS
@@ -504,8 +515,8 @@ class Broker:
         """Pass on what is allowed; what nobody waits for comes back."""
         if target.startswith(PUBLISH):
             self._outbox.publish(target[len(PUBLISH) :], batch)
-        elif target in self._registry.by_peer:
-            self._outbox.forward_to_server(target, batch)
+        elif (server := self._registry.by_identity.get(target)) is not None:
+            self._outbox.forward_to_server(server.peer, target, batch)
         elif TO_CLIENTS.issuperset(kinds):
             self._outbox.forward_to_client(target, batch)
         else:
@@ -519,7 +530,7 @@ class Broker:
                 self._note(now, text)
                 self._outbox.to_a_dispatcher(peer, Problem(text=text))
             case Claim():
-                self._seat.claim(now, peer, message)
+                self._seat.claim(now, peer, message, self._client(peer).name)
             case Ping():
                 self._seat.ping(peer, message.term)
                 pong = self._pong(now, message.sent_s)
@@ -531,13 +542,13 @@ class Broker:
 
     def _unsent_to_server(self, now: Instant, unsent: UnsentToServer) -> None:
         why = "too many messages wait for it" if unsent.full else "it is not connected"
-        if unsent.returnable:
-            self._return(unsent.peer, unsent.batches, why)
+        if unsent.server:
+            self._return(unsent.server, unsent.batches, why)
         if not unsent.full:
             self._registry.doubt(now, unsent.peer)
 
     def _unsent_to_client(self, now: Instant, unsent: UnsentToClient) -> None:
-        if not unsent.peer.startswith(DISPATCHER_PREFIX):
+        if not is_addressed(unsent.frames) or is_of_protocol_1(unsent.frames):
             self.counters.replies_dropped += sum(
                 kinds_of(batch).count("reply") for batch in unsent.frames
             )
@@ -575,12 +586,6 @@ class Broker:
     def _pong(self, now: Instant, sent_s: float) -> Pong:
         return Pong(sent_s=sent_s, broker=self.name, clock_s=now.mono, term=self._seat.term)
 
-    def _check_roles(self, peer: bytes, kinds: Iterable[str]) -> None:
-        roles = self._roles(peer)
-        for kind in kinds:
-            if not may_send(roles, kind):
-                raise MalformedMessage(f"{kind[:40]!r} is not for {shown_role(roles)} to send")
-
     def _complain(self, now: Instant, who: str, error: MalformedMessage) -> None:
         self.counters.malformed += 1
         self._note(now, f"{who} sent what is not allowed: {error.detail[:500]}")
@@ -594,6 +599,14 @@ class Broker:
         self._complaints_from = now.mono + _COMPLAINT_S
         more = f" (and {unsaid} more since the last such line)" if unsaid else ""
         self._outbox.log(now.wall, "warning", text + more)
+
+
+def _check_roles(who: Peer, kinds: Iterable[str]) -> None:
+    if who.refused:
+        raise MalformedMessage(who.refused)
+    for kind in kinds:
+        if not may_send(who.roles, kind):
+            raise MalformedMessage(f"{kind[:40]!r} is not for {shown_role(who.roles)} to send")
 
 
 def _partly_decoded(batch: bytes) -> list[tuple[Raw, Message | None]]:

@@ -14,15 +14,19 @@ _FRAMES_MAX: Final = 256
 
 
 class ToServer(NamedTuple):
-    """Send to a server. `returnable`: the dispatcher's, which come back when not sent."""
+    """Send to a server's connection.
+
+    `server`: whose they are, of those of the dispatcher's, which come back when not sent; empty for
+    the broker's own.
+    """
 
     peer: bytes
     batches: list[bytes]
-    returnable: bool
+    server: bytes
 
 
 class ToClient(NamedTuple):
-    """Send to a client: batches; or to a dispatcher: addresses and batches in turn."""
+    """Send to a client's connection: batches; or to a dispatcher's: addresses and batches."""
 
     peer: bytes
     frames: list[bytes]
@@ -52,7 +56,7 @@ class Outbox:
         self._name = name
         self._effects: list[Effect] = []
         self._to_dispatcher: list[bytes] = []  # addresses and batches in turn
-        self._towards: dict[bytes, list[bytes]] = {}  # by server
+        self._towards: dict[bytes, tuple[bytes, list[bytes]]] = {}  # by connection: whose, what
         # Where forwarded batches go. Without one they are dropped: servers send again (I2).
         self.dispatcher: bytes | None = None
 
@@ -69,16 +73,16 @@ class Outbox:
         if len(self._to_dispatcher) >= _FRAMES_MAX:
             self._flush_dispatcher()
 
-    def forward_to_server(self, target: bytes, batch: bytes) -> None:
-        """Gather an undecoded batch of the dispatcher."""
-        gathered = self._towards.get(target)
-        if gathered is None:
-            self._towards[target] = [batch]
-        elif len(gathered) < _FRAMES_MAX:
-            gathered.append(batch)
+    def forward_to_server(self, peer: bytes, server: bytes, batch: bytes) -> None:
+        """Gather an undecoded batch of the dispatcher for a server, by its connection."""
+        towards = self._towards.get(peer)
+        if towards is None:
+            self._towards[peer] = (server, [batch])
+        elif len(towards[1]) < _FRAMES_MAX:
+            towards[1].append(batch)
         else:
-            self._effects.append(ToServer(target, gathered, True))
-            self._towards[target] = [batch]
+            self._effects.append(ToServer(peer, towards[1], server))
+            self._towards[peer] = (server, [batch])
 
     def forward_to_client(self, target: bytes, batch: bytes) -> None:
         """Pass a batch of the dispatcher on to a client."""
@@ -92,13 +96,13 @@ class Outbox:
         """Send messages of the broker's own to a server."""
         before = self._towards.pop(peer, None)
         if before is not None:
-            self._effects.append(ToServer(peer, before, True))
-        self._effects.append(ToServer(peer, [encode(messages)], False))
+            self._effects.append(ToServer(peer, before[1], before[0]))
+        self._effects.append(ToServer(peer, [encode(messages)], b""))
 
     def to_old_server(self, peer: bytes, text: str) -> None:
         """Tell a server of protocol 1 why it is refused, in its words."""
         refused = in_protocol_1("registration_refused", text=text, fatal=True)
-        self._effects.append(ToServer(peer, refused, False))
+        self._effects.append(ToServer(peer, refused, b""))
 
     def to_old_client(self, peer: bytes, text: str) -> None:
         """Tell a client of protocol 1 why it is refused, in its words."""
@@ -129,8 +133,8 @@ class Outbox:
     def take(self) -> Sequence[Effect]:
         """Return all effects in their order."""
         self._flush_dispatcher()
-        for target, batches in self._towards.items():
-            self._effects.append(ToServer(target, batches, True))
+        for peer, (server, batches) in self._towards.items():
+            self._effects.append(ToServer(peer, batches, server))
         self._towards = {}
         effects, self._effects = self._effects, []
         return effects

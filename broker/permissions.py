@@ -1,32 +1,49 @@
-"""Who may send what: roles, messages, commands (DESIGN §8). Pure.
+"""Who may send what: peers, their roles, messages, commands (DESIGN §8). Pure.
 
 Which role a peer has is decided by its key; without keys everybody has every role.
 """
 
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Final
 
 from shotline.common.base import tag_of
 from shotline.common.commands import VIEWING, NoteAccess
-
-
-class PeerRole(StrEnum):
-    """What a peer is to us."""
-
-    SERVER = "server"
-    DISPATCHER = "dispatcher"
-    MONITOR = "monitor"  # passes operators' commands on; who they are is the page's business
-    OPERATOR = "operator"
-    VIEWER = "viewer"  # sees everything, changes nothing
-
+from shotline.common.keys.peers import ANY_CLASS, PeerRole, covers
 
 Roles = frozenset[PeerRole]
 EVERYBODY: Final[Roles] = frozenset(PeerRole)
 
 _SERVERS: Final = frozenset({PeerRole.SERVER})
 _DISPATCHERS: Final = frozenset({PeerRole.DISPATCHER})
-_CLIENTS: Final = frozenset({PeerRole.MONITOR, PeerRole.OPERATOR, PeerRole.VIEWER})
+_CLIENTS: Final = frozenset(PeerRole) - _SERVERS - _DISPATCHERS
 _COMMANDERS: Final = frozenset({PeerRole.MONITOR, PeerRole.OPERATOR})
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is behind a connection.
+
+    `name`: of the key that it has proven to have, empty without keys. `classes`: patterns of those
+    that it may serve. `address`: where it comes from, empty where there is no network. `refused`:
+    why nothing of it is taken.
+    """
+
+    name: str = ""
+    roles: Roles = EVERYBODY
+    classes: str = ANY_CLASS
+    address: str = ""
+    refused: str = ""
+
+    def may_serve(self, server: str) -> bool:
+        """Return whether it may register as this CLASS:ID."""
+        return covers(self.classes, server)
+
+    def __str__(self) -> str:
+        known = f"{self.name!r} " if self.name else ""
+        return f"{known}at {self.address}" if self.address else f"{known}on this machine"
+
+
+ANYBODY: Final = Peer()
 
 MAY_SEND: Final[dict[str, Roles]] = {
     "hello": _CLIENTS,
@@ -66,4 +83,4 @@ def shown_role(roles: Roles) -> str:
     for role in (PeerRole.OPERATOR, PeerRole.MONITOR, PeerRole.VIEWER):
         if role in roles:
             return role.value
-    return ", ".join(sorted(roles)) or "none"
+    return ", ".join(sorted(roles)) or "nobody"

@@ -1,5 +1,9 @@
 """The servers: registration, probing of a name in use, liveness, introduction. Pure.
 
+A server's *peer* is its connection's id, its *identity* what the dispatcher knows it by. A server
+that has come back on another connection is the same one where it proves the same key; only then
+may it go on under its incarnation.
+
 A server is *introduced* once the accepted dispatcher has its Register; what it sends before is
 dropped, because after the Register it sends everything unanswered again (I2). So the first that a
 dispatcher ever gets of a server is its Register.
@@ -11,6 +15,7 @@ from typing import Final
 
 from shotline.broker.liveness import Judgement, Watch
 from shotline.broker.outbox import Outbox
+from shotline.broker.permissions import Peer
 from shotline.common.codec import encode
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Instant
@@ -37,7 +42,9 @@ _NAME: Final = re.compile(r"[\w.-]+")
 class Server:
     """A registered server."""
 
-    peer: bytes  # its routing id, CLASS:ID/INCARNATION
+    peer: bytes  # its connection
+    identity: bytes  # CLASS:ID/INCARNATION
+    key: str  # the name of the key that it has proven to have
     name: str
     incarnation: str
     epoch: int
@@ -52,6 +59,7 @@ class Candidate:
     """A process that asks for the name of a live server, while that one is probed."""
 
     peer: bytes
+    key: str
     register: Register
     probed_at: float
     deadline: float
@@ -68,7 +76,7 @@ def other_protocol(who: str, protocol: int) -> str:
 
 
 class Registry:
-    """Knows every server by name and by routing id, and judges whether it is alive."""
+    """Knows every server by name, connection and identity, and judges whether it is alive."""
 
     def __init__(self, section: BrokerSection, broker: str, outbox: Outbox) -> None:
         self._section = section
@@ -79,6 +87,7 @@ class Registry:
         self._candidates: dict[str, Candidate] = {}
         self._strangers: dict[bytes, float] = {}  # when each was asked to register
         self.by_peer: dict[bytes, Server] = {}
+        self.by_identity: dict[bytes, Server] = {}
         self.claimed_term: int | None = None  # of the last dispatcher that was accepted
         self._highest_term = 0  # that any server has reported
         self._doubted: dict[bytes, int] = {}  # terms that were not believed, each logged once
@@ -101,17 +110,15 @@ class Registry:
             )
         return self._highest_term
 
-    def register(self, now: Instant, peer: bytes, register: Register) -> None:
+    def register(self, now: Instant, peer: bytes, register: Register, who: Peer) -> None:
         """Accept a registration, refuse it in words, or probe who has the name.
 
-        Raise MalformedMessage when the routing id is not the name and incarnation.
+        Raise MalformedMessage when its name or incarnation cannot be.
         """
         if not all(_NAME.fullmatch(part) for part in _parts(register)):
             raise MalformedMessage(
                 "register: class, id and incarnation consist of letters, digits, '_', '.' and '-'"
             )
-        if peer != f"{register.server}/{register.incarnation}".encode():
-            raise MalformedMessage(f"register: the routing id of {register.server} is {peer!r}")
         if register.protocol != PROTOCOL:
             self._refuse(
                 now,
@@ -119,18 +126,32 @@ class Registry:
                 other_protocol(register.server, register.protocol),
             )
             return
+        if not who.may_serve(register.server):
+            text = f"the key {who.name!r} is not for {register.server}, but for {who.classes}"
+            self._refuse(now, peer, text)
+            return
+        known = self.by_peer.get(peer)
+        if known is not None and known.identity != _identity(register):
+            raise MalformedMessage(f"register: this connection is that of {known.name}")
         if self.claimed_term is not None and not can_have_come_about(
             register.term, self.claimed_term
         ):
             self._doubt_term(now, peer, register, self.claimed_term)
             return
         current = self._by_name.get(register.server)
-        if current is None or current.peer == peer:
+        if current is None or current.identity == _identity(register):
+            if current is not None and current.key != who.name:
+                self._refuse_other_key(now, current, peer, register)
+                return
+            if current is not None and current.peer != peer and register.epoch <= current.epoch:
+                return  # it was on its way on a connection that has been left since
             if current is None and len(self._by_name) >= self._section.servers_max:
                 text = f"{self._section.servers_max} servers are registered, the limit servers_max"
                 self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=False))
                 return
-            self._accept(now, peer, register)
+            self._accept(now, peer, register, who.name)
+        elif current.key != who.name:
+            self._refuse_other_key(now, current, peer, register)
         else:
             self._probe(now, current, peer, register)
 
@@ -155,13 +176,17 @@ class Registry:
 
     def goodbye(self, now: Instant, peer: bytes, why: str) -> None:
         """Forget a server at once; it ends in order."""
+        self.cut_off(now, peer, f"said goodbye: {why}" if why else "said goodbye")
+
+    def cut_off(self, now: Instant, peer: bytes, why: str) -> None:
+        """Forget whoever is behind a connection that is ended."""
         self._strangers.pop(peer, None)
         for name, candidate in list(self._candidates.items()):
             if candidate.peer == peer:
                 del self._candidates[name]
         server = self.by_peer.get(peer)
         if server is not None:
-            self._lose(now, server, f"said goodbye: {why}" if why else "said goodbye")
+            self._lose(now, server, why)
 
     def stranger(self, now: Instant, peer: bytes) -> None:
         """Ask whoever sends without being registered to register; once a second is enough."""
@@ -217,24 +242,30 @@ class Registry:
     def check(self) -> None:
         """Assert what must hold after every event."""
         assert {server.peer for server in self._by_name.values()} == set(self.by_peer)
+        assert {server.identity for server in self._by_name.values()} == set(self.by_identity)
         assert all(peer in self._watch for peer in self.by_peer)
         assert len(self._watch) == len(self.by_peer) <= self._section.servers_max
         assert set(self._candidates) <= set(self._by_name)
         assert len(self._strangers) <= self._section.servers_max
         assert len(self._doubted) <= self._section.servers_max
 
-    def _accept(self, now: Instant, peer: bytes, register: Register) -> None:
-        known = self.by_peer.get(peer)
+    def _accept(self, now: Instant, peer: bytes, register: Register, key: str) -> None:
+        known = self.by_identity.get(_identity(register))
         if known is None:
             known = Server(
                 peer=peer,
+                identity=_identity(register),
+                key=key,
                 name=register.server,
                 incarnation=register.incarnation,
                 epoch=register.epoch,
                 where=f"process {register.pid} on {register.host[:256]!r}",
             )
             self._by_name[known.name] = self.by_peer[peer] = known
+            self.by_identity[known.identity] = known
             self._outbox.log(now.wall, "info", f"{known.name} registered: {known.where}")
+        elif known.peer != peer:
+            self._move(now, known, peer)
         known.epoch = register.epoch
         known.term = register.term
         known.asked_at = None
@@ -245,18 +276,29 @@ class Registry:
         self._outbox.to_server(
             peer, Registered(broker=self._broker, clock_s=now.mono, epoch=register.epoch)
         )
-        self._outbox.forward_to_dispatcher(peer, encode([register]))
+        self._outbox.forward_to_dispatcher(known.identity, encode([register]))
         self.hear(now, known)
+
+    def _move(self, now: Instant, server: Server, peer: bytes) -> None:
+        """Go on with a server on a new connection. What was sent on the old one is no proof."""
+        del self.by_peer[server.peer]
+        is_suspect = self._watch.state(server.peer) is LivenessState.SUSPECT
+        self._watch.forget(server.peer)
+        server.peer = peer
+        self.by_peer[peer] = server
+        self._watch.hear(now.mono, peer)
+        if is_suspect:
+            self._watch.doubt(peer, "its connection was broken")
 
     def _probe(self, now: Instant, current: Server, peer: bytes, register: Register) -> None:
         waiting = self._candidates.get(current.name)
         if waiting is None:
             self._candidates[current.name] = Candidate(
-                peer, register, now.mono, now.mono + self._section.probe_s
+                peer, current.key, register, now.mono, now.mono + self._section.probe_s
             )
             self._outbox.to_server(current.peer, Probe())
-        elif waiting.peer == peer:
-            waiting.register = register
+        elif _identity(waiting.register) == _identity(register):
+            waiting.peer, waiting.register = peer, register
         else:
             text = f"yet another process is asking for the name {current.name}; try again"
             self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=False))
@@ -282,6 +324,17 @@ class Registry:
             f"{server.name} is in use by {server.where}, which is alive; "
             "stop that one first, or start this one with another ID",
         )
+
+    def _refuse_other_key(
+        self, now: Instant, current: Server, peer: bytes, register: Register
+    ) -> None:
+        """Refuse a process with another key than the server has whose name it wants."""
+        is_alive = self._watch.state(current.peer) is LivenessState.ALIVE
+        text = f"{current.name} is in use by {current.where} with another key; " + (
+            "stop that one first" if is_alive else "that one is not lost yet; try again"
+        )
+        self._outbox.to_server(peer, RegistrationRefused(text=text, fatal=is_alive))
+        self._outbox.log(now.wall, "warning", f"registration of {register.host[:256]!r}: {text}")
 
     def _doubt_term(self, now: Instant, peer: bytes, register: Register, known: int) -> None:
         """Refuse a server whose term cannot have come about; it is heard again once it can."""
@@ -313,11 +366,12 @@ class Registry:
     def _lose(self, now: Instant, server: Server, why: str) -> None:
         del self._by_name[server.name]
         del self.by_peer[server.peer]
+        del self.by_identity[server.identity]
         self._watch.forget(server.peer)
         candidate = self._candidates.pop(server.name, None)
         if candidate is not None:
             # First: its Register may prove what has become of the old one's attempts.
-            self._accept(now, candidate.peer, candidate.register)
+            self._accept(now, candidate.peer, candidate.register, candidate.key)
         self._tell(now, server, LivenessState.LOST, why)
         if candidate is not None and candidate.dropped:
             server = self.by_peer[candidate.peer]
@@ -334,6 +388,10 @@ class Registry:
         if server.asked_at is None or now.mono >= server.asked_at + _ASK_S:
             server.asked_at = now.mono
             self._outbox.to_server(server.peer, RegisterAnew(why=why))
+
+
+def _identity(register: Register) -> bytes:
+    return f"{register.server}/{register.incarnation}".encode()
 
 
 def _parts(register: Register) -> tuple[str, str, str]:

@@ -23,11 +23,22 @@ from shotline.common.settings.sections import BrokerSection
 
 @dataclass(slots=True)
 class _Holder:
-    """The last dispatcher that was accepted; it may claim its own term again."""
+    """The last dispatcher that was accepted; it may claim its own term again.
+
+    It is the same one that has the same key, and the same connection or incarnation.
+    """
 
     peer: bytes
     term: int
-    name: str
+    incarnation: str
+    key: str
+
+    def is_of(self, peer: bytes, claim: Claim, key: str) -> bool:
+        if self.key != key:
+            return False
+        return self.peer == peer or (
+            bool(claim.incarnation) and self.incarnation == claim.incarnation
+        )
 
 
 class Seat:
@@ -63,7 +74,7 @@ class Seat:
             return "the dispatcher does not answer the broker"
         return None
 
-    def claim(self, now: Instant, peer: bytes, claim: Claim) -> None:
+    def claim(self, now: Instant, peer: bytes, claim: Claim, key: str) -> None:
         """Seat a dispatcher with a new term, or the same one again; refuse any other.
 
         A term that only servers have reported may be claimed: after a restart of the broker it is
@@ -72,7 +83,8 @@ class Seat:
         holder = self._holder
         claimed = holder.term if holder is not None else 0
         reported = self._registry.highest_term(now, max(claim.term, claimed))
-        again = holder is not None and holder.peer == peer and claim.term >= claimed
+        is_same = holder is not None and holder.is_of(peer, claim, key)
+        again = is_same and claim.term >= claimed
         if not again and not (claim.term > claimed and claim.term >= reported):
             highest = max(claimed, reported)
             self._outbox.to_a_dispatcher(
@@ -82,9 +94,10 @@ class Seat:
             self._outbox.log(now.wall, "warning", text)
             return
         if holder is not None and holder.peer != peer:
-            self._outbox.to_a_dispatcher(holder.peer, SupersededNotice(term=claim.term))
+            if not is_same:
+                self._outbox.to_a_dispatcher(holder.peer, SupersededNotice(term=claim.term))
             self._watch.forget(holder.peer)
-        self._holder = _Holder(peer, claim.term, claim.name)
+        self._holder = _Holder(peer, claim.term, claim.incarnation, key)
         self._registry.claimed_term = claim.term
         self._outbox.seat(peer)
         self.hear(now, peer)

@@ -4,55 +4,74 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
 
-import msgspec
 import zmq
 
+from shotline.broker.doorkeeper import Doorkeeper, Guests
 from shotline.broker.machine import (
-    DISPATCHER_PREFIX,
     Broker,
+    ClientCutOff,
     FromClients,
     FromServers,
+    ServerCutOff,
     UnsentToClient,
     UnsentToServer,
 )
 from shotline.broker.outbox import Effect, Log, Publish, ToClient, ToServer
+from shotline.broker.permissions import Peer
 from shotline.broker.topics import Topics
-from shotline.common.base import tag_of
 from shotline.common.errors import ConfigError
+from shotline.common.keys.folder import KeysFolder, brokers_key
+from shotline.common.keys.peers import PeerRole
 from shotline.common.machine import Instant, Tick
-from shotline.common.messages import Register, Request
 from shotline.common.metrics import Metric, counter
 from shotline.common.process.service import Service
-from shotline.common.settings.config import BrokerSection
-from shotline.common.transport import Delivery, Publisher, Router, SocketLimits
+from shotline.common.settings.config import Config
+from shotline.common.transport import Delivery, Publisher, Router, SocketLimits, cut_off
 
 log = logging.getLogger(__name__)
 
-_REGISTER: Final = msgspec.msgpack.encode(tag_of(Register))
-_REQUEST: Final = msgspec.msgpack.encode(tag_of(Request))
+_REVOKED = "its key was revoked"
 
 
 class BrokerServer:
-    """Three sockets around one machine. Raise OSError in words when an address cannot be bound."""
+    """Three sockets around one machine.
 
-    def __init__(self, section: BrokerSection, service: Service, *, insecure: bool = False) -> None:
+    Raise OSError in words when an address cannot be bound, ConfigError when keys cannot be used.
+    """
+
+    def __init__(self, config: Config, service: Service) -> None:
+        section = config.broker
         limits = SocketLimits.of(section)
         addresses = section.bound_endpoints()
+        curve = brokers_key(config.keys)
+        insecure = config.security.insecure
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
-            self._clients = Router(self._context, addresses["clients"], limits, insecure=insecure)
-            self._servers = Router(self._context, addresses["servers"], limits, insecure=insecure)
-            self._events = Publisher(self._context, addresses["events"], limits, insecure=insecure)
+            self._doorkeeper = None
+            if curve is not None:
+                self._doorkeeper = Doorkeeper(self._context, KeysFolder(config.keys.folder))
+            self._clients = Router(
+                self._context, addresses["clients"], limits, curve, insecure=insecure
+            )
+            self._servers = Router(
+                self._context, addresses["servers"], limits, curve, insecure=insecure
+            )
+            self._events = Publisher(
+                self._context, addresses["events"], limits, curve, insecure=insecure
+            )
         except (ConfigError, OSError):
             self._context.destroy(linger=0)
             raise
+        self._client_guests = Guests(self._clients, self._doorkeeper)
+        self._server_guests = Guests(self._servers, self._doorkeeper)
         self._machine = Broker(
             secrets.token_hex(4),
             self._clients.address,
             self._events.address,
             section,
+            self._client_behind,
+            self._server_guests.who,
         )
         self._topics = Topics(section.observer_topics_bytes_max, section.topics_bytes_max)
         self._service = service
@@ -77,13 +96,19 @@ class BrokerServer:
         service.watch(self._servers.socket, self._read_servers)
         service.watch(self._events.socket, self._read_subscriptions)
         service.watch(self._events.left_socket, self._read_leavers)
+        service.watch(self._clients.ended_socket, self._client_guests.forget_ended)
+        service.watch(self._servers.ended_socket, self._server_guests.forget_ended)
+        if self._doorkeeper is not None:
+            service.watch(self._doorkeeper.socket, self._doorkeeper.read)
+            service.on_due(self._doorkeeper.wake_at, self._look_at_keys)
         service.on_due(self._machine.wake_at, self._tick)
         log.info(
-            "broker %s serves clients at %s, servers at %s, events at %s",
+            "broker %s serves clients at %s, servers at %s, events at %s, %s",
             self._machine.name,
             self._clients.address,
             self._servers.address,
             self._events.address,
+            "to everybody" if self._doorkeeper is None else "to those with a key",
         )
 
     def join(self, dispatcher: bytes, deliver: Callable[[list[bytes]], None]) -> None:
@@ -113,16 +138,39 @@ class BrokerServer:
         yield from self._machine.metrics()
         words = "Observers of the events that were cut off for their many topics."
         yield counter("broker_observers_cut_off", words, self._cut_off)
+        if self._doorkeeper is not None:
+            words = "Connections that were not let in for their key."
+            yield counter("broker_keys_refused", words, self._doorkeeper.refused)
+
+    def _client_behind(self, connection: bytes) -> Peer:
+        if self._joined and connection == self._joined:
+            return Peer("hub", frozenset({PeerRole.DISPATCHER}))
+        return self._client_guests.who(connection)
+
+    def _look_at_keys(self) -> None:
+        """Cut those off whose key no longer may what it might."""
+        assert self._doorkeeper is not None
+        keys = self._doorkeeper.look()
+        if not keys:
+            return
+        now = self._service.instant()
+        for connection in self._server_guests.with_keys(keys):
+            self._carry_out(now, self._machine.handle(now, ServerCutOff(connection, _REVOKED)))
+            self._servers.cut_off(connection)
+        for connection in self._client_guests.with_keys(keys):
+            self._carry_out(now, self._machine.handle(now, ClientCutOff(connection, _REVOKED)))
+            self._clients.cut_off(connection)
+        self._read_leavers()
+        for observer in [one for one, key in self._events.keys.items() if key in keys]:
+            cut_off(observer)
 
     def _read_clients(self) -> None:
         now = self._service.instant()
-        found = self._clients.receive_addressed(_REQUEST, but_not=DISPATCHER_PREFIX)
-        self._carry_out(now, self._machine.handle(now, FromClients(*found)))
+        self._carry_out(now, self._machine.handle(now, FromClients(self._clients.receive_all())))
 
     def _read_servers(self) -> None:
         now = self._service.instant()
-        arrived = FromServers(*self._servers.receive_addressed(_REGISTER))
-        self._carry_out(now, self._machine.handle(now, arrived))
+        self._carry_out(now, self._machine.handle(now, FromServers(self._servers.receive_all())))
 
     def _read_subscriptions(self) -> None:
         for observer, size in self._events.subscribed():
@@ -131,7 +179,7 @@ class BrokerServer:
             elif why := self._topics.add(observer, size):
                 log.warning("an observer of the events is cut off: %s", why)
                 self._cut_off += 1
-                self._events.cut_off(observer)
+                cut_off(observer)
 
     def _read_leavers(self) -> None:
         for observer in self._events.left():
@@ -157,10 +205,10 @@ class BrokerServer:
                     if sent is not Delivery.SENT:
                         unsent = UnsentToClient(peer, frames, sent is Delivery.FULL)
                         remaining.extend(self._machine.handle(now, unsent))
-                case ToServer(peer, batches, returnable):
+                case ToServer(peer, batches, server):
                     sent = self._servers.send(peer, batches)
                     if sent is not Delivery.SENT:
-                        back = UnsentToServer(peer, batches, returnable, sent is Delivery.FULL)
+                        back = UnsentToServer(peer, batches, server, sent is Delivery.FULL)
                         remaining.extend(self._machine.handle(now, back))
                 case Publish(topic, batch):
                     self._events.send(topic, batch)

@@ -13,15 +13,20 @@ from shotline.client.patience import Patience
 from shotline.client.wire import Stream, Wire
 from shotline.common.closable import AsyncClosable
 from shotline.common.messages import Behalf
+from shotline.common.transport import CurveClient
 
 
 class AsyncConnection:
     """A wire that an event loop drives. Made inside the running loop that it belongs to."""
 
     def __init__(
-        self, address: str, patience: Patience | None = None, behalf: Behalf | None = None
+        self,
+        address: str,
+        patience: Patience | None = None,
+        behalf: Behalf | None = None,
+        curve: CurveClient | None = None,
     ) -> None:
-        self.wire = Wire(address, patience, behalf)
+        self.wire = Wire(address, patience, behalf, curve)
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._watched: dict[zmq.Socket[bytes], int] = {}

@@ -14,6 +14,7 @@ from shotline.client.patience import Patience
 from shotline.client.wire import Stream, Wire
 from shotline.common.closable import Closable
 from shotline.common.messages import Behalf
+from shotline.common.transport import CurveClient
 
 POLL_MAX_S = 3600.0
 
@@ -22,9 +23,13 @@ class Connection:
     """A wire that is waited for. One thread uses it at a time."""
 
     def __init__(
-        self, address: str, patience: Patience | None = None, behalf: Behalf | None = None
+        self,
+        address: str,
+        patience: Patience | None = None,
+        behalf: Behalf | None = None,
+        curve: CurveClient | None = None,
     ) -> None:
-        self.wire = Wire(address, patience, behalf)
+        self.wire = Wire(address, patience, behalf, curve)
         self._poller = zmq.Poller()
         self._polled: list[zmq.Socket[bytes]] = []
         self._process = os.getpid()

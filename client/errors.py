@@ -57,6 +57,10 @@ class NoBroker(Nobody):
     """No broker answers; start it, or check the address (--broker, SHOTLINE_BROKER)."""
 
 
+class NotLetIn(NoBroker):
+    """The broker lets nobody in without a key that it knows: --key FILE, or SHOTLINE_KEY."""
+
+
 class NoDispatcher(Nobody):
     """The broker has no dispatcher; start one with shotline-dispatcher or shotline up."""
 

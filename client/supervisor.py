@@ -30,11 +30,14 @@ from shotline.common.records import ShotKey
 if TYPE_CHECKING:
     from shotline.client.async_connection import AsyncConnection, AsyncEventStream
     from shotline.client.connection import Connection, EventStream
+    from shotline.common.settings.config import Config
+    from shotline.common.transport import CurveClient
 
 T = TypeVar("T")
 
 BROKER_VARIABLE = "SHOTLINE_BROKER"
 BEHALF_VARIABLE = "SHOTLINE_BEHALF"
+KEY_VARIABLE = "SHOTLINE_KEY"
 TIMEOUT_S = 60.0
 
 
@@ -44,7 +47,7 @@ def broker_address(broker: str | None = None, config: Path | None = None) -> str
     Raise WrongArguments when it is no address, and FileProblems, a ConfigError, when the
     configuration is wrong.
     """
-    found = broker or os.environ.get(BROKER_VARIABLE) or _configured(config)
+    found = broker or os.environ.get(BROKER_VARIABLE) or _configured(config).broker.clients
     address = found if "://" in found else f"tcp://{found}"
     try:
         return endpoint(address)
@@ -52,11 +55,30 @@ def broker_address(broker: str | None = None, config: Path | None = None) -> str
         raise WrongArguments(f"the broker's address {found!r} {error}") from None
 
 
-def _configured(config: Path | None) -> str:
+def own_key(
+    key: "Path | CurveClient | None", broker: str | None, config: Path | None
+) -> "CurveClient | None":
+    """Return the key for the broker: the argument, else SHOTLINE_KEY's, else the configuration's.
+
+    Who names the broker and no configuration has none of that. Raise ConfigError, in words, for one
+    that cannot be used.
+    """
+    file = key or os.environ.get(KEY_VARIABLE)
+    is_named = broker or os.environ.get(BROKER_VARIABLE)
+    if not file and is_named and config is None:
+        return None
+    from shotline.common.keys import folder
+
+    if not file:
+        return folder.own_key(_configured(config).keys, "operator", "viewer")
+    return folder.curve_of(folder.read_key(Path(file))) if isinstance(file, str | Path) else file
+
+
+def _configured(config: Path | None) -> "Config":
     # Who names the broker needs no configuration, which takes longer to import than all the rest.
     from shotline.common.settings.config import load_config
 
-    return load_config(config).broker.clients
+    return load_config(config)
 
 
 def behalf_of(given: str | Behalf) -> Behalf | None:
@@ -88,6 +110,7 @@ class _Patient:
         broker: str | None = None,
         *,
         config: Path | None = None,
+        key: "Path | CurveClient | None" = None,
         timeout_s: float = TIMEOUT_S,
         wait_timeout_s: float | None = None,
         patience: Patience | None = None,
@@ -95,6 +118,7 @@ class _Patient:
     ) -> None:
         self.address = broker_address(broker, config)
         self._behalf = behalf_of(on_behalf_of)
+        self._key = own_key(key, broker, config)
         self.timeout_s = timeout_s
         self.wait_timeout_s = wait_timeout_s
         self._patience = patience or Patience()
@@ -129,7 +153,7 @@ class Supervisor(_Patient, Commands, Closable):
             self._before_fork += (self._made,)
             self._made = None
         if self._made is None:
-            self._made = Connection(self.address, self._patience, self._behalf)
+            self._made = Connection(self.address, self._patience, self._behalf, self._key)
         return self._made
 
     def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
@@ -212,5 +236,5 @@ class AsyncSupervisor(_Patient, AsyncCommands, AsyncClosable):
         from shotline.client.async_connection import AsyncConnection
 
         if self._made is None:
-            self._made = AsyncConnection(self.address, self._patience, self._behalf)
+            self._made = AsyncConnection(self.address, self._patience, self._behalf, self._key)
         return self._made

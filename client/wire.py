@@ -18,7 +18,7 @@ import zmq
 import shotline
 from shotline.client import verbs
 from shotline.client.calls import AnswerPages, Call, T
-from shotline.client.errors import NoBroker, NoDispatcher, SupervisorError, TimedOut
+from shotline.client.errors import NoBroker, NoDispatcher, NotLetIn, SupervisorError, TimedOut
 from shotline.client.observer import News, Observer, Unknown, Update, payload_of
 from shotline.client.patience import Patience
 from shotline.client.session import (
@@ -43,7 +43,7 @@ from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Tick
 from shotline.common.messages import Behalf, Event, Goodbye, Outcome, Reply, Welcome
-from shotline.common.transport import Dealer, Subscriber
+from shotline.common.transport import CurveClient, Dealer, Subscriber
 from shotline.common.views import AnyResult, SnapshotResult
 
 log = logging.getLogger(__name__)
@@ -88,14 +88,19 @@ class Wire:
     """One connection to the broker, and the feed of events when somebody listens."""
 
     def __init__(
-        self, address: str, patience: Patience | None = None, behalf: Behalf | None = None
+        self,
+        address: str,
+        patience: Patience | None = None,
+        behalf: Behalf | None = None,
+        curve: CurveClient | None = None,
     ) -> None:
         identity = f"client/{secrets.token_hex(8)}"
         self.address = address
         self.user = who()
         self.behalf = behalf
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
-        self.dealer = Dealer(self._context, address, identity.encode())
+        self._curve = curve
+        self.dealer = Dealer(self._context, address, curve=curve)
         self.subscriber: Subscriber | None = None
         self.session = Session(identity, shotline.__version__, patience or Patience())
         self.malformed = 0
@@ -313,7 +318,7 @@ class Wire:
             if self.subscriber.address == address:
                 return False
             self.subscriber.close()
-        self.subscriber = Subscriber(self._context, address)
+        self.subscriber = Subscriber(self._context, address, curve=self._curve)
         for stream in self._streams:
             self._subscribe(stream)
         return True
@@ -377,7 +382,10 @@ class Wire:
         )
 
     def no_broker(self) -> NoBroker:
-        """Return the error for an address at which nobody answers."""
+        """Return the error for an address at which nobody answers, or lets us in."""
+        if self.dealer.refusal:
+            advice = "; name its file by --key or SHOTLINE_KEY, or in --config"
+            return NotLetIn(self.dealer.refusal + ("" if self._curve else advice))
         return NoBroker(
             f"no broker answers at {self.address}; start it (`shotline up`, or shotline-broker), "
             "or give its address by --broker or SHOTLINE_BROKER"

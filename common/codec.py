@@ -3,8 +3,9 @@
 A *batch* is one frame: a msgpack array of messages, each a map of its fields with `kind`. On links
 where the broker forwards, an address frame stands before each batch:
 
-* broker ↔ dispatcher: the peer's routing id, empty for the broker itself; `*` and a channel
-  publishes the batch behind it, of events of this channel.
+* broker ↔ dispatcher: whom it is for or from: CLASS:ID/INCARNATION for a server, what the broker
+  calls its connection for a client, empty for the broker itself; `*` and a channel publishes the
+  batch behind it, of events of this channel.
 * server ↔ broker, client ↔ broker: no address frame.
 
 What one wake-up has for a target leaves as one multipart, of one batch or several.
@@ -23,6 +24,7 @@ from shotline.common.ranges import Clock
 
 PUBLISH: Final = b"*"
 BROKER: Final = b""
+_BATCH: Final = b"\x80"  # what is no text begins at; a batch's first byte is above
 BATCH_BYTES_MAX: Final = 16 * 1024 * 1024
 BATCH_MAX: Final = 65_536
 MESSAGES_MAX: Final = 512  # in a batch of ours
@@ -116,6 +118,11 @@ def addressed(frames: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
             f"a multipart is address and batch in turn, got {len(frames)} frames"
         )
     return list(zip(frames[::2], frames[1::2], strict=True))
+
+
+def is_addressed(frames: Sequence[bytes]) -> bool:
+    """Return whether a multipart has addresses, as a dispatcher's: it begins with no batch."""
+    return len(frames) > 1 and not len(frames) & 1 and frames[0][:1] < _BATCH
 
 
 def kinds_of(batch: bytes) -> list[str]:

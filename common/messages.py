@@ -193,6 +193,7 @@ class Claim(Message, tag="claim"):
     host: str = ""
     pid: Small = 0
     protocol: Small = PROTOCOL
+    incarnation: str = ""  # of this life of the dispatcher: it is the same one on a new connection
 
 
 class ClaimAccepted(Message, tag="claim_accepted"):

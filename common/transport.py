@@ -13,6 +13,7 @@ import errno
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -38,6 +39,15 @@ _HANDSHAKE_MS: Final = 5000
 TOPIC_BYTES_MAX: Final = 2048
 _SUBSCRIPTIONS_WAITING: Final = 1000
 _MONITORED: Final = struct.Struct("=hi")
+_NAMED_BY_US: Final = (5, b"\0")  # length and begin of the ids that a ROUTER gives
+_NOT_LET_IN: Final = 400  # ZAP's status
+_TRY_AGAIN_S: Final = 0.5  # after a refused handshake
+_REFUSALS: Final = (
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+ZAP_DOMAIN: Final = "shotline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +83,28 @@ class CurveServer:
 
 @dataclass(frozen=True, slots=True)
 class CurveClient:
-    """The key pair of a socket that connects, and the public key of the one that it connects to."""
+    """The key pair of a socket that connects, and the public key of the one that it connects to.
+
+    `name`: what people call the key.
+    """
 
     public: bytes
     secret: bytes
     server: bytes
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a connection comes from, as libzmq has seen it itself.
+
+    `key`: the public key whose secret it has proven to have, empty without CURVE. `number`: of the
+    connection in this process, for `cut_off`.
+    """
+
+    key: str
+    address: str
+    number: int | None
 
 
 class Delivery(Enum):
@@ -114,18 +141,22 @@ class _Connected(Closable):
         socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
         socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
+        self._has_keys = isinstance(curve, CurveServer)
         if curve is not None:
             socket.curve_publickey = curve.public
             socket.curve_secretkey = curve.secret
             if isinstance(curve, CurveServer):
                 socket.curve_server = 1
+                # Without somebody who looks at keys nobody is let in.
+                socket.setsockopt_string(zmq.ZAP_DOMAIN, ZAP_DOMAIN)
+                socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
             else:
                 socket.curve_serverkey = curve.server
 
     def bind(self, address: str, *, insecure: bool = False) -> str:
         """Bind as `bind` does; the socket is closed where that fails."""
         try:
-            return bind(self.socket, address, insecure=insecure)
+            return bind(self.socket, address, insecure=insecure or self._has_keys)
         except BaseException:
             self.close()
             raise
@@ -133,6 +164,11 @@ class _Connected(Closable):
     def close(self) -> None:
         """Close the socket; what was not sent yet is dropped, unless its `linger` was raised."""
         self.socket.close()
+
+    def _proven(self, frame: zmq.Frame) -> str:
+        """Return the public key that a frame's sender has proven to have; empty without CURVE."""
+        # Without it a peer may say there what it likes.
+        return _told(frame, "User-Id") if self._has_keys else ""
 
     def _drain(
         self, limit: int, receive: Callable[[int], list[bytes]] | None = None
@@ -174,28 +210,31 @@ def _speak(socket: zmq.Socket[Any], address: str) -> None:
 
 
 class Dealer(_Connected):
-    """A socket that connects to a Router of the broker under an identity of its own.
+    """A socket that connects to a Router of the broker, which names the connection.
 
     It sends only over a connection that stands: without one, `send` returns False and nothing is
-    queued (D15). libzmq reconnects by itself; `connection` tells when it has.
+    queued (D15). libzmq reconnects by itself; `connection` tells when it has. A handshake that is
+    refused is tried again by us: libzmq would never do so, or twenty times a second.
     """
 
     def __init__(
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         address: str,
-        identity: bytes,
         limits: SocketLimits = DEFAULT_LIMITS,
         curve: CurveClient | None = None,
     ) -> None:
         super().__init__(context, zmq.DEALER, limits, curve)
         self.address = address
-        self.identity = identity
-        self.socket.setsockopt(zmq.ROUTING_ID, identity)
+        self.refusal = ""
+        """Why the last handshake failed, in words; empty after one that did not."""
+        self._key = "" if curve is None else curve.name
+        self._failures = 0
+        self._try_at: float | None = None  # it is not connected until then
         self.socket.setsockopt(zmq.IMMEDIATE, 1)
         # Readable when the connection was made or lost; drain it with `connection`.
         self.connection_socket = self.socket.get_monitor_socket(
-            zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+            zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | _REFUSALS
         )
         _speak(self.socket, address)
         self.socket.connect(address)
@@ -205,6 +244,9 @@ class Dealer(_Connected):
 
         True is no proof of arrival: the connection may break before the frames have left.
         """
+        if self._try_at is not None and time.monotonic() >= self._try_at:
+            self._try_at = None
+            self.socket.connect(self.address)
         send, last = self.socket.send, len(frames) - 1
         at = 0
         try:
@@ -230,9 +272,38 @@ class Dealer(_Connected):
         """Return what happened to the connection since the last call: True made, False lost."""
         changes = []
         while self.connection_socket.poll(0):
-            event, _ = _monitored(self.connection_socket)
+            event, value = _monitored(self.connection_socket)
+            if event & _REFUSALS:
+                self._refused(event, value)
+                continue
             changes.append(event == zmq.EVENT_HANDSHAKE_SUCCEEDED)
+            if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self.refusal, self._failures = "", 0
         return changes
+
+    def _refused(self, event: int, value: int) -> None:
+        self._failures += 1
+        for_no_reason = event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+        if for_no_reason and self._failures == 1:
+            return  # the other end may just have ended
+        if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH and value == _NOT_LET_IN:
+            self.refusal = (
+                f"the broker at {self.address} refused this key ({self._key}): it does not know "
+                "it, or it was revoked"
+            )
+        elif self._key:
+            self.refusal = (
+                f"the broker at {self.address} and this key ({self._key}) do not belong together: "
+                "that broker has another key, or none"
+            )
+        else:
+            self.refusal = (
+                f"the broker at {self.address} asks for a key, and none was found for this program"
+            )
+        if self._try_at is None:
+            self._try_at = time.monotonic() + _TRY_AGAIN_S
+            with contextlib.suppress(zmq.ZMQError):  # libzmq has given up already
+                self.socket.disconnect(self.address)
 
     def close(self) -> None:
         """Close the socket; what was not sent yet is dropped."""
@@ -243,11 +314,11 @@ class Dealer(_Connected):
 
 
 class Router(_Connected):
-    """A socket that binds, knows its peers by routing id, and says what it cannot send.
+    """A socket that binds, names its connections, and says what it cannot send.
 
-    A peer that connects under a routing id in use takes it over: after a broken connection the
-    same process comes back before libzmq has noticed the break. That different processes do not
-    take each other's is the incarnation's and the broker's business.
+    A connection's id is never given to another, and nobody can take one over. It must not be told
+    to anybody: libzmq ends the process when somebody has taken the id that comes next. Who is
+    behind a connection is said by `origins` and by what comes from it.
     """
 
     def __init__(
@@ -261,7 +332,11 @@ class Router(_Connected):
     ) -> None:
         super().__init__(context, zmq.ROUTER, limits, curve)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        self.origins: dict[bytes, Origin] = {}
+        """Of the connections that have said something and are not known to have ended."""
+        self._by_number: dict[int, bytes] = {}
+        # Readable when a connection has ended; drain it with `forget_ended`.
+        self.ended_socket = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self.address = self.bind(address, insecure=insecure)
 
     def send(self, peer: bytes, frames: Sequence[bytes]) -> Delivery:
@@ -281,34 +356,54 @@ class Router(_Connected):
         return Delivery.SENT
 
     def receive_all(self, limit: int = DRAIN_MAX) -> list[tuple[bytes, list[bytes]]]:
-        """Return what has arrived with its senders' routing ids, at most `limit` messages."""
-        return [(frames[0], frames[1:]) for frames in self._drain(limit)]
+        """Return what has arrived with the ids of its connections, at most `limit` messages."""
+        return [(frames[0], frames[1:]) for frames in self._drain(limit, self._receive)]
 
-    def receive_addressed(
-        self, mark: bytes, limit: int = DRAIN_MAX, *, but_not: bytes | None = None
-    ) -> tuple[list[tuple[bytes, list[bytes]]], dict[bytes, str]]:
-        """Return what has arrived, and the network addresses of some of its senders.
+    def _receive(self, flags: int) -> list[bytes]:
+        receive, get = self.socket.recv, self.socket.get
+        frames = [receive(flags)]
+        if frames[0] not in self.origins and get(_RCVMORE):
+            # Only the first message is asked where it comes from: that takes its time.
+            frame = receive(flags, copy=False)
+            frames.append(frame.bytes)
+            self._meet(frames[0], frame)
+        while get(_RCVMORE):
+            frames.append(receive(flags))
+        return frames
 
-        They are told of those whose message has `mark` in its first frame: only they are asked for.
-        `but_not`: how the routing ids of peers begin of whom nothing is looked at.
-        """
-        addresses: dict[bytes, str] = {}
-        socket = self.socket
+    def _meet(self, connection: bytes, frame: zmq.Frame) -> None:
+        number = _connection_of(frame)
+        self.origins[connection] = Origin(self._proven(frame), _told(frame, "Peer-Address"), number)
+        if number is not None:
+            # A number is used again; whose connection had it before has ended, or is asked again.
+            if (before := self._by_number.get(number)) is not None:
+                self.origins.pop(before, None)
+            self._by_number[number] = connection
 
-        def receive(flags: int) -> list[bytes]:
-            peer = socket.recv(flags)
-            if but_not is not None and peer.startswith(but_not):
-                return [peer, *socket.recv_multipart(flags)]
-            frame = socket.recv(flags, copy=False)
-            frames = [peer, frame.bytes]
-            if mark in frames[1]:
-                addresses[peer] = _address_of(frame)
-            while socket.get(_RCVMORE):
-                frames.append(socket.recv(flags))
-            return frames
+    def forget_ended(self) -> None:
+        """Forget the connections that have ended; what still comes from one is asked again."""
+        while self.ended_socket.poll(0):
+            if connection := self._by_number.pop(_monitored(self.ended_socket)[1], b""):
+                self.origins.pop(connection, None)
 
-        arrived = [(frames[0], frames[1:]) for frames in self._drain(limit, receive)]
-        return arrived, addresses
+    def cut_off(self, connection: bytes) -> None:
+        """End a connection; one that is gone is no error."""
+        self.forget_ended()
+        origin = self.origins.get(connection)
+        if origin is not None and origin.number is not None:
+            cut_off(origin.number)
+
+    def close(self) -> None:
+        """Close the socket; what was not sent yet is dropped."""
+        if not self.socket.closed:
+            self.socket.disable_monitor()
+            self.ended_socket.close(0)
+        super().close()
+
+
+def is_named_by_itself(connection: bytes) -> bool:
+    """Return whether a peer has chosen the id of its connection, which is not for it to do."""
+    return (len(connection), connection[:1]) != _NAMED_BY_US
 
 
 class Publisher(_Connected):
@@ -335,6 +430,8 @@ class Publisher(_Connected):
         self.socket.rcvhwm = _SUBSCRIPTIONS_WAITING
         # Readable when an observer has left; drain it with `left`.
         self.left_socket = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self.keys: dict[int, str] = {}
+        """The public keys of the observers that have subscribed, empty without CURVE."""
         self.address = self.bind(address, insecure=insecure)
 
     def subscribed(self) -> list[tuple[int, int]]:
@@ -349,6 +446,7 @@ class Publisher(_Connected):
                 said = frame.bytes
                 observer = _connection_of(frame)
                 if observer is not None and said[:1] in (b"\0", b"\1"):
+                    self.keys[observer] = self._proven(frame)
                     size = len(said) - 1
                     changes.append((observer, size if said[0] else -size))
         except zmq.Again:
@@ -360,12 +458,8 @@ class Publisher(_Connected):
         found = []
         while self.left_socket.poll(0):
             found.append(_monitored(self.left_socket)[1])
+            self.keys.pop(found[-1], None)
         return found
-
-    def cut_off(self, observer: int) -> None:
-        """End an observer's connection; one that is gone is no error."""
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(observer)) as connection:
-            connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the socket; what was not sent yet is dropped."""
@@ -416,12 +510,18 @@ def _connection_of(frame: zmq.Frame) -> int | None:
         return None
 
 
-def _address_of(frame: zmq.Frame) -> str:
-    """Return the network address that a frame came from; none is known of what is no network."""
+def _told(frame: zmq.Frame, what: str) -> str:
+    """Return what libzmq knows of a frame's connection; of what is no network it knows nothing."""
     try:
-        return str(frame.get("Peer-Address"))
+        return str(frame.get(what))
     except zmq.ZMQError:
         return ""
+
+
+def cut_off(number: int) -> None:
+    """End a connection of this process; one that is gone is no error."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(number)) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _monitored(monitor: zmq.Socket[bytes]) -> tuple[int, int]:

@@ -26,6 +26,7 @@ SECTIONS = (
     "experiments",
     "monitor",
     "up",
+    "keys",
     "metrics",
 )
 

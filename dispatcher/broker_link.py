@@ -41,7 +41,13 @@ class BrokerLink:
 
     def _claim(self) -> None:
         core = self._core
-        claim = Claim(term=core.term, name=core.name, host=core.host, pid=core.pid)
+        claim = Claim(
+            term=core.term,
+            name=core.name,
+            host=core.host,
+            pid=core.pid,
+            incarnation=f"{core.name}/{core.started_at:.6f}",
+        )
         core.at_once(ToPeer(_TO_BROKER, (claim,)))
 
     def _ping(self) -> None:

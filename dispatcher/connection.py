@@ -1,6 +1,6 @@
 """The dispatcher's connection to its broker: over a socket, or in the memory of one process."""
 
-import secrets
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -8,8 +8,9 @@ import zmq
 
 from shotline.common.process.service import Service
 from shotline.common.settings.sections import BrokerSection
-from shotline.common.transport import Dealer, SocketLimits
+from shotline.common.transport import CurveClient, Dealer, SocketLimits
 
+log = logging.getLogger(__name__)
 _LINGER_MS: Final = 1000
 
 
@@ -33,8 +34,12 @@ class BrokerConnection(Protocol):
 class BrokerSocket:
     """A connection over ZeroMQ."""
 
-    def __init__(self, broker: BrokerSection, service: Service) -> None:
+    def __init__(
+        self, broker: BrokerSection, service: Service, curve: CurveClient | None = None
+    ) -> None:
         self._broker = broker
+        self._curve = curve
+        self._refusal = ""  # as it was said
         self._service = service
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._dealer: Dealer | None = None
@@ -48,16 +53,22 @@ class BrokerSocket:
         dealer = self._dealer = Dealer(
             self._context,
             self._broker.clients,
-            f"dispatcher/{secrets.token_hex(8)}".encode(),
             SocketLimits.of(self._broker),
+            self._curve,
         )
 
         def read() -> None:
             for frames in dealer.receive_all():
                 received(frames)
 
+        def look() -> None:
+            changed(dealer.connection())
+            if dealer.refusal != self._refusal:
+                self._refusal = dealer.refusal
+                log.error("%s", self._refusal or "the broker lets this key in again")
+
         self._service.watch(dealer.socket, read)
-        self._service.watch(dealer.connection_socket, lambda: changed(dealer.connection()))
+        self._service.watch(dealer.connection_socket, look)
 
     def send(self, frames: Sequence[bytes]) -> bool:
         """Send one multipart."""

@@ -16,6 +16,7 @@ from typing import Final
 from shotline.common.codec import BROKER, addressed, decode
 from shotline.common.errors import ConfigError, JournalError, MalformedMessage
 from shotline.common.files.secret_file import read_secret
+from shotline.common.keys.folder import own_key
 from shotline.common.machine import Tick
 from shotline.common.messages import Undeliverable
 from shotline.common.metrics import Histogram, Metric, gauge, histogram
@@ -89,7 +90,9 @@ class DispatcherServer:
             config.dispatcher.tree_timeout_s,
             self._events.append,
         )
-        self._connection = connection or BrokerSocket(config.broker, service)
+        self._connection = connection or BrokerSocket(
+            config.broker, service, own_key(config.keys, "dispatcher")
+        )
         self._outgoing = Outgoing(
             self._connection.send,
             self._not_sent,

@@ -56,7 +56,7 @@ def _live(hangup: Hangup, claim_above: int) -> tuple[int, int | None]:
     service = Service("hub", hangup.systemd)
     service.on_signal(signal.SIGHUP, hangup)
     read = hangup.config
-    broker = BrokerServer(read.broker, service, insecure=read.security.insecure)
+    broker = BrokerServer(read, service)
     dispatcher = DispatcherServer(
         read, service, claim_above, JoinedBroker(broker), on_taken_over=lambda: _goes_on(service)
     )

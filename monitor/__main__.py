@@ -22,7 +22,7 @@ from shotline.common.settings.config import find_config, load_config
 from shotline.monitor.app import MonitorServer
 
 # What it reads of the configuration besides the log's settings.
-SECTIONS = ("monitor", "broker", "up", "experiments", "metrics")
+SECTIONS = ("monitor", "broker", "keys", "up", "experiments", "metrics")
 
 EPILOG = """\b
 Example:

@@ -16,6 +16,7 @@ from shotline import __version__
 from shotline.client.errors import Closed, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.binding import PAGE_ADVICE
+from shotline.common.keys.folder import own_key
 from shotline.common.messages import Outcome
 from shotline.common.process.systemd import Systemd
 from shotline.common.settings.config import Config
@@ -66,7 +67,9 @@ class MonitorServer:
         self._settings = settings = config.monitor
         self._insecure = config.security.insecure
         self.life = secrets.token_hex(8)
-        self._supervisor = AsyncSupervisor(config.broker.clients)
+        self._supervisor = AsyncSupervisor(
+            config.broker.clients, key=own_key(config.keys, "monitor")
+        )
         self.view = View(view_settings(config, self.life))
         self.channels = Channels(limits(config), self.life, self._whole)
         self.readers = Readers(

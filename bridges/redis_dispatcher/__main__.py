@@ -38,7 +38,9 @@ def main(redis: str | None, config: Path | None, broker: str | None, log_level: 
     options = {"legacy.redis_url": redis, "broker.clients": broker, "logging.level": log_level}
     given = {key: value for key, value in options.items() if value is not None}
     try:
-        hangup = Hangup("legacy", lambda: load_config(config, given), "legacy", "broker", "metrics")
+        hangup = Hangup(
+            "legacy", lambda: load_config(config, given), "legacy", "broker", "keys", "metrics"
+        )
 
         async def serve() -> int:
             loop = asyncio.get_running_loop()

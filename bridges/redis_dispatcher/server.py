@@ -26,6 +26,7 @@ from shotline.client.errors import Closed, Nobody, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import FEED, SERVERS, SHOTS, shot_channel
 from shotline.common.errors import ConfigError
+from shotline.common.keys.folder import own_key
 from shotline.common.messages import Behalf, Via
 from shotline.common.metrics import Metric, counter, gauge
 from shotline.common.process.service import EXIT_FAULT
@@ -54,7 +55,11 @@ class BridgeServer:
 
     def __init__(self, config: Config) -> None:
         self._settings = settings = config.legacy
-        self._supervisor = AsyncSupervisor(config.broker.clients, on_behalf_of=OLD_PROGRAMS)
+        self._supervisor = AsyncSupervisor(
+            config.broker.clients,
+            key=own_key(config.keys, "legacy"),
+            on_behalf_of=OLD_PROGRAMS,
+        )
         self.mirror = Mirror(settings.trees, settings.shots_max)
         self.commander = Commander(
             self._supervisor,

@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -57,7 +58,8 @@ def support_bundle(given: tuple[str, ...]) -> None:
     config = later.config.load_config(config_file)
     found = list(_examined(None))
     try:
-        later.bundle.write(file, config, config_file, options_of().broker, found)
+        options = replace(options_of(), config=config_file, timeout_s=later.site.ASK_S)
+        later.bundle.write(file, config, config_file, options.supervisor, found)
     except OSError as error:
         wrong(f"{file} cannot be written: {error.strerror}")
     say(json.dumps({"file": str(file)}) if options_of().json else f"written: {file}")
@@ -72,7 +74,8 @@ def _examined(page: str | None) -> "Iterator[Finding]":
         return
     yield from later.machine.machine(config)
     is_dispatchers_host = True
-    for one in later.site.site(config, options_of().broker):
+    yield from later.keys.keys(config)
+    for one in later.site.site(config, options_of().broker, options_of().key):
         if one.subject == "dispatcher" and one.level != "problem":
             is_dispatchers_host = one.text.startswith(f"{socket.gethostname()}:")
         yield one

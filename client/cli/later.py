@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shotline.client.cli import render as render
     from shotline.client.cli import tree_view as tree_view
     from shotline.client.doctor import bundle as bundle
+    from shotline.client.doctor import keys as keys
     from shotline.client.doctor import machine as machine
     from shotline.client.doctor import page as page
     from shotline.client.doctor import site as site
@@ -33,10 +34,13 @@ if TYPE_CHECKING:
     from shotline.client.local import requests as requests
     from shotline.client.local import up as up
     from shotline.common import accounts as accounts
+    from shotline.common import base as base
     from shotline.common import messages as messages
     from shotline.common import scopes as scopes
     from shotline.common import views as views
     from shotline.common.files import secret_file as secret_file
+    from shotline.common.keys import folder as folder
+    from shotline.common.keys import peers as peers
     from shotline.common.settings import config as config
     from shotline.common.settings import yamlfile as yamlfile
 
@@ -49,6 +53,7 @@ _FOLDERS: Final = {
     "render": "client.cli",
     "tree_view": "client.cli",
     "bundle": "client.doctor",
+    "keys": "client.doctor",
     "machine": "client.doctor",
     "page": "client.doctor",
     "site": "client.doctor",
@@ -59,6 +64,9 @@ _FOLDERS: Final = {
     "requests": "client.local",
     "up": "client.local",
     "accounts": "common",
+    "base": "common",
+    "folder": "common.keys",
+    "peers": "common.keys",
     "config": "common.settings",
     "yamlfile": "common.settings",
     "scopes": "common",

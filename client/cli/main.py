@@ -1,7 +1,7 @@
 """The `shotline` command: its group, its exit codes, and what an operator sees of errors.
 
-The commands are in `shot`, `queue`, `server`, `show`, `audit`, `tree`, `live`, `system`, `users`
-and `doctor`.
+The commands are in `shot`, `queue`, `server`, `show`, `audit`, `tree`, `live`, `system`, `users`,
+`keys` and `doctor`.
 Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an action
 failed or the run was aborted or is HELD.
 """
@@ -17,6 +17,7 @@ import click
 from shotline.client.cli import (
     audit,
     doctor,
+    keys,
     later,
     live,
     queue,
@@ -62,7 +63,7 @@ def shotline() -> None:
     """
 
 
-for _module in (shot, queue, server, show, audit, tree, live, system, users, doctor):
+for _module in (shot, queue, server, show, audit, tree, live, system, users, keys, doctor):
     for _command in _module.COMMANDS:
         shotline.add_command(_command)
 

@@ -29,6 +29,7 @@ from shotline.client.doctor.finding import Finding
 from shotline.client.doctor.site import ASK_S
 from shotline.client.errors import SupervisorError
 from shotline.client.supervisor import Supervisor
+from shotline.common.errors import ConfigError
 from shotline.common.files.own import private_opener
 from shotline.common.files.secret_file import CREDENTIALS_VARIABLE
 from shotline.common.redis.url import RedisUrl
@@ -78,6 +79,7 @@ def known_secrets(config: Config, environment: Mapping[str, str]) -> Iterator[st
             yield value.password.get_secret_value()
         elif isinstance(value, SecretStr):
             yield value.get_secret_value()
+    yield from _words_in(config.keys.folder)
     if config.redis.secret_file is not None:
         yield from _words_in(config.redis.secret_file)
     if folder := environment.get(CREDENTIALS_VARIABLE):
@@ -113,7 +115,11 @@ def _words_in(path: Path) -> Iterator[str]:
 
 
 def write(
-    file: Path, config: Config, config_file: Path, broker: str | None, findings: Iterable[Finding]
+    file: Path,
+    config: Config,
+    config_file: Path,
+    supervisor: Callable[[], Supervisor],
+    findings: Iterable[Finding],
 ) -> None:
     """Write the bundle. Raise OSError when the file cannot be written, or is there already."""
     scrubber = Scrubber(known_secrets(config, os.environ))
@@ -123,7 +129,7 @@ def write(
         open(file, "xb", opener=private_opener) as out,
         tarfile.open(fileobj=out, mode="w:gz") as archive,
     ):
-        for name, text in _members(config, config_file, broker, findings):
+        for name, text in _members(config, config_file, supervisor, findings):
             data = scrubber.clean(text).encode(errors="backslashreplace")
             member = tarfile.TarInfo(f"{root}/{name}")
             member.size, member.mtime, member.mode = len(data), now, 0o600
@@ -131,12 +137,15 @@ def write(
 
 
 def _members(
-    config: Config, config_file: Path, broker: str | None, findings: Iterable[Finding]
+    config: Config,
+    config_file: Path,
+    supervisor: Callable[[], Supervisor],
+    findings: Iterable[Finding],
 ) -> Iterator[tuple[str, str]]:
     yield "about.json", _json(_about(config, config_file))
     yield "config.json", config.model_dump_json(indent=2)
     yield "findings.json", _json([one._asdict() for one in findings])
-    for name, text in _answers(broker or config.broker.clients):
+    for name, text in _answers(supervisor):
         yield f"answers/{name}.json", text
     for name, address in config.metrics.addresses.items():
         yield f"metrics/{name}.txt", _scraped(address)
@@ -174,9 +183,14 @@ def _about(config: Config, config_file: Path) -> dict[str, object]:
     }
 
 
-def _answers(broker: str) -> Iterator[tuple[str, str]]:
+def _answers(connect: Callable[[], Supervisor]) -> Iterator[tuple[str, str]]:
     """Yield what the dispatcher answers, or why it does not."""
-    with Supervisor(broker, timeout_s=ASK_S) as supervisor:
+    try:
+        connected = connect()
+    except ConfigError as error:
+        yield "status", _json({"error": str(error)})
+        return
+    with connected as supervisor:
         asking: dict[str, Callable[[], object]] = {
             "status": supervisor.status,
             "shots": supervisor.shots,

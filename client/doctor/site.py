@@ -3,14 +3,17 @@
 import time
 from collections.abc import Iterator
 from math import inf
+from pathlib import Path
 from typing import Final
 
 from shotline import __version__
 from shotline.client.doctor.finding import Finding, fine, problem, warning
-from shotline.client.errors import NoBroker, NoDispatcher, SupervisorError
+from shotline.client.errors import NoBroker, NoDispatcher, NotLetIn, SupervisorError
 from shotline.client.observer import News
 from shotline.client.supervisor import Supervisor
 from shotline.common.channels import FEED
+from shotline.common.errors import ConfigError
+from shotline.common.keys.folder import own_key
 from shotline.common.settings.config import Config
 from shotline.common.views import ActionView, JournalState, ServerView, StatusResult
 
@@ -18,13 +21,23 @@ ASK_S: Final = 5.0
 _CLOCK_S: Final = 1.0  # clocks may differ by less
 
 
-def site(config: Config, broker: str | None = None) -> Iterator[Finding]:
+def site(config: Config, broker: str | None = None, key: Path | None = None) -> Iterator[Finding]:
     """Look at what answers at the broker's address, by default that of the configuration."""
     address = broker or config.broker.clients
-    with Supervisor(address, timeout_s=ASK_S) as supervisor:
+    try:
+        curve = key or own_key(config.keys, "operator", "viewer")
+        connected = Supervisor(address, key=curve, timeout_s=ASK_S)
+    except ConfigError as error:
+        yield problem("keys", str(error), "as it says; see docs/security.md")
+        return
+    with connected as supervisor:
         try:
             asked_at = time.time()
             status = supervisor.status()
+        except NotLetIn as error:
+            advice = "let it in: shotline keys new, or bundle, on the broker's host"
+            yield problem("broker", str(error), advice)
+            return
         except NoBroker:
             advice = (
                 "start it (systemctl start shotline.target, or shotline up); on another machine, "

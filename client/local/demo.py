@@ -63,7 +63,7 @@ def run_demo(folder: Path, out: Console, *, keep: bool) -> bool:
 
     page = config.monitor.page
 
-    with started(daemons, tell) as up, Supervisor(config.broker.clients) as shotline:
+    with started(daemons, tell) as up, Supervisor(config=config_file) as shotline:
         wait_for_servers(shotline, config)
         out.print(Text(f"The page: {page}", style="bold"))
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from shotline.client.local.daemons import Daemons
 from shotline.client.local.elsewhere import look_around
+from shotline.client.local.keys import make_keys
 from shotline.client.local.link import UpLink
 from shotline.client.local.requests import Requests, Units
 from shotline.common.messages import Outcome
@@ -48,6 +49,7 @@ def started(daemons: Daemons, tell: Tell) -> Iterator[Up]:
     raise_descriptor_limit()
     with UpLink(daemons.config.data_folder) as link, _terminable(Up(daemons, link, tell)) as up:
         look_around(daemons, tell)
+        make_keys(daemons, tell)
         try:
             daemons.start(lambda name: tell(f"up    {name}"))
             yield up

@@ -22,6 +22,7 @@ from shotline.common.settings.sections import (
     DispatcherSection,
     ExperimentSection,
     JournalSection,
+    KeysSection,
     LegacySection,
     LoggingSection,
     MetricsSection,
@@ -67,6 +68,9 @@ class Config(Section):
     logging: LoggingSection = Field(LoggingSection(), description="Logs of the daemons.")
     metrics: MetricsSection = Field(
         MetricsSection(), description="What Prometheus collects of the daemons."
+    )
+    keys: KeysSection = Field(
+        KeysSection(), description="Keys of the broker and of all that connect to it."
     )
     security: SecuritySection = Field(SecuritySection(), description="Who may connect.")
 
@@ -119,6 +123,12 @@ class Config(Section):
                     }
                 ),
                 "queue": self.queue.model_copy(update={"emergency_key_file": key and beside / key}),
+                "keys": self.keys.model_copy(
+                    update={
+                        "folder": data / self.keys.folder,
+                        "file": self.keys.file and beside / self.keys.file,
+                    }
+                ),
                 "legacy": _resolved_access(self.legacy, beside, "redis_url"),
                 "logging": self.logging.model_copy(update={"file": log and str(data / log)}),
             }

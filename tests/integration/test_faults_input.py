@@ -121,8 +121,8 @@ class Peer:
     """A peer of the broker that may send anything."""
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", address: str, name: str) -> None:
-        self.name = name.encode()
-        self.dealer = Dealer(context, address, self.name)
+        self.name = name
+        self.dealer = Dealer(context, address)
         self.inbox: list[Message] = []
 
     def send(self, *frames: bytes) -> None:
@@ -151,7 +151,7 @@ class Peer:
 
 @contextmanager
 def peers(*wanted: tuple[str, str]) -> Iterator[list[Peer]]:
-    """Open peers: address and routing id of each."""
+    """Open peers: address, and a name for each."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     found = [Peer(context, address, name) for address, name in wanted]
     try:

@@ -3,7 +3,6 @@
 Also commands that come too late (DESIGN §5, D15).
 """
 
-import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -53,8 +52,7 @@ class RawClient:
 
     def __init__(self, stack: Stack) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        identity = f"client/{secrets.token_hex(8)}".encode()
-        self.dealer = Dealer(self._context, stack.config.broker.clients, identity)
+        self.dealer = Dealer(self._context, stack.config.broker.clients)
         eventually(lambda: self.send(Hello(name="raw")))
         welcome = self.get(lambda message: isinstance(message, Welcome))
         assert isinstance(welcome, Welcome)

@@ -8,7 +8,15 @@ import pytest
 import zmq
 
 from shotline.common.errors import ConfigError
-from shotline.common.transport import Dealer, Delivery, Publisher, Router, SocketLimits, Subscriber
+from shotline.common.transport import (
+    Dealer,
+    Delivery,
+    Publisher,
+    Router,
+    SocketLimits,
+    Subscriber,
+    is_named_by_itself,
+)
 from shotline.monitor.http.listener import bound
 
 DEADLINE_S = 20
@@ -64,14 +72,15 @@ def received(router: Router) -> list[tuple[bytes, list[bytes]]]:
 def test_a_dealer_sends_only_over_a_connection(context: zmq.Context[zmq.Socket[bytes]]) -> None:
     with Router(context, LOOPBACK) as router:
         address = router.address
-    dealer = Dealer(context, address, b"me")
+    dealer = Dealer(context, address)
     assert not dealer.send([b"kind", b"lost"])
     with again(context, address) as router:
         connected(dealer)
         # The monitor may speak a moment before the socket takes a message.
         until(lambda: dealer.send([b"kind", b"body", b"kind", b""]))
-        assert received(router) == [(b"me", [b"kind", b"body", b"kind", b""])]
-        assert router.send(b"me", [b"hello"]) is Delivery.SENT
+        ((name, frames),) = received(router)
+        assert frames == [b"kind", b"body", b"kind", b""]
+        assert router.send(name, [b"hello"]) is Delivery.SENT
         until(lambda: dealer.receive_all() == [[b"hello"]], dealer.socket)
     until(lambda: False in dealer.connection(), dealer.connection_socket)
     until(lambda: not dealer.send([b"kind", b"lost"]), dealer.socket)
@@ -87,14 +96,14 @@ def test_a_router_says_when_too_much_waits(context: zmq.Context[zmq.Socket[bytes
     limits = SocketLimits(high_water_mark=10)
     with (
         Router(context, LOOPBACK, limits) as router,
-        Dealer(context, router.address, b"slow", limits) as dealer,
+        Dealer(context, router.address, limits) as dealer,
     ):
         connected(dealer)
         dealer.send([b"here"])
-        received(router)
+        ((slow, _),) = received(router)
         body = bytes(100_000)
         sent = 0
-        while router.send(b"slow", [body]) is Delivery.SENT:
+        while router.send(slow, [body]) is Delivery.SENT:
             sent += 1
             assert sent < 10_000
         got = 0
@@ -107,58 +116,75 @@ def test_a_router_says_when_too_much_waits(context: zmq.Context[zmq.Socket[bytes
         until(all_arrived, dealer.socket)
 
 
-def test_a_peer_that_comes_back_takes_its_routing_id_over(
+def test_nobody_takes_anothers_connection(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with (
+        Router(context, LOOPBACK) as router,
+        Dealer(context, router.address) as first,
+        context.socket(zmq.DEALER) as thief,
+        context.socket(zmq.DEALER) as named,
+    ):
+        connected(first)
+        first.send([b"first"])
+        ((name, _),) = received(router)
+        assert not is_named_by_itself(name)
+        for socket, identity in ((thief, name), (named, b"A:1/x")):
+            socket.linger = 0
+            socket.setsockopt(zmq.ROUTING_ID, identity)
+            socket.connect(router.address)
+            socket.send(b"named")
+        assert received(router) == [(b"A:1/x", [b"named"])]
+        assert is_named_by_itself(b"A:1/x")
+        assert router.send(name, [b"for the first"]) is Delivery.SENT
+        until(lambda: first.receive_all() == [[b"for the first"]], first.socket)
+        assert not thief.poll(0)
+
+
+def test_a_connection_that_has_ended_is_forgotten(
     context: zmq.Context[zmq.Socket[bytes]],
 ) -> None:
-    with Router(context, LOOPBACK) as router, Dealer(context, router.address, b"me") as old:
-        connected(old)
-        old.send([b"first"])
-        received(router)
-        with Dealer(context, router.address, b"me") as new:
-            connected(new)
-            new.send([b"second"])
-            assert received(router) == [(b"me", [b"second"])]
-            router.send(b"me", [b"answer"])
-            until(lambda: new.receive_all() == [[b"answer"]], new.socket)
+    with Router(context, LOOPBACK) as router:
+        with Dealer(context, router.address) as dealer:
+            connected(dealer)
+            dealer.send([b"hello"])
+            ((name, _),) = received(router)
+            assert router.origins[name].address == "127.0.0.1"
+            assert router.origins[name].key == ""
+
+        def forgotten() -> bool:
+            router.forget_ended()
+            return not router.origins
+
+        until(forgotten, router.ended_socket)
+
+
+def test_a_connection_is_cut_off(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with (
+        Router(context, LOOPBACK) as router,
+        Dealer(context, router.address) as one,
+        Dealer(context, router.address) as other,
+    ):
+        for dealer in (one, other):
+            connected(dealer)
+        one.send([b"one"])
+        ((name, _),) = received(router)
+        router.cut_off(name)
+        until(lambda: False in one.connection(), one.connection_socket)
+        connected(one)
+        assert other.connection() == []
 
 
 def test_a_message_above_the_limit_cuts_its_sender_off(
     context: zmq.Context[zmq.Socket[bytes]],
 ) -> None:
     with Router(context, LOOPBACK, SocketLimits(message_bytes_max=1000)) as router:
-        with Dealer(context, router.address, b"big") as big:
+        with Dealer(context, router.address) as big:
             connected(big)
             big.send([bytes(1001)])
             until(lambda: False in big.connection(), big.connection_socket)
-        with Dealer(context, router.address, b"small") as small:
+        with Dealer(context, router.address) as small:
             connected(small)
             small.send([bytes(1000)])
-            assert received(router) == [(b"small", [bytes(1000)])]
-
-
-def test_the_address_is_told_of_whoever_begins_with_the_frame_that_is_asked_for(
-    context: zmq.Context[zmq.Socket[bytes]],
-) -> None:
-    with (
-        Router(context, "tcp://127.0.0.1:*") as router,
-        Dealer(context, router.address, b"a") as first,
-        Dealer(context, router.address, b"b") as second,
-    ):
-        for dealer, frames in ((first, [b"hello", b"1", b"hello"]), (second, [b"other", b"2"])):
-            connected(dealer)
-            assert dealer.send(frames)
-        found: dict[bytes, list[bytes]] = {}
-        addresses: dict[bytes, str] = {}
-
-        def arrived() -> bool:
-            messages, told = router.receive_addressed(b"hello")
-            found.update(messages)
-            addresses.update(told)
-            return len(found) == 2
-
-        until(arrived, router.socket)
-    assert found == {b"a": [b"hello", b"1", b"hello"], b"b": [b"other", b"2"]}
-    assert addresses == {b"a": "127.0.0.1"}
+            assert [frames for _, frames in received(router)] == [[bytes(1000)]]
 
 
 def test_an_address_in_use_is_named(context: zmq.Context[zmq.Socket[bytes]]) -> None:
@@ -204,12 +230,12 @@ def test_ipv6_is_an_address_like_any_other(context: zmq.Context[zmq.Socket[bytes
     with (
         Router(context, "tcp://[::1]:*") as router,
         Publisher(context, "tcp://[::1]:*") as publisher,
-        Dealer(context, router.address, b"A") as dealer,
+        Dealer(context, router.address) as dealer,
         Subscriber(context, publisher.address) as subscriber,
     ):
         connected(dealer)
         assert dealer.send([b"hello"])
-        assert received(router) == [(b"A", [b"hello"])]
+        assert [frames for _, frames in received(router)] == [[b"hello"]]
         subscriber.subscribe(b"")
         got: list[list[bytes]] = []
 

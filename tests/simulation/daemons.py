@@ -130,7 +130,7 @@ class BrokerDaemon(Daemon):
             elif isinstance(effect, outbox.ToServer) and not self._servers.to_dealer(
                 effect.peer, effect.batches
             ):
-                back = UnsentToServer(effect.peer, effect.batches, effect.returnable, False)
+                back = UnsentToServer(effect.peer, effect.batches, effect.server, False)
             if back is not None:
                 pending += self.machine.handle(self.world.instant, back)  # type: ignore[arg-type]
         self.machine.check()
@@ -139,8 +139,6 @@ class BrokerDaemon(Daemon):
 
 class DispatcherDaemon(Daemon):
     """One life of the dispatcher. `watch` sees every effect before it is carried out."""
-
-    lives = itertools.count(1)
 
     def __init__(
         self,
@@ -166,7 +164,7 @@ class DispatcherDaemon(Daemon):
         )
         self.machine.load(store.loaded())
         self._timer = Timer(world, lambda: self.handle(Tick()))
-        self._link = network.open(f"dispatcher/{next(self.lives)}".encode(), self)
+        self._link = network.open(self)
         self.handle(Tick())
 
     def kill(self) -> None:
@@ -303,7 +301,7 @@ class ServerDaemon(Daemon):
             BrokerSection(),
         )
         self._timer = Timer(world, lambda: self.handle(Tick()))
-        self._link: Link = network.open(f"{':'.join(name)}/{incarnation}".encode(), self)
+        self._link: Link = network.open(self)
         self._carry_out(self.machine.begin(world.instant))
 
     def kill(self) -> None:
@@ -398,7 +396,7 @@ class Client:
         self._numbers = itertools.count(1)
         self._offset_s: float | None = None
         self._asked: dict[str, _Asked] = {}
-        self._link = network.open(b"client/1", self)
+        self._link = network.open(self)
         self._tick()
 
     def ask(

@@ -10,6 +10,8 @@ from typing import Protocol
 from shotline.common.machine import Instant
 
 EPOCH_WALL = 1_700_000_000.0
+UNNOTICED = 0.5  # share of the breaks that the ROUTER notices late
+NOTICED_S_MAX = 3.0
 
 
 class World:
@@ -66,10 +68,10 @@ class Endpoint(Protocol):
 
 @dataclass(slots=True)
 class Link:
-    """One DEALER's connection to one of the broker's ROUTERs."""
+    """One DEALER's connection to one of the broker's ROUTERs, which names it anew each time."""
 
-    identity: bytes
     dealer: Endpoint
+    name: bytes = b""
     is_up: bool = False
     is_closed: bool = False
     generation: int = 0
@@ -77,40 +79,53 @@ class Link:
 
 
 class Network:
-    """All links to one ROUTER. Order is kept on a link; a break loses what is on it."""
+    """All links to one ROUTER. Order is kept on a link; a break loses what is on it.
+
+    The ROUTER may notice a break late: until then it takes what is for the old connection, which
+    nobody gets, and what was on its way from there still arrives.
+    """
 
     def __init__(self, world: World, delay_s_max: float) -> None:
         self._world = world
         self._delay_s_max = delay_s_max
         self._router: Callable[[bytes, list[bytes]], None] | None = None
-        self.links: dict[bytes, Link] = {}
+        self._links: dict[bytes, Link] = {}  # by name
+        self._unnoticed: dict[bytes, float] = {}  # until when
+        self._names = itertools.count(1)
 
     def serve(self, router: Callable[[bytes, list[bytes]], None] | None) -> None:
         """Set who receives at the ROUTER; None: nobody is there, all links break."""
         self._router = router
-        for link in list(self.links.values()):
+        for link in list(self._links.values()):
             self.cut(link)
+        self._unnoticed.clear()
 
-    def open(self, identity: bytes, dealer: Endpoint) -> Link:
+    def open(self, dealer: Endpoint) -> Link:
         """Connect a DEALER, now or when the broker is there."""
-        link = self.links[identity] = Link(identity, dealer)
+        link = Link(dealer)
         self._connect_later(link)
         return link
 
     def close(self, link: Link) -> None:
         """The DEALER is gone, with all that was on the way to it or from it."""
-        link.is_closed, link.is_up = True, False
-        link.generation += 1
-        if self.links.get(link.identity) is link:
-            del self.links[link.identity]
+        link.is_closed = True
+        if link.is_up:
+            self._end(link)
 
     def cut(self, link: Link) -> None:
         """Break a link; it is made again later."""
         if link.is_up:
-            link.is_up = False
-            link.generation += 1
+            self._end(link)
             link.dealer.disconnected()
             self._connect_later(link)
+
+    def _end(self, link: Link) -> None:
+        link.is_up = False
+        link.generation += 1
+        del self._links[link.name]
+        if self._world.random.random() < UNNOTICED:
+            noticed_s = self._world.random.uniform(0.0, NOTICED_S_MAX)
+            self._unnoticed[link.name] = self._world.now + noticed_s
 
     def _connect_later(self, link: Link) -> None:
         self._world.after(self._world.random.uniform(0.01, 0.3), lambda: self._connect(link))
@@ -122,6 +137,8 @@ class Network:
             self._connect_later(link)
             return
         link.is_up = True
+        link.name = b"\0%04d" % next(self._names)
+        self._links[link.name] = link
         link.dealer.connected()
 
     def to_router(self, link: Link, frames: list[bytes]) -> bool:
@@ -129,29 +146,35 @@ class Network:
         if not link.is_up:
             return False
 
+        name = link.name
+
         def deliver() -> None:
             if self._router is not None:
-                self._router(link.identity, frames)
+                self._router(name, frames)
 
         self._carry(link, "in", deliver)
         return True
 
-    def to_dealer(self, identity: bytes, frames: list[bytes]) -> bool:
-        """Send towards a DEALER. False when it is not connected: unroutable."""
-        link = self.links.get(identity)
-        if link is None or not link.is_up:
-            return False
+    def to_dealer(self, name: bytes, frames: list[bytes]) -> bool:
+        """Send towards a DEALER. False when it is known not to be connected: unroutable."""
+        link = self._links.get(name)
+        if link is None:
+            return self._is_unnoticed(name)
         self._carry(link, "out", lambda: link.dealer.receive(b"", frames))
         return True
 
     def _carry(self, link: Link, way: str, deliver: Callable[[], None]) -> None:
-        generation = link.generation
+        generation, name = link.generation, link.name
         delay_s = self._world.random.uniform(0.0, self._delay_s_max)
         arrives = max(self._world.now + delay_s, link.free_at[way])
         link.free_at[way] = arrives
 
         def arrive() -> None:
-            if link.is_up and link.generation == generation:
+            stands = link.is_up and link.generation == generation
+            if stands or (way == "in" and self._is_unnoticed(name)):
                 deliver()
 
         self._world.at(arrives, arrive)
+
+    def _is_unnoticed(self, name: bytes) -> bool:
+        return self._world.now < self._unnoticed.get(name, 0.0)

@@ -14,8 +14,8 @@ from shotline.broker.machine import (
     UnsentToServer,
 )
 from shotline.broker.outbox import Log, Publish, ToClient, ToServer
-from shotline.broker.permissions import EVERYBODY, Roles
-from shotline.common.codec import addressed, decode, encode
+from shotline.broker.permissions import ANYBODY, Peer
+from shotline.common.codec import addressed, decode, encode, is_addressed
 from shotline.common.errors import MalformedMessage
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -66,10 +66,9 @@ class World:
     def __init__(
         self,
         section: BrokerSection = SECTION,
-        roles: Callable[[bytes], Roles] = lambda _peer: EVERYBODY,
-        key_of: Callable[[bytes], str] = lambda _peer: "",
+        who: Callable[[bytes], Peer] = lambda _peer: ANYBODY,
     ) -> None:
-        self.broker = Broker("b1", "tcp://host:1", "tcp://host:3", section, roles, key_of)
+        self.broker = Broker("b1", "tcp://host:1", "tcp://host:3", section, who, who)
         self.now = 1000.0
         self.mail: dict[bytes, list[tuple[bytes, Message]]] = {}
         self.multiparts: dict[bytes, list[list[bytes]]] = {}
@@ -90,16 +89,16 @@ class World:
                     self.published.append((topic, body))
                 case Log(_, text):
                     self.logged.append(text)
-                case ToServer(peer, batches, returnable):
+                case ToServer(peer, batches, server):
                     if peer in self.unreachable | self.full:
                         full = peer in self.full
-                        self.handle(UnsentToServer(peer, batches, returnable, full))
+                        self.handle(UnsentToServer(peer, batches, server, full))
                     else:
                         self.deliver(peer, batches, [(b"", batch) for batch in batches])
                 case ToClient(peer, frames):
                     if peer in self.unreachable | self.full:
                         self.handle(UnsentToClient(peer, frames, peer in self.full))
-                    elif peer.startswith(b"dispatcher/"):
+                    elif is_addressed(frames):
                         self.deliver(peer, frames, addressed(frames))
                     else:
                         self.deliver(peer, frames, [(b"", batch) for batch in frames])
@@ -127,8 +126,8 @@ class World:
     def server(self, peer: bytes, *messages: Message) -> None:
         self.handle(FromServers([(peer, [encode(messages)])]))
 
-    def client(self, peer: bytes, *messages: Message, address: str = "") -> None:
-        self.handle(FromClients([(peer, [encode(messages)])], {peer: address}))
+    def client(self, peer: bytes, *messages: Message) -> None:
+        self.handle(FromClients([(peer, [encode(messages)])]))
 
     def dispatcher(self, target: bytes, *messages: Message, peer: bytes = DISPATCHER) -> None:
         self.handle(FromClients([(peer, [target, encode(messages)])]))

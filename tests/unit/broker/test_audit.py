@@ -3,9 +3,10 @@
 import pytest
 from tests.unit.broker.peers import CLIENT, DISPATCHER, World
 
-from shotline.broker.permissions import EVERYBODY, PeerRole, may_command
+from shotline.broker.permissions import ANYBODY, Peer, may_command
 from shotline.common.codec import decode_one
 from shotline.common.commands import VERBS
+from shotline.common.keys.peers import PeerRole
 from shotline.common.messages import Outcome, Reply, Request, TurnedAway, Vouched
 from shotline.common.tellings import EACH_BURST
 
@@ -13,10 +14,11 @@ WATCHER = b"client/watcher"
 
 
 def world() -> World:
-    made = World(
-        roles=lambda peer: frozenset({PeerRole.VIEWER}) if peer == WATCHER else EVERYBODY,
-        key_of=lambda peer: "console" if peer == CLIENT else "",
-    )
+    clients = {
+        CLIENT: Peer("console", address="10.0.0.5"),
+        WATCHER: Peer(roles=frozenset({PeerRole.VIEWER}), address="10.0.0.6"),
+    }
+    made = World(who=lambda peer: clients.get(peer, ANYBODY))
     made.seat()
     made.greet()
     made.greet(WATCHER)
@@ -27,7 +29,7 @@ def world() -> World:
 def test_a_command_goes_on_behind_who_has_sent_it() -> None:
     broker = world()
     request = broker.request("abort")
-    broker.client(CLIENT, request, address="10.0.0.5")
+    broker.client(CLIENT, request)
     assert broker.read(DISPATCHER) == [
         (CLIENT, Vouched(key="console", address="10.0.0.5")),
         (CLIENT, request),
@@ -36,7 +38,7 @@ def test_a_command_goes_on_behind_who_has_sent_it() -> None:
 
 def test_a_question_goes_on_as_it_is() -> None:
     broker = world()
-    broker.client(CLIENT, broker.request("status"), address="10.0.0.5")
+    broker.client(CLIENT, broker.request("status"))
     assert broker.kinds(DISPATCHER) == ["request"]
 
 
@@ -51,7 +53,7 @@ def test_no_client_may_say_so_itself(forged: Vouched | TurnedAway) -> None:
 def test_a_command_that_its_sender_may_not_give_is_told() -> None:
     broker = world()
     request = broker.request("abort")
-    broker.client(WATCHER, request, address="10.0.0.6")
+    broker.client(WATCHER, request)
     (told,) = broker.got(DISPATCHER, TurnedAway)
     assert (told.address, told.verb, told.outcome) == ("10.0.0.6", "abort", Outcome.REFUSED)
     assert told.text == "abort is not for the role viewer"
@@ -62,7 +64,7 @@ def test_a_command_that_its_sender_may_not_give_is_told() -> None:
 
 def test_a_command_that_has_expired_is_told() -> None:
     broker = world()
-    broker.client(CLIENT, broker.request("abort", lifetime_s=-1.0), address="10.0.0.5")
+    broker.client(CLIENT, broker.request("abort", lifetime_s=-1.0))
     (told,) = broker.got(DISPATCHER, TurnedAway)
     assert (told.key, told.verb) == ("console", "abort")
     assert "expired" in told.text
@@ -77,10 +79,10 @@ def test_a_question_that_has_expired_is_not_told() -> None:
 def test_nobody_fills_the_audit_with_what_is_refused() -> None:
     broker = world()
     for _ in range(1000):
-        broker.client(WATCHER, broker.request("abort"), address="10.0.0.6")
+        broker.client(WATCHER, broker.request("abort"))
     assert len(broker.got(DISPATCHER, TurnedAway)) == EACH_BURST
     assert len(broker.got(WATCHER, Reply)) == 1000
-    broker.client(CLIENT, broker.request("abort", lifetime_s=-1.0), address="10.0.0.5")
+    broker.client(CLIENT, broker.request("abort", lifetime_s=-1.0))
     (told,) = broker.got(DISPATCHER, TurnedAway)
     assert told.untold == 1000 - EACH_BURST
 
@@ -96,7 +98,7 @@ def test_of_a_large_request_only_the_verb_is_told() -> None:
 
 
 def test_without_a_dispatcher_nothing_is_kept() -> None:
-    broker = World(roles=lambda _peer: frozenset({PeerRole.VIEWER}))
+    broker = World(who=lambda _peer: Peer(roles=frozenset({PeerRole.VIEWER})))
     broker.client(CLIENT, broker.request("abort"))
     assert [reply.outcome for reply in broker.got(CLIENT, Reply)] == [Outcome.REFUSED]
 

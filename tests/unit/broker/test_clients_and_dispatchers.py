@@ -6,8 +6,9 @@ import pytest
 
 from shotline.broker.machine import FromClients
 from shotline.broker.outbox import ToClient
-from shotline.broker.permissions import PeerRole, Roles
+from shotline.broker.permissions import Peer
 from shotline.common.codec import encode
+from shotline.common.keys.peers import PeerRole
 from shotline.common.machine import Instant
 from shotline.common.messages import (
     PROTOCOL,
@@ -293,10 +294,10 @@ def test_the_number_of_clients_is_limited_and_silent_ones_are_forgotten(world: W
     ],
 )
 def test_commands_by_role(role: PeerRole, verb: str, allowed: bool) -> None:  # noqa: FBT001
-    def roles(peer: bytes) -> Roles:
-        return frozenset({role if peer == CLIENT else PeerRole.DISPATCHER})
+    def who(peer: bytes) -> Peer:
+        return Peer(roles=frozenset({role if peer == CLIENT else PeerRole.DISPATCHER}))
 
-    world = World(roles=roles)
+    world = World(who=who)
     world.seat()
     world.client(CLIENT, world.request(verb))
     assert bool(world.got(DISPATCHER, Request)) == allowed
@@ -304,7 +305,7 @@ def test_commands_by_role(role: PeerRole, verb: str, allowed: bool) -> None:  # 
 
 
 def test_messages_by_role() -> None:
-    world = World(roles=lambda _peer: frozenset({PeerRole.VIEWER}))
+    world = World(who=lambda _peer: Peer(roles=frozenset({PeerRole.VIEWER})))
     world.dispatcher(b"", Claim(term=1, name="d"))
     world.server(SERVER, Goodbye())
     world.server(SERVER, register())

@@ -5,9 +5,11 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from shotline.broker.machine import FromServers
+from shotline.broker.machine import FromServers, ServerCutOff
 from shotline.broker.outbox import ToServer
+from shotline.broker.permissions import Peer
 from shotline.common.codec import encode
+from shotline.common.keys.peers import PeerRole
 from shotline.common.machine import Instant
 from shotline.common.messages import (
     AbortAttempt,
@@ -30,7 +32,7 @@ from shotline.common.messages import (
     Undeliverable,
 )
 
-from .peers import CLIENT, DISPATCHER, World, beat, register
+from .peers import CLIENT, DISPATCHER, SECTION, World, beat, register
 
 SERVER = b"SRV_A:1/x"
 ATTEMPT = ("TEST", 1, "\\TEST::A", 1)
@@ -61,12 +63,13 @@ def test_a_registration_reaches_the_dispatcher_as_it_is(world: World) -> None:
     assert (SERVER, register(epoch=4)) in world.read(DISPATCHER)
 
 
-def test_the_broker_writes_the_address_that_it_sees_into_a_registration(world: World) -> None:
+@pytest.mark.parametrize("address", ["10.0.0.7", ""])
+def test_the_broker_writes_the_address_that_it_sees_into_a_registration(address: str) -> None:
+    world = World(who=lambda _peer: Peer(address=address))
+    world.seat()
     told = structs.replace(register(epoch=4), address="1.2.3.4")
-    world.handle(FromServers([(SERVER, [encode([told])])], {SERVER: "10.0.0.7"}))
-    assert [one.address for one in world.got(DISPATCHER, Register)] == ["10.0.0.7"]
-    world.handle(FromServers([(SERVER, [encode([told])])]))
-    assert [one.address for one in world.got(DISPATCHER, Register)] == [""]
+    world.server(SERVER, told)
+    assert [one.address for one in world.got(DISPATCHER, Register)] == [address]
 
 
 def test_registering_again_opens_a_new_epoch(world: World) -> None:
@@ -77,22 +80,156 @@ def test_registering_again_opens_a_new_epoch(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("peer", "message"),
+    "message",
     [
-        (b"SRV_A:1/y", register()),
-        (b"SRV_A:1/x", register("SRV_A:2")),
-        (b"A:B:1/x", register("A:B:1")),
-        (b"SRV A:1/x", register("SRV A:1")),
-        (b"SRV_A:1/x/y", register(incarnation="x/y")),
-        (b"SRV_A:1/x\n", register(incarnation="x\n")),
+        register("A:B:1"),
+        register("SRV A:1"),
+        register(incarnation="x/y"),
+        register(incarnation="x\n"),
     ],
 )
-def test_a_name_that_is_not_the_routing_id_is_refused(
-    world: World, peer: bytes, message: Register
-) -> None:
-    world.server(peer, message)
-    assert world.kinds(peer) == ["problem"]
+def test_a_name_that_cannot_be_is_refused(world: World, message: Register) -> None:
+    world.server(SERVER, message)
+    assert world.kinds(SERVER) == ["problem"]
     assert world.got(DISPATCHER, Register) == []
+
+
+def test_a_connection_is_of_one_server(world: World) -> None:
+    world.join()
+    world.read(DISPATCHER)
+    world.server(SERVER, register("SRV_A:2"))
+    assert world.kinds(SERVER) == ["problem"]
+    assert world.got(DISPATCHER, Register) == []
+
+
+AGAIN = b"another connection"
+
+
+def test_a_server_comes_back_on_another_connection(world: World) -> None:
+    world.join(epoch=1)
+    world.read(DISPATCHER)
+    world.server(AGAIN, register(epoch=2))
+    assert [one.epoch for one in world.got(AGAIN, Registered)] == [2]
+    assert world.read(DISPATCHER) == [(SERVER, register(epoch=2))]
+    world.dispatcher(SERVER, abort("new"))
+    assert (world.got(AGAIN, AbortAttempt), world.read(SERVER)) == ([abort("new")], [])
+    world.server(SERVER, started())  # of the connection that it has left
+    assert world.kinds(SERVER) == ["register_anew"]
+    assert world.read(DISPATCHER) == []
+    world.server(AGAIN, started())
+    assert world.read(DISPATCHER) == [(SERVER, started())]
+
+
+def test_a_registration_that_was_overtaken_by_the_next_one_is_dropped(world: World) -> None:
+    world.join(epoch=2)
+    world.read(DISPATCHER)
+    world.server(AGAIN, register(epoch=1))
+    assert (world.read(AGAIN), world.read(DISPATCHER)) == ([], [])
+    world.dispatcher(SERVER, abort("why"))
+    assert world.got(SERVER, AbortAttempt)
+
+
+def test_a_suspect_server_is_alive_on_its_new_connection(world: World) -> None:
+    world.join(epoch=1)
+    world.unreachable.add(SERVER)
+    world.dispatcher(SERVER, abort("why"))
+    world.read(DISPATCHER)
+    world.server(AGAIN, register(epoch=2))
+    assert world.kinds(DISPATCHER) == ["register", "liveness"]
+    world.pass_time(1.0, DISPATCHER)
+
+
+def test_what_was_sent_on_the_old_connection_is_not_given_back(world: World) -> None:
+    """It may have arrived: only what was never sent is proof."""
+    world.join(epoch=1)
+    world.dispatcher(SERVER, abort("perhaps"))
+    world.read(DISPATCHER)
+    world.server(AGAIN, register(epoch=2))
+    world.unreachable.add(AGAIN)
+    world.dispatcher(SERVER, abort("never"))
+    (back,) = world.got(DISPATCHER, Undeliverable)
+    assert (back.target, back.batches) == (SERVER, (encode([abort("never")]),))
+
+
+def with_keys(**classes: str) -> World:
+    """Return a world in which a peer's name is that of its key, and the classes of that."""
+
+    def who(peer: bytes) -> Peer:
+        name = peer.decode().partition("/")[0]
+        role = PeerRole.SERVER if name in classes else PeerRole.DISPATCHER
+        return Peer(name, frozenset({role}), classes.get(name, ""))
+
+    world = World(who=who)
+    world.seat()
+    return world
+
+
+@pytest.mark.parametrize("incarnation", ["x", "y"])
+def test_another_key_does_not_get_a_live_servers_name(incarnation: str) -> None:
+    world = with_keys(one="A", other="A")
+    world.server(b"one/1", register("A:1", "x"))
+    assert world.got(b"one/1", Registered)
+    world.read(DISPATCHER)
+    world.server(b"other/1", register("A:1", incarnation, epoch=9))
+    (refused,) = world.got(b"other/1", RegistrationRefused)
+    assert refused.fatal
+    assert "with another key" in refused.text
+    assert (world.read(b"one/1"), world.got(DISPATCHER, Register)) == ([], [])
+    world.dispatcher(b"A:1/x", abort("why"))
+    assert world.got(b"one/1", AbortAttempt)
+    assert not world.got(b"other/1", AbortAttempt)
+
+
+def test_another_key_gets_the_name_once_its_server_is_lost() -> None:
+    world = with_keys(one="A", other="A")
+    world.server(b"one/1", register("A:1", "x"))
+    world.pass_time(SECTION.suspect_s + 1, DISPATCHER)
+    world.server(b"other/1", register("A:1", "y"))
+    (refused,) = world.got(b"other/1", RegistrationRefused)
+    assert not refused.fatal
+    world.pass_time(SECTION.server_lost_s, DISPATCHER)
+    world.server(b"other/1", register("A:1", "y"))
+    assert world.got(b"other/1", Registered)
+
+
+@pytest.mark.parametrize(
+    ("classes", "server", "may"),
+    [
+        ("A", "A:1", True),
+        ("A", "B:1", False),
+        ("A", "AB:1", False),
+        ("A*", "AB:7", True),
+        ("A:1", "A:1", True),
+        ("A:1", "A:2", False),
+        ("B, A:*", "A:2", True),
+        ("*", "B:1", True),
+        ("", "A:1", False),
+    ],
+)
+def test_a_server_serves_the_classes_of_its_key(
+    classes: str,
+    server: str,
+    may: bool,  # noqa: FBT001  # what is asked
+) -> None:
+    world = with_keys(key=classes)
+    world.server(b"key/1", register(server))
+    got = world.read(b"key/1")
+    assert any(isinstance(message, Registered) for _, message in got) == may
+    if not may:
+        ((_, refused),) = got
+        assert isinstance(refused, RegistrationRefused)
+        assert refused.fatal
+        assert server in refused.text
+    assert bool(world.got(DISPATCHER, Register)) == may
+
+
+def test_a_server_that_is_cut_off_is_lost_at_once(world: World) -> None:
+    world.join()
+    world.read(DISPATCHER)
+    world.handle(ServerCutOff(SERVER, "its key was revoked"))
+    assert states(world) == [("x", LivenessState.LOST)]
+    world.server(SERVER, started())
+    assert world.got(DISPATCHER, Started) == []
 
 
 def test_another_protocol_is_refused_in_words(world: World) -> None:

@@ -1,0 +1,202 @@
+"""The files of keys: the folder of the broker's host, and how a program finds its own.
+
+    keys/                  0700
+        broker.key         0600, the broker's own pair
+        authorised.json    0600, the public keys that it lets in, with their roles
+        NAME.key           0600, a peer's pair with the broker's public key
+
+A peer's file is all that another host needs: `bundle` writes it. There it has the same name in that
+host's own folder, or the configuration names it.
+"""
+
+import os
+import stat
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import zmq
+
+from shotline.common.errors import ConfigError
+from shotline.common.files.own import make_folder
+from shotline.common.files.secret_file import read_secret, secret_of, write_secret
+from shotline.common.keys.peers import (
+    BROKER,
+    AuthorisedKey,
+    AuthorisedKeys,
+    PeerKey,
+    PeerRole,
+    authorised_of,
+    check_key,
+    peer_key_of,
+)
+from shotline.common.transport import CurveClient, CurveServer
+
+if TYPE_CHECKING:
+    from shotline.common.settings.sections import KeysSection
+
+AUTHORISED: Final = "authorised.json"
+CREDENTIAL: Final = "shotline_key"
+BROKER_CREDENTIAL: Final = "shotline_broker_key"
+KEY_VARIABLE: Final = "SHOTLINE_KEY"
+SUFFIX: Final = ".key"
+
+
+class KeysFolder:
+    """The keys of a site, on the broker's host. Everything raises ConfigError in words."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.authorised = folder / AUTHORISED
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is a broker's key here, or this user may not look."""
+        try:
+            self.file_of(BROKER).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return True
+
+    def file_of(self, name: str) -> Path:
+        """Return the file of a key."""
+        return self.folder / f"{name}{SUFFIX}"
+
+    def make(self) -> None:
+        """Make the folder and the broker's key."""
+        if self.is_made:
+            raise ConfigError(f"there are keys in {self.folder} already")
+        try:
+            make_folder(self.folder)
+        except OSError as error:
+            raise ConfigError(f"{self.folder} cannot be made: {error.strerror}") from None
+        self.check()
+        write_secret(self.authorised, AuthorisedKeys().text())
+        public, secret = _key_pair()
+        broker = PeerKey(name=BROKER, public=public, secret=secret, broker=public)
+        write_secret(self.file_of(BROKER), broker.text())
+
+    def check(self) -> None:
+        """Refuse a folder that others may use."""
+        if problem := folder_problem(self.folder):
+            raise ConfigError(problem)
+
+    def read(self) -> AuthorisedKeys:
+        """Return the keys that the broker lets in."""
+        self.check()
+        return authorised_of(read_secret(self.authorised), self.authorised)
+
+    def new(self, name: str, role: PeerRole, classes: str = "") -> PeerKey:
+        """Make a key for a peer, and let it in."""
+        check_key(name, role, classes)
+        broker = self.key(BROKER).public
+        public, secret = _key_pair()
+        authorised = AuthorisedKey(
+            name=name, role=role, public=public, classes=classes, created_at=time.time()
+        )
+        known = self.read().with_key(authorised)
+        key = PeerKey(
+            name=name, role=role, classes=classes, public=public, secret=secret, broker=broker
+        )
+        write_secret(self.file_of(name), key.text())
+        write_secret(self.authorised, known.text())
+        return key
+
+    def revoke(self, name: str) -> None:
+        """Let a key in no longer, and remove its file."""
+        write_secret(self.authorised, self.read().without(name, time.time()).text())
+        with suppress(OSError):
+            self.file_of(name).unlink()
+
+    def key(self, name: str) -> PeerKey:
+        """Return a key of this folder."""
+        self.check()
+        return read_key(self.file_of(name))
+
+    def version(self) -> tuple[int, int, int] | None:
+        """Return what changes whenever the list of authorised keys does."""
+        try:
+            found = self.authorised.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def folder_problem(folder: Path) -> str | None:
+    """Return why keys may not be in this folder, None where they may."""
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"the folder {folder} cannot be looked at: {error.strerror}"
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & (stat.S_IWGRP | stat.S_IRWXO):
+        return (
+            f"others than its owner may use the folder {folder} (mode {mode:04o}), which holds "
+            f"keys: chmod 700 {folder}"
+        )
+    if found.st_uid not in (0, os.geteuid()):
+        return f"the folder {folder}, which holds keys, belongs to another user ({found.st_uid})"
+    return None
+
+
+def read_key(file: Path) -> PeerKey:
+    """Return the key in a file. Raise ConfigError, in words, where it cannot be used."""
+    return peer_key_of(read_secret(file), file)
+
+
+def own_key(section: "KeysSection", *names: str) -> CurveClient | None:
+    """Return the key of a program: the one that the configuration names, else systemd's, else the
+    first of these names in the folder; None: it has none.
+
+    Raise ConfigError, in words, for one that cannot be used.
+    """
+    if text := secret_of(section.file, CREDENTIAL):
+        return curve_of(peer_key_of(text, section.file or f"the credential {CREDENTIAL}"))
+    folder = KeysFolder(section.folder)
+    for name in names:
+        if _is_there(folder.file_of(name)):
+            return curve_of(folder.key(name))
+    if section.required:
+        where = f"there is no {' or '.join(f'{name}{SUFFIX}' for name in names)} in {folder.folder}"
+        raise ConfigError(f"this program needs a key (keys.required), and {where}")
+    return None
+
+
+def brokers_key(section: "KeysSection") -> CurveServer | None:
+    """Return the broker's own key; None: it has none, and lets everybody in. Raise ConfigError."""
+    text = secret_of(None, BROKER_CREDENTIAL)
+    folder = KeysFolder(section.folder)
+    if text is None and not folder.is_made:
+        if section.required:
+            raise ConfigError(
+                f"the broker needs a key (keys.required), and there is none in {folder.folder}: "
+                "shotline keys init"
+            )
+        return None
+    key = folder.key(BROKER) if text is None else peer_key_of(text, BROKER_CREDENTIAL)
+    return CurveServer(key.public.encode(), key.secret.encode())
+
+
+def curve_of(key: PeerKey) -> CurveClient:
+    """Return a key as a socket takes it."""
+    return CurveClient(key.public.encode(), key.secret.encode(), key.broker.encode(), key.name)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return False  # another user's keys are not for us
+    except OSError:
+        return True
+    return True
+
+
+def _key_pair() -> tuple[str, str]:
+    public, secret = zmq.curve_keypair()
+    return public.decode(), secret.decode()

@@ -42,14 +42,17 @@ Results whose lists can grow are answered in pages: `next` in one is `since` of 
 following one. The records of one commit may come in several events; an event that is too large is
 left out, which its channel's numbers show.
 
-Routing ids are `CLASS:ID/INCARNATION` for servers, `dispatcher/…` for dispatchers, `client/…` for
-all others. A multipart of a server or client is one batch or several. On a dispatcher's connection
-an address frame stands before each batch, and each batch stands for itself:
+The broker names connections itself: who sets a routing id of its own (`ZMQ_ROUTING_ID`) is
+refused. Who somebody is, is said by `register`, `claim` or `hello`, and where there are keys
+proven by the key; what it may be and send is what its key is for (docs/security.md). After a new
+connection it is said again. A multipart of a server or client is one batch or several. On a
+dispatcher's connection an address frame stands before each batch, and each batch stands for itself:
 
 | address frame | dispatcher → broker | broker → dispatcher |
 | --- | --- | --- |
 | empty | for the broker itself | from the broker itself |
-| a routing id | pass on to that server or client | from that server or client |
+| `CLASS:ID/INCARNATION` | pass on to that server | from that server |
+| what the broker calls a client | pass on to that client's connection | from that client |
 | `*` and a channel | publish this batch of `event` on the channel | |
 
 On the event feed a message is two frames: the channel, and a batch of `event`.

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 AUTHORISED: Final = "authorised.json"
 CREDENTIAL: Final = "shotline_key"
 BROKER_CREDENTIAL: Final = "shotline_broker_key"
-KEY_VARIABLE: Final = "SHOTLINE_KEY"
 SUFFIX: Final = ".key"
 
 

@@ -24,7 +24,12 @@ ALLOWED: Final = frozenset(
     }
     | {"display-logs", "show-log", "version", "watch"}
 )
-_CHOSEN_HERE: Final = {"broker": "--broker", "config": "--config", "on_behalf_of": "--as"}
+_CHOSEN_HERE: Final = {
+    "broker": "--broker",
+    "config": "--config",
+    "key": "--key",
+    "on_behalf_of": "--as",
+}
 
 
 class NotRunnable(Exception):

@@ -16,8 +16,9 @@ from typing import Final
 import click
 
 from shotline.client.local.link import is_up
-from shotline.client.supervisor import BEHALF_VARIABLE
+from shotline.client.supervisor import BEHALF_VARIABLE, KEY_VARIABLE
 from shotline.common.base import to_json
+from shotline.common.keys.folder import KeysFolder
 from shotline.common.messages import EXIT_CODES, Behalf, Outcome
 from shotline.common.process import interpreter
 from shotline.common.settings.config import Config, packaged
@@ -110,6 +111,9 @@ class Runner:
         program = interpreter.python("shotline.client.cli")
         common = ["--broker", self._broker, "--config", str(self._config_file)]
         given = {BEHALF_VARIABLE: to_json(behalf).decode()} if behalf is not None else {}
+        key = KeysFolder(self._config.keys.folder).file_of("monitor")
+        if self._config.keys.file is None and key.exists():
+            given[KEY_VARIABLE] = str(key)  # such a line is given by the monitor
         return await self._answered(
             [*program, *common, *arguments], ("shotline", *arguments), timeout_s, given
         )

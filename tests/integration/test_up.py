@@ -73,8 +73,7 @@ def test_up_says_what_is_up_tells_of_what_is_lost_and_ends_the_rest_in_order(
         assert f"the page: {page}" in said
         with urlopen(page, timeout=DEADLINE_S) as answer:
             assert b"<title>Shotline</title>" in answer.read()
-        clients = settings["broker"]["clients"]
-        with Supervisor(clients, timeout_s=DEADLINE_S) as shotline_:
+        with Supervisor(config=config, timeout_s=DEADLINE_S) as shotline_:
             assert shotline_.status().term >= 1
         (server,) = [
             one for one in processes_of(tmp_path) if "shotline.action_server" in one.cmdline()

@@ -24,6 +24,7 @@ from shotline.client.local.daemons import Daemon, Daemons
 from shotline.client.local.ports import free_ports
 from shotline.client.local.redis_server import RedisServer
 from shotline.client.supervisor import Supervisor
+from shotline.common.keys.folder import own_key
 from shotline.common.redis.connection import client_options
 from shotline.common.settings.config import load_config
 from shotline.common.views import StatusResult
@@ -128,7 +129,10 @@ class Stack:
     def supervisor(self) -> Supervisor:
         """Return a new connection to the broker; every wait has the test's deadline."""
         return Supervisor(
-            self.config.broker.clients, timeout_s=DEADLINE_S, wait_timeout_s=DEADLINE_S
+            self.config.broker.clients,
+            key=own_key(self.config.keys, "operator"),
+            timeout_s=DEADLINE_S,
+            wait_timeout_s=DEADLINE_S,
         )
 
     def wait_until(self, holds: Callable[[StatusResult], bool]) -> StatusResult:

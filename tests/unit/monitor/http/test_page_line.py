@@ -15,7 +15,8 @@ from shotline.monitor.http.page_line import (
 )
 
 # What acts on the monitor's own machine: processes that it starts, files that it reads or writes.
-REFUSED = {"up", "demo", "check-config", "completion", "doctor", "support-bundle", "users", "queue"}
+REFUSED = {"up", "demo", "check-config", "completion", "doctor", "support-bundle"}
+REFUSED |= {"users", "queue", "keys"}
 
 
 def test_every_command_is_either_allowed_or_refused() -> None:
@@ -39,7 +40,7 @@ def test_a_new_command_is_refused_until_somebody_decides(monkeypatch: pytest.Mon
         arguments_of("launch")
 
 
-@pytest.mark.parametrize("option", ["--broker", "--config"])
+@pytest.mark.parametrize("option", ["--broker", "--config", "--key"])
 @pytest.mark.parametrize("line", ["{} status", "status {}", "--json {} status", "status --json {}"])
 def test_neither_the_broker_nor_the_configuration_is_chosen_by_the_line(
     option: str, line: str

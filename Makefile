@@ -109,6 +109,7 @@ schema: install
 	$(BIN)/python -m tools.house docs/architecture.md
 	$(BIN)/python -m tools.methods client/methods.py
 	$(BIN)/python -m tests.support.access docs/security.md
+	$(BIN)/python -m tests.support.keys docs/security.md
 	$(BIN)/python -m tools.page_types > monitor/static/model/types.js
 	$(BIN)/python -m tools.page_verbs > monitor/static/model/verbs.js
 

@@ -13,13 +13,16 @@ from typing import Final
 import zmq
 from zmq.auth.base import Authenticator
 
-from shotline.broker.permissions import Peer
+from shotline.broker.permissions import Peer, may_observe
 from shotline.common.errors import ConfigError
 from shotline.common.keys.folder import KeysFolder
 from shotline.common.keys.peers import AuthorisedKey, AuthorisedKeys
-from shotline.common.transport import ZAP_DOMAIN, Router, is_named_by_itself
+from shotline.common.transport import PEERS, Router, is_named_by_itself
 
 log = logging.getLogger(__name__)
+
+EVENTS: Final = "events"
+"""The domain of the event feed, which is not for everybody."""
 
 _LOOK_S: Final = 0.5
 _LOGGED_S: Final = 1.0
@@ -41,7 +44,8 @@ class Doorkeeper:
         self._logged_at = 0.0
         self._unlogged = 0
         self._zap = Authenticator(context, log=log)
-        self._zap.configure_curve_callback(ZAP_DOMAIN, self)
+        for domain in (PEERS, EVENTS):
+            self._zap.configure_curve_callback(domain, self)
         self._zap.start()
         self.socket: zmq.Socket[bytes] = self._zap.zap_socket
         self.refused = 0  # handshakes
@@ -54,12 +58,16 @@ class Doorkeeper:
             with suppress(StopIteration):
                 self._zap.handle_zap_message(frames).send(None)
 
-    def callback(self, _domain: str, key: bytes) -> bool:
+    def callback(self, domain: str, key: bytes) -> bool:
         """Return whether a key is let in; pyzmq's authenticator asks."""
-        if self._keys.of_public(key.decode()) is not None:
+        found = self._keys.of_public(key.decode())
+        if found is None:
+            self._log(f"a peer was not let in: its key {key.decode()} is not known, or was revoked")
+        elif domain == EVENTS and not may_observe(found.role):
+            self._log(f"the key {found.name} ({found.role}) is not for the event feed")
+        else:
             return True
         self.refused += 1
-        self._log(f"a peer was not let in: its key {key.decode()} is not known, or was revoked")
         return False
 
     def who(self, key: str, address: str) -> Peer:

@@ -71,6 +71,11 @@ def may_send(roles: Roles, kind: str) -> bool:
     return not roles.isdisjoint(MAY_SEND.get(kind, frozenset()))
 
 
+def may_observe(role: PeerRole) -> bool:
+    """Return whether a peer of this role may subscribe to the event feed."""
+    return role in _CLIENTS
+
+
 def may_command(roles: Roles, verb: str) -> bool:
     """Return whether a peer of these roles may give this command (`verb` of `Request`)."""
     if verb == tag_of(NoteAccess):

@@ -4,10 +4,11 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import zmq
 
-from shotline.broker.doorkeeper import Doorkeeper, Guests
+from shotline.broker.doorkeeper import EVENTS, Doorkeeper, Guests
 from shotline.broker.machine import (
     Broker,
     ClientCutOff,
@@ -57,8 +58,9 @@ class BrokerServer:
             self._servers = Router(
                 self._context, addresses["servers"], limits, curve, insecure=insecure
             )
+            of_events = None if curve is None else replace(curve, domain=EVENTS)
             self._events = Publisher(
-                self._context, addresses["events"], limits, curve, insecure=insecure
+                self._context, addresses["events"], limits, of_events, insecure=insecure
             )
         except (ConfigError, OSError):
             self._context.destroy(linger=0)

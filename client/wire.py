@@ -102,6 +102,8 @@ class Wire:
         self._curve = curve
         self.dealer = Dealer(self._context, address, curve=curve)
         self.subscriber: Subscriber | None = None
+        self._refusal = ""  # of the broker's, as it was said
+        self._feed_ended = False  # what is refused once is not connected again by libzmq
         self.session = Session(identity, shotline.__version__, patience or Patience())
         self.malformed = 0
         self._pages: dict[str, tuple[str, AnswerPages]] = {}  # by request: which call it is part of
@@ -214,6 +216,10 @@ class Wire:
         """Take all that has arrived, then what is due."""
         for made in self.dealer.connection():
             self._apply(Connected() if made else Disconnected())
+        if self.dealer.refusal != self._refusal:
+            self._refusal = self.dealer.refusal
+            self._feed_ended = True
+            log.info("%s", self._refusal or f"the broker at {self.address} lets us in again")
         for frames in self.dealer.receive_all():
             try:
                 messages = decode_all(frames)
@@ -315,9 +321,10 @@ class Wire:
         """Connect to the feed and subscribe for all streams, unless that was done."""
         address = reachable(welcome.events, self.address)
         if self.subscriber is not None:
-            if self.subscriber.address == address:
+            if self.subscriber.address == address and not self._feed_ended:
                 return False
             self.subscriber.close()
+        self._feed_ended = False
         self.subscriber = Subscriber(self._context, address, curve=self._curve)
         for stream in self._streams:
             self._subscribe(stream)

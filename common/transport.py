@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
-from shotline.common.binding import host_of, permit
+from shotline.common.binding import ADVICE, BROKER_ADVICE, host_of, permit
 from shotline.common.closable import Closable
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _RECONNECT_MS: Final = 50
 _RECONNECT_MAX_MS: Final = 1000
 _HANDSHAKE_MS: Final = 5000
 TOPIC_BYTES_MAX: Final = 2048
+PEERS: Final = "peers"
 _SUBSCRIPTIONS_WAITING: Final = 1000
 _MONITORED: Final = struct.Struct("=hi")
 _NAMED_BY_US: Final = (5, b"\0")  # length and begin of the ids that a ROUTER gives
@@ -47,7 +48,6 @@ _REFUSALS: Final = (
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 )
-ZAP_DOMAIN: Final = "shotline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,14 @@ class SocketLimits:
 
 @dataclass(frozen=True, slots=True)
 class CurveServer:
-    """The key pair of a socket that binds; both as libzmq's 40 printable characters."""
+    """The key pair of a socket that binds; both as libzmq's 40 printable characters.
+
+    `domain`: what whoever looks at keys (ZAP) is told of the socket.
+    """
 
     public: bytes
     secret: bytes
+    domain: str = PEERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ class _Connected(Closable):
             if isinstance(curve, CurveServer):
                 socket.curve_server = 1
                 # Without somebody who looks at keys nobody is let in.
-                socket.setsockopt_string(zmq.ZAP_DOMAIN, ZAP_DOMAIN)
+                socket.setsockopt_string(zmq.ZAP_DOMAIN, curve.domain)
                 socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
             else:
                 socket.curve_serverkey = curve.server
@@ -156,7 +160,8 @@ class _Connected(Closable):
     def bind(self, address: str, *, insecure: bool = False) -> str:
         """Bind as `bind` does; the socket is closed where that fails."""
         try:
-            return bind(self.socket, address, insecure=insecure or self._has_keys)
+            insecure = insecure or self._has_keys
+            return bind(self.socket, address, insecure=insecure, advice=BROKER_ADVICE)
         except BaseException:
             self.close()
             raise
@@ -187,13 +192,15 @@ class _Connected(Closable):
         return messages
 
 
-def bind(socket: zmq.Socket[Any], address: str, *, insecure: bool = False) -> str:
+def bind(
+    socket: zmq.Socket[Any], address: str, *, insecure: bool = False, advice: str = ADVICE
+) -> str:
     """Bind and return the actual address: a port of 0 or `*` is chosen by the system.
 
     Raise ConfigError where strangers would reach it, OSError in words when the address is taken or
     not this machine's.
     """
-    permit(host_of(address), insecure=insecure)
+    permit(host_of(address), insecure=insecure, advice=advice)
     _speak(socket, address)
     try:
         socket.bind(address)

@@ -72,11 +72,12 @@ class KeysFolder:
             make_folder(self.folder)
         except OSError as error:
             raise ConfigError(f"{self.folder} cannot be made: {error.strerror}") from None
+        _give_to_owner_of(self.folder.parent, self.folder)
         self.check()
-        write_secret(self.authorised, AuthorisedKeys().text())
+        self._write(self.authorised, AuthorisedKeys().text())
         public, secret = _key_pair()
         broker = PeerKey(name=BROKER, public=public, secret=secret, broker=public)
-        write_secret(self.file_of(BROKER), broker.text())
+        self._write(self.file_of(BROKER), broker.text())
 
     def check(self) -> None:
         """Refuse a folder that others may use."""
@@ -86,7 +87,7 @@ class KeysFolder:
     def read(self) -> AuthorisedKeys:
         """Return the keys that the broker lets in."""
         self.check()
-        return authorised_of(read_secret(self.authorised), self.authorised)
+        return authorised_of(self._read(self.authorised), self.authorised)
 
     def new(self, name: str, role: PeerRole, classes: str = "") -> PeerKey:
         """Make a key for a peer, and let it in."""
@@ -100,20 +101,21 @@ class KeysFolder:
         key = PeerKey(
             name=name, role=role, classes=classes, public=public, secret=secret, broker=broker
         )
-        write_secret(self.file_of(name), key.text())
-        write_secret(self.authorised, known.text())
+        self._write(self.file_of(name), key.text())
+        self._write(self.authorised, known.text())
         return key
 
     def revoke(self, name: str) -> None:
         """Let a key in no longer, and remove its file."""
-        write_secret(self.authorised, self.read().without(name, time.time()).text())
+        self._write(self.authorised, self.read().without(name, time.time()).text())
         with suppress(OSError):
             self.file_of(name).unlink()
 
     def key(self, name: str) -> PeerKey:
         """Return a key of this folder."""
         self.check()
-        return read_key(self.file_of(name))
+        file = self.file_of(name)
+        return peer_key_of(self._read(file), file)
 
     def version(self) -> tuple[int, int, int] | None:
         """Return what changes whenever the list of authorised keys does."""
@@ -122,6 +124,14 @@ class KeysFolder:
         except OSError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def _read(self, file: Path) -> str:
+        # Root reads those of the user that the daemons run as.
+        return read_secret(file, is_guarded=os.geteuid() == 0)
+
+    def _write(self, file: Path, text: str) -> None:
+        write_secret(file, text)
+        _give_to_owner_of(self.folder, file)
 
 
 def folder_problem(folder: Path) -> str | None:
@@ -138,7 +148,7 @@ def folder_problem(folder: Path) -> str | None:
             f"others than its owner may use the folder {folder} (mode {mode:04o}), which holds "
             f"keys: chmod 700 {folder}"
         )
-    if found.st_uid not in (0, os.geteuid()):
+    if os.geteuid() not in (0, found.st_uid) and found.st_uid != 0:
         return f"the folder {folder}, which holds keys, belongs to another user ({found.st_uid})"
     return None
 
@@ -194,6 +204,14 @@ def _is_there(file: Path) -> bool:
     except OSError:
         return True
     return True
+
+
+def _give_to_owner_of(folder: Path, file: Path) -> None:
+    """Let what root makes belong to the user that the daemons run as."""
+    if os.geteuid() == 0:
+        with suppress(OSError):
+            owner = folder.stat()
+            os.chown(file, owner.st_uid, owner.st_gid)
 
 
 def _key_pair() -> tuple[str, str]:

@@ -136,6 +136,7 @@ def check_config(
         for section in ("redis", "legacy")
         for key in ("password_file", "sentinel_password_file")
     }
+    secrets["keys", "file"] = config.keys.file
     secrets |= {
         ("monitor", "access", key): getattr(config.monitor.access, key)
         for key in ("users_file", "proxy_secret_file", "tls_key")
@@ -143,7 +144,8 @@ def check_config(
     secrets["queue", "emergency_key_file"] = config.queue.emergency_key_file
     named["monitor", "access", "tls_certificate"] = config.monitor.access.tls_certificate
     named |= secrets
-    found = list(config.reachable_by_strangers())
+    has_keys = (config.keys.folder / "broker.key").exists()
+    found = list(config.reachable_by_strangers(has_keys=has_keys))
     found += [
         (location, problem)
         for location, file in secrets.items()

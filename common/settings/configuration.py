@@ -11,7 +11,7 @@ from msgspec import structs
 from pydantic import ConfigDict, Field
 
 from shotline.common.accounts import Role
-from shotline.common.binding import ADVICE, PAGE_ADVICE, host_of, is_loopback
+from shotline.common.binding import ADVICE, BROKER_ADVICE, PAGE_ADVICE, host_of, is_loopback
 from shotline.common.nodes import FileSource, Source
 from shotline.common.redis.url import RedisUrl
 from shotline.common.settings import sections
@@ -216,17 +216,17 @@ class Config(Section):
                 "must be viewer, or null, where there is a login: others must log in",
             )
 
-    def reachable_by_strangers(self) -> Iterator[tuple[Location, str]]:
-        """Yield which addresses may not be bound as they are.
+    def reachable_by_strangers(self, *, has_keys: bool = False) -> Iterator[tuple[Location, str]]:
+        """Yield which addresses may not be bound as they are; `has_keys`: the broker has its own.
 
         Whoever binds them asks, too: those who only connect to them need not know.
         """
         if self.security.insecure:
             return
-        bound: dict[Location, str] = {
-            ("broker", "bind" if self.broker.bind else key): host
-            for key, host in self.broker.bound_hosts().items()
-        }
+        bound: dict[Location, str] = {}
+        if not (has_keys or self.keys.required):
+            for key, host in self.broker.bound_hosts().items():
+                bound["broker", "bind" if self.broker.bind else key] = host
         if not self.monitor.is_guarded:
             bound["monitor", "address"] = self.monitor.address
         if self.monitor.recodex_zeromq is not None:
@@ -236,6 +236,7 @@ class Config(Section):
         for location, host in bound.items():
             if not is_loopback(host):
                 advice = PAGE_ADVICE if location == ("monitor", "address") else ADVICE
+                advice = BROKER_ADVICE if location[0] == "broker" else advice
                 yield location, f"{host} {advice}"
 
 

@@ -155,6 +155,8 @@ def test_a_server_of_another_host_runs_actions_and_the_doctor_sees_it(
     config.write_text(yaml.safe_dump(several))
     elsewhere = tmp_path / "elsewhere.yaml"
     elsewhere.write_text(yaml.safe_dump(several | {"data_folder": str(tmp_path / "other")}))
+    carried = tmp_path / "other" / "keys"
+    carried.mkdir(mode=0o700, parents=True)
 
     def cli(host: Host, *words: str) -> "subprocess.CompletedProcess[str]":
         file = config if host is control else elsewhere
@@ -164,6 +166,24 @@ def test_a_server_of_another_host_runs_actions_and_the_doctor_sees_it(
         tmp_path / "up.log",
         *interpreter.python("shotline.client.cli", "--config", str(config), "up"),
     )
+    eventually(
+        lambda: cli(control, "status").returncode == 0, lambda: (tmp_path / "up.log").read_text()
+    )
+    nobody = cli(other, "status")
+    assert nobody.returncode == 1
+    assert "this program needs a key (keys.required)" in nobody.stderr
+    unsafe = other.run(
+        *(sys.executable, "-m", "shotline.client.cli", "--broker", "tcp://10.0.0.1:5570", "status")
+    )
+    assert unsafe.returncode == 3
+    assert "asks for a key" in unsafe.stderr
+    made = cli(control, "keys", "new", "A:1", "--role", "server", "--classes", "A")
+    assert made.returncode == 0, made.stderr
+    for name in ("A:1", "operator"):
+        file = carried / f"{name}.key"
+        written = cli(control, "keys", "bundle", name, str(file))
+        assert written.returncode == 0, written.stderr
+        assert file.stat().st_mode & 0o777 == 0o600
     other.start(
         tmp_path / "server.log",
         *interpreter.python("shotline.action_server", "A", "1", "--config", str(elsewhere)),

@@ -58,7 +58,7 @@ class NoBroker(Nobody):
 
 
 class NotLetIn(NoBroker):
-    """The broker lets nobody in without a key that it knows: --key FILE, or SHOTLINE_KEY."""
+    """The broker lets nobody in without a key that it knows: --key-file FILE, or SHOTLINE_KEY."""
 
 
 class NoDispatcher(Nobody):

@@ -391,7 +391,7 @@ class Wire:
     def no_broker(self) -> NoBroker:
         """Return the error for an address at which nobody answers, or lets us in."""
         if self.dealer.refusal:
-            advice = "; name its file by --key or SHOTLINE_KEY, or in --config"
+            advice = "; name its file by --key-file or SHOTLINE_KEY, or in --config"
             return NotLetIn(self.dealer.refusal + ("" if self._curve else advice))
         return NoBroker(
             f"no broker answers at {self.address}; start it (`shotline up`, or shotline-broker), "

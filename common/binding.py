@@ -15,8 +15,8 @@ ADVICE: Final = (
 )
 BROKER_ADVICE: Final = (
     "can be reached from other machines, by anyone: give the broker and its peers keys (shotline "
-    "keys init; `required: true` under `keys`), bind it to 127.0.0.1, or say `insecure: true` under "
-    "`security` where the network itself is closed"
+    "keys init; `required: true` under `keys`), bind it to 127.0.0.1, or say `insecure: true` "
+    "under `security` where the network itself is closed"
 )
 PAGE_ADVICE: Final = (
     "can be reached from other machines: bind the page to 127.0.0.1 behind a proxy, or give it a "

@@ -51,7 +51,7 @@ class Options:
 
     broker: str | None = None
     config: Path | None = None
-    key: Path | None = None
+    key_file: Path | None = None
     timeout_s: float | None = None
     on_behalf_of: str = ""
     json: bool = False
@@ -63,7 +63,7 @@ class Options:
         return Supervisor(
             self.broker,
             config=self.config,
-            key=self.key,
+            key=self.key_file,
             timeout_s=TIMEOUT_S if self.timeout_s is None else self.timeout_s,
             wait_timeout_s=self.timeout_s,
             on_behalf_of=self.on_behalf_of,
@@ -149,7 +149,7 @@ def common_options(function: Callable[P, T]) -> Callable[P, T]:
             help="The configuration file.",
         ),
         click.option(
-            "--key",
+            "--key-file",
             type=click.Path(path_type=Path, dir_okay=False),
             expose_value=False,
             callback=note,

@@ -27,7 +27,7 @@ ALLOWED: Final = frozenset(
 _CHOSEN_HERE: Final = {
     "broker": "--broker",
     "config": "--config",
-    "key": "--key",
+    "key_file": "--key-file",
     "on_behalf_of": "--as",
 }
 

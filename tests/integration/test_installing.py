@@ -166,9 +166,7 @@ def test_a_server_of_another_host_runs_actions_and_the_doctor_sees_it(
         tmp_path / "up.log",
         *interpreter.python("shotline.client.cli", "--config", str(config), "up"),
     )
-    eventually(
-        lambda: cli(control, "status").returncode == 0, lambda: (tmp_path / "up.log").read_text()
-    )
+    eventually(lambda: cli(control, "status").returncode == 0, (tmp_path / "up.log").read_text)
     nobody = cli(other, "status")
     assert nobody.returncode == 1
     assert "this program needs a key (keys.required)" in nobody.stderr

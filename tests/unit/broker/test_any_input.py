@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shotline.broker.machine import FromClients, FromServers
-from shotline.common.codec import encode
+from shotline.common.codec import encode, is_addressed
 from shotline.common.messages import (
     MESSAGES,
     Claim,
@@ -96,7 +96,8 @@ def test_any_frames(story: list[tuple[float, tuple[str, bytes, list[bytes]]]]) -
         event = FromServers if link == "server" else FromClients
         world.handle(event([(peer, list(frames))]))
         # Of a dispatcher's multipart each batch stands for itself.
-        is_one = len(frames) <= 2 or not peer.startswith(b"dispatcher/")
+        is_letters = is_addressed(frames) or peer.startswith(b"dispatcher/")
+        is_one = len(frames) <= 2 or not is_letters
         refused = any(isinstance(message, Problem) for _, message in world.mail.get(peer, []))
         if is_one and refused:
             assert state(world) == before

@@ -40,7 +40,7 @@ def test_a_new_command_is_refused_until_somebody_decides(monkeypatch: pytest.Mon
         arguments_of("launch")
 
 
-@pytest.mark.parametrize("option", ["--broker", "--config", "--key"])
+@pytest.mark.parametrize("option", ["--broker", "--config", "--key-file"])
 @pytest.mark.parametrize("line", ["{} status", "status {}", "--json {} status", "status --json {}"])
 def test_neither_the_broker_nor_the_configuration_is_chosen_by_the_line(
     option: str, line: str

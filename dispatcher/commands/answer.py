@@ -58,6 +58,7 @@ class Asked:
     begun: Callable[[], AnyResult] | None = None  # what goes with it when it is said first
     is_held_back: bool = False  # nothing is said before something else is known
     answer: Answer | None = None  # the final one, while it is held back
+    is_told: bool = False  # to the audit, how it has ended
     notices: tuple[str, ...] = ()  # what is said before the answer's own
 
     @property

@@ -216,6 +216,8 @@ class Requests:
         """Say nothing, not even the answer that is there already, before `noted` adds to it."""
         asked.is_held_back, asked.answer = True, answer
         self._unsaid.pop(asked.id, None)
+        if answer is not None:
+            self._tell(asked, answer)
 
     def noted(self, asked: Asked, notices: tuple[str, ...]) -> Answer | None:
         """Add what somebody looked for meanwhile. Return the answer that was held back for it."""
@@ -256,11 +258,17 @@ class Requests:
             self.core.put_system(
                 CommandDone(time=self.core.wall, command=asked.id, reply=_kept(kept))
             )
-        self.audit.answered(asked.given, asked.command, answer.outcome, answer.message)
+        if not asked.is_told:
+            self._tell(asked, answer)
         if asked.is_reading and asked.verb != "wait":  # which tells what has come about
             self.core.send_reader(asked.client, reply)
         else:
             self.core.send(asked.client, reply)
+
+    def _tell(self, asked: Asked, answer: Answer) -> None:
+        """Tell the audit of an answer, in the commit that has what was done."""
+        asked.is_told = True
+        self.audit.answered(asked.given, asked.command, answer.outcome, answer.message)
 
     def answer_id(self, command: str, verb: str, answer: Answer) -> None:
         """Give the final answer to a command by its id; who asks for it again later has it, too."""

@@ -18,6 +18,7 @@ from shotline.common.nodes import (
     Truth,
 )
 from shotline.common.records import (
+    Audited,
     LateResult,
     Redispatched,
     RunEnded,
@@ -194,6 +195,8 @@ class Checks:
 
     def effect(self, effect: d.Effect) -> None:
         """I4: an effect leaves the dispatcher; what it rests on is journalled."""
+        if isinstance(effect, d.WriteCommit):
+            self._commit(effect)
         if not isinstance(effect, d.ToPeer):
             return
         for message in effect.messages:
@@ -203,6 +206,16 @@ class Checks:
                 known = shot.dispatched if isinstance(message, Dispatch) else shot.answered
                 assert (attempt.path, attempt.number) in known, (
                     f"I4: {message.kind} of {attempt} left before it was journalled"
+                )
+
+    def _commit(self, effect: d.WriteCommit) -> None:
+        """A run that begins is told with who asked for it, all or nothing."""
+        system = effect.commit.system.records
+        told = {one.request for one in system if isinstance(one, Audited)}
+        for key, encoded in effect.commit.shots.items():
+            for record in encoded.records:
+                assert not isinstance(record, RunOpened) or record.command in told, (
+                    f"audit: nobody is told to have asked for run {record.run} of {key}"
                 )
 
     def reply(self, reply: Reply, key: ShotKey, run: int) -> None:

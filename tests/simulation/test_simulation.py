@@ -1,4 +1,4 @@
-"""500 histories of the whole system, and three planted bugs that must be caught.
+"""500 histories of the whole system, and planted bugs that must be caught.
 
 A failing seed is run again alone with `pytest -k 'seed and 123'`; the story it prints is its log.
 """
@@ -7,6 +7,7 @@ import pytest
 from tests.simulation.scenario import Scenario
 
 from shotline.common.actions import Cause
+from shotline.dispatcher.commands.audit_trail import AuditTrail
 from shotline.dispatcher.effects import Effect
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.journal.ledger import Ledger
@@ -64,6 +65,13 @@ def test_a_condition_that_fires_twice_is_caught(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(Sequencer, "changed", fire_again)
     assert caught("I1")
+
+
+def test_a_run_that_nobody_is_told_to_have_asked_for_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(AuditTrail, "begun", lambda *_: None)
+    assert caught("audit")
 
 
 def test_a_run_that_ends_early_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -432,3 +432,11 @@ def test_a_data_folder_that_cannot_be_made_is_a_problem(file: Path, folder: str)
     (problem,) = check_config(file, NOBODY)
     assert (problem.line, problem.where) == (2, "data_folder")
     assert problem.message == f"{taken} is no folder"
+
+
+def test_bridges_are_off_until_somebody_names_them() -> None:
+    config = Config()
+    assert "legacy" not in config.up.daemons
+    assert config.monitor.recodex_zeromq is None
+    target = (ROOT / "etc" / "systemd" / "shotline.target").read_text(encoding="utf-8")
+    assert "legacy" not in target

@@ -13,6 +13,7 @@ from shotline.common.audit_words import said
 from shotline.common.channels import AUDIT
 from shotline.common.codec import as_part
 from shotline.common.messages import Behalf, Outcome, Request, TurnedAway, Via, Vouched
+from shotline.common.nodes import SourceMark
 from shotline.common.queue.commands import QueueAdd
 from shotline.common.queue.plans import PlanPhase, PulsePlan
 from shotline.common.records import Audited, PulseCreated, RunOpened, ShotKey
@@ -328,3 +329,28 @@ def test_it_is_kept_within_its_limits() -> None:
     for _ in range(1001):
         bench.ask(c.Abort())
     assert any(isinstance(one, j.TrimAudit) for one in bench.left)
+
+
+def records_of(commit: d.WriteCommit) -> tuple[object, ...]:
+    found = commit.commit.shots.get(KEY)
+    return () if found is None else found.records
+
+
+def test_a_run_that_is_answered_later_is_told_in_its_own_commit() -> None:
+    """Also where its sources are looked at meanwhile, and nobody waits for its end."""
+    bench = Bench(action("ONE")).register("SRV_A:1")
+    bench.marks = (SourceMark(what="the tree", mark="A"),)
+    bench.build()
+    bench.answers_jobs = False
+    bench.ask(c.DoPhase(phase="INIT"), "a-run-0001")
+    (opened,) = (
+        commit.commit
+        for commit in bench.commits
+        if any(isinstance(one, RunOpened) for one in records_of(commit))
+    )
+    assert [one.request for one in opened.system.records if isinstance(one, Audited)] == [
+        "a-run-0001"
+    ]
+    bench.answer_jobs().pass_time(1.0)
+    assert bench.replies_to("a-run-0001")
+    assert [line.outcome for line in lines(bench, "do_phase")] == [Outcome.OK]

@@ -69,6 +69,7 @@ export class StateBar extends Part {
   #haveKey = h('button', { class: 'small', onclick: () => void this.#tryKey() }, 'I have the key …');
   #unlock = h('button', { class: 'small', onclick: () => void this.#unlockIt() }, 'Unlock …');
   #locked = h('div', { class: 'queue-note locked', role: 'status', hidden: true }, h('strong', {}, 'LOCKED'), this.#lockText, h('span', { class: 'note-buttons' }, this.#haveKey, this.#unlock));
+  #wasLocked = false;
   #made = new Inputs();
 
   build() {
@@ -125,10 +126,10 @@ export class StateBar extends Part {
     this.#locked.hidden = lock === null;
     this.#lockIt.hidden = lock !== null;
     this.#lockIt.disabled = !app.may('queue_lock');
-    if (!lock) {
-      editor.key = '';
-      return;
-    }
+    // The key of a lock that is gone is no longer asked for.
+    if (!lock && this.#wasLocked) editor.key = '';
+    this.#wasLocked = lock !== null;
+    if (!lock) return;
     const note = lock.note ? `: “${plain(lock.note)}”` : '';
     const mine = editor.key ? ' You have the key here.' : '';
     setText(this.#lockText, `${plain(lock.user) || 'Somebody'} has locked ${lockedParts(lock)} since ${clock(lock.time)}${note}.${mine}`);

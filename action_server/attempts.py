@@ -5,7 +5,6 @@ answered it (I1, I2, D8, D9). What a slot's worker process goes through meanwhil
 what is told of an attempt while it runs is `live`'s business.
 """
 
-from collections import deque
 from math import inf
 from typing import Final, TypeVar
 
@@ -44,7 +43,7 @@ class Attempts:
         self._out = out
         self._slots = slots
         self._own_url = own_url
-        self._queue: deque[Dispatch] = deque()
+        self._queue: dict[AttemptId, Dispatch] = {}
         # Never started (again) here: when it was started, None: aborted before it was.
         self._seen: dict[AttemptId, float | None] = {}
         self._aborts: dict[AttemptId, str] = {}  # asked for before their attempts came
@@ -62,9 +61,8 @@ class Attempts:
     @property
     def is_full(self) -> bool:
         """Whether no work is taken: too many results wait, or no slot can ever run one (I2)."""
-        held = len(self.reports) + len(self.running) + len(self._queue)
         return (
-            held >= self._section.results_max
+            len(self.reports) + len(self.running) + len(self._queue) >= self._section.results_max
             or self._held_bytes() >= self._section.held_bytes_max
             or not self._slots.is_any_usable
         )
@@ -88,7 +86,7 @@ class Attempts:
                 else self._slots.why_unusable,
             )
         else:
-            self._queue.append(dispatch)
+            self._queue[attempt] = dispatch
 
     def abort(self, now: Instant, attempt: AttemptId, reason: str) -> None:
         """End it, take it out of the queue, or remember it for when it comes (D9)."""
@@ -96,17 +94,14 @@ class Attempts:
         if running is not None:
             self.end(now, running, EndedBy.ABORT, reason)
             return
-        for queued in self._queue:
-            if queued.attempt == attempt:
-                self._queue.remove(queued)
-                self._finish_unstarted(now, attempt, reason)
-                return
-        if attempt not in self.reports and attempt not in self._seen:
+        if self._queue.pop(attempt, None) is not None:
+            self._finish_unstarted(now, attempt, reason)
+        elif attempt not in self.reports and attempt not in self._seen:
             _remember(self._aborts, attempt, reason, _ABORTS_MAX)
 
     def holding(self) -> list[Held]:
         """Return all that the server holds, for a registration (I1)."""
-        queued = [Held(attempt=dispatch.attempt, held_as=HeldAs.QUEUED) for dispatch in self._queue]
+        queued = [Held(attempt=attempt, held_as=HeldAs.QUEUED) for attempt in self._queue]
         running = [
             Held(attempt=attempt, held_as=HeldAs.RUNNING, started_at=running.started.wall)
             for attempt, running in self.running.items()
@@ -119,8 +114,7 @@ class Attempts:
 
     def close(self, now: Instant, ended_by: EndedBy, reason: str) -> None:
         """Give back what waits, and end what runs (D17)."""
-        while self._queue:
-            self._return(self._queue.popleft().attempt, f"the server is ending: {reason}")
+        self._return_queue(f"the server is ending: {reason}")
         self.end_all(now, ended_by, reason)
 
     def end_all(self, now: Instant, ended_by: EndedBy, reason: str) -> None:
@@ -159,28 +153,32 @@ class Attempts:
     def _return(self, attempt: AttemptId, why: str) -> None:
         self._out.send(Returned(attempt=attempt, why=why))
 
+    def _return_queue(self, why: str) -> None:
+        for attempt in self._queue:
+            self._return(attempt, why)
+        self._queue.clear()
+
     def _holds(self, attempt: AttemptId) -> bool:
-        return (
-            attempt in self.running
-            or attempt in self.reports
-            or any(queued.attempt == attempt for queued in self._queue)
-        )
+        return attempt in self.running or attempt in self._queue or attempt in self.reports
 
     def _held_bytes(self) -> int:
-        logs = (running.log for running in self.running.values())
-        return self.reports.held_bytes + sum(log.held_bytes for log in logs if log is not None)
+        held = self.reports.held_bytes
+        for running in self.running.values():
+            if running.log is not None:
+                held += running.log.held_bytes
+        return held
 
     def start_next(self, now: Instant) -> None:
         """Start what waits in the slots that are free."""
         if not self._queue:
             return
         for slot in self._slots:
-            if slot.state is SlotState.IDLE and self._queue:
-                self._start(now, slot, self._queue.popleft())
-        if self._queue and not self._slots.is_any_usable:
-            while self._queue:
-                attempt = self._queue.popleft().attempt
-                self._return(attempt, self._slots.why_unusable)
+            if slot.state is SlotState.IDLE:
+                self._start(now, slot, self._queue.pop(next(iter(self._queue))))
+                if not self._queue:
+                    return
+        if not self._slots.is_any_usable:
+            self._return_queue(self._slots.why_unusable)
 
     def ended(self, now: Instant, slot: Slot, how: Ended) -> None:
         """Take a task's own end. The next one starts before it is reported."""
@@ -312,6 +310,8 @@ class Attempts:
 
     def report(self, now: Instant) -> None:
         """Send results; short tasks that run side by side report together."""
+        if not self.reports.is_any_unsent:
+            return
         if now.mono < self.report_at and self._is_another_about_to_end():
             return
         self.report_at = inf

@@ -107,12 +107,13 @@ class ActionServer:
         if self._ending.has_exited:
             return None
         is_registered = self._contact.is_registered
-        due = min(self._contact.wake_at(), self._ending.deliver_by)
+        due = min(
+            self._contact.wake_at(),
+            self._ending.deliver_by,
+            self._slots.wake_at(is_registered=is_registered),
+        )
         if is_registered:
             due = min(due, self._reports.wake_at(), self._urls.due, self._attempts.report_at)
-        for slot in self._slots:
-            if slot.state is not SlotState.IDLE:
-                due = min(due, slot.due(is_registered=is_registered))
         return None if due == inf else due
 
     @property

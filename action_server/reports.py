@@ -47,6 +47,11 @@ class Reports:
         return attempt in self._waiting or attempt in self._in_flight
 
     @property
+    def is_any_unsent(self) -> bool:
+        """Whether `pump` has something to send, or will have when answers make room."""
+        return bool(self._waiting)
+
+    @property
     def held_bytes(self) -> int:
         """Memory of the output that is not stored yet."""
         if not self._with_output:
@@ -92,8 +97,6 @@ class Reports:
 
     def pump(self, now: Instant) -> list[Message]:
         """Return what may be sent now, output before its result."""
-        if not self._waiting:
-            return []
         messages: list[Message] = []
         sent = []
         for attempt, report in self._waiting.items():

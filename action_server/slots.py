@@ -72,7 +72,7 @@ class RunningAttempt:
     due_at: float = 0.0  # the first of all of them
 
     def __post_init__(self) -> None:
-        self.note_due()
+        self.due_at = min(self.timeout_at, self.tell_at)
 
     @property
     def lines(self) -> int:
@@ -102,17 +102,11 @@ class Slot:
     trouble: str = ""  # why no worker starts, while that is so
     last_words: LastWords = field(default_factory=LastWords)  # of its worker, while it runs nothing
 
-    def due(self, *, is_registered: bool) -> float:
-        """Return when something is due. Nothing is told without a registration."""
-        running = self.running
-        if self.state is SlotState.RUNNING and running is not None:
-            return running.due_at if is_registered else running.timeout_at
+    @property
+    def due_at(self) -> float:
+        """When something is due of its worker process."""
         due = min(self.ready_by, self.kill_at, self.give_up_at)
-        if self.state is SlotState.BROKEN:
-            due = min(due, self.retry_at)
-        if running is not None and is_registered:
-            due = min(due, running.due_at)
-        return due
+        return min(due, self.retry_at) if self.state is SlotState.BROKEN else due
 
 
 _UNUSABLE: Final = (SlotState.STUCK, SlotState.BROKEN, SlotState.GONE)
@@ -165,6 +159,17 @@ class Slots:
     def are_all_ended(self) -> bool:
         """Whether no slot has a process any more that can be ended."""
         return all(slot.state in (SlotState.GONE, SlotState.STUCK) for slot in self._all)
+
+    def wake_at(self, *, is_registered: bool) -> float:
+        """Return when something is due, `inf` for never. Nothing is told without a registration."""
+        due = inf
+        for slot in self._all:
+            running = slot.running
+            if running is not None:
+                due = min(due, running.due_at if is_registered else running.timeout_at)
+            if slot.state is not SlotState.IDLE and slot.state is not SlotState.RUNNING:
+                due = min(due, slot.due_at)
+        return due
 
     def start(self, now: Instant, slot: Slot) -> None:
         """Start the slot's worker process."""

@@ -96,9 +96,9 @@ class Workers:
 
     def push(self) -> None:
         """Hand over what was given. Last of all: the worker that wakes up may take our place."""
-        for slot in list(self._unpushed):
-            if self._workers[slot].push():
-                self._unpushed.discard(slot)
+        if not self._unpushed:
+            return
+        self._unpushed = {slot for slot in self._unpushed if not self._workers[slot].push()}
         if self._unpushed:
             self._look_within(_RETRY_S)
 

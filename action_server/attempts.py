@@ -181,7 +181,7 @@ class Attempts:
             self._return_queue(self._slots.why_unusable)
 
     def ended(self, now: Instant, slot: Slot, how: Ended) -> None:
-        """Take a task's own end. The next one starts before it is reported."""
+        """Take a task's own end."""
         running = slot.running
         if running is None:
             return
@@ -198,7 +198,6 @@ class Attempts:
         slot.state = SlotState.IDLE
         if how.spent:
             self._slots.end(now, slot)
-        self.start_next(now)
         if how.url_busy:
             self._settle(now, running, EndedBy.NO_SERVER, None, how.text, is_started=False)
         elif how.connection_lost:

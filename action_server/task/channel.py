@@ -98,22 +98,18 @@ class Unpacker:
             data = self._rest + data
         frames: list[Frame] = []
         begin = _LENGTH_BYTES
-        while len(data) >= begin:
-            length = int.from_bytes(data[begin - _LENGTH_BYTES : begin], "little")
-            if length > FRAME_BYTES_MAX:
-                raise MalformedMessage(f"a frame of {length} bytes, at most {FRAME_BYTES_MAX}")
-            end = begin + length
-            if len(data) < end:
-                break
-            frames.append(_unpack(data[begin:end]))
-            begin = end + _LENGTH_BYTES
+        try:
+            while len(data) >= begin:
+                length = int.from_bytes(data[begin - _LENGTH_BYTES : begin], "little")
+                if length > FRAME_BYTES_MAX:
+                    raise MalformedMessage(f"a frame of {length} bytes, at most {FRAME_BYTES_MAX}")
+                end = begin + length
+                if len(data) < end:
+                    break
+                frames.append(_DECODER.decode(data[begin:end]))
+                begin = end + _LENGTH_BYTES
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            # Whatever a task wrote into our pipe by mistake.
+            raise MalformedMessage(f"not a frame of a worker: {describe(error)}") from error
         self._rest = data[begin - _LENGTH_BYTES :]
         return frames
-
-
-def _unpack(body: bytes) -> Frame:
-    try:
-        return _DECODER.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        # Whatever a task wrote into our pipe by mistake.
-        raise MalformedMessage(f"not a frame of a worker: {describe(error)}") from error

@@ -9,6 +9,7 @@ from tests.unit.action_server.world import World
 
 from shotline.action_server.events import (
     Connected,
+    GroupGone,
     GroupSignal,
     Stop,
     TaskEnded,
@@ -96,6 +97,20 @@ def test_the_next_task_starts_before_the_last_is_reported() -> None:
     world.end_task(0)
     assert world.workers[0].attempt == second
     assert [one.attempt for one in world.sent[sent:] if isinstance(one, Finished)] == [first]
+
+
+def test_what_waits_is_not_given_to_a_worker_that_has_ended_with_its_task() -> None:
+    world = started(slots=1)
+    first, second = world.dispatch(), world.dispatch()
+    world.workers[0].attempt = None
+    events = (TaskEnded(0, Ended(ok=True)), WorkerExited(0, "exited with code 1"), GroupGone(0))
+    world.workers[0].is_ready = False
+    effects = world.machine.handle(world.now, *events)
+    del world.workers[0]
+    world.carry_out(effects)
+    assert [one.attempt for one in world.delivered if isinstance(one, Finished)] == [first]
+    world.get_ready()
+    assert world.workers[0].attempt == second
 
 
 def test_what_comes_at_once_is_decided_together() -> None:

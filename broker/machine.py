@@ -355,6 +355,8 @@ class Broker:
                 )
         except MalformedMessage as error:
             self._complain(now, f"client {who}", error)
+            if not may_send(who.roles, "request"):
+                self._tell_forbidden(now, who, frames, error)
             if is_of_protocol_1(frames):
                 self._outbox.to_old_client(peer, other_protocol("it", 1))
             else:
@@ -434,8 +436,27 @@ class Broker:
         sender: Vouched,
         text: str,
     ) -> None:
-        """Refuse a command, and let the dispatcher know of it: some, so that nobody fills it."""
+        """Refuse a command."""
         self._reply(peer, request, Outcome.REFUSED, text)
+        self._tell_turned_away(now, request, part, sender, text)
+
+    def _tell_forbidden(
+        self, now: Instant, who: Peer, frames: list[bytes], error: MalformedMessage
+    ) -> None:
+        """Tell of the commands of a peer that may send none at all, as a server."""
+        try:
+            parts = chain.from_iterable(map(parts_of, frames))
+            heads = [(request_head(part), part) for kind, part in parts if kind == "request"]
+        except MalformedMessage:
+            return
+        sender = Vouched(key=who.name, address=who.address)
+        for head, part in heads:
+            self._tell_turned_away(now, head, part, sender, error.detail)
+
+    def _tell_turned_away(
+        self, now: Instant, request: RequestHead, part: Raw, sender: Vouched, text: str
+    ) -> None:
+        """Let the audit have a refused command: of very many some, so that nobody fills it."""
         if request.verb in VIEWING:
             return
         untold = self._tellings.take(now.mono, sender.key or sender.address or "?")

@@ -14,7 +14,10 @@ from tests.support.faults import action, stack_of
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.errors import Refused
+from shotline.client.local.keys import make_keys
 from shotline.client.supervisor import Supervisor
+from shotline.common.keys.folder import KeysFolder
+from shotline.common.keys.peers import PeerRole
 from shotline.common.messages import Outcome, Via
 from shotline.common.records import Audited
 
@@ -138,3 +141,30 @@ def test_what_is_done_while_redis_is_away_is_told_when_it_is_back(tmp_path: Path
             "meanwhile",
             "before",
         ]
+
+
+def test_the_key_that_a_peer_has_proven_is_told_and_so_is_what_it_may_not(tmp_path: Path) -> None:
+    stack = stack_of(tmp_path, ["A:1"], action("FIRST", "A", 1), settings=SETTINGS)
+    make_keys(stack.daemons, lambda _: None)
+    keys = KeysFolder(stack.config.keys.folder)
+    keys.new("control-room", PeerRole.OPERATOR)
+    keys.new("wall", PeerRole.VIEWER)
+
+    def connected(name: str) -> Supervisor:
+        return Supervisor(stack.config.broker.clients, key=keys.file_of(name))
+
+    with stack, connected("control-room") as operator, connected("wall") as viewer:
+        operator.abort()
+        (line,) = operator.audit(limit=1).lines
+        assert (line.verb, line.key, line.address) == ("abort", "control-room", "127.0.0.1")
+        with pytest.raises(Refused):
+            viewer.hold("TEST", 1)
+        with pytest.raises(Refused):
+            viewer.audit()
+        refused = operator.audit(who="wall").lines
+        assert [one.verb for one in refused] == ["audit", "hold"]
+        assert {one.key for one in refused} == {"wall"}
+        assert (refused[1].tree, refused[1].shot) == ("TEST", 1)
+        assert refused[1].message == "hold is not for the role viewer"
+        shown = command_line(stack, "--key-file", str(keys.file_of("control-room")), "audit")
+        assert "with the key wall from 127.0.0.1: hold TEST/1: refused" in shown.stdout

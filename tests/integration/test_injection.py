@@ -34,6 +34,17 @@ GOOD: dict[str, object] = {
     "server": "A:1",
     "url": "mdsip://nobody:1",
     "channel": "servers",
+    "values": {"ONE": 1},
+    "key": "a key",
+    "act": "open",
+    "mode": "deferred",
+    "uid": "nobody",
+    "uids": ["nobody"],
+    "plans": [{"experiment": "TEST"}],
+    "plan": {"experiment": "TEST"},
+    "function": "module:function",
+    "groups": {},
+    "reason": "",
 }
 TEXTS = [
     (verb, field.name)
@@ -113,15 +124,21 @@ def command_line(stack: Stack, *words: str) -> str:
 
 @pytest.mark.parametrize(("verb", "field"), TEXTS)
 def test_a_field_of_a_command_is_text(stack: Stack, verb: str, field: str) -> None:
+    types = {one.name: str(one.type) for one in msgspec.structs.fields(VERBS[verb])}
     needed = {one.name for one in msgspec.structs.fields(VERBS[verb]) if one.required}
-    body = {name: GOOD[name] for name in needed}
+    body = {name: GOOD.get(name, EVIL) for name in needed}
     if field in ("path", "phase"):
         body |= {"tree": "TEST", "shot": 1} if "tree" in VERBS[verb].__struct_fields__ else {}
     length = 64 if field == "phase" else len(EVIL)
 
     async def work(page: Page) -> None:
         for evil in (EVIL[:length], EVIL[:length].replace("x", "\0", 1)):
-            answer = await page.post(f"/api/{verb}", body | {field: evil})
+            said: object = evil
+            if "dict" in types[field]:
+                said = {evil: evil}
+            elif "tuple" in types[field]:
+                said = [evil]
+            answer = await page.post(f"/api/{verb}", body | {field: said})
             assert answer.status in (200, 404, 409, 422), answer
 
     on(stack, work)

@@ -11,11 +11,13 @@ from shotline.common.messages import Outcome, Reply, Request, TurnedAway, Vouche
 from shotline.common.tellings import EACH_BURST
 
 WATCHER = b"client/watcher"
+SERVER = b"client/server"
 
 
 def world() -> World:
     clients = {
         CLIENT: Peer("console", address="10.0.0.5"),
+        SERVER: Peer("gas", roles=frozenset({PeerRole.SERVER}), address="10.0.0.7"),
         WATCHER: Peer(roles=frozenset({PeerRole.VIEWER}), address="10.0.0.6"),
     }
     made = World(who=lambda peer: clients.get(peer, ANYBODY))
@@ -60,6 +62,16 @@ def test_a_command_that_its_sender_may_not_give_is_told() -> None:
     assert decode_one(told.request) == request
     (reply,) = broker.got(WATCHER, Reply)
     assert reply.outcome is Outcome.REFUSED
+
+
+def test_a_command_of_a_peer_that_may_give_none_is_told() -> None:
+    broker = world()
+    request = broker.request("abort")
+    broker.client(SERVER, request)
+    (told,) = broker.got(DISPATCHER, TurnedAway)
+    assert (told.key, told.verb) == ("gas", "abort")
+    assert told.text == "'request' is not for server to send"
+    assert decode_one(told.request) == request
 
 
 def test_a_command_that_has_expired_is_told() -> None:

@@ -1,4 +1,4 @@
-"""`make screenshots`: the five tabs, from a demo's shot as it goes on, as PNG files.
+"""`make screenshots`: the tabs, from a demo's shots and programme as they go on, as PNG files.
 
 python -m tests.browser.screenshots docs/images
 """
@@ -18,6 +18,24 @@ SERVERS = ("CONTROL:1*2", "HEATING:1*2", "DAQ:1", "DAQ:2", "DAQ:3")
 EXPECTED = ("CONTROL:1", "HEATING:1", "DAQ:1", "DAQ:2", "DAQ:3", "DAQ:4")
 PHASES = ("INIT", "PULSE", "STORE")
 SIZE = (1440, 900)
+CURRENT = {"type": "number", "unit": "MA", "minimum": 0.1, "maximum": 2.0, "step": 0.1}
+GAS = {"type": "text", "choices": ["D2", "H2", "He"], "default": "D2"}
+KINDS = {
+    "ohmic": {
+        "description": "Ohmic plasma: gas, breakdown, ramp and flat top.",
+        "experiment": "DEMO",
+        "phases": [{"phase": phase} for phase in PHASES],
+        "parameters": {"current": CURRENT, "gas": GAS},
+        "fails_on": "none",  # its camera fails by design
+    },
+    "conditioning": {
+        "description": "Glow discharge between pulses.",
+        "experiment": "DEMO",
+        "phases": [{"phase": "INIT"}],
+        "parameters": {"minutes": {"type": "integer", "unit": "min", "default": 10}},
+        "fails_on": "none",
+    },
+}
 SHOTS_BEFORE = 2  # so that usual durations are known
 
 
@@ -36,6 +54,19 @@ def begun(stack: Stack, shot: int, phase: str) -> None:
         shotline.do_phase(phase, "DEMO", shot, wait=False)
 
 
+def programme(stack: Stack) -> None:
+    """Let several people make a programme, and let it begin."""
+    with stack.supervisor() as shotline:
+        for number, user in enumerate(("anna", "anna", "ben", "anna", "clara", "ben"), 1):
+            plan = {"kind": "ohmic", "parameters": {"current": number / 5}}
+            shotline.queue_add([plan], user=user)
+        shotline.queue_add([{"kind": "conditioning"}], position=0, user="anna")
+        shotline.queue_add([{"type": "stop", "note": "lunch"}], position=4, user="anna")
+        plan = {"kind": "ohmic", "parameters": {"current": 1.9}, "note": "density limit"}
+        shotline.queue_propose([plan], user="dora")
+        shotline.queue_start(user="anna")
+
+
 def take(page: Page, folder: Path, name: str) -> None:
     """Write what the page shows to a file."""
     page.screenshot(path=folder / f"{name}.png")
@@ -46,7 +77,11 @@ def screenshots(folder: Path, work: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     demo = Path(str(packaged("experiments/demo.yaml")))
     settings = {"expected_servers": list(EXPECTED)}
-    with with_monitor(work, SERVERS, {"DEMO": demo}, settings) as stack, Browser() as browser:
+    kinds = {"queue": {"kinds": KINDS}}
+    with (
+        with_monitor(work, SERVERS, {"DEMO": demo}, settings, kinds) as stack,
+        Browser() as browser,
+    ):
         for shot in range(1, SHOTS_BEFORE + 1):
             whole_shot(stack, shot)
         number = SHOTS_BEFORE + 1
@@ -72,6 +107,14 @@ def screenshots(folder: Path, work: Path) -> None:
         page.locator("a[data-tab=heartbeat]").click()
         shown(page.locator("tab-heartbeat tbody tr")).to_have_count(len(EXPECTED))
         take(page, folder, "heartbeat")
+        page.locator("a[data-tab=queue]").click()
+        with stack.supervisor() as shotline:
+            shotline.wait("DEMO", number, check=False)
+        programme(stack)
+        shown(page.locator("queue-history .history-row:not([hidden])")).to_have_count(1)
+        shown(page.locator("queue-running .running-phases .now")).to_contain_text("PULSE")
+        shown(page.locator("queue-running")).to_contain_text("2 of")
+        take(page, folder, "queue")
         page.locator("a[data-tab=log]").click()
         shown(page.locator(".log-line:not([hidden])").first).to_be_visible()
         take(page, folder, "log")

@@ -193,7 +193,7 @@ def test_two_people_who_edit_at_once_lose_nothing(stack: Stack, browser: Browser
     shown(notice).to_contain_text("current 1.7 MA")
     hers.get_by_role("button", name="Change", exact=True).click()
     shown(notice).to_contain_text("Not changed yet")
-    shown(notice).to_contain_text("changed entry")
+    shown(notice).to_contain_text("changed “ohmic”")
     assert field(hers, "current").input_value() == "1.1"
     expect_programme(anna, "0.1", "1.7")
     hers.get_by_role("button", name="Apply again").click()
@@ -266,6 +266,46 @@ def test_a_plan_runs_pauses_and_goes_on(stack: Stack, browser: Browser, at_rest:
     last.get_by_role("link", name=f"TEST/{shot.shot}").click()
     shown(page.locator("tab-actions")).to_be_visible()
     assert f"tree=TEST&shot={shot.shot}" in page.url
+
+
+def test_the_queue_stops_after_a_plan_unless_that_is_taken_back(
+    stack: Stack, browser: Browser, at_rest: Programme
+) -> None:
+    added(stack, 0.7, 0.8)
+    page = opened(stack, browser)
+    act(page, "Loop")
+    at_rest.wait_until(lambda view: view.modes.loop)
+    act(page, "Loop")
+    at_rest.wait_until(lambda view: not view.modes.loop)
+    act(page, "Start")
+    shown(state(page)).to_have_text("RUNNING")
+    act(page, "Stop after this plan")
+    shown(state(page)).to_have_text("STOPPING")
+    act(page, "Do not stop")
+    shown(state(page)).to_have_text("RUNNING")
+    act(page, "Stop after this plan")
+    shown(state(page)).to_have_text("STOPPING")
+    at_rest.open(begun(at_rest, 1), "one", "more")
+    shown(state(page)).to_have_text("IDLE")
+    expect_programme(page, "0.8")
+    page.get_by_role("button", name="Clear …").click()
+    confirm(page, "Remove the only plan?")
+    expect_programme(page)
+
+
+def test_a_plan_is_added_behind_the_row_of_the_cursor(stack: Stack, browser: Browser) -> None:
+    added(stack, 0.1, 0.2)
+    page = opened(stack, browser)
+    row(page, "current 0.1").click()
+    page.get_by_role("button", name="Copy …").click()
+    dialog = form(page)
+    assert field(dialog, "current").input_value() == "0.1"
+    field(dialog, "current").fill("0.3")
+    where = dialog.get_by_label("where", exact=True)
+    shown(where.locator("option").last).to_have_text("behind 1: ohmic current 0.1 MA")
+    where.select_option(index=2)
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect_programme(page, "0.1", "0.3", "0.2")
 
 
 def test_a_pause_at_once_asks_what_becomes_of_what_was_aborted(

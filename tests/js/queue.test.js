@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Board, beside, placed } from '../../monitor/static/queue/board.js';
 import { allowedWords, byField, fieldsOf, read, textOf } from '../../monitor/static/queue/schema.js';
 import {
-  filterHistory, heldWords, isUrgent, noteOf, phasesOf, phasesText, planDetails, planName, progressWords, whoWords,
+  filterHistory, heldWords, isUrgent, noteOf, phasesOf, phasesText, planDetails, planName, progressWords, whoWords, withNames,
 } from '../../monitor/static/queue/words.js';
 
 const entry = (uid, more = {}) => ({ uid, plan: { kind: 'ohmic' }, added_at: 1, user: 'anna', ...more });
@@ -147,6 +147,15 @@ test('a plan is said with its units, its text as text', () => {
   assert.equal(planName({ ...plan, shot: 12 }), 'ohmic 12');
   assert.equal(planDetails(plan, kind), 'current 1.5 MA · gas D2\\u202e · ×3 · “slow”');
   assert.equal(whoWords(entry('a', { approved_by: 'ben', changed_by: 'anna' })), 'by anna, approved by ben');
+});
+
+test('entries are called by their plans where these are known', () => {
+  const one = board('0123456789ab');
+  const named = (text) => withNames(text, (uid) => one.plan(uid));
+  assert.equal(named('changed entry 0123456789ab'), 'changed “ohmic”');
+  assert.equal(named('entry ffffffffffff was aborted'), 'entry ffffffffffff was aborted');
+  told(one, { type: 'plan_ended', item: { entry: entry('ffffffffffff'), result: {} } });
+  assert.equal(named('entry ffffffffffff was aborted'), '“ohmic” was aborted');
 });
 
 test('what nobody may miss stands beside the tab’s title', () => {

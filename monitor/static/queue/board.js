@@ -136,6 +136,13 @@ export class Board {
     return (this.view?.held ?? 0) > 0 ? this.of(this.order).filter(({ state }) => state === 'held') : [];
   }
 
+  /** Return the plan of an entry that waits, runs or has ended. @param {string} uid */
+  plan(uid) {
+    const { running } = this.view ?? {};
+    if (running?.entry.uid === uid) return running.entry.plan;
+    return (this.entries.get(uid) ?? this.history.findLast((item) => item.entry.uid === uid)?.entry)?.plan;
+  }
+
   /** Return an entry's place in the queue, from 1; 0: it is not in it. @param {string} uid */
   place(uid) {
     return this.order.indexOf(uid) + 1;

@@ -5,6 +5,7 @@
 
 /** @import {App} from '../view/app.js' */
 /** @import {Answer} from '../view/api.js' */
+/** @import {Board} from './board.js' */
 /** @import {Entry, QueueChange, QueueRefused} from '../model/types.js' */
 import { clock } from '../model/format.js';
 import { plain } from '../model/words.js';
@@ -13,7 +14,7 @@ import { tell } from '../view/commands.js';
 import { ask } from '../view/dialog.js';
 import { askFor } from './ask.js';
 import { QUEUE } from './board.js';
-import { heldWords, planName } from './words.js';
+import { heldWords, planName, withNames } from './words.js';
 
 export class Editor {
   /** Of the lock, as somebody has typed it here. */
@@ -76,7 +77,7 @@ export class Editor {
         return isGood(answer);
       }
       const { changes = [] } = refused;
-      if (!(await ask({ title: `${who(changes)} changed the queue meanwhile.`, items: changes.map(changeWords), yes: `${what} all the same`, danger: false, cautious: true }))) return false;
+      if (!(await ask({ title: `${who(changes)} changed the queue meanwhile.`, items: changes.map((one) => changeWords(one, this.board)), yes: `${what} all the same`, danger: false, cautious: true }))) return false;
       rests = refused.version ?? 0;
     }
   }
@@ -120,9 +121,9 @@ export function isGood(answer) {
   return answer.outcome === 'ok' || answer.outcome === 'accepted';
 }
 
-/** Return a change in words. @param {QueueChange} change */
-export function changeWords({ time, by, text }) {
-  return `${clock(time)}  ${plain(by || 'the queue')}: ${plain(text)}`;
+/** Return a change in words. @param {QueueChange} change @param {Board} board */
+export function changeWords({ time, by, text }, board) {
+  return `${clock(time)}  ${plain(by || 'the queue')}: ${withNames(text, (uid) => board.plan(uid))}`;
 }
 
 /** Return who has made changes. @param {QueueChange[]} changes */

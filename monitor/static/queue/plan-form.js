@@ -55,6 +55,7 @@ let numbers = 0;
  * @property {Kinds} kinds
  * @property {Entry|null} entry that is changed, or that a new one is like
  * @property {'add'|'change'} how
+ * @property {Entry} [behind] where it may be put
  */
 
 export class PlanForm {
@@ -75,8 +76,9 @@ export class PlanForm {
   #look = () => this.#others();
 
   /** @param {Wanted} wanted */
-  constructor({ editor, kinds, entry, how }) {
+  constructor({ editor, kinds, entry, how, behind }) {
     this.editor = editor;
+    if (behind) this.#place.append(h('option', { value: behind.uid }, `behind ${editor.board.place(behind.uid)}: ${planName(behind.plan)} ${planDetails(behind.plan, kinds.of(behind.plan.kind))}`.slice(0, 80)));
     this.kinds = kinds;
     this.entry = entry;
     this.how = how;
@@ -218,9 +220,10 @@ export class PlanForm {
       /** @type {HTMLElement|null} */ (this.#dialog.querySelector('[aria-invalid="true"]'))?.focus();
       return;
     }
+    const places = new Set(['front', 'back']);
     /** @type {Record<typeof verb, Record<string, unknown>>} */
     const bodies = {
-      queue_add: { plans: [plan], position: this.#place.value },
+      queue_add: { plans: [plan], ...(places.has(this.#place.value) ? { position: this.#place.value } : { after: this.#place.value }) },
       queue_propose: { plans: [plan] },
       queue_execute: { plan },
       queue_update: { uid: this.entry?.uid, plan, version: this.#rests() },
@@ -285,7 +288,7 @@ export class PlanForm {
     const state = now ? `This plan is now: ${planName(now.plan)}  ${planDetails(now.plan, this.kinds.of(now.plan.kind))}` : '';
     this.#meanwhileIs([
       h('strong', {}, `Not changed yet: ${who(changes)} changed the queue meanwhile.`),
-      h('ul', {}, ...changes.slice(-8).map((one) => h('li', {}, changeWords(one)))),
+      h('ul', {}, ...changes.slice(-8).map((one) => h('li', {}, changeWords(one, this.editor.board)))),
       state && h('p', {}, state),
       h('p', {}, 'What you have typed is still here: look at it again, then apply it, or cancel.'),
     ]);

@@ -7,6 +7,7 @@
 /** @import {Inputs} from '../view/part.js' */
 /** @import {Editor} from './editor.js' */
 /** @import {Kinds} from './kinds.js' */
+import { ask } from '../view/dialog.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { Part } from '../view/part.js';
 import { Windowed } from '../view/windowed.js';
@@ -56,7 +57,7 @@ const EDGE_PX = 36;
 export class Programme extends Part {
   /** @type {Editor} */ editor = /** @type {any} */ (null);
   /** @type {Kinds} */ kinds = /** @type {any} */ (null);
-  /** Opens the form for an entry, or a new one like it. @type {(entry: Entry|null, how: 'add'|'change') => void} */ form = () => {};
+  /** Opens the form for an entry, or a new one like it. @type {(entry: Entry|null, how: 'add'|'change', behind?: Entry) => void} */ form = () => {};
   #ticked = new Set();
   #cursor = '';
   /** @type {Grab|null} */ #grab = null;
@@ -64,8 +65,9 @@ export class Programme extends Part {
   #pointerY = 0;
   /** @type {string[]} */ #shown = [];
   /** @type {Windowed<RowElement>} */ #rows = /** @type {any} */ (null);
-  #add = h('button', { class: 'primary', onclick: () => this.form(null, 'add') }, 'Add a plan …');
+  #add = h('button', { class: 'primary', onclick: () => this.#new(null) }, 'Add a plan …');
   #count = h('span', { class: 'count' });
+  #clear = h('button', { class: 'small quiet', onclick: () => void this.#clearAll() }, 'Clear …');
   #chosen = h('span', { class: 'count' });
   #selection = h('div', { class: 'programme-selection', role: 'group', 'aria-label': 'selected rows' },
     this.#chosen,
@@ -89,7 +91,7 @@ export class Programme extends Part {
     const space = h('div', { class: 'table-space', role: 'rowgroup' });
     this.#body.append(space);
     this.append(
-      h('header', { class: 'programme-head' }, h('h2', {}, 'Programme'), this.#count, this.#selection, this.#add),
+      h('header', { class: 'programme-head' }, h('h2', {}, 'Programme'), this.#count, this.#clear, this.#selection, this.#add),
       this.#body, this.#empty, this.#help, this.#said);
     this.#rows = new Windowed(this.#body, space, () => this.#create(), (element, index, made) => this.#update(element, index, made), (index) => this.#shown[index]);
     this.#body.addEventListener('scroll', () => this.app.changed(), { passive: true });
@@ -138,6 +140,8 @@ export class Programme extends Part {
 
   #drawSelection() {
     const entries = this.#entries();
+    this.#clear.hidden = this.#shown.length === 0 || entries.length > 0;
+    this.#clear.disabled = !this.app.may('queue_clear');
     this.#selection.hidden = entries.length === 0 || this.#grab !== null;
     setText(this.#chosen, this.#ticked.size > 0 ? `${this.#ticked.size} selected` : '');
     for (const button of this.#selection.querySelectorAll('button')) {
@@ -229,9 +233,20 @@ export class Programme extends Part {
     if (entry && this.app.may('queue_update')) this.form(entry, 'change');
   }
 
+  async #clearAll() {
+    const { board } = this.editor;
+    if (!(await ask({ title: board.order.length === 1 ? 'Remove the only plan?' : `Remove all ${board.order.length} plans?`, text: 'Proposals stay, and so does what runs.', yes: 'Remove all', cautious: true }))) return;
+    await this.editor.run('Clear the queue', 'queue_clear', {}, { version: board.number });
+  }
+
   #copy() {
     const [entry] = this.#entries();
-    if (entry) this.form(entry, 'add');
+    if (entry) this.#new(entry);
+  }
+
+  /** @param {Entry|null} like */
+  #new(like) {
+    this.form(like, 'add', this.editor.board.of(this.editor.board.place(this.#cursor) > 0 ? [this.#cursor] : [])[0]);
   }
 
   /** Bring an entry into view, with the cursor on it. @param {string} uid */
@@ -419,7 +434,7 @@ export class Programme extends Part {
     else if (event.key === 'Enter') this.#change();
     else if (event.key === 'Delete' && this.app.may('queue_remove')) void this.editor.remove(this.#entries());
     else if (event.key === 'r' && this.app.may('queue_release')) void this.editor.release(this.#entries().filter((one) => one.state === 'held'));
-    else if (event.key === 'a' && !this.#add.disabled) this.form(null, 'add');
+    else if (event.key === 'a' && !this.#add.disabled) this.#new(null);
     else return false;
     this.app.changed();
     return true;

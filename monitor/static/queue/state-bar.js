@@ -14,7 +14,7 @@ import { h, setAttribute, setText } from '../view/dom.js';
 import { Inputs, Part } from '../view/part.js';
 import { useStyle } from '../view/style.js';
 import { askFor } from './ask.js';
-import { STATES, heldWords, lockedParts, planName } from './words.js';
+import { STATES, heldWords, lockedParts, planName, withNames } from './words.js';
 
 useStyle(import.meta.url);
 
@@ -91,7 +91,7 @@ export class StateBar extends Part {
     setAttribute(this, 'data-state', view.state);
     setText(this.#symbol, symbol);
     setText(this.#word, word);
-    setText(this.#text, plain(view.text).replace(new RegExp(`^${view.state}: `), ''));
+    setText(this.#text, withNames(view.text, (uid) => editor.board.plan(uid)).replace(new RegExp(`^${view.state}: `), ''));
     for (const { act, button } of this.#acts) {
       button.hidden = !act.fits(view);
       button.disabled = !app.may(act.verb);
@@ -133,7 +133,7 @@ export class StateBar extends Part {
     const note = lock.note ? `: “${plain(lock.note)}”` : '';
     const mine = editor.key ? ' You have the key here.' : '';
     setText(this.#lockText, `${plain(lock.user) || 'Somebody'} has locked ${lockedParts(lock)} since ${clock(lock.time)}${note}.${mine}`);
-    this.#haveKey.hidden = editor.key !== '';
+    this.#haveKey.hidden = editor.key !== '' || !app.may('queue_unlock');
     this.#unlock.disabled = !app.may('queue_unlock');
   }
 

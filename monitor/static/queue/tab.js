@@ -56,8 +56,8 @@ export class TabQueue extends Tab {
     const { app } = this;
     const editor = new Editor(app);
     this.#kinds = new Kinds(app);
-    /** @param {Entry|null} entry @param {'add'|'change'} how */
-    const form = (entry, how) => openForm({ editor, kinds: this.#kinds, entry, how });
+    /** @param {Entry|null} entry @param {'add'|'change'} how @param {Entry} [behind] */
+    const form = (entry, how, behind) => openForm({ editor, kinds: this.#kinds, entry, how, behind });
     for (const part of [this.#bar, this.#running, this.#programme, this.#history, this.#proposals, this.#changes]) {
       part.app = app;
       part.editor = editor;

@@ -88,6 +88,18 @@ export function phasesOf(text) {
   });
 }
 
+/**
+ * Return a text of the dispatcher's in which entries are called by their plans, where they are known.
+ * @param {string} text
+ * @param {(uid: string) => PulsePlan|undefined} planOf
+ */
+export function withNames(text, planOf) {
+  return plain(text).replace(/\bentry ([0-9a-f]{12})\b/g, (all, uid) => {
+    const plan = planOf(uid);
+    return plan ? `“${planName(plan)}”` : all;
+  });
+}
+
 /** Return who had to do with an entry. @param {Entry} entry */
 export function whoWords(entry) {
   const parts = [];

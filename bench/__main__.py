@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.daemons import PROGRAMS, Form, is_there
+from bench.daemons import PROGRAMS, USUAL, Form, is_there
 from bench.harness import Measurement, Round
 from bench.machine import facts, others_cores
 from bench.results import HEADINGS, RESULTS, Results
@@ -24,12 +24,12 @@ WIDTH_MIN = 160  # a table that is piped into a file is not folded
 
 
 def forms_of(asked: Sequence[Form]) -> list[Form]:
-    """Return the forms to measure; all that there are where none is named. Exit in words."""
+    """Return the forms to measure; the usual ones where none is named. Exit in words."""
     for form in asked:
         if not is_there(form):
             programs = " and ".join(f"shotline.{name}" for name in PROGRAMS[form])
             raise SystemExit(f"--daemons {form}: this Shotline has no {programs}")
-    return list(asked) or [form for form in Form if is_there(form)]
+    return list(asked) or [form for form in USUAL if is_there(form)]
 
 
 def run(workload: Measurement, forms: Sequence[Form], rounds: int, scale: float) -> Results:
@@ -67,7 +67,8 @@ def _options() -> argparse.Namespace:
         nargs="+",
         choices=list(Form),
         default=[],
-        help="broker and dispatcher apart or in the hub; by default each that there is",
+        help="broker and dispatcher apart, in the hub, or in the hub with keys; by default the "
+        "first two",
     )
     parser.add_argument("--results", type=Path, metavar="FOLDER", default=RESULTS)
     return parser.parse_args()

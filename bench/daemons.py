@@ -21,8 +21,10 @@ from bench.programs import ANSWER_WITHIN_S, ROOT
 from bench.workloads import SERVERS, SLOTS, WARM_UP
 from shotline.client.errors import SupervisorError
 from shotline.client.local.daemons import Daemon, Daemons
+from shotline.client.local.keys import make_keys
 from shotline.client.local.ports import free_ports
 from shotline.client.supervisor import Supervisor
+from shotline.common.keys.folder import own_key
 from shotline.common.process.service import PROFILE_VARIABLE
 from shotline.common.settings.config import Config, load_config
 from shotline.common.settings.sections import UpSection
@@ -42,12 +44,16 @@ class Form(StrEnum):
 
     APART = "apart"  # a process each
     HUB = "hub"  # in one process
+    KEYS = "keys"  # in one process, which all others reach by CURVE
 
 
 PROGRAMS: Final[Mapping[Form, tuple[str, ...]]] = {
     Form.APART: ("broker", "dispatcher"),
     Form.HUB: ("hub",),
+    Form.KEYS: ("hub",),
 }
+USUAL: Final = (Form.APART, Form.HUB)
+"""What is measured where nobody names forms."""
 
 
 def is_there(form: Form) -> bool:
@@ -58,7 +64,7 @@ def is_there(form: Form) -> bool:
 def usual_form() -> Form:
     """Return the form that `shotline up` has where nobody says otherwise."""
     daemons = UpSection().daemons
-    return next(form for form in Form if set(PROGRAMS[form]) <= set(daemons))
+    return next(form for form in USUAL if set(PROGRAMS[form]) <= set(daemons))
 
 
 class Site:
@@ -93,10 +99,16 @@ class Site:
         self.config: Config = load_config(self.config_file, environment={})
         self._daemons = Daemons(self.config, self.config_file)
         self.processes = {one.name: one for one in self._daemons.central}
-        if form is Form.HUB:
+        if form is not Form.APART:
             self.processes |= dict.fromkeys(PROGRAMS[Form.APART], self.processes["hub"])
         self._profiles = profiles or {}
-        self.supervisor = Supervisor(self.config.broker.clients, timeout_s=ANSWER_WITHIN_S)
+        if form is Form.KEYS:
+            make_keys(self._daemons, lambda _: None)
+        self.supervisor = Supervisor(
+            self.config.broker.clients,
+            key=own_key(self.config.keys, "operator"),
+            timeout_s=ANSWER_WITHIN_S,
+        )
 
     @property
     def dispatcher_pid(self) -> int:

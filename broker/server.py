@@ -176,12 +176,21 @@ class BrokerServer:
 
     def _read_subscriptions(self) -> None:
         for observer, size in self._events.subscribed():
-            if size < 0:
+            if not self._may_observe(observer):
+                cut_off(observer)
+            elif size < 0:
                 self._topics.remove(observer, -size)
             elif why := self._topics.add(observer, size):
                 log.warning("an observer of the events is cut off: %s", why)
                 self._cut_off += 1
                 cut_off(observer)
+
+    def _may_observe(self, observer: int) -> bool:
+        """Return whether an observer's key is still let in: it may have been revoked just now."""
+        if self._doorkeeper is None:
+            return True
+        key = self._events.keys.get(observer, "")
+        return not self._doorkeeper.who(key, "").refused
 
     def _read_leavers(self) -> None:
         for observer in self._events.left():

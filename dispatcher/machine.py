@@ -349,7 +349,9 @@ class Dispatcher:
         self.core.after(self.core.feed.publish(LOG, self.core.wall, to_json(payload)))
 
     def _malformed(self, event: MalformedFrom) -> None:
-        self.core.say("warning", f"malformed message from {event.source[:80]!r}: {event.why[:300]}")
+        # What the broker calls a client's connection is told to nobody.
+        whose = repr(event.source[:80]) if self.core.fleet.by_identity(event.source) else "a client"
+        self.core.say("warning", f"malformed message from {whose}: {event.why[:300]}")
         if event.source:
             self._problem(event.source, event.why)
 

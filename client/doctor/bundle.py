@@ -18,6 +18,7 @@ import tarfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,8 @@ from shotline.client.supervisor import Supervisor
 from shotline.common.errors import ConfigError
 from shotline.common.files.own import private_opener
 from shotline.common.files.secret_file import CREDENTIALS_VARIABLE
+from shotline.common.keys.folder import SUFFIX
+from shotline.common.keys.peers import peer_key_of
 from shotline.common.redis.url import RedisUrl
 from shotline.common.settings.config import Config
 
@@ -79,7 +82,7 @@ def known_secrets(config: Config, environment: Mapping[str, str]) -> Iterator[st
             yield value.password.get_secret_value()
         elif isinstance(value, SecretStr):
             yield value.get_secret_value()
-    yield from _words_in(config.keys.folder)
+    yield from _keys(config)
     if config.redis.secret_file is not None:
         yield from _words_in(config.redis.secret_file)
     if folder := environment.get(CREDENTIALS_VARIABLE):
@@ -87,6 +90,14 @@ def known_secrets(config: Config, environment: Mapping[str, str]) -> Iterator[st
     for name, value in environment.items():
         if _SECRET_NAME.search(name):
             yield value
+
+
+def _keys(config: Config) -> Iterator[str]:
+    """Yield the secret halves of the keys that are here."""
+    files = [*config.keys.folder.glob(f"*{SUFFIX}")]
+    for file in files if config.keys.file is None else [*files, config.keys.file]:
+        with suppress(ConfigError, OSError, UnicodeError):
+            yield peer_key_of(file.read_text(encoding="utf-8"), file).secret
 
 
 def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:

@@ -20,6 +20,8 @@ def make_keys(daemons: Daemons, tell: Callable[[str], None]) -> None:
         return
     folder = KeysFolder(config.keys.folder)
     if not folder.is_made:
+        if config.security.insecure:
+            return  # everybody is to get in, also from other hosts
         if any(one.name == runner and one.adopted for one in daemons.central):
             return
         folder.make()

@@ -87,17 +87,22 @@ class KeysFolder:
     def read(self) -> AuthorisedKeys:
         """Return the keys that the broker lets in."""
         self.check()
+        if not self.is_made:
+            raise ConfigError(
+                f"there are no keys in {self.folder}: `shotline keys init` makes the broker's"
+            )
         return authorised_of(self._read(self.authorised), self.authorised)
 
     def new(self, name: str, role: PeerRole, classes: str = "") -> PeerKey:
         """Make a key for a peer, and let it in."""
         check_key(name, role, classes)
+        before = self.read()
         broker = self.key(BROKER).public
         public, secret = _key_pair()
         authorised = AuthorisedKey(
             name=name, role=role, public=public, classes=classes, created_at=time.time()
         )
-        known = self.read().with_key(authorised)
+        known = before.with_key(authorised)
         key = PeerKey(
             name=name, role=role, classes=classes, public=public, secret=secret, broker=broker
         )
@@ -143,7 +148,7 @@ def folder_problem(folder: Path) -> str | None:
     except OSError as error:
         return f"the folder {folder} cannot be looked at: {error.strerror}"
     mode = stat.S_IMODE(found.st_mode)
-    if mode & (stat.S_IWGRP | stat.S_IRWXO):
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
         return (
             f"others than its owner may use the folder {folder} (mode {mode:04o}), which holds "
             f"keys: chmod 700 {folder}"

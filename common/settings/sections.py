@@ -729,7 +729,7 @@ class KeysSection(Section):
     made_by_up: Switch = Field(
         True,
         description="`shotline up` makes the keys of all that it starts, and one for the commands "
-        "of its user. false: it uses those that are there.",
+        "of its user, unless `security.insecure` is true. false: it uses those that are there.",
     )
 
 

@@ -16,6 +16,8 @@ from tests.support.monitor import with_monitor
 from tests.support.nginx import OURS, nginx
 from tests.support.stack import DEADLINE_S, Stack, free_ports
 
+from shotline.common.keys.folder import KeysFolder, read_key
+
 EXPERIMENT = """
 experiment: TEST
 phases: {INIT: 1}
@@ -158,7 +160,42 @@ def test_a_page_with_https_and_a_login_answers(tmp_path: Path) -> None:
         assert "renew the certificate" in bad["proxy"]
 
 
-def test_the_bundle_has_what_helps_and_no_secret(stack: Stack, tmp_path: Path) -> None:
+@pytest.fixture
+def keyed(tmp_path: Path) -> Iterator[Stack]:
+    """A stack in which all know each other by keys."""
+    (tmp_path / "experiment.yaml").write_text(EXPERIMENT)
+    stack = with_monitor(tmp_path, ("A:1",), {"TEST": tmp_path / "experiment.yaml"})
+    stack.make_keys()
+    with stack:
+        yield stack
+
+
+def test_the_keys_are_looked_at(keyed: Stack, tmp_path: Path) -> None:
+    assert problems(keyed.config_file) == {}
+    said = shotline(keyed.config_file, "doctor").stdout
+    assert "✓ keys           the broker lets in those with one of its 4 keys" in said
+    folder = KeysFolder(keyed.config.keys.folder)
+    stray = folder.file_of("stray")
+    stray.write_text(folder.file_of("monitor").read_text())
+    stray.chmod(0o640)
+    assert f"may use {stray}" in problems(keyed.config_file)["keys"]
+    stray.unlink()
+    folder.folder.chmod(0o750)
+    assert f"chmod 700 {folder.folder}" in problems(keyed.config_file)["keys"]
+    folder.folder.chmod(0o700)
+    kept = tmp_path / "operator.key"
+    kept.write_text(folder.file_of("operator").read_text())
+    kept.chmod(0o600)
+    folder.revoke("operator")
+    bad = problems(keyed.config_file, "--key-file", str(kept))
+    assert "refused this key (operator)" in bad["broker"]
+    assert "shotline keys new" in bad["broker"]
+
+
+def test_the_bundle_has_what_helps_and_no_secret(keyed: Stack, tmp_path: Path) -> None:
+    stack = keyed
+    keys = [read_key(file).secret for file in keyed.config.keys.folder.glob("*.key")]
+    assert len(keys) == 5
     own = stack.redis.password_file.read_text().strip()
     legacy = tmp_path / "legacy.password"
     legacy.write_text(f"{PLANTED['file']}\n")
@@ -172,6 +209,7 @@ def test_the_bundle_has_what_helps_and_no_secret(stack: Stack, tmp_path: Path) -
     stack.config_file.write_text(yaml.safe_dump(known))
     with stack.broker.log_file.open("a") as log:
         log.write(f"a task printed {own} and {PLANTED['file']}\n")
+        log.write(f"and {keys[0]}\n")
         log.write(f"password={PLANTED['log']} token: {PLANTED['log']}\n")
         log.write(f"redis://somebody:{PLANTED['log']}@10.0.0.1/0 Cookie: id={PLANTED['log']}\n")
     file = tmp_path / "bundle.tar.gz"
@@ -195,7 +233,7 @@ def test_the_bundle_has_what_helps_and_no_secret(stack: Stack, tmp_path: Path) -
     assert "serves clients at" in texts["logs/log/broker.log"]
     assert "a task printed [removed] and [removed]" in texts["logs/log/broker.log"]
     for name, text in texts.items():
-        for secret in (own, *PLANTED.values()):
+        for secret in (own, *PLANTED.values(), *keys):
             assert secret not in text, name
 
 

@@ -28,6 +28,7 @@ from tests.support.stack import DEADLINE_S, Stack, eventually
 from shotline.client.local.daemons import Daemon
 from shotline.common.codec import decode_all, encode
 from shotline.common.commands import AnyCommand, CreatePulse, DoPhase, SystemStatus, encode_command
+from shotline.common.keys.folder import own_key
 from shotline.common.messages import Hello, Message, Outcome, Reply, Request, Welcome
 from shotline.common.transport import Dealer
 from shotline.common.views import RunReport, decode_result
@@ -52,7 +53,8 @@ class RawClient:
 
     def __init__(self, stack: Stack) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.dealer = Dealer(self._context, stack.config.broker.clients)
+        key = own_key(stack.config.keys, "operator")
+        self.dealer = Dealer(self._context, stack.config.broker.clients, curve=key)
         eventually(lambda: self.send(Hello(name="raw")))
         welcome = self.get(lambda message: isinstance(message, Welcome))
         assert isinstance(welcome, Welcome)

@@ -1,5 +1,6 @@
 """The README's supervisor does what stands there, as it stands there."""
 
+import os
 import re
 import subprocess
 import sys
@@ -37,9 +38,14 @@ def test_the_supervisor_of_the_readme(
 ) -> None:
     (found,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
     (tmp_path / "experiment.yaml").write_text(EXPERIMENT % (arm, fire))
-    with Stack(tmp_path, ("A:1",), {"TEST": tmp_path / "experiment.yaml"}) as stack:
-        program = found.replace("tcp://127.0.0.1:5570", stack.config.broker.clients)
+    stack = Stack(tmp_path, ("A:1",), {"TEST": tmp_path / "experiment.yaml"})
+    stack.make_keys()
+    with stack:
         done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, timeout=DEADLINE_S
+            [sys.executable, "-c", found],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            env={**os.environ, "SHOTLINE_CONFIG": str(stack.config_file)},
         )
     assert (done.stdout, done.returncode) == (told, code), done.stderr

@@ -290,7 +290,7 @@ def shotline_command(stack: Stack, *words: str) -> tuple[int, str]:
     """Run the command line here and return its exit code and all that it wrote."""
     written = io.StringIO()
     with contextlib.redirect_stdout(written), contextlib.redirect_stderr(written):
-        code = cli.run(["--broker", stack.config.broker.clients, "--timeout", "30", *words])
+        code = cli.run(["--config", str(stack.config_file), "--timeout", "30", *words])
     return code, written.getvalue()
 
 

@@ -21,6 +21,7 @@ from redis import Redis
 
 from shotline.client.errors import Nobody
 from shotline.client.local.daemons import Daemon, Daemons
+from shotline.client.local.keys import make_keys
 from shotline.client.local.ports import free_ports
 from shotline.client.local.redis_server import RedisServer
 from shotline.client.supervisor import Supervisor
@@ -29,7 +30,8 @@ from shotline.common.redis.connection import client_options
 from shotline.common.settings.config import load_config
 from shotline.common.views import StatusResult
 
-HUB = os.environ.get("SHOTLINE_TEST_FORM") == "hub"  # broker and dispatcher in one process
+# Broker and dispatcher in one process, which the others reach by CURVE.
+HUB = os.environ.get("SHOTLINE_TEST_FORM") == "hub"
 DEADLINE_S = 60.0  # the machine may be loaded
 
 
@@ -165,8 +167,14 @@ class Stack:
         for daemon in self.daemons.all:
             sys.stderr.write(f"--- {daemon.name}\n{daemon.last_lines(60)}\n")
 
+    def make_keys(self) -> None:
+        """Let all know each other by keys, from their start on."""
+        make_keys(self.daemons, lambda _: None)
+
     def __enter__(self) -> Self:
         try:
+            if HUB:
+                self.make_keys()
             self.start()
         except BaseException:
             self.show_logs()

@@ -132,7 +132,7 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
         ("new a@b --role viewer --folder /none", "cannot have the name"),
         ("new A:1 --role server --folder /none", "give --classes"),
         ("new me --role viewer --classes A --folder /none", "with no other role"),
-        ("new me --role viewer --folder /none", "cannot be read"),
+        ("new me --role viewer --folder /none", "there are no keys in /none"),
     ),
     "users": (
         ("", "Missing argument"),

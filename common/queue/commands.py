@@ -54,6 +54,7 @@ class QueuePropose(QueueCommand, tag="queue_propose"):
     """Propose plans, all or none: they wait until somebody approves them."""
 
     SCOPE: ClassVar[Scope] = Scope.PROPOSE
+    ALWAYS: ClassVar[bool] = True  # whoever proposes could not take the control
     plans: Plans
 
 

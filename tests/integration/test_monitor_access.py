@@ -411,8 +411,9 @@ def test_one_has_the_control_and_who_takes_it_over_says_so(tmp_path: Path) -> No
         refused = monitor.ask("POST", "/api/log", log, chief)
         assert refused.status == 409
         assert "anna at 127.0.0.1 has the control" in str(refused.json["message"])
-        # Ending something needs no control: what comes is the broker's absence.
+        # Ending something, and proposing a plan, need no control: the next thing is looked at.
         assert monitor.ask("POST", "/api/abort", WRONG_FIELD, chief).status == 422
+        assert monitor.ask("POST", "/api/queue_propose", WRONG_FIELD, chief).status == 422
         assert monitor.ask("POST", "/api/control", {"take": True}, chief).status == 409
         over = monitor.ask("POST", "/api/control", {"take": True, "over": True}, chief)
         assert over.status == 200

@@ -1,5 +1,6 @@
 // The pure parts of the tab Queue: the fold, the words, the forms.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { Board, beside, placed } from '../../monitor/static/queue/board.js';
@@ -20,6 +21,32 @@ function board(...uids) {
 function told(one, ...records) {
   one.apply({ command: 'QUEUE', seq: 2, queue: view({ versions: { queue: 2 } }), records });
   return one;
+}
+
+const HISTORIES = JSON.parse(readFileSync(new URL('queue_histories.json', import.meta.url), 'utf8'));
+
+/** What a page knows, in the words of the histories. */
+function known({ order, proposals, entries, history }) {
+  return {
+    order,
+    proposals,
+    states: Object.fromEntries([...entries].map(([uid, { state }]) => [uid, state ?? 'queued'])),
+    users: Object.fromEntries([...entries].map(([uid, { approved_by: by }]) => [uid, by ?? ''])),
+    history: history.map((item) => item.entry.uid),
+  };
+}
+
+for (const [index, { steps, whole }] of HISTORIES.entries()) {
+  test(`history ${index + 1}: the page folds the records as the dispatcher does`, () => {
+    const one = new Board();
+    for (const { message, expected } of steps) {
+      one.apply({ seq: 1, ...message });
+      assert.deepEqual(known(one), expected, JSON.stringify(message.records));
+    }
+    const late = new Board();
+    late.apply({ seq: 1, ...whole });
+    assert.deepEqual(known(late), steps.at(-1).expected, 'who comes at its end');
+  });
 }
 
 test('entries come in, move, change and go', () => {

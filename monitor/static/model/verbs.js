@@ -54,7 +54,7 @@ export const VERBS = {
   audit: {"scope": "administer", "always": true},
   quit: {"scope": "administer", "always": false},
   queue_add: {"scope": "command", "always": false},
-  queue_propose: {"scope": "propose", "always": false},
+  queue_propose: {"scope": "propose", "always": true},
   queue_approve: {"scope": "command", "always": false},
   queue_update: {"scope": "command", "always": false},
   queue_move: {"scope": "command", "always": false},

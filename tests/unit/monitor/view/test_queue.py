@@ -4,6 +4,7 @@ import json
 
 import msgspec
 import pytest
+from tests.support import queue_histories
 
 from shotline.client.observer import News, Update, Whole
 from shotline.common.channels import QUEUE
@@ -214,3 +215,8 @@ def test_progress_alone_replaces_what_was_told_of_it() -> None:
     ((key, message),) = told(board, News(QUEUE, 1000.0, event))
     assert (key, message["command"]) == ("progress", "PLAN_PROGRESS")
     assert message["running"] == {"phase": "INIT", "done": 1, "total": 4}
+
+
+def test_the_page_is_held_to_what_the_fold_does_now() -> None:
+    """`python -m tests.support.queue_histories` writes the file anew."""
+    assert queue_histories.FILE.read_text(encoding="utf-8") == queue_histories.text()

@@ -13,10 +13,12 @@ from typing import Final
 import zmq
 from zmq.auth.base import Authenticator
 
+from shotline.broker.machine import KeyUsed
 from shotline.broker.permissions import Peer, may_observe
 from shotline.common.errors import ConfigError
 from shotline.common.keys.folder import KeysFolder
 from shotline.common.keys.peers import AuthorisedKey, AuthorisedKeys
+from shotline.common.messages import Outcome
 from shotline.common.transport import PEERS, Router, is_named_by_itself
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ EVENTS: Final = "events"
 """The domain of the event feed, which is not for everybody."""
 
 _LOOK_S: Final = 0.5
+_ADDRESS_AT: Final = 3  # among the frames of a request (ZeroMQ's RFC 27)
 _LOGGED_S: Final = 1.0
 _SELF_NAMED: Final = (
     "a peer does not name its connection (ROUTING_ID): leave that to the broker, or install the "
@@ -48,12 +51,15 @@ class Doorkeeper:
             self._zap.configure_curve_callback(domain, self)
         self._zap.start()
         self.socket: zmq.Socket[bytes] = self._zap.zap_socket
+        self._address = ""  # of the peer whose key is asked about
+        self._told: list[KeyUsed] = []
         self.refused = 0  # handshakes
 
     def read(self) -> None:
         """Answer libzmq, which asks about keys."""
         while int(self.socket.get(zmq.EVENTS)) & zmq.POLLIN:
             frames = self.socket.recv_multipart()
+            self._address = frames[_ADDRESS_AT].decode() if len(frames) > _ADDRESS_AT else ""
             # Its answer is a coroutine for those who look keys up slowly; ours never waits.
             with suppress(StopIteration):
                 self._zap.handle_zap_message(frames).send(None)
@@ -62,13 +68,21 @@ class Doorkeeper:
         """Return whether a key is let in; pyzmq's authenticator asks."""
         found = self._keys.of_public(key.decode())
         if found is None:
-            self._log(f"a peer was not let in: its key {key.decode()} is not known, or was revoked")
+            text = f"a peer was not let in: its key {key.decode()} is not known, or was revoked"
         elif domain == EVENTS and not may_observe(found.role):
-            self._log(f"the key {found.name} ({found.role}) is not for the event feed")
+            text = f"the key {found.name} ({found.role}) is not for the event feed"
         else:
             return True
+        self._log(text)
         self.refused += 1
+        name = "" if found is None else found.name
+        self._told.append(KeyUsed("connect", name, Outcome.REFUSED, text, self._address))
         return False
+
+    def take_told(self) -> list[KeyUsed]:
+        """Return what is to be told, and forget it."""
+        told, self._told = self._told, []
+        return told
 
     def who(self, key: str, address: str) -> Peer:
         """Return who has a key."""
@@ -94,8 +108,9 @@ class Doorkeeper:
             log.error("the keys stay as they were: %s", error)
             return frozenset()
         before, self._keys = self._keys, keys
-        for line in _changes(before, keys):
-            log.info("%s", line)
+        for change in _changes(before, keys):
+            log.info("%s", change.text)
+            self._told.append(change)
         return frozenset(one.public for one in _used(before) if keys.of_public(one.public) != one)
 
     def close(self) -> None:
@@ -156,12 +171,13 @@ def _used(keys: AuthorisedKeys) -> Iterator[AuthorisedKey]:
     return (one for one in keys.keys if one.revoked_at is None)
 
 
-def _changes(before: AuthorisedKeys, after: AuthorisedKeys) -> Iterator[str]:
-    """Yield in words what has changed."""
+def _changes(before: AuthorisedKeys, after: AuthorisedKeys) -> Iterator[KeyUsed]:
+    """Yield what has changed."""
     for one in _used(after):
         if before.of_public(one.public) != one:
             classes = f" of {one.classes}" if one.classes else ""
-            yield f"the key {one.name} is let in as {one.role}{classes}"
+            text = f"the key {one.name} is let in as {one.role}{classes}"
+            yield KeyUsed("let_in_key", one.name, Outcome.OK, text)
     for one in _used(before):
         if after.of_public(one.public) is None:
-            yield f"the key {one.name} was revoked"
+            yield KeyUsed("revoke_key", one.name, Outcome.OK, f"the key {one.name} was revoked")

@@ -138,8 +138,25 @@ class ClientCutOff(NamedTuple):
     why: str
 
 
+class KeyUsed(NamedTuple):
+    """A key was not let in (`connect`), or is from now on, or is no more: for the audit."""
+
+    what: str
+    key: str  # its name, empty where it has none
+    outcome: Outcome
+    text: str
+    address: str = ""
+
+
 Event = (
-    FromServers | FromClients | UnsentToServer | UnsentToClient | ServerCutOff | ClientCutOff | Tick
+    FromServers
+    | FromClients
+    | UnsentToServer
+    | UnsentToClient
+    | ServerCutOff
+    | ClientCutOff
+    | KeyUsed
+    | Tick
 )
 
 
@@ -222,6 +239,8 @@ class Broker:
             case ClientCutOff(peer, why):
                 self._clients.forget(peer)
                 self._seat.lost_frames(now, peer, why)
+            case KeyUsed():
+                self._tell_key_used(now, event)
             case Tick():
                 self._registry.expire(now)
                 self._seat.expire(now)
@@ -459,21 +478,31 @@ class Broker:
         """Let the audit have a refused command: of very many some, so that nobody fills it."""
         if request.verb in VIEWING:
             return
-        untold = self._tellings.take(now.mono, sender.key or sender.address or "?")
-        if untold is None:
-            return
         told = bytes(part) if len(part) <= _TURNED_AWAY_BYTES_MAX else b""
-        self._outbox.to_dispatcher(
-            TurnedAway(
-                key=sender.key,
-                address=sender.address,
-                verb=request.verb,
-                outcome=Outcome.REFUSED,
-                text=text,
-                request=told,
-                untold=untold,
-            )
+        turned_away = TurnedAway(
+            key=sender.key,
+            address=sender.address,
+            verb=request.verb,
+            outcome=Outcome.REFUSED,
+            text=text,
+            request=told,
         )
+        self._tell_some(now, turned_away, sender.key or sender.address)
+
+    def _tell_key_used(self, now: Instant, used: KeyUsed) -> None:
+        """Let the audit have what is done with keys."""
+        told = TurnedAway(
+            key=used.key, address=used.address, verb=used.what, outcome=used.outcome, text=used.text
+        )
+        if used.outcome is Outcome.OK:
+            self._outbox.to_dispatcher(told)
+        else:
+            self._tell_some(now, told, used.address)
+
+    def _tell_some(self, now: Instant, told: TurnedAway, source: str) -> None:
+        untold = self._tellings.take(now.mono, source)
+        if untold is not None:
+            self._outbox.to_dispatcher(structs.replace(told, untold=untold))
 
     def _reply(self, peer: bytes, request: RequestHead, outcome: Outcome, text: str) -> None:
         self._outbox.to_client(peer, Reply(id=request.id, outcome=outcome, message=text))

@@ -101,7 +101,7 @@ class BrokerServer:
         service.watch(self._clients.ended_socket, self._client_guests.forget_ended)
         service.watch(self._servers.ended_socket, self._server_guests.forget_ended)
         if self._doorkeeper is not None:
-            service.watch(self._doorkeeper.socket, self._doorkeeper.read)
+            service.watch(self._doorkeeper.socket, self._read_keys)
             service.on_due(self._doorkeeper.wake_at, self._look_at_keys)
         service.on_due(self._machine.wake_at, self._tick)
         log.info(
@@ -149,10 +149,21 @@ class BrokerServer:
             return Peer("hub", frozenset({PeerRole.DISPATCHER}))
         return self._client_guests.who(connection)
 
+    def _read_keys(self) -> None:
+        assert self._doorkeeper is not None
+        self._doorkeeper.read()
+        self._tell_of_keys(self._doorkeeper)
+
+    def _tell_of_keys(self, doorkeeper: Doorkeeper) -> None:
+        for used in doorkeeper.take_told():
+            now = self._service.instant()
+            self._carry_out(now, self._machine.handle(now, used))
+
     def _look_at_keys(self) -> None:
         """Cut those off whose key no longer may what it might."""
         assert self._doorkeeper is not None
         keys = self._doorkeeper.look()
+        self._tell_of_keys(self._doorkeeper)
         if not keys:
             return
         now = self._service.instant()

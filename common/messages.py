@@ -507,7 +507,8 @@ class TurnedAway(Message, tag="turned_away"):
     """Broker → dispatcher: a command that was not passed on, for the audit; never carried out.
 
     `request` is the message as it came, empty where it is too large; `untold` is how many others
-    were turned away since the last that was told.
+    were turned away since the last that was told. What is done with keys is told, too: `connect`,
+    of one that is not let in, `let_in_key`, `revoke_key`.
     """
 
     key: str = ""

@@ -179,4 +179,4 @@ def _read(told: TurnedAway) -> tuple[Request, AnyCommand | None]:
             return request, decode_command(request.command)
     except (MalformedMessage, ValueError, RecursionError):
         pass
-    return Request(id="unreadable", verb=told.verb, deadline_s=0.0, command=b""), None
+    return Request(id="", verb=told.verb, deadline_s=0.0, command=b""), None

@@ -13,8 +13,9 @@ import pytest
 from tests.support.faults import action, stack_of
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
-from shotline.client.errors import Refused
+from shotline.client.errors import Refused, SupervisorError
 from shotline.client.local.keys import make_keys
+from shotline.client.patience import Patience
 from shotline.client.supervisor import Supervisor
 from shotline.common.keys.folder import KeysFolder
 from shotline.common.keys.peers import PeerRole
@@ -166,5 +167,23 @@ def test_the_key_that_a_peer_has_proven_is_told_and_so_is_what_it_may_not(tmp_pa
         assert {one.key for one in refused} == {"wall"}
         assert (refused[1].tree, refused[1].shot) == ("TEST", 1)
         assert refused[1].message == "hold is not for the role viewer"
+
+        def told(what: str) -> Audited:
+            eventually(lambda: bool(operator.audit(command=what).lines))
+            return operator.audit(command=what).lines[0]
+
+        keys.new("guest", PeerRole.VIEWER)
+        assert told("let_in_key").message == "the key guest is let in as viewer"
+        kept = keys.folder / "kept.key"
+        keys.file_of("guest").rename(kept)
+        keys.revoke("guest")
+        assert told("revoke_key").key == "guest"
+        soon = Patience(connect_s=2.0)
+        guest = Supervisor(stack.config.broker.clients, key=kept, patience=soon)
+        with guest, pytest.raises(SupervisorError):
+            guest.status()
+        refused_key = told("connect")
+        assert (refused_key.outcome, refused_key.address) == (Outcome.REFUSED, "127.0.0.1")
+        assert "was revoked" in refused_key.message
         shown = command_line(stack, "--key-file", str(keys.file_of("control-room")), "audit")
         assert "with the key wall from 127.0.0.1: hold TEST/1: refused" in shown.stdout

@@ -3,6 +3,7 @@
 import pytest
 from tests.unit.broker.peers import CLIENT, DISPATCHER, World
 
+from shotline.broker.machine import KeyUsed
 from shotline.broker.permissions import ANYBODY, Peer, may_command
 from shotline.common.codec import decode_one
 from shotline.common.commands import VERBS
@@ -122,3 +123,14 @@ def test_who_may_read_the_audit_and_who_may_write_into_it() -> None:
     assert "note_access" not in VERBS
     assert those_who_may("note_access") == {PeerRole.MONITOR}
     assert those_who_may("audit") == {PeerRole.MONITOR, PeerRole.OPERATOR}
+
+
+def test_what_is_done_with_keys_is_told() -> None:
+    broker = world()
+    broker.handle(KeyUsed("revoke_key", "wall", Outcome.OK, "the key wall was revoked"))
+    for _ in range(1000):
+        broker.handle(KeyUsed("connect", "", Outcome.REFUSED, "not let in", "10.6.6.6"))
+    first, *refused = broker.got(DISPATCHER, TurnedAway)
+    assert (first.verb, first.key, first.outcome) == ("revoke_key", "wall", Outcome.OK)
+    assert {one.address for one in refused} == {"10.6.6.6"}
+    assert len(refused) == EACH_BURST

@@ -124,7 +124,8 @@ class Running:
         """End the running plan."""
         was_paused = self._running.paused
         self._core.put(EndAsked(time=self._core.wall, by=user, how=how, reason=reason))
-        self._end_run(was_paused=bool(was_paused))
+        if not self._running.closing or how is not PlanEnding.STOP:
+            self._end_run(was_paused=bool(was_paused))
 
     def _end_run(self, *, was_paused: bool) -> None:
         """End the open run of a plan that is to end."""
@@ -195,7 +196,7 @@ class Running:
             return
         if running.run is None:
             self._core.put(RunBegun(time=self._core.wall, run=opened.run))
-        if self._running.ending is not None:
+        if self._running.ending is not None and not self._running.closing:
             self._end_run(was_paused=False)
         elif opened.held:
             self._paused(opened.held)

@@ -215,6 +215,7 @@ class QueueFold:
                     shot=record.shot or running.shot,
                     phase=record.phase,
                     begun=running.begun + 1,
+                    closing=running.ending is not None,
                 )
             case RunBegun(run=run):
                 self.running = structs.replace(running, run=run)

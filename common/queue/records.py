@@ -340,6 +340,7 @@ class PlanProgress(Struct):
     step: PlanStep | None = None  # that is under way
     phase: Small = 0  # of the plan's phases: the one under way, or the last one
     command: str = ""  # of the step that is under way
+    closing: bool = False  # which was begun for the plan's end
     done: tuple[PlanStep, ...] = ()
     phases_done: Small = 0
     runs: tuple[PlanRun, ...] = ()

@@ -1,7 +1,7 @@
 # Everything here needs Python >= 3.11 and make; the rest is installed into .venv.
 #
 #   make demo     set up, then run a whole shot of the demo experiment; KEEP=1: stay, with a shot
-#                 every minute
+#                 every minute; QUEUE=1: a short programme of the pulse queue instead
 #   make test     everything that checks the project
 #   make test-hub the part of it that kills daemons, with broker and dispatcher in one process
 #   make check    only what runs in seconds: format, lint, types, architecture, style
@@ -39,7 +39,7 @@ BROWSER_TESTS := $(wildcard tests/browser)
 .DEFAULT_GOAL := demo
 
 demo: install
-	$(BIN)/shotline demo $(if $(KEEP),--keep)
+	$(BIN)/shotline demo $(if $(KEEP),--keep) $(if $(QUEUE),--queue)
 
 test: check
 	$(PYTEST) -n 2 $(FAST_TESTS)

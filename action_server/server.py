@@ -232,6 +232,7 @@ class ActionServerShell:
             attempt.path,
             attempt.number,
             dispatch.folder,
+            dispatch.variables.decode() or None,
             url,
             keeper,
             self._url_wait_s,

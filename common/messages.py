@@ -252,6 +252,7 @@ class Dispatch(Message, tag="dispatch"):
     task: Annotated[bytes, Meta(max_length=1_048_576)]  # JSON of a nodes.Task
     timeout_s: Duration | None = None
     folder: str | None = None  # the pulse's folder, for tasks that write files
+    variables: Annotated[bytes, Meta(max_length=1_048_576)] = b""  # JSON of an object, if any
 
 
 class AbortAttempt(Message, tag="abort_attempt"):

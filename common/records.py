@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 import msgspec
 
 from shotline.common.actions import ActionState, Category, Cause, Status
-from shotline.common.base import Struct, tag_of, to_json
+from shotline.common.base import Json, Struct, tag_of, to_json
 from shotline.common.dangers import NamedDanger
 from shotline.common.messages import Outcome, Via
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
@@ -62,6 +62,7 @@ class TableBuilt(_Recorded, tag="table_built"):
     options: DispatchOptions
     reset: bool = False
     sources: tuple[SourceMark, ...] = ()  # as they stood when they were read
+    variables: dict[str, Json] = {}  # of the shot's tasks
 
 
 class SourceSeen(_Recorded, tag="source_seen"):

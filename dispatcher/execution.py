@@ -8,6 +8,7 @@ Pure.
 from collections import deque
 from collections.abc import Callable, Sequence
 
+import msgspec
 from msgspec import structs
 
 from shotline.common.actions import (
@@ -280,6 +281,7 @@ class Execution:
                 task=to_json(node.task),
                 timeout_s=node.timeout_s or core.config.action_server.task_timeout_s,
                 folder=node.folder,
+                variables=msgspec.json.encode(shot.variables) if shot.variables else b"",
             ),
         )
 

@@ -19,6 +19,7 @@ from shotline.common.actions import (
     category_of,
     has_failed,
 )
+from shotline.common.base import Json
 from shotline.common.nodes import DispatchOptions
 from shotline.common.records import (
     CheckReset,
@@ -273,6 +274,11 @@ class Shot:
             self.troubles[record.path] = record
 
     # Questions
+
+    @property
+    def variables(self) -> dict[str, Json]:
+        """The variables of the shot's tasks."""
+        return self.built.variables if self.built is not None else {}
 
     def event_trouble(self, path: str) -> str:
         """Return why the completion event of an action that is DONE was not raised, else ""."""

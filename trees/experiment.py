@@ -1,6 +1,7 @@
 """The experiment file as a tree: pulses are folders, each with the file as it was when it was made.
 
     <pulses>/<TREE>/<SHOT>/experiment.yaml   the experiment file, as of `create_pulse`
+    <pulses>/<TREE>/<SHOT>/nodes.json        what was written for arguments of its actions
     <pulses>/<TREE>/<SHOT>/events.log        one line for each completion event
     <pulses>/<TREE>/<SHOT>/…                 whatever the tasks write
 
@@ -8,24 +9,28 @@ What a file may say is `experiment_file`'s.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from msgspec import structs
 
+from shotline.common.base import Json
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.settings.yamlfile import FileProblems, read_bounded
+from shotline.trees.arguments import argument_nodes, problem_of, with_written
 from shotline.trees.experiment_file import Experiment, read_experiment
 from shotline.trees.marks import mark_of
 from shotline.trees.tree import PulseExists, TreeError
 
 MODEL_SHOT: Final = -1
 _COPY: Final = "experiment.yaml"
+_NODES: Final = "nodes.json"
 
 
 class FileTree:
@@ -39,14 +44,15 @@ class FileTree:
 
     def actions(self, shot: int) -> Sequence[ActionNode]:
         """Return the actions of the shot as its file declared them when it was made."""
-        return [self._in_folder(node, shot) for node in self._read(shot).actions]
+        experiment, written = self._read(shot), self._written(shot)
+        return [self._in_folder(with_written(node, written), shot) for node in experiment.actions]
 
     def action(self, shot: int, path: str) -> ActionNode:
         """Return the action with this full or short path."""
         wanted = path.upper()
         for node in self._read(shot).actions:
             if wanted in (node.path, node.name):
-                return self._in_folder(node, shot)
+                return self._in_folder(with_written(node, self._written(shot)), shot)
         raise TreeError(f"{self.tree}/{shot} has no action {path}")
 
     def phases(self, shot: int) -> Sequence[Phase]:
@@ -115,6 +121,46 @@ class FileTree:
                 f"cannot make {folder}: {error.strerror or error}; the folder of pulses must be "
                 "writable for the dispatcher"
             ) from None
+
+    def write_nodes(self, shot: int, values: Mapping[str, Json]) -> None:
+        """Write values for arguments of the pulse's actions, each as PATH:ARGUMENT, all or none."""
+        actions = self._read(shot).actions
+        known = {name for node in actions for name in argument_nodes(node)}
+        named = {self._full(path): value for path, value in values.items()}
+        for path in named:
+            if path not in known:
+                raise TreeError(
+                    f"{self.tree}/{shot} has no node {path}; nodes of an experiment file are the "
+                    "arguments of its actions' tasks, PATH:ARGUMENT"
+                )
+        written = {**self._written(shot), **named}
+        for node in actions:
+            if (problem := problem_of(node, written)) is not None:
+                raise TreeError(f"{self.tree}/{shot} {problem}")
+        file = self.folder(shot) / _NODES
+        made = file.with_name(f".{_NODES}.new")
+        try:
+            made.write_text(json.dumps(written, ensure_ascii=False, indent=1), encoding="utf-8")
+            made.replace(file)
+        except OSError as error:
+            raise TreeError(f"cannot write {file}: {error.strerror or error}") from None
+
+    def _full(self, path: str) -> str:
+        upper = path.strip().upper()
+        return upper if upper.startswith("\\") else f"\\{self.tree}::TOP:{upper.lstrip(':.')}"
+
+    def _written(self, shot: int) -> dict[str, Json]:
+        """Return what was written to nodes of the pulse, by their full paths."""
+        if shot == MODEL_SHOT:
+            return {}
+        file = self.folder(shot) / _NODES
+        try:
+            found = json.loads(file.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise TreeError(f"cannot read {file}: {error}") from None
+        return found if isinstance(found, dict) else {}
 
     def raise_event(self, event: str, shot: int) -> None:
         """Write the event to the log in the shot's folder."""

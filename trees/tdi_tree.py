@@ -3,10 +3,11 @@
 What the records mean is `mdsplus_records`'s. Reading never evaluates a task.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
+from shotline.common.base import Json
 from shotline.common.nodes import ActionNode, Phase, SourceMark
 from shotline.trees.marks import mark_of, mark_of_parts
 from shotline.trees.mdsplus_records import NodeFacts, action_node, unreadable_node
@@ -129,6 +130,17 @@ class TdiTree:
         failing = f"the current shot of {self.tree} was not set to {shot}"
         self._connection.carry_out("TreeSetCurrentShot($,$)", self.tree, shot, failing=failing)
 
+    def write_nodes(self, shot: int, values: Mapping[str, Json]) -> None:
+        """Write values into nodes of a pulse, one after the other, until one is refused."""
+        connection = self._connection
+        connection.begin()
+        self._open(shot)
+        for path, value in values.items():
+            expression, arguments = expression_of(value)
+            failing = f"{path} of {self.tree}/{shot} was not written"
+            put = ",".join(["TreePut($", "$", *["$"] * len(arguments)]) + ")"
+            connection.carry_out(put, path, expression, *arguments, failing=failing)
+
     def write_status(self, shot: int, path: str, code: int) -> None:
         """Write an action's status to its node, and look whether it is there.
 
@@ -212,6 +224,30 @@ class TdiTree:
             return action_node(facts, decode_term(record), text, lookup, self._tasks_url)
         except (MdsplusFailure, UndecodableRecord) as error:
             return unreadable_node(facts, text, str(error))
+
+
+def expression_of(value: Json) -> tuple[str, list[Scalar]]:
+    """Return an expression for a node's value, and its arguments. Raise TreeError for an object.
+
+    Numbers of a list stand in the expression, as there may be thousands of them.
+    """
+    match value:
+        case bool():
+            return "$", [int(value)]
+        case int() | float() | str():
+            return "$", [value]
+        case list() | tuple() if value and all(isinstance(one, int | float) for one in value):
+            return f"[{','.join(map(_literal, value))}]", []
+        case list() | tuple() if value and all(isinstance(one, str) for one in value):
+            return f"[{','.join('$' * len(value))}]", list(value)
+    raise TreeError(f"a node holds numbers, texts, or lists of either, not {str(value)[:80]}")
+
+
+def _literal(number: float) -> str:
+    if isinstance(number, int):
+        return str(int(number))
+    text = repr(float(number))
+    return text.replace("e", "D") if "e" in text else f"{text}D0"
 
 
 def _with_hint(error: MdsplusFailure, hint: str) -> MdsplusFailure:

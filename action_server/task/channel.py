@@ -47,6 +47,7 @@ class Job(Frame, frozen=True, tag=0):
     path: str
     number: int
     folder: str | None
+    variables: str | None  # JSON of an object
     url: str | None  # of the mdsip server that it runs on
     keeper: str | None  # address of that url's keeper
     url_wait_s: float

@@ -25,8 +25,9 @@ _TASK_VARIABLES: Final = (
     "SHOTLINE_PATH",
     "SHOTLINE_ATTEMPT",
     "SHOTLINE_SHOT_DIR",
+    "SHOTLINE_VARIABLES",
 )
-"""What tells a task which attempt it is; the last only where the pulse has a folder."""
+"""What tells a task which attempt it is; the last two only where the pulse has them."""
 
 _KEYS: Final = tuple(map(os.fsencode, _TASK_VARIABLES))
 _NOTHING_TOLD: Final[tuple[str | None, ...]] = (None,) * len(_KEYS)
@@ -63,7 +64,7 @@ class Surroundings:
     def tell(self, job: Job) -> None:
         """Tell the task which attempt it is, and go to its pulse's folder."""
         folder = job.folder
-        told = (job.tree, str(job.shot), job.path, str(job.number), folder)
+        told = (job.tree, str(job.shot), job.path, str(job.number), folder, job.variables)
         for key, before, value in zip(_KEYS, self._told, told, strict=True):
             if value != before:
                 self._set(key, value)

@@ -82,13 +82,14 @@ def _ask(config: "Config", given: Sequence[str], tell: Callable[[str], None]) ->
     help="Where its configuration, data and logs are.",
 )
 @click.option("--keep", is_flag=True, help="Stay until Ctrl-C, with a shot every minute.")
-def demo(folder: Path, keep: bool) -> None:  # noqa: FBT001
+@click.option("--queue", is_flag=True, help="Run a short programme of the pulse queue instead.")
+def demo(folder: Path, keep: bool, queue: bool) -> None:  # noqa: FBT001
     """Run a whole shot of the demo experiment, on daemons of its own.
 
     One of its actions fails by design; the exit code is 0 all the same. It is 5 when something
     else has failed.
     """
-    if not later.demo.run_demo(folder, console(), keep=keep):
+    if not later.demo.run_demo(folder, console(), keep=keep, queue=queue):
         raise click.exceptions.Exit(later.messages.EXIT_CODES[later.messages.Outcome.FAILED])
 
 

@@ -22,6 +22,7 @@ from shotline.client.cli.render import show_line, symbol
 from shotline.client.cli.watching import Watching
 from shotline.client.errors import RunNotGood
 from shotline.client.local.daemons import DaemonError, Daemons
+from shotline.client.local.demo_queue import run_programme
 from shotline.client.local.ports import free_ports
 from shotline.client.local.up import serve, started
 from shotline.client.observer import News, Whole
@@ -48,10 +49,11 @@ RECOVERY_LOOK_S: Final = 0.2
 LINES_OF_A_FAILURE: Final = 5
 
 
-def run_demo(folder: Path, out: Console, *, keep: bool) -> bool:
+def run_demo(folder: Path, out: Console, *, keep: bool, queue: bool = False) -> bool:
     """Run the demo; return whether all went as it is meant to go.
 
-    With `keep` the daemons stay until Ctrl-C. Raise LocalError when they cannot be started,
+    With `queue` it is a short programme of the pulse queue instead of one shot; with `keep` the
+    daemons stay until Ctrl-C. Raise LocalError when they cannot be started,
     SupervisorError when a command fails.
     """
     config_file = write_config(folder)
@@ -72,7 +74,11 @@ def run_demo(folder: Path, out: Console, *, keep: bool) -> bool:
             reports = run_shot(shotline, shot, out)
             return shot, summarise(shotline, shot, reports, out)
 
-        shot, good = one_shot()
+        if queue:
+            good = run_programme(shotline, out)
+            shot = next_shot(shotline) - 1
+        else:
+            shot, good = one_shot()
         if keep:
             show_next(out, config_file, daemons, shot, keep=True)
             words = f"\nThe daemons stay until Ctrl-C, with a shot every minute: {page}"

@@ -110,6 +110,7 @@ class TreeCommands(Family):
                 options=self._options(key.tree, done),
                 reset=command.reset,
                 sources=done.sources,
+                variables=command.variables or shot.variables,
             ),
         )
         for path, live in shot.actions.items():

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shotline.action_server.progress import progress
+from shotline.action_server.variables import variables
 
 COILS: Final = ("TF1", "TF2", "TF3", "OH", "PF1")
 ELECTRON_CHARGE_C: Final = 1.602e-19
@@ -227,12 +228,15 @@ def discharge() -> str:
 
 def fire(source: str) -> str:
     """Heat the plasma, and write down with how much power at what time."""
-    settings = _read_json("settings.json")
+    power_kw = _read_json("settings.json")["heating_kw"][source]
+    beams_mw = variables().get("beam_power_mw")  # of a plan of the pulse queue
+    if source == "NBI" and beams_mw is not None:
+        power_kw = 1000 * sum(beams_mw)
     rows = []
     for step in range(25):
         now_s = 0.5 + 0.04 * step
         ripple = 1 + 0.03 * math.sin(9 * now_s)
-        rows.append([round(now_s, 3), round(settings["heating_kw"][source] * ripple, 1)])
+        rows.append([round(now_s, 3), round(power_kw * ripple, 1)])
         progress((step + 1) / 25, f"{rows[-1][1]:.0f} kW")
         _wait(0.11)
     _write_csv(f"{source.lower()}.csv", ["time_s", "power_kw"], rows)

@@ -270,9 +270,12 @@ def queue_get(
     return result(make(q.QueueGet, uid=uid, position=position), v.QueueEntriesResult)
 
 
-def queue_kinds() -> Call[v.QueueKindsResult]:
-    """Return the kinds of plans, with the schema of their parameters."""
-    return result(make(q.QueueKinds), v.QueueKindsResult)
+def queue_kinds(*, phases: bool = False) -> Call[v.QueueKindsResult]:
+    """Return the kinds of plans, with the schema of their parameters.
+
+    With `phases` the models of their experiments are read first, where that was not done.
+    """
+    return result(make(q.QueueKinds, phases=phases), v.QueueKindsResult)
 
 
 def queue_allowed(group: str = "") -> Call[v.QueueAllowedResult]:

@@ -243,9 +243,13 @@ class QueueGet(Command, tag="queue_get"):
 
 
 class QueueKinds(Command, tag="queue_kinds"):
-    """The kinds of plans, with the schema of their parameters."""
+    """The kinds of plans, with the schema of their parameters.
+
+    With `phases` the models of their experiments are read first, where that was not done.
+    """
 
     SCOPE: ClassVar[Scope] = Scope.READ
+    phases: bool = False
 
 
 class QueueAllowed(Command, tag="queue_allowed"):

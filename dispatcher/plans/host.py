@@ -16,7 +16,7 @@ from shotline.common.commands import encode_command
 from shotline.common.dangers import Danger
 from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.queue import commands as q
-from shotline.common.queue.plans import FailedAction, FailsOn, PlanRun
+from shotline.common.queue.plans import FailedAction, FailsOn, PlanRun, PulsePlan
 from shotline.common.queue.views import (
     QueueEvent,
     QueueHistoryResult,
@@ -141,6 +141,8 @@ class PlansHost(Family):
                 plans = command.plans
             case q.QueueUpdate() | q.QueueExecute():
                 plans = (command.plan,)
+            case q.QueueKinds(phases=True):
+                plans = tuple(PulsePlan(kind=name) for name in self.queue.core.kinds)
             case _:
                 plans = ()
         kinds = self.queue.core.kinds

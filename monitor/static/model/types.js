@@ -374,6 +374,7 @@
  * @property {PlanStep|null} [step]
  * @property {number} [phase]
  * @property {string} [command]
+ * @property {boolean} [closing]
  * @property {PlanStep[]} [done]
  * @property {number} [phases_done]
  * @property {PlanRun[]} [runs]

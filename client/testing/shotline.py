@@ -16,6 +16,7 @@ from shotline.common.channels import output_channel, shot_channel
 from shotline.common.closable import AsyncClosable, Closable
 from shotline.common.commands import Abort, AnyCommand, Hold
 from shotline.common.messages import EndedBy
+from shotline.common.queue.kinds import PlanKind
 from shotline.common.records import ShotKey
 from shotline.trees.experiment_file import Experiment
 
@@ -25,13 +26,18 @@ T = TypeVar("T")
 class FakeShotline(Commands, Closable):
     """A blocking supervisor whose Shotline is in this object. `asked` has every command.
 
-    Each experiment is given by its actions, or as `read_experiment` reads it from its file. What is
+    Each experiment is given by its actions, or as `read_experiment` reads it from its file; `kinds`
+    are those of the pulse queue's plans. What is
     said of a path that no experiment has raises ValueError.
     """
 
-    def __init__(self, experiments: Mapping[str, Sequence[FakeAction] | Experiment]) -> None:
+    def __init__(
+        self,
+        experiments: Mapping[str, Sequence[FakeAction] | Experiment],
+        kinds: Mapping[str, PlanKind] | None = None,
+    ) -> None:
         self.asked: list[AnyCommand] = []
-        self.system = FakeSystem(experiments)
+        self.system = FakeSystem(experiments, kinds)
         self._errors: list[SupervisorError] = []
 
     @property

@@ -17,6 +17,7 @@ from shotline.common import commands as c
 from shotline.common.actions import AttemptId
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message, Outcome, Reply
+from shotline.common.queue.kinds import PlanKind
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.trees import jobs as t
@@ -32,7 +33,11 @@ _OPERATOR: Final = b"client/operator"
 class FakeSystem(DrivenDispatcher):
     """Carries out commands; `listeners` are told of each event."""
 
-    def __init__(self, experiments: Mapping[str, Sequence[FakeAction] | Experiment]) -> None:
+    def __init__(
+        self,
+        experiments: Mapping[str, Sequence[FakeAction] | Experiment],
+        kinds: Mapping[str, PlanKind] | None = None,
+    ) -> None:
         self.experiments = FakeExperiments(experiments)
         self.listeners: list[Callable[[Event], None]] = []
         self.next_run: type[c.Hold] | type[c.Abort] | None = None  # what an operator does then
@@ -45,7 +50,7 @@ class FakeSystem(DrivenDispatcher):
             name: FakeServer(name, self._told_of) for name in self.experiments.server_classes
         }
         config = with_keys(
-            configured(*self.experiments.names),
+            with_keys(configured(*self.experiments.names), queue={"kinds": dict(kinds or {})}),
             monitor={"expected_servers": tuple(f"{name}:1" for name in self._servers)},
             dispatcher={"shots_loaded_max": _SHOTS_MAX},
             journal={"keep_shots": _SHOTS_MAX},

@@ -15,6 +15,7 @@ from shotline.common.binding import ADVICE, BROKER_ADVICE, PAGE_ADVICE, host_of,
 from shotline.common.nodes import FileSource, Source
 from shotline.common.redis.url import RedisUrl
 from shotline.common.settings import sections
+from shotline.common.settings.qserver_section import QserverSection
 from shotline.common.settings.queue_section import QueueSection
 from shotline.common.settings.sections import (
     ActionServerSection,
@@ -64,6 +65,9 @@ class Config(Section):
     legacy: LegacySection = Field(
         LegacySection(), description="The bridge for programs of the MDSplus Redis dispatcher."
     )
+    qserver: QserverSection = Field(
+        QserverSection(), description="The bridge for clients of bluesky-queueserver."
+    )
     up: UpSection = Field(UpSection(), description="What `shotline up` runs on this machine.")
     logging: LoggingSection = Field(LoggingSection(), description="Logs of the daemons.")
     metrics: MetricsSection = Field(
@@ -84,7 +88,7 @@ class Config(Section):
         log = self.logging.file
         path = self.action_server.task_path
         script, access = self.monitor.server_command, self.monitor.access
-        key = self.queue.emergency_key_file
+        key, qserver_key = self.queue.emergency_key_file, self.qserver.key_file
         return self.model_copy(
             update={
                 "data_folder": data,
@@ -130,6 +134,9 @@ class Config(Section):
                     }
                 ),
                 "legacy": _resolved_access(self.legacy, beside, "redis_url"),
+                "qserver": self.qserver.model_copy(
+                    update={"key_file": qserver_key and beside / qserver_key}
+                ),
                 "logging": self.logging.model_copy(update={"file": log and str(data / log)}),
             }
         )

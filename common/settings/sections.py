@@ -630,10 +630,12 @@ class UpServer(Section):
 class UpSection(Section):
     """What `shotline up` runs on this machine, in the order of their start."""
 
-    daemons: tuple[Literal["hub", "broker", "dispatcher", "monitor", "legacy"], ...] = Field(
-        ("hub", "monitor"),
-        description="Daemons; hub: broker and dispatcher in one process. With the dispatcher also "
-        "Redis, where `redis.url` is null.",
+    daemons: tuple[Literal["hub", "broker", "dispatcher", "monitor", "legacy", "qserver"], ...] = (
+        Field(
+            ("hub", "monitor"),
+            description="Daemons; hub: broker and dispatcher in one process. With the dispatcher "
+            "also Redis, where `redis.url` is null.",
+        )
     )
     servers: tuple[UpServer, ...] = Field((), description="Action servers.")
     start_s: Seconds = Field(30.0, description="Time for each of them to become ready.")
@@ -683,7 +685,7 @@ class LoggingSection(Section):
 DaemonName = Annotated[
     str,
     Field(
-        pattern=r"^(broker|dispatcher|hub|monitor|legacy|[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_.-]+)$",
+        pattern=r"^(broker|dispatcher|hub|monitor|legacy|qserver|[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_.-]+)$",
         max_length=97,
     ),
 ]
@@ -694,8 +696,8 @@ class MetricsSection(Section):
 
     addresses: dict[DaemonName, HostAndPort] = Field(
         {},
-        description="Address as HOST:PORT by daemon: broker, dispatcher, hub, monitor, legacy, or "
-        "an action server's CLASS:ID. A daemon that is not named has none.",
+        description="Address as HOST:PORT by daemon: broker, dispatcher, hub, monitor, legacy, "
+        "qserver, or an action server's CLASS:ID. A daemon that is not named has none.",
     )
 
     def address_of(self, daemon: str) -> tuple[str, int] | None:

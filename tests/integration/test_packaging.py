@@ -182,7 +182,9 @@ def test_the_command_works(installed: Path, tmp_path: Path) -> None:
     run(installed / "shotline", "check-config", folder=tmp_path)
 
 
-@pytest.mark.parametrize("program", ["broker", "dispatcher", "action-server", "legacy-bridge"])
+@pytest.mark.parametrize(
+    "program", ["broker", "dispatcher", "action-server", "legacy-bridge", "qserver-bridge"]
+)
 def test_every_daemon_says_how_it_is_started(program: str, installed: Path, tmp_path: Path) -> None:
     assert "usage" in run(installed / f"shotline-{program}", "--help", folder=tmp_path).lower()
 

@@ -1,0 +1,1 @@
+"""The bridge for clients of bluesky-queueserver: `shotline-qserver-bridge`."""

@@ -3,6 +3,8 @@
 #   make demo     set up, then run a whole shot of the demo experiment; KEEP=1: stay, with a shot
 #                 every minute; QUEUE=1: a short programme of the pulse queue instead
 #   make test     everything that checks the project
+#   make test-queue-server  the tests of bluesky-queueserver itself against the bridge for its
+#                 clients; ALL=1: all that it could pass
 #   make test-hub the part of it that kills daemons, with broker and dispatcher in one process
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
@@ -34,7 +36,7 @@ REAL_TESTS := $(wildcard tests/integration)
 FAULT_TESTS := $(wildcard tests/integration/test_faults_*.py)
 BROWSER_TESTS := $(wildcard tests/browser)
 
-.PHONY: demo test test-hub check check-format check-lint check-types check-architecture check-style \
+.PHONY: demo test test-hub test-queue-server check check-format check-lint check-types check-architecture check-style \
 	check-page screenshots format schema bench bench-doc install lock test-newest clean distclean
 .DEFAULT_GOAL := demo
 
@@ -47,6 +49,7 @@ ifneq ($(REAL_TESTS),)
 	$(PYTEST) -n 2 --dist loadfile $(REAL_TESTS)
 endif
 	$(MAKE) test-hub
+	$(MAKE) test-queue-server
 ifneq ($(BROWSER_TESTS),)
 	$(PYTEST) $(BROWSER_TESTS)
 endif
@@ -56,6 +59,19 @@ test-hub: install
 ifneq ($(FAULT_TESTS),)
 	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 2 --dist loadfile -m "not apart" $(FAULT_TESTS)
 endif
+
+# The queue server's packages are not the project's: they have an environment of their own.
+QUEUE_SERVER := .venv-queue-server
+test-queue-server: install $(QUEUE_SERVER)/.installed
+	$(BIN)/python -P tests/queue_server/run.py $(CURDIR)/$(QUEUE_SERVER) $(if $(ALL),--all)
+
+$(QUEUE_SERVER)/.installed: tests/queue_server/requirements.lock
+	test -x $(QUEUE_SERVER)/bin/python || $(PYTHON) -m venv $(QUEUE_SERVER)
+	$(QUEUE_SERVER)/bin/python -m pip --disable-pip-version-check install --quiet \
+		--require-hashes -r $<
+	$(QUEUE_SERVER)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps \
+		--target $(QUEUE_SERVER)/first bluesky-queueserver==0.0.1
+	@touch $@
 
 # `make -k check` goes on after the first that fails.
 check: check-format check-lint check-types check-architecture check-style check-page
@@ -147,6 +163,8 @@ lock: install
 		$(addprefix --extra ,$(subst $(COMMA), ,$(EXTRAS))) setup.cfg -o $(LOCK)
 	$(COMPILE) --upgrade --constraint $(LOCK) \
 		--extra mdsip --extra mdsplus setup.cfg -o etc/requirements.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) tests/queue_server/requirements.txt \
+		-o tests/queue_server/requirements.lock
 	npm install --prefix tests/js --package-lock-only --omit-lockfile-registry-resolved \
 		--no-audit --no-fund --silent
 
@@ -160,4 +178,4 @@ clean:
 	find $(CODE) tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) .venv-newest var
+	rm -rf $(VENV) .venv-newest $(QUEUE_SERVER) var

@@ -33,7 +33,7 @@ def main(config: Path | None, broker: str | None, log_level: str | None) -> None
     given = {key: value for key, value in options.items() if value is not None}
     try:
         hangup = Hangup(
-            "qserver", lambda: load_config(config, given), "qserver", "broker", "metrics"
+            "qserver", lambda: load_config(config, given), "qserver", "broker", "keys", "metrics"
         )
 
         async def serve() -> int:

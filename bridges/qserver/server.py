@@ -30,6 +30,7 @@ from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import QUEUE
 from shotline.common.errors import ConfigError
 from shotline.common.files.secret_file import read_secret
+from shotline.common.keys.folder import own_key
 from shotline.common.messages import Behalf, Outcome, Reply, Via
 from shotline.common.metrics import Metric, counter, gauge
 from shotline.common.process.service import EXIT_FAULT
@@ -63,7 +64,9 @@ class QserverBridge:
     def __init__(self, config: Config) -> None:
         self._settings = settings = config.qserver
         self._insecure = config.security.insecure
-        self._supervisor = AsyncSupervisor(config.broker.clients, on_behalf_of=CLIENTS)
+        self._supervisor = AsyncSupervisor(
+            config.broker.clients, key=own_key(config.keys, "qserver"), on_behalf_of=CLIENTS
+        )
         self.view = View()
         self._machine = Machine(Context(self.view, settings))
         self._old = OldDialect(self._machine, self.view)

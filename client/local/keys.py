@@ -40,6 +40,7 @@ def _wanted(config: Config) -> Iterator[tuple[str, PeerRole, str]]:
         "dispatcher": PeerRole.DISPATCHER,
         "monitor": PeerRole.MONITOR,
         "legacy": PeerRole.OPERATOR if config.legacy.commands else PeerRole.VIEWER,
+        "qserver": PeerRole.OPERATOR,
     }
     for daemon in config.up.daemons:
         if daemon in roles:

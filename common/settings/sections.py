@@ -717,8 +717,8 @@ class KeysSection(Section):
         description="Folder of keys, inside `data_folder`, made by `shotline keys init` or by "
         "`shotline up`. Where the broker finds its own key there, it lets nobody in without one, "
         "and each may do what its key is for; else everybody may do everything. Every program "
-        "finds its own there: NAME.key, where NAME is dispatcher, monitor, legacy, a server's "
-        "CLASS:ID or CLASS, and for commands operator or viewer.",
+        "finds its own there: NAME.key, where NAME is dispatcher, monitor, legacy, qserver, a "
+        "server's CLASS:ID or CLASS, and for commands operator or viewer.",
     )
     file: Path | None = Field(
         None,

@@ -57,8 +57,8 @@ def _today(request: QueueRequest) -> QueueRequest:
     if request.method == "queue_plan_add":
         plan = params.pop("plan", None)
         params["item"] = {"item_type": "plan", **plan} if isinstance(plan, dict) else plan
-        pos = params.get("pos")
-        if is_number(pos) and pos < 0:
+        pos: Json = params.get("pos")
+        if is_number(pos) and pos is not None and pos < 0:
             params["pos"] = pos - 1  # to them -1 was before the last one
     elif method in ("plans_allowed", "devices_allowed"):
         params["user_group"] = _GROUP

@@ -114,7 +114,7 @@ class Attempts:
 
     def close(self, now: Instant, ended_by: EndedBy, reason: str) -> None:
         """Give back what waits, and end what runs (D17)."""
-        self._return_queue(f"the server is ending: {reason}")
+        self.give_back(f"the server is ending: {reason}")
         self.end_all(now, ended_by, reason)
 
     def end_all(self, now: Instant, ended_by: EndedBy, reason: str) -> None:
@@ -153,7 +153,8 @@ class Attempts:
     def _return(self, attempt: AttemptId, why: str) -> None:
         self._out.send(Returned(attempt=attempt, why=why))
 
-    def _return_queue(self, why: str) -> None:
+    def give_back(self, why: str) -> None:
+        """Give back what waits for a slot."""
         for attempt in self._queue:
             self._return(attempt, why)
         self._queue.clear()
@@ -178,7 +179,7 @@ class Attempts:
                 if not self._queue:
                     return
         if not self._slots.is_any_usable:
-            self._return_queue(self._slots.why_unusable)
+            self.give_back(self._slots.why_unusable)
 
     def ended(self, now: Instant, slot: Slot, how: Ended) -> None:
         """Take a task's own end."""

@@ -8,6 +8,7 @@ changes the state, which is kept by its parts:
 * `live`: what is told of attempts while they run
 * `slots`: the worker processes, and what runs in each
 * `mdsip`: what is told of mdsip servers
+* `environment`: the workers, opened and closed on demand
 * `ending`: the end of the server
 
 Sockets and timers are `server`'s business, processes and pipes are `workers`'.
@@ -20,6 +21,7 @@ from typing import Final, TypeVar, cast
 from shotline.action_server.attempts import Attempts
 from shotline.action_server.contact import Contact
 from shotline.action_server.ending import Ending
+from shotline.action_server.environment import Environment
 from shotline.action_server.events import (
     Connected,
     Effect,
@@ -46,6 +48,7 @@ from shotline.common.messages import (
     Bound,
     ClearBinding,
     CommandServer,
+    CommandWorkers,
     Dispatch,
     EndedBy,
     OutputStored,
@@ -83,6 +86,7 @@ class ActionServer:
         self._live = Live(section, out, self._slots, self._attempts)
         self._urls = UrlNews()
         self._ending = Ending(out, self._contact, self._slots, self._reports)
+        self._environment = Environment(out, self._slots, self._attempts)
         self._handlers = self._make_handlers()
 
     def begin(self, now: Instant) -> list[Effect]:
@@ -231,6 +235,11 @@ class ActionServer:
         if not self._contact.is_stale(event.term):
             self._close(now, event.order, event.reason, EndedBy.ABORT)
 
+    def _on_command_workers(self, now: Instant, event: CommandWorkers) -> None:
+        if not self._contact.is_stale(event.term) and not self._ending.is_begun:
+            self._environment.take(now, event)
+            self._out.send(self._beat(now))  # whether it takes work
+
     def _on_clear_binding(self, _now: Instant, event: ClearBinding) -> None:
         if not self._contact.is_stale(event.term):
             self._out.add(FreeUrl(event.url))
@@ -318,15 +327,17 @@ class ActionServer:
             busy=self.busy,
             stuck=self.stuck,
             broken=self._slots.broken,
-            trouble=self._slots.trouble[:_TROUBLE_MAX],
+            trouble=(self._environment.trouble or self._slots.trouble)[:_TROUBLE_MAX],
             unanswered=self.unanswered,
-            full=self.is_full or self._ending.is_begun,
+            full=self.is_full or self._ending.is_begun or self._slots.closed,
             round_trip_s=self._contact.round_trip_s,
         )
 
     def _finish(self, now: Instant) -> list[Effect]:
         """Do what has become possible, and return all effects."""
         if not self._ending.has_exited:
+            if not self._ending.is_begun:
+                self._environment.go_on(now)
             self._attempts.start_next(now)
             if self._contact.is_registered:
                 self._attempts.report(now)
@@ -355,6 +366,7 @@ class ActionServer:
         on(Answered, self._on_answered)
         on(OutputStored, self._on_output_stored)
         on(CommandServer, self._on_command)
+        on(CommandWorkers, self._on_command_workers)
         on(ClearBinding, self._on_clear_binding)
         on(Stop, self._on_stop)
         on(WorkerReady, self._on_worker_ready)

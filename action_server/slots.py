@@ -117,6 +117,7 @@ class Slots:
 
     def __init__(self, slots: int, section: ActionServerSection, out: Outlet) -> None:
         self._all: Sequence[Slot] = [Slot(index) for index in range(slots)]
+        self.closed = False  # its workers are to be gone until somebody opens them
         self._section = section
         self._out = out
 
@@ -226,7 +227,7 @@ class Slots:
         self.unpark(slot)
         if slot.state is SlotState.STUCK:
             self._out.log("info", f"the stuck process of slot {slot.index} is gone")
-        if is_ending:
+        if is_ending or self.closed:
             slot.state = SlotState.GONE
         elif slot.retry_at != inf:
             slot.state = SlotState.BROKEN

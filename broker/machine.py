@@ -62,7 +62,17 @@ from shotline.common.settings.sections import BrokerSection
 from shotline.common.tellings import Tellings
 
 FROM_SERVERS: Final = frozenset(
-    ("started", "progress", "tail", "output", "finished", "returned", "bound", "log_line")
+    (
+        "started",
+        "progress",
+        "tail",
+        "output",
+        "finished",
+        "returned",
+        "bound",
+        "workers_told",
+        "log_line",
+    )
 )
 TO_SERVERS: Final = frozenset(
     (
@@ -72,6 +82,7 @@ TO_SERVERS: Final = frozenset(
         "output_stored",
         "command_server",
         "clear_binding",
+        "command_workers",
         "register_anew",
         "problem",
     )

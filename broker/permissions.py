@@ -60,6 +60,7 @@ MAY_SEND: Final[dict[str, Roles]] = {
     "tail": _SERVERS,
     "finished": _SERVERS,
     "returned": _SERVERS,
+    "workers_told": _SERVERS,
     "bound": _SERVERS,
     "log_line": _SERVERS,
     "problem": _SERVERS,

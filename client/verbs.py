@@ -4,10 +4,15 @@ The supervisors' methods are made of these, so their names, arguments and docstr
 library's. Tree and shot left out mean the current pulse (DESIGN D16).
 """
 
+from collections.abc import Sequence
+from typing import Literal
+
 from shotline.client.calls import Call, answer, make, reading, result, run
 from shotline.client.report import Answer, Report
 from shotline.common import commands as c
 from shotline.common import views as v
+from shotline.common.base import Json
+from shotline.common.queue.views import WorkersResult
 
 
 def create_pulse(tree: str, shot: int, *, replace: bool = False) -> Call[Answer]:
@@ -150,6 +155,19 @@ def server_stop(server: str) -> Call[Answer]:
 def server_quit(server: str) -> Call[Answer]:
     """End a server at once; its running actions become ABORTED (D17)."""
     return answer(make(c.ServerQuit, server=server))
+
+
+def run_function(function: str, arguments: dict[str, Json] | None = None) -> Call[Answer]:
+    """Have a server's worker call a function that the configuration names; it has begun then."""
+    return answer(make(c.RunFunction, function=function, arguments=arguments or {}))
+
+
+def server_workers(
+    servers: str | Sequence[str], act: Literal["open", "close", "destroy", "reload"]
+) -> Call[WorkersResult]:
+    """Open, close, destroy or reload servers' workers; returned when all have answered."""
+    named = (servers,) if isinstance(servers, str) else tuple(servers)
+    return reading(make(c.ServerWorkers, servers=named, act=act), WorkersResult)
 
 
 def clear_url(url: str) -> Call[Answer]:

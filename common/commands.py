@@ -29,7 +29,7 @@ from shotline.common.command import (
     ServerName,
 )
 from shotline.common.dangers import Danger
-from shotline.common.messages import Outcome
+from shotline.common.messages import Outcome, WorkersAct
 from shotline.common.queue.commands import AnyQueueCommand
 from shotline.common.ranges import NUMBER_MAX, Count, Duration, SequenceNumber, Small, Wall
 from shotline.common.scopes import Scope
@@ -225,6 +225,25 @@ class ServerQuit(Command, tag="server_quit"):
     server: ServerName
 
 
+class RunFunction(Command, tag="run_function"):
+    """Have a server's worker call a function that the configuration names (`queue.functions`).
+
+    It is run as the one action of a shot of its own, of the experiment `TASKS`.
+    """
+
+    function: Annotated[str, Meta(min_length=1, max_length=64)]
+    arguments: dict[str, Json] = {}
+
+
+class ServerWorkers(Command, tag="server_workers"):
+    """Open, close, destroy or reload servers' workers; the answer says for each what happened."""
+
+    SCOPE: ClassVar[Scope] = Scope.SERVERS
+    ENDS: ClassVar[str] = "it may end what runs there"
+    servers: Annotated[tuple[ServerName, ...], Meta(max_length=1000)]
+    act: WorkersAct
+
+
 class ClearUrl(Command, tag="clear_url"):
     """Forget that an mdsip url may still be busy (DESIGN §6, mdsip)."""
 
@@ -386,6 +405,8 @@ AnyCommand = (
     | ServerAbort
     | ServerStop
     | ServerQuit
+    | RunFunction
+    | ServerWorkers
     | ClearUrl
     | SystemStatus
     | Servers

@@ -301,6 +301,36 @@ class CommandServer(Message, tag="command_server"):
     reason: Text
 
 
+class WorkersAct(StrEnum):
+    """What becomes of a server's workers."""
+
+    OPEN = "open"
+    CLOSE = "close"  # in order: what runs ends first
+    DESTROY = "destroy"  # at once: what runs is aborted
+    RELOAD = "reload"  # new processes, that load their modules anew
+
+
+class CommandWorkers(Message, tag="command_workers"):
+    """Dispatcher → server: open, close, destroy or reload the workers. `WorkersTold` answers."""
+
+    term: Term
+    id: Name
+    act: WorkersAct
+    reason: Text
+
+
+WorkersState = Literal["ready", "ended", "failed"]
+
+
+class WorkersTold(Message, tag="workers_told"):
+    """Server → dispatcher: an order about the workers is carried out, or why it is not."""
+
+    id: Name
+    state: WorkersState
+    text: Text = ""
+    workers: Small = 0  # that can take a task
+
+
 class ClearBinding(Message, tag="clear_binding"):
     """Dispatcher → server: somebody vouches that nothing abandoned or lost runs behind this url."""
 
@@ -561,6 +591,8 @@ AnyMessage = (
     | Answered
     | OutputStored
     | CommandServer
+    | CommandWorkers
+    | WorkersTold
     | ClearBinding
     | Bound
     | Started

@@ -40,6 +40,9 @@ FAILURES_SAID_MAX: Final = 100  # of each run
 INSIDE: Final = b"inside"
 """The pulse queue as a client: its replies leave for nowhere."""
 
+TASKS: Final = "TASKS"
+"""The experiment of the pulse queue's functions; no command without a tree means it."""
+
 PAGE_BYTES_MAX: Final = 512 * 1024  # makes some milliseconds of work
 _OF_RUNS: Final = (RunEnded, RunPutOnHold, RunResumed)
 
@@ -75,8 +78,8 @@ class Core:
     feed: EventFeed = field(init=False)
     ledger: Ledger = field(init=False)
     servers_due: float | None = None
-    watched: ShotKey | None = None  # whose runs the pulse queue wants to hear of
-    run_news: list[int] = field(default_factory=list)  # runs of it that something has become of
+    watched: ShotKey | None = None  # whose runs the pulse queue hears of, beside those of TASKS
+    run_news: list[tuple[ShotKey, int]] = field(default_factory=list)  # which have changed
     inside: list[Message] = field(default_factory=list)  # replies to the pulse queue itself
     tell_queue: Callable[[EncodedQueue], Iterable[Effect]] = lambda _encoded: ()
     _leaving: list[Effect] = field(default_factory=list)
@@ -115,8 +118,9 @@ class Core:
         before = shot.actions.get(record.path) if isinstance(record, Transition) else None
         shot.apply(record)
         self.ledger.record(shot.key, record)
-        if shot.key == self.watched and isinstance(record, _OF_RUNS):
-            self.run_news.append(record.run)
+        is_watched = shot.key == self.watched or shot.key.tree == TASKS
+        if is_watched and isinstance(record, _OF_RUNS):
+            self.run_news.append((shot.key, record.run))
         if isinstance(record, Transition):
             self._count(before, record)
             if has_failed(record.state, record.status):

@@ -36,6 +36,7 @@ from shotline.common.messages import (
     TurnedAway,
     Undeliverable,
     Vouched,
+    WorkersTold,
 )
 from shotline.common.queue import commands as q
 from shotline.common.records import PulseCreated, ShotKey
@@ -50,6 +51,7 @@ from shotline.dispatcher.commands.run_commands import RunCommands
 from shotline.dispatcher.commands.server_commands import ServerCommands
 from shotline.dispatcher.commands.sources import Sources
 from shotline.dispatcher.commands.tree_commands import TreeCommands
+from shotline.dispatcher.commands.worker_commands import WorkerCommands
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.effects import (
     BrokerGone,
@@ -78,6 +80,7 @@ from shotline.dispatcher.journal import (
     TermPassed,
     Written,
 )
+from shotline.dispatcher.plans.functions import Functions
 from shotline.dispatcher.plans.host import PlansHost
 from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.reading.waits import Waits
@@ -109,6 +112,8 @@ class Dispatcher:
         self.server_commands = ServerCommands(self.core, self.execution)
         self.tree_commands = TreeCommands(self.requests)
         self.queries = Queries(self.requests)
+        self.worker_commands = WorkerCommands(self.requests)
+        self.functions = Functions(self.requests, self.execution)
         self.plans = PlansHost(self.requests)
         self.recovery = Recovery(self.core, self.execution, self.aftermath, self._recovered)
         self.link = BrokerLink(self.core)
@@ -146,6 +151,7 @@ class Dispatcher:
             released += self._take(event)
         if not all(isinstance(event, Written) for event in events):
             self._tick()
+            self.worker_commands.tick()
             self.plans.tick()
             self.execution.pump()
             self.server_commands.tick()
@@ -214,6 +220,7 @@ class Dispatcher:
             self.recovery.wake_at(),
             self.waits.wake_at(),
             self.plans.wake_at(),
+            self.worker_commands.wake_at(),
             self.requests.wake_at(),
             self.server_commands.wake_at(),
             self.sources.wake_at(),
@@ -330,6 +337,8 @@ class Dispatcher:
                 core = self.core
                 core.fleet.urls.reported(server.name, message)
                 core.server_changed(server)
+            case WorkersTold():
+                self.worker_commands.told(server, message)
             case LogLine():
                 self._log_line(message)
             case _:
@@ -392,6 +401,10 @@ class Dispatcher:
                 return servers.abort(command.server, command.path)
             case c.ServerStop() | c.ServerQuit() | c.ServerRestart():
                 return servers.command(command)
+            case c.RunFunction():
+                return self.functions.run(asked, command)
+            case c.ServerWorkers():
+                return self.worker_commands.take(asked, command)
             case c.ClearUrl():
                 return servers.clear_url(command.url)
             case c.Quit():

@@ -7,7 +7,7 @@ from shotline.common.commands import AnyCommand
 from shotline.common.messages import Outcome
 from shotline.common.queue.commands import AnyQueueCommand
 from shotline.common.queue.plans import PlanRun
-from shotline.common.queue.records import QueueRecord
+from shotline.common.queue.records import EnvironmentServer, QueueRecord
 from shotline.common.queue.views import AnyQueueResult, ProgressView
 from shotline.common.settings.configuration import Config
 
@@ -42,7 +42,7 @@ class CommandAnswered:
     exists: bool = False  # refused, since the pulse exists
     opened: Opened | None = None
     shot: int = 0  # the site's number that was asked for
-    value: object = None
+    servers: tuple[EnvironmentServer, ...] = ()  # what they say of an order
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,17 @@ class RunNews:
     held: str = ""  # why nothing more of it starts
     aborted: tuple[str, ...] = ()  # actions that were ended for that
     failures: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionEnded:
+    """A function of a task has ended; `text` is what it returned, as JSON, or why it failed."""
+
+    command: str
+    ok: bool
+    text: str
+    server: str = ""
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,9 @@ class TimePassed:
     """It is time to look at what is due."""
 
 
-QueueInput = Operation | CommandAnswered | RunNews | Recovered | Reconfigured | TimePassed
+QueueInput = (
+    Operation | CommandAnswered | RunNews | FunctionEnded | Recovered | Reconfigured | TimePassed
+)
 
 
 @dataclass(frozen=True, slots=True)

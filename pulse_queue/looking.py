@@ -102,7 +102,7 @@ class Looking:
             kinds=tuple(one for one in self.kind_views() if fits(group.kinds, one.name)),
             experiments=those_that_fit(group.experiments, core.config.experiments),
             classes=those_that_fit(group.classes, classes | core.world.served()),
-            functions=those_that_fit(group.functions, ()),
+            functions=those_that_fit(group.functions, core.config.queue.functions),
         )
         return QueueAnswer(Outcome.OK, "", result)
 

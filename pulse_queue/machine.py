@@ -18,11 +18,13 @@ from shotline.common.queue import commands as q
 from shotline.common.queue.fold import QueueFold
 from shotline.common.queue.plans import ExitStatus, HistoryItem
 from shotline.common.queue.records import (
+    EnvironmentState,
     GroupsSet,
     HistoryHidden,
     KindsSeen,
     QueueMark,
     QueueRecord,
+    TaskState,
     WaitBegun,
     WaitEnded,
 )
@@ -38,9 +40,11 @@ from shotline.pulse_queue import locks
 from shotline.pulse_queue.checks import Checks
 from shotline.pulse_queue.core import QueueCore
 from shotline.pulse_queue.editing import Editing
+from shotline.pulse_queue.environment import Environments
 from shotline.pulse_queue.events import (
     AnswerTo,
     CommandAnswered,
+    FunctionEnded,
     Operation,
     QueueAnswer,
     QueueInput,
@@ -55,6 +59,7 @@ from shotline.pulse_queue.looking import Looking
 from shotline.pulse_queue.refusal import UNKNOWN, QueueRefusal
 from shotline.pulse_queue.running import Running, plan_words, require_decision
 from shotline.pulse_queue.table import require, state_of
+from shotline.pulse_queue.tasks import Tasks
 from shotline.pulse_queue.telling import Telling
 from shotline.pulse_queue.world import World
 
@@ -70,6 +75,8 @@ class PulseQueue:
         checks = Checks(self.core)
         self._editing = Editing(self.core, checks)
         self._running = Running(self.core, checks)
+        self._tasks = Tasks(self.core)
+        self._environments = Environments(self.core, checks, self._running)
         self._locks = locks.Locks(self.core)
         self.telling = Telling(self.core)
         self.looking = Looking(self.core, self._editing, self._locks, self.telling)
@@ -92,7 +99,11 @@ class PulseQueue:
         self.core.instant = instant
         match event:
             case CommandAnswered():
-                self._running.answered(event)
+                is_other = self._environments.answered(event) or self._tasks.answered(event)
+                if not is_other:
+                    self._running.answered(event)
+            case FunctionEnded():
+                self._tasks.ended(event)
             case RunNews():
                 self._running.run_news(event)
             case Recovered():
@@ -122,7 +133,8 @@ class PulseQueue:
 
     def _go_on(self) -> list[QueueOutput]:
         self.core.forget_old()
-        self._running.advance()
+        self._tasks.forget_old()
+        self._running.advance(wait=self._tasks.keep_plans_waiting)
         self._tell_waiting()
         out, self.core.out = self.core.out, []
         return out
@@ -149,6 +161,8 @@ class PulseQueue:
             words = f"the dispatcher was away; the last sign of the queue is {event.silent_s:.0f} s"
             self._running.rest(f"{words} old (goes on by itself within {limit_s:g} s)")
         self._running.recovered()
+        self._environments.recovered()
+        self._tasks.recovered()
 
     def _see_kinds(self) -> None:
         """Let the versions of kinds and groups rise where the configuration has others."""
@@ -256,6 +270,14 @@ class PulseQueue:
                 return self.telling.status("the plan goes on")
             case q.QueueEnd():
                 return self._end(operation, command, user)
+            case q.QueueEnvironment():
+                return self._environment(operation, command, user)
+            case q.QueueRunTask():
+                task = self._tasks.begin(operation.id, command, user)
+                if not command.wait:
+                    return self._tasks.answer(task.uid, f"{task.function} runs")
+                self._wait(operation, "task", task.uid)
+                return None
             case q.QueueSetGroups(groups=groups):
                 core.put(GroupsSet(time=core.wall, by=user, groups=groups))
                 return self.looking.answer(q.QueueAllowed(group=command.group))
@@ -274,7 +296,7 @@ class PulseQueue:
         if command.wait:
             self._wait(operation, "rest")
             return None
-        self._running.advance()
+        self._running.advance(wait=self._tasks.keep_plans_waiting)
         return self.telling.status("the queue is started")
 
     def _stop(self, command: q.QueueStop, user: str) -> QueueAnswer:
@@ -321,6 +343,15 @@ class PulseQueue:
             self._wait(operation, "plan", uid)
             return None
         return self.telling.status(f"the plan is ended ({command.how.value})")
+
+    def _environment(
+        self, operation: Operation, command: q.QueueEnvironment, user: str
+    ) -> QueueAnswer | None:
+        self._environments.take(operation.id, command, user)
+        if command.wait:
+            self._wait(operation, "environment")
+            return None
+        return self.telling.status(self._environments.words())
 
     def _hide_history(self, command: q.QueueHideHistory, user: str) -> QueueAnswer:
         core, fold = self.core, self.core.fold
@@ -382,7 +413,17 @@ class PulseQueue:
             return replace(answer, outcome=Outcome.FAILED) if bad else answer
         if wait.what == "plan":
             return self._plan_answer(wait.uid)
-        return None
+        if wait.what == "task":
+            task = fold.tasks.get(wait.uid)
+            is_over = task is None or task.state is not TaskState.RUNNING
+            if not is_over:
+                return None
+            return self._tasks.answer(wait.uid) if task is not None else self.telling.status()
+        if self._environments.is_changing:
+            return None
+        answer = self.telling.status(self._environments.words())
+        is_bad = fold.environment is EnvironmentState.FAILED
+        return replace(answer, outcome=Outcome.FAILED) if is_bad else answer
 
     def _plan_answer(self, uid: str) -> QueueAnswer | None:
         item = next((one for one in reversed(self.core.fold.history) if one.entry.uid == uid), None)

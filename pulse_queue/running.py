@@ -95,11 +95,11 @@ class Running:
                 "remove it"
             )
             raise QueueRefusal(RefusalCode.HELD, text)
-        state = core.fold.environment
-        waits = (EnvironmentState.OPEN, EnvironmentState.OPENING, EnvironmentState.RELOADING)
-        if core.config.queue.environment == "required" and state not in waits:
-            text = f"the environment is {state.value}: `shotline queue environment open`"
-            raise QueueRefusal(RefusalCode.NO_ENVIRONMENT, text)
+        if self._environment_is_away() and not self._environment_comes():
+            text = f"the environment is {core.fold.environment.value}"
+            raise QueueRefusal(
+                RefusalCode.NO_ENVIRONMENT, f"{text}: `shotline queue environment open`"
+            )
 
     def start(self, entry: Entry, *, executed: bool) -> None:
         """Let an entry run."""
@@ -237,12 +237,17 @@ class Running:
 
     # What comes next
 
-    def advance(self) -> None:
-        """Go on as far as nothing has to be waited for."""
+    def advance(self, *, wait: bool = False) -> None:
+        """Go on as far as nothing has to be waited for; with `wait` no further plan begins."""
         if not self._core.ready:
             return
-        while self._next() if self._core.fold.running is None else self._go_on():
-            pass
+        while True:
+            if self._core.fold.running is not None:
+                has_gone_on = self._go_on()
+            else:
+                has_gone_on = not wait and self._next()
+            if not has_gone_on:
+                return
 
     def _next(self) -> bool:
         """Begin the next plan where one may run; return whether something was done."""
@@ -269,14 +274,21 @@ class Running:
         return True
 
     def _lacks_environment(self) -> bool:
-        if self._core.config.queue.environment != "required":
+        if not self._environment_is_away():
             return False
-        state = self._core.fold.environment
-        if state is EnvironmentState.OPEN:
-            return False
-        if state not in (EnvironmentState.OPENING, EnvironmentState.RELOADING):
-            self.rest(f"the environment is {state.value}")
+        if not self._environment_comes():
+            self.rest(f"the environment is {self._core.fold.environment.value}")
         return True
+
+    def _environment_is_away(self) -> bool:
+        """Whether nothing may run: the environment is required, or was closed by somebody."""
+        fold = self._core.fold
+        is_needed = self._core.config.queue.environment == "required" or bool(fold.servers)
+        return is_needed and fold.environment is not EnvironmentState.OPEN
+
+    def _environment_comes(self) -> bool:
+        coming = (EnvironmentState.OPENING, EnvironmentState.RELOADING)
+        return self._core.fold.environment in coming
 
     def rest(self, why: str, by: str = "") -> None:
         """Stop the queue, and what would start it by itself."""

@@ -224,8 +224,15 @@ class PlanEndedResult(Result, tag="queue_plan_ended"):
     queue: QueueView
 
 
+class WorkersResult(Result, tag="workers"):
+    """Answer to `server_workers`: what each server says."""
+
+    servers: tuple[EnvironmentServer, ...]
+
+
 AnyQueueResult = (
-    QueueRefused
+    WorkersResult
+    | QueueRefused
     | QueueStatusResult
     | QueueListResult
     | QueueEntriesResult

@@ -14,11 +14,25 @@ from shotline.common.settings.sections import (
     PositiveCount,
     Seconds,
     Section,
+    ServerClass,
     Switch,
 )
 
 Kind = Annotated[PlanKind, OF_STRUCTS]
 GroupName = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class QueueFunction(Section):
+    """A function that the queue's tasks may call in a worker of a server."""
+
+    python: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")] = Field(
+        description="What is called, `module:function`, with keyword arguments."
+    )
+    server_class: ServerClass = Field(
+        alias="class", description="The class of servers, one of which calls it."
+    )
+    description: str = Field("", description="For people.")
+    timeout_s: Seconds | None = Field(None, description="It is ended when it takes longer.")
 
 
 class QueueSection(Section):
@@ -55,6 +69,10 @@ class QueueSection(Section):
     default_group: GroupName = Field(
         "operators", description="The group of whoever names none, where there are groups."
     )
+    functions: dict[PlanKindName, QueueFunction] = Field(
+        {}, description="What tasks may call, by the names that tasks use."
+    )
     emergency_key_file: Path | None = Field(
         None, description="File, readable by its owner only, with a key that opens every lock."
     )
+    task_results_s: Seconds = Field(3600.0, description="Results of tasks are kept this long.")

@@ -4,7 +4,7 @@ from shotline.common import commands as c
 from shotline.common.command import OnShot
 from shotline.common.records import ShotKey
 from shotline.dispatcher.commands.answer import Refused, Unknown
-from shotline.dispatcher.core import Core
+from shotline.dispatcher.core import TASKS, Core
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.shots import Run, Shot
 
@@ -20,7 +20,11 @@ def key_of(core: Core, command: OnShot) -> ShotKey:
                 "name a shot number"
             )
         return ShotKey(command.tree, command.shot)
-    loaded = [key for key in core.shots if command.tree is None or key.tree == command.tree]
+    loaded = [
+        key
+        for key in core.shots
+        if key.tree == command.tree or (command.tree is None and key.tree != TASKS)
+    ]
     current = core.current
     if len({key.tree for key in loaded}) > 1:
         listed = ", ".join(map(str, sorted(loaded)))
@@ -40,7 +44,7 @@ def key_to_build(core: Core, command: c.BuildTables) -> ShotKey:
         current = core.current
         if current is None:
             raise Refused("there is no current pulse: create one, or name tree and shot")
-        others = {key.tree for key in core.shots} - {current.tree}
+        others = {key.tree for key in core.shots} - {current.tree, TASKS}
         if others:
             raise Refused(
                 f"several experiments are open ({', '.join(sorted(others | {current.tree}))}): "

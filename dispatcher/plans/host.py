@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import structs
 
-from shotline.common.actions import Cause
+from shotline.common.actions import Cause, Status
 from shotline.common.base import to_json
 from shotline.common.channels import QUEUE
 from shotline.common.commands import encode_command
@@ -23,12 +23,13 @@ from shotline.common.queue.views import (
     QueueRefused,
     QueueSnapshot,
     RefusalCode,
+    WorkersResult,
 )
 from shotline.common.records import RunOutcome, ShotKey
 from shotline.common.views import CurrentResult, decode_result
 from shotline.dispatcher.commands.answer import Answer, Asked
 from shotline.dispatcher.commands.requests import Family, Requests
-from shotline.dispatcher.core import INSIDE
+from shotline.dispatcher.core import INSIDE, TASKS
 from shotline.dispatcher.effects import Effect
 from shotline.dispatcher.journal import Loaded
 from shotline.dispatcher.journal.commit import EncodedQueue
@@ -38,6 +39,7 @@ from shotline.dispatcher.shots import Run, Shot
 from shotline.pulse_queue.events import (
     AnswerTo,
     CommandAnswered,
+    FunctionEnded,
     Give,
     Keep,
     Opened,
@@ -115,8 +117,8 @@ class PlansHost(Family):
                 if isinstance(message, Reply):
                     self._answered(message)
             runs, core.run_news = core.run_news, []
-            for number in dict.fromkeys(runs):
-                self._run_news(number)
+            for key, number in dict.fromkeys(runs):
+                self._run_news(key, number)
         if self._records > RECORDS_MAX and self.queue.core.ready:
             self.write_anew()
         return any_news
@@ -234,6 +236,10 @@ class PlansHost(Family):
 
     def _answered(self, reply: Reply) -> None:
         found = self._core.run_of_command(reply.id)
+        if found is not None and found[0].key.tree == TASKS:
+            if not found[1].is_open:
+                self._tell(_function_ended(*found))
+            return
         result = decode_result(reply.result) if reply.result else None
         self._tell(
             CommandAnswered(
@@ -244,6 +250,7 @@ class PlansHost(Family):
                 exists=any(one.danger is Danger.PULSE_EXISTS for one in reply.dangers),
                 opened=self._opened(*found) if found is not None else None,
                 shot=result.shot if isinstance(result, CurrentResult) else 0,
+                servers=result.servers if isinstance(result, WorkersResult) else (),
             )
         )
 
@@ -257,11 +264,14 @@ class PlansHost(Family):
             failure="" if run.is_open else self._failures(shot, run)[fails_on.value],
         )
 
-    def _run_news(self, number: int) -> None:
-        key = self._core.watched
-        shot = self._core.shots.get(key) if key is not None else None
+    def _run_news(self, key: ShotKey, number: int) -> None:
+        shot = self._core.shots.get(key)
         run = shot.runs.get(number) if shot is not None else None
         if shot is None or run is None:
+            return
+        if key.tree == TASKS:
+            if not run.is_open:
+                self._tell(_function_ended(shot, run))
             return
         self._tell(
             RunNews(
@@ -348,6 +358,19 @@ class PlansHost(Family):
             return None
         lives = [found.actions[path] for path in its_run.paths if path in found.actions]
         return PhaseState(sum(live.cause is not None for live in lives), len(lives))
+
+
+def _function_ended(shot: Shot, run: Run) -> FunctionEnded:
+    (path,) = run.opened.paths
+    live = shot.actions[path]
+    is_ok = live.status is Status.SUCCESS
+    return FunctionEnded(
+        command=run.opened.command,
+        ok=is_ok,
+        text=live.reason or f"{live.state.value} {live.cause.value if live.cause else ''}".strip(),
+        server=live.server or "",
+        duration_s=live.duration_s,
+    )
 
 
 def _request(given: Give) -> Request:

@@ -39,6 +39,8 @@ export const VERBS = {
   server_abort: {"scope": "servers", "always": true},
   server_stop: {"scope": "servers", "always": false},
   server_quit: {"scope": "servers", "always": false},
+  run_function: {"scope": "command", "always": false},
+  server_workers: {"scope": "servers", "always": false},
   clear_url: {"scope": "servers", "always": false},
   status: {"scope": "read", "always": false},
   servers: {"scope": "read", "always": false},

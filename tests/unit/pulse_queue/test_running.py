@@ -2,13 +2,22 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.dispatching import Bench, result
 from tests.support.tables import action
 
 from shotline.client.testing.dispatcher import configured, with_keys
 from shotline.common.commands import Abort, Hold, Resume
-from shotline.common.messages import AbortAttempt, EndedBy, Outcome, Reply
+from shotline.common.messages import (
+    AbortAttempt,
+    CommandWorkers,
+    EndedBy,
+    LivenessState,
+    Outcome,
+    Reply,
+    WorkersTold,
+)
 from shotline.common.queue import commands as q
 from shotline.common.queue.plans import EntryState, ExitStatus, PhaseWhen, PlanPhase, PulsePlan
 from shotline.common.queue.records import PlanEnding
@@ -456,3 +465,60 @@ def test_somebody_elses_abort_makes_the_plan_a_failed_one() -> None:
     programme.go("FIRE")
     programme.go("SAVE")
     assert programme.results() == [ExitStatus.FAILED]
+
+
+def told(programme: Programme, state: str, text: str = "") -> None:
+    """Let the server answer the last order about its workers."""
+    order = [one for _, one in programme.sent if isinstance(one, CommandWorkers)][-1]
+    answer = {"id": order.id, "state": state, "text": text, "workers": 2}
+    programme.from_server("SRV_A:1", msgspec.convert(answer, WorkersTold))
+
+
+def test_the_environment_is_opened_before_a_queue_that_requires_it() -> None:
+    programme = Programme(config=with_keys(configured("T"), queue={"environment": "required"}))
+    programme.add()
+    assert programme.refused(q.QueueStart()).code is RefusalCode.NO_ENVIRONMENT
+    assert programme.ask(q.QueueEnvironment(act="open", wait=True), "open-0001") is None
+    assert programme.queue.environment.state == "opening"
+    assert programme.refused(q.QueueEnvironment(act="close")).code is RefusalCode.WRONG_STATE
+    programme.good(q.QueueStart())
+    assert programme.queue.running is None, "it waits until the environment is open"
+    told(programme, "ready", "2 workers are ready")
+    (opened,) = programme.replies_to("open-0001")
+    assert opened.outcome is Outcome.OK
+    assert programme.queue.state is QueueState.RUNNING
+    programme.fire()
+    programme.good(q.QueueEnvironment(act="close"))
+    told(programme, "ended")
+    assert programme.queue.environment.state == "closed"
+
+
+def test_an_environment_that_cannot_be_opened_says_why() -> None:
+    programme = Programme(config=with_keys(configured("T"), queue={"environment": "required"}))
+    programme.ask(
+        q.QueueEnvironment(act="open", classes=("SRV_A", "SRV_B"), wait=True), "open-0001"
+    )
+    told(programme, "failed", "no module named lab")
+    (answer,) = programme.replies_to("open-0001")
+    assert answer.outcome is Outcome.FAILED
+    assert "SRV_A:1: no module named lab" in answer.message
+    assert "class SRV_B has no server" in answer.message
+    programme.good(q.QueueEnvironment(act="open", classes=("SRV_A",)))
+    programme.judge("SRV_A:1", LivenessState.LOST)
+    programme.pass_time(2)
+    assert programme.queue.environment.state == "failed"
+    assert programme.queue.environment.servers[0].state == "away"
+
+
+def test_destroying_the_environment_ends_the_running_plan() -> None:
+    programme = Programme()
+    programme.add()
+    programme.good(q.QueueStart())
+    programme.start("ONE", key=programme.key)
+    programme.good(q.QueueEnvironment(act="destroy"))
+    programme.gone("ONE")
+    told(programme, "ended")
+    assert programme.results() == [ExitStatus.HALTED]
+    assert programme.queue.environment.state == "closed"
+    assert programme.entries()[0][1] is EntryState.HELD
+    assert programme.refused(q.QueueEnvironment(act="reload")).code is RefusalCode.NO_ENVIRONMENT

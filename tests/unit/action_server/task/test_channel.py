@@ -19,8 +19,8 @@ from shotline.common.errors import MalformedMessage
 
 FRAMES: list[Frame] = [
     Ready(4711),
-    Job(b'{"kind":"sleep","seconds":1}', "TEST", 42, "\\TOP:GAS", 3, None, None, None, 5.0),
-    Job(b"\xff" * 100_000, "TEST", -1, "\\TOP:Ä", 1, "/data", "a:8000", "/run/keeper", 0.5),
+    Job(b'{"kind":"sleep","seconds":1}', "TEST", 42, "\\TOP:GAS", 3, None, None, None, None, 5.0),
+    Job(b"\xff" * 100_000, "TEST", -1, "\\TOP:Ä", 1, "/data", "{}", "a:8000", "/run/keeper", 0.5),
     Ended(True),
     Ended(False, 2**31, "too hot", notes=("[it left a thread]",), spent=True),
 ]

@@ -17,6 +17,7 @@ from shotline.monitor.http.page_line import (
 # What acts on the monitor's own machine: processes that it starts, files that it reads or writes.
 REFUSED = {"up", "demo", "check-config", "completion", "doctor", "support-bundle"}
 REFUSED |= {"users", "queue", "keys"}
+APART = ("queue_end", "server_workers")  # no commands of the command line by these names
 
 
 def test_every_command_is_either_allowed_or_refused() -> None:
@@ -72,7 +73,7 @@ def test_what_ends_something_says_so_first(name: str) -> None:
 
 def test_every_command_about_servers_and_aborts_is_asked_about() -> None:
     wanted = {name for name in ALLOWED if name.startswith(("server-", "abort")) or name == "quit"}
-    ending = {verb for verb, kind in VERBS.items() if kind.ENDS and verb != "queue_end"}
+    ending = {verb for verb, kind in VERBS.items() if kind.ENDS and verb not in APART}
     assert {verb.replace("_", "-") for verb in ending} == wanted
 
 

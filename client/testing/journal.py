@@ -84,6 +84,9 @@ class MemoryJournal:
         if commit.number <= self.number:
             return True
         self.number = commit.number
+        queue = decode_queue_records(commit.queue.body)
+        self.queue += queue
+        self.on_queue(queue)
         for key, encoded in commit.shots.items():
             # Through JSON and back, as in Redis.
             for record in decode_records(encoded.body):
@@ -97,9 +100,6 @@ class MemoryJournal:
                 self.audit.append(system)
         for output in commit.outputs:
             self._store(output)
-        if commit.queue.records:
-            self.queue += decode_queue_records(commit.queue.body)
-            self.on_queue(commit.queue.records)
         return True
 
     def read_shot(self, asked: ReadShot) -> ShotRead:

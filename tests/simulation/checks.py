@@ -231,6 +231,6 @@ class Checks:
         for key, shot in self.shots.items():
             for run in shot.runs:
                 assert shot.ended[run] == 1, f"I5: run {run} of {key} never ended"
-            for path, live in live_of[key].items():
+            for path, live in live_of.get(key, {}).items():  # it may be out of memory
                 stored = shot.live.get(path)
                 assert stored is None or stored == live, f"I4: {live} is not what is journalled"

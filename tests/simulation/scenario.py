@@ -92,7 +92,7 @@ class Scenario:
         self.chance = self.world.random
         self.nodes = self._draw()
         self.checks = Checks()
-        self.store = MemoryJournal(on_record=self.checks.record)
+        self.store = self._new_store()
         delay_s_max = self.chance.choice((0.001, 0.02, 0.3))
         self.clients = Network(self.world, delay_s_max)
         self.servers_net = Network(self.world, delay_s_max)
@@ -131,7 +131,13 @@ class Scenario:
 
     def _start_dispatcher(self) -> None:
         self.world.tell("dispatcher starts")
-        self.dispatcher = DispatcherDaemon(
+        self.dispatcher = self._new_dispatcher()
+
+    def _new_store(self) -> MemoryJournal:
+        return MemoryJournal(on_record=self.checks.record)
+
+    def _new_dispatcher(self) -> DispatcherDaemon:
+        return DispatcherDaemon(
             self.world,
             self.clients,
             self.store,

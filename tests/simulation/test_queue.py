@@ -1,0 +1,219 @@
+"""Histories of a programme of pulse plans while daemons die; planted bugs must be caught."""
+
+import pytest
+from tests.simulation.daemons import DispatcherDaemon
+from tests.simulation.queue_checks import QueueChecks
+from tests.simulation.scenario import PHASES, Scenario
+
+from shotline.client.testing.journal import MemoryJournal
+from shotline.common.commands import AnyCommand
+from shotline.common.queue import commands as q
+from shotline.common.queue.fold import QueueFold
+from shotline.common.queue.plans import EntryState, PhaseWhen, PlanPhase, PulsePlan
+from shotline.common.queue.records import PlanEnding, QueueRecord
+from shotline.common.records import ShotKey, ShotRecord
+from shotline.dispatcher import effects as d
+from shotline.dispatcher.trees import jobs as t
+from shotline.pulse_queue.running import Running
+
+SEEDS = 120
+GROUP = 20
+
+
+class QueueDispatcher(DispatcherDaemon):
+    """A dispatcher whose tree knows which pulses there are."""
+
+    pulses: set[ShotKey]
+
+    def _carry_out(self, effect: d.Effect) -> None:
+        if isinstance(effect, t.CreatePulseJob):
+            exists = effect.key in self.pulses and not effect.replace
+            self.pulses.add(effect.key)
+            self._later(t.TreeDone(job=effect.job, exists=exists))
+        else:
+            super()._carry_out(effect)
+
+
+class QueueScenario(Scenario):
+    """One seed's programme: its plans, its operators, its faults."""
+
+    end_s = 900.0
+
+    def __init__(self, seed: int) -> None:
+        self.queue_checks = QueueChecks()
+        self.pulses: set[ShotKey] = set()
+        self.versions = 0
+        super().__init__(seed)
+
+    def _new_store(self) -> MemoryJournal:
+        def record(key: ShotKey, one: ShotRecord) -> None:
+            self.checks.record(key, one)
+            self.queue_checks.record(key, one)
+
+        def queue(records: tuple[QueueRecord, ...]) -> None:
+            self.queue_checks.records(records)
+
+        return MemoryJournal(on_record=record, on_queue=queue)
+
+    def _new_dispatcher(self) -> DispatcherDaemon:
+        made = QueueDispatcher.__new__(QueueDispatcher)
+        made.pulses = self.pulses
+        made.__init__(  # type: ignore[misc]
+            self.world,
+            self.clients,
+            self.store,
+            {"T": self.nodes},
+            self._make,
+            self.checks.effect,
+            lambda: self.world.after(0.2, self._start_dispatcher),
+        )
+        self._check_versions(made.machine.plans.queue.core.fold)
+        return made
+
+    def _check_versions(self, fold: QueueFold) -> None:
+        assert fold.versions.status >= self.versions, "Q9: a version has fallen"
+        self.versions = fold.versions.status
+
+    def run(self) -> None:
+        """Let it happen; then check what must hold at the end."""
+        super().run()
+        self.queue_checks.at_end()
+
+    # The operators
+
+    def _supervise(self) -> None:
+        plans = tuple(self._draw_plan() for _ in range(self.chance.randint(1, 4)))
+        self._ask(q.QueueAdd(plans=plans))
+        self.world.after(1.0, lambda: self._ask(q.QueueStart()))
+        self.world.after(3.0, self._look)
+
+    def _draw_plan(self) -> PulsePlan:
+        chosen = sorted(self.chance.sample(range(3), self.chance.randint(1, 3)))
+        phases = tuple(
+            PlanPhase(
+                phase=PHASES[number],
+                when=self.chance.choice(list(PhaseWhen)),
+                closing=self.chance.random() < 0.3,
+            )
+            for number in chosen
+        )
+        return PulsePlan(experiment="T", phases=phases, repeat=self.chance.choice((1, 1, 2)))
+
+    def _plan_orders(self) -> None:
+        for _ in range(self.chance.randint(0, 8)):
+            self.world.after(self.chance.uniform(1.0, 30.0), self._some_order)
+
+    def _some_order(self) -> None:
+        order = self.queue_checks.order
+        uid = self.chance.choice(order) if order else "nothing"
+        position = self.chance.choice(("front", "back", 1))
+        orders: tuple[AnyCommand, ...] = (
+            q.QueueAdd(plans=(self._draw_plan(),), position=position),
+            q.QueueMove(uids=(uid,), position=position),
+            q.QueueRemove(uids=(uid,)),
+            q.QueuePause(),
+            q.QueuePause(immediate=True),
+            q.QueueResume(aborted=self.chance.choice(("again", "leave"))),
+            q.QueueStop(),
+            q.QueueStop(cancel=True),
+            q.QueueStart(),
+            *(q.QueueEnd(how=how) for how in PlanEnding),
+            q.QueueMode(ignore_failures=self.chance.random() < 0.5),
+            q.QueueAutostart(enable=self.chance.random() < 0.5),
+        )
+        self._ask(self.chance.choice(orders))
+
+    def _ask(self, command: AnyCommand) -> None:
+        self.world.tell(f"operator: {command!r}"[:200])
+        self.client.ask(command, lambda reply: self.world.tell(f"is told {reply.message}"))
+
+    def _look(self) -> None:
+        """Once faults are over, see to it that the programme comes to its end."""
+        self.world.after(2.0, self._look)
+        dispatcher = self.dispatcher
+        if dispatcher is None or dispatcher.is_paused or dispatcher.machine.core.recovering:
+            return
+        fold = dispatcher.machine.plans.queue.core.fold
+        self._check_versions(fold)
+        if self.world.now < 100.0 + 30.0 + 95.0:
+            return
+        running = fold.running
+        if running is not None and running.paused:
+            self._ask(q.QueueResume(aborted="leave"))
+        elif running is None and fold.order:
+            head = fold.entries[fold.order[0]]
+            if head.state is EntryState.HELD:
+                self._ask(q.QueueRemove(uids=(head.uid,)))
+            elif not fold.armed:
+                self._ask(q.QueueStart())
+        elif running is None:
+            self.is_done = True
+
+
+def run_seed(seed: int) -> None:
+    scenario = QueueScenario(seed)
+    try:
+        scenario.run()
+    except Exception as error:
+        story = "\n".join(scenario.world.story[-120:])
+        raise AssertionError(f"seed {seed}: {error}\n{story}") from error
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
+def test_the_programme_holds_from_seed(first: int) -> None:
+    for seed in range(first, first + GROUP):
+        run_seed(seed)
+
+
+def caught(rule: str, seeds: int = 40) -> bool:
+    for seed in range(seeds):
+        try:
+            QueueScenario(seed).run()
+        except AssertionError as error:
+            if rule in str(error):
+                return True
+    return False
+
+
+def test_a_plan_that_is_started_again_after_a_restart_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def recovered(self: Running) -> None:
+        running = self._core.fold.running
+        if running is not None:
+            self.start(running.entry, executed=False)
+
+    monkeypatch.setattr(Running, "recovered", recovered)
+    assert caught("Q10")
+
+
+def test_a_held_plan_that_runs_by_itself_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def next_one(self: Running) -> bool:
+        fold = self._core.fold
+        if not fold.armed or not fold.order:
+            return False
+        self.start(fold.entries[fold.order[0]], executed=False)
+        return True
+
+    monkeypatch.setattr(Running, "_next", next_one)
+    monkeypatch.setattr(Running, "rest", lambda self, why, by="": None)  # noqa: ARG005
+    assert caught("Q5")
+
+
+def test_a_pause_that_nobody_heeds_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Running, "_hold", lambda self: self._paused("as asked"))
+    assert caught("Q6")
+
+
+def test_an_idle_moment_between_two_plans_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = Running._go_on
+
+    def advance(self: Running, *, wait: bool = False) -> None:
+        if self._core.ready:
+            if self._core.fold.running is None and not wait:
+                self._next()
+            while self._core.fold.running is not None and go_on(self):
+                pass
+
+    monkeypatch.setattr(Running, "advance", advance)
+    assert caught("Q10")

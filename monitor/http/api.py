@@ -25,6 +25,7 @@ from shotline.common.command import Command
 from shotline.common.commands import AnyCommand, Check, Logs
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Behalf, Outcome, Reply
+from shotline.common.queue.commands import QueueCommand
 from shotline.common.scopes import Scope
 from shotline.common.settings.sections import MonitorSection
 from shotline.monitor.access import Identity, Refusal
@@ -270,7 +271,16 @@ class CommandHandler(Handler):
         assert self.route.command is not None
         return self.route.command
 
+    def _names_another(self, command: AnyCommand) -> bool:
+        """Return whether a person who is known says that somebody else asks."""
+        if self.who is None or self.who.via not in ("session", "proxy"):
+            return False
+        return isinstance(command, QueueCommand) and command.user not in ("", self.who.name)
+
     async def _ask(self, command: AnyCommand) -> None:
+        if self._names_another(command):
+            self.refuse(403, Outcome.REFUSED, f"`user`: you are known as {self.who}; leave it out")
+            return
         call = raw_call(command, None if self.who is None else self.who.behalf)
         changes = command.SCOPE is not Scope.READ
         given = shown(words_of(command)) if changes else ""

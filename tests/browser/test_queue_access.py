@@ -12,17 +12,19 @@ from tests.support.browser import shown
 from tests.support.mock_monitor import MockMonitor, refused, reply
 from tests.support.queue_page import KINDS, expect_programme, form, row
 
-from shotline.client.observer import Whole
+from shotline.client.observer import News, Whole
 from shotline.common.commands import AnyCommand
 from shotline.common.messages import Reply
-from shotline.common.queue.commands import QueueMove
+from shotline.common.queue.commands import QueueHistory, QueueMove
 from shotline.common.queue.kinds import KindView, PlanKind, schema_of
 from shotline.common.queue.plans import Entry, HistoryItem
-from shotline.common.queue.records import PlanProgress, QueueKept, Versions
+from shotline.common.queue.records import EntriesAdded, PlanProgress, QueueKept, Versions
 from shotline.common.queue.views import (
     ProgressView,
     QueueAllowedResult,
     QueueChange,
+    QueueEvent,
+    QueueHistoryResult,
     QueueKindsResult,
     QueueLockView,
     QueueRefused,
@@ -51,6 +53,7 @@ def tell(
     proposals: tuple[Entry, ...] = (),
     history: tuple[HistoryItem, ...] = (),
     version: int = 5,
+    ever: int | None = None,
     **fields: object,
 ) -> None:
     """Let the dispatcher tell the whole queue."""
@@ -61,7 +64,7 @@ def tell(
         "versions": Versions(queue=version, kinds=1),
         "entries": len(entries),
         "proposals": len(proposals),
-        "history": len(history),
+        "history": len(history) if ever is None else ever,
         "allowed": ("edit", "start", "execute"),
     }
     queue = QueueSnapshot(
@@ -230,6 +233,46 @@ def test_ten_thousand_entries_are_few_rows(monitor: MockMonitor) -> None:
     shown(page.locator("reply-list .reply")).to_have_class(re.compile("good"))
     (move,) = (one for one in monitor.asked if isinstance(one, QueueMove))
     assert (move.uids, move.before) == (("u9999",), "u0")
+
+
+def test_where_something_was_left_out_the_page_asks_for_the_whole(monitor: MockMonitor) -> None:
+    with_kinds(monitor)
+    tell(monitor, entry("a", 0.1))
+    page = monitor.open("#/queue")
+    expect_programme(page, "0.1")
+    added = EntriesAdded(time=2.0, entries=(entry("b", 0.2),), at=1)
+    view = monitor.view.queue.view
+    monitor.lose(lambda: monitor.take(News("queue", 2.0, QueueEvent(records=(added,), queue=view))))
+    expect_programme(page, "0.1")
+    monitor.send({"channel": "queue", "messages": [{"command": "CUT", "seq": 1000}]})
+    expect_programme(page, "0.1", "0.2")
+
+
+def test_what_ended_earlier_is_asked_for(monitor: MockMonitor) -> None:
+    with_kinds(monitor)
+    result = {"exit_status": "completed", "began_at": 1.0, "ended_at": 2.0}
+    items = tuple(
+        msgspec.convert({"entry": entry(f"u{number}", number / 10), "result": result}, HistoryItem)
+        for number in range(1, 4)
+    )
+    pages = {
+        0: QueueHistoryResult(version=1, items=items[:2], next=2, total=3),
+        2: QueueHistoryResult(version=1, items=items[2:], total=3),
+    }
+
+    def answer(command: AnyCommand) -> Reply:
+        assert isinstance(command, QueueHistory)
+        return reply(result=msgspec.json.encode(pages[command.since]))
+
+    monitor.answers["queue_history"] = answer
+    tell(monitor, history=items[2:], ever=3)
+    page = monitor.open("#/queue")
+    rows = page.locator("queue-history .history-row:not([hidden])")
+    shown(rows).to_have_count(1)
+    page.get_by_role("button", name="2 earlier ones").click()
+    shown(rows).to_have_count(3)
+    shown(rows.first).to_contain_text("current 0.3")
+    shown(page.get_by_role("button", name="earlier ones")).to_have_count(0)
 
 
 def test_texts_are_text(monitor: MockMonitor) -> None:

@@ -401,6 +401,19 @@ def test_a_password_from_elsewhere_is_only_taken_by_https(tmp_path: Path) -> Non
 # Control
 
 
+def test_nobody_who_is_logged_in_changes_the_queue_under_another_name(tmp_path: Path) -> None:
+    with with_users(tmp_path) as monitor:
+        anna = session(log_in(monitor, "anna"))
+        body = {"uids": ["0123456789ab"], "user": "chief"}
+        refused = monitor.ask("POST", "/api/queue_release", body, anna)
+        assert refused.status == 403
+        assert "you are known as anna" in str(refused.json["message"])
+        # Under her own name, or none, the next thing is the broker's absence.
+        for user in ("anna", ""):
+            answer = monitor.ask("POST", "/api/queue_release", body | {"user": user}, anna)
+            assert answer.status == 503
+
+
 def test_one_has_the_control_and_who_takes_it_over_says_so(tmp_path: Path) -> None:
     with with_users(tmp_path, more={"lease": True}) as monitor:
         anna, chief = session(log_in(monitor, "anna")), session(log_in(monitor, "chief"))

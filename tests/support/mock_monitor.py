@@ -230,6 +230,17 @@ class MockMonitor:
 
     # What goes wrong
 
+    def lose(self, work: Callable[[], None]) -> None:
+        """Do something of which pages are told nothing."""
+        self.mute = True
+        work()
+        self.mute = False
+
+    def send(self, frame: Json) -> None:
+        """Send a frame as it stands to all pages."""
+        for socket in self._sockets.values():
+            socket.send(json.dumps(frame))
+
     def cut(self) -> None:
         """Break all WebSockets; pages may come back at once."""
         for number, socket in list(self._sockets.items()):

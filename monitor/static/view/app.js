@@ -16,6 +16,9 @@ import { SERVERS, SYSTEM, shownShot } from '../model/system.js';
 import { Feed } from './feed.js';
 import { Who } from './who.js';
 
+/** A whole state is asked for at most this often. */
+const WHOLE_MS = 2000;
+
 export class App extends EventTarget {
   /** @type {Map<Channel<any>, Fold>} */ #folds = new Map();
 
@@ -46,11 +49,15 @@ export class App extends EventTarget {
     // A login may have ended, or the control have changed, while nothing came.
     for (const event of ['opened', 'lost']) this.feed.addEventListener(event, () => void this.askWho());
     for (const [{ id, state }, fold] of this.#folds) {
+      let wholeAt = -Infinity;
       const listen = () => this.feed.subscribe(id, {
         messages: (messages) => {
           this.#fold(messages, (message) => fold.apply(message));
-          // Something is missing: only the whole state tells what.
-          if (state && messages.some((message) => message.command === 'CUT')) listen();
+          // Something is missing, and only the whole state tells what.
+          if (state && messages.some((message) => message.command === 'CUT') && performance.now() - wholeAt > WHOLE_MS) {
+            wholeAt = performance.now();
+            listen();
+          }
           if (fold === this.system) this.follow();
           if (messages.some((message) => message.command === 'CONTROL')) void this.askWho();
         },

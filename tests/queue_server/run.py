@@ -20,8 +20,9 @@ import yaml
 from shotline.client.local.redis_server import find_redis_binary
 
 HERE = Path(__file__).parent
-SHARES = 2
+SHARES = 3  # most of their time the tests wait for their own clocks
 READY_S = 30.0
+TESTS_FAILED, NO_TESTS = 1, 5  # of pytest
 
 
 def main(python: str, *, is_all: bool) -> int:
@@ -66,15 +67,40 @@ def inside(python: str, modules: list[str]) -> int:
         ]
         try:
             _wait_for(managers)
-            tests = [python, "-m", "pytest", "-q", "--tb=short", "-c", os.devnull]
-            options = ["--rootdir", name, "-p", "no:cacheprovider", "-p", "selection"]
-            command = [*tests, *options, "--pyargs", *modules]
+            tests = [
+                python,
+                "-m",
+                "pytest",
+                "-q",
+                "--tb=short",
+                "-c",
+                os.devnull,
+                "-p",
+                "selection",
+            ]
+            places = [
+                "--rootdir",
+                str(site_packages(python)),
+                "-o",
+                f"cache_dir={folder / 'cache'}",
+            ]
+            command = [*tests, *places, "--pyargs", *modules]
             code = subprocess.run(command, env=environment, cwd=folder).returncode
-            return 0 if code == 5 else code  # a share may have no tests
+            if code == TESTS_FAILED:
+                # Their clients wait for 2 s, which a machine that others use does not always keep.
+                environment["SHOTLINE_TEST_SHARE"] = "0/1"
+                again = [*command, "--last-failed"]
+                code = subprocess.run(again, env=environment, cwd=folder).returncode
+            return 0 if code == NO_TESTS else code  # a share may have none
         finally:
             for helper in helpers:
                 helper.send_signal(signal.SIGTERM)
                 helper.wait()
+
+
+def site_packages(python: str) -> Path:
+    """Return where that environment's packages are."""
+    return next((Path(python).parent.parent / "lib").glob("python3*/site-packages"))
 
 
 def _wait_for(address: Path) -> None:

@@ -26,6 +26,7 @@ from shotline.common.queue.plans import (
 )
 from shotline.common.queue.records import (
     EndAsked,
+    EntriesAdded,
     EntriesRemoved,
     EnvironmentState,
     PauseAsked,
@@ -266,6 +267,11 @@ class Running:
             return False
         if head.plan.type == "stop":
             self._core.put(EntriesRemoved(time=self._core.wall, uids=(head.uid,)))
+            if fold.modes.loop:
+                uid = uid_of(f"{head.uid}:again", taken=fold.entries)
+                again = structs.replace(head, uid=uid, copy_of=head.uid)
+                at = len(fold.order)
+                self._core.put(EntriesAdded(time=self._core.wall, entries=(again,), at=at))
             self.rest("it came to a stop in the queue")
             return False
         if self._lacks_environment():

@@ -211,6 +211,19 @@ def test_what_completes_goes_to_the_back_in_a_loop() -> None:
     assert programme.queue.state is QueueState.IDLE
 
 
+def test_a_stop_goes_to_the_back_in_a_loop() -> None:
+    programme = Programme()
+    programme.good(q.QueueAdd(plans=(PulsePlan(type="stop"),)))
+    plan = programme.add()
+    (stop, _), _ = programme.entries()
+    programme.good(q.QueueMode(loop=True))
+    programme.good(q.QueueStart())
+    assert programme.queue.state is QueueState.IDLE
+    first, second = [uid for uid, _ in programme.entries()]
+    assert first == plan
+    assert second != stop
+
+
 def test_a_plan_is_repeated_with_a_new_pulse_each_time() -> None:
     programme = Programme()
     programme.add(repeat=3)

@@ -101,6 +101,7 @@ def forked(main: Callable[[], None], *arguments: str, log: Path) -> int:
 @click.option("--zmq-publish-console", default="OFF")
 @click.option("--console-output", default="ON")
 @click.option("--zmq-encoding", default="json")
+@click.option("--old-dialect", default=None)  # ours
 @click.argument("rest", nargs=-1)
 def manager(**options: str) -> None:
     """Start all, and end with the bridge."""
@@ -110,6 +111,7 @@ def manager(**options: str) -> None:
         "control": _here(options["zmq_control_addr"]),
         "info": _here(options["zmq_info_addr"]) if is_published else None,
         "encoding": options["zmq_encoding"],
+        "old_dialect": options["old_dialect"],
     }
     config = str(config_of(folder, own))
     others = [

@@ -18,8 +18,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = yaml.safe_load(FILE.read_text())
     is_all = os.environ["SHOTLINE_TEST_ALL"] == "1"
     share, shares = map(int, os.environ["SHOTLINE_TEST_SHARE"].split("/"))
-    wanted = [item for item in items if _is_wanted(item, chosen, is_all=is_all)]
-    kept = [item for at, item in enumerate(wanted) if at % shares == share]
+    ours = [item for item in items if item.module.__name__ not in chosen]  # type: ignore[attr-defined]
+    theirs = [item for item in items if item not in ours]
+    wanted = [item for item in theirs if _is_wanted(item, chosen, is_all=is_all)]
+    kept = ours + [item for at, item in enumerate(wanted) if at % shares == share]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 

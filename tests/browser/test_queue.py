@@ -273,10 +273,11 @@ def test_the_queue_stops_after_a_plan_unless_that_is_taken_back(
 ) -> None:
     added(stack, 0.7, 0.8)
     page = opened(stack, browser)
+    pressed = page.locator(".queue-modes [aria-pressed=true]")
     act(page, "Loop")
-    at_rest.wait_until(lambda view: view.modes.loop)
+    shown(pressed).to_have_text("Loop")
     act(page, "Loop")
-    at_rest.wait_until(lambda view: not view.modes.loop)
+    shown(pressed).to_have_count(0)
     act(page, "Start")
     shown(state(page)).to_have_text("RUNNING")
     act(page, "Stop after this plan")
@@ -291,6 +292,17 @@ def test_the_queue_stops_after_a_plan_unless_that_is_taken_back(
     page.get_by_role("button", name="Clear …").click()
     confirm(page, "Remove the only plan?")
     expect_programme(page)
+
+
+def test_the_environment_is_opened_and_closed(stack: Stack, browser: Browser) -> None:
+    added(stack, 0.1)
+    page = opened(stack, browser)
+    act(page, "Environment: closed")
+    answer(page, act="open")
+    page.get_by_role("button", name="Environment: open").click()
+    shown(page.locator("dialog.queue-ask li")).to_contain_text("A:1: ready")
+    answer(page, act="close")
+    shown(page.get_by_role("button", name="Environment: closed")).to_be_visible()
 
 
 def test_a_plan_is_added_behind_the_row_of_the_cursor(stack: Stack, browser: Browser) -> None:

@@ -56,7 +56,8 @@ class AsyncConnection:
     async def connect(self, timeout_s: float) -> None:
         """Return once the broker has answered. Raise NoBroker."""
         deadline = time.monotonic() + timeout_s
-        await self.until(lambda: self.wire.session.in_contact, deadline)
+        wire = self.wire
+        await self.until(lambda: wire.session.in_contact or bool(wire.dealer.refusal), deadline)
         if not self.wire.session.in_contact:
             raise self.wire.no_broker()
 

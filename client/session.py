@@ -68,7 +68,12 @@ class Unsent:
     """A message could not be sent: there is no connection."""
 
 
-Event = Begin | Ask | Forget | Received | Connected | Disconnected | Unsent | Tick
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """The broker is there, and does not let us in."""
+
+
+Event = Begin | Ask | Forget | Received | Connected | Disconnected | Unsent | TurnedAway | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,8 @@ class Session:
             case Disconnected() | Unsent():
                 self._lose_contact(now)
                 return []
+            case TurnedAway():
+                return self._turned_away()
             case Ask():
                 return self._ask(now, event)
             case Forget():
@@ -286,6 +293,13 @@ class Session:
         ]
         self._outstanding.clear()
         return list(refused)
+
+    def _turned_away(self) -> list[Effect]:
+        """Give up what was never sent; for the rest it may yet be that we are let in again."""
+        unsent = [id_ for id_, one in self._outstanding.items() if not one.sends]
+        for id_ in unsent:
+            del self._outstanding[id_]
+        return [GaveUp(id_, broker_there=False, reached=False) for id_ in unsent]
 
     def _tick(self, now: float) -> list[Effect]:
         effects: list[Effect] = []

@@ -33,6 +33,7 @@ from shotline.client.session import (
     Replied,
     Send,
     Session,
+    TurnedAway,
     Unsent,
     Welcomed,
 )
@@ -220,6 +221,8 @@ class Wire:
             self._refusal = self.dealer.refusal
             self._feed_ended = True
             log.info("%s", self._refusal or f"the broker at {self.address} lets us in again")
+        if self._refusal and not self.session.in_contact:
+            self._apply(TurnedAway())
         for frames in self.dealer.receive_all():
             try:
                 messages = decode_all(frames)
@@ -401,8 +404,9 @@ class Wire:
     def _gave_up(self, final: GaveUp) -> SupervisorError:
         if not final.broker_there:
             if final.reached:
+                why = self.dealer.refusal or f"the broker at {self.address} went away"
                 return NoBroker(
-                    f"the broker at {self.address} went away before it answered; "
+                    f"{why} before it answered; "
                     "whether the command was carried out is not known: see `shotline status`"
                 )
             return self.no_broker()

@@ -10,6 +10,8 @@ import zmq
 from tests.support import keys
 from tests.support.keys import Connected, Deed, Site, Trier, connected, registration
 
+from shotline.client.errors import NotLetIn
+from shotline.client.supervisor import Supervisor
 from shotline.common.codec import BROKER, encode
 from shotline.common.keys.peers import PeerRole
 from shotline.common.messages import (
@@ -72,6 +74,11 @@ def test_who_is_not_let_in_is_told_so(shared: Site, key: str | None, words: str)
         assert not peer.is_let_in
         assert words in peer.dealer.refusal
         assert shared.addresses["clients"] in peer.dealer.refusal
+    with Supervisor(shared.addresses["clients"], key=shared.curve(key)) as supervisor:
+        for ask in (supervisor.status, supervisor.connect):
+            with pytest.raises(NotLetIn) as raised:
+                ask()
+            assert words in str(raised.value)
 
 
 def test_who_is_refused_is_told_why(site: Site) -> None:

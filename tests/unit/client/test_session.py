@@ -16,6 +16,7 @@ from shotline.client.session import (
     Replied,
     Send,
     Session,
+    TurnedAway,
     Unsent,
     Welcomed,
 )
@@ -271,3 +272,14 @@ def test_a_forgotten_request_is_neither_repeated_nor_answered() -> None:
     talk.do(Forget("request-1"))
     assert requests(talk.welcome(broker="b2")) == []
     assert talk.reply(Outcome.OK) == []
+
+
+def test_who_is_not_let_in_gives_up_at_once_what_was_never_sent() -> None:
+    talk = Conversation()
+    talk.welcome()
+    talk.ask("sent")
+    talk.do(Disconnected())
+    talk.ask("unsent")
+    assert talk.do(TurnedAway()) == [GaveUp("unsent", broker_there=False, reached=False)]
+    assert talk.session.unanswered == ("sent",)
+    assert [request.id for request in requests(talk.welcome())] == ["sent"]

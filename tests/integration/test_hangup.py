@@ -50,6 +50,7 @@ def test_every_daemon_outlives_sighup_with_a_new_log_and_what_it_runs(tmp_path: 
     }
     stack = stack_of(tmp_path, ("A:1", "B:1"), *GATED, settings=settings)
     rewrite(stack, {"legacy": {"redis_url": f"redis://127.0.0.1:{stack.config.redis.port}/1"}})
+    stack.make_keys()
     logs = {name: tmp_path / "var" / f"{name}.log" for name in PROGRAMS}
     said = tmp_path / "up.log"
     with said.open("w") as written:

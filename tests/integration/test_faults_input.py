@@ -117,6 +117,10 @@ BAD_COMMANDS: dict[str, bytes] = {
 }
 
 
+# Whoever may say anything is to be refused for what is said alone.
+WITHOUT_KEYS = {"keys": {"made_by_up": False}}
+
+
 class Peer:
     """A peer of the broker that may send anything."""
 
@@ -190,7 +194,7 @@ def unchanged(stack: Stack) -> Iterator[Pulse]:
 
 
 def test_bad_messages_on_the_brokers_sockets(tmp_path: Path) -> None:
-    with stack_of(tmp_path, ("A:1",), *GATED) as stack, unchanged(stack):
+    with stack_of(tmp_path, ("A:1",), *GATED, settings=WITHOUT_KEYS) as stack, unchanged(stack):
         broker = stack.config.broker
         register = Register(
             server_class="Z", server_id="1", incarnation="raw", epoch=1, slots=1, host="here"
@@ -221,7 +225,7 @@ def test_bad_messages_on_the_brokers_sockets(tmp_path: Path) -> None:
 
 def test_a_term_that_cannot_have_come_about_moves_nobody(tmp_path: Path) -> None:
     """Neither the largest number nor the largest term: the dispatcher stays, and so does Redis."""
-    with stack_of(tmp_path, ("A:1",), *GATED) as stack, unchanged(stack):
+    with stack_of(tmp_path, ("A:1",), *GATED, settings=WITHOUT_KEYS) as stack, unchanged(stack):
         body = {"kind": "register", "server_class": "Z", "server_id": "1", "incarnation": "raw"}
         body |= {"epoch": 1, "slots": 1}
         with peers((stack.config.broker.servers, "Z:1/raw")) as (server,):
@@ -237,7 +241,7 @@ def test_a_term_that_cannot_have_come_about_moves_nobody(tmp_path: Path) -> None
 
 def test_results_from_the_wrong_server(tmp_path: Path) -> None:
     """Well-formed, but of attempts that this server never got: kept, and nothing settles by it."""
-    with stack_of(tmp_path, ("A:1",), *GATED) as stack:
+    with stack_of(tmp_path, ("A:1",), *GATED, settings=WITHOUT_KEYS) as stack:
         pulse = Pulse(stack)
         report = pulse.begin()
         pulse.wait_doing("A_FIRST")
@@ -277,7 +281,7 @@ def test_results_from_the_wrong_server(tmp_path: Path) -> None:
 
 def test_bad_commands_to_the_dispatcher(tmp_path: Path) -> None:
     with (
-        stack_of(tmp_path, ("A:1",), *GATED) as stack,
+        stack_of(tmp_path, ("A:1",), *GATED, settings=WITHOUT_KEYS) as stack,
         unchanged(stack),
         peers((stack.config.broker.clients, "client/raw")) as (client,),
     ):
@@ -309,7 +313,10 @@ def test_bad_commands_to_the_dispatcher(tmp_path: Path) -> None:
 
 
 def test_a_dispatcher_that_nobody_has_accepted_is_not_obeyed(tmp_path: Path) -> None:
-    with stack_of(tmp_path, ("A:1",), *GATED) as stack, unchanged(stack) as pulse:
+    with (
+        stack_of(tmp_path, ("A:1",), *GATED, settings=WITHOUT_KEYS) as stack,
+        unchanged(stack) as pulse,
+    ):
         target = f"A:1/{pulse.action('A_FIRST').last.incarnation}".encode()
         attempt = AttemptId("TEST", 1, "\\TEST::TOP:A_FIRST", 1)
         orders: list[Message] = [
@@ -416,6 +423,8 @@ BAD_LINES = (
     "support-bundle a b",
     "keys",
     "keys new",
+    "queue",
+    "queue no-such-command",
     "keys no-such-command",
     "users add",
     "users add a b c",

@@ -175,7 +175,7 @@ def test_commands_on_a_held_run(tmp_path: Path) -> None:
     with stack_of(tmp_path, ("A:1",), *GATED) as stack:
         pulse = Pulse(stack)
         command = [sys.executable, "-m", "shotline.client.cli"]
-        options = ["--broker", stack.config.broker.clients]
+        options = ["--config", str(stack.config_file)]
         with subprocess.Popen(
             [*command, *options, "do-phase", "TEST", "1", "INIT", "--wait"],
             stdout=subprocess.PIPE,

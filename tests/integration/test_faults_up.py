@@ -37,6 +37,7 @@ ACTIONS = (
 @contextmanager
 def up(stack: Stack) -> Iterator["subprocess.Popen[str]"]:
     """Run `shotline up`; what is left of it is ended afterwards, by pid."""
+    stack.make_keys()
     log = stack.folder / "up.log"
     with log.open("w") as written:
         process = subprocess.Popen(

@@ -138,6 +138,7 @@ class Network:
             return
         link.is_up = True
         link.name = b"\0%04d" % next(self._names)
+        link.free_at = {"in": 0.0, "out": 0.0}  # what the last connection carried may come later
         self._links[link.name] = link
         link.dealer.connected()
 

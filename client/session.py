@@ -69,11 +69,11 @@ class Unsent:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedAway:
+class ShutOut:
     """The broker is there, and does not let us in."""
 
 
-Event = Begin | Ask | Forget | Received | Connected | Disconnected | Unsent | TurnedAway | Tick
+Event = Begin | Ask | Forget | Received | Connected | Disconnected | Unsent | ShutOut | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,8 @@ class Session:
             case Disconnected() | Unsent():
                 self._lose_contact(now)
                 return []
-            case TurnedAway():
-                return self._turned_away()
+            case ShutOut():
+                return self._shut_out()
             case Ask():
                 return self._ask(now, event)
             case Forget():
@@ -294,7 +294,7 @@ class Session:
         self._outstanding.clear()
         return list(refused)
 
-    def _turned_away(self) -> list[Effect]:
+    def _shut_out(self) -> list[Effect]:
         """Give up what was never sent; for the rest it may yet be that we are let in again."""
         unsent = [id_ for id_, one in self._outstanding.items() if not one.sends]
         for id_ in unsent:

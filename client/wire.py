@@ -33,7 +33,7 @@ from shotline.client.session import (
     Replied,
     Send,
     Session,
-    TurnedAway,
+    ShutOut,
     Unsent,
     Welcomed,
 )
@@ -222,7 +222,7 @@ class Wire:
             self._feed_ended = True
             log.info("%s", self._refusal or f"the broker at {self.address} lets us in again")
         if self._refusal and not self.session.in_contact:
-            self._apply(TurnedAway())
+            self._apply(ShutOut())
         for frames in self.dealer.receive_all():
             try:
                 messages = decode_all(frames)

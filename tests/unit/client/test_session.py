@@ -16,7 +16,7 @@ from shotline.client.session import (
     Replied,
     Send,
     Session,
-    TurnedAway,
+    ShutOut,
     Unsent,
     Welcomed,
 )
@@ -280,6 +280,6 @@ def test_who_is_not_let_in_gives_up_at_once_what_was_never_sent() -> None:
     talk.ask("sent")
     talk.do(Disconnected())
     talk.ask("unsent")
-    assert talk.do(TurnedAway()) == [GaveUp("unsent", broker_there=False, reached=False)]
+    assert talk.do(ShutOut()) == [GaveUp("unsent", broker_there=False, reached=False)]
     assert talk.session.unanswered == ("sent",)
     assert [request.id for request in requests(talk.welcome())] == ["sent"]

@@ -257,6 +257,8 @@ class Running:
         if not fold.armed:
             if not fold.modes.autostart or head is None or head.state is not EntryState.QUEUED:
                 return False
+            if self._environment_is_away():
+                return False  # it is armed once that is there
             self.switch("", armed=True, why="")
         if head is None:
             if not fold.modes.autostart:
@@ -283,7 +285,11 @@ class Running:
         if not self._environment_is_away():
             return False
         if not self._environment_comes():
-            self.rest(f"the environment is {self._core.fold.environment.value}")
+            why = f"the environment is {self._core.fold.environment.value}"
+            if self._core.fold.modes.autostart:
+                self.switch("", armed=False, why=why)  # once it is there the queue goes on
+            else:
+                self.rest(why)
         return True
 
     def _environment_is_away(self) -> bool:

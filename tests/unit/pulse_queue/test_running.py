@@ -506,6 +506,26 @@ def test_the_environment_is_opened_before_a_queue_that_requires_it() -> None:
     assert programme.queue.environment.state == "closed"
 
 
+def test_autostart_waits_for_the_environment_and_is_not_ended_by_its_lack() -> None:
+    programme = Programme(config=with_keys(configured("T"), queue={"environment": "required"}))
+    programme.good(q.QueueAutostart(enable=True))
+    programme.add()
+    assert programme.queue.state is QueueState.IDLE
+    assert programme.queue.modes.autostart
+    programme.good(q.QueueEnvironment(act="open"))
+    told(programme, "ready")
+    assert programme.queue.state is QueueState.RUNNING
+    programme.fire()
+    programme.good(q.QueueEnvironment(act="close"))
+    told(programme, "ended")
+    programme.add()
+    assert programme.queue.running is None
+    assert programme.queue.modes.autostart
+    programme.good(q.QueueEnvironment(act="open"))
+    told(programme, "ready")
+    assert programme.queue.state is QueueState.RUNNING
+
+
 def test_an_environment_that_cannot_be_opened_says_why() -> None:
     programme = Programme(config=with_keys(configured("T"), queue={"environment": "required"}))
     programme.ask(

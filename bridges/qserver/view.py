@@ -130,11 +130,11 @@ class View:
 
     @property
     def environment(self) -> EnvironmentState:
-        """How the environment stands; where none is required, it is there."""
-        queue = self.queue
-        state = self.fold.environment
-        if queue is not None and not queue.environment.required:
-            return EnvironmentState.OPEN if state is EnvironmentState.CLOSED else state
+        """How the environment stands; it is there where none is required and nobody closed it."""
+        queue, state = self.queue, self.fold.environment
+        is_required = queue is None or queue.environment.required
+        if state is EnvironmentState.CLOSED and not is_required and not self.fold.servers:
+            return EnvironmentState.OPEN
         return state
 
     @property

@@ -16,6 +16,8 @@ from shotline.pulse_queue.world import Catalog
 
 LISTED_MAX = 20
 
+Seen = dict[object, tuple[PlanKind, tuple[str, ...]] | QueueRefusal]
+
 
 class Checks:
     """Checks plans against the configuration, and what is known of experiments and servers."""
@@ -25,7 +27,7 @@ class Checks:
 
     def given(self, plan: PulsePlan) -> PulsePlan:
         """Return a plan with its names as they are spelled here."""
-        if plan.experiment is None:
+        if plan.experiment is None or plan.experiment.isupper():
             return plan
         return structs.replace(plan, experiment=plan.experiment.strip().upper())
 
@@ -41,19 +43,43 @@ class Checks:
             fails_on=plan.fails_on or kind.fails_on,
         )
 
-    def check(self, plan: PulsePlan, name: str, group: QueueGroup) -> tuple[str, ...]:
-        """Return what is worth a look. Raise QueueRefusal where the plan could not be run."""
+    def check(
+        self, plan: PulsePlan, name: str, group: QueueGroup, seen: Seen | None = None
+    ) -> tuple[str, ...]:
+        """Return what is worth a look. Raise QueueRefusal where the plan could not be run.
+
+        `seen`: what was found of plans before it, that may run the same with other parameters.
+        """
         if plan.type == "stop":
             return ()
+        seen = {} if seen is None else seen
+        what = (plan.kind, plan.experiment, plan.phases)
+        found = seen.get(what)
+        if found is None:
+            try:
+                found = self._look(plan, name, group)
+            except QueueRefusal as refusal:
+                found = refusal
+            seen[what] = found
+        if isinstance(found, QueueRefusal):
+            raise found
+        kind, notices = found
+        if kind.parameters or plan.parameters:
+            for wrong in kinds.problems(kind, plan.parameters):
+                raise QueueRefusal(RefusalCode.BAD_PARAMETER, f"{self._named(plan)}: {wrong}")
+        self._check_number(plan, kind)
+        return notices
+
+    def _look(
+        self, plan: PulsePlan, name: str, group: QueueGroup
+    ) -> tuple[PlanKind, tuple[str, ...]]:
+        """Look at all of a plan but its parameters and its shot."""
         kind = self._kind(plan)
         if plan.kind:
             require_fit(group.kinds, plan.kind, "plans of the kind", name)
         tree = self._experiment(plan, kind)
         require_fit(group.experiments, tree, "the experiment", name)
-        for wrong in kinds.problems(kind, plan.parameters):
-            raise QueueRefusal(RefusalCode.BAD_PARAMETER, f"{self._named(plan)}: {wrong}")
-        self._check_number(plan, kind)
-        return tuple(self._phases(plan, kind, tree, name, group))
+        return kind, tuple(self._phases(plan, kind, tree, name, group))
 
     def _named(self, plan: PulsePlan) -> str:
         return plan.kind or plan.experiment or "the plan"

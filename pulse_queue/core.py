@@ -37,6 +37,7 @@ class QueueCore:
     emergency_key: str = ""
     changes: deque[QueueChange] = field(default_factory=lambda: deque(maxlen=CHANGES_KEPT))
     out: list[QueueOutput] = field(default_factory=list)
+    _kinds: tuple[Config, dict[str, PlanKind]] | None = None
 
     @property
     def wall(self) -> float:
@@ -62,7 +63,9 @@ class QueueCore:
     @property
     def kinds(self) -> Mapping[str, PlanKind]:
         """All kinds of plans, by name; an experiment's own belong to it."""
-        return kinds_of(self.config)
+        if self._kinds is None or self._kinds[0] is not self.config:
+            self._kinds = (self.config, kinds_of(self.config))
+        return self._kinds[1]
 
     def forget_old(self) -> None:
         """Drop items of the history that are kept no longer."""

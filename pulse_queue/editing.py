@@ -22,7 +22,7 @@ from shotline.common.queue.views import (
     RefusalCode,
 )
 from shotline.common.settings.queue_section import QueueSection
-from shotline.pulse_queue.checks import Checks
+from shotline.pulse_queue.checks import Checks, Seen
 from shotline.pulse_queue.core import QueueCore, uid_of
 from shotline.pulse_queue.events import QueueAnswer
 from shotline.pulse_queue.groups import group_named
@@ -31,6 +31,7 @@ from shotline.pulse_queue.refusal import QueueRefusal
 from shotline.pulse_queue.table import state_of
 
 NOTICES_MAX = 20
+_GOOD = PlanAnswer(ok=True)
 
 
 class Editing:
@@ -102,15 +103,17 @@ class Editing:
         first: QueueRefusal | None = None
         entries: list[Entry] = []
         taken = set(core.fold.entries)
+        seen: Seen = {}
         for number, given in enumerate(plans):
             plan = self._checks.given(given)
             try:
-                notices.update(dict.fromkeys(self._checks.check(plan, name, group)))
+                found = self._checks.check(plan, name, group, seen)
             except QueueRefusal as refusal:
                 first = first or refusal
                 answers.append(PlanAnswer(ok=False, code=refusal.code, message=str(refusal)))
                 continue
-            answers.append(PlanAnswer(ok=True))
+            notices.update(dict.fromkeys(found))
+            answers.append(_GOOD)
             uid = uid_of(f"{command_id}:{number}", taken=taken)
             taken.add(uid)
             entries.append(
@@ -130,9 +133,11 @@ class Editing:
             text = f"there are {there} of at most {most} already"
             raise QueueRefusal(RefusalCode.FULL, text)
         fold = self._core.fold
-        self._bytes = {uid: size for uid, size in self._bytes.items() if uid in fold.entries}
-        for uid in fold.entries.keys() - self._bytes.keys():
-            self._bytes[uid] = len(to_json(fold.entries[uid]))
+        if self._bytes.keys() != fold.entries.keys():
+            known = self._bytes
+            self._bytes = {
+                uid: known.get(uid) or len(to_json(entry)) for uid, entry in fold.entries.items()
+            }
         added = {one.uid: len(to_json(one)) for one in entries}
         size = sum(self._bytes.values()) - self._bytes.get(without, 0) + sum(added.values())
         if size > self._settings.bytes_max:

@@ -17,6 +17,7 @@ from shotline.common.dangers import Danger
 from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.queue import commands as q
 from shotline.common.queue.plans import FailedAction, FailsOn, PlanRun, PulsePlan
+from shotline.common.queue.records import LockChanged, QueueKept
 from shotline.common.queue.views import (
     QueueEvent,
     QueueHistoryResult,
@@ -230,9 +231,12 @@ class PlansHost(Family):
     def _events(self, encoded: EncodedQueue) -> Iterator[Effect]:
         """Yield the event that tells observers of the queue's records."""
         core = self._core
-        records = tuple(map(without_key, encoded.records))
-        event = QueueEvent(records=records, queue=self.queue.telling.view())
-        yield core.feed.publish(QUEUE, core.wall, to_json(event))
+        body, view = encoded.body, to_json(self.queue.telling.view())
+        if any(isinstance(record, QueueKept | LockChanged) for record in encoded.records):
+            records = b",".join(to_json(without_key(record)) for record in encoded.records)
+            body = b"[%b]" % records
+        payload = b'{"records":%b,"queue":%b,"progress":null}' % (body, view)
+        yield core.feed.publish(QUEUE, core.wall, payload)
 
     def _answered(self, reply: Reply) -> None:
         found = self._core.run_of_command(reply.id)

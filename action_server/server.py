@@ -99,7 +99,8 @@ class ActionServerShell:
         self._keepers = Keepers(service, self._tell, section)
         # Where the configuration names no folders: the one in which the server was started.
         path = section.task_path if section.task_path is not None else (Path.cwd(),)
-        setup = Setup(tuple(map(str, path)), section.limits_of(server_class))
+        preload = section.preload.get(server_class, ())
+        setup = Setup(tuple(map(str, path)), section.limits_of(server_class), preload)
         self._workers = Workers(service, self._state, self._tell, lambda: self._keepers.pids, setup)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._link = Dealer(

@@ -131,6 +131,10 @@ class PulseQueue:
             return self.refused(refusal), []
         return answer, self._go_on()
 
+    def added_by(self, command_id: str, count: int) -> QueueAnswer | None:
+        """Return what a command that added plans is answered with again; None: they are gone."""
+        return self._editing.added_by(command_id, count)
+
     def _go_on(self) -> list[QueueOutput]:
         self.core.forget_old()
         self._tasks.forget_old()

@@ -4,6 +4,7 @@ Loading what tasks need takes long on a busy machine; a server that is killed me
 its workers along (docs/decisions/0012).
 """
 
+import importlib
 import sys
 
 from shotline.action_server import kernel
@@ -18,6 +19,8 @@ def main(arguments: list[str]) -> int:
     setup = Setup.from_argument(arguments[-1])
     # Behind everything that is installed: what a site calls its modules hides none of ours.
     sys.path += [folder for folder in setup.task_path if folder not in sys.path]
+    for name in setup.preload:
+        importlib.import_module(name)
     return serve(tuple(map(int, arguments[:-1])), setup.limits)
 
 

@@ -72,6 +72,7 @@ MdsipUrl = Annotated[str, Field(min_length=1, max_length=1024)]
 ServerClass = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
 _IdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=32)]
 ServerId = Annotated[_IdText, BeforeValidator(_id_text, json_schema_input_type=_IdText | int)]
+ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$", max_length=200)]
 PlanKindName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
 TreeName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
 
@@ -324,6 +325,11 @@ class ActionServerSection(Section):
     limits: TaskLimits = Field(TaskLimits(), description="What a task may use.")
     class_limits: dict[ServerClass, TaskLimits] = Field(
         {}, description="Limits by server class, each instead of `limits` as a whole."
+    )
+    preload: dict[ServerClass, tuple[ModuleName, ...]] = Field(
+        {},
+        description="Modules by server class that each worker loads before it takes a task; one "
+        "that cannot be loaded keeps the worker from starting, with its reason.",
     )
     results_max: PositiveCount = Field(
         1000, description="Results not yet stored; at this number the server takes no work."

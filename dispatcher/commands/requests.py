@@ -17,6 +17,7 @@ from msgspec import structs
 from shotline.common.codec import describe
 from shotline.common.commands import READING, AnyCommand, BuildTables, decode_command
 from shotline.common.messages import Outcome, Reply, Request, Vouched
+from shotline.common.queue.commands import QueueAdd, QueuePropose
 from shotline.common.records import NO_RESULT, CommandDone, KeptReply, ShotKey
 from shotline.common.views import AnyResult, encode_result
 from shotline.dispatcher.commands import meant
@@ -50,6 +51,10 @@ class Requests:
         self.views = views
         self._handler = carry_out
         self._pending: dict[str, Asked] = {}
+        # What a command that has added plans is answered with again: the pulse queue knows.
+        self.added_again: Callable[[str, QueueAdd | QueuePropose], AnyResult | None] = (
+            lambda _id, _command: None
+        )
         self._done: OrderedDict[str, Reply] = OrderedDict()
         self._waiting: dict[tuple[ShotKey, int], list[str]] = {}
         self._unsaid: dict[str, float] = {}  # accepted, and when to say so
@@ -144,6 +149,8 @@ class Requests:
             return self.views.report(*found)
         try:
             command = decode_command(request.command)
+            if isinstance(command, QueueAdd | QueuePropose):
+                return self.added_again(request.id, command)
             if not isinstance(command, BuildTables):
                 return None
             shot = meant.shot_of(self.core, command)

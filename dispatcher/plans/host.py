@@ -19,6 +19,7 @@ from shotline.common.queue import commands as q
 from shotline.common.queue.plans import FailedAction, FailsOn, PlanRun, PulsePlan
 from shotline.common.queue.records import LockChanged, QueueKept
 from shotline.common.queue.views import (
+    AnyQueueResult,
     QueueEvent,
     QueueHistoryResult,
     QueueRefused,
@@ -75,6 +76,7 @@ class PlansHost(Family):
         self._records = 0  # of the journal since it began with a whole state
         self._silent_since: float | None = None
         core.tell_queue = self._events
+        requests.added_again = self._added_again
 
     def load(self, loaded: Loaded) -> None:
         """Take what the journal holds of the queue."""
@@ -170,6 +172,12 @@ class PlansHost(Family):
             if is_phase and self._catalogs.wanting(sorted(trees), anew=True) is not None:
                 return self.operate(asked, command, anew=True)
         return _answer(answer)
+
+    def _added_again(
+        self, command_id: str, command: q.QueueAdd | q.QueuePropose
+    ) -> AnyQueueResult | None:
+        found = self.queue.added_by(command_id, len(command.plans))
+        return found.result if found is not None else None
 
     def _list(self, since: int) -> Page:
         listed = self.queue.telling.listed()

@@ -83,3 +83,14 @@ def test_a_dispatcher_killed_while_the_environment_opens_tells_how_it_went(tmp_p
         view = Programme(stack).wait_until(lambda view: view.environment.state != "reloading")
         assert view.environment.state == "open"
         assert len(workers(stack)) == 1
+
+
+def test_a_module_that_cannot_be_loaded_is_named_when_the_environment_opens(tmp_path: Path) -> None:
+    preload = {"A": ["json"], "B": ["shotline.no_such_module"]}
+    settings = {"action_server": {"preload": preload}}
+    with stack_of(tmp_path, ("A:1", "B:1"), *ACTIONS, settings=settings) as stack:
+        code, said = shotline_command(stack, "queue", "environment", "open", "--wait")
+        assert code == 5, said
+        assert "A:1" in said
+        assert "No module named 'shotline.no_such_module'" in said
+        assert Programme(stack).view().environment.state == "failed"

@@ -83,7 +83,10 @@ def test_killed_while_a_plan_is_aborted(tmp_path: Path) -> None:
         programme.open(1, "store")
         programme.wait_state(QueueState.IDLE)
         assert programme.results() == ["aborted"]
-        assert programme.starts(1) == each_once("A_INIT", "A_STORE")
+        (item,) = programme.history()
+        assert [run.phase for run in item.result.runs] == ["INIT", "STORE"]
+        # It may have been on its way to a server that had not reported when it was waited for.
+        assert programme.starts(1) in (each_once("A_INIT"), each_once("A_INIT", "A_STORE"))
         with stack.supervisor() as shotline:
             (entry,) = shotline.queue_list().entries
         assert entry.state is EntryState.HELD

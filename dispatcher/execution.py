@@ -348,6 +348,7 @@ class Execution:
         if not run.aborting:
             self._core.put(shot, RunAborting(time=self._core.wall, run=run.number, reason=why))
         self.abort_pending(shot, run, why)
+        self._touched[shot.key] = None  # perhaps nothing of it is open any more
         for path in list(run.paths):
             if shot.actions[path].state in IN_PROGRESS:
                 self.abort_sent(shot, path, why)
@@ -432,11 +433,13 @@ class Execution:
         reason = run.coming_hold
         if reason is None or run.aborting or run.sequencer is None:
             return False
-        if not run.parked or any(path not in run.parked for path in run.sequencer.busy):
+        if any(path not in run.parked for path in run.sequencer.busy):
             return False
         aborted = tuple(
             path for path in run.ended_for_hold if shot.actions[path].state is ActionState.ABORTED
         )
+        if not run.parked and not aborted:
+            return False
         self._core.put(
             shot,
             RunPutOnHold(time=self._core.wall, run=run.number, reason=reason, aborted=aborted),
@@ -483,6 +486,8 @@ class Execution:
         sequencer = run.sequencer
         if self._hold_when_quiet(shot, run) or sequencer is None or sequencer.busy:
             return
+        if run.held is not None and run.ended_for_hold and not run.aborting:
+            return  # whoever resumes it says whether that is run again
         if run.held is None:
             self._carry_out(shot, run, sequencer.conclude())
         if not sequencer.open_paths:

@@ -328,6 +328,37 @@ def test_an_immediate_pause_aborts_and_resume_says_what_becomes_of_it(*, again: 
     assert programme.results() == [ExitStatus.COMPLETED if again else ExitStatus.FAILED]
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_an_immediate_pause_at_the_last_action_of_a_phase_waits_for_a_decision(
+    *, again: bool
+) -> None:
+    programme = Programme()
+    programme.add(PHASES[1], PHASES[2])
+    programme.good(q.QueueStart())
+    programme.start("FIRE", key=programme.key)
+    programme.good(q.QueuePause(immediate=True))
+    programme.gone("FIRE")
+    assert programme.queue.state is QueueState.PAUSED
+    programme.pass_time(10)
+    assert programme.refused(q.QueueResume()).aborted == ("FIRE",)
+    programme.good(q.QueueResume(aborted="again" if again else "leave"))
+    if again:
+        programme.go("FIRE")
+    programme.go("SAVE")
+    assert programme.results() == [ExitStatus.COMPLETED if again else ExitStatus.FAILED]
+
+
+def test_a_plan_paused_at_its_last_action_is_halted_too() -> None:
+    programme = Programme()
+    programme.add(PHASES[1])
+    programme.good(q.QueueStart())
+    programme.start("FIRE", key=programme.key)
+    programme.good(q.QueuePause(immediate=True))
+    programme.gone("FIRE")
+    programme.good(q.QueueEnd(how=PlanEnding.HALT))
+    assert programme.results() == [ExitStatus.HALTED]
+
+
 def test_a_stop_lets_end_what_runs_and_runs_the_closing_phases() -> None:
     programme = Programme()
     programme.add()

@@ -28,9 +28,7 @@ TESTS_FAILED, NO_TESTS = 1, 5  # of pytest
 def main(python: str, *, is_all: bool) -> int:
     """Run all shares; return the exit code."""
     chosen = yaml.safe_load((HERE / "selection.yaml").read_text())
-    modules = [
-        name for name, module in chosen.items() if module.get("every_run") or (is_all and module)
-    ]
+    modules = [name for name, module in chosen.items() if is_all or module.get("every_run")]
     namespace = ["unshare", "--net", *(["--map-root-user"] if os.geteuid() else [])]
     shares = []
     for number in range(SHARES):

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+# The HTTP server's tests use it without importing it.
+from bluesky_queueserver.manager.tests.common import re_manager_factory  # noqa: F401
+
 FILE = Path(__file__).parent / "selection.yaml"
 
 

@@ -128,11 +128,14 @@ def _set_groups(context: Context, params: Body, groups: Json) -> q.QueueSetGroup
 # The history
 
 
-def _history(_context: Context, _params: Body) -> Step:
+def _history(context: Context, _params: Body) -> Step:
     def then(told: Heard) -> Step:
         assert isinstance(told.result, QueueHistoryResult)
         items = [history_item_of(item) for item in told.result.items]
-        return done(items=items, plan_history_uid=f"history-{told.result.version}")
+        view, version = context.view, told.result.version
+        is_now = version == view.fold.versions.history  # else they are soon fetched again
+        uid = view.history_uid if is_now else f"history-{version}"
+        return done(items=items, plan_history_uid=uid)
 
     return asked(q.QueueHistory(), then)
 

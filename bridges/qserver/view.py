@@ -67,6 +67,7 @@ class View:
         self.progress: ProgressView | None = None
         self.kinds: dict[str, KindView] = {}
         self.learned: tuple[int, int] | None = None  # for which versions kinds and groups are
+        self._order_told = (-1, "")
         self.groups: Mapping[str, QueueGroup] | None = None  # None: not known
 
     # What is told
@@ -75,6 +76,8 @@ class View:
         """Take the whole state."""
         self.fold = QueueFold()
         self.fold.apply(snapshot.kept)
+        self.fold.history.extend(snapshot.history)
+        self._order_told = (-1, "")
         self.queue = snapshot.queue
 
     def take(self, event: QueueEvent) -> tuple[QueueRecord, ...]:
@@ -189,14 +192,21 @@ class View:
 
     @property
     def queue_uid(self) -> str:
-        """Of the queue, with the running item."""
-        running = self.running
-        return f"queue-{self.fold.versions.queue}-{running.uid if running is not None else ''}"
+        """Of the queue, with the running item.
+
+        The entries' uids are in it, so that the same version of another journal is another one.
+        """
+        version, running = self.fold.versions.queue, self.running
+        if self._order_told[0] != version:
+            self._order_told = version, _digest(self.fold.order)[:8]
+        of_order = self._order_told[1]
+        return f"queue-{version}-{of_order}-{running.uid if running is not None else ''}"
 
     @property
     def history_uid(self) -> str:
         """Of the history."""
-        return f"history-{self.fold.versions.history}"
+        items = self.fold.history
+        return f"history-{self.fold.versions.history}-{items[-1].entry.uid if items else ''}"
 
     @property
     def runs_uid(self) -> str:
@@ -221,7 +231,8 @@ class View:
     @property
     def lock_uid(self) -> str:
         """Of the lock."""
-        return f"lock-{self.fold.versions.lock}"
+        at = self.fold.lock.time if self.fold.lock is not None else ""
+        return f"lock-{self.fold.versions.lock}-{at}"
 
     def runs(self) -> list[Body]:
         """Return the runs of the running plan."""

@@ -266,3 +266,13 @@ def test_the_first_version_speaks_of_plans(front: Front) -> None:
     assert not isinstance(status, Question)
     assert status.body is not None
     assert status.body["plans_in_queue"] == 2
+
+
+def test_the_same_version_of_another_journal_is_another_queue() -> None:
+    """Clients keep what they have fetched while its uid stays."""
+    uids = []
+    for _ in range(2):
+        front = Front()
+        front.add()
+        uids.append(front.ask("queue_get")["plan_queue_uid"])
+    assert uids[0] != uids[1]

@@ -157,13 +157,14 @@ class PulseQueue:
         return QueueAnswer(Outcome.REFUSED, str(refusal), result, unknown=refusal.code in UNKNOWN)
 
     def _recovered(self, event: Recovered) -> None:
-        core, fold = self.core, self.core.fold
+        core = self.core
         core.ready = True
         self._see_kinds()
         limit_s = core.config.dispatcher.resume_within_s
-        if not 0 <= event.silent_s <= limit_s and (fold.armed or fold.modes.autostart):
-            words = f"the dispatcher was away; the last sign of the queue is {event.silent_s:.0f} s"
-            self._running.rest(f"{words} old (goes on by itself within {limit_s:g} s)")
+        if not 0 <= event.silent_s <= limit_s:
+            last_sign = f"the last sign of the queue is {event.silent_s:.0f} s old"
+            goes_on = f"goes on by itself within {limit_s:g} s"
+            self._running.was_away(f"the dispatcher was away; {last_sign} ({goes_on})")
         self._running.recovered()
         self._environments.recovered()
         self._tasks.recovered()

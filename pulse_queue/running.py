@@ -119,7 +119,10 @@ class Running:
         if running.run is not None:
             is_again = again and bool(running.aborted)
             self._give(c.Resume(tree=running.tree, shot=running.shot, again=is_again))
+        waits = self._waits(running)
         self._core.put(PlanResumed(time=self._core.wall, by=user))
+        if waits:
+            self._core.give(running.command, self._command(running))
 
     def end(self, how: PlanEnding, user: str, reason: str) -> None:
         """End the running plan."""
@@ -230,11 +233,25 @@ class Running:
     ) -> None:
         self._core.put(StepEnded(time=self._core.wall, failure=failure, notice=notice, run=run))
 
+    def was_away(self, why: str) -> None:
+        """Let nothing begin by itself: the dispatcher was away for too long."""
+        fold = self._core.fold
+        if fold.armed or fold.modes.autostart:
+            self.rest(why)
+        if fold.running is not None and fold.running.ending is None:
+            self._paused(fold.running.paused or why)
+
     def recovered(self) -> None:
         """Give again what was under way when the dispatcher ended; the answer is the same."""
         running = self._core.fold.running
-        if running is not None and running.step is not None:
+        if running is not None and running.step is not None and not self._waits(running):
             self._core.give(running.command, self._command(running))
+
+    @staticmethod
+    def _waits(running: PlanProgress) -> bool:
+        """Whether a phase has not begun, and the plan is paused."""
+        is_new = running.step is PlanStep.PHASE and running.run is None
+        return is_new and bool(running.paused)
 
     # What comes next
 

@@ -279,14 +279,14 @@ _SCRIPTS = "scripts are not taken: what runs is in the experiments' own files, a
 _KERNEL = "there is no IPython kernel whose work could be interrupted"
 
 METHODS = {
-    "environment_open": Method(_open, (), "environment"),
-    "environment_close": Method(_close, (), "environment"),
-    "environment_destroy": Method(_destroy, (), "environment"),
+    "environment_open": Method(_open, (), "environment", ""),
+    "environment_close": Method(_close, (), "environment", ""),
+    "environment_destroy": Method(_destroy, (), "environment", ""),
     "environment_update": Method(
         _update, ("run_in_background",), "environment", blank={"task_uid": None}
     ),
-    "queue_start": Method(_start, (), "environment"),
-    "queue_stop": Method(_stop, (), "environment"),
+    "queue_start": Method(_start, (), "environment", ""),
+    "queue_stop": Method(_stop, (), "environment", ""),
     "queue_stop_cancel": Method(_stop_cancel, (), "environment"),
     "queue_autostart": Method(_autostart, ("enable",), "environment"),
     "queue_mode_set": Method(_mode, ("mode",), "queue"),
@@ -297,11 +297,11 @@ METHODS = {
         "Failed to start execution of the item: ",
         {"item": None, "qsize": None},
     ),
-    "re_pause": Method(_pause, ("option",), "environment"),
-    "re_resume": Method(_resume, (), "environment"),
-    "re_stop": Method(_end(PlanEnding.STOP), (), "environment"),
-    "re_abort": Method(_end(PlanEnding.ABORT), (), "environment"),
-    "re_halt": Method(_end(PlanEnding.HALT), (), "environment"),
+    "re_pause": Method(_pause, ("option",), "environment", ""),
+    "re_resume": Method(_resume, (), "environment", ""),
+    "re_stop": Method(_end(PlanEnding.STOP), (), "environment", ""),
+    "re_abort": Method(_end(PlanEnding.ABORT), (), "environment", ""),
+    "re_halt": Method(_end(PlanEnding.HALT), (), "environment", ""),
     "function_execute": Method(
         _function,
         ("item", "user", "user_group", "run_in_background"),

@@ -28,6 +28,7 @@ from shotline.hub.__main__ import main as hub
 HERE = Path(__file__).parent
 PORTS = (46100, 46101, 46102)
 THEIR_REDIS = "redis://localhost:6379/0"
+READY_S = 8.0
 OUR_REDIS = "redis://localhost:6379/1"
 
 
@@ -114,10 +115,12 @@ def manager(**options: str) -> None:
         "old_dialect": options["old_dialect"],
     }
     config = str(config_of(folder, own))
-    others = [
-        forked(hub, "--config", config, log=folder / "hub.log"),
-        forked(action_server, "SIM", "1", "--config", config, log=folder / "server.log"),
-    ]
+    (folder / "hub.log").unlink(missing_ok=True)  # the last manager's
+    others = [forked(hub, "--config", config, log=folder / "hub.log")]
+    _wait_for(folder / "hub.log", "serves clients")
+    others.append(forked(action_server, "SIM", "1", "--config", config, log=folder / "server.log"))
+    # Clients open the environment as soon as the bridge answers.
+    _wait_for(folder / "hub.log", "SIM:1 registered")
     pid = forked(bridge, "--config", config, log=folder / "bridge.log")
     signal.signal(signal.SIGTERM, lambda number, _: os.kill(pid, number))
     _, status = os.waitpid(pid, 0)
@@ -131,6 +134,15 @@ def manager(**options: str) -> None:
         os.kill(other, signal.SIGKILL)
         os.waitpid(other, 0)
     sys.exit(os.waitstatus_to_exitcode(status))
+
+
+def _wait_for(log: Path, words: str) -> None:
+    """Return once a daemon has said something."""
+    deadline = time.monotonic() + READY_S
+    while not log.exists() or words not in log.read_text():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{log} does not say: {words}")
+        time.sleep(0.01)
 
 
 def _here(address: str) -> str:

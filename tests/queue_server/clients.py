@@ -43,7 +43,7 @@ def eventually(holds: Callable[[], bool]) -> None:
 @pytest.fixture
 def manager() -> Iterator[None]:
     """The stack with the bridge, under the name that the queue server's own manager has."""
-    options = ["--redis-name-prefix=shotline", "--zmq-publish-console=ON"]
+    options = [f"--redis-name-prefix=test{time.time_ns()}", "--zmq-publish-console=ON"]
     process = subprocess.Popen(["start-re-manager", *options, "--old-dialect=tcp://127.0.0.1:5555"])
     yield
     process.terminate()

@@ -17,7 +17,8 @@ from shotline.monitor.access.sessions import Lasting, Sessions
 BEGIN: Final = "<!-- The table of who may do what: written by `make schema` from the tests. -->\n"
 END: Final = "<!-- The end of the table. -->\n"
 LOOKING: Final = frozenset((Scope.READ, Scope.METRICS))
-DRIVING: Final = LOOKING | {Scope.COMMAND, Scope.SERVERS}
+VIEWING: Final = LOOKING | {Scope.PROPOSE}
+DRIVING: Final = VIEWING | {Scope.COMMAND, Scope.SERVERS}
 ALL: Final = frozenset(Scope)
 HASH: Final = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5cw$none"
 USERS: Final = {role: User(f"a-{role}", role, HASH) for role in Role}
@@ -49,7 +50,7 @@ def _bearer(value: str) -> dict[str, str]:
 NONE: Final[frozenset[Scope]] = frozenset()
 ASKERS: Final = (
     Asker("anonymous", NONE, 401),
-    Asker("viewer", LOOKING, 403, _session(Role.VIEWER)),
+    Asker("viewer", VIEWING, 403, _session(Role.VIEWER)),
     Asker("operator", DRIVING, 403, _session(Role.OPERATOR)),
     Asker("administrator", ALL, 403, _session(Role.ADMINISTRATOR)),
     Asker(

@@ -303,6 +303,9 @@ def test_the_environment_is_opened_and_closed(stack: Stack, browser: Browser) ->
     shown(page.locator("dialog.queue-ask li")).to_contain_text("A:1: ready")
     answer(page, act="close")
     shown(page.get_by_role("button", name="Environment: closed")).to_be_visible()
+    act(page, "Environment: closed")  # nothing starts while somebody has closed it
+    answer(page, act="open")
+    shown(page.get_by_role("button", name="Environment: open")).to_be_visible()
 
 
 def test_a_plan_is_added_behind_the_row_of_the_cursor(stack: Stack, browser: Browser) -> None:

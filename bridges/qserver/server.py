@@ -23,8 +23,9 @@ from shotline.bridges.qserver.machine import STATUS, Machine
 from shotline.bridges.qserver.method import Context
 from shotline.bridges.qserver.old_dialect import OldDialect
 from shotline.bridges.qserver.view import View
+from shotline.bridges.serving import follow
 from shotline.client.calls import Call
-from shotline.client.errors import Closed, Nobody, SupervisorError, TimedOut
+from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.observer import FeedStopped, News, Update, Whole
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import QUEUE
@@ -107,7 +108,7 @@ class QserverBridge:
             for part in (
                 self._serve(self._control, self._answer),
                 self._serve(self._old_control, self._answer_old),
-                self._follow(),
+                follow(self._follow_once, RETRY_S, self._lost),
                 self._publish(systemd),
             )
         ]
@@ -230,22 +231,9 @@ class QserverBridge:
 
     # Shotline's side
 
-    async def _follow(self) -> None:
-        away = False
-        while True:
-            try:
-                await self._follow_once()
-            except Closed:
-                return
-            except Nobody as error:
-                if not away:
-                    log.warning("Shotline is away: %s", error)
-                away = True
-            except SupervisorError as error:
-                log.warning("the event feed is opened again: %s", error)
-            self.view.forget()
-            self._change()
-            await asyncio.sleep(RETRY_S)
+    def _lost(self) -> None:
+        self.view.forget()
+        self._change()
 
     async def _follow_once(self) -> None:
         async with await self._supervisor.events(QUEUE) as stream:

@@ -21,8 +21,9 @@ from shotline.bridges.redis_dispatcher.commander import Commander
 from shotline.bridges.redis_dispatcher.mirror import Mirror
 from shotline.bridges.redis_dispatcher.old_redis import OldRedis
 from shotline.bridges.redis_dispatcher.outputs import Outputs
+from shotline.bridges.serving import follow
 from shotline.client.async_connection import AsyncEventStream
-from shotline.client.errors import Closed, Nobody, SupervisorError
+from shotline.client.errors import SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import FEED, SERVERS, SHOTS, shot_channel
 from shotline.common.errors import ConfigError
@@ -249,19 +250,7 @@ class BridgeServer:
 
     async def _follow(self) -> None:
         await self._redis_was_there.wait()  # it knows what was announced
-        away = False
-        while True:
-            try:
-                await self._follow_once()
-            except Closed:
-                return
-            except Nobody as error:
-                if not away:
-                    log.warning("Shotline is away: %s", error)
-                away = True
-            except SupervisorError as error:
-                log.warning("the event feed is opened again: %s", error)
-            await asyncio.sleep(RETRY_S)
+        await follow(self._follow_once, RETRY_S)
 
     async def _follow_once(self) -> None:
         trees = self.mirror.trees

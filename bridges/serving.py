@@ -1,0 +1,81 @@
+"""How a bridge lives: its program's frame around an asyncio loop, and how it follows Shotline."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from shotline.client.errors import Closed, Nobody, SupervisorError
+from shotline.common.errors import ConfigError
+from shotline.common.metrics import Metric
+from shotline.common.process.hangup import Hangup
+from shotline.common.process.scrape import open_address
+from shotline.common.process.service import give_up
+from shotline.common.process.systemd import Systemd
+from shotline.common.settings.config import Config, load_config
+
+log = logging.getLogger(__name__)
+
+
+class Bridge(Protocol):
+    """A bridge that was made with its configuration."""
+
+    def metrics(self) -> Iterable[Metric]:
+        """Return what it has counted."""
+
+    async def run(self, systemd: Systemd) -> int:
+        """Serve until a signal. Return the exit code."""
+
+
+def serve(
+    name: str,
+    config: Path | None,
+    options: Mapping[str, str | None],
+    make: Callable[[Config], Bridge],
+) -> None:
+    """Run the program `shotline-NAME-bridge`, whose section is NAME; end with its exit code.
+
+    `options`: what the command line gives, by the configuration's keys; None: not given.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    try:
+        hangup = Hangup(name, lambda: load_config(config, given), name, "broker", "keys", "metrics")
+
+        async def live() -> int:
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGHUP, hangup)
+            bridge = make(hangup.config)
+            watch, unwatch = loop.add_reader, loop.remove_reader
+            open_address(hangup.config, name, bridge.metrics, watch, unwatch)
+            return await bridge.run(hangup.systemd)
+
+        code = asyncio.run(live())
+    except (ConfigError, OSError) as error:
+        give_up(f"shotline-{name}-bridge", error)
+    sys.exit(code)
+
+
+async def follow(
+    once: Callable[[], Awaitable[None]], retry_s: float, lost: Callable[[], None] = lambda: None
+) -> None:
+    """Follow Shotline's events, again `retry_s` after each end, until the client is closed.
+
+    `once` follows as long as it can, `lost` is called when it could no longer.
+    """
+    away = False
+    while True:
+        try:
+            await once()
+        except Closed:
+            return
+        except Nobody as error:
+            if not away:
+                log.warning("Shotline is away: %s", error)
+            away = True
+        except SupervisorError as error:
+            log.warning("the event feed is opened again: %s", error)
+        lost()
+        await asyncio.sleep(retry_s)

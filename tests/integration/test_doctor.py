@@ -14,7 +14,7 @@ import yaml
 from tests.support import access
 from tests.support.monitor import with_monitor
 from tests.support.nginx import OURS, nginx
-from tests.support.stack import DEADLINE_S, Stack, free_ports
+from tests.support.stack import DEADLINE_S, Stack, eventually, free_ports
 
 from shotline.common.keys.folder import KeysFolder, read_key
 
@@ -187,6 +187,8 @@ def test_the_keys_are_looked_at(keyed: Stack, tmp_path: Path) -> None:
     kept.write_text(folder.file_of("operator").read_text())
     kept.chmod(0o600)
     folder.revoke("operator")
+    # The broker looks at its list of keys twice a second.
+    eventually(lambda: "broker" in problems(keyed.config_file, "--key-file", str(kept)))
     bad = problems(keyed.config_file, "--key-file", str(kept))
     assert "refused this key (operator)" in bad["broker"]
     assert "shotline keys new" in bad["broker"]

@@ -13,6 +13,8 @@ from msgspec import structs
 
 from shotline.common.actions import Cause
 from shotline.common.base import Struct, to_json
+from shotline.common.fleet.settings import ServerSettings
+from shotline.common.fleet.views import Flag, FleetAnswers, FleetExpectedResult, FleetView
 from shotline.common.nodes import ActionNode
 from shotline.common.paged import Paged, Result
 from shotline.common.queue.views import AnyQueueResult, QueueSnapshot
@@ -126,6 +128,9 @@ class ServerView(Struct):
     round_trip_s: Duration | None = None
     url: str | None = None  # mdsip server of its own
     bound: tuple[str, ...] = ()  # what mdsip servers are busy with that it asked, in words
+    flags: tuple[Flag, ...] = ()
+    settings: ServerSettings | None = None  # None: nobody has set anything
+    usable: Small = 0  # slots that may take an action now
 
 
 class RunReport(Paged, tag="run_report"):
@@ -155,6 +160,14 @@ class ServersResult(Result, tag="servers"):
     """Answer to `servers`."""
 
     servers: tuple[ServerView, ...]
+
+
+class FleetResult(Paged, tag="fleet"):
+    """Answer to `fleet`: the servers, by name, and what there is beside them."""
+
+    LIST: ClassVar[str] = "servers"
+    servers: tuple[ServerView, ...] = ()
+    fleet: FleetView | None = None  # on the first page
 
 
 class ActionsResult(Paged, tag="actions"):
@@ -276,6 +289,7 @@ class SnapshotResult(Paged, tag="snapshot"):
     shot: ShotView | None = None  # on the first page
     actions: tuple[ActionView, ...] = ()
     servers: tuple[ServerView, ...] = ()
+    fleet: FleetView | None = None  # with the servers
     logs: LogsResult | None = None
     queue: QueueSnapshot | None = None
 
@@ -284,6 +298,9 @@ AnyResult = (
     RunReport
     | StatusResult
     | ServersResult
+    | FleetResult
+    | FleetAnswers
+    | FleetExpectedResult
     | ActionsResult
     | StoryResult
     | LogsResult
@@ -340,6 +357,8 @@ class ServersEvent(Struct):
     """Payload on `servers`: those that changed."""
 
     servers: tuple[ServerView, ...]
+    fleet: FleetView | None = None  # None: as before
+    gone: tuple[str, ...] = ()  # that somebody has dismissed
 
 
 class LogEvent(Struct):

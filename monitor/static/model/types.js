@@ -112,6 +112,14 @@
 /** Why a command is not simply carried out. Programs are asked about the first four only. @typedef {'ends'|'off'|'old_shot'|'outcome_unknown'|'pulse_exists'|'source_changed'|'succeeded'} DangerCode */
 
 /**
+ * A server takes nothing more. `finish`: what runs goes on, until `deadline` at the latest.
+ * @typedef {object} Drain
+ * @property {'finish'|'now'} [mode]
+ * @property {number|null} [deadline]
+ * @property {'quit'|'restart'|'resume'|'stay'} [then]
+ */
+
+/**
  * Entries came in, one behind the other from position `at` on; proposals are a list apart.
  * @typedef {object} EntriesAdded
  * @property {'entries_added'} [type]
@@ -247,10 +255,31 @@
 /** Which failed actions make a plan a failed one. @typedef {'any'|'essential'|'none'} FailsOn */
 
 /**
+ * One of them: why, who said so, and since when.
+ * @typedef {object} Flag
+ * @property {FlagKind} kind
+ * @property {string} [reason]
+ * @property {string} [by]
+ * @property {number} [at]
+ * @property {number|null} [until]
+ */
+
+/** What holds for a server beside its being alive or not. @typedef {'differs'|'draining'|'failing'|'leaving'|'limited'|'out_of_hours'|'stuck'} FlagKind */
+
+/**
  * An entry that has ended, with what became of it.
  * @typedef {object} HistoryItem
  * @property {Entry} entry
  * @property {PlanResult} result
+ */
+
+/**
+ * When a server works, every day: from `start` on it takes work, from `stop` on nothing more.
+ * @typedef {object} Hours
+ * @property {string|null} [start]
+ * @property {string|null} [stop]
+ * @property {string|null} [end]
+ * @property {string} [zone]
  */
 
 /** How the dispatcher's journal stands; the words are shown to operators. @typedef {'degraded'|'ok'|'stopped'} JournalState */
@@ -534,6 +563,13 @@
  */
 
 /**
+ * How much a server still serves before it ends. 0: it takes nothing more, and ends.
+ * @typedef {object} QuitAfter
+ * @property {number} n
+ * @property {'actions'|'runs'|'shots'} [unit]
+ */
+
+/**
  * Somebody asked for one action again: its next attempt is exempt from sequences (D10).
  * @typedef {object} Redispatched
  * @property {'redispatched'} [type]
@@ -566,6 +602,16 @@
  * @property {number|null} [ended_at]
  * @property {number|null} [duration_s]
  * @property {Counts} counts
+ */
+
+/**
+ * What a server is set to; None: as it is by itself.
+ * @typedef {object} ServerSettings
+ * @property {number|null} [slots]
+ * @property {Hours|null} [hours]
+ * @property {QuitAfter|null} [quit_after]
+ * @property {Drain|null} [drain]
+ * @property {number|null} [heartbeat_s]
  */
 
 /** How a server stands. @typedef {'DRAINING'|'OFF'|'ON'|'SUSPECT'} ServerState */
@@ -652,6 +698,9 @@
  * @property {number|null} [round_trip_s]
  * @property {string|null} [url]
  * @property {string[]} [bound]
+ * @property {Flag[]} [flags]
+ * @property {ServerSettings|null} [settings]
+ * @property {number} [usable]
  * @property {ServerState} state
  */
 

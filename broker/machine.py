@@ -645,7 +645,13 @@ class Broker:
     # What all links share.
 
     def _pong(self, now: Instant, sent_s: float) -> Pong:
-        return Pong(sent_s=sent_s, broker=self.name, clock_s=now.mono, term=self._seat.term)
+        return Pong(
+            sent_s=sent_s,
+            broker=self.name,
+            clock_s=now.mono,
+            term=self._seat.term,
+            at=now.wall,
+        )
 
     def _complain(self, now: Instant, who: str, error: MalformedMessage) -> None:
         self.counters.malformed += 1

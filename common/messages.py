@@ -15,6 +15,7 @@ from msgspec import Meta
 from shotline.common.actions import AttemptId, Status
 from shotline.common.base import Struct, tag_of
 from shotline.common.dangers import NamedDanger
+from shotline.common.fleet.facts import ServerFacts
 from shotline.common.ranges import (
     Clock,
     Code,
@@ -28,7 +29,7 @@ from shotline.common.ranges import (
     Wall,
 )
 
-PROTOCOL: int = 2
+PROTOCOL: int = 3
 TAIL_BYTES_MAX: Final = 1024
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -81,6 +82,7 @@ class Pong(Message, tag="pong"):
     broker: Name
     clock_s: Clock
     term: Term | None = None  # of the dispatcher that is there, None without one
+    at: Wall | None = None  # the broker's wall clock
 
 
 class Problem(Message, tag="problem"):
@@ -128,6 +130,7 @@ class Register(Message, tag="register"):
     url: str | None = None  # mdsip server that its tasks run on, where it has one of its own
     ended: tuple[Name, ...] = ()  # earlier incarnations whose processes are proven gone
     address: str = ""  # network address that it comes from; the broker writes what it sees
+    labels: tuple[Name, ...] = ()  # what the site calls it, so that actions can ask for it
 
     @property
     def server(self) -> str:
@@ -177,6 +180,7 @@ class ServerBeat(Message, tag="server_beat"):
     unanswered: Small = 0  # results that wait for the dispatcher
     full: bool = False  # at its limit of unanswered results: takes no work
     round_trip_s: Duration | None = None  # of the beat before
+    facts: ServerFacts | None = None  # now and then; None: as before
 
 
 class Goodbye(Message, tag="goodbye"):

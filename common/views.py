@@ -13,6 +13,7 @@ from msgspec import structs
 
 from shotline.common.actions import Cause
 from shotline.common.base import Struct, to_json
+from shotline.common.fleet.facts import ServerFacts
 from shotline.common.fleet.settings import ServerSettings
 from shotline.common.fleet.views import Flag, FleetAnswers, FleetExpectedResult, FleetView
 from shotline.common.nodes import ActionNode
@@ -131,6 +132,8 @@ class ServerView(Struct):
     flags: tuple[Flag, ...] = ()
     settings: ServerSettings | None = None  # None: nobody has set anything
     usable: Small = 0  # slots that may take an action now
+    labels: tuple[str, ...] = ()
+    facts: ServerFacts | None = None  # the last that it told of itself and of its host
 
 
 class RunReport(Paged, tag="run_report"):

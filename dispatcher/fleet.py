@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shotline.common.actions import AttemptId
+from shotline.common.fleet.facts import ServerFacts
 from shotline.common.messages import LivenessState, Register, ServerBeat
 from shotline.common.nodes import Task
 from shotline.common.records import ShotKey
@@ -47,6 +48,7 @@ class Server:
     attempts: dict[AttemptId, int] = field(default_factory=dict)  # what it has → epoch of sending
     last_seen_at: float | None = None
     round_trip_s: float | None = None
+    facts: ServerFacts | None = None
     last_given: int = 0  # turn counter, for fairness
     name: str = field(init=False)  # CLASS:ID
     identity: bytes = field(init=False)  # its routing id
@@ -187,6 +189,7 @@ class Fleet:
         server.full, server.stuck, server.unanswered = beat.full, beat.stuck, beat.unanswered
         server.broken, server.trouble = beat.broken, beat.trouble
         server.round_trip_s = beat.round_trip_s
+        server.facts = beat.facts or server.facts
         self.note_absence(server.register.server_class, now)
         if beat.epoch != server.register.epoch:
             return True
@@ -371,4 +374,6 @@ class Fleet:
             round_trip_s=server.round_trip_s,
             url=register.url,
             bound=tuple(in_words(bound) for bound in self.urls.states_of(server.name)),
+            labels=register.labels,
+            facts=server.facts,
         )

@@ -112,6 +112,14 @@
 /** Why a command is not simply carried out. Programs are asked about the first four only. @typedef {'ends'|'off'|'old_shot'|'outcome_unknown'|'pulse_exists'|'source_changed'|'succeeded'} DangerCode */
 
 /**
+ * A file system that holds a folder which the site has named.
+ * @typedef {object} DiskSpace
+ * @property {string} path
+ * @property {number} total_b
+ * @property {number} free_b
+ */
+
+/**
  * A server takes nothing more. `finish`: what runs goes on, until `deadline` at the latest.
  * @typedef {object} Drain
  * @property {'finish'|'now'} [mode]
@@ -271,6 +279,21 @@
  * @typedef {object} HistoryItem
  * @property {Entry} entry
  * @property {PlanResult} result
+ */
+
+/**
+ * A host as one of its servers has measured it.
+ * @typedef {object} HostFacts
+ * @property {number} cpus
+ * @property {number} cpu_percent
+ * @property {number} load_1
+ * @property {number} memory_total_b
+ * @property {number} memory_used_b
+ * @property {number} [swap_total_b]
+ * @property {number} [swap_used_b]
+ * @property {DiskSpace[]} [disks]
+ * @property {number|null} [temperature_c]
+ * @property {number|null} [clock_offset_s]
  */
 
 /**
@@ -605,6 +628,19 @@
  */
 
 /**
+ * What a server tells of itself; what it has done counts from the start of its process.
+ * @typedef {object} ServerFacts
+ * @property {string} python
+ * @property {string} [mdsplus]
+ * @property {string} [config_hash]
+ * @property {number} [done]
+ * @property {number} [failed]
+ * @property {number} [cpu_time_s]
+ * @property {number} heartbeat_s
+ * @property {HostFacts|null} [host]
+ */
+
+/**
  * What a server is set to; None: as it is by itself.
  * @typedef {object} ServerSettings
  * @property {number|null} [slots]
@@ -701,6 +737,8 @@
  * @property {Flag[]} [flags]
  * @property {ServerSettings|null} [settings]
  * @property {number} [usable]
+ * @property {string[]} [labels]
+ * @property {ServerFacts|null} [facts]
  * @property {ServerState} state
  */
 

@@ -350,7 +350,9 @@ def test_an_unregistered_server_is_asked_to_register_once_a_second(world: World)
 def test_a_beat_is_answered_and_passed_on(world: World) -> None:
     world.join()
     world.server(SERVER, ServerBeat(sent_s=5.5, epoch=1, last_number=3, busy=1))
-    assert world.got(SERVER, Pong) == [Pong(sent_s=5.5, broker="b1", clock_s=1000.0, term=1)]
+    assert world.got(SERVER, Pong) == [
+        Pong(sent_s=5.5, broker="b1", clock_s=1000.0, term=1, at=0.0)
+    ]
     (passed,) = world.got(DISPATCHER, ServerBeat)
     assert (passed.last_number, passed.busy) == (3, 1)
 

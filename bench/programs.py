@@ -27,7 +27,7 @@ class Program:
         self._process = subprocess.Popen(
             interpreter.tied(sys.executable, "-m", f"bench.{module}", *map(str, arguments)),
             cwd=ROOT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
 
@@ -35,6 +35,12 @@ class Program:
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
+
+    def tell(self, line: str) -> None:
+        """Say a line to its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+        self._process.stdin.flush()
 
     def heard(self, within_s: float) -> str | None:
         """Return the next line that it says, None where it says none in time.
@@ -68,8 +74,9 @@ class Program:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ from bench.workloads.idle import Idle
 from bench.workloads.independent import Independent
 from bench.workloads.lines import Lines
 from bench.workloads.page import PageInBrowser
+from bench.workloads.queue import Queue
 from bench.workloads.single import Single
 from bench.workloads.startup import Startup
 from bench.workloads.tables import Tables
@@ -31,5 +32,6 @@ WORKLOADS: Final[tuple[Measurement, ...]] = (
     Growth(),
     Startup(),
     Abort(),
+    Queue(),
     PageInBrowser(),
 )

@@ -61,6 +61,11 @@ class QueueCore:
         )
 
     @property
+    def needs_environment(self) -> bool:
+        """Whether plans run only in an open environment: required, or used by somebody."""
+        return self.config.queue.environment == "required" or bool(self.fold.servers)
+
+    @property
     def kinds(self) -> Mapping[str, PlanKind]:
         """All kinds of plans, by name; an experiment's own belong to it."""
         if self._kinds is None or self._kinds[0] is not self.config:

@@ -302,7 +302,7 @@ class Running:
         if not self._environment_is_away():
             return False
         if not self._environment_comes():
-            why = f"the environment is {self._core.fold.environment.value}"
+            why = "the next plan needs an open environment"
             if self._core.fold.modes.autostart:
                 self.switch("", armed=False, why=why)  # once it is there the queue goes on
             else:
@@ -310,10 +310,8 @@ class Running:
         return True
 
     def _environment_is_away(self) -> bool:
-        """Whether nothing may run: the environment is required, or was closed by somebody."""
-        fold = self._core.fold
-        is_needed = self._core.config.queue.environment == "required" or bool(fold.servers)
-        return is_needed and fold.environment is not EnvironmentState.OPEN
+        core = self._core
+        return core.needs_environment and core.fold.environment is not EnvironmentState.OPEN
 
     def _environment_comes(self) -> bool:
         coming = (EnvironmentState.OPENING, EnvironmentState.RELOADING)

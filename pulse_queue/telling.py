@@ -5,7 +5,7 @@ from typing import Final
 from msgspec import structs
 
 from shotline.common.messages import Outcome
-from shotline.common.queue.records import LockChanged, QueueKept, QueueRecord
+from shotline.common.queue.records import EnvironmentState, LockChanged, QueueKept, QueueRecord
 from shotline.common.queue.views import (
     EnvironmentView,
     ProgressView,
@@ -38,7 +38,8 @@ class Telling:
     def status(self, text: str = "") -> QueueAnswer:
         """Return an answer that tells how the queue stands."""
         view = self.view()
-        return QueueAnswer(Outcome.OK, text or view.text, QueueStatusResult(queue=view))
+        text = text or f"{view.state.value}: {view.text}"
+        return QueueAnswer(Outcome.OK, text, QueueStatusResult(queue=view))
 
     def view(self) -> QueueView:
         """Return how the queue stands."""
@@ -65,7 +66,7 @@ class Telling:
             environment=EnvironmentView(
                 state=fold.environment,
                 servers=fold.servers,
-                required=core.config.queue.environment == "required",
+                required=core.needs_environment,
             ),
             allowed=allowed(fold),
             return_as=core.config.queue.return_as,
@@ -73,17 +74,20 @@ class Telling:
 
     def _words(self) -> str:
         """Say what the queue does, and why."""
-        fold, running = self._core.fold, self._core.fold.running
+        core, fold, running = self._core, self._core.fold, self._core.fold.running
         if running is None:
             if fold.armed:
-                return "armed: the next plan begins as soon as it may"
-            return f"idle: {fold.why}" if fold.why else "idle: it was not started"
+                return "the next plan begins as soon as it may"
+            words = fold.why or "it was not started"
+            if core.needs_environment and fold.environment is EnvironmentState.CLOSED:
+                words += "; the environment is closed: open it first"
+            return words
         words = f"{plan_words(running.plan)} runs as {running.tree}/{running.shot or 'next'}"
         if running.step is not None:
             phase = (running.plan.phases or ())[running.phase].phase if running.run else ""
             words += f": phase {phase}" if phase else f": {running.step.value}"
         if running.paused:
-            return f"paused: {running.paused}; {words}"
+            return f"{running.paused}; {words}"
         if running.ending is not None:
             return f"{words}; it is being ended ({running.ending.value}) by {running.ended_by}"
         if running.pause:

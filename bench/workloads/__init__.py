@@ -40,6 +40,8 @@ class Sizes:
     closed_shots: int = 24
     starts: int = 5
     aborts: int = 20
+    plans: int = 3000  # added to the queue in one command
+    programme: int = 40  # plans that run one after the other
     seconds: float = 10.0  # in which what goes on by itself is watched
 
     def scaled(self, factor: float) -> Self:
@@ -62,5 +64,7 @@ class Sizes:
             max(6, some(self.closed_shots)),
             some(self.starts),
             some(self.aborts),
+            some(self.plans),
+            max(2, some(self.programme)),
             max(1.0, self.seconds * factor),
         )

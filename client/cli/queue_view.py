@@ -131,9 +131,11 @@ def queue_lines(queue: QueueView) -> Iterable[str]:
 
 def progress_words(progress: ProgressView) -> str:
     """Return how far the running plan is."""
-    words = f"phase {progress.phase_number} of {progress.phases}"
     if progress.phase:
-        words += f" ({plain(progress.phase)}): {progress.done} of {progress.total} actions"
+        words = f"phase {progress.phase_number} of {progress.phases} ({plain(progress.phase)}): "
+        words += f"{progress.done} of {progress.total} actions"
+    else:
+        words = f"{progress.phase_number} of {progress.phases} phases done"
     words += f", {duration(progress.elapsed_s)} so far"
     if progress.left_s is not None:
         words += f", about {duration(progress.left_s)} to go"

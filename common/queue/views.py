@@ -105,7 +105,7 @@ class EnvironmentView(Struct):
 
     state: EnvironmentState = EnvironmentState.CLOSED
     servers: tuple[EnvironmentServer, ...] = ()
-    required: bool = False  # the queue does not start without it
+    required: bool = False  # while it is not open nothing starts: configured, or somebody used it
 
 
 class ProgressView(Struct):

@@ -60,7 +60,7 @@ def tell(
     kept = QueueKept(time=1.0, entries=entries, proposals=proposals)
     view: Json = {
         "state": QueueState.IDLE,
-        "text": "idle: it was not started",
+        "text": "it was not started",
         "versions": Versions(queue=version, kinds=1),
         "entries": len(entries),
         "proposals": len(proposals),
@@ -107,7 +107,7 @@ def busy(monitor: MockMonitor) -> None:
         proposals=(entry("p", 1.9, state="proposed"),),
         history=(msgspec.convert({"entry": entry("e", 0.1), "result": result}, HistoryItem),),
         state=QueueState.PAUSED,
-        text="paused: paused before the next phase; ohmic runs as TEST/4",
+        text="paused before the next phase; ohmic runs as TEST/4",
         held=1,
         running=PlanProgress(entry=running, plan=running.plan, began_at=2.0, tree="TEST", shot=4),
         progress=ProgressView(phase="INIT", phase_number=1, phases=3, done=1, total=4, left_s=30.0),

@@ -91,7 +91,7 @@ export class StateBar extends Part {
     setAttribute(this, 'data-state', view.state);
     setText(this.#symbol, symbol);
     setText(this.#word, word);
-    setText(this.#text, withNames(view.text, (uid) => editor.board.plan(uid)).replace(new RegExp(`^${view.state}: `), ''));
+    setText(this.#text, withNames(view.text, (uid) => editor.board.plan(uid)));
     for (const { act, button } of this.#acts) {
       button.hidden = !act.fits(view);
       button.disabled = !app.may(act.verb);

@@ -10,7 +10,8 @@ action ran (DESIGN §5, Time).
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from types import MappingProxyType
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -20,9 +21,6 @@ from shotline.common.dangers import NamedDanger
 from shotline.common.messages import Outcome, Via
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.ranges import Code, Count, Duration, SequenceNumber, ShotNumber, Small, Wall
-
-if TYPE_CHECKING:
-    from shotline.common.queue.records import QueueRecord
 
 NO_RESULT: Final = msgspec.Raw(b"null")
 
@@ -406,7 +404,7 @@ class Commit(NamedTuple):
     shots: dict[ShotKey, tuple[ShotRecord, ...]]
     system: tuple[GlobalRecord, ...] = ()
     outputs: tuple["StoredOutput", ...] = ()
-    queue: tuple["QueueRecord", ...] = ()
+    hosted: Mapping[str, tuple[Struct, ...]] = MappingProxyType({})  # by the stream's name
 
 
 class StoredOutput(NamedTuple):

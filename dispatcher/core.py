@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from shotline.common.actions import ActionState, AttemptId, Cause, Status, has_failed
-from shotline.common.base import to_json
+from shotline.common.base import Struct, to_json
 from shotline.common.channels import LOG, SERVERS
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
 from shotline.common.metrics import Histogram
-from shotline.common.queue.records import QueueRecord
 from shotline.common.records import (
     EventRaised,
     GlobalRecord,
@@ -32,7 +31,7 @@ from shotline.dispatcher.effects import Effect, Exit, Say, ToPeer, ToReader
 from shotline.dispatcher.event_feed import EventFeed
 from shotline.dispatcher.fleet import Fleet, Server
 from shotline.dispatcher.journal import EncodedCommit
-from shotline.dispatcher.journal.commit import EncodedQueue
+from shotline.dispatcher.journal.commit import EncodedHosted
 from shotline.dispatcher.journal.ledger import Ledger
 from shotline.dispatcher.shots import Run, Shot
 
@@ -81,7 +80,9 @@ class Core:
     watched: ShotKey | None = None  # whose runs the pulse queue hears of, beside those of TASKS
     run_news: list[tuple[ShotKey, int]] = field(default_factory=list)  # which have changed
     inside: list[Message] = field(default_factory=list)  # replies to the pulse queue itself
-    tell_queue: Callable[[EncodedQueue], Iterable[Effect]] = lambda _encoded: ()
+    tell_hosted: dict[str, Callable[[EncodedHosted], Iterable[Effect]]] = field(
+        default_factory=dict
+    )  # by stream, what tells observers of its records
     _leaving: list[Effect] = field(default_factory=list)
     _dirty: dict[str, None] = field(default_factory=dict)
     _job: int = 0
@@ -151,9 +152,9 @@ class Core:
         """Journal a record that belongs to no shot."""
         self.ledger.record_system(record)
 
-    def put_queue(self, record: QueueRecord) -> None:
-        """Journal a record of the pulse queue."""
-        self.ledger.record_queue(record)
+    def put_hosted(self, stream: str, record: Struct) -> None:
+        """Journal a record of a machine that is hosted here."""
+        self.ledger.record_hosted(stream, record)
 
     def put_seen(self, server: Server) -> None:
         """Journal what is known of a server, and what it was told to do."""
@@ -261,8 +262,9 @@ class Core:
             for key, told in commit.shots.items()
             for event in self.feed.records(key, self.wall, told, self.page_bytes)
         ]
-        if commit.queue.records:
-            events += self.tell_queue(commit.queue)
+        for stream, encoded in commit.hosted.items():
+            if stream in self.tell_hosted:
+                events += self.tell_hosted[stream](encoded)
         return events
 
     def server_changed(self, server: Server) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shotline.common.queue.records import PlanEnded, QueueRecord, decode_queue_records
+from shotline.common.base import Struct
+from shotline.common.channels import QUEUE
+from shotline.common.queue.records import PlanEnded
 from shotline.common.records import (
     Audited,
     CommandDone,
@@ -23,6 +25,7 @@ from shotline.common.records import (
 )
 from shotline.common.views import OutputLine
 from shotline.dispatcher.journal import (
+    HOSTED,
     AuditRead,
     EncodedCommit,
     Loaded,
@@ -49,8 +52,8 @@ class MemoryJournal:
     lines: dict[ShotKey, dict[tuple[str, int], int]] = field(default_factory=dict)
     output: dict[ShotKey, dict[tuple[str, int], list[OutputLine]]] = field(default_factory=dict)
     audit: list[Audited] = field(default_factory=list)
-    queue: list[QueueRecord] = field(default_factory=list)
-    on_queue: Callable[[tuple[QueueRecord, ...]], None] = lambda _records: None
+    hosted: dict[str, list[Struct]] = field(default_factory=dict)
+    on_hosted: Callable[[str, tuple[Struct, ...]], None] = lambda _stream, _records: None
     on_record: Callable[[ShotKey, ShotRecord], None] = lambda _key, _record: None
 
     def claim(self) -> int:
@@ -73,8 +76,10 @@ class MemoryJournal:
             commands=tuple(self.commands),
             servers=tuple(self.servers.values()),
             audited=self.audit[-1].id if self.audit else "0-0",
-            queue=tuple(self.queue),
-            history=tuple(one.item for one in self.queue if isinstance(one, PlanEnded)),
+            hosted={stream: tuple(records) for stream, records in self.hosted.items()},
+            history=tuple(
+                one.item for one in self.hosted.get(QUEUE, ()) if isinstance(one, PlanEnded)
+            ),
         )
 
     def write(self, commit: EncodedCommit) -> bool:
@@ -84,9 +89,10 @@ class MemoryJournal:
         if commit.number <= self.number:
             return True
         self.number = commit.number
-        queue = decode_queue_records(commit.queue.body)
-        self.queue += queue
-        self.on_queue(queue)
+        for stream, one in commit.hosted.items():
+            records = HOSTED[stream].decode(one.body)
+            self.hosted.setdefault(stream, []).extend(records)
+            self.on_hosted(stream, records)
         for key, encoded in commit.shots.items():
             # Through JSON and back, as in Redis.
             for record in decode_records(encoded.body):

@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shotline.common.base import Struct
 from shotline.common.queue.plans import HistoryItem
-from shotline.common.queue.records import QueueRecord
 from shotline.common.records import Audited, CommandDone, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import JournalState, OutputLine
 from shotline.dispatcher.journal.commit import EncodedCommit, encode_commit
+from shotline.dispatcher.journal.hosted import HOSTED
 
 __all__ = [
+    "HOSTED",
     "AuditRead",
     "AuditTrimmed",
     "EncodedCommit",
@@ -237,6 +239,6 @@ class Loaded:
     commands: tuple[CommandDone, ...] = ()  # the last ones, oldest first (D15)
     servers: tuple[ServerSeen, ...] = ()  # as they were last seen
     audited: str = "0-0"  # id of the audit's last line
-    queue: tuple[QueueRecord, ...] = ()  # the pulse queue's records, oldest first
-    history: tuple[HistoryItem, ...] = ()  # its last ended plans, oldest first
+    hosted: Mapping[str, tuple[Struct, ...]] = field(default_factory=dict)  # records by stream
+    history: tuple[HistoryItem, ...] = ()  # the last ended plans of the queue, oldest first
     warnings: tuple[str, ...] = ()  # what is wrong with Redis's settings, in words

@@ -3,14 +3,15 @@
 Also the form in which the spill file holds a commit. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgpack
 
 from shotline.common.base import Struct, to_json
+from shotline.common.channels import QUEUE
 from shotline.common.errors import JournalError
-from shotline.common.queue.records import QueueRecord, decode_queue_records
 from shotline.common.records import (
     Commit,
     Record,
@@ -18,9 +19,11 @@ from shotline.common.records import (
     StoredOutput,
     decode_records,
 )
+from shotline.dispatcher.journal.hosted import HOSTED
 
 _FORMAT: Final = 1
-_WITH_QUEUE: Final = 2
+_WITH_QUEUE: Final = 2  # of former versions: of all hosted streams only the queue's
+_WITH_HOSTED: Final = 3
 
 
 class EncodedRecords(NamedTuple):
@@ -31,14 +34,11 @@ class EncodedRecords(NamedTuple):
     body: bytes
 
 
-class EncodedQueue(NamedTuple):
-    """Records of the pulse queue, as `EncodedRecords`."""
+class EncodedHosted(NamedTuple):
+    """Records of a machine that the dispatcher hosts, as `EncodedRecords`."""
 
-    records: tuple[QueueRecord, ...]
+    records: tuple[Struct, ...]
     body: bytes
-
-
-NO_QUEUE: Final = EncodedQueue((), b"[]")
 
 
 class EncodedCommit(NamedTuple):
@@ -49,7 +49,7 @@ class EncodedCommit(NamedTuple):
     shots: dict[ShotKey, EncodedRecords]
     system: EncodedRecords
     outputs: tuple[StoredOutput, ...]
-    queue: EncodedQueue = NO_QUEUE
+    hosted: Mapping[str, EncodedHosted] = MappingProxyType({})  # by the stream's name
 
     @property
     def id(self) -> bytes:
@@ -65,7 +65,7 @@ def encode_commit(commit: Commit) -> EncodedCommit:
         {key: _encode(records) for key, records in commit.shots.items()},
         _encode(commit.system),
         commit.outputs,
-        EncodedQueue(commit.queue, _array(commit.queue)) if commit.queue else NO_QUEUE,
+        {name: EncodedHosted(records, _array(records)) for name, records in commit.hosted.items()},
     )
 
 
@@ -80,16 +80,16 @@ def _array(records: Sequence[Struct]) -> bytes:
 
 def pack_commit(commit: EncodedCommit) -> bytes:
     """Return a commit in the form that the spill file holds."""
-    queue = (commit.queue.body,) if commit.queue.records else ()
+    hosted = ({name: one.body for name, one in commit.hosted.items()},) if commit.hosted else ()
     packed: bytes = msgpack.packb(
         (
-            _WITH_QUEUE if queue else _FORMAT,
+            _WITH_HOSTED if hosted else _FORMAT,
             commit.term,
             commit.number,
             [(*key, encoded.body) for key, encoded in commit.shots.items()],
             commit.system.body,
             commit.outputs,
-            *queue,
+            *hosted,
         )
     )
     return packed
@@ -99,16 +99,19 @@ def unpack_commit(data: bytes) -> EncodedCommit:
     """Return the commit of `pack_commit`. Raise JournalError when the bytes are none."""
     try:
         form, term, number, shots, system, outputs, *rest = msgpack.unpackb(data, use_list=False)
-        if form not in (_FORMAT, _WITH_QUEUE):
+        if form not in (_FORMAT, _WITH_QUEUE, _WITH_HOSTED):
             raise JournalError(f"the spill file holds a commit in the unknown form {form!r}")
+        hosted = {QUEUE: rest[0]} if form == _WITH_QUEUE else rest[0] if rest else {}
         return EncodedCommit(
             term,
             number,
             {ShotKey(tree, shot): _decode(body) for tree, shot, body in shots},
             _decode(system),
             tuple(StoredOutput(*output) for output in outputs),
-            EncodedQueue(decode_queue_records(rest[0]), rest[0]) if rest else NO_QUEUE,
+            {name: EncodedHosted(HOSTED[name].decode(body), body) for name, body in hosted.items()},
         )
+    except KeyError as error:
+        raise JournalError(f"the spill file holds records of an unknown kind: {error}") from error
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise JournalError(f"the spill file holds something that is no commit: {error}") from error
 

@@ -119,7 +119,7 @@ class Confirmed:
         made = dict(commit.made)
         self._known.difference_update(key for key in keys if key not in made)
         more = f" and {len(keys) - _NAMED_MAX} more" if len(keys) > _NAMED_MAX else ""
-        system = {**self._keys.kinds, **self._keys.queue_kinds}
+        system = {**self._keys.kinds, **self._keys.hosted_kinds}
         of_the_system = any(key in system for key in keys)
         shots = None if of_the_system else frozenset(map(self._keys.shot_of, keys))
         return HistoryLost(

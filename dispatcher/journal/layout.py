@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Self
 
+from shotline.common.base import Struct
 from shotline.common.errors import JournalError
-from shotline.common.queue.records import QueueRecord, decode_queue_records
 from shotline.common.records import (
     PulseCreated,
     ShotKey,
@@ -19,6 +19,7 @@ from shotline.common.records import (
     decode_records,
 )
 from shotline.common.views import OutputLine
+from shotline.dispatcher.journal.hosted import HOSTED
 
 RECORDS: Final = b"records"
 SYSTEM: Final = b"system"
@@ -68,7 +69,7 @@ class Keys:
         self.newest = prefix + "newest"
         self.current = prefix + "current"
         self.audit = prefix + "audit"
-        self.queue = prefix + "queue"
+        self.hosted = {name: prefix + name for name in HOSTED}
         self.history = prefix + "queue:history"
         self.kinds = {
             self.servers: "hash",
@@ -77,7 +78,7 @@ class Keys:
             self.newest: "hash",
             self.current: "string",
         }
-        self.queue_kinds = {self.queue: "stream", self.history: "stream"}
+        self.hosted_kinds = dict.fromkeys((*self.hosted.values(), self.history), "stream")
 
     def of(self, shot: ShotKey) -> "ShotKeys":
         """Return the keys of a shot."""
@@ -249,18 +250,18 @@ def parse_journal(shot: ShotKey, entries: Iterable[Entry]) -> list[ShotRecord]:
     return records
 
 
-def parse_queue(name: str, entries: Iterable[Entry]) -> list[QueueRecord]:
-    """Return the records of entries of the queue's journal. Raise JournalError, naming one."""
-    records: list[QueueRecord] = []
+def parse_hosted(stream: str, key: str, entries: Iterable[Entry]) -> list[Struct]:
+    """Return the records of entries of a hosted stream. Raise JournalError, naming one."""
+    records: list[Struct] = []
     for entry in entries:
         body = field_of(entry, RECORDS)
         try:
             if body is None:
                 raise ValueError("it has no field `records`")
-            records += decode_queue_records(body)
+            records += HOSTED[stream].decode(body)
         except ValueError as error:
             raise JournalError(
-                f"{name} cannot be read: its entry {entry[0].decode()} is not one of this "
+                f"{key} cannot be read: its entry {entry[0].decode()} is not one of this "
                 f"version's: {error}"
             ) from error
     return records

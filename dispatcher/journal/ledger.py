@@ -7,7 +7,7 @@ Effects wait behind the records that were gathered before them and leave in that
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shotline.common.queue.records import QueueRecord
+from shotline.common.base import Struct
 from shotline.common.records import (
     Commit,
     GlobalRecord,
@@ -26,12 +26,12 @@ class _Batch:
     shots: dict[ShotKey, list[ShotRecord]] = field(default_factory=dict)
     system: list[GlobalRecord] = field(default_factory=list)
     outputs: list[StoredOutput] = field(default_factory=list)
-    queue: list[QueueRecord] = field(default_factory=list)
+    hosted: dict[str, list[Struct]] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
 
     @property
     def has_records(self) -> bool:
-        return bool(self.shots or self.system or self.outputs or self.queue)
+        return bool(self.shots or self.system or self.outputs or self.hosted)
 
 
 class Ledger:
@@ -65,9 +65,9 @@ class Ledger:
         """Add a record that belongs to no shot."""
         self._gathering.system.append(record)
 
-    def record_queue(self, record: QueueRecord) -> None:
-        """Add a record of the pulse queue to the next commit."""
-        self._gathering.queue.append(record)
+    def record_hosted(self, stream: str, record: Struct) -> None:
+        """Add a record of a machine that the dispatcher hosts to the next commit."""
+        self._gathering.hosted.setdefault(stream, []).append(record)
 
     def output(self, stored: StoredOutput) -> None:
         """Add output lines to the next commit."""
@@ -95,7 +95,7 @@ class Ledger:
             {key: tuple(records) for key, records in batch.shots.items()},
             tuple(batch.system),
             tuple(batch.outputs),
-            tuple(batch.queue),
+            {stream: tuple(records) for stream, records in batch.hosted.items()},
         )
         encoded = encode_commit(commit)
         batch.effects.extend(self._on_commit(encoded))

@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
+from shotline.common.base import Struct
+from shotline.common.channels import QUEUE
 from shotline.common.errors import JournalError
 from shotline.common.queue.plans import HistoryItem
-from shotline.common.queue.records import PlanEnded, QueueRecord
+from shotline.common.queue.records import PlanEnded
 from shotline.common.ranges import TERM_MAX
 from shotline.common.records import (
     CommandDone,
@@ -157,7 +159,9 @@ def read_everything(
         commands=_read_commands(connection, keys, commands_max),
         servers=_read_servers(connection, keys),
         audited=_last_audited(connection, keys),
-        queue=tuple(_read_queue(connection, keys.queue)),
+        hosted={
+            name: tuple(_read_hosted(connection, name, key)) for name, key in keys.hosted.items()
+        },
         history=_read_history(connection, keys.history),
         warnings=tuple(warnings),
     )
@@ -165,7 +169,7 @@ def read_everything(
 
 def keys_there(connection: Connection, keys: Keys, shots: Iterable[ShotKey]) -> list[str]:
     """Return the keys that are there, of the system and of these shots. Raise redis-py's errors."""
-    kinds = {**keys.kinds, **keys.queue_kinds}
+    kinds = {**keys.kinds, **keys.hosted_kinds}
     for shot in shots:
         kinds.update(keys.of(shot).kinds)
     return [key for key, kind in kinds.items() if ask(connection, "TYPE", key) == kind.encode()]
@@ -178,11 +182,11 @@ def _last_audited(connection: Connection, keys: Keys) -> str:
     return str(last_id(connection, keys.audit))
 
 
-def _read_queue(connection: Connection, key: str) -> Iterator[QueueRecord]:
+def _read_hosted(connection: Connection, stream: str, key: str) -> Iterator[Struct]:
     start = "-"
     while True:
         page = entries(ask(connection, "XRANGE", key, start, "+", "COUNT", _PAGE))
-        yield from layout.parse_queue(key, page)
+        yield from layout.parse_hosted(stream, key, page)
         if len(page) < _PAGE:
             return
         start = "(" + page[-1][0].decode()
@@ -190,7 +194,7 @@ def _read_queue(connection: Connection, key: str) -> Iterator[QueueRecord]:
 
 def _read_history(connection: Connection, key: str) -> tuple[HistoryItem, ...]:
     """Return the ended plans that are kept, so many as the section's limit allows."""
-    records = _read_queue(connection, key)
+    records = _read_hosted(connection, QUEUE, key)
     return tuple(record.item for record in records if isinstance(record, PlanEnded))
 
 

@@ -9,7 +9,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
 from shotline.common.base import to_json
-from shotline.common.queue.records import PlanEnded, QueueKept
+from shotline.common.channels import QUEUE
+from shotline.common.queue.records import PlanEnded
 from shotline.common.records import (
     Audited,
     NodeRead,
@@ -26,7 +27,8 @@ from shotline.common.records import (
     Transition,
 )
 from shotline.dispatcher.journal import layout
-from shotline.dispatcher.journal.commit import EncodedCommit, EncodedRecords
+from shotline.dispatcher.journal.commit import EncodedCommit, EncodedHosted, EncodedRecords
+from shotline.dispatcher.journal.hosted import HOSTED
 from shotline.dispatcher.journal.layout import NO_COMMIT, CommitId, Keys
 
 Argument = bytes | str | int | float
@@ -191,8 +193,9 @@ def forget_arguments(keys: Keys, term: int, shot: ShotKey) -> list[Argument]:
 def checked_keys(keys: Keys, commit: EncodedCommit) -> dict[str, str]:
     """Return the keys that a commit is about, with the type that each is to have."""
     kinds = dict(keys.kinds)
-    if commit.queue.records:
-        kinds.update(keys.queue_kinds)
+    kinds.update((keys.hosted[name], "stream") for name in commit.hosted)
+    if QUEUE in commit.hosted:
+        kinds[keys.history] = "stream"
     shots = dict.fromkeys(commit.shots)
     shots.update(dict.fromkeys(ShotKey(output.tree, output.shot) for output in commit.outputs))
     for shot in shots:
@@ -248,21 +251,21 @@ def commands(keys: Keys, commit: EncodedCommit) -> Iterator[Command]:
         elif isinstance(record, Audited):
             yield ("XADD", keys.audit, record.id, layout.LINE, body)
     yield from _hset(keys.servers, servers)
-    if commit.queue.records:
-        yield from _queue(keys, commit)
+    for name, hosted in commit.hosted.items():
+        yield from _hosted(keys, name, hosted, commit.id)
     for output in commit.outputs:
         yield from _output(keys, output)
 
 
-def _queue(keys: Keys, commit: EncodedCommit) -> Iterator[Command]:
-    """Yield what the queue's records write; a whole state begins its journal anew."""
-    yield ("XADD", keys.queue, commit.id, layout.RECORDS, commit.queue.body)
-    if any(isinstance(record, QueueKept) for record in commit.queue.records):
-        yield ("XTRIM", keys.queue, "MINID", commit.id)
-    ended = [record for record in commit.queue.records if isinstance(record, PlanEnded)]
+def _hosted(keys: Keys, name: str, encoded: EncodedHosted, id_: bytes) -> Iterator[Command]:
+    """Yield what a hosted machine's records write; a whole state begins its stream anew."""
+    yield ("XADD", keys.hosted[name], id_, layout.RECORDS, encoded.body)
+    if any(isinstance(record, HOSTED[name].whole) for record in encoded.records):
+        yield ("XTRIM", keys.hosted[name], "MINID", id_)
+    ended = [record for record in encoded.records if isinstance(record, PlanEnded)]
     if ended:
         body = b"[" + b",".join(map(to_json, ended)) + b"]"
-        yield ("XADD", keys.history, commit.id, layout.RECORDS, body)
+        yield ("XADD", keys.history, id_, layout.RECORDS, body)
         yield ("XTRIM", keys.history, "MAXLEN", "~", HISTORY_KEPT)
 
 

@@ -5,7 +5,7 @@ becomes of the runs of its plan, are told to it before anything else happens (`s
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, cast
 
 from msgspec import structs
 
@@ -17,7 +17,7 @@ from shotline.common.dangers import Danger
 from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.queue import commands as q
 from shotline.common.queue.plans import FailedAction, FailsOn, PlanRun, PulsePlan
-from shotline.common.queue.records import LockChanged, QueueKept
+from shotline.common.queue.records import LockChanged, QueueKept, QueueRecord
 from shotline.common.queue.views import (
     AnyQueueResult,
     QueueEvent,
@@ -34,7 +34,7 @@ from shotline.dispatcher.commands.requests import Family, Requests
 from shotline.dispatcher.core import INSIDE, TASKS
 from shotline.dispatcher.effects import Effect
 from shotline.dispatcher.journal import Loaded
-from shotline.dispatcher.journal.commit import EncodedQueue
+from shotline.dispatcher.journal.commit import EncodedHosted
 from shotline.dispatcher.plans.catalogs import Catalogs
 from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.shots import Run, Shot
@@ -75,13 +75,14 @@ class PlansHost(Family):
         self._catalogs = Catalogs(requests)
         self._records = 0  # of the journal since it began with a whole state
         self._silent_since: float | None = None
-        core.tell_queue = self._events
+        core.tell_hosted[QUEUE] = self._events
         requests.added_again = self._added_again
 
     def load(self, loaded: Loaded) -> None:
         """Take what the journal holds of the queue."""
-        self.queue.load(loaded.queue, loaded.history)
-        self._records = len(loaded.queue)
+        records = cast("tuple[QueueRecord, ...]", loaded.hosted.get(QUEUE, ()))
+        self.queue.load(records, loaded.history)
+        self._records = len(records)
         fold = self.queue.core.fold
         self._silent_since = fold.last_at
         self._watch()
@@ -128,7 +129,7 @@ class PlansHost(Family):
 
     def write_anew(self) -> None:
         """Journal the whole state of the queue."""
-        self._core.put_queue(self.queue.core.fold.kept(self._core.wall))
+        self._core.put_hosted(QUEUE, self.queue.core.fold.kept(self._core.wall))
         self._records = 1
 
     # Operations
@@ -220,7 +221,7 @@ class PlansHost(Family):
             match one:
                 case Keep(record):
                     self._records += 1
-                    core.put_queue(record)
+                    core.put_hosted(QUEUE, record)
                 case Give():
                     self._watch()
                     self._requests.take(INSIDE, _request(one))
@@ -236,12 +237,13 @@ class PlansHost(Family):
         is_made = running is not None and running.shot
         self._core.watched = ShotKey(running.tree, running.shot) if running and is_made else None
 
-    def _events(self, encoded: EncodedQueue) -> Iterator[Effect]:
+    def _events(self, encoded: EncodedHosted) -> Iterator[Effect]:
         """Yield the event that tells observers of the queue's records."""
         core = self._core
         body, view = encoded.body, to_json(self.queue.telling.view())
-        if any(isinstance(record, QueueKept | LockChanged) for record in encoded.records):
-            records = b",".join(to_json(without_key(record)) for record in encoded.records)
+        kept = cast("tuple[QueueRecord, ...]", encoded.records)
+        if any(isinstance(record, QueueKept | LockChanged) for record in kept):
+            records = b",".join(to_json(without_key(record)) for record in kept)
             body = b"[%b]" % records
         payload = b'{"records":%b,"queue":%b,"progress":null}' % (body, view)
         yield core.feed.publish(QUEUE, core.wall, payload)

@@ -1,11 +1,15 @@
 """Histories of a programme of pulse plans while daemons die; planted bugs must be caught."""
 
+from typing import cast
+
 import pytest
 from tests.simulation.daemons import DispatcherDaemon
 from tests.simulation.queue_checks import QueueChecks
 from tests.simulation.scenario import PHASES, Scenario
 
 from shotline.client.testing.journal import MemoryJournal
+from shotline.common.base import Struct
+from shotline.common.channels import QUEUE
 from shotline.common.commands import AnyCommand
 from shotline.common.queue import commands as q
 from shotline.common.queue.fold import QueueFold
@@ -50,10 +54,11 @@ class QueueScenario(Scenario):
             self.checks.record(key, one)
             self.queue_checks.record(key, one)
 
-        def queue(records: tuple[QueueRecord, ...]) -> None:
-            self.queue_checks.records(records)
+        def hosted(stream: str, records: tuple[Struct, ...]) -> None:
+            if stream == QUEUE:
+                self.queue_checks.records(cast("tuple[QueueRecord, ...]", records))
 
-        return MemoryJournal(on_record=record, on_queue=queue)
+        return MemoryJournal(on_record=record, on_hosted=hosted)
 
     def _new_dispatcher(self) -> DispatcherDaemon:
         made = QueueDispatcher.__new__(QueueDispatcher)

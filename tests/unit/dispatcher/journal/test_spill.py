@@ -4,11 +4,14 @@ import errno
 import os
 from pathlib import Path
 
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shotline.common.channels import QUEUE
 from shotline.common.errors import JournalError
+from shotline.common.queue.records import QueueMark
 from shotline.common.records import (
     CommandDone,
     Commit,
@@ -156,10 +159,12 @@ outputs = st.builds(
     pieces,
 )
 commands = st.builds(CommandDone, time=st.just(1.0), command=st.text(), reply=st.text())
+queue_marks = st.builds(QueueMark, time=st.floats(0, 2e9))
 commits = st.builds(
     Commit,
     *(st.integers(1, 2**40), st.integers(1, 2**40), st.dictionaries(keys, marks)),
     *(st.lists(commands).map(tuple), st.lists(outputs).map(tuple)),
+    st.dictionaries(st.just(QUEUE), st.lists(queue_marks, min_size=1).map(tuple)),
 )
 
 
@@ -169,6 +174,14 @@ def test_a_commit_comes_back_from_the_file(commit: Commit) -> None:
     assert unpack_commit(pack_commit(encoded)) == encoded
     for shot, records in commit.shots.items():
         assert decode_records(encoded.shots[shot].body) == records
+
+
+def test_a_file_of_a_former_version_has_the_queues_records() -> None:
+    mark = QueueMark(time=1.0)
+    encoded = encode_commit(Commit(1, 2, {}, hosted={QUEUE: (mark,)}))
+    form, *rest, hosted = msgpack.unpackb(pack_commit(encoded), use_list=False)
+    assert form == 3
+    assert unpack_commit(msgpack.packb((2, *rest, hosted[QUEUE]))) == encoded
 
 
 @given(st.binary())

@@ -80,7 +80,10 @@ class TdiConnection(ABC):
 
     def carry_out(self, expression: str, *arguments: Scalar, failing: str) -> None:
         """Evaluate what returns a status. A bad one raises MdsplusFailure: `failing`, and why."""
-        status = self.number(expression, *arguments)
+        try:
+            status = self.number(expression, *arguments)
+        except MdsplusFailure as error:
+            raise MdsplusFailure(error.status, f"{failing}: {error}") from None
         if not status & 1:
             raise MdsplusFailure(status, f"{failing}: {self.status_text(status)}")
 

@@ -585,7 +585,64 @@ def test_statuses_are_written_through_mdsip(site: Path, tmp_path: Path) -> None:
                 assert found[action.name] == action.last.code
 
 
+# The pulse queue
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_plan_writes_its_parameters_into_nodes(way: str, site: Path, tmp_path: Path) -> None:
+    """Before the table is built; what a node does not hold, or is not there, fails the plan."""
+    first = 51 if way == "mdsplus" else 61
+    parameters = {
+        "x": {"node": "DATA:X", "required": False},
+        "counts": {"type": "list", "node": r"\TEST::TOP.DATA:COUNT", "required": False},
+        "nowhere": {"node": "DATA:NOWHERE", "required": False},
+    }
+    kind = {"phases": [{"phase": "INIT"}], "parameters": parameters}
+    with ExitStack() as running:
+        source: dict[str, str] = {"kind": "mdsplus"}
+        if way == "mdsip":
+            url = running.enter_context(mdsip_server(tmp_path, {})).url
+            source = {"kind": "mdsip", "url": url}
+        experiment = {"source": source, "kinds": {"scan": kind}}
+        stack = Stack(tmp_path, ("SRV_A:1", "SRV_B:1"), {"TEST": experiment})
+        running.enter_context(stack)
+        shotline = running.enter_context(stack.supervisor())
+        values = [{"x": -1.5e-7, "counts": [1, 2.5, 3]}, {"x": 7}, {"nowhere": 1}]
+        shotline.queue_add(
+            [
+                {"kind": "scan", "experiment": "TEST", "shot": first + at, "parameters": given}
+                for at, given in enumerate(values)
+            ]
+        )
+        shotline.queue_mode(ignore_failures=True)
+        shotline.queue_start()
+        stack.wait_until(lambda _: shotline.queue_status().queue.history_total == len(values))
+        results = [item.result for item in shotline.queue_history().items]
+    by_shot = {one.shot: one for one in results}
+    assert node_values(first) == [-1.5e-7, [1.0, 2.5, 3.0]]
+    assert node_values(first + 1)[0] == 7
+    assert {by_shot[first + at].runs[0].phase for at in range(2)} == {"INIT"}
+    assert by_shot[first + 2].runs == ()
+    assert "DATA:NOWHERE" in by_shot[first + 2].message
+
+
 # Helpers
+
+
+def node_values(shot: int) -> list[Any]:
+    """Return what the nodes X and COUNT of a pulse hold."""
+    found = in_mdsplus(
+        f"""
+        import json
+        tree = MDSplus.Tree("TEST", {shot}, "READONLY")
+        def value(name):
+            node = tree.getNode(name)
+            return node.data().tolist() if node.length else None
+        print(json.dumps([value("DATA:X"), value("DATA:COUNT")]))
+        """
+    )
+    loaded: list[Any] = json.loads(found)
+    return loaded
 
 
 def in_mdsplus(code: str) -> str:

@@ -17,7 +17,7 @@ from shotline.common.process.hangup import Hangup
 from shotline.common.process.scrape import open_address
 from shotline.common.process.service import Service, give_up
 from shotline.common.process.streams import Program
-from shotline.common.settings.config import load_config
+from shotline.common.settings.config import find_config, fingerprint, load_config
 from shotline.common.settings.sections import ServerClass, ServerId
 
 EPILOG = """\b
@@ -44,6 +44,12 @@ Examples:
     help="Accepted for old scripts: actions always run in processes of their own.",
 )
 @click.option("--url", metavar="MDSIP", help="mdsip server that runs this server's MDSplus tasks.")
+@click.option(
+    "--label",
+    metavar="LABEL",
+    multiple=True,
+    help="What the site calls this server, so that actions can ask for it; several may be given.",
+)
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning, error or critical.")
 @click.version_option(__version__)
 def main(
@@ -55,6 +61,7 @@ def main(
     sequential: str | None,
     process: str | None,
     url: str | None,
+    label: tuple[str, ...],
     log_level: str | None,
 ) -> None:
     """Run the action server CLASS:ID: it executes actions that the dispatcher sends it.
@@ -75,6 +82,7 @@ def main(
         "broker.servers": broker,
         "action_server.slots": slots,
         "action_server.mdsip_url": url,
+        "action_server.labels": list(label) or None,
         "logging.level": log_level,
     }
     given = {key: value for key, value in options.items() if value is not None}
@@ -93,6 +101,7 @@ def main(
             service,
             own_key(read.keys, f"{server_class}:{server_id}", server_class),
             url_wait_s=read.dispatcher.url_wait_s,
+            config_hash=fingerprint(find_config(config)),
         )
         open_address(
             read, f"{server_class}:{server_id}", server.metrics, service.watch, service.unwatch

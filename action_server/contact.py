@@ -27,7 +27,7 @@ class Contact:
         self.last_number = 0  # of the dispatches of this epoch
         self.term = 0  # the highest seen
         self.heard_at = float("-inf")  # when the broker last answered
-        self._heartbeat_s = broker.heartbeat_s
+        self.heartbeat_s = self._usual_s = broker.heartbeat_s
         # Without an answer: to a heartbeat, register anew; to a registration, again.
         self._pong_wait_s = max(3 * broker.heartbeat_s, 2.0)
         self._register_wait_s = max(broker.heartbeat_s, 1.0)
@@ -37,6 +37,7 @@ class Contact:
         self._has_given_up = False
         self._beat_at = 0.0
         self.round_trip_s: float | None = None  # of the last answered heartbeat
+        self.clock_offset_s: float | None = None  # our wall clock ahead of the broker's
 
     def register_soon(self, now: Instant) -> None:
         """Count as unregistered and register again at once: something may have been lost."""
@@ -95,6 +96,8 @@ class Contact:
         """Take the answer to a heartbeat; another broker's means that we must register anew."""
         self.heard_at = now.mono
         self.round_trip_s = max(0.0, now.mono - pong.sent_s)
+        if pong.at is not None:
+            self.clock_offset_s = round(now.wall - self.round_trip_s / 2 - pong.at, 4)
         if self.is_registered and pong.broker != self._broker:
             self.register_soon(now)
 
@@ -118,8 +121,13 @@ class Contact:
             return False
         if now.mono < self._beat_at:
             return False
-        self._beat_at = now.mono + self._heartbeat_s
+        self._beat_at = now.mono + self.heartbeat_s
         return True
+
+    def beat_every(self, now: Instant, heartbeat_s: float | None) -> None:
+        """Beat so often from now on, None: as usual. Less often than usual would be silence."""
+        self.heartbeat_s = min(heartbeat_s or self._usual_s, self._usual_s)
+        self._beat_at = now.mono + self.heartbeat_s
 
     def wake_at(self) -> float:
         """Return when something is due, `inf` for never."""

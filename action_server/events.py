@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from shotline.action_server.task.channel import Ended
 from shotline.common.actions import AttemptId, Status
+from shotline.common.fleet.facts import HostFacts
 from shotline.common.machine import Tick
 from shotline.common.messages import (
     AbortAttempt,
     Answered,
     ClearBinding,
+    CommandBeats,
     CommandServer,
     CommandWorkers,
     Dispatch,
@@ -38,6 +40,7 @@ RECEIVED = (
     CommandServer,
     ClearBinding,
     CommandWorkers,
+    CommandBeats,
     Pong,
     Probe,
     Problem,
@@ -63,6 +66,7 @@ class WorkerReady(NamedTuple):
 
     slot: int
     pid: int
+    cpu_s: float = 0.0  # that it has used so far
 
 
 class TaskOutput(NamedTuple):
@@ -105,12 +109,19 @@ class WorkerExited(NamedTuple):
 
     slot: int
     how: str
+    cpu_s: float = 0.0  # that it has used, with all that it had started
 
 
 class GroupGone(NamedTuple):
     """Proof: no process of the slot's group is left. Its last output was given before."""
 
     slot: int
+
+
+class Measured(NamedTuple):
+    """The host was measured."""
+
+    host: HostFacts
 
 
 class Stop(NamedTuple):
@@ -132,6 +143,7 @@ Event = (
     | TaskProven
     | WorkerExited
     | GroupGone
+    | Measured
     | Stop
 )
 
@@ -195,6 +207,10 @@ class Unpark(NamedTuple):
     slot: int
 
 
+class Measure(NamedTuple):
+    """Measure the host now; `Measured` follows."""
+
+
 class Log(NamedTuple):
     """Write a line to the daemon's log; `about`: the attempt that it is about."""
 
@@ -220,6 +236,7 @@ Effect = (
     | SignalGroup
     | Park
     | Unpark
+    | Measure
     | Log
     | Exit
 )

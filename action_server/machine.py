@@ -9,6 +9,7 @@ changes the state, which is kept by its parts:
 * `slots`: the worker processes, and what runs in each
 * `mdsip`: what is told of mdsip servers
 * `environment`: the workers, opened and closed on demand
+* `facts`: what it tells of itself and of its host
 * `ending`: the end of the server
 
 Sockets and timers are `server`'s business, processes and pipes are `workers`'.
@@ -28,6 +29,8 @@ from shotline.action_server.events import (
     Event,
     FreeUrl,
     GroupGone,
+    Measure,
+    Measured,
     Outlet,
     SendFailed,
     Stop,
@@ -38,15 +41,18 @@ from shotline.action_server.events import (
     WorkerExited,
     WorkerReady,
 )
+from shotline.action_server.facts import Facts
 from shotline.action_server.live import Live
 from shotline.action_server.mdsip import UrlNews
 from shotline.action_server.slots import Slots, SlotState
+from shotline.common.fleet.facts import ServerFacts
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     AbortAttempt,
     Answered,
     Bound,
     ClearBinding,
+    CommandBeats,
     CommandServer,
     CommandWorkers,
     Dispatch,
@@ -67,6 +73,7 @@ from shotline.common.metrics import Metric, counter, gauge
 from shotline.common.settings.sections import ActionServerSection, BrokerSection
 
 _TROUBLE_MAX: Final = 512
+_NO_FACTS: Final = ServerFacts()
 _E = TypeVar("_E")
 
 
@@ -74,7 +81,11 @@ class ActionServer:
     """The machine. `begin` starts it; it ends with an Exit effect."""
 
     def __init__(
-        self, identity: Register, section: ActionServerSection, broker: BrokerSection
+        self,
+        identity: Register,
+        section: ActionServerSection,
+        broker: BrokerSection,
+        facts: ServerFacts = _NO_FACTS,
     ) -> None:
         self._on_return = section.on_return
         self._server_lost_s = broker.server_lost_s
@@ -86,6 +97,7 @@ class ActionServer:
         self._live = Live(section, out, self._slots, self._attempts)
         self._urls = UrlNews()
         self._ending = Ending(out, self._contact, self._slots, self._reports)
+        self._facts = Facts(facts)
         self._environment = Environment(out, self._slots, self._attempts)
         self._handlers = self._make_handlers()
 
@@ -161,7 +173,12 @@ class ActionServer:
             ("round_trip_seconds", "Of the last heartbeat.", round_trip_s or 0.0),
         ):
             yield gauge(f"action_server_{name}", words, value)
-        yield counter("action_server_results", "Attempts that have ended here.", reports.added)
+        for name, words, count in (
+            ("results", "Attempts that have ended here.", reports.added),
+            ("unsuccessful", "Of them those that did not succeed.", reports.failed),
+            ("cpu_seconds", "Processor time of what they ran.", self._facts.cpu_time_s),
+        ):
+            yield counter(f"action_server_{name}", words, count)
 
     def _on_connected(self, now: Instant, _event: Connected) -> None:
         self._contact.register_soon(now)
@@ -178,6 +195,7 @@ class ActionServer:
         if was_lost and self._on_return == "end":
             reason = f"its server was out of contact for {silent_s:.0f} s"
             self._attempts.end_all(now, EndedBy.SERVER_ENDED, reason)
+        self._facts.tell_again()
         self._reports.send_all_again()
         self._urls.tell_all(now.mono)
         self._live.tell_again()
@@ -240,6 +258,13 @@ class ActionServer:
             self._environment.take(now, event)
             self._out.send(self._beat(now))  # whether it takes work
 
+    def _on_command_beats(self, now: Instant, event: CommandBeats) -> None:
+        if not self._contact.is_stale(event.term):
+            self._contact.beat_every(now, event.heartbeat_s)
+            self._facts.tell_again()
+            self._out.send(self._beat(now))
+            self._out.add(Measure())
+
     def _on_clear_binding(self, _now: Instant, event: ClearBinding) -> None:
         if not self._contact.is_stale(event.term):
             self._out.add(FreeUrl(event.url))
@@ -267,7 +292,9 @@ class ActionServer:
         self._slots.close(now)
 
     def _on_worker_ready(self, _now: Instant, event: WorkerReady) -> None:
-        self._slots.is_ready(self._slots[event.slot], event.pid)
+        slot = self._slots[event.slot]
+        slot.cpu_s = event.cpu_s
+        self._slots.is_ready(slot, event.pid)
 
     def _on_output(self, now: Instant, event: TaskOutput) -> None:
         self._live.output(
@@ -282,7 +309,12 @@ class ActionServer:
         self._live.progress(self._slots[event.slot], event.fraction, event.text)
 
     def _on_task_ended(self, now: Instant, event: TaskEnded) -> None:
-        self._attempts.ended(now, self._slots[event.slot], event.how)
+        slot = self._slots[event.slot]
+        self._facts.used(slot, event.how.cpu_s)
+        self._attempts.ended(now, slot, event.how)
+
+    def _on_measured(self, _now: Instant, event: Measured) -> None:
+        self._facts.measured(event.host)
 
     def _on_task_proven(self, now: Instant, event: TaskProven) -> None:
         self._attempts.proven(now, event)
@@ -292,6 +324,8 @@ class ActionServer:
 
     def _on_worker_exited(self, now: Instant, event: WorkerExited) -> None:
         slot = self._slots[event.slot]
+        if slot.running is not None:
+            self._facts.used(slot, event.cpu_s)
         if slot.state is SlotState.RUNNING:
             self._attempts.worker_died(now, slot, event.how)
         else:
@@ -331,6 +365,12 @@ class ActionServer:
             unanswered=self.unanswered,
             full=self.is_full or self._ending.is_begun or self._slots.closed,
             round_trip_s=self._contact.round_trip_s,
+            facts=self._facts.take(
+                done=self._reports.added,
+                failed=self._reports.failed,
+                heartbeat_s=self._contact.heartbeat_s,
+                clock_offset_s=self._contact.clock_offset_s,
+            ),
         )
 
     def _finish(self, now: Instant) -> list[Effect]:
@@ -367,6 +407,7 @@ class ActionServer:
         on(OutputStored, self._on_output_stored)
         on(CommandServer, self._on_command)
         on(CommandWorkers, self._on_command_workers)
+        on(CommandBeats, self._on_command_beats)
         on(ClearBinding, self._on_clear_binding)
         on(Stop, self._on_stop)
         on(WorkerReady, self._on_worker_ready)
@@ -374,6 +415,7 @@ class ActionServer:
         on(TaskProgress, self._on_progress)
         on(TaskEnded, self._on_task_ended)
         on(TaskProven, self._on_task_proven)
+        on(Measured, self._on_measured)
         on(Bound, self._on_bound)
         on(WorkerExited, self._on_worker_exited)
         on(GroupGone, self._on_group_gone)

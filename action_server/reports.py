@@ -9,7 +9,7 @@ from math import inf
 from typing import Final
 
 from shotline.action_server.output import OutputLog
-from shotline.common.actions import AttemptId
+from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant
 from shotline.common.messages import Finished, Message
 
@@ -38,6 +38,7 @@ class Reports:
         self._in_flight_bytes = 0
         self._with_output: dict[AttemptId, OutputLog] = {}  # those whose output is not stored yet
         self.added = 0  # so far
+        self.failed = 0  # of them those that did not succeed
         self._look_at = inf  # nothing is due to be sent again before
 
     def __len__(self) -> int:
@@ -65,6 +66,7 @@ class Reports:
     def add(self, finished: Finished, log: OutputLog | None) -> None:
         """Keep a new result; `pump` sends it."""
         self.added += 1
+        self.failed += finished.status is not Status.SUCCESS
         self._waiting[finished.attempt] = _Report(finished, log, is_repeat=False)
         if log is not None and log.held_bytes:
             self._with_output[finished.attempt] = log

@@ -7,9 +7,11 @@ brings is gathered, decided together, and sent together.
 
 import logging
 import os
+import platform
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -27,6 +29,8 @@ from shotline.action_server.events import (
     FreeUrl,
     GroupSignal,
     Log,
+    Measure,
+    Measured,
     Park,
     Send,
     SendFailed,
@@ -37,6 +41,7 @@ from shotline.action_server.events import (
     Unpark,
     WithdrawAttempt,
 )
+from shotline.action_server.host_facts import HostMeter, mdsplus_version
 from shotline.action_server.keepers import Keepers
 from shotline.action_server.machine import ActionServer
 from shotline.action_server.state_file import StateFile
@@ -44,6 +49,7 @@ from shotline.action_server.task.channel import Job, Setup
 from shotline.action_server.workers import Workers
 from shotline.common.codec import batches, decode_all, encode, sendable
 from shotline.common.errors import MalformedMessage
+from shotline.common.fleet.facts import HostFacts, ServerFacts
 from shotline.common.machine import Tick
 from shotline.common.messages import Dispatch, LogLine, Message, Problem, Register, ServerOrder
 from shotline.common.metrics import Metric
@@ -72,6 +78,7 @@ class ActionServerShell:
         curve: CurveClient | None = None,
         *,
         url_wait_s: float,
+        config_hash: str,
     ) -> None:
         self._service = service
         self._name = f"{server_class}:{server_id}"
@@ -94,13 +101,22 @@ class ActionServerShell:
             started_at=service.instant().wall,
             url=section.mdsip_url,
             ended=self._clear_leftovers(),
+            labels=section.labels,
         )
-        self._machine = ActionServer(self._identity, section, broker)
         self._keepers = Keepers(service, self._tell, section)
         # Where the configuration names no folders: the one in which the server was started.
         path = section.task_path if section.task_path is not None else (Path.cwd(),)
+        folders = tuple(map(str, path))
         preload = section.preload.get(server_class, ())
-        setup = Setup(tuple(map(str, path)), section.limits_of(server_class), preload)
+        facts = ServerFacts(
+            python=platform.python_version(),
+            mdsplus=mdsplus_version((*sys.path, *folders)),
+            config_hash=config_hash,
+        )
+        self._machine = ActionServer(self._identity, section, broker, facts)
+        self._meter = HostMeter(section.disks, section.facts_s)
+        self._host: HostFacts | None = None  # as the machine knows it
+        setup = Setup(folders, section.limits_of(server_class), preload)
         self._workers = Workers(service, self._state, self._tell, lambda: self._keepers.pids, setup)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._link = Dealer(
@@ -129,6 +145,7 @@ class ActionServerShell:
             self._identity.slots,
             self._link.address,
         )
+        self._meter.start()
         self._carry_out(self._machine.begin(service.instant()))
         self._decide()
         service.ready(f"{self._name} looks for the broker at {self._link.address}")
@@ -173,6 +190,10 @@ class ActionServerShell:
 
     def _tick(self) -> None:
         self._workers.tick()
+        host = self._meter.latest
+        if host is not None and host is not self._host:
+            self._host = host
+            self._tell(Measured(host))
         self._tell(_TICK)
         if self._machine.is_registered is not self._is_said_registered:
             self._is_said_registered = self._machine.is_registered
@@ -211,6 +232,8 @@ class ActionServerShell:
                     self._workers.park(slot)
                 case Unpark(slot):
                     self._workers.unpark(slot)
+                case Measure():
+                    self._meter.ask()
                 case Log():
                     self._log(effect)
                 case Exit(restart, code, reason):
@@ -272,6 +295,7 @@ class ActionServerShell:
         return cleared.incarnations
 
     def _clean_up(self) -> None:
+        self._meter.close()
         self._workers.close()
         self._keepers.close()
         if not len(self._workers):

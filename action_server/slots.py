@@ -98,6 +98,7 @@ class Slot:
     retry_at: float = inf
     is_parked: bool = False
     pid: int = 0
+    cpu_s: float = 0.0  # processor time of its worker as last told
     failures: int = 0  # workers in a row that ended before they ran anything
     trouble: str = ""  # why no worker starts, while that is so
     last_words: LastWords = field(default_factory=LastWords)  # of its worker, while it runs nothing

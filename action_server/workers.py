@@ -176,7 +176,7 @@ class Workers:
             if isinstance(frame, Ended):
                 ended.append((slot, frame))
             elif isinstance(frame, Ready):
-                self._tell(WorkerReady(slot, frame.pid))
+                self._tell(WorkerReady(slot, frame.pid, frame.cpu_s))
         return ended
 
     def _read_stream(self, slot: int, stream: int, most: int) -> None:
@@ -222,7 +222,7 @@ class Workers:
         slots = {worker.pid: slot for slot, worker in self._workers.items()}
         while True:
             try:
-                pid, wait_status = os.waitpid(-1, os.WNOHANG)
+                pid, wait_status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 break
             if pid == 0:
@@ -237,7 +237,7 @@ class Workers:
                 how += self._limits.after_exit(os.waitstatus_to_exitcode(wait_status))
                 self._reaped.add(slot)
                 self._look_within(_WATCH_S)
-                self._tell(WorkerExited(slot, how))
+                self._tell(WorkerExited(slot, how, usage.ru_utime + usage.ru_stime))
         self._check_gone()
 
     def tick(self) -> None:

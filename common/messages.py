@@ -26,6 +26,7 @@ from shotline.common.ranges import (
     Small,
     StreamNumber,
     Term,
+    TimeLimit,
     Wall,
 )
 
@@ -323,6 +324,16 @@ class CommandWorkers(Message, tag="command_workers"):
     reason: Text
 
 
+class CommandBeats(Message, tag="command_beats"):
+    """Dispatcher → server: beat at once, with facts, and so often from now on.
+
+    Never less often than the configuration says, by which the broker judges who is silent.
+    """
+
+    term: Term
+    heartbeat_s: TimeLimit | None = None  # None: as the configuration says
+
+
 WorkersState = Literal["ready", "ended", "failed"]
 
 
@@ -596,6 +607,7 @@ AnyMessage = (
     | OutputStored
     | CommandServer
     | CommandWorkers
+    | CommandBeats
     | WorkersTold
     | ClearBinding
     | Bound

@@ -7,13 +7,16 @@ adapters in `trees` read them; the dispatcher decides by them; action servers ru
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, structs
 
 from shotline.common.base import Json, Struct, tag_of
 from shotline.common.codec import sendable
 from shotline.common.ranges import Code, Duration, SequenceNumber, Small, TimeLimit
+
+LABEL: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+"""How a site may call a server, for actions to ask for it."""
 
 
 @lru_cache(maxsize=1024)

@@ -58,6 +58,7 @@ class Ready(Frame, frozen=True, tag=1):
     """Worker → server: I take jobs."""
 
     pid: int
+    cpu_s: float = 0.0  # processor time that it has used so far
 
 
 class Ended(Frame, frozen=True, tag=2):
@@ -74,6 +75,7 @@ class Ended(Frame, frozen=True, tag=2):
     notes: tuple[str, ...] = ()
     spent: bool = False
     url_busy: bool = False  # never started: its mdsip server went on working for another shot
+    cpu_s: float = 0.0  # processor time of the worker and what it has started, since its start
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

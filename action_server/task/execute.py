@@ -14,6 +14,8 @@ are ended, with a note in its output (`leavings`). What it does, and what its en
 import faulthandler
 import gc
 import os
+import resource
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -48,7 +50,7 @@ def main(descriptors: Sequence[int], limits: TaskLimits) -> int:
     faulthandler.enable(file=2)
     process = _WorkerProcess(progress, limits)
     gc.freeze()  # what is loaded by now stays; a task's garbage is found faster
-    _write(answers, pack(Ready(process.surroundings.pid)))
+    _write(answers, pack(Ready(process.surroundings.pid, _cpu_s())))
     unpacker = Unpacker()
     while data := os.read(jobs, _READ_BYTES):
         for job in unpacker.feed(data):
@@ -102,7 +104,14 @@ def execute(job: Job, process: _WorkerProcess) -> Ended:
         tuple(map(_short, notes)),
         bool(changed) or process.limits.is_worn,
         is_busy,
+        _cpu_s(),
     )
+
+
+def _cpu_s() -> float:
+    """Return the processor time of this process and of all whose end it has seen."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 def _short(text: str) -> str:

@@ -4,6 +4,7 @@
 they tell us here. No child outlives this process: the kernel ends it with its parent.
 """
 
+import json
 import os
 import secrets
 import select
@@ -313,6 +314,8 @@ class Daemons:
             environment["SHOTLINE_ACTION_SERVER__SLOTS"] = str(server.slots)
         if server.mdsip_url is not None:
             environment["SHOTLINE_ACTION_SERVER__MDSIP_URL"] = server.mdsip_url
+        if server.labels is not None:
+            environment["SHOTLINE_ACTION_SERVER__LABELS"] = json.dumps(server.labels)
         return Daemon(
             name,
             "shotline.action_server",

@@ -42,11 +42,11 @@ class HostFacts(Struct):
 class ServerFacts(Struct):
     """What a server tells of itself; what it has done counts from the start of its process."""
 
-    python: str
+    python: str = ""
     mdsplus: str = ""  # version of the MDSplus that its tasks would import; "": there is none
-    config_hash: str = ""  # of the configuration that it has read
+    config_hash: str = ""  # first digits of the SHA-256 of its configuration file
     done: Count = 0  # actions that have ended here
     failed: Count = 0  # of them those that did not succeed
     cpu_time_s: Duration = 0.0  # processor time of those actions and of all that they started
-    heartbeat_s: Duration
+    heartbeat_s: Duration = 0.0
     host: HostFacts | None = None  # None: not measured

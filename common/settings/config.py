@@ -5,6 +5,7 @@ What counts, the first first: an option of the command line, the environment
 file and line. Nothing here opens a socket or changes a file.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -62,6 +63,7 @@ __all__ = [
     "check_config",
     "config_schema",
     "find_config",
+    "fingerprint",
     "load_config",
     "packaged",
 ]
@@ -98,6 +100,14 @@ def find_config(option: Path | None = None, environment: Mapping[str, str] | Non
         if path.is_file():
             return path
     return packaged("config.yaml")
+
+
+def fingerprint(path: Path) -> str:
+    """Return the first digits of a file's SHA-256, as sha256sum shows it; "" where it is gone."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    except OSError:
+        return ""
 
 
 def load_config(

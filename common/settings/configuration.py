@@ -102,6 +102,7 @@ class Config(Section):
                     update={
                         "state_folder": data / self.action_server.state_folder,
                         "task_path": path and tuple(beside / folder for folder in path),
+                        "disks": tuple(beside / folder for folder in self.action_server.disks),
                     }
                 ),
                 "experiments": {

@@ -23,7 +23,7 @@ from pydantic import (
 
 from shotline.common.accounts import Role
 from shotline.common.endpoint import endpoint, host_and_port
-from shotline.common.nodes import DispatchOptions, Source
+from shotline.common.nodes import LABEL, DispatchOptions, Source
 from shotline.common.queue.kinds import PlanKind
 from shotline.common.redis.url import RedisUrl
 from shotline.common.settings.limits import TaskLimits
@@ -72,6 +72,7 @@ MdsipUrl = Annotated[str, Field(min_length=1, max_length=1024)]
 ServerClass = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
 _IdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=32)]
 ServerId = Annotated[_IdText, BeforeValidator(_id_text, json_schema_input_type=_IdText | int)]
+Label = Annotated[str, Field(pattern=LABEL, max_length=64)]
 ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$", max_length=200)]
 PlanKindName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
 TreeName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
@@ -330,6 +331,17 @@ class ActionServerSection(Section):
         {},
         description="Modules by server class that each worker loads before it takes a task; one "
         "that cannot be loaded keeps the worker from starting, with its reason.",
+    )
+    labels: tuple[Label, ...] = Field(
+        (),
+        description="What the site calls these servers, as [fast-disk, hall-2]: an action with one "
+        "of them as its `label` runs on no others.",
+    )
+    facts_s: Seconds = Field(
+        5.0, description="The host is measured this often, and told beside the heartbeats."
+    )
+    disks: tuple[Path, ...] = Field(
+        (), description="Folders, beside the configuration file, whose file systems are measured."
     )
     results_max: PositiveCount = Field(
         1000, description="Results not yet stored; at this number the server takes no work."
@@ -630,6 +642,9 @@ class UpServer(Section):
     )
     mdsip_url: MdsipUrl | None = Field(
         None, description="This server's own mdsip server; null: as in `action_server`."
+    )
+    labels: tuple[Label, ...] | None = Field(
+        None, description="This server's own labels; null: as in `action_server`."
     )
 
 

@@ -8,6 +8,7 @@ from shotline.common.messages import LivenessState
 from shotline.common.metrics import Metric, counters, gauge, gauges, histogram
 from shotline.common.views import JournalState
 from shotline.dispatcher.core import Core
+from shotline.dispatcher.reading.fleet_metrics import fleet_metrics
 
 OUTCOMES: Final = {
     cause: "failure" if state is ActionState.DONE else state.value.lower()
@@ -45,6 +46,8 @@ def metrics(core: Core) -> Iterator[Metric]:
     ):
         of = [((one.name,), value(one)) for one in there]
         yield gauges(f"server_{name}", words, ("server",), of)
+
+    yield from fleet_metrics(there)
 
     runs = [run for _, run in core.open_runs()]
     yield gauge("dispatcher_open_runs", "Runs that have not ended.", len(runs))

@@ -3,6 +3,7 @@ for it, and logs as JSON.
 """
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -110,6 +111,20 @@ def test_what_has_happened_is_counted_once(told: dict[str, Samples]) -> None:
 def test_results_that_are_stored_wait_no_more(stack: Stack) -> None:
     address = stack.config.metrics.addresses["A:1"]
     eventually(lambda: samples_at(address)["shotline_action_server_unanswered_results",] == 0)
+
+
+@pytest.mark.usefixtures("told")
+def test_what_servers_tell_of_themselves_and_their_hosts_is_collected(stack: Stack) -> None:
+    address = stack.config.metrics.addresses["dispatcher"]
+    host = socket.gethostname()
+    eventually(lambda: samples_at(address).get(("shotline_server_ended_total", "A:1")) == 2)
+    samples = samples_at(address)
+    assert samples["shotline_host_cpus", host] == os.cpu_count()
+    assert (
+        samples["shotline_host_memory_bytes", host]
+        > samples["shotline_host_memory_used_bytes", host]
+    )
+    assert abs(samples["shotline_host_clock_offset_seconds", host]) < 1
 
 
 def test_no_label_grows_with_shots(told: dict[str, Samples]) -> None:

@@ -630,13 +630,13 @@
 /**
  * What a server tells of itself; what it has done counts from the start of its process.
  * @typedef {object} ServerFacts
- * @property {string} python
+ * @property {string} [python]
  * @property {string} [mdsplus]
  * @property {string} [config_hash]
  * @property {number} [done]
  * @property {number} [failed]
  * @property {number} [cpu_time_s]
- * @property {number} heartbeat_s
+ * @property {number} [heartbeat_s]
  * @property {HostFacts|null} [host]
  */
 

@@ -5,7 +5,7 @@ Lists that grow (entries, history) come in pages, which the host makes of the fo
 
 from shotline.common.messages import Outcome
 from shotline.common.queue import commands as q
-from shotline.common.queue.kinds import KindView, schema_of
+from shotline.common.queue.kinds import FunctionView, KindView, PlanKind, schema_of
 from shotline.common.queue.plans import HistoryItem
 from shotline.common.queue.views import (
     QueueAllowedResult,
@@ -95,6 +95,7 @@ class Looking:
             for names in catalog.classes.values()
             for one in names
         }
+        functions = those_that_fit(group.functions, core.config.queue.functions)
         result = QueueAllowedResult(
             version=core.fold.versions.groups,
             group=name,
@@ -102,9 +103,23 @@ class Looking:
             kinds=tuple(one for one in self.kind_views() if fits(group.kinds, one.name)),
             experiments=those_that_fit(group.experiments, core.config.experiments),
             classes=those_that_fit(group.classes, classes | core.world.served()),
-            functions=those_that_fit(group.functions, core.config.queue.functions),
+            functions=functions,
+            function_views=tuple(self._function(name) for name in functions),
         )
         return QueueAnswer(Outcome.OK, "", result)
+
+    def _function(self, name: str) -> FunctionView:
+        function = self._core.config.queue.functions[name]
+        declared = function.parameters
+        return FunctionView(
+            name=name,
+            description=function.description,
+            server_class=function.server_class,
+            timeout_s=function.timeout_s,
+            parameters_schema=None
+            if declared is None
+            else schema_of(PlanKind(parameters=declared)),
+        )
 
     def _tasks(self, command: q.QueueTasks) -> QueueAnswer:
         fold = self._core.fold

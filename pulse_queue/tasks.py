@@ -6,8 +6,10 @@ from typing import Final
 from msgspec import structs
 
 from shotline.common import commands as c
+from shotline.common.base import Json
 from shotline.common.messages import Outcome
 from shotline.common.queue import commands as q
+from shotline.common.queue.kinds import PlanKind, problems, values_of
 from shotline.common.queue.records import QueueTask, TaskChanged, TasksForgotten, TaskState
 from shotline.common.queue.views import QueueTasksResult, RefusalCode
 from shotline.pulse_queue.core import QueueCore, uid_of
@@ -39,7 +41,7 @@ class Tasks:
         task = QueueTask(
             uid=uid_of(command_id, taken=core.fold.tasks),
             function=command.function,
-            arguments=command.arguments,
+            arguments=self._arguments(command),
             user=user,
             group=command.group,
             background=command.background,
@@ -48,6 +50,16 @@ class Tasks:
         core.put(TaskChanged(time=core.wall, by=user, task=task))
         self._give(task)
         return task
+
+    def _arguments(self, command: q.QueueRunTask) -> dict[str, Json]:
+        """Return the arguments that count, where it is declared which. Raise QueueRefusal."""
+        declared = self._core.config.queue.functions[command.function].parameters
+        if declared is None:
+            return command.arguments
+        kind = PlanKind(parameters=declared)
+        for wrong in problems(kind, command.arguments):
+            raise QueueRefusal(RefusalCode.BAD_PARAMETER, f"{command.function}: {wrong}")
+        return values_of(kind, command.arguments)
 
     def _give(self, task: QueueTask) -> None:
         command = c.RunFunction(function=task.function, arguments=task.arguments)

@@ -12,7 +12,8 @@ from pydantic import JsonValue
 
 from shotline.common.base import Struct
 from shotline.common.dangers import NamedDanger
-from shotline.common.queue.kinds import KindView
+from shotline.common.queue.kinds import FunctionView, KindView
+from shotline.common.queue.records import QueueGroup, QueueTask
 from shotline.common.queue.views import QueueRefused
 from shotline.common.records import Audited
 from shotline.monitor.access.models import SessionView
@@ -32,6 +33,9 @@ _WANTED: Final[tuple[type[Struct], ...]] = (
     Audited,
     SessionView,
     KindView,
+    FunctionView,
+    QueueGroup,
+    QueueTask,
     QueueRefused,
 )
 _SHORT: Final = {

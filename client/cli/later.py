@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from shotline.client import errors as errors
+    from shotline.client import queue_export as queue_export
     from shotline.client import queue_verbs as queue_verbs
     from shotline.client import verbs as verbs
     from shotline.client.cli import audit_view as audit_view
     from shotline.client.cli import follow as follow
-    from shotline.client.cli import queue_export as queue_export
     from shotline.client.cli import queue_view as queue_view
     from shotline.client.cli import render as render
     from shotline.client.cli import tree_view as tree_view
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
 _FOLDERS: Final = {
     "errors": "client",
+    "queue_export": "client",
     "audit_view": "client.cli",
     "follow": "client.cli",
-    "queue_export": "client.cli",
     "queue_view": "client.cli",
     "render": "client.cli",
     "tree_view": "client.cli",

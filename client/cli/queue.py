@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
@@ -20,6 +20,7 @@ from shotline.client.cli.base import (
 )
 
 if TYPE_CHECKING:
+    from shotline.client.supervisor import Supervisor
     from shotline.common.queue.plans import HistoryItem
 
 P = ParamSpec("P")
@@ -462,8 +463,27 @@ def export(as_csv: bool, by: str, **options: Any) -> None:  # noqa: FBT001
     """Write the history as JSON lines or CSV. Actions are those of shots that are still kept."""
     with options_of().supervisor() as supervisor:
         items: tuple[HistoryItem, ...] = supervisor.queue_history(**options).items
-        for line in later.queue_export.lines(supervisor, items, by, as_csv=as_csv):
+        for line in later.queue_export.head(by, as_csv=as_csv):
             say(line)
+        for item in items:
+            for row in _rows(supervisor, item, by):
+                say(later.queue_export.line(row, by, as_csv=as_csv))
+
+
+def _rows(supervisor: "Supervisor", item: "HistoryItem", by: str) -> Iterator[dict[str, Any]]:
+    if by == "plan":
+        yield later.queue_export.plan_row(item)
+        return
+    for run in item.result.runs:
+        if by == "run":
+            yield later.queue_export.run_row(item, run)
+            continue
+        try:
+            report = supervisor.wait(run.tree, run.shot, run.run)
+        except later.errors.SupervisorError as error:
+            say(f"shotline: {run.tree}/{run.shot} run {run.run}: {error}", err=True)
+            continue
+        yield from later.queue_export.action_rows(item, run, report)
 
 
 @command("status", example="shotline queue status")

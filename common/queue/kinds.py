@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from shotline.common.base import Json, Struct
 from shotline.common.queue.plans import Existing, FailsOn, PlanPhase
-from shotline.common.ranges import Small
+from shotline.common.ranges import Duration, Small
 
 ParameterName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 Limit = Annotated[float, Meta(ge=-1e300, le=1e300)]
@@ -116,6 +116,19 @@ class KindView(Struct):
     parameters_schema: Json
     phases_known: tuple[str, ...] = ()  # of its experiment, where they are known
     users: Small = 0
+
+
+class FunctionView(Struct):
+    """A function that tasks may call, as it is told: for forms, as `KindView`.
+
+    Without a schema nothing is known of its arguments: any are taken.
+    """
+
+    name: str
+    description: str = ""
+    server_class: str
+    timeout_s: Duration | None = None
+    parameters_schema: Json = None
 
 
 def schema_of(kind: PlanKind) -> dict[str, Json]:

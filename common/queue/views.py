@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from shotline.common.base import Struct
 from shotline.common.paged import Paged, Result
-from shotline.common.queue.kinds import KindView
+from shotline.common.queue.kinds import FunctionView, KindView
 from shotline.common.queue.plans import Entry, HistoryItem
 from shotline.common.queue.records import (
     EnvironmentServer,
@@ -190,6 +190,7 @@ class QueueAllowedResult(Result, tag="queue_allowed"):
     experiments: tuple[str, ...]
     classes: tuple[str, ...]
     functions: tuple[str, ...]
+    function_views: tuple[FunctionView, ...] = ()
 
 
 class QueueHistoryResult(Paged, tag="queue_history"):

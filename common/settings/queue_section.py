@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shotline.common.queue.kinds import PlanKind
+from shotline.common.queue.kinds import Parameter, ParameterName, PlanKind
 from shotline.common.queue.records import QueueGroup
 from shotline.common.settings.model import OF_STRUCTS
 from shotline.common.settings.sections import (
@@ -33,6 +33,11 @@ class QueueFunction(Section):
     )
     description: str = Field("", description="For people.")
     timeout_s: Seconds | None = Field(None, description="It is ended when it takes longer.")
+    parameters: dict[ParameterName, Annotated[Parameter, OF_STRUCTS]] | None = Field(
+        None,
+        description="Its arguments, declared as those of a kind: forms are drawn from them, and "
+        "others are refused. null: any are taken.",
+    )
 
 
 class QueueSection(Section):

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
+from shotline.client import queue_export
 from shotline.client.calls import Call
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.plain import plain as shown
@@ -25,7 +26,8 @@ from shotline.common.command import Command
 from shotline.common.commands import AnyCommand, Check, Logs
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Behalf, Outcome, Reply
-from shotline.common.queue.commands import QueueCommand
+from shotline.common.queue.commands import QueueCommand, QueueHistory
+from shotline.common.queue.plans import HistoryItem
 from shotline.common.scopes import Scope
 from shotline.common.settings.sections import MonitorSection
 from shotline.monitor.access import Identity, Refusal
@@ -73,6 +75,10 @@ CLOSED: Final = {
 }
 """Headers that keep other sites and browsers from making more of an answer than it is."""
 LINES_PER_PAGE: Final = 1000
+HISTORY_FORMS: Final = {
+    "jsonl": "application/jsonl; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+}
 _UNSAFE_IN_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -331,6 +337,51 @@ class LogFileHandler(Handler):
         name = _UNSAFE_IN_A_FILE_NAME.sub("_", f"{shot}{command.path}-{attempt}").strip("_")
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.set_header("Content-Disposition", f'attachment; filename="{name}.txt"')
+
+
+class HistoryFileHandler(Handler):
+    """The queue's history as a file of JSON lines, or CSV."""
+
+    async def get(self) -> None:
+        """Write a line for each plan, run or action."""
+        given = self.query()
+        wanted = {name: given.pop(name) for name in ("form", "by") if name in given}
+        form, by = wanted.get("form", "jsonl"), wanted.get("by", "plan")
+        for name, value, known in (("form", form, HISTORY_FORMS), ("by", by, queue_export.COLUMNS)):
+            if value not in known:
+                words = f"must be one of {', '.join(known)}"
+                raise BadInput((FieldProblem(field=name, message=words),))
+        command = query_of(QueueHistory, given)
+        assert isinstance(command, QueueHistory)
+        supervisor = self.services.follower.supervisor
+        asked = supervisor.queue_history(command.last, all=command.all, uid=command.uid)
+        history = await self.waited(asked)
+        self.set_header("Content-Type", HISTORY_FORMS[form])
+        self.set_header("Content-Disposition", f'attachment; filename="history-{by}.{form}"')
+        as_csv = form == "csv"
+        for line in queue_export.head(by, as_csv=as_csv):
+            self.write(line + "\n")
+        for item in history.items:
+            async for row in self._rows(item, by):
+                self.write(queue_export.line(row, by, as_csv=as_csv) + "\n")
+            await self.flush()
+
+    async def _rows(self, item: HistoryItem, by: str) -> AsyncIterator[queue_export.Row]:
+        if by == "plan":
+            yield queue_export.plan_row(item)
+            return
+        for run in item.result.runs:
+            if by == "run":
+                yield queue_export.run_row(item, run)
+                continue
+            supervisor = self.services.follower.supervisor
+            try:
+                report = await self.waited(supervisor.wait(run.tree, run.shot, run.run))
+            except SupervisorError as error:
+                log.info("no actions of %s/%d run %d: %s", run.tree, run.shot, run.run, error)
+                continue
+            for row in queue_export.action_rows(item, run, report):
+                yield row
 
 
 class MonitorHandler(Handler):

@@ -6,6 +6,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -34,6 +35,34 @@ _REFUSALS: Final = {
 _RULES: Final = re.compile(r" \((?:[DI]\d+(?:(?:, | to | and )[DI]\d+)*|DESIGN [^)]*)\)")
 
 
+@dataclass(frozen=True, slots=True)
+class _Download:
+    """A file: what it is asked for with, as this command and some more, and what is in it."""
+
+    name: str
+    command: str
+    what: str
+    types: tuple[str, ...]
+    more: tuple[JsonValue, ...] = ()
+
+
+def _choice(name: str, *words: str) -> JsonValue:
+    schema: Schema = {"type": "string", "enum": list(words), "default": words[0]}
+    return {"name": name, "in": "query", "required": False, "schema": schema}
+
+
+_DOWNLOADS: Final = {
+    "logs.txt": _Download("download_logs", "Logs", "The output.", ("text/plain",)),
+    "queue_history.txt": _Download(
+        "download_queue_history",
+        "QueueHistory",
+        "A line for each plan, run or action.",
+        ("application/jsonl", "text/csv"),
+        (_choice("form", "jsonl", "csv"), _choice("by", "plan", "run", "action")),
+    ),
+}
+
+
 def document(version: str, routes: Sequence[Route]) -> Schema:
     """Return the whole document, in words that need no other one."""
     made = _without_rules(_document(version, routes))
@@ -51,7 +80,7 @@ def _document(version: str, routes: Sequence[Route]) -> Schema:
             (method,) = route.needs
             paths[route.path] = {method.lower(): _route(route, route.answer)}
         elif route.summary:
-            paths[route.path] = {"get": _download(route, schemas["Logs"])}
+            paths[route.path] = {"get": _download(route, schemas)}
     return {
         "openapi": "3.1.0",
         # Relative to the document: a proxy may have put both below a prefix.
@@ -136,16 +165,18 @@ def _route(route: Route, answer: type[Struct]) -> Schema:
     return made
 
 
-def _download(route: Route, schema: JsonValue) -> Schema:
+def _download(route: Route, schemas: Schema) -> Schema:
+    download = _DOWNLOADS[route.name]
+    schema = schemas[download.command]
     return {
-        "operationId": "download_logs",
+        "operationId": download.name,
         "tags": ["reading"],
         "summary": route.summary,
-        "parameters": _parameters(schema, leaving=("since", "limit")),
+        "parameters": [*_parameters(schema, leaving=("since", "limit")), *download.more],
         "responses": {
             "200": {
-                "description": "The output.",
-                "content": {"text/plain": {"schema": {"type": "string"}}},
+                "description": download.what,
+                "content": {one: {"schema": {"type": "string"}} for one in download.types},
             },
             **{code: _refusal(words) for code, words in _REFUSALS.items()},
         },

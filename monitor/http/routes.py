@@ -32,6 +32,7 @@ from shotline.monitor.http import openapi, pages
 from shotline.monitor.http.api import (
     CommandHandler,
     CommandLineHandler,
+    HistoryFileHandler,
     LogFileHandler,
     LogHandler,
     MonitorHandler,
@@ -96,6 +97,12 @@ ROUTES: Final = (
         LogFileHandler,
         {"GET": Scope.READ},
         "An attempt's whole output as a text file.",
+    ),
+    Route(
+        "/api/queue_history.txt",
+        HistoryFileHandler,
+        {"GET": Scope.READ},
+        "The pulse queue's history as JSON lines or CSV.",
     ),
     Route("/api/me", MeHandler, {"GET": None}, "Who asks, and what they may.", answer=MeAnswer),
     Route("/api/login", LoginHandler, {"POST": None}, "Log in.", LoginRequest, MeAnswer),

@@ -16,9 +16,15 @@ from shotline.client.observer import News, Whole
 from shotline.common.commands import AnyCommand
 from shotline.common.messages import Reply
 from shotline.common.queue.commands import QueueHistory, QueueMove
-from shotline.common.queue.kinds import KindView, PlanKind, schema_of
+from shotline.common.queue.kinds import FunctionView, KindView, Parameter, PlanKind, schema_of
 from shotline.common.queue.plans import Entry, HistoryItem
-from shotline.common.queue.records import EntriesAdded, PlanProgress, QueueKept, Versions
+from shotline.common.queue.records import (
+    EntriesAdded,
+    PlanProgress,
+    QueueGroup,
+    QueueKept,
+    Versions,
+)
 from shotline.common.queue.views import (
     ProgressView,
     QueueAllowedResult,
@@ -30,6 +36,7 @@ from shotline.common.queue.views import (
     QueueRefused,
     QueueSnapshot,
     QueueState,
+    QueueTasksResult,
     QueueView,
     RefusalCode,
 )
@@ -78,9 +85,31 @@ def with_kinds(monitor: MockMonitor) -> None:
         KindView(name=name, kind=kind, parameters_schema=schema_of(kind))
         for name, kind in msgspec.convert(KINDS, dict[str, PlanKind]).items()
     )
-    allowed = QueueAllowedResult(
-        version=1, group="", groups={}, kinds=kinds, experiments=("TEST",), classes=(), functions=()
+    parameters = msgspec.convert({"coil": {"type": "integer", "maximum": 8}}, dict[str, Parameter])
+    function = FunctionView(
+        name="calibrate",
+        description="Reads the coils.",
+        server_class="A",
+        parameters_schema=schema_of(PlanKind(parameters=parameters)),
     )
+    allowed = QueueAllowedResult(
+        version=1,
+        group="operators",
+        groups={"operators": QueueGroup(), "visitors": QueueGroup(description="Guests.")},
+        kinds=kinds,
+        experiments=("TEST",),
+        classes=(),
+        functions=("calibrate",),
+        function_views=(function,),
+    )
+    states = ("running", "completed", "failed")
+    tasks = [
+        {"uid": f"t{one}", "function": "calibrate", "state": one, "began_at": 1.0, "value": [1, 2]}
+        | {"message": "ValueError: no coil" if one == "failed" else "", "user": "anna"}
+        for one in states
+    ]
+    told = msgspec.convert({"kind": "queue_tasks", "version": 1, "tasks": tasks}, QueueTasksResult)
+    monitor.answers["queue_tasks"] = reply(result=msgspec.json.encode(told))
     listed = QueueKindsResult(version=1, kinds=kinds)
     monitor.answers["queue_allowed"] = reply(result=msgspec.json.encode(allowed))
     monitor.answers["queue_kinds"] = reply(result=msgspec.json.encode(listed))
@@ -146,7 +175,7 @@ def test_axe_finds_nothing(monitor: MockMonitor, theme: str, width: int) -> None
     shown(page.locator(".plan-row.moving")).to_have_count(1)
     assert violations(page, "tab-queue") == []
     page.keyboard.press("Escape")
-    for pane in ("history", "proposals", "changes"):
+    for pane in ("history", "proposals", "tasks", "changes"):
         page.locator(f"button[data-pane={pane}]").click()
         shown(page.locator(f"queue-{pane}:visible")).to_have_count(1)
         assert violations(page, "tab-queue") == []
@@ -157,12 +186,12 @@ def test_axe_finds_nothing(monitor: MockMonitor, theme: str, width: int) -> None
     form(page).locator("summary").click()
     form(page).locator("[data-field=current]").fill("9")
     form(page).get_by_role("button", name="Add", exact=True).click()
-    shown(page.locator(".plan-form-problem:visible")).to_have_count(1)
+    shown(page.locator(".field-problem:visible")).to_have_count(1)
     assert violations(page, "dialog") == []
     page.keyboard.press("Escape")
-    for name in ("End plan …", "Environment: closed"):
+    for name in ("End plan …", "Environment: closed", "Group: operators"):
         page.get_by_role("button", name=name).click()
-        shown(page.locator("dialog.queue-ask")).to_be_visible()
+        shown(page.locator("dialog.ask-form")).to_be_visible()
         assert violations(page, "dialog") == []
         page.keyboard.press("Escape")
 

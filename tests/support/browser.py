@@ -36,10 +36,18 @@ class Browser:
         self._chromium.close()
         self._playwright.stop()
 
-    def new_page(self, width: int = 1500, height: int = 1000, *, scheme: str | None = None) -> Page:
+    def new_page(
+        self,
+        width: int = 1500,
+        height: int = 1000,
+        *,
+        scheme: str | None = None,
+        touch: bool = False,
+    ) -> Page:
         """Return an empty page of a new person."""
         context = self._chromium.new_context(
             viewport={"width": width, "height": height},
+            has_touch=touch,
             color_scheme="light" if scheme == "light" else "dark",
         )
         context.on("page", self.watch)

@@ -89,7 +89,7 @@ def act(page: Page, name: str) -> None:
 
 def answer(page: Page, **said: str) -> None:
     """Fill in the question that is asked, and say yes."""
-    dialog = page.locator("dialog.queue-ask")
+    dialog = page.locator("dialog.ask-form")
     for name, value in said.items():
         of_it = dialog.locator(f"input[name={name}]")
         if of_it.first.get_attribute("type") == "radio":

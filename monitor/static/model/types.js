@@ -275,6 +275,16 @@
 /** What holds for a server beside its being alive or not. @typedef {'differs'|'draining'|'failing'|'leaving'|'limited'|'out_of_hours'|'stuck'} FlagKind */
 
 /**
+ * A function that tasks may call, as it is told: for forms, as `KindView`.
+ * @typedef {object} FunctionView
+ * @property {string} name
+ * @property {string} [description]
+ * @property {string} server_class
+ * @property {number|null} [timeout_s]
+ * @property {any} [parameters_schema]
+ */
+
+/**
  * An entry that has ended, with what became of it.
  * @typedef {object} HistoryItem
  * @property {Entry} entry
@@ -359,6 +369,13 @@
  * @property {number} [length_max]
  * @property {string|null} [node]
  * @property {string|null} [variable]
+ */
+
+/**
+ * Names that may be used: those that an allowed pattern fits and no forbidden one.
+ * @typedef {object} Patterns
+ * @property {string[]} [allowed]
+ * @property {string[]} [forbidden]
  */
 
 /**
@@ -530,6 +547,16 @@
  */
 
 /**
+ * What a group sees and may use.
+ * @typedef {object} QueueGroup
+ * @property {string} [description]
+ * @property {Patterns} [kinds]
+ * @property {Patterns} [experiments]
+ * @property {Patterns} [classes]
+ * @property {Patterns} [functions]
+ */
+
+/**
  * A lock, without its key.
  * @typedef {object} QueueLockView
  * @property {string} user
@@ -560,6 +587,24 @@
  */
 
 /** What the queue does. @typedef {'armed'|'idle'|'paused'|'pausing'|'running'|'stopping'} QueueState */
+
+/**
+ * A function of the configuration that somebody had run, and what came of it.
+ * @typedef {object} QueueTask
+ * @property {string} uid
+ * @property {string} function
+ * @property {Record<string, any>} [arguments]
+ * @property {string} [user]
+ * @property {string} [group]
+ * @property {boolean} [background]
+ * @property {TaskState} [state]
+ * @property {string} [server]
+ * @property {string} [message]
+ * @property {any} [value]
+ * @property {number} began_at
+ * @property {number|null} [ended_at]
+ * @property {number|null} [duration_s]
+ */
 
 /**
  * The queue in short.
@@ -769,6 +814,8 @@
  * @property {[string, number]|null} [current]
  * @property {string[]} [experiments]
  */
+
+/** How a task stands. @typedef {'completed'|'failed'|'running'} TaskState */
 
 /**
  * An action changed. The record holds the action's whole live state after the change.

@@ -11,16 +11,19 @@ import { clock } from '../model/format.js';
 import { plain } from '../model/words.js';
 import { command } from '../view/api.js';
 import { tell } from '../view/commands.js';
-import { ask } from '../view/dialog.js';
-import { askFor } from './ask.js';
+import { ask, askFor } from '../view/dialog.js';
 import { QUEUE } from './board.js';
 import { heldWords, planName, withNames } from './words.js';
+
+const GROUP = 'shotline-queue-group';
 
 export class Editor {
   /** Of the lock, as somebody has typed it here. */
   key = '';
   /** Who sits here, where nobody logs in. */
   #name = '';
+  /** Whose rights they have, as somebody has chosen here; '': those of the configuration's. */
+  group = window.localStorage.getItem(GROUP) ?? '';
 
   /** @param {App} app */
   constructor(app) {
@@ -31,6 +34,13 @@ export class Editor {
     return this.app.of(QUEUE);
   }
 
+  /** Ask and act for another group from now on, in this browser. @param {string} group */
+  choose(group) {
+    this.group = group;
+    window.localStorage.setItem(GROUP, group);
+    this.app.changed();
+  }
+
   /**
    * Give a command; where it is locked ask for the key, and give it again.
    * @param {string} verb
@@ -39,7 +49,8 @@ export class Editor {
    */
   async send(verb, body) {
     for (;;) {
-      const answer = await command(verb, this.key ? { ...body, lock_key: this.key } : body);
+      const given = this.group ? { ...body, group: this.group } : body;
+      const answer = await command(verb, this.key ? { ...given, lock_key: this.key } : given);
       const code = refusalOf(answer)?.code;
       const wants = code === 'locked' || code === 'wrong_key';
       if (!wants || 'key' in body) return answer;

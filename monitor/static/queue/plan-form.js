@@ -6,6 +6,7 @@
 /** @import {Entry, KindView, PulsePlan, QueueChange} from '../model/types.js' */
 /** @import {Editor} from './editor.js' */
 /** @import {Kinds} from './kinds.js' */
+/** @import {Drawn} from './fields.js' */
 /** @import {Field} from './schema.js' */
 import { plain } from '../model/words.js';
 import { tell } from '../view/commands.js';
@@ -13,7 +14,8 @@ import '../view/dialog.js'; // its style
 import { h, setAttribute, setText } from '../view/dom.js';
 import { useStyle } from '../view/style.js';
 import { changeWords, isGood, refusalOf, who } from './editor.js';
-import { allowedWords, byField, fieldsOf, read, textOf } from './schema.js';
+import { drawn } from './fields.js';
+import { byField, field, fieldsOf } from './schema.js';
 import { phasesOf, phasesText, planDetails, planName } from './words.js';
 
 useStyle(import.meta.url);
@@ -23,31 +25,15 @@ const STOP = ' stop';
 
 /** Fields that every plan has, or those of no kind. @type {Record<string, Field>} */
 const COMMON = {
-  experiment: field('experiment', 'string', 'Experiment', { required: true }),
-  phases: field('phases', 'string', 'Phases in their order. STORE? only when all went well before, DUMP! only when not, PARK+ also after a stop or an abort.', { required: true }),
-  parameters: field('parameters', 'object', 'Parameters: variables of the tasks'),
-  repeat: field('repeat', 'integer', 'How often it is run', { minimum: 1, maximum: 10_000 }),
-  shot: field('shot', 'integer', 'Shot number; empty: the next', { minimum: 1 }),
-  existing: field('existing', 'string', 'Where that pulse is there already', { choices: ['refuse', 'use', 'replace'] }),
-  fails_on: field('fails_on', 'string', 'It counts as failed by', { choices: ['any', 'essential', 'none'] }),
+  experiment: field('experiment', 'string', 'Experiment', '', { required: true }),
+  phases: field('phases', 'string', 'Phases in their order', 'STORE? only when all went well before, DUMP! only when not, PARK+ also after a stop or an abort.', { required: true }),
+  parameters: field('parameters', 'object', 'Parameters', 'variables of the tasks'),
+  repeat: field('repeat', 'integer', 'How often it is run', '', { minimum: 1, maximum: 10_000 }),
+  shot: field('shot', 'integer', 'Shot number', 'empty: the next', { minimum: 1 }),
+  existing: field('existing', 'string', 'Where that pulse is there already', '', { choices: ['refuse', 'use', 'replace'], none: 'as its kind says' }),
+  fails_on: field('fails_on', 'string', 'It counts as failed by', '', { choices: ['any', 'essential', 'none'], none: 'as its kind says' }),
   note: field('note', 'string', 'Note'),
 };
-
-/** @param {string} name @param {Field['type']} type @param {string} description @param {Partial<Field>} [more] @returns {Field} */
-function field(name, type, description, more = {}) {
-  return { name, type, description, unit: '', required: false, fallback: undefined, minimum: undefined, maximum: undefined, step: undefined, choices: [], items: 'any', ...more };
-}
-
-/**
- * One field that is drawn: what is in it, and where what is wrong with it is shown.
- * @typedef {object} Drawn
- * @property {Field} field
- * @property {HTMLElement} element
- * @property {() => {value?: unknown, problem?: string}} read
- * @property {(text: string) => void} wrong
- */
-
-let numbers = 0;
 
 /**
  * @typedef {object} Wanted
@@ -100,9 +86,9 @@ export class PlanForm {
       event.preventDefault();
       void this.#submit(this.how === 'change' ? 'queue_update' : adds ? 'queue_add' : 'queue_propose');
     } },
-    h('label', { class: 'plan-form-row' }, h('span', { class: 'plan-form-label' }, 'Kind'), this.#kind),
+    h('label', { class: 'field-row' }, h('span', { class: 'field-label' }, 'Kind'), this.#kind),
     this.#describes, this.#own, this.#more,
-    this.how === 'add' && adds && h('label', { class: 'plan-form-row' }, h('span', { class: 'plan-form-label' }, 'Where'), this.#place),
+    this.how === 'add' && adds && h('label', { class: 'field-row' }, h('span', { class: 'field-label' }, 'Where'), this.#place),
     this.#meanwhile, this.#wrong, this.#buttons);
     setAttribute(this.#dialog, 'aria-label', title);
     this.#dialog.append(h('h2', {}, title), form);
@@ -304,71 +290,6 @@ export class PlanForm {
     this.#meanwhile.hidden = false;
     this.#meanwhile.scrollIntoView({ block: 'nearest' });
   }
-}
-
-/**
- * Draw a field with a value in it.
- * @param {Field} one
- * @param {unknown} value undefined: nothing is given
- * @returns {Drawn}
- */
-function drawn(one, value) {
-  numbers += 1;
-  const id = `plan-field-${numbers}`;
-  const input = inputOf(one, value);
-  input.id = id;
-  input.dataset.field = one.name;
-  setAttribute(input, 'aria-describedby', `${id}-about ${id}-wrong`);
-  if (one.required) setAttribute(input, 'aria-required', 'true');
-  const wrong = h('span', { id: `${id}-wrong`, class: 'plan-form-problem bad', hidden: true });
-  const box = input instanceof HTMLInputElement && input.type === 'checkbox';
-  const isOwn = COMMON[one.name] === undefined;
-  const label = isOwn ? one.name : one.description.split(/[;:.]/)[0];
-  const words = isOwn ? one.description : one.description.slice(label.length).replace(/^[;:.]\s*/, '');
-  const about = [words, allowedWords(one)].filter(Boolean).join(' · ');
-  const element = h('div', { class: `plan-form-row${box ? ' box' : ''}` },
-    h('label', { class: 'plan-form-label', for: id }, plain(label), one.required && h('span', { class: 'needed', title: 'needed' }, ' *')),
-    h('div', { class: 'plan-form-input' }, h('span', { class: 'plan-form-value' }, input, one.unit && h('span', { class: 'unit' }, plain(one.unit))),
-      h('span', { id: `${id}-about`, class: 'plan-form-about' }, plain(about)), wrong));
-  return {
-    field: one,
-    element,
-    read: () => read(one, box ? String(/** @type {HTMLInputElement} */ (input).checked) : input.value),
-    wrong: (text) => {
-      setAttribute(input, 'aria-invalid', text ? 'true' : null);
-      setText(wrong, text);
-      wrong.hidden = text === '';
-    },
-  };
-}
-
-/** @param {Field} one @param {unknown} value @returns {HTMLInputElement|HTMLSelectElement|HTMLTextAreaElement} */
-function inputOf(one, value) {
-  const { type, choices, required, fallback } = one;
-  const text = textOf(one, value);
-  if (choices.length > 0 || (type === 'boolean' && !required && fallback === undefined)) {
-    const values = choices.length > 0 ? choices : [true, false];
-    const options = values.map((choice) => h('option', { value: JSON.stringify(choice) }, plain(wordsOf(choice))));
-    if (!required && fallback === undefined) options.unshift(h('option', { value: '' }, one.name in COMMON ? 'as its kind says' : '—'));
-    const select = h('select', {}, ...options);
-    select.value = text;
-    return select;
-  }
-  if (type === 'boolean') return h('input', { type: 'checkbox', checked: value === true });
-  if (type === 'number' || type === 'integer') {
-    const step = one.step ?? (type === 'integer' ? 1 : 'any');
-    // What is typed is told as it stands, also where it is no number: `read` says what is wrong.
-    const input = h('input', { type: 'number', step: String(step), min: String(one.minimum ?? ''), max: String(one.maximum ?? ''), autocomplete: 'off' });
-    input.value = text;
-    return input;
-  }
-  if (type === 'object' || type === 'any') return h('textarea', { rows: 3, spellcheck: false, value: text });
-  return h('input', { type: 'text', value: text, autocomplete: 'off', spellcheck: false });
-}
-
-/** @param {unknown} choice */
-function wordsOf(choice) {
-  return choice === true ? 'on' : choice === false ? 'off' : typeof choice === 'string' ? choice : JSON.stringify(choice);
 }
 
 /** Open the form. @param {Wanted} wanted */

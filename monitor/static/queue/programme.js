@@ -91,8 +91,9 @@ export class Programme extends Part {
     const space = h('div', { class: 'table-space', role: 'rowgroup' });
     this.#body.append(space);
     this.append(
-      h('header', { class: 'programme-head' }, h('h2', {}, 'Programme'), this.#count, this.#clear, this.#selection, this.#add),
-      this.#body, this.#empty, this.#help, this.#said);
+      h('header', { class: 'programme-head' }, h('h2', {}, 'Programme'), this.#count, this.#clear, this.#add),
+      // Below the rows: what appears there moves none of them away from under a finger.
+      this.#body, this.#empty, this.#selection, this.#help, this.#said);
     this.#rows = new Windowed(this.#body, space, () => this.#create(), (element, index, made) => this.#update(element, index, made), (index) => this.#shown[index]);
     this.#body.addEventListener('scroll', () => this.app.changed(), { passive: true });
     new ResizeObserver(() => this.app.changed()).observe(this.#body);
@@ -128,7 +129,7 @@ export class Programme extends Part {
     this.#help.hidden = this.#shown.length < 2 || !may;
     setText(this.#help, this.#grab ? 'Arrows move it; Space drops it; Esc leaves all as it was.' : 'Drag a row to move it; or Space, arrows, Space.');
     const adds = this.app.may('queue_add');
-    this.#add.disabled = !adds && !this.app.may('queue_propose');
+    this.#add.disabled = (!adds && !this.app.may('queue_propose')) || this.kinds.problem !== '';
     setText(this.#add, adds ? 'Add a plan …' : 'Propose a plan …');
     this.#drawSelection();
   }
@@ -148,7 +149,7 @@ export class Programme extends Part {
       const { verb } = button.dataset;
       button.disabled = !this.app.may(verb ?? '');
       if (verb === 'queue_release') button.hidden = !entries.some((one) => one.state === 'held');
-      if (verb === 'queue_update' || verb === 'queue_add') button.hidden = entries.length !== 1;
+      if (verb === 'queue_update' || verb === 'queue_add') button.hidden = entries.length !== 1 || !this.kinds.fit(entries[0].plan);
     }
   }
 
@@ -189,6 +190,7 @@ export class Programme extends Part {
     const cursor = this.#cursor === uid;
     const moving = this.#grab?.uids.includes(uid) ?? false;
     const may = ['queue_release', 'queue_update', 'queue_remove', 'queue_move'].map((verb) => this.app.may(verb));
+    const fits = this.kinds.fit(entry.plan);
     if (!made.changed(entry, index, ticked, cursor, moving, this.kinds.version, ...may)) return;
     const held = entry.state === 'held';
     parts.uid = uid;
@@ -205,6 +207,7 @@ export class Programme extends Part {
     setText(parts.who, [whoWords(entry), held ? heldWords(entry) : ''].filter(Boolean).join(' · '));
     element.title = `${planName(entry.plan)}  ${parts.details.textContent}\n${parts.who.textContent}`;
     parts.release.hidden = !held;
+    parts.change.hidden = !fits;
     [parts.release.disabled, parts.change.disabled, parts.remove.disabled] = may.map((one) => !one);
   }
 
@@ -230,7 +233,7 @@ export class Programme extends Part {
 
   #change() {
     const [entry] = this.#entries();
-    if (entry && this.app.may('queue_update')) this.form(entry, 'change');
+    if (entry && this.app.may('queue_update') && this.kinds.fit(entry.plan)) this.form(entry, 'change');
   }
 
   async #clearAll() {

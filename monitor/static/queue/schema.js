@@ -8,6 +8,7 @@
 /**
  * @typedef {object} Field
  * @property {string} name
+ * @property {string} label
  * @property {'number'|'integer'|'string'|'boolean'|'array'|'object'|'any'} type
  * @property {string} description
  * @property {string} unit
@@ -18,13 +19,32 @@
  * @property {number|undefined} step
  * @property {unknown[]} choices
  * @property {string} items what is in a list: a type, or 'any'
+ * @property {string} none what stands for that nothing is chosen
  */
 
-/** Return the fields of a kind's form, in its order. @param {KindView} kind @returns {Field[]} */
+/**
+ * Return a field of a form's own, in no schema.
+ * @param {string} name
+ * @param {Field['type']} type
+ * @param {string} label
+ * @param {string} [description]
+ * @param {Partial<Field>} [more]
+ * @returns {Field}
+ */
+export function field(name, type, label, description = '', more = {}) {
+  return { name, label, type, description, unit: '', required: false, fallback: undefined, minimum: undefined, maximum: undefined, step: undefined, choices: [], items: 'any', none: '—', ...more };
+}
+
+/**
+ * Return the fields of a kind's or a function's form, in its order.
+ * @param {{parameters_schema: KindView['parameters_schema']}} declared
+ * @returns {Field[]}
+ */
 export function fieldsOf({ parameters_schema: schema }) {
   const required = new Set(schema?.required ?? []);
   return Object.entries(schema?.properties ?? {}).map(([name, one]) => ({
     name,
+    label: name,
     type: one.type ?? 'any',
     description: one.description ?? '',
     unit: one['x-unit'] ?? '',
@@ -35,6 +55,7 @@ export function fieldsOf({ parameters_schema: schema }) {
     step: one['x-step'],
     choices: one.enum ?? [],
     items: one.items?.type ?? 'any',
+    none: '—',
   }));
 }
 

@@ -6,9 +6,10 @@
 /** @import {Kinds} from './kinds.js' */
 import { clock, day, duration, moment } from '../model/format.js';
 import { byName, plain } from '../model/words.js';
-import { get } from '../view/api.js';
+import { failed, get, getText } from '../view/api.js';
 import { tell } from '../view/commands.js';
-import { h, setAttribute, setText } from '../view/dom.js';
+import { askFor } from '../view/dialog.js';
+import { download, h, setAttribute, setText } from '../view/dom.js';
 import { Inputs as Made, Part } from '../view/part.js';
 import { Windowed } from '../view/windowed.js';
 import { useStyle } from '../view/style.js';
@@ -17,7 +18,7 @@ import { RESULTS, filterHistory, kindOf, planDetails, planName, shotAddress, use
 useStyle(import.meta.url);
 
 /** The base of the panes: each is drawn while it is seen. */
-class Pane extends Part {
+export class Pane extends Part {
   /** @type {Editor} */ editor = /** @type {any} */ (null);
   /** @type {Kinds} */ kinds = /** @type {any} */ (null);
 
@@ -37,6 +38,11 @@ export class HistoryPane extends Pane {
   #text = h('input', { type: 'search', placeholder: 'Search the history   /', 'aria-label': 'search the history' });
   #count = h('span', { class: 'count' });
   #earlier = h('button', { class: 'small', onclick: () => void this.#ask() });
+  #also = h('input', { type: 'checkbox' });
+  #hidden = h('label', { class: 'tick' }, this.#also, ' also hidden ones');
+  #hide = h('button', { class: 'small', title: 'begin this view anew; nothing is lost', onclick: () => void this.#askHide() }, 'Hide …');
+  #export = h('button', { class: 'small', title: 'as JSON lines or CSV', onclick: () => void this.#askExport() }, 'Export …');
+  /** What is hidden from everybody's view, where somebody wants to see it. @type {HistoryItem[]} */ #before = [];
   #body = h('div', { class: 'history-scroll', tabIndex: 0, role: 'list', 'aria-label': 'ended plans' });
   #empty = h('p', { class: 'empty', hidden: true });
   #offered = new Made();
@@ -45,13 +51,14 @@ export class HistoryPane extends Pane {
   /** @type {Windowed<HistoryRow>} */ #rows = /** @type {any} */ (null);
 
   build() {
+    this.#also.addEventListener('change', () => void this.#askHidden());
     for (const input of [this.#kind, this.#user, this.#result, this.#text]) input.addEventListener('input', () => this.app.changed());
     /** @param {string} text @param {HTMLElement} input */
     const field = (text, input) => h('label', { class: 'field' }, h('span', {}, text), input);
     const space = h('div', { class: 'table-space', role: 'presentation' });
     this.#body.append(space);
     this.append(
-      h('div', { class: 'history-filter' }, this.#text, field('Kind', this.#kind), field('Who', this.#user), field('Result', this.#result), this.#count, this.#earlier),
+      h('div', { class: 'history-filter' }, this.#text, field('Kind', this.#kind), field('Who', this.#user), field('Result', this.#result), this.#hidden, this.#count, this.#earlier, this.#hide, this.#export),
       this.#body, this.#empty);
     this.#rows = new Windowed(this.#body, space, () => this.#create(), (element, index, made) => this.#update(element, index, made), (index) => this.#items[index]);
     this.#body.addEventListener('scroll', () => this.app.changed(), { passive: true });
@@ -67,16 +74,21 @@ export class HistoryPane extends Pane {
   }
 
   draw() {
-    const all = this.board.shownHistory();
     const { view } = this.board;
-    if (this.#offered.changed(this.board.history, view?.history)) {
+    const seen = this.board.shownHistory();
+    const all = this.#also.checked && this.#before.length > 0 ? together(this.#before, seen) : seen;
+    if (this.#offered.changed(this.board.history, view?.history, this.#before, this.#also.checked)) {
       offer(this.#kind, all.map(kindOf));
       offer(this.#user, all.flatMap(usersOf));
     }
-    if (this.#filtered.changed(this.board.history, view?.history, this.#kind.value, this.#user.value, this.#result.value, this.#text.value)) {
+    if (this.#filtered.changed(this.board.history, view?.history, this.#before, this.#also.checked, this.#kind.value, this.#user.value, this.#result.value, this.#text.value)) {
       this.#items = filterHistory(all, { kind: this.#kind.value, user: this.#user.value, result: this.#result.value, text: this.#text.value });
     }
-    const earlier = Math.max(0, (view?.history ?? 0) - all.length);
+    const earlier = Math.max(0, (view?.history ?? 0) - seen.length);
+    this.#hidden.hidden = (view?.history_total ?? 0) <= (view?.history ?? 0);
+    this.#hide.hidden = (view?.history ?? 0) === 0;
+    this.#hide.disabled = !this.app.may('queue_hide_history');
+    this.#export.hidden = (view?.history_total ?? 0) === 0;
     this.#earlier.hidden = earlier === 0;
     setText(this.#earlier, `${earlier} earlier ones`);
     setText(this.#count, this.#items.length === all.length ? `${all.length}` : `${this.#items.length} of ${all.length}`);
@@ -91,7 +103,7 @@ export class HistoryPane extends Pane {
     const symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
     const result = h('strong', { class: 'history-result' });
     const name = h('button', { class: 'link', title: 'its runs, and who did what', onclick: () => {
-      if (element.item) showItem(element.item, this.kinds);
+      if (element.item) this.#show(element.item);
     } });
     const shot = h('a', { class: 'history-shot' });
     const details = h('span', { class: 'history-details' });
@@ -133,23 +145,74 @@ export class HistoryPane extends Pane {
   /** Have what has ended before what the page began with. */
   async #ask() {
     this.#earlier.disabled = true;
-    /** @type {HistoryItem[]} */
-    const items = [];
-    /** @type {number|undefined} */
-    let since = 0;
-    while (since !== undefined) {
-      const { status, data } = await get('queue_history', { since });
-      if (status !== 200) {
-        tell('History', { status, outcome: 'error', message: String(data?.message ?? data), notices: [], dangers: [], result: null, fields: [] });
-        break;
-      }
-      items.push(...(data.result.items ?? []));
-      since = data.result.next ?? undefined;
-    }
-    this.board.before(items);
+    this.board.before(await askHistory({}));
     this.#earlier.disabled = false;
     this.app.changed();
   }
+
+  /** Have what is hidden, too. */
+  async #askHidden() {
+    if (this.#also.checked) this.#before = await askHistory({ all: 'true' });
+    this.app.changed();
+  }
+
+  /** @param {HistoryItem} item */
+  #show(item) {
+    const hides = this.app.may('queue_hide_history') && this.board.shownHistory().includes(item);
+    showItem(item, this.kinds, hides ? () => void this.editor.run(`Hide up to ${planName(item.entry.plan)}`, 'queue_hide_history', { until: item.entry.uid }) : null);
+  }
+
+  async #askHide() {
+    const said = await askFor({
+      title: 'Begin the view of the history anew?',
+      text: 'For everybody. Nothing is lost: what is hidden is still shown on demand, and exported.',
+      fields: [{ name: 'keep', label: 'So many last ones stay', type: 'number', value: '0', required: true }],
+      yes: 'Hide the others',
+    });
+    if (said) await this.editor.run('Hide the history', 'queue_hide_history', { keep: Number(said.keep) });
+  }
+
+  async #askExport() {
+    const hidden = !this.#hidden.hidden;
+    const said = await askFor({
+      title: 'Export the history',
+      fields: [
+        { name: 'form', label: 'As', type: 'choice', choices: [['csv', 'CSV', 'for spreadsheets'], ['jsonl', 'JSON lines', 'an object in each line']] },
+        { name: 'by', label: 'A line for each', type: 'choice', choices: [['plan', 'plan', ''], ['run', 'run', 'of its phases'], ['action', 'action', 'of the shots that are still kept']] },
+        ...(hidden ? [/** @type {const} */ ({ name: 'all', label: 'also what is hidden', type: 'tick', value: this.#also.checked ? '1' : '' })] : []),
+      ],
+      yes: 'Export',
+    });
+    if (!said) return;
+    const { form, by } = said;
+    const { status, text } = await getText('queue_history.txt', { form, by, all: said.all ? 'true' : undefined });
+    if (status === 200) download(`history-${by}.${form}`, text);
+    else tell('Export', failed(status, text));
+  }
+}
+
+/** Return all that has ended, the latest last, or as much of it as is told. @param {Record<string, string>} how @returns {Promise<HistoryItem[]>} */
+async function askHistory(how) {
+  /** @type {HistoryItem[]} */
+  const items = [];
+  /** @type {number|undefined} */
+  let since = 0;
+  while (since !== undefined) {
+    const { status, data } = await get('queue_history', { ...how, since });
+    if (status !== 200) {
+      tell('History', failed(status, String(data?.message ?? data)));
+      break;
+    }
+    items.push(...(data.result.items ?? []));
+    since = data.result.next ?? undefined;
+  }
+  return items;
+}
+
+/** Return ended plans with later ones behind them, each once. @param {HistoryItem[]} items @param {HistoryItem[]} later */
+function together(items, later) {
+  const known = new Set(later.map((item) => item.entry.uid));
+  return [...items.filter((item) => !known.has(item.entry.uid)), ...later];
 }
 
 /** Offer values in a select, without touching it while they are the same. @param {HTMLSelectElement} select @param {string[]} values */
@@ -170,8 +233,8 @@ function shotLink({ result }) {
   return result.shot ? shotAddress(result.tree, result.shot) : null;
 }
 
-/** Show all that is known of an ended plan. @param {HistoryItem} item @param {Kinds} kinds */
-function showItem(item, kinds) {
+/** Show all that is known of an ended plan. @param {HistoryItem} item @param {Kinds} kinds @param {(() => void)|null} hide hides it and what is before it */
+function showItem(item, kinds, hide) {
   const { entry, result } = item;
   const { symbol, look } = RESULTS[result.exit_status];
   /** @type {[string, string][]} */
@@ -194,7 +257,9 @@ function showItem(item, kinds) {
     h('h2', { class: look }, planName(entry.plan)),
     h('table', { class: 'keys' }, ...facts.map(([name, text]) => h('tr', {}, h('th', {}, name), h('td', {}, text)))),
     runs.length > 0 && h('ul', { class: 'ask-items' }, ...runs),
-    h('form', { method: 'dialog', class: 'ask-buttons' }, h('button', { class: 'primary' }, 'Close')));
+    h('form', { method: 'dialog', class: 'ask-buttons' },
+      hide && h('button', { class: 'quiet', title: 'it, and what has ended before it; nothing is lost', onclick: hide }, 'Hide up to this one'),
+      h('button', { class: 'primary', autofocus: true }, 'Close')));
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

@@ -5,16 +5,16 @@
 
 /** @import {QueueView} from '../model/types.js' */
 /** @import {Editor} from './editor.js' */
+/** @import {Kinds} from './kinds.js' */
 import { clock } from '../model/format.js';
 import { plain } from '../model/words.js';
 import { command } from '../view/api.js';
 import { tell } from '../view/commands.js';
-import { ask } from '../view/dialog.js';
+import { ask, askFor } from '../view/dialog.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { Inputs, Part } from '../view/part.js';
 import { useStyle } from '../view/style.js';
-import { askFor } from './ask.js';
-import { STATES, heldWords, lockedParts, planName, withNames } from './words.js';
+import { STATES, groupWords, heldWords, lockedParts, planName, withNames } from './words.js';
 
 useStyle(import.meta.url);
 
@@ -52,6 +52,7 @@ const MODES = [
 
 export class StateBar extends Part {
   /** @type {Editor} */ editor = /** @type {any} */ (null);
+  /** @type {Kinds} */ kinds = /** @type {any} */ (null);
   /** Called with the first HELD entry when somebody wants to see it. @type {(uid: string) => void} */ reveal = () => {};
   #symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
   #word = h('span', { class: 'queue-word' });
@@ -60,6 +61,7 @@ export class StateBar extends Part {
   #acts = ACTS.map((act) => ({ act, button: h('button', { class: act.look ?? '', title: act.title, onclick: () => void act.act(this) }, act.text) }));
   #modes = MODES.map((one) => ({ ...one, button: h('button', { class: 'small', title: one.title, 'aria-pressed': 'false', onclick: () => void this.#switch(one.mode, one.text) }, one.text) }));
   #environment = h('button', { class: 'small', title: 'the workers of the servers that the queue needs', onclick: () => void this.#askEnvironment() });
+  #group = h('button', { class: 'small', hidden: true, title: 'whose rights you have here, and what they allow', onclick: () => void this.#askGroup() });
   #lockIt = h('button', { class: 'small', title: 'let nobody without the key change it', onclick: () => void this.#lock() }, 'Lock …');
   #heldText = h('span', { class: 'note-text' });
   #release = h('button', { class: 'small', onclick: () => void this.editor.release(this.editor.board.held()) }, 'Release …');
@@ -76,7 +78,7 @@ export class StateBar extends Part {
     this.append(
       h('div', { class: 'queue-bar' }, this.#pill, this.#text,
         h('div', { class: 'queue-acts', role: 'group', 'aria-label': 'the queue' }, ...this.#acts.map(({ button }) => button)),
-        h('div', { class: 'queue-modes', role: 'group', 'aria-label': 'how the queue goes on' }, ...this.#modes.map(({ button }) => button), this.#environment, this.#lockIt)),
+        h('div', { class: 'queue-modes', role: 'group', 'aria-label': 'how the queue goes on' }, ...this.#modes.map(({ button }) => button), this.#environment, this.#group, this.#lockIt)),
       this.#held, this.#locked);
   }
 
@@ -84,7 +86,7 @@ export class StateBar extends Part {
     const { app, editor } = this;
     const { view } = editor.board;
     const may = [...ACTS.map(({ verb }) => verb), 'queue_mode', 'queue_autostart', 'queue_environment', 'queue_lock', 'queue_unlock', 'queue_release'].map((verb) => app.may(verb));
-    if (!this.#made.changed(view, editor.board.version, editor.key, ...may)) return;
+    if (!this.#made.changed(view, editor.board.version, editor.key, this.kinds.version, ...may)) return;
     this.hidden = view === null;
     if (!view) return;
     const { symbol, word } = STATES[view.state];
@@ -104,6 +106,10 @@ export class StateBar extends Part {
     const environment = view.environment?.state ?? 'closed';
     setText(this.#environment, `Environment: ${environment}`);
     this.#environment.classList.toggle('bad', environment === 'failed');
+    const { groups, group, problem } = this.kinds;
+    this.#group.hidden = Object.keys(groups).length === 0 && !problem;
+    setText(this.#group, `Group: ${problem ? 'none' : plain(group)}`);
+    this.#group.classList.toggle('bad', problem !== '');
     this.#drawHeld();
     this.#drawLock(view);
   }
@@ -206,6 +212,25 @@ export class StateBar extends Part {
       yes: may ? 'Do it' : 'Close',
     });
     if (said?.act) await this.editor.run(`Environment: ${said.act}`, 'queue_environment', { act: said.act });
+  }
+
+  /** Say what one's group allows, and let another be chosen. */
+  async #askGroup() {
+    const { groups, group, problem } = this.kinds;
+    const names = Object.keys(groups);
+    const own = groups[group];
+    /** @type {[string, string, string][]} */
+    const choices = names.map((name) => [name, plain(name), plain(groups[name].description ?? '')]);
+    const said = await askFor({
+      title: problem ? 'Which group?' : `Group: ${plain(group)}`,
+      text: problem ? plain(problem) : plain(own?.description ?? ''),
+      items: own && !problem ? ['You may use:', ...groupWords(own)] : [],
+      fields: [choices.length > 0
+        ? { name: 'group', label: 'Act for', type: 'choice', choices, value: group }
+        : { name: 'group', label: 'Your group', required: true }],
+      yes: 'Act for it',
+    });
+    if (said) this.editor.choose(said.group);
   }
 
   async #lock() {

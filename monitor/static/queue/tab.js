@@ -16,11 +16,12 @@ import { KEYS, Programme } from './programme.js';
 import { RunningPlan } from './running.js';
 import { ChangesPane, HistoryPane, ProposalsPane } from './side.js';
 import { StateBar } from './state-bar.js';
+import { TasksPane } from './tasks.js';
 import { isUrgent, noteOf } from './words.js';
 
 useStyle(import.meta.url);
 
-/** @typedef {'programme'|'history'|'proposals'|'changes'} Name */
+/** @typedef {'programme'|'history'|'proposals'|'tasks'|'changes'} Name */
 
 export class TabQueue extends Tab {
   static id = 'queue';
@@ -43,26 +44,27 @@ export class TabQueue extends Tab {
   #programme = /** @type {Programme} */ (document.createElement('queue-programme'));
   #history = /** @type {HistoryPane} */ (document.createElement('queue-history'));
   #proposals = /** @type {ProposalsPane} */ (document.createElement('queue-proposals'));
+  #tasks = /** @type {TasksPane} */ (document.createElement('queue-tasks'));
   #changes = /** @type {ChangesPane} */ (document.createElement('queue-changes'));
   #main = h('section', { class: 'queue-main', 'aria-label': 'programme' });
-  #side = h('section', { class: 'queue-side', 'aria-label': 'history, proposals, changes' });
+  #side = h('section', { class: 'queue-side', 'aria-label': 'history, proposals, tasks, changes' });
   /** @type {Name} */ #chosen = 'programme';
   /** @type {{name: Name, title: string, button: HTMLButtonElement}[]} */
-  #segments = /** @type {[Name, string][]} */ ([['programme', 'Programme'], ['history', 'History'], ['proposals', 'Proposals'], ['changes', 'Who did what']])
+  #segments = /** @type {[Name, string][]} */ ([['programme', 'Programme'], ['history', 'History'], ['proposals', 'Proposals'], ['tasks', 'Tasks'], ['changes', 'Who did what']])
     .map(([name, title]) => ({ name, title, button: h('button', { 'data-pane': name, 'aria-pressed': 'false', onclick: () => this.#choose(name) }, title) }));
   #kinds = /** @type {Kinds} */ (/** @type {unknown} */ (null));
 
   build() {
     const { app } = this;
     const editor = new Editor(app);
-    this.#kinds = new Kinds(app);
+    this.#kinds = new Kinds(editor);
     /** @param {Entry|null} entry @param {'add'|'change'} how @param {Entry} [behind] */
     const form = (entry, how, behind) => openForm({ editor, kinds: this.#kinds, entry, how, behind });
-    for (const part of [this.#bar, this.#running, this.#programme, this.#history, this.#proposals, this.#changes]) {
+    for (const part of [this.#bar, this.#running, this.#programme, this.#history, this.#proposals, this.#tasks, this.#changes]) {
       part.app = app;
       part.editor = editor;
     }
-    for (const part of [this.#running, this.#programme, this.#history, this.#proposals, this.#changes]) part.kinds = this.#kinds;
+    for (const part of [this.#bar, this.#running, this.#programme, this.#history, this.#proposals, this.#tasks, this.#changes]) part.kinds = this.#kinds;
     this.#programme.form = form;
     this.#proposals.form = form;
     this.#bar.reveal = (uid) => {
@@ -71,7 +73,7 @@ export class TabQueue extends Tab {
       this.#programme.reveal(uid);
     };
     this.#main.append(this.#running, this.#programme);
-    this.#side.append(this.#history, this.#proposals, this.#changes);
+    this.#side.append(this.#history, this.#proposals, this.#tasks, this.#changes);
     this.append(this.#bar,
       h('div', { class: 'queue-panes segments', role: 'group', 'aria-label': 'what is shown' }, ...this.#segments.map(({ button }) => button)),
       h('div', { class: 'queue-body' }, this.#main, this.#side));
@@ -91,20 +93,21 @@ export class TabQueue extends Tab {
     for (const { name, title, button } of this.#segments) {
       setAttribute(button, 'aria-pressed', String(name === shown));
       setText(button, name === 'proposals' && waiting > 0 ? `${title} (${waiting})` : title);
-      button.hidden = name === 'programme' && !alone;
+      button.hidden = (name === 'programme' && !alone) || (name === 'tasks' && !this.#tasks.isFor);
       button.classList.toggle('waits', name === 'proposals' && waiting > 0);
     }
     this.#main.hidden = alone && shown !== 'programme';
     this.#side.hidden = alone && shown === 'programme';
     this.#history.hidden = shown !== 'history';
     this.#proposals.hidden = shown !== 'proposals';
+    this.#tasks.hidden = shown !== 'tasks';
     this.#changes.hidden = shown !== 'changes';
     this.#bar.draw();
     if (!this.#main.hidden) {
       this.#running.draw();
       this.#programme.draw();
     }
-    for (const pane of [this.#history, this.#proposals, this.#changes]) if (!this.#side.hidden && !pane.hidden) pane.draw();
+    for (const pane of [this.#history, this.#proposals, this.#tasks, this.#changes]) if (!this.#side.hidden && !pane.hidden) pane.draw();
   }
 
   restyle() {

@@ -2,7 +2,7 @@
  * The pulse queue in words and symbols, for people. Pure.
  */
 
-/** @import {Entry, ExitStatus, HistoryItem, KindView, PlanProgress, PulsePlan, QueueState, QueueView} from '../model/types.js' */
+/** @import {Entry, ExitStatus, HistoryItem, KindView, PlanProgress, PulsePlan, QueueGroup, QueueState, QueueView, TaskState} from '../model/types.js' */
 import { clock, remaining } from '../model/format.js';
 import { readRoute, writeRoute } from '../model/route.js';
 import { plain } from '../model/words.js';
@@ -27,6 +27,13 @@ export const RESULTS = {
   unknown: { symbol: '?', look: 'bad' },
 };
 
+/** @type {Record<TaskState, {symbol: string, word: string, look: string}>} */
+export const TASK_STATES = {
+  running: { symbol: '▶', word: 'running', look: 'busy' },
+  completed: { symbol: '✓', word: 'completed', look: 'good' },
+  failed: { symbol: '✗', word: 'failed', look: 'bad' },
+};
+
 /** What to do with a queue in which nothing is. */
 export const EMPTY = 'The queue is empty: add a plan, then Start runs one after the other.';
 
@@ -46,18 +53,23 @@ export function planDetails(plan, kind) {
   if (plan.type === 'stop') return plain(plan.note ?? '') || 'the queue stops when it comes here';
   const parts = [];
   if (plan.kind && plan.experiment && plan.experiment !== kind?.kind.experiment) parts.push(plan.experiment);
-  const given = plan.parameters ?? {};
-  const known = Object.keys(kind?.kind.parameters ?? {});
-  const names = [...known.filter((name) => name in given), ...Object.keys(given).filter((name) => !known.includes(name))];
-  for (const name of names) {
-    const value = given[name];
-    const unit = kind?.kind.parameters?.[name]?.unit ?? '';
-    parts.push(`${name} ${valueWords(value)}${unit && ` ${unit}`}`);
-  }
+  const known = kind?.kind.parameters ?? {};
+  parts.push(...givenWords(plan.parameters ?? {}, Object.keys(known), (name) => known[name]?.unit ?? ''));
   if (plan.phases) parts.push(phasesText(plan.phases));
   if (plan.repeat && plan.repeat > 1) parts.push(`×${plan.repeat}`);
   if (plan.note) parts.push(`“${plan.note}”`);
   return plain(parts.join(' · '));
+}
+
+/**
+ * Return what is given, each with its unit: those that are known in their order, then the others.
+ * @param {Record<string, unknown>} given
+ * @param {string[]} known
+ * @param {(name: string) => string} unitOf
+ */
+export function givenWords(given, known, unitOf) {
+  const names = [...known.filter((name) => name in given), ...Object.keys(given).filter((name) => !known.includes(name))];
+  return names.map((name) => [name, valueWords(given[name]), unitOf(name)].filter(Boolean).join(' '));
 }
 
 /** Return a parameter's value as people read it. @param {unknown} value @returns {string} */
@@ -220,4 +232,23 @@ function searched(item) {
 /** Return the address of a shot's actions. @param {string|undefined} tree @param {number} shot */
 export function shotAddress(tree, shot) {
   return writeRoute({ ...readRoute('', ['actions']), tree: tree ?? '', shot });
+}
+
+/** What of a group's patterns is about what. @type {[keyof QueueGroup, string][]} */
+const PARTS = [
+  ['kinds', 'plans of the kinds'],
+  ['experiments', 'the experiments'],
+  ['classes', 'actions of the server classes'],
+  ['functions', 'the functions of tasks'],
+];
+
+/** Return what a group may use, a line for each sort of things. @param {QueueGroup} group */
+export function groupWords(group) {
+  return PARTS.map(([part, words]) => {
+    const { allowed = ['*'], forbidden = [] } = /** @type {{allowed?: string[], forbidden?: string[]}} */ (group[part] ?? {});
+    const all = allowed.includes('*');
+    const may = allowed.length === 0 ? 'none' : all ? 'all' : allowed.join(', ');
+    const not = forbidden.length > 0 && allowed.length > 0 ? `, but not ${forbidden.join(', ')}` : '';
+    return plain(`${words}: ${may}${not}`);
+  });
 }

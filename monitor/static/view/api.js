@@ -57,7 +57,7 @@ export async function post(route, body) {
       headers: { 'Content-Type': 'application/json', 'X-XSRFToken': token() },
       body: JSON.stringify(body),
     });
-    return { status: response.status, data: await content(response) };
+    return { status: response.status, data: parsed(await response.text()) };
   } catch {
     return { status: 0, data: 'The monitor does not answer; what was asked for may have been done.' };
   }
@@ -70,21 +70,42 @@ export async function post(route, body) {
  * @returns {Promise<{status: number, data: any}>}
  */
 export async function get(route, values) {
+  const { status, text } = await getText(route, values);
+  return { status, data: parsed(text) };
+}
+
+/**
+ * Read a text from the HTTP interface.
+ * @param {string} route
+ * @param {Record<string, string|number|undefined>} values
+ * @returns {Promise<{status: number, text: string}>}
+ */
+export async function getText(route, values) {
+  try {
+    const response = await fetch(placed(`api/${route}?${queryOf(values)}`), { cache: 'no-store' });
+    return { status: response.status, text: await response.text() };
+  } catch {
+    return { status: 0, text: 'The monitor does not answer.' };
+  }
+}
+
+/** @param {Record<string, string|number|undefined>} values */
+function queryOf(values) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {
     if (value !== undefined) query.set(name, String(value));
   }
-  try {
-    const response = await fetch(placed(`api/${route}?${query}`), { cache: 'no-store' });
-    return { status: response.status, data: await content(response) };
-  } catch {
-    return { status: 0, data: 'The monitor does not answer.' };
-  }
+  return query;
 }
 
-/** @param {Response} response @returns {Promise<any>} */
-async function content(response) {
-  const text = await response.text();
+/** Return the answer that something read could not be had. @param {number} status @param {string} text @returns {Answer} */
+export function failed(status, text) {
+  const message = String(parsed(text)?.message ?? text);
+  return { status, outcome: status === 0 ? 'nobody' : 'error', message, notices: [], dangers: [], result: null, fields: [] };
+}
+
+/** @param {string} text @returns {any} */
+function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {

@@ -8,7 +8,12 @@ from shotline.common.commands import Actions
 from shotline.common.messages import Held, HeldAs, Outcome, Reply
 from shotline.common.queue import commands as q
 from shotline.common.queue.records import QueueTask
-from shotline.common.queue.views import QueueState, QueueTasksResult, RefusalCode
+from shotline.common.queue.views import (
+    QueueAllowedResult,
+    QueueState,
+    QueueTasksResult,
+    RefusalCode,
+)
 from shotline.common.records import ShotKey
 
 FUNCTIONS = {"calibrate": {"python": "lab:calibrate", "class": "SRV_A"}}
@@ -95,3 +100,23 @@ def test_commands_without_a_tree_never_mean_a_task() -> None:
     assert programme.key == ShotKey("T", 1)
 
     assert programme.told(Actions()).outcome is Outcome.OK
+
+
+def test_declared_arguments_are_checked_and_told_and_have_defaults() -> None:
+    declared = {
+        "coil": {"type": "integer", "minimum": 1, "maximum": 8},
+        "gain": {"type": "number", "default": 1.5, "unit": "V"},
+    }
+    functions = {"calibrate": {**FUNCTIONS["calibrate"], "parameters": declared}}
+    programme = Programme(config=with_keys(configured("T"), queue={"functions": functions}))
+    for arguments in ({}, {"coil": 9}, {"coil": 1, "speed": 3}):
+        refused = programme.refused(q.QueueRunTask(function="calibrate", arguments=arguments))
+        assert refused.code is RefusalCode.BAD_PARAMETER
+    task = task_of(programme.good(q.QueueRunTask(function="calibrate", arguments={"coil": 3})))
+    assert task.arguments == {"coil": 3, "gain": 1.5}
+    told = view_of(programme.good(q.QueueAllowed()))
+    assert isinstance(told, QueueAllowedResult)
+    (view,) = told.function_views
+    assert (view.name, view.server_class) == ("calibrate", "SRV_A")
+    assert view.parameters_schema["properties"]["gain"]["x-unit"] == "V"
+    assert view.parameters_schema["required"] == ["coil"]

@@ -1,20 +1,16 @@
-"""The queue's history as JSON lines or CSV, a row for each plan, run or action."""
+"""The queue's history as JSON lines or CSV, a row for each plan, run or action. Pure."""
 
-import csv
-import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
-from shotline.client.cli.base import say
-from shotline.client.errors import SupervisorError
 from shotline.common.queue.plans import HistoryItem, PlanRun
+from shotline.common.views import RunReport
 
-if TYPE_CHECKING:
-    from shotline.client.supervisor import Supervisor
-
-COLUMNS = {
+_QUOTED: Final = re.compile(r'[",\r\n]')
+COLUMNS: Final = {
     "plan": (
         "uid",
         "kind",
@@ -74,34 +70,23 @@ COLUMNS = {
 }
 
 
-def lines(
-    supervisor: "Supervisor", items: Iterable[HistoryItem], by: str, *, as_csv: bool
-) -> Iterator[str]:
-    """Yield the lines of an export."""
-    rows = _rows(supervisor, items, by)
-    if not as_csv:
-        for row in rows:
-            yield json.dumps(row, ensure_ascii=False)
-        return
-    yield _csv(COLUMNS[by])
-    for row in rows:
-        yield _csv([_cell(row.get(name)) for name in COLUMNS[by]])
+Row = dict[str, Any]
 
 
-def _rows(
-    supervisor: "Supervisor", items: Iterable[HistoryItem], by: str
-) -> Iterator[dict[str, Any]]:
-    for item in items:
-        if by == "plan":
-            yield _plan(item)
-        elif by == "run":
-            yield from (_run(item, run) for run in item.result.runs)
-        else:
-            for run in item.result.runs:
-                yield from _actions(supervisor, item, run)
+def head(by: str, *, as_csv: bool) -> Iterator[str]:
+    """Yield what stands before the rows: CSV has a line of their columns."""
+    if as_csv:
+        yield _csv(COLUMNS[by])
 
 
-def _head(item: HistoryItem) -> dict[str, Any]:
+def line(row: Row, by: str, *, as_csv: bool) -> str:
+    """Return a row as a line."""
+    if as_csv:
+        return _csv([_cell(row.get(name)) for name in COLUMNS[by]])
+    return json.dumps(row, ensure_ascii=False)
+
+
+def _head(item: HistoryItem) -> Row:
     return {
         "uid": item.entry.uid,
         "kind": item.entry.plan.kind,
@@ -111,7 +96,8 @@ def _head(item: HistoryItem) -> dict[str, Any]:
     }
 
 
-def _plan(item: HistoryItem) -> dict[str, Any]:
+def plan_row(item: HistoryItem) -> Row:
+    """Return the row of an ended plan."""
     entry, result = item.entry, item.result
     return {
         **_head(item),
@@ -128,7 +114,8 @@ def _plan(item: HistoryItem) -> dict[str, Any]:
     }
 
 
-def _run(item: HistoryItem, run: PlanRun) -> dict[str, Any]:
+def run_row(item: HistoryItem, run: PlanRun) -> Row:
+    """Return the row of one of its runs."""
     counts = run.counts
     return {
         **_head(item),
@@ -146,16 +133,12 @@ def _run(item: HistoryItem, run: PlanRun) -> dict[str, Any]:
     }
 
 
-def _actions(supervisor: "Supervisor", item: HistoryItem, run: PlanRun) -> Iterator[dict[str, Any]]:
-    try:
-        report = supervisor.wait(run.tree, run.shot, run.run)
-    except SupervisorError as error:
-        say(f"shotline: {run.tree}/{run.shot} run {run.run}: {error}", err=True)
-        return
+def action_rows(item: HistoryItem, run: PlanRun, report: RunReport) -> Iterator[Row]:
+    """Yield the rows of a run's actions; those that were run again since are left out."""
     for action in report.actions:
         live = action.last
         if live.run != run.run:
-            continue  # it was run again since
+            continue
         yield {
             **_head(item),
             "run": run.run,
@@ -187,6 +170,7 @@ def _cell(value: Any) -> str:
 
 
 def _csv(cells: Iterable[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(cells)
-    return out.getvalue()
+    """Return a line of CSV (RFC 4180), without its end."""
+    return ",".join(
+        '"{}"'.format(one.replace('"', '""')) if _QUOTED.search(one) else one for one in cells
+    )

@@ -10,8 +10,10 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from shotline import __version__
 from shotline.action_server.server import EXIT_RESTART, ActionServerShell
+from shotline.action_server.until import Term
 from shotline.common.errors import ConfigError
 from shotline.common.keys.folder import own_key
+from shotline.common.pilots import PILOT
 from shotline.common.process import interpreter
 from shotline.common.process.hangup import Hangup
 from shotline.common.process.scrape import open_address
@@ -24,6 +26,7 @@ EPILOG = """\b
 Examples:
   shotline-action-server MAGNETS 1
   shotline-action-server MAGNETS 2 tcp://control:5571 --slots 4
+  shotline-action-server ANALYSIS 7 --until idle=60 --until actions=100
 """
 
 
@@ -50,6 +53,18 @@ Examples:
     multiple=True,
     help="What the site calls this server, so that actions can ask for it; several may be given.",
 )
+@click.option(
+    "--until",
+    metavar="WHAT",
+    multiple=True,
+    help="idle=SECONDS or actions=NUMBER: end in order then; both: when the first has come.",
+)
+@click.option(
+    "--pilot",
+    metavar="TOKEN",
+    default="",
+    help="What the provider that starts this server knows it by.",
+)
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning, error or critical.")
 @click.version_option(__version__)
 def main(
@@ -62,6 +77,8 @@ def main(
     process: str | None,
     url: str | None,
     label: tuple[str, ...],
+    until: tuple[str, ...],
+    pilot: str,
     log_level: str | None,
 ) -> None:
     """Run the action server CLASS:ID: it executes actions that the dispatcher sends it.
@@ -76,6 +93,12 @@ def main(
         slots = 1 if sequential == "1" else 0
     elif slots is not None and sequential is not None:
         raise click.UsageError("--slots and --sequential say the same thing; give one of them")
+    try:
+        term = Term.of(until)
+    except ValueError as error:
+        raise click.UsageError(f"--until {error}") from None
+    if pilot and not PILOT.fullmatch(pilot):
+        raise click.UsageError(f"--pilot {pilot!r} is none: letters and digits, at most 32")
     if broker is not None and "://" not in broker:
         broker = f"tcp://{broker}"
     options: dict[str, JsonValue] = {
@@ -102,6 +125,8 @@ def main(
             own_key(read.keys, f"{server_class}:{server_id}", server_class),
             url_wait_s=read.dispatcher.url_wait_s,
             config_hash=fingerprint(find_config(config)),
+            term=term,
+            pilot=pilot,
         )
         open_address(
             read, f"{server_class}:{server_id}", server.metrics, service.watch, service.unwatch

@@ -19,6 +19,7 @@ from shotline.action_server.output import OutputLog
 from shotline.action_server.reports import Reports
 from shotline.action_server.slots import RunningAttempt, Slot, Slots, SlotState
 from shotline.action_server.task.channel import Ended
+from shotline.action_server.until import Until
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, EndedBy, Finished, Held, HeldAs, Returned
@@ -35,7 +36,12 @@ class Attempts:
     """All attempts that this server knows of."""
 
     def __init__(
-        self, section: ActionServerSection, out: Outlet, slots: Slots, own_url: str | None
+        self,
+        section: ActionServerSection,
+        out: Outlet,
+        slots: Slots,
+        own_url: str | None,
+        until: Until,
     ) -> None:
         self.running: dict[AttemptId, RunningAttempt] = {}
         self.reports = Reports()
@@ -52,6 +58,7 @@ class Attempts:
         self._unproven: dict[AttemptId, None] = {}
         self._proofs: dict[AttemptId, Finished] = {}
         self.report_at = inf  # results wait until then for those of other slots
+        self.until = until
 
     @property
     def queued(self) -> int:
@@ -59,12 +66,25 @@ class Attempts:
         return len(self._queue)
 
     @property
+    def has_work(self) -> bool:
+        """Whether anything was given to it that is not answered yet."""
+        return bool(self.running or self._queue or len(self.reports))
+
+    @property
+    def taken(self) -> int:
+        """How many attempts it has taken in all."""
+        return self.reports.added + len(self.running) + len(self._queue)
+
+    @property
     def is_full(self) -> bool:
-        """Whether no work is taken: too many results wait, or no slot can ever run one (I2)."""
+        """Whether no work is taken: too many results wait, or no slot can ever run one (I2), or it
+        has taken what it was started for.
+        """
         return (
             len(self.reports) + len(self.running) + len(self._queue) >= self._section.results_max
             or self._held_bytes() >= self._section.held_bytes_max
             or not self._slots.is_any_usable
+            or not self.until.left(self.taken)
         )
 
     def take(self, now: Instant, dispatch: Dispatch, *, is_ending: bool) -> None:
@@ -79,12 +99,7 @@ class Attempts:
         elif is_ending:
             self._return(attempt, "the server is ending")
         elif self.is_full:
-            self._return(
-                attempt,
-                "full: too many results wait to be stored"
-                if self._slots.is_any_usable
-                else self._slots.why_unusable,
-            )
+            self._return(attempt, self._why_full())
         else:
             self._queue[attempt] = dispatch
 
@@ -158,6 +173,13 @@ class Attempts:
         for attempt in self._queue:
             self._return(attempt, why)
         self._queue.clear()
+
+    def _why_full(self) -> str:
+        if not self._slots.is_any_usable:
+            return self._slots.why_unusable
+        if not self.until.left(self.taken):
+            return "the server has taken what it was started for"
+        return "full: too many results wait to be stored"
 
     def _holds(self, attempt: AttemptId) -> bool:
         return attempt in self.running or attempt in self._queue or attempt in self.reports

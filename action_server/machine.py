@@ -10,6 +10,7 @@ changes the state, which is kept by its parts:
 * `mdsip`: what is told of mdsip servers
 * `environment`: the workers, opened and closed on demand
 * `facts`: what it tells of itself and of its host
+* `until`: when it has served what it was started for
 * `ending`: the end of the server
 
 Sockets and timers are `server`'s business, processes and pipes are `workers`'.
@@ -46,6 +47,7 @@ from shotline.action_server.live import Live
 from shotline.action_server.mdsip import UrlNews
 from shotline.action_server.slots import Slots, SlotState
 from shotline.common.fleet.facts import ServerFacts
+from shotline.action_server.until import Term, Until
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     AbortAttempt,
@@ -86,13 +88,15 @@ class ActionServer:
         section: ActionServerSection,
         broker: BrokerSection,
         facts: ServerFacts = _NO_FACTS,
+        term: Term | None = None,
     ) -> None:
         self._on_return = section.on_return
         self._server_lost_s = broker.server_lost_s
         self._out = out = Outlet()
         self._contact = Contact(identity, broker)
         self._slots = Slots(identity.slots, section, out)
-        self._attempts = Attempts(section, out, self._slots, identity.url)
+        self._until = Until(term or Term())
+        self._attempts = Attempts(section, out, self._slots, identity.url, self._until)
         self._reports = self._attempts.reports
         self._live = Live(section, out, self._slots, self._attempts)
         self._urls = UrlNews()
@@ -127,6 +131,7 @@ class ActionServer:
             self._contact.wake_at(),
             self._ending.deliver_by,
             self._slots.wake_at(is_registered=is_registered),
+            inf if self._ending.is_begun else self._until.wake_at(),
         )
         if is_registered:
             due = min(due, self._reports.wake_at(), self._urls.due, self._attempts.report_at)
@@ -237,7 +242,10 @@ class ActionServer:
             contact.register_soon(now)
             return
         contact.last_number = event.number
+        was_full = self._attempts.is_full
         self._attempts.take(now, event, is_ending=self._ending.is_begun)
+        if self._attempts.is_full and not was_full:
+            self._out.send(self._beat(now))  # before a slot is free again
 
     def _on_abort(self, now: Instant, event: AbortAttempt) -> None:
         if not self._contact.is_stale(event.term):
@@ -371,7 +379,18 @@ class ActionServer:
                 heartbeat_s=self._contact.heartbeat_s,
                 clock_offset_s=self._contact.clock_offset_s,
             ),
+            leaving=self._until.reason,
         )
+
+    def _look_whether_served(self, now: Instant) -> None:
+        """Ask to be ended once it has served what it was started for; end where nobody answers."""
+        attempts = self._attempts
+        if self._until.look(now, attempts.taken, has_work=attempts.has_work):
+            self._out.log("info", f"asks to be ended: {self._until.reason}")
+            if self._contact.is_registered:
+                self._out.send(self._beat(now))
+        elif self._until.is_over(now):
+            self._close(now, ServerOrder.QUIT, self._until.reason)
 
     def _finish(self, now: Instant) -> list[Effect]:
         """Do what has become possible, and return all effects."""
@@ -383,6 +402,8 @@ class ActionServer:
                 self._attempts.report(now)
             elif self._contact.is_registration_due(now):
                 self._out.send(self._contact.register(now, self._attempts.holding()))
+            if not self._ending.is_begun:
+                self._look_whether_served(now)
             if self._ending.is_begun:
                 self._ending.exit_when_done(now)
         return self._out.take()

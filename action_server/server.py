@@ -46,6 +46,7 @@ from shotline.action_server.keepers import Keepers
 from shotline.action_server.machine import ActionServer
 from shotline.action_server.state_file import StateFile
 from shotline.action_server.task.channel import Job, Setup
+from shotline.action_server.until import Term
 from shotline.action_server.workers import Workers
 from shotline.common.codec import batches, decode_all, encode, sendable
 from shotline.common.errors import MalformedMessage
@@ -53,6 +54,7 @@ from shotline.common.fleet.facts import HostFacts, ServerFacts
 from shotline.common.machine import Tick
 from shotline.common.messages import Dispatch, LogLine, Message, Problem, Register, ServerOrder
 from shotline.common.metrics import Metric
+from shotline.common.pilots import incarnation_of
 from shotline.common.process.service import Service
 from shotline.common.settings.config import ActionServerSection, BrokerSection
 from shotline.common.transport import CurveClient, Dealer, SocketLimits
@@ -79,6 +81,8 @@ class ActionServerShell:
         *,
         url_wait_s: float,
         config_hash: str,
+        term: Term | None = None,
+        pilot: str = "",
     ) -> None:
         self._service = service
         self._name = f"{server_class}:{server_id}"
@@ -87,7 +91,7 @@ class ActionServerShell:
         self._outbox: list[Message] = []
         self._is_restart = False
         self._is_said_registered = False
-        incarnation = secrets.token_hex(8)
+        incarnation = incarnation_of(pilot, secrets.token_hex(8))
         self._state = StateFile(section.state_folder, self._name, incarnation)
         self._identity = Register(
             server_class=server_class,
@@ -113,7 +117,7 @@ class ActionServerShell:
             mdsplus=mdsplus_version((*sys.path, *folders)),
             config_hash=config_hash,
         )
-        self._machine = ActionServer(self._identity, section, broker, facts)
+        self._machine = ActionServer(self._identity, section, broker, facts, term)
         self._meter = HostMeter(section.disks, section.facts_s)
         self._host: HostFacts | None = None  # as the machine knows it
         setup = Setup(folders, section.limits_of(server_class), preload)

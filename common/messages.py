@@ -182,6 +182,7 @@ class ServerBeat(Message, tag="server_beat"):
     full: bool = False  # at its limit of unanswered results: takes no work
     round_trip_s: Duration | None = None  # of the beat before
     facts: ServerFacts | None = None  # now and then; None: as before
+    leaving: Text = ""  # why it asks to be ended: it has served what it was started for
 
 
 class Goodbye(Message, tag="goodbye"):

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class ServerFile(Struct):
     """The contents of a file."""
 
     server: KnownProcess
+    host: str = ""
     incarnation: str = ""
     before: tuple[str, ...] = ()  # incarnations whose processes it has found gone
     workers: tuple[KnownProcess, ...] = ()
@@ -99,7 +101,7 @@ class StateFile:
         left: list[int] = []
         for path in sorted(self._folder.glob(f"{self._name}.*.json")):
             contents = _read(path)
-            if contents is None:
+            if contents is None or _is_of_elsewhere(contents):
                 continue
             if contents.server.is_alive() and contents.server.pid != os.getpid():
                 living.append(contents.server.pid)
@@ -120,6 +122,7 @@ class StateFile:
         self._workers = {pid: self._workers.get(pid) or KnownProcess.of(pid) for pid in pids}
         contents = ServerFile(
             server=self._server,
+            host=socket.gethostname(),
             incarnation=self._incarnation,
             before=self._before,
             workers=tuple(self._workers.values()),
@@ -150,6 +153,15 @@ def _read(path: Path) -> ServerFile | None:
     except (OSError, ValueError) as error:
         log.warning("%s cannot be read, what it names is left alone: %s", path, error)
         return None
+
+
+def _is_of_elsewhere(contents: ServerFile) -> bool:
+    """Return whether another machine has written it, into a folder that several share.
+
+    What runs there is not seen from here: that it is not found proves nothing.
+    """
+    here = (kernel.boot_id(), socket.gethostname())
+    return contents.server.boot != here[0] and contents.host not in ("", here[1])
 
 
 def _is_its_group(worker: KnownProcess) -> bool:

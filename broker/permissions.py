@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shotline.common.base import tag_of
-from shotline.common.commands import VIEWING, NoteAccess
+from shotline.common.commands import VIEWING, NoteAccess, ProviderReport
 from shotline.common.keys.peers import ANY_CLASS, PeerRole, covers
 
 Roles = frozenset[PeerRole]
@@ -17,6 +17,10 @@ _SERVERS: Final = frozenset({PeerRole.SERVER})
 _DISPATCHERS: Final = frozenset({PeerRole.DISPATCHER})
 _CLIENTS: Final = frozenset(PeerRole) - _SERVERS - _DISPATCHERS
 _COMMANDERS: Final = frozenset({PeerRole.MONITOR, PeerRole.OPERATOR})
+_OF_DAEMONS: Final = {
+    tag_of(NoteAccess): PeerRole.MONITOR,
+    tag_of(ProviderReport): PeerRole.PROVIDER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,9 @@ def may_observe(role: PeerRole) -> bool:
 
 def may_command(roles: Roles, verb: str) -> bool:
     """Return whether a peer of these roles may give this command (`verb` of `Request`)."""
-    if verb == tag_of(NoteAccess):
-        return PeerRole.MONITOR in roles
+    daemon = _OF_DAEMONS.get(verb)
+    if daemon is not None:
+        return daemon in roles
     return not roles.isdisjoint(_CLIENTS if verb in VIEWING else _COMMANDERS)
 
 

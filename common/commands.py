@@ -30,6 +30,7 @@ from shotline.common.command import (
 )
 from shotline.common.dangers import Danger
 from shotline.common.messages import Outcome, WorkersAct
+from shotline.common.pilots import ClassReport
 from shotline.common.queue.commands import AnyQueueCommand
 from shotline.common.ranges import NUMBER_MAX, Count, Duration, SequenceNumber, Small, Wall
 from shotline.common.scopes import Scope
@@ -382,6 +383,20 @@ class NoteAccess(Command, tag="note_access"):
     untold: Count = 0
 
 
+class ProviderReport(Command, tag="provider_report"):
+    """What became of the servers that were asked for on demand; the answer says what is needed.
+
+    Only providers give it. It holds for `valid_s`; `life` tells one process of a provider from
+    another, so that a class is served by one at a time.
+    """
+
+    SCOPE: ClassVar[Scope] = Scope.SERVERS
+    LOOKS: ClassVar[bool] = True
+    life: Annotated[str, Meta(min_length=1, max_length=64)]
+    valid_s: Annotated[float, Meta(gt=0, le=600)]
+    classes: Annotated[tuple[ClassReport, ...], Meta(max_length=1000)] = ()
+
+
 class Quit(Command, tag="quit"):
     """End the dispatcher. Running actions go on in their servers."""
 
@@ -421,12 +436,16 @@ AnyCommand = (
     | Shots
     | Audit
     | NoteAccess
+    | ProviderReport
     | Quit
     | AnyQueueCommand
 )
 
+OF_DAEMONS: Final = (NoteAccess, ProviderReport)
+"""What only our own daemons give."""
+
 VERBS: Final[dict[str, type[Command]]] = {
-    tag_of(kind): kind for kind in get_args(AnyCommand) if kind is not NoteAccess
+    tag_of(kind): kind for kind in get_args(AnyCommand) if kind not in OF_DAEMONS
 }
 """Every command that people and programs may give, by its verb."""
 
@@ -436,7 +455,7 @@ VIEWING: Final = frozenset(
 """The verbs for those who may only look, and propose."""
 
 READING: Final = frozenset(
-    verb for verb, kind in VERBS.items() if kind.SCOPE is Scope.READ or kind.LOOKS
+    tag_of(kind) for kind in get_args(AnyCommand) if kind.SCOPE is Scope.READ or kind.LOOKS
 )
 """The verbs that change nothing (`check` without reset neither, but it may)."""
 

@@ -18,6 +18,7 @@ from shotline.common.fleet.settings import ServerSettings
 from shotline.common.fleet.views import Flag, FleetAnswers, FleetExpectedResult, FleetView
 from shotline.common.nodes import ActionNode
 from shotline.common.paged import Paged, Result
+from shotline.common.pilots import ClassDemand
 from shotline.common.queue.views import AnyQueueResult, QueueSnapshot
 from shotline.common.ranges import (
     Count,
@@ -282,6 +283,16 @@ class AuditResult(Result, tag="audit"):
     next: str | None = None
 
 
+class DemandResult(Result, tag="demand"):
+    """Answer to `provider_report`: what each of its classes needs.
+
+    `recovering`: what servers hold is not known yet, nor what is needed.
+    """
+
+    recovering: bool = False
+    classes: tuple[ClassDemand, ...] = ()
+
+
 class SnapshotResult(Paged, tag="snapshot"):
     """Answer to `snapshot`: the channel's state up to and with event `seq` of `term`."""
 
@@ -312,6 +323,7 @@ AnyResult = (
     | CurrentResult
     | ShotsResult
     | AuditResult
+    | DemandResult
     | SnapshotResult
     | AnyQueueResult
 )

@@ -64,6 +64,7 @@ class Core:
     newest: dict[str, int] = field(default_factory=dict)  # tree → newest built shot
     current: ShotKey | None = None
     seen: dict[str, ServerSeen] = field(default_factory=dict)  # servers before our start, by name
+    gone: dict[str, str] = field(default_factory=dict)  # pilots proven to have ended, and how
     journal_state: JournalState = JournalState.OK
     journal_text: str = ""
     recovering: bool = True

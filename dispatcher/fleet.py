@@ -42,6 +42,7 @@ class Server:
     stuck: int = 0
     broken: int = 0
     trouble: str = ""
+    wants_to_leave: str = ""  # why: it has served what it was started for
     unanswered: int = 0
     number: int = 0  # of the last dispatch in this epoch
     released: deque[tuple[int, float]] = field(default_factory=deque)  # number, when it left
@@ -73,6 +74,15 @@ class Server:
         return self.liveness is LivenessState.LOST
 
 
+class Provided(NamedTuple):
+    """What a provider says of a class: servers of it can be started on demand (DESIGN §12)."""
+
+    until: float  # monotonic; the grace of D6 rests until then
+    start_wait_s: float  # but no longer than this
+    able: bool
+    text: str
+
+
 @dataclass(slots=True)
 class ServerClass:
     """The servers of one class and what waits for them, with its task."""
@@ -80,6 +90,19 @@ class ServerClass:
     queue: OrderedDict[Queued, Task | None] = field(default_factory=OrderedDict)
     servers: dict[str, Server] = field(default_factory=dict)
     without_since: float | None = None  # monotonic; None while it has a server
+    waiting_since: float | None = None  # monotonic; since when something has waited all the time
+    provided: Provided | None = None
+
+    def off_at(self, grace_s: float) -> float | None:
+        """Return when what waits becomes SERVER_OFF (D6); None while nothing does, or need not."""
+        since = self.without_since
+        if not self.queue or since is None:
+            return None
+        if self.provided is not None and self.waiting_since is not None:
+            # Counted from when somebody has wanted a server and there was none.
+            rests_to = max(since, self.waiting_since) + self.provided.start_wait_s
+            since = max(since, min(self.provided.until, rests_to))
+        return since + grace_s
 
 
 class Fleet:
@@ -188,6 +211,7 @@ class Fleet:
         """Take a heartbeat. False when dispatches have not arrived for too long (DESIGN §5)."""
         server.full, server.stuck, server.unanswered = beat.full, beat.stuck, beat.unanswered
         server.broken, server.trouble = beat.broken, beat.trouble
+        server.wants_to_leave = beat.leaving
         server.round_trip_s = beat.round_trip_s
         server.facts = beat.facts or server.facts
         self.note_absence(server.register.server_class, now)
@@ -266,13 +290,28 @@ class Fleet:
         """Take the waiting actions of classes that have had no server for the grace time (D6)."""
         taken = []
         for name, members in self.classes.items():
-            since = members.without_since
-            if members.queue and since is not None and now >= since + grace_s:
+            if not members.queue:
+                members.waiting_since = None
+            elif members.waiting_since is None:
+                members.waiting_since = now
+            off_at = members.off_at(grace_s)
+            if off_at is not None and now >= off_at:
                 taken.append((name, list(members.queue)))
                 for entry in members.queue:
                     self._blocked.pop(entry, None)
                 members.queue.clear()
+                members.waiting_since = None
         return taken
+
+    def provided(self, name: str, said: Provided | None, now: float) -> None:
+        """Take what a provider says of a class; the grace counts from when it rested last."""
+        members = self.server_class(name)
+        rested = members.provided
+        if said is None and rested is not None:
+            said = rested._replace(until=min(rested.until, now), able=False, text="")
+        elif said is not None and not said.able and rested is not None:
+            said = said._replace(until=min(rested.until, said.until))
+        members.provided = said
 
     def blocked_too_long(self, now: float, url_wait_s: float) -> list[tuple[Queued, str]]:
         """Take the actions whose mdsip url has worked for another shot for too long."""
@@ -306,9 +345,9 @@ class Fleet:
     def wake_at(self, grace_s: float, url_wait_s: float) -> float | None:
         """Return when the next class runs out of its grace time, or a wait for a url ends."""
         due = [
-            members.without_since + grace_s
+            off_at
             for members in self.classes.values()
-            if members.queue and members.without_since is not None
+            if members.queue and (off_at := members.off_at(grace_s)) is not None
         ]
         due += [since + url_wait_s for _, _, since in self._blocked.values()]
         return min(due, default=None)
@@ -318,8 +357,11 @@ class Fleet:
         counts as without one; nothing where there is none.
         """
         broken = [server for server in self.of_class(name) if server.is_broken]
-        words = "; ".join(f"{one.name} cannot run anything: {one.trouble}" for one in broken)
-        return f": {words}" if words else ""
+        words = [f"{one.name} cannot run anything: {one.trouble}" for one in broken]
+        provided = self.server_class(name).provided
+        if provided is not None and provided.text:
+            words.append(provided.text)
+        return f": {'; '.join(words)}" if words else ""
 
     def waits_for(self, name: str, entry: Queued, now: float, grace_s: float) -> str:
         """Return in words what a ready action of this class waits for."""
@@ -331,7 +373,7 @@ class Fleet:
         if servers and all(server.leaving or server.restarting for server in servers):
             return f"a server of class {name} that has been restarted"
         if members.without_since is not None:
-            left = max(members.without_since + grace_s - now, 0)
+            left = max((members.off_at(grace_s) or members.without_since + grace_s) - now, 0)
             there = self.without(name) or ": none is there"
             return f"a server of class {name}{there}, SERVER_OFF in {left:.0f} s"
         if all(server.liveness is LivenessState.SUSPECT for server in servers):

@@ -82,6 +82,7 @@ from shotline.dispatcher.journal import (
 )
 from shotline.dispatcher.plans.functions import Functions
 from shotline.dispatcher.plans.host import PlansHost
+from shotline.dispatcher.provision import Provision
 from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.reading.waits import Waits
 from shotline.dispatcher.recovery import Recovery
@@ -116,6 +117,7 @@ class Dispatcher:
         self.functions = Functions(self.requests, self.execution)
         self.plans = PlansHost(self.requests)
         self.recovery = Recovery(self.core, self.execution, self.aftermath, self._recovered)
+        self.provision = Provision(self.requests, self.recovery, self.server_commands)
         self.link = BrokerLink(self.core)
         self.waits = Waits(self.core, self.views)
         self._feed_at = instant.mono
@@ -351,6 +353,8 @@ class Dispatcher:
         if not core.fleet.beat(server, beat, core.now, core.config.dispatcher.delivery_s):
             server.released.clear()
             self.recovery.ask_anew(server, "dispatches have not arrived in time")
+        elif beat.leaving:
+            self.server_commands.wants_to_leave(server)
         core.server_changed(server)
 
     def _log_line(self, line: LogLine) -> None:
@@ -407,6 +411,8 @@ class Dispatcher:
                 return self.worker_commands.take(asked, command)
             case c.ClearUrl():
                 return servers.clear_url(command.url)
+            case c.ProviderReport():
+                return self.provision.take(command)
             case c.Quit():
                 return self._quit()
             case c.Snapshot(channel=channel) if channel == QUEUE:

@@ -1,7 +1,8 @@
 """What becomes known of attempts that were given up on: an unknown outcome ends with a proof (I1).
 
-Proof is a late result, a later life of the server that has ended what this one left, or a new
-registration of the same life without an attempt of which no start was ever heard. Pure.
+Proof is a late result, a later life of the server that has ended what this one left, a new
+registration of the same life without an attempt of which no start was ever heard, or the accounting
+of the engine that had started the server. Pure.
 """
 
 from typing import Final
@@ -10,6 +11,7 @@ from msgspec import structs
 
 from shotline.common.actions import Cause
 from shotline.common.messages import Register
+from shotline.common.pilots import is_of
 from shotline.common.records import Transition
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.shots import Shot
@@ -45,3 +47,10 @@ def take_proofs(core: Core, shot: Shot, register: Register) -> None:
             and shot.attempt_of(live) not in held
         ):
             prove(core, shot, live, f"{live.server} is back without it: it was never started")
+
+
+def take_end(core: Core, shot: Shot, pilot: str) -> None:
+    """Take the proof that a pilot has ended, with all that it had started (P3)."""
+    for live in shot.unknown():
+        if live.url is None and is_of(live.incarnation, pilot):
+            prove(core, shot, live, f"{core.gone[pilot]}: {NOT_RUNNING}")

@@ -5,6 +5,7 @@ Silence is never proof. Pure.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from shotline.common.actions import IN_PROGRESS, ActionState, AttemptId
 from shotline.common.codec import decode_all
@@ -22,13 +23,17 @@ from shotline.common.messages import (
     Returned,
     Undeliverable,
 )
+from shotline.common.pilots import is_of
 from shotline.common.records import Mark, ShotKey, Transition
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
-from shotline.dispatcher.proofs import take_proofs
+from shotline.dispatcher.proofs import take_end, take_proofs
 from shotline.dispatcher.shots import Run, Shot
+
+_GONE_MAX: Final = 10_000
+"""So many pilots are remembered as proven to have ended."""
 
 
 class Recovery:
@@ -276,7 +281,21 @@ class Recovery:
         core.fleet.judged(server, liveness.state, liveness.why, core.now)
         core.server_changed(server)
 
-    def lost(self, server: Server, why: str) -> None:
+    def proven(self, name: str, pilot: str, how: str) -> None:
+        """Take an engine's proof that all lives of a pilot have ended (P3)."""
+        core = self._core
+        if pilot in core.gone:
+            return
+        core.gone[pilot] = how
+        while len(core.gone) > _GONE_MAX:
+            del core.gone[next(iter(core.gone))]
+        server = core.fleet.servers.get(name)
+        if server is not None and not server.is_lost and is_of(server.register.incarnation, pilot):
+            self.lost(server, how, proven_dead=True)
+        for shot in core.shots.values():
+            take_end(core, shot, pilot)
+
+    def lost(self, server: Server, why: str, *, proven_dead: bool = False) -> None:
         """Settle what a lost server had; no other server of its class is touched (D7)."""
         core = self._core
         core.fleet.judged(server, LivenessState.LOST, why, core.now)
@@ -285,7 +304,7 @@ class Recovery:
             core.fleet.tell(server, stopping=server.stopping)
         attempts, server.attempts = server.attempts, {}
         for attempt in attempts:
-            self._lose(server, attempt, why, proven_dead=False)
+            self._lose(server, attempt, why, proven_dead=proven_dead)
         core.server_changed(server)
         core.put_seen(server)
 

@@ -6,7 +6,7 @@ import click
 
 from shotline import __version__
 from shotline.bridges.qserver.server import QserverBridge
-from shotline.bridges.serving import serve
+from shotline.client.serving import serve
 from shotline.common.process.streams import Program
 
 EPILOG = """\b
@@ -23,7 +23,7 @@ Example:
 def main(config: Path | None, broker: str | None, log_level: str | None) -> None:
     """Let clients of bluesky-queueserver drive and watch the pulse queue."""
     options = {"broker.clients": broker, "logging.level": log_level}
-    serve("qserver", config, options, QserverBridge)
+    serve("shotline-qserver-bridge", "qserver", config, options, QserverBridge)
 
 
 if __name__ == "__main__":

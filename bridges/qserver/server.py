@@ -23,10 +23,10 @@ from shotline.bridges.qserver.machine import STATUS, Machine
 from shotline.bridges.qserver.method import Context
 from shotline.bridges.qserver.old_dialect import OldDialect
 from shotline.bridges.qserver.view import View
-from shotline.bridges.serving import follow
 from shotline.client.calls import Call
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.observer import FeedStopped, News, Update, Whole
+from shotline.client.serving import follow
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import QUEUE
 from shotline.common.errors import ConfigError

@@ -6,7 +6,7 @@ import click
 
 from shotline import __version__
 from shotline.bridges.redis_dispatcher.server import BridgeServer
-from shotline.bridges.serving import serve
+from shotline.client.serving import serve
 from shotline.common.process.streams import Program
 
 EPILOG = """\b
@@ -29,7 +29,7 @@ def main(redis: str | None, config: Path | None, broker: str | None, log_level: 
     if redis is not None and "://" not in redis:
         redis = f"redis://{redis}:6379/0" if ":" not in redis else f"redis://{redis}/0"
     options = {"legacy.redis_url": redis, "broker.clients": broker, "logging.level": log_level}
-    serve("legacy", config, options, BridgeServer)
+    serve("shotline-legacy-bridge", "legacy", config, options, BridgeServer)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from shotline.bridges.redis_dispatcher.commander import Commander
 from shotline.bridges.redis_dispatcher.mirror import Mirror
 from shotline.bridges.redis_dispatcher.old_redis import OldRedis
 from shotline.bridges.redis_dispatcher.outputs import Outputs
-from shotline.bridges.serving import follow
 from shotline.client.async_connection import AsyncEventStream
 from shotline.client.errors import SupervisorError
+from shotline.client.serving import follow
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.channels import FEED, SERVERS, SHOTS, shot_channel
 from shotline.common.errors import ConfigError

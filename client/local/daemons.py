@@ -27,7 +27,11 @@ from shotline.common.settings.config import Config, LoggingSection
 from shotline.common.settings.sections import UpServer
 
 _LINES_SHOWN: Final = 8
-BRIDGES: Final = {"legacy": "bridges.redis_dispatcher", "qserver": "bridges.qserver"}
+BRIDGES: Final = {
+    "legacy": "bridges.redis_dispatcher",
+    "qserver": "bridges.qserver",
+    "provider": "providers",
+}
 """Where the daemons live whose name in `up.daemons` is not that of their folder."""
 NOTICES_VARIABLE: Final = "NOTIFY_SOCKET"
 _FORGOTTEN: Final = ("WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")

@@ -41,6 +41,7 @@ def _wanted(config: Config) -> Iterator[tuple[str, PeerRole, str]]:
         "monitor": PeerRole.MONITOR,
         "legacy": PeerRole.OPERATOR if config.legacy.commands else PeerRole.VIEWER,
         "qserver": PeerRole.OPERATOR,
+        "provider": PeerRole.PROVIDER,
     }
     for daemon in config.up.daemons:
         if daemon in roles:

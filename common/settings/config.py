@@ -140,6 +140,8 @@ def check_config(
     document = load_yaml(find_config(path, environment))
     named: dict[Location, Path | None] = {
         ("monitor", "server_command"): config.monitor.server_command,
+        ("providers", "script"): config.providers.script,
+        ("providers", "slurm_script"): config.providers.slurm_script,
     }
     secrets: dict[Location, Path | None] = {
         (section, key): getattr(getattr(config, section), key)

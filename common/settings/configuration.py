@@ -15,6 +15,7 @@ from shotline.common.binding import ADVICE, BROKER_ADVICE, PAGE_ADVICE, host_of,
 from shotline.common.nodes import FileSource, Source
 from shotline.common.redis.url import RedisUrl
 from shotline.common.settings import sections
+from shotline.common.settings.providers_section import ProvidersSection
 from shotline.common.settings.qserver_section import QserverSection
 from shotline.common.settings.queue_section import QueueSection
 from shotline.common.settings.sections import (
@@ -68,6 +69,9 @@ class Config(Section):
     qserver: QserverSection = Field(
         QserverSection(), description="The bridge for clients of bluesky-queueserver."
     )
+    providers: ProvidersSection = Field(
+        ProvidersSection(), description="Servers that are started on demand."
+    )
     up: UpSection = Field(UpSection(), description="What `shotline up` runs on this machine.")
     logging: LoggingSection = Field(LoggingSection(), description="Logs of the daemons.")
     metrics: MetricsSection = Field(
@@ -88,6 +92,7 @@ class Config(Section):
         log = self.logging.file
         path = self.action_server.task_path
         script, access = self.monitor.server_command, self.monitor.access
+        own_script, slurm_script = self.providers.script, self.providers.slurm_script
         key, qserver_key = self.queue.emergency_key_file, self.qserver.key_file
         return self.model_copy(
             update={
@@ -137,6 +142,12 @@ class Config(Section):
                 "legacy": _resolved_access(self.legacy, beside, "redis_url"),
                 "qserver": self.qserver.model_copy(
                     update={"key_file": qserver_key and beside / qserver_key}
+                ),
+                "providers": self.providers.model_copy(
+                    update={
+                        "script": own_script and beside / own_script,
+                        "slurm_script": slurm_script and beside / slurm_script,
+                    }
                 ),
                 "logging": self.logging.model_copy(update={"file": log and str(data / log)}),
             }

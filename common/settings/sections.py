@@ -651,12 +651,12 @@ class UpServer(Section):
 class UpSection(Section):
     """What `shotline up` runs on this machine, in the order of their start."""
 
-    daemons: tuple[Literal["hub", "broker", "dispatcher", "monitor", "legacy", "qserver"], ...] = (
-        Field(
-            ("hub", "monitor"),
-            description="Daemons; hub: broker and dispatcher in one process. With the dispatcher "
-            "also Redis, where `redis.url` is null.",
-        )
+    daemons: tuple[
+        Literal["hub", "broker", "dispatcher", "monitor", "legacy", "qserver", "provider"], ...
+    ] = Field(
+        ("hub", "monitor"),
+        description="Daemons; hub: broker and dispatcher in one process. With the dispatcher "
+        "also Redis, where `redis.url` is null.",
     )
     servers: tuple[UpServer, ...] = Field((), description="Action servers.")
     start_s: Seconds = Field(30.0, description="Time for each of them to become ready.")
@@ -706,7 +706,7 @@ class LoggingSection(Section):
 DaemonName = Annotated[
     str,
     Field(
-        pattern=r"^(broker|dispatcher|hub|monitor|legacy|qserver|[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_.-]+)$",
+        pattern=r"^(broker|dispatcher|hub|monitor|legacy|qserver|provider|[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_.-]+)$",
         max_length=97,
     ),
 ]
@@ -718,7 +718,7 @@ class MetricsSection(Section):
     addresses: dict[DaemonName, HostAndPort] = Field(
         {},
         description="Address as HOST:PORT by daemon: broker, dispatcher, hub, monitor, legacy, "
-        "qserver, or an action server's CLASS:ID. A daemon that is not named has none.",
+        "qserver, provider, or an action server's CLASS:ID. A daemon that is not named has none.",
     )
 
     def address_of(self, daemon: str) -> tuple[str, int] | None:
@@ -738,8 +738,8 @@ class KeysSection(Section):
         description="Folder of keys, inside `data_folder`, made by `shotline keys init` or by "
         "`shotline up`. Where the broker finds its own key there, it lets nobody in without one, "
         "and each may do what its key is for; else everybody may do everything. Every program "
-        "finds its own there: NAME.key, where NAME is dispatcher, monitor, legacy, qserver, a "
-        "server's CLASS:ID or CLASS, and for commands operator or viewer.",
+        "finds its own there: NAME.key, where NAME is dispatcher, monitor, legacy, qserver, "
+        "provider, a server's CLASS:ID or CLASS, and for commands operator or viewer.",
     )
     file: Path | None = Field(
         None,

@@ -25,7 +25,7 @@ from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.commands.audit_trail import AuditTrail, Given
 from shotline.dispatcher.core import INSIDE, Core
 from shotline.dispatcher.journal import AuditRead, OutputRead, ReadShot, ShotRead
-from shotline.dispatcher.proofs import take_proofs
+from shotline.dispatcher.proofs import take_end, take_proofs
 from shotline.dispatcher.reading.paging import Page
 from shotline.dispatcher.reading.views import Views
 from shotline.dispatcher.shots import Run, Shot
@@ -213,6 +213,8 @@ class Requests:
             shot = self.core.shots.setdefault(key, shot)
             for server in self.core.fleet.servers.values():
                 take_proofs(self.core, shot, server.register)
+            for pilot in self.core.gone:
+                take_end(self.core, shot, pilot)
             self.core.unload(keep=key)
             return go_on()
 

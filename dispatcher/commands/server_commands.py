@@ -124,6 +124,16 @@ class ServerCommands:
             return Answer(Outcome.OK, f"{names} ends; what it runs is aborted", notices=notices)
         return self._restart(servers, names, notices)
 
+    def let_go(self, name: str, server_class: str) -> None:
+        """End a server in order, since its provider has no use for it any more (P2)."""
+        server = self._core.fleet.servers.get(name)
+        if (
+            server is not None
+            and server.register.server_class == server_class
+            and not (server.is_lost or server.leaving or server.stopping)
+        ):
+            self._mark(server, stopping=True)
+
     def _restart(self, servers: list[Server], names: str, notices: tuple[str, ...]) -> Answer:
         """Restart one server, or several one after the other, so that their class goes on (D17)."""
         here = [server for server in servers if not server.leaving]
@@ -158,7 +168,9 @@ class ServerCommands:
                     removed.append(path)
         return (f"removed, as it is alone: {', '.join(removed)}",) if removed else ()
 
-    def _order(self, server: Server, order: ServerOrder, asked: str | None = None) -> None:
+    def _order(
+        self, server: Server, order: ServerOrder, asked: str | None = None, because: str = ""
+    ) -> None:
         """Give an order; `asked` is the command that it comes from, where they differ."""
         server.leaving, server.leaving_since = True, self._core.now
         self._core.fleet.note_absence(server.register.server_class, self._core.now)
@@ -168,9 +180,14 @@ class ServerCommands:
             CommandServer(
                 term=self._core.term,
                 order=order,
-                reason=f"{asked or f'server_{order}'} was asked for",
+                reason=because or f"{asked or f'server_{order}'} was asked for",
             ),
         )
+
+    def wants_to_leave(self, server: Server) -> None:
+        """End a server that has served what it was started for; nothing is on its way to it."""
+        if not (self._core.recovering or server.leaving or server.attempts):
+            self._order(server, ServerOrder.QUIT, because=server.wants_to_leave)
 
     def tick(self) -> None:
         """Tell servers that were stopped, or are to restart, once their time has come (D17)."""

@@ -84,3 +84,16 @@ def test_a_process_of_before_the_machine_was_started_is_a_stranger(
     assert known.is_alive()
     assert not structs.replace(known, boot="the one before").is_alive()
     assert not structs.replace(known, start_ticks=known.start_ticks - 1).is_alive()
+
+
+def test_what_another_machine_has_left_proves_nothing_here(tmp_path: Path) -> None:
+    folder = tmp_path / "servers"
+    second = StateFile(folder, "TEST:1", "second")
+    elsewhere = KnownProcess(pid=os.getpid(), boot="of another machine", start_ticks=1)
+    contents = ServerFile(
+        server=elsewhere, host="node-7", incarnation="first", workers=(elsewhere,)
+    )
+    file = folder / "TEST:1.7.json"
+    file.write_text(to_json(contents).decode())
+    assert second.clear() == Cleared((), (), (), ())
+    assert file.exists()

@@ -1,4 +1,6 @@
-"""How a bridge lives: its program's frame around an asyncio loop, and how it follows Shotline."""
+"""How a daemon lives that is a client: its program's frame around an asyncio loop, and how it
+follows Shotline.
+"""
 
 import asyncio
 import logging
@@ -20,8 +22,8 @@ from shotline.common.settings.config import Config, load_config
 log = logging.getLogger(__name__)
 
 
-class Bridge(Protocol):
-    """A bridge that was made with its configuration."""
+class ClientDaemon(Protocol):
+    """A daemon that was made with its configuration."""
 
     def metrics(self) -> Iterable[Metric]:
         """Return what it has counted."""
@@ -31,30 +33,33 @@ class Bridge(Protocol):
 
 
 def serve(
-    name: str,
+    program: str,
+    section: str,
     config: Path | None,
     options: Mapping[str, str | None],
-    make: Callable[[Config], Bridge],
+    make: Callable[[Config], ClientDaemon],
 ) -> None:
-    """Run the program `shotline-NAME-bridge`, whose section is NAME; end with its exit code.
+    """Run a program; end with its exit code. `section` is its own of the configuration.
 
     `options`: what the command line gives, by the configuration's keys; None: not given.
     """
+    name = program.removeprefix("shotline-").removesuffix("-bridge")
     given = {key: value for key, value in options.items() if value is not None}
     try:
-        hangup = Hangup(name, lambda: load_config(config, given), name, "broker", "keys", "metrics")
+        sections = (section, "broker", "keys", "metrics")
+        hangup = Hangup(name, lambda: load_config(config, given), *sections)
 
         async def live() -> int:
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, hangup)
-            bridge = make(hangup.config)
+            daemon = make(hangup.config)
             watch, unwatch = loop.add_reader, loop.remove_reader
-            open_address(hangup.config, name, bridge.metrics, watch, unwatch)
-            return await bridge.run(hangup.systemd)
+            open_address(hangup.config, name, daemon.metrics, watch, unwatch)
+            return await daemon.run(hangup.systemd)
 
         code = asyncio.run(live())
     except (ConfigError, OSError) as error:
-        give_up(f"shotline-{name}-bridge", error)
+        give_up(program, error)
     sys.exit(code)
 
 

@@ -5,6 +5,8 @@
 #   make test     everything that checks the project
 #   make test-queue-server  the tests of bluesky-queueserver itself against the bridge for its
 #                 clients; ALL=1: all that it could pass
+#   make test-slurm  servers on demand with a real Slurm, which must be installed; ALL=1: also what
+#                 takes minutes
 #   make test-hub the part of it that kills daemons, with broker and dispatcher in one process
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
@@ -36,7 +38,7 @@ REAL_TESTS := $(wildcard tests/integration)
 FAULT_TESTS := $(wildcard tests/integration/test_faults_*.py)
 BROWSER_TESTS := $(wildcard tests/browser)
 
-.PHONY: demo test test-hub test-queue-server check check-format check-lint check-types check-architecture check-style \
+.PHONY: demo test test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
 	check-page screenshots format schema bench bench-doc install lock test-newest clean distclean
 .DEFAULT_GOAL := demo
 
@@ -50,6 +52,7 @@ ifneq ($(REAL_TESTS),)
 endif
 	$(MAKE) test-hub
 	$(MAKE) test-queue-server
+	$(MAKE) test-slurm
 ifneq ($(BROWSER_TESTS),)
 	$(PYTEST) $(BROWSER_TESTS)
 endif
@@ -59,6 +62,10 @@ test-hub: install
 ifneq ($(FAULT_TESTS),)
 	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 2 --dist loadfile -m "not apart" $(FAULT_TESTS)
 endif
+
+# Slurm is started by the tests, in a network namespace that they have to themselves.
+test-slurm: install
+	unshare $(if $(filter 0,$(shell id -u)),-n,-rn) $(PYTEST) $(if $(ALL),,-m "not slow") tests/slurm
 
 # The queue server's packages are not the project's: they have an environment of their own.
 QUEUE_SERVER := .venv-queue-server

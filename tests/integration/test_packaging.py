@@ -183,7 +183,8 @@ def test_the_command_works(installed: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "program", ["broker", "dispatcher", "action-server", "legacy-bridge", "qserver-bridge"]
+    "program",
+    ["broker", "dispatcher", "action-server", "legacy-bridge", "qserver-bridge", "provider"],
 )
 def test_every_daemon_says_how_it_is_started(program: str, installed: Path, tmp_path: Path) -> None:
     assert "usage" in run(installed / f"shotline-{program}", "--help", folder=tmp_path).lower()

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from shotline.common.commands import VERBS, AnyCommand, NoteAccess
+from shotline.common.commands import OF_DAEMONS, VERBS, AnyCommand
 from shotline.monitor.http.route import GET_VERBS
 from shotline.monitor.http.routes import ROUTES, document
 
@@ -35,7 +35,7 @@ def test_its_words_need_no_other_document() -> None:
 def test_every_command_has_its_path() -> None:
     paths = json.loads(document())["paths"]
     assert isinstance(paths, dict)
-    assert set(VERBS.values()) == {*get_args(AnyCommand)} - {NoteAccess}
+    assert set(VERBS.values()) == {*get_args(AnyCommand)}.difference(OF_DAEMONS)
     for verb in VERBS:
         path = paths[f"/api/{verb}"]
         assert isinstance(path, dict)

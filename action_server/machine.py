@@ -46,8 +46,8 @@ from shotline.action_server.facts import Facts
 from shotline.action_server.live import Live
 from shotline.action_server.mdsip import UrlNews
 from shotline.action_server.slots import Slots, SlotState
-from shotline.common.fleet.facts import ServerFacts
 from shotline.action_server.until import Term, Until
+from shotline.common.fleet.facts import ServerFacts
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     AbortAttempt,

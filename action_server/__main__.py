@@ -111,7 +111,7 @@ def main(
     given = {key: value for key, value in options.items() if value is not None}
     try:
         name = f"action-server-{server_class}-{server_id}"
-        sections = ("broker", "action_server", "keys", "metrics")
+        sections = ("broker", "action_server", "classes", "keys", "metrics")
         hangup = Hangup(name, lambda: load_config(config, given), *sections)
         read = hangup.config
         service = Service(name, hangup.systemd)
@@ -124,6 +124,7 @@ def main(
             service,
             own_key(read.keys, f"{server_class}:{server_id}", server_class),
             url_wait_s=read.dispatcher.url_wait_s,
+            of_class=read.server_class(server_class),
             config_hash=fingerprint(find_config(config)),
             term=term,
             pilot=pilot,

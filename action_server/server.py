@@ -56,6 +56,7 @@ from shotline.common.messages import Dispatch, LogLine, Message, Problem, Regist
 from shotline.common.metrics import Metric
 from shotline.common.pilots import incarnation_of
 from shotline.common.process.service import Service
+from shotline.common.settings.classes_section import ClassSection
 from shotline.common.settings.config import ActionServerSection, BrokerSection
 from shotline.common.transport import CurveClient, Dealer, SocketLimits
 
@@ -80,6 +81,7 @@ class ActionServerShell:
         curve: CurveClient | None = None,
         *,
         url_wait_s: float,
+        of_class: ClassSection,
         config_hash: str,
         term: Term | None = None,
         pilot: str = "",
@@ -120,7 +122,7 @@ class ActionServerShell:
         self._machine = ActionServer(self._identity, section, broker, facts, term)
         self._meter = HostMeter(section.disks, section.facts_s)
         self._host: HostFacts | None = None  # as the machine knows it
-        setup = Setup(folders, section.limits_of(server_class), preload)
+        setup = Setup(folders, of_class.limits or section.limits, preload, of_class.nice)
         self._workers = Workers(service, self._state, self._tell, lambda: self._keepers.pids, setup)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._link = Dealer(

@@ -182,6 +182,7 @@ class ActionNode(Struct):
     parent_on: bool = True
     unreadable: str | None = None
     text: str = ""  # the whole record, decompiled
+    label: Annotated[str, Meta(pattern=LABEL, max_length=64)] | None = None  # of its servers
     folder: str | None = None  # of the pulse, where tasks may write files; None: the tree has none
 
     def __post_init__(self) -> None:

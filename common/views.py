@@ -56,6 +56,7 @@ class ActionView(Struct):
     on: bool = True
     asynchronous: bool = False
     essential: bool = False
+    label: str | None = None  # that a server must have to run it
     timeout_s: Duration | None = None
     completion_event: str | None = None
     event_trouble: str = ""  # why its completion event was not, or perhaps not, raised

@@ -23,6 +23,8 @@ SECTIONS = (
     "journal",
     "dispatcher",
     "action_server",
+    "classes",
+    "limits",
     "experiments",
     "monitor",
     "up",

@@ -17,12 +17,14 @@ from shotline.common.metrics import Histogram
 from shotline.common.records import (
     EventRaised,
     GlobalRecord,
+    PulseCreated,
     RunEnded,
     RunPutOnHold,
     RunResumed,
     ServerSeen,
     ShotKey,
     ShotRecord,
+    TableBuilt,
     Transition,
 )
 from shotline.common.settings.configuration import Config
@@ -92,6 +94,7 @@ class Core:
         self.feed = EventFeed(self.term)
         self.ledger = Ledger(self.term, self._tell)
         self.started_at = self.instant.wall
+        self.configure(self.config)
 
     @property
     def now(self) -> float:
@@ -113,6 +116,11 @@ class Core:
         """About how large one page of an answer is, and the records of one event."""
         return min(PAGE_BYTES_MAX, self.config.broker.message_bytes_max // 4)
 
+    def configure(self, config: Config) -> None:
+        """Let a configuration count from now on."""
+        self.config = config
+        self.fleet.scheduling.configure(config, self.shots.values())
+
     # Ways out
 
     def put(self, shot: Shot, record: ShotRecord) -> None:
@@ -123,6 +131,12 @@ class Core:
         is_watched = shot.key == self.watched or shot.key.tree == TASKS
         if is_watched and isinstance(record, _OF_RUNS):
             self.run_news.append((shot.key, record.run))
+        rules = self.fleet.scheduling
+        if rules.has_limits:
+            if isinstance(record, Transition):
+                rules.changed(shot, record)
+            elif isinstance(record, TableBuilt | PulseCreated):
+                rules.count_anew(shot)
         if isinstance(record, Transition):
             self._count(before, record)
             if has_failed(record.state, record.status):

@@ -184,10 +184,8 @@ class Execution:
 
     def _enqueue(self, shot: Shot, path: str, *, first: bool = False) -> None:
         """Let a ready action wait for a server, and for the mdsip url that its task needs."""
-        task = shot.table.node(path).task
-        self._core.fleet.enqueue(
-            self._class_of(shot, path), Queued(shot.key, path), task, first=first
-        )
+        node = shot.table.node(path)
+        self._core.fleet.enqueue(Queued(shot.key, path), node, first=first)
 
     def _settle(self, shot: Shot, path: str, cause: Cause, reason: str) -> None:
         """Settle an action that was never sent, unless an abort has settled it meanwhile."""
@@ -219,16 +217,8 @@ class Execution:
         core, limits = self._core, self._core.config.dispatcher
         if core.recovering:
             return
-        for name, entries in core.fleet.expired(core.now, limits.server_grace_s):
-            for entry in entries:
-                self._settle(
-                    core.shots[entry.key],
-                    entry.path,
-                    Cause.NO_SERVER,
-                    f"no live server of class {name} for {limits.server_grace_s:g} s"
-                    f"{core.fleet.without(name)}",
-                )
-            self._let_go()
+        for why, entries in core.fleet.expired(core.now, limits.server_grace_s):
+            self._settle_unserved(entries, why)
         for entry, url in core.fleet.blocked_too_long(core.now, limits.url_wait_s):
             self._settle(
                 core.shots[entry.key],
@@ -242,7 +232,14 @@ class Execution:
             for entry, server in core.fleet.assign(core.now):
                 self._send(core.shots[entry.key], entry.path, server)
             self._let_go()
+            for why, entries in core.fleet.beyond():
+                self._settle_unserved(entries, why)
         self._end_runs()
+
+    def _settle_unserved(self, entries: Sequence[Queued], why: str) -> None:
+        for entry in entries:
+            self._settle(self._core.shots[entry.key], entry.path, Cause.NO_SERVER, why)
+        self._let_go()
 
     def _send(self, shot: Shot, path: str, server: Server) -> None:
         core, node, run = self._core, shot.table.node(path), shot.open_run

@@ -5,16 +5,17 @@ hold, in the order in which actions became ready. Pure.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shotline.common.actions import AttemptId
 from shotline.common.fleet.facts import ServerFacts
 from shotline.common.messages import LivenessState, Register, ServerBeat
-from shotline.common.nodes import Task
+from shotline.common.nodes import ActionNode
 from shotline.common.records import ShotKey
 from shotline.common.views import ServerView
+from shotline.dispatcher.scheduling import Scheduling
 from shotline.dispatcher.urls import Urls, in_words
 from shotline.trees.mdsip_binding import url_of
 
@@ -85,13 +86,16 @@ class Provided(NamedTuple):
 
 @dataclass(slots=True)
 class ServerClass:
-    """The servers of one class and what waits for them, with its task."""
+    """The servers of one class and what waits for them."""
 
-    queue: OrderedDict[Queued, Task | None] = field(default_factory=OrderedDict)
+    queue: OrderedDict[Queued, ActionNode] = field(default_factory=OrderedDict)
     servers: dict[str, Server] = field(default_factory=dict)
     without_since: float | None = None  # monotonic; None while it has a server
     waiting_since: float | None = None  # monotonic; since when something has waited all the time
     provided: Provided | None = None
+    labels: dict[str, int] = field(default_factory=dict)  # asked for in the queue, by how many
+    unlabelled_since: dict[str, float] = field(default_factory=dict)  # those that no server has
+    last_given: int = 0  # turn counter, for fairness between classes that share a limit
 
     def off_at(self, grace_s: float) -> float | None:
         """Return when what waits becomes SERVER_OFF (D6); None while nothing does, or need not."""
@@ -112,6 +116,7 @@ class Fleet:
         self.servers: dict[str, Server] = {}
         self.classes: dict[str, ServerClass] = {}
         self.urls = Urls()
+        self.scheduling = Scheduling()
         self.told: dict[str, Server] = {}  # those that are to stop or to restart in their time
         self._blocked: dict[Queued, tuple[str, str, float]] = {}  # class, url, since when
         self._turn = 0
@@ -223,39 +228,53 @@ class Fleet:
 
     # Queues and slots
 
-    def enqueue(self, name: str, entry: Queued, task: Task | None, *, first: bool = False) -> None:
+    def enqueue(self, entry: Queued, node: ActionNode, *, first: bool = False) -> None:
         """Let a ready action wait for a slot of its class, `first` where it came back."""
-        queue = self.server_class(name).queue
-        queue[entry] = task
+        members = self.server_class(node.server_class)
+        members.queue[entry] = node
+        if node.label is not None:
+            members.labels[node.label] = members.labels.get(node.label, 0) + 1
         if first:
-            queue.move_to_end(entry, last=False)
+            members.queue.move_to_end(entry, last=False)
 
     def withdraw(self, name: str, entry: Queued) -> bool:
         """Take a waiting action out of its queue. False when it was not there."""
-        queue = self.server_class(name).queue
-        if entry not in queue:
+        members = self.server_class(name)
+        node = members.queue.pop(entry, None)
+        if node is None:
             return False
-        del queue[entry]
+        if node.label is not None:
+            members.labels[node.label] -= 1
+            if not members.labels[node.label]:
+                del members.labels[node.label]
         self._blocked.pop(entry, None)
         return True
 
     def assign(self, now: float) -> Iterator[tuple[Queued, Server]]:
         """Yield who gets what now, first come first served; the caller adds the attempt.
 
-        What needs an mdsip url that works for another shot is passed over.
+        What needs an mdsip url that works for another shot is passed over, and what asks for a
+        label that no free server has.
         """
-        for name, members in self.classes.items():
+        rules = self.scheduling
+        classes: Iterable[tuple[str, ServerClass]] = self.classes.items()
+        if rules.has_limits:
+            classes = sorted(classes, key=lambda one: one[1].last_given)
+        for name, members in classes:
             if not members.queue:
                 continue
             able = [server for server in self.of_class(name) if self.takes_work(server)]
-            while able and members.queue:
+            prefers = bool(rules.of(name).prefer)
+            while able and members.queue and rules.has_room(name):
                 able.sort(key=lambda server: (-server.free, server.last_given))
+                if prefers:
+                    able.sort(key=lambda one: rules.rank(name, one.name, one.register.labels))
                 found = self._next(name, members, able, now)
                 if found is None:
                     break
                 entry, server = found
                 self._turn += 1
-                server.last_given = self._turn
+                server.last_given = members.last_given = self._turn
                 self.withdraw(name, entry)
                 yield entry, server
                 if server.free <= 0:
@@ -264,10 +283,20 @@ class Fleet:
     def _next(
         self, name: str, members: ServerClass, able: list[Server], now: float
     ) -> tuple[Queued, Server] | None:
-        for entry, task in members.queue.items():
+        labels: set[str] = set()
+        if members.labels:
+            labels.update(label for server in able for label in server.register.labels)
+            labelled = sum(members.labels.values())
+            if labelled == len(members.queue) and labels.isdisjoint(members.labels):
+                return None
+        for entry, node in members.queue.items():
+            if node.label is not None and node.label not in labels:
+                continue
             busy = ""
             for server in able:
-                url = url_of(task, server.register.url)
+                if node.label is not None and node.label not in server.register.labels:
+                    continue
+                url = url_of(node.task, server.register.url)
                 if url is None or self.urls.is_free_for(url, entry.key):
                     return entry, server
                 busy = url
@@ -287,7 +316,9 @@ class Fleet:
         )
 
     def expired(self, now: float, grace_s: float) -> list[tuple[str, list[Queued]]]:
-        """Take the waiting actions of classes that have had no server for the grace time (D6)."""
+        """Take the waiting actions of classes that have had no server for the grace time (D6), or
+        none with the label that they ask for. With them stands why.
+        """
         taken = []
         for name, members in self.classes.items():
             if not members.queue:
@@ -296,11 +327,47 @@ class Fleet:
                 members.waiting_since = now
             off_at = members.off_at(grace_s)
             if off_at is not None and now >= off_at:
-                taken.append((name, list(members.queue)))
-                for entry in members.queue:
-                    self._blocked.pop(entry, None)
-                members.queue.clear()
                 members.waiting_since = None
+                why = f"no live server of class {name} for {grace_s:g} s{self.without(name)}"
+                taken.append((why, self._take(name, list(members.queue))))
+            if members.labels or members.unlabelled_since:
+                for label in self._unlabelled(name, members, now, grace_s):
+                    entries = [one for one, node in members.queue.items() if node.label == label]
+                    why = f"no live server of class {name} with the label {label} for {grace_s:g} s"
+                    taken.append((why, self._take(name, entries)))
+        return taken
+
+    def _unlabelled(self, name: str, members: ServerClass, now: float, grace_s: float) -> list[str]:
+        """Return the labels in a class's queue that no server has had for the grace time."""
+        there = {
+            label
+            for server in self.of_class(name)
+            if not server.leaving and not server.is_broken
+            for label in server.register.labels
+        }
+        missing = members.unlabelled_since
+        members.unlabelled_since = {
+            label: missing.get(label, now) for label in members.labels if label not in there
+        }
+        return [one for one, since in members.unlabelled_since.items() if now >= since + grace_s]
+
+    def _take(self, name: str, entries: list[Queued]) -> list[Queued]:
+        for entry in entries:
+            self.withdraw(name, entry)
+        return entries
+
+    def beyond(self) -> list[tuple[str, list[Queued]]]:
+        """Take what waits beyond the longest queue of its class, the last first. With it stands
+        why.
+        """
+        if not self.scheduling.has_longest_queues:
+            return []
+        taken = []
+        for name, members in self.classes.items():
+            most = self.scheduling.of(name).longest_queue
+            if most is not None and len(members.queue) > most:
+                why = f"{most} actions of class {name} wait already, its longest queue"
+                taken.append((why, self._take(name, list(members.queue)[most:])))
         return taken
 
     def provided(self, name: str, said: Provided | None, now: float) -> None:
@@ -333,7 +400,8 @@ class Fleet:
 
         It waits while every server that is there would run it on a url that is busy.
         """
-        task = self.server_class(name).queue.get(entry)
+        node = self.server_class(name).queue.get(entry)
+        task = None if node is None else node.task
         blocking = None
         for server in self.of_class(name):
             url = url_of(task, server.register.url)
@@ -348,6 +416,11 @@ class Fleet:
             off_at
             for members in self.classes.values()
             if members.queue and (off_at := members.off_at(grace_s)) is not None
+        ]
+        due += [
+            since + grace_s
+            for members in self.classes.values()
+            for since in members.unlabelled_since.values()
         ]
         due += [since + url_wait_s for _, _, since in self._blocked.values()]
         return min(due, default=None)
@@ -380,7 +453,24 @@ class Fleet:
             return f"a server of class {name} to answer: {servers[0].why}"
         if any(server.full for server in servers):
             return f"a server of class {name} to be rid of its results"
+        if places := self.scheduling.waits_for(name):
+            return places
+        node = members.queue.get(entry)
+        if node is not None and node.label is not None:
+            return self._waits_for_label(members, name, node.label, now, grace_s)
         return f"a free slot of class {name} ({sum(s.register.slots for s in servers)} in use)"
+
+    def _waits_for_label(
+        self, members: ServerClass, name: str, label: str, now: float, grace_s: float
+    ) -> str:
+        since = members.unlabelled_since.get(label)
+        if since is not None:
+            left = max(since + grace_s - now, 0)
+            words = f"a server of class {name} with the label {label}"
+            return f"{words}: none is there, SERVER_OFF in {left:.0f} s"
+        able = [one for one in self.of_class(name) if label in one.register.labels]
+        slots = sum(server.register.slots for server in able)
+        return f"a free slot of class {name} with the label {label} ({slots} in use)"
 
     def is_suspect(self, name: str | None) -> bool:
         """Return whether a server is there and has been silent for too long."""

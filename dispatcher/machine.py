@@ -130,6 +130,7 @@ class Dispatcher:
             for record in found.records:
                 shot.apply(record)
             shot.lines.update(found.lines)
+            core.fleet.scheduling.count_anew(shot)
             for live in shot.actions.values():
                 if live.url is not None and (live.outcome_unknown or live.state in IN_PROGRESS):
                     core.fleet.urls.take(live.url, shot.attempt_of(live))
@@ -204,7 +205,7 @@ class Dispatcher:
             case BrokerGone():
                 self.link.gone()
             case Configured():
-                core.config = event.config
+                core.configure(event.config)
                 self.plans.configured(event.emergency_key)
             case StopAsked():
                 if core.journal_state is JournalState.STOPPED:

@@ -197,6 +197,8 @@ class Results:
         shot, live = self._find(attempt)
         if not result.outcome_unknown and (shot is None or shot.was_given(attempt, server.name)):
             self._core.fleet.urls.answered(attempt)
+            if shot is None:
+                self._core.fleet.scheduling.ended(attempt)
         if result.outcome_unknown and (live is None or live.url is None):
             server.stuck += 1  # until its next beat says so itself
         self._core.server_changed(server)

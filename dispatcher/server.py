@@ -139,8 +139,9 @@ class DispatcherServer:
     def apply(self, now: Config, read: Config) -> Config:
         """Take what can change while the dispatcher runs; return the configuration that counts.
 
-        Those are its own section, experiments that are new, the options of those that are known
-        (their sources are their tree workers'), shots and audit kept, what tasks have by default.
+        Those are its own section, classes and limits, experiments that are new, the options of
+        those that are known (their sources are their tree workers'), shots and audit kept, what
+        tasks have by default.
         """
         known = {
             name: one.model_copy(update={"options": read.experiments[name].options})
@@ -153,6 +154,8 @@ class DispatcherServer:
         self._config = now.model_copy(
             update={
                 "dispatcher": read.dispatcher,
+                "classes": read.classes,
+                "limits": read.limits,
                 "experiments": {**read.experiments, **known},
                 "journal": now.journal.model_copy(
                     update={name: getattr(read.journal, name) for name in kept}

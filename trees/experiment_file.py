@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Discriminator, Field, JsonValue, StringCon
 from pydantic_core import PydanticCustomError, to_json
 
 from shotline.common.nodes import (
+    LABEL,
     ActionNode,
     ConditionWhen,
     DispatchOptions,
@@ -129,6 +130,12 @@ class ActionEntry(Model):
     completion_event: str | None = Field(None, min_length=1, max_length=64)
     on: bool = True
     essential: bool = False
+    label: str | None = Field(
+        None,
+        pattern=LABEL,
+        max_length=64,
+        description="It runs only on servers of its class that have this label.",
+    )
     asynchronous: bool = Field(False, description="Shown, never dispatched.")
 
 
@@ -280,6 +287,7 @@ class _Reader:
             task=_task(entry.task),
             timeout_s=entry.timeout_s,
             essential=entry.essential,
+            label=entry.label,
             on=short not in off and parent_on,
             node_on=short not in off,
             parent_on=parent_on,

@@ -5,11 +5,13 @@ makes its action unreadable, with the decompiled text. Tasks are described, neve
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
 from shotline.common.nodes import (
+    LABEL,
     ActionNode,
     And,
     ConditionWhen,
@@ -189,6 +191,9 @@ def action_node(
     when = when_of(dispatch.part(2), when_text, lookup)
     if isinstance(when, UnusableWhen) and kind is not DispatchType.ASYNCHRONOUS:
         problems.append(f"`when` {when.why}: {when.text}")
+    server_class, _, label = (server_class or "").partition("@")
+    if label and not re.fullmatch(LABEL, label):
+        problems.append(f"server class: {label!r} behind the @ is no label of a server")
     if not server_class:
         problems.append("it names no server class")
     task_term = record.part(1)
@@ -203,7 +208,8 @@ def action_node(
         path=facts.path,
         name=facts.name,
         nid=facts.nid,
-        server_class=server_class or "",
+        server_class=server_class,
+        label=label if re.fullmatch(LABEL, label) else None,
         phase=phase or "",
         dispatch_type=kind,
         when=when,

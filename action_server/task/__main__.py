@@ -5,6 +5,7 @@ its workers along (docs/decisions/0012).
 """
 
 import importlib
+import os
 import sys
 
 from shotline.action_server import kernel
@@ -17,6 +18,7 @@ def main(arguments: list[str]) -> int:
     from shotline.action_server.task.execute import main as serve
 
     setup = Setup.from_argument(arguments[-1])
+    os.nice(setup.nice)
     # Behind everything that is installed: what a site calls its modules hides none of ours.
     sys.path += [folder for folder in setup.task_path if folder not in sys.path]
     for name in setup.preload:

@@ -23,16 +23,17 @@ class Setup(NamedTuple):
     task_path: tuple[str, ...] = ()  # folders of the tasks' modules, behind all others
     limits: TaskLimits = TaskLimits()
     preload: tuple[str, ...] = ()  # modules that are loaded before the first task
+    nice: int = 0
 
     def as_argument(self) -> str:
         """Return it as one word."""
-        return json.dumps((self.task_path, self.limits.model_dump(), self.preload))
+        return json.dumps((self.task_path, self.limits.model_dump(), self.preload, self.nice))
 
     @classmethod
     def from_argument(cls, word: str) -> "Setup":
         """Return what `as_argument` has made a word of."""
-        path, limits, preload = json.loads(word)
-        return cls(tuple(path), TaskLimits(**limits), tuple(preload))
+        path, limits, preload, nice = json.loads(word)
+        return cls(tuple(path), TaskLimits(**limits), tuple(preload), nice)
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -60,7 +60,10 @@ def with_keys(config: Config, **sections: Mapping[str, object]) -> Config:
     changed = {}
     for name, keys in sections.items():
         section = getattr(config, name)
-        changed[name] = section.model_validate({**dict(section), **keys})
+        if isinstance(section, Mapping):
+            changed[name] = getattr(Config.model_validate({name: keys}), name)
+        else:
+            changed[name] = section.model_validate({**dict(section), **keys})
     return config.model_copy(update=changed)
 
 

@@ -15,6 +15,13 @@ from shotline.common.binding import ADVICE, BROKER_ADVICE, PAGE_ADVICE, host_of,
 from shotline.common.nodes import FileSource, Source
 from shotline.common.redis.url import RedisUrl
 from shotline.common.settings import sections
+from shotline.common.settings.classes_section import (
+    ClassPattern,
+    ClassSection,
+    LimitName,
+    NamedLimit,
+    class_of,
+)
 from shotline.common.settings.providers_section import ProvidersSection
 from shotline.common.settings.qserver_section import QserverSection
 from shotline.common.settings.queue_section import QueueSection
@@ -57,6 +64,14 @@ class Config(Section):
     dispatcher: DispatcherSection = Field(DispatcherSection(), description="The dispatcher.")
     action_server: ActionServerSection = Field(
         ActionServerSection(), description="All action servers that read this file."
+    )
+    classes: dict[ClassPattern, ClassSection] = Field(
+        {},
+        description="Server classes by name or pattern: what bears a class's name counts for it, "
+        "else the first pattern that fits.",
+    )
+    limits: dict[LimitName, NamedLimit] = Field(
+        {}, description="How many actions may run at a time, across classes, by any name."
     )
     experiments: dict[sections.TreeName, ExperimentSection] = Field(
         {}, description="Experiments by tree name, in upper case."
@@ -158,6 +173,10 @@ class Config(Section):
         """The action servers that it names anywhere, as CLASS:ID."""
         started = {f"{server.server_class}:{server.id}" for server in self.up.servers}
         return frozenset(started.union(self.monitor.expected_servers or ()))
+
+    def server_class(self, name: str) -> ClassSection:
+        """Return what it says of a server class."""
+        return class_of(self.classes, name)
 
     def redis_passwords(self) -> Iterator[Location]:
         """Yield the keys of the urls that hold a password."""

@@ -324,9 +324,6 @@ class ActionServerSection(Section):
         "what PYTHONPATH names.",
     )
     limits: TaskLimits = Field(TaskLimits(), description="What a task may use.")
-    class_limits: dict[ServerClass, TaskLimits] = Field(
-        {}, description="Limits by server class, each instead of `limits` as a whole."
-    )
     preload: dict[ServerClass, tuple[ModuleName, ...]] = Field(
         {},
         description="Modules by server class that each worker loads before it takes a task; one "
@@ -387,10 +384,6 @@ class ActionServerSection(Section):
     mdsip_keep_alive_s: int = Field(
         15, ge=1, description="A silent connection is tested this often, and lost after 4 of them."
     )
-
-    def limits_of(self, server_class: str) -> TaskLimits:
-        """Return what the tasks of a class may use."""
-        return self.class_limits.get(server_class, self.limits)
 
 
 class ExperimentSection(Section):

@@ -277,3 +277,13 @@ class TreeCommands(Family):
         for name in sorted(wanted - served):
             text = f"server class {name} has no server, neither configured nor registered"
             yield TableProblem(Severity.ERROR, "", text)
+        there = {
+            (server.register.server_class, label)
+            for server in servers
+            for label in server.register.labels
+        }
+        for node in table.actions:
+            asked = (node.server_class, node.label)
+            if node.label and node.server_class in here and asked not in there:
+                text = f"no server of class {node.server_class} has the label {node.label}"
+                yield TableProblem(Severity.WARNING, node.path, text)

@@ -53,6 +53,7 @@ class Views:
             on=node.on,
             asynchronous=node.dispatch_type is DispatchType.ASYNCHRONOUS,
             essential=node.essential,
+            label=node.label,
             timeout_s=node.timeout_s,
             completion_event=node.completion_event,
             event_trouble=shot.event_trouble(path),

@@ -29,8 +29,8 @@ def server(
     folder = tmp_path_factory.mktemp("limits")
     limits = {"memory_bytes": MEMORY, "cpu_s": 1, "open_files": 100}
     others = {"memory_bytes": 2**28, "cpu_s": 100, "open_files": 64, "processes": 100}
-    section = {"limits": others, "class_limits": {"TEST": limits}}
-    (folder / "config.yaml").write_text(yaml.safe_dump({"action_server": section}))
+    section = {"action_server": {"limits": others}, "classes": {"TES?": {"limits": limits}}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(section))
     server = ServerProcess(broker.address, folder / "data", "--config", str(folder / "config.yaml"))
     try:
         broker.expect(Register)

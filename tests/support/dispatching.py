@@ -258,6 +258,7 @@ class Bench(DrivenDispatcher):
         epoch: int = 1,
         holding: Sequence[Held] = (),
         ended: Sequence[str] = (),
+        labels: Sequence[str] = (),
     ) -> Self:
         """Let a server register."""
         server_class, _, server_id = name.partition(":")
@@ -269,6 +270,7 @@ class Bench(DrivenDispatcher):
             slots=slots,
             holding=tuple(holding),
             ended=tuple(ended),
+            labels=tuple(labels),
         )
         return self.from_server(name, register)
 

@@ -738,6 +738,7 @@
  * @property {boolean} [on]
  * @property {boolean} [asynchronous]
  * @property {boolean} [essential]
+ * @property {string|null} [label]
  * @property {number|null} [timeout_s]
  * @property {string|null} [completion_event]
  * @property {string} [event_trouble]

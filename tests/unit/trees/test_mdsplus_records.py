@@ -255,6 +255,12 @@ def test_a_time_limit_with_units() -> None:
     assert node(MdsRecord(PROGRAM, 0, (limit, MdsText("ls")))).timeout_s == 3.0
 
 
+def test_a_label_behind_the_server_class() -> None:
+    asked = node(server_class=MdsText("DAQ@hall-2"))
+    assert (asked.server_class, asked.label, asked.unreadable) == ("DAQ", "hall-2", None)
+    assert node(server_class=MdsText("DAQ")).label is None
+
+
 def test_server_class_in_a_node() -> None:
     assert node(server_class=PathRef("LATER_TEXT")).server_class == "SRV_N"
     assert node(server_class=NodeRef(TEXT_NODE)).server_class == "SRV_N"
@@ -265,6 +271,8 @@ def test_server_class_in_a_node() -> None:
     [
         (node(Nothing()), "it has no task"),
         (node(server_class=Nothing()), "it names no server class"),
+        (node(server_class=MdsText("@hall")), "it names no server class"),
+        (node(server_class=MdsText("DAQ@a b")), "server class: 'a b' behind the @ is no label"),
         (node(server_class=MdsText("  ")), "it names no server class"),
         (
             node(server_class=PathRef("S")),

@@ -337,11 +337,18 @@ def test_a_class_s_limits_stand_instead_of_all_others(file: Path) -> None:
     file.write_text(
         "action_server:\n"
         "  limits: {cpu_s: 60, open_files: 100}\n"
-        "  class_limits: {GAS: {open_files: 200}}\n"
+        "classes:\n"
+        "  G*: {limits: {open_files: 300}}\n"
+        "  GAS: {limits: {open_files: 200}, nice: 5}\n"
+        "  '*': {concurrency: 3}\n"
     )
-    section = load_config(file, None, NOBODY).action_server
-    assert section.limits_of("DAQ") == TaskLimits(cpu_s=60, open_files=100)
-    assert section.limits_of("GAS") == TaskLimits(open_files=200)
+    config = load_config(file, None, NOBODY)
+    assert config.action_server.limits == TaskLimits(cpu_s=60, open_files=100)
+    assert config.server_class("GAS").limits == TaskLimits(open_files=200)
+    assert config.server_class("GLOW").limits == TaskLimits(open_files=300)
+    assert config.server_class("DAQ").limits is None
+    assert config.server_class("DAQ").concurrency == 3
+    assert Config().server_class("DAQ").concurrency is None
 
 
 def test_insecure_must_be_said_in_so_many_words(file: Path) -> None:

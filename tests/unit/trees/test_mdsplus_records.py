@@ -272,7 +272,10 @@ def test_server_class_in_a_node() -> None:
         (node(Nothing()), "it has no task"),
         (node(server_class=Nothing()), "it names no server class"),
         (node(server_class=MdsText("@hall")), "it names no server class"),
-        (node(server_class=MdsText("DAQ@a b")), "server class: 'a b' behind the @ is no label"),
+        (
+            node(server_class=MdsText("DAQ@a b")),
+            "server class: 'a b' behind the @ is no label of a server",
+        ),
         (node(server_class=MdsText("  ")), "it names no server class"),
         (
             node(server_class=PathRef("S")),

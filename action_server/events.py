@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from shotline.action_server.task.channel import Ended
 from shotline.common.actions import AttemptId, Status
-from shotline.common.fleet.facts import HostFacts
+from shotline.common.fleet.facts import Health, HostFacts
 from shotline.common.machine import Tick
 from shotline.common.messages import (
     AbortAttempt,
@@ -119,9 +119,10 @@ class GroupGone(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """The host was measured."""
+    """The host was measured, or its check has said something new."""
 
-    host: HostFacts
+    host: HostFacts | None
+    health: Health | None = None
 
 
 class Stop(NamedTuple):

@@ -7,7 +7,7 @@ and at once when somebody asks.
 from msgspec import structs
 
 from shotline.action_server.slots import Slot
-from shotline.common.fleet.facts import HostFacts, ServerFacts
+from shotline.common.fleet.facts import Health, HostFacts, ServerFacts
 
 
 class Facts:
@@ -17,12 +17,13 @@ class Facts:
         """Take what does not change."""
         self._always = always
         self._host: HostFacts | None = None
+        self._health: Health | None = None
         self._is_due = False
         self.cpu_time_s = 0.0
 
-    def measured(self, host: HostFacts) -> None:
-        """Take the host's figures."""
-        self._host = host
+    def measured(self, host: HostFacts | None, health: Health | None) -> None:
+        """Take the host's figures, and what its check says."""
+        self._host, self._health = host, health
         self._is_due = True
 
     def tell_again(self) -> None:
@@ -49,4 +50,5 @@ class Facts:
             cpu_time_s=self.cpu_time_s,
             heartbeat_s=heartbeat_s,
             host=host,
+            health=self._health,
         )

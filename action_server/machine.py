@@ -322,7 +322,7 @@ class ActionServer:
         self._attempts.ended(now, slot, event.how)
 
     def _on_measured(self, _now: Instant, event: Measured) -> None:
-        self._facts.measured(event.host)
+        self._facts.measured(event.host, event.health)
 
     def _on_task_proven(self, now: Instant, event: TaskProven) -> None:
         self._attempts.proven(now, event)

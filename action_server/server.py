@@ -41,6 +41,7 @@ from shotline.action_server.events import (
     Unpark,
     WithdrawAttempt,
 )
+from shotline.action_server.health import HealthCheck
 from shotline.action_server.host_facts import HostMeter, mdsplus_version
 from shotline.action_server.keepers import Keepers
 from shotline.action_server.machine import ActionServer
@@ -50,7 +51,7 @@ from shotline.action_server.until import Term
 from shotline.action_server.workers import Workers
 from shotline.common.codec import batches, decode_all, encode, sendable
 from shotline.common.errors import MalformedMessage
-from shotline.common.fleet.facts import HostFacts, ServerFacts
+from shotline.common.fleet.facts import ServerFacts
 from shotline.common.machine import Tick
 from shotline.common.messages import Dispatch, LogLine, Message, Problem, Register, ServerOrder
 from shotline.common.metrics import Metric
@@ -121,9 +122,17 @@ class ActionServerShell:
         )
         self._machine = ActionServer(self._identity, section, broker, facts, term)
         self._meter = HostMeter(section.disks, section.facts_s)
-        self._host: HostFacts | None = None  # as the machine knows it
+        self._health = HealthCheck(service, section.health, section.state_folder)
+        self._measured = Measured(None)  # as the machine knows it
         setup = Setup(folders, of_class.limits or section.limits, preload, of_class.nice)
-        self._workers = Workers(service, self._state, self._tell, lambda: self._keepers.pids, setup)
+        self._workers = Workers(
+            service,
+            self._state,
+            self._tell,
+            lambda: self._keepers.pids | self._health.pids,
+            self._health.reaped,
+            setup,
+        )
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._link = Dealer(
             self._context,
@@ -196,10 +205,12 @@ class ActionServerShell:
 
     def _tick(self) -> None:
         self._workers.tick()
-        host = self._meter.latest
-        if host is not None and host is not self._host:
-            self._host = host
-            self._tell(Measured(host))
+        self._health.tick()
+        measured = Measured(self._meter.latest, self._health.latest)
+        before = self._measured
+        if measured.host is not before.host or measured.health != before.health:
+            self._measured = measured
+            self._tell(measured)
         self._tell(_TICK)
         if self._machine.is_registered is not self._is_said_registered:
             self._is_said_registered = self._machine.is_registered
@@ -208,7 +219,8 @@ class ActionServerShell:
 
     def _wake_at(self) -> float | None:
         wake_at = self._machine.wake_at()
-        return self._workers.look_at if wake_at is None else min(wake_at, self._workers.look_at)
+        look_at = min(self._workers.look_at, self._health.look_at)
+        return look_at if wake_at is None else min(wake_at, look_at)
 
     def _decide(self) -> None:
         """Let the machine decide about all that this wake-up brought, and send what it says."""
@@ -302,6 +314,7 @@ class ActionServerShell:
 
     def _clean_up(self) -> None:
         self._meter.close()
+        self._health.close()
         self._workers.close()
         self._keepers.close()
         if not len(self._workers):

@@ -43,8 +43,9 @@ _WATCH_S: Final = 0.1  # for the rest of a group whose worker has ended
 
 
 class Workers:
-    """The processes by their slots. `others` tells which children of ours are none of
-    them, `setup` is what each begins with."""
+    """The processes by their slots. `others` tells which children of ours are none of them,
+    `reaped_other` takes the end of one, `setup` is what each begins with.
+    """
 
     def __init__(
         self,
@@ -52,12 +53,14 @@ class Workers:
         state: StateFile,
         tell: Callable[[Event], None],
         others: Callable[[], set[int]],
+        reaped_other: Callable[[int, int], None],
         setup: Setup,
     ) -> None:
         self._service = service
         self._state = state
         self._tell = tell
         self._others = others
+        self._reaped_other = reaped_other
         self._setup = setup
         self._limits = TaskLimiter(setup.limits)
         self._workers: dict[int, WorkerProcess] = {}
@@ -228,7 +231,9 @@ class Workers:
             if pid == 0:
                 break
             slot = slots.get(pid)
-            if slot is not None:
+            if slot is None:
+                self._reaped_other(pid, os.waitstatus_to_exitcode(wait_status))
+            else:
                 ended = self._read_answers(slot)  # a result that came just before counts
                 self._drain(slot)  # what it has said comes before its end
                 if ended:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from shotline.common.actions import AttemptId
 from shotline.common.fleet.facts import ServerFacts
+from shotline.common.fleet.views import Flag, FlagKind
 from shotline.common.messages import LivenessState, Register, ServerBeat
 from shotline.common.nodes import ActionNode
 from shotline.common.records import ShotKey
@@ -63,6 +64,19 @@ class Server:
     def free(self) -> int:
         """Slots that take an action now."""
         return self.register.slots - len(self.attempts) - self.stuck - self.broken
+
+    @property
+    def failing(self) -> str:
+        """Why its host is not well; "" where it is, or where nobody checks it."""
+        health = None if self.facts is None else self.facts.health
+        if health is None or health.ok:
+            return ""
+        return health.text or "its check says no more"
+
+    @property
+    def barred(self) -> str:
+        """Why it is to take nothing; "" where it may."""
+        return f"its host fails its check: {self.failing}" if self.failing else ""
 
     @property
     def is_broken(self) -> bool:
@@ -200,6 +214,7 @@ class Fleet:
     def _has_server(self, name: str) -> bool:
         return any(
             not server.leaving
+            and not server.barred
             and not server.is_broken
             and not (server.stopping and not self.alone(server))
             for server in self.of_class(name)
@@ -208,7 +223,7 @@ class Fleet:
     def alone(self, server: Server) -> bool:
         """Whether no other server of its class takes work."""
         return not any(
-            other is not server and not other.stopping and not other.leaving
+            other is not server and not other.stopping and not other.leaving and not other.barred
             for other in self.of_class(server.register.server_class)
         )
 
@@ -310,6 +325,7 @@ class Fleet:
             and server.reported
             and not server.leaving
             and not server.restarting
+            and not server.barred
             and not server.full
             and server.free > 0
             and (not server.stopping or self.alone(server))
@@ -429,8 +445,10 @@ class Fleet:
         """Return in words, with a colon before them, what is wrong with the servers of a class that
         counts as without one; nothing where there is none.
         """
-        broken = [server for server in self.of_class(name) if server.is_broken]
+        servers = self.of_class(name)
+        broken = [one for one in servers if one.is_broken]
         words = [f"{one.name} cannot run anything: {one.trouble}" for one in broken]
+        words += [f"{one.name} takes nothing: {one.barred}" for one in servers if one.barred]
         provided = self.server_class(name).provided
         if provided is not None and provided.text:
             words.append(provided.text)
@@ -508,4 +526,15 @@ class Fleet:
             bound=tuple(in_words(bound) for bound in self.urls.states_of(server.name)),
             labels=register.labels,
             facts=server.facts,
+            flags=_flags_of(server),
         )
+
+
+def _flags_of(server: Server) -> tuple[Flag, ...]:
+    """Return what holds for a server beside its being alive or not."""
+    found = []
+    if server.failing and server.facts is not None and server.facts.health is not None:
+        by = f"the check of host {server.register.host}"
+        at = server.facts.health.at
+        found.append(Flag(kind=FlagKind.FAILING, reason=server.failing, by=by, at=at))
+    return tuple(found)

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from shotline.common.base import Struct
-from shotline.common.ranges import Clock, Count, Duration, Small
+from shotline.common.ranges import Clock, Count, Duration, Small, Wall
 
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Load = Annotated[float, Meta(ge=0, le=1e6)]
@@ -39,6 +39,14 @@ class HostFacts(Struct):
     clock_offset_s: Clock | None = None  # its wall clock ahead of the broker's
 
 
+class Health(Struct):
+    """What the site's check of a host says."""
+
+    ok: bool
+    text: Annotated[str, Meta(max_length=4096)] = ""  # the end of its output
+    at: Wall
+
+
 class ServerFacts(Struct):
     """What a server tells of itself; what it has done counts from the start of its process."""
 
@@ -50,3 +58,4 @@ class ServerFacts(Struct):
     cpu_time_s: Duration = 0.0  # processor time of those actions and of all that they started
     heartbeat_s: Duration = 0.0
     host: HostFacts | None = None  # None: not measured
+    health: Health | None = None  # None: nobody checks the host, or not yet

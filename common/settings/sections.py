@@ -295,6 +295,20 @@ class DispatcherSection(Section):
     )
 
 
+class HealthSection(Section):
+    """A check of the host by a program of the site."""
+
+    command: tuple[str, ...] = Field(
+        (),
+        description="Program and arguments, run without a shell by one of the host's servers; any "
+        "exit code but 0 keeps work from all of them, with its output as the reason. []: none.",
+    )
+    every_s: Seconds = Field(60.0, description="It is run this often.")
+    timeout_s: Seconds = Field(
+        10.0, description="It is killed when it takes longer; the host then counts as not well."
+    )
+
+
 class ActionServerSection(Section):
     """How an action server runs tasks and how much of their output it takes."""
 
@@ -340,6 +354,7 @@ class ActionServerSection(Section):
     disks: tuple[Path, ...] = Field(
         (), description="Folders, beside the configuration file, whose file systems are measured."
     )
+    health: HealthSection = Field(HealthSection(), description="A check of the host.")
     results_max: PositiveCount = Field(
         1000, description="Results not yet stored; at this number the server takes no work."
     )

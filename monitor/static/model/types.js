@@ -285,6 +285,14 @@
  */
 
 /**
+ * What the site's check of a host says.
+ * @typedef {object} Health
+ * @property {boolean} ok
+ * @property {string} [text]
+ * @property {number} at
+ */
+
+/**
  * An entry that has ended, with what became of it.
  * @typedef {object} HistoryItem
  * @property {Entry} entry
@@ -683,6 +691,7 @@
  * @property {number} [cpu_time_s]
  * @property {number} [heartbeat_s]
  * @property {HostFacts|null} [host]
+ * @property {Health|null} [health]
  */
 
 /**

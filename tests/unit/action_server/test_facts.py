@@ -12,7 +12,7 @@ from shotline.action_server.events import (
     WorkerReady,
 )
 from shotline.action_server.task.channel import Ended
-from shotline.common.fleet.facts import HostFacts, ServerFacts
+from shotline.common.fleet.facts import Health, HostFacts, ServerFacts
 from shotline.common.messages import CommandBeats, Pong, ServerBeat
 
 HOST = HostFacts(cpus=4, cpu_percent=12.5, load_1=0.5, memory_total_b=100, memory_used_b=10)
@@ -121,3 +121,10 @@ def test_a_dispatcher_that_was_replaced_asks_in_vain(world: World) -> None:
     before = len(told(world))
     world.handle(CommandBeats(term=4, heartbeat_s=0.25))
     assert len(told(world)) == before
+
+
+def test_what_the_check_of_the_host_says_is_told_with_the_next_heartbeat(world: World) -> None:
+    ill = Health(ok=False, text="no disk", at=1.0)
+    world.handle(Measured(HOST, ill))
+    pass_beats(world, 2)
+    assert told(world)[-1].health == ill

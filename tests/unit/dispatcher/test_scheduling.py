@@ -8,6 +8,7 @@ from tests.support.tables import action
 
 from shotline.common import commands as c
 from shotline.common.actions import ActionState, Cause
+from shotline.common.fleet.views import FlagKind
 from shotline.common.messages import LivenessState
 from shotline.common.nodes import ActionNode
 
@@ -195,3 +196,41 @@ def test_a_tree_s_check_tells_of_labels_that_nobody_has() -> None:
     bench = Bench(labelled("PICTURES", "hall")).register("SRV_A:1")
     reply = bench.told(c.ReadTree(tree="T", shot=-1), next_id())
     assert b"no server of class SRV_A has the label hall" in reply.result
+
+
+# The check of a host
+
+
+def failing(text: str = "no disk", *, ok: bool = False) -> dict[str, object]:
+    return {"facts": {"health": {"ok": ok, "text": text, "at": 5.0}}}
+
+
+def test_a_host_that_fails_its_check_gets_nothing_until_it_is_well() -> None:
+    bench = Bench(action("A0", 1), action("A1", 1), action("A2", 1))
+    bench.register("SRV_A:1").register("SRV_A:2").build().beat("SRV_A:1", **failing())
+    bench.told(INIT)
+    assert bench.dispatched() == ["A0"]
+    assert bench.server_of("A0") == "SRV_A:2"
+    [ill] = [one for one in bench.servers() if one.flags]
+    assert (ill.server, ill.liveness) == ("SRV_A:1", "alive")
+    [flag] = ill.flags
+    assert (flag.kind, flag.reason, flag.at) == (FlagKind.FAILING, "no disk", 5.0)
+    bench.beat("SRV_A:1", **failing("", ok=True))
+    assert bench.server_of("A1") == "SRV_A:1"
+
+
+def test_a_class_whose_hosts_all_fail_has_no_server_and_says_why() -> None:
+    bench = Bench(action("A0", 1)).register("SRV_A:1").build().beat("SRV_A:1", **failing())
+    bench.told(INIT)
+    text = "SRV_A:1 takes nothing: its host fails its check: no disk, SERVER_OFF in 5 s"
+    assert bench.view("A0").waits_for.endswith(text)
+    bench.pass_time(6.0)
+    assert bench.live("A0").state is ActionState.SERVER_OFF
+    assert "fails its check: no disk" in bench.live("A0").reason
+
+
+def test_what_runs_on_a_host_that_fails_its_check_goes_on() -> None:
+    bench = Bench(action("A0", 1)).register("SRV_A:1").build()
+    bench.told(INIT)
+    bench.start("A0").beat("SRV_A:1", 1, **failing()).finish("A0")
+    assert bench.states() == {"A0": "Success"}

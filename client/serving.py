@@ -64,16 +64,24 @@ def serve(
 
 
 async def follow(
-    once: Callable[[], Awaitable[None]], retry_s: float, lost: Callable[[], None] = lambda: None
+    once: Callable[[Callable[[], None]], Awaitable[None]],
+    retry_s: float,
+    lost: Callable[[], None] = lambda: None,
 ) -> None:
     """Follow Shotline's events, again `retry_s` after each end, until the client is closed.
 
-    `once` follows as long as it can, `lost` is called when it could no longer.
+    `once` follows as long as it can, and calls what it is given whenever it has heard of Shotline:
+    then the next absence is a new one, which is logged. `lost` is called when it could no longer.
     """
     away = False
+
+    def heard() -> None:
+        nonlocal away
+        away = False
+
     while True:
         try:
-            await once()
+            await once(heard)
         except Closed:
             return
         except Nobody as error:

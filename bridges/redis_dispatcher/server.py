@@ -252,7 +252,7 @@ class BridgeServer:
         await self._redis_was_there.wait()  # it knows what was announced
         await follow(self._follow_once, RETRY_S)
 
-    async def _follow_once(self) -> None:
+    async def _follow_once(self, heard: Callable[[], None]) -> None:
         trees = self.mirror.trees
         follows = (SHOTS,) if trees is None else tuple(f"{SHOTS}{t}/" for t in trees)
         async with await self._supervisor.events(SERVERS, taps=(FEED,), follows=follows) as stream:
@@ -260,6 +260,7 @@ class BridgeServer:
             known = await self._supervisor.shots()
             self.mirror.known_before(ShotKey(one.tree, one.shot) for one in known.shots)
             log.info("following Shotline, term %d", status.term)
+            heard()
             self._stream = stream
             try:
                 loaded = {ShotKey(one.tree, one.shot): None for one in status.shots}

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 
-def called(function: str, arguments: dict[str, Any]) -> str:
-    """Return what `module:function` returns for these keyword arguments, as JSON.
+def called(function: str, positional: list[Any], arguments: dict[str, Any]) -> str:
+    """Return what `module:function` returns for arguments by position and by name, as JSON.
 
     What JSON does not know becomes its text. What the function raises is raised.
     """
@@ -16,4 +16,4 @@ def called(function: str, arguments: dict[str, Any]) -> str:
     for part in name.split("."):
         found = getattr(found, part)
     call: Callable[..., Any] = found
-    return json.dumps(call(**arguments), ensure_ascii=False, default=str)
+    return json.dumps(call(*positional, **arguments), ensure_ascii=False, default=str)

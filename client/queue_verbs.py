@@ -237,14 +237,19 @@ def queue_run_task(
     function: str,
     arguments: Mapping[str, Json] | None = None,
     *,
+    positional: Sequence[Json] = (),
     background: bool = False,
     wait: bool = False,
     **asking: Unpack[Asking],
 ) -> Call[v.QueueTasksResult]:
-    """Have a server's worker call a function that the configuration names."""
+    """Have a server's worker call a function that the configuration names.
+
+    `positional`: arguments without a name, in the function's order.
+    """
     command = make(
         q.QueueRunTask,
         function=function,
+        positional=tuple(positional),
         arguments=arguments or {},
         background=background,
         wait=wait,

@@ -157,9 +157,12 @@ def server_quit(server: str) -> Call[Answer]:
     return answer(make(c.ServerQuit, server=server))
 
 
-def run_function(function: str, arguments: dict[str, Json] | None = None) -> Call[Answer]:
+def run_function(
+    function: str, arguments: dict[str, Json] | None = None, *, positional: Sequence[Json] = ()
+) -> Call[Answer]:
     """Have a server's worker call a function that the configuration names; it has begun then."""
-    return answer(make(c.RunFunction, function=function, arguments=arguments or {}))
+    given = {"positional": tuple(positional), "arguments": arguments or {}}
+    return answer(make(c.RunFunction, function=function, **given))
 
 
 def server_workers(

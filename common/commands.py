@@ -233,6 +233,7 @@ class RunFunction(Command, tag="run_function"):
     """
 
     function: Annotated[str, Meta(min_length=1, max_length=64)]
+    positional: tuple[Json, ...] = ()  # those without a name, in the function's order
     arguments: dict[str, Json] = {}
 
 

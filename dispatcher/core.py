@@ -14,6 +14,7 @@ from shotline.common.channels import LOG, SERVERS
 from shotline.common.machine import Instant
 from shotline.common.messages import Message
 from shotline.common.metrics import Histogram
+from shotline.common.queue.records import TASKS
 from shotline.common.records import (
     EventRaised,
     GlobalRecord,
@@ -41,8 +42,6 @@ FAILURES_SAID_MAX: Final = 100  # of each run
 INSIDE: Final = b"inside"
 """The pulse queue as a client: its replies leave for nowhere."""
 
-TASKS: Final = "TASKS"
-"""The experiment of the pulse queue's functions; no command without a tree means it."""
 
 PAGE_BYTES_MAX: Final = 512 * 1024  # makes some milliseconds of work
 _OF_RUNS: Final = (RunEnded, RunPutOnHold, RunResumed)

@@ -57,7 +57,7 @@ class Environments:
         if self.is_changing and command.act != "destroy":
             text = f"the environment is {fold.environment.value}: wait, or destroy it"
             raise QueueRefusal(RefusalCode.WRONG_STATE, text)
-        if command.act == "reload" and fold.environment is not EnvironmentState.OPEN:
+        if command.act == "reload" and self._running.environment_is_away():
             text = f"the environment is {fold.environment.value}: open it"
             raise QueueRefusal(RefusalCode.NO_ENVIRONMENT, text)
         servers = self._servers(command)

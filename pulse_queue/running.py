@@ -96,7 +96,7 @@ class Running:
                 "remove it"
             )
             raise QueueRefusal(RefusalCode.HELD, text)
-        if self._environment_is_away() and not self._environment_comes():
+        if self.environment_is_away() and not self._environment_comes():
             text = f"the environment is {core.fold.environment.value}"
             raise QueueRefusal(
                 RefusalCode.NO_ENVIRONMENT, f"{text}: `shotline queue environment open`"
@@ -274,7 +274,7 @@ class Running:
         if not fold.armed:
             if not fold.modes.autostart or head is None or head.state is not EntryState.QUEUED:
                 return False
-            if self._environment_is_away():
+            if self.environment_is_away():
                 return False  # it is armed once that is there
             self.switch("", armed=True, why="")
         if head is None:
@@ -299,7 +299,7 @@ class Running:
         return True
 
     def _lacks_environment(self) -> bool:
-        if not self._environment_is_away():
+        if not self.environment_is_away():
             return False
         if not self._environment_comes():
             why = "the next plan needs an open environment"
@@ -309,7 +309,8 @@ class Running:
                 self.rest(why)
         return True
 
-    def _environment_is_away(self) -> bool:
+    def environment_is_away(self) -> bool:
+        """Whether nothing may run: the environment is required, or was closed by somebody."""
         core = self._core
         return core.needs_environment and core.fold.environment is not EnvironmentState.OPEN
 

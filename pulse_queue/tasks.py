@@ -38,10 +38,12 @@ class Tasks:
             text = f"unknown function {command.function}; known: {listed}"
             raise QueueRefusal(RefusalCode.UNKNOWN_FUNCTION, text)
         require_fit(group.functions, command.function, "the function", name)
+        positional, arguments = self._arguments(command)
         task = QueueTask(
             uid=uid_of(command_id, taken=core.fold.tasks),
             function=command.function,
-            arguments=self._arguments(command),
+            positional=positional,
+            arguments=arguments,
             user=user,
             group=command.group,
             background=command.background,
@@ -51,18 +53,30 @@ class Tasks:
         self._give(task)
         return task
 
-    def _arguments(self, command: q.QueueRunTask) -> dict[str, Json]:
-        """Return the arguments that count, where it is declared which. Raise QueueRefusal."""
+    def _arguments(self, command: q.QueueRunTask) -> tuple[tuple[Json, ...], dict[str, Json]]:
+        """Return the arguments that count, by position and by name. Raise QueueRefusal.
+
+        Where it is declared which there are, all go by name.
+        """
         declared = self._core.config.queue.functions[command.function].parameters
         if declared is None:
-            return command.arguments
+            return command.positional, command.arguments
+        given = dict(zip(declared, command.positional, strict=False))
+        twice = ", ".join(given.keys() & command.arguments)
+        if twice or len(given) < len(command.positional):
+            text = f"it has the parameters {', '.join(declared)}, and no more"
+            text = f"{twice} is given by position and by name" if twice else text
+            raise QueueRefusal(RefusalCode.BAD_PARAMETER, f"{command.function}: {text}")
+        given |= command.arguments
         kind = PlanKind(parameters=declared)
-        for wrong in problems(kind, command.arguments):
+        for wrong in problems(kind, given):
             raise QueueRefusal(RefusalCode.BAD_PARAMETER, f"{command.function}: {wrong}")
-        return values_of(kind, command.arguments)
+        return (), values_of(kind, given)
 
     def _give(self, task: QueueTask) -> None:
-        command = c.RunFunction(function=task.function, arguments=task.arguments)
+        command = c.RunFunction(
+            function=task.function, positional=task.positional, arguments=task.arguments
+        )
         self._core.give(_PREFIX + task.uid, command)
 
     def recovered(self) -> None:

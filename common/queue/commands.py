@@ -213,6 +213,7 @@ class QueueRunTask(QueueCommand, tag="queue_run_task"):
 
     LOCKED: ClassVar[Literal["", "queue", "environment"]] = "environment"
     function: Annotated[str, Meta(min_length=1, max_length=200)]
+    positional: tuple[Json, ...] = ()  # those without a name, in the function's order
     arguments: dict[str, Json] = {}
     background: bool = False
     wait: bool = False

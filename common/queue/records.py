@@ -14,6 +14,9 @@ from shotline.common.base import Json, Struct, tag_of
 from shotline.common.queue.plans import Entry, HistoryItem, PlanRun, PulsePlan, Uid, Who, Words
 from shotline.common.ranges import Count, Duration, Small, Wall
 
+TASKS: Final = "TASKS"
+"""The experiment of the queue's tasks; no command without a tree means it."""
+
 
 class _QueueRecord(Struct, tag_field="type"):
     """The base of the queue's records."""
@@ -226,6 +229,7 @@ class QueueTask(Struct):
 
     uid: Uid
     function: str
+    positional: tuple[Json, ...] = ()
     arguments: dict[str, Json] = {}
     user: Who = ""
     group: str = ""

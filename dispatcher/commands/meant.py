@@ -2,9 +2,10 @@
 
 from shotline.common import commands as c
 from shotline.common.command import OnShot
+from shotline.common.queue.records import TASKS
 from shotline.common.records import ShotKey
 from shotline.dispatcher.commands.answer import Refused, Unknown
-from shotline.dispatcher.core import TASKS, Core
+from shotline.dispatcher.core import Core
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.shots import Run, Shot
 

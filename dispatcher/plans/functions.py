@@ -9,10 +9,10 @@ from typing import Final
 from shotline.common import commands as c
 from shotline.common.messages import Outcome
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, PythonTask, SequenceWhen
+from shotline.common.queue.records import TASKS
 from shotline.common.records import RunKind, ShotKey, TableBuilt
 from shotline.dispatcher.commands.answer import Answer, Asked, Unknown
 from shotline.dispatcher.commands.requests import Family, Requests
-from shotline.dispatcher.core import TASKS
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.shots import Shot
 
@@ -56,7 +56,11 @@ class Functions(Family):
             when=SequenceWhen(number=1, text="1"),
             task=PythonTask(
                 callable=_CALLED,
-                arguments={"function": function.python, "arguments": command.arguments},
+                arguments={
+                    "function": function.python,
+                    "positional": command.positional,
+                    "arguments": command.arguments,
+                },
             ),
             timeout_s=function.timeout_s,
             text=function.description,

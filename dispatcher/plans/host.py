@@ -17,7 +17,7 @@ from shotline.common.dangers import Danger
 from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.queue import commands as q
 from shotline.common.queue.plans import FailedAction, FailsOn, PlanRun, PulsePlan
-from shotline.common.queue.records import LockChanged, QueueKept, QueueRecord
+from shotline.common.queue.records import TASKS, LockChanged, QueueKept, QueueRecord
 from shotline.common.queue.views import (
     AnyQueueResult,
     QueueEvent,
@@ -31,7 +31,7 @@ from shotline.common.records import RunOutcome, ShotKey
 from shotline.common.views import CurrentResult, decode_result
 from shotline.dispatcher.commands.answer import Answer, Asked
 from shotline.dispatcher.commands.requests import Family, Requests
-from shotline.dispatcher.core import INSIDE, TASKS
+from shotline.dispatcher.core import INSIDE
 from shotline.dispatcher.effects import Effect
 from shotline.dispatcher.journal import Loaded
 from shotline.dispatcher.journal.commit import EncodedHosted

@@ -574,6 +574,14 @@ def test_an_environment_that_cannot_be_opened_says_why() -> None:
     assert programme.queue.environment.servers[0].state == "away"
 
 
+def test_workers_that_nobody_opened_or_closed_can_be_reloaded() -> None:
+    programme = Programme()
+    programme.good(q.QueueEnvironment(act="reload"))
+    assert programme.queue.environment.state == "reloading"
+    told(programme, "ready")
+    assert programme.queue.environment.state == "open"
+
+
 def test_destroying_the_environment_ends_the_running_plan() -> None:
     programme = Programme()
     programme.add()

@@ -35,10 +35,12 @@ def ended(programme: Programme, text: str, *, ok: bool = True, key: ShotKey = FI
 
 def test_what_a_function_returns_is_the_tasks_value() -> None:
     programme = Programme(config=CONFIG)
-    command = q.QueueRunTask(function="calibrate", arguments={"coil": 3}, wait=True)
+    command = q.QueueRunTask(
+        function="calibrate", positional=(7,), arguments={"coil": 3}, wait=True
+    )
     assert programme.ask(command, "task-0001") is None
     (dispatch,) = programme.dispatches(PATH)
-    assert b'"function":"lab:calibrate","arguments":{"coil":3}' in dispatch.task
+    assert b'"function":"lab:calibrate","positional":[7],"arguments":{"coil":3}' in dispatch.task
     ended(programme, '{"gain": 1.5}')
     (reply,) = programme.replies_to("task-0001")
     task = task_of(reply)
@@ -120,3 +122,15 @@ def test_declared_arguments_are_checked_and_told_and_have_defaults() -> None:
     assert (view.name, view.server_class) == ("calibrate", "SRV_A")
     assert view.parameters_schema["properties"]["gain"]["x-unit"] == "V"
     assert view.parameters_schema["required"] == ["coil"]
+
+
+def test_arguments_by_position_are_the_declared_ones_in_their_order() -> None:
+    declared = {"coil": {"type": "integer"}, "gain": {"type": "number", "default": 1.5}}
+    functions = {"calibrate": {**FUNCTIONS["calibrate"], "parameters": declared}}
+    programme = Programme(config=with_keys(configured("T"), queue={"functions": functions}))
+    for positional, arguments in (((1, 2, 3), {}), ((1,), {"coil": 1}), (("left",), {})):
+        command = q.QueueRunTask(function="calibrate", positional=positional, arguments=arguments)
+        assert programme.refused(command).code is RefusalCode.BAD_PARAMETER
+    command = q.QueueRunTask(function="calibrate", positional=(3,), arguments={"gain": 2.0})
+    task = task_of(programme.good(command))
+    assert (task.positional, task.arguments) == ((), {"coil": 3, "gain": 2.0})

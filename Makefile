@@ -4,7 +4,8 @@
 #                 every minute; QUEUE=1: a short programme of the pulse queue instead
 #   make test     everything that checks the project
 #   make test-queue-server  the tests of bluesky-queueserver itself against the bridge for its
-#                 clients; ALL=1: all that it could pass
+#                 clients; ALL=1: all that it could pass; ONLY="WORDS": those that pytest's -k
+#                 finds; SHARES=N: in so many processes
 #   make test-slurm  servers on demand with a real Slurm, which must be installed; ALL=1: also what
 #                 takes minutes
 #   make test-hub the part of it that kills daemons, with broker and dispatcher in one process
@@ -70,7 +71,8 @@ test-slurm: install
 # The queue server's packages are not the project's: they have an environment of their own.
 QUEUE_SERVER := .venv-queue-server
 test-queue-server: install $(QUEUE_SERVER)/.installed
-	$(BIN)/python -P tests/queue_server/run.py $(CURDIR)/$(QUEUE_SERVER) $(if $(ALL),--all)
+	$(BIN)/python -P tests/queue_server/run.py $(CURDIR)/$(QUEUE_SERVER) $(if $(ALL),--all) \
+		$(if $(ONLY),--only "$(ONLY)") $(if $(SHARES),--shares $(SHARES))
 
 $(QUEUE_SERVER)/.installed: tests/queue_server/requirements.lock
 	test -x $(QUEUE_SERVER)/bin/python || $(PYTHON) -m venv $(QUEUE_SERVER)

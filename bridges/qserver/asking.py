@@ -56,10 +56,14 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A command to the dispatcher, and what its answer comes to."""
+    """A command to the dispatcher, and what its answer comes to.
+
+    `longer_s`: how much longer than the usual it may take.
+    """
 
     command: AnyCommand
     then: "Callable[[Heard], Step]"
+    longer_s: float = 0.0
 
 
 Step = Done | Question

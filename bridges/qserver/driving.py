@@ -6,6 +6,7 @@ from shotline.bridges.qserver.asking import Body, Done, Effect, Heard, Question,
 from shotline.bridges.qserver.editing import Wanted, checked, typed
 from shotline.bridges.qserver.items import item_of
 from shotline.bridges.qserver.method import Context, Method, asked, done, lock_key, require, who
+from shotline.common.base import Json
 from shotline.common.queue import commands as q
 from shotline.common.queue.plans import EntryState
 from shotline.common.queue.records import EnvironmentState, PlanEnding
@@ -54,9 +55,7 @@ def _update(context: Context, params: Body) -> Step:
         raise Sorry("RE Worker environment is not open")
     _require_manager_idle(context)
     command = q.QueueEnvironment(act="reload", lock_key=lock_key(params))
-    # Its result is told by the environment's state; the uid names the reload.
-    uid = f"reload-{context.view.fold.versions.environment + 1}"
-    return asked(command, lambda _: done(task_uid=uid))
+    return asked(command, lambda _: done(task_uid=context.view.reload_begun()))
 
 
 def _require_idle(context: Context) -> None:
@@ -205,7 +204,7 @@ def _function(context: Context, params: Body) -> Step:
     item = typed(params["item"], ("function",))
     try:
         user, group = who(params, context)
-        name, kwargs = _called(item)
+        name, args, kwargs = _called(item)
     except Sorry as error:
         raise Sorry(str(error), item=item) from None
     if not context.view.environment_exists:
@@ -215,6 +214,7 @@ def _function(context: Context, params: Body) -> Step:
         _require_manager_idle(context)
     command = q.QueueRunTask(
         function=name,
+        positional=tuple(args),
         arguments=kwargs,
         background=background,
         user=user,
@@ -235,7 +235,7 @@ def _function(context: Context, params: Body) -> Step:
     return Question(command, then)
 
 
-def _called(item: Body) -> tuple[str, Body]:
+def _called(item: Body) -> tuple[str, list[Json], Body]:
     name, args, kwargs = item.get("name"), item.get("args", []), item.get("kwargs", {})
     if not isinstance(name, str) or not name:
         raise Sorry(f"Function name is not specified: {item}")
@@ -243,9 +243,15 @@ def _called(item: Body) -> tuple[str, Body]:
         raise Sorry(f"Parameter 'args' is not a tuple or a list: {type(args)}")
     if not isinstance(kwargs, dict):
         raise Sorry(f"Parameter 'kwargs' is not a dictionary: {type(kwargs)}")
-    if args:
-        raise Sorry("arguments of functions are given by name ('kwargs') here")
-    return name[:200], kwargs
+    return name[:200], args, kwargs
+
+
+def _upload(context: Context, params: Body) -> Step:
+    if not context.view.environment_exists:
+        raise Sorry("RE Worker environment is not open")
+    if params.get("run_in_background") is not True:
+        _require_manager_idle(context)
+    raise Sorry("scripts are not taken: what runs is in the experiments' own files, and configured")
 
 
 def _stop_manager(context: Context, params: Body) -> Step:
@@ -275,7 +281,6 @@ def never(why: str) -> Callable[[Context, Body], Step]:
     return refuse
 
 
-_SCRIPTS = "scripts are not taken: what runs is in the experiments' own files, and configured"
 _KERNEL = "there is no IPython kernel whose work could be interrupted"
 
 METHODS = {
@@ -309,7 +314,7 @@ METHODS = {
         blank={"item": None, "task_uid": None},
     ),
     "script_upload": Method(
-        never(_SCRIPTS),
+        _upload,
         ("script", "update_lists", "update_re", "run_in_background"),
         "environment",
         blank={"task_uid": None},

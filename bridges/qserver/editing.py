@@ -1,6 +1,7 @@
 """The methods that change the queue's list. Pure."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from shotline.bridges.qserver import places
 from shotline.bridges.qserver.asking import Body, Done, Heard, Question, Sorry, Step
@@ -11,6 +12,7 @@ from shotline.common.queue import commands as q
 from shotline.common.queue.plans import PulsePlan
 from shotline.common.queue.views import QueueEntriesResult, RefusalCode
 
+ITEM_S: Final = 0.002  # each item of a batch takes the queue server so long, about
 _PLACE = ("pos", "before_uid", "after_uid")
 _WHO = ("user", "user_group")
 
@@ -153,7 +155,7 @@ def _add_batch(context: Context, params: Body) -> Step:
         added = [item_of(entry) for entry in told.result.entries]
         return done(items=added, results=results, qsize=told.result.total)
 
-    return Question(command, then)
+    return Question(command, then, longer_s=len(items) * ITEM_S)
 
 
 def _who_of_batch(context: Context, params: Body, items: list[Json]) -> tuple[str, str]:

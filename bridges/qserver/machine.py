@@ -5,6 +5,7 @@ does is in `editing`, `driving`, `telling` and `locking`.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from shotline.bridges.qserver import driving, editing, locking, telling
@@ -68,7 +69,7 @@ class Machine:
         if isinstance(made, Done):
             return made
         then = made.then
-        return Question(made.command, lambda told: self._guarded(method, lambda: then(told)))
+        return replace(made, then=lambda told: self._guarded(method, lambda: then(told)))
 
 
 def _refusal(method: Method, sorry: Sorry) -> Body:

@@ -28,7 +28,7 @@ from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.observer import FeedStopped, News, Update, Whole
 from shotline.client.serving import follow
 from shotline.client.supervisor import AsyncSupervisor
-from shotline.common.channels import QUEUE
+from shotline.common.channels import OUTPUTS, QUEUE, output_of
 from shotline.common.errors import ConfigError
 from shotline.common.files.secret_file import read_secret
 from shotline.common.keys.folder import own_key
@@ -40,7 +40,7 @@ from shotline.common.queue import commands as q
 from shotline.common.queue.views import QueueAllowedResult, QueueEvent, QueueKindsResult
 from shotline.common.settings.config import Config
 from shotline.common.transport import bind
-from shotline.common.views import AnyResult
+from shotline.common.views import AnyResult, OutputEvent
 
 log = logging.getLogger(__name__)
 
@@ -206,6 +206,7 @@ class QserverBridge:
         """Give the commands that lead to an answer, and return it."""
         deadline = time.monotonic() + ANSWER_S
         while isinstance(step, Question):
+            deadline += step.longer_s
             told = await self._ask(step, deadline)
             if told.ok:
                 await self._see(told.result, deadline)
@@ -235,12 +236,16 @@ class QserverBridge:
         self.view.forget()
         self._change()
 
-    async def _follow_once(self) -> None:
-        async with await self._supervisor.events(QUEUE) as stream:
+    async def _follow_once(self, heard: Callable[[], None]) -> None:
+        # Nobody reads the actions' output where nothing is published.
+        taps = (OUTPUTS,) if self._info is not None else ()
+        async with await self._supervisor.events(QUEUE, taps=taps) as stream:
             while True:
                 update = await stream.get()
                 for one in [] if update is None else [update, *stream.take()]:
                     await self._take(one)
+                    if isinstance(one, Whole):
+                        heard()
                 self._change()
 
     async def _take(self, update: Update) -> None:
@@ -254,6 +259,10 @@ class QserverBridge:
                     for line in console.lines_of(record):
                         self._say(line)
                 await self._learn()
+            case News(channel=channel, payload=OutputEvent() as output):
+                named = output_of(channel)
+                if named is not None and self.view.is_queues(named[0]):
+                    self._print(output)
             case FeedStopped():
                 log.warning("nothing is heard of Shotline any more")
                 self.view.forget()
@@ -298,6 +307,11 @@ class QserverBridge:
         at = time.time()
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
         self._send(CONSOLE_TOPIC, {"time": at, "msg": f"[{stamp}] {line}\n"})
+
+    def _print(self, output: OutputEvent) -> None:
+        """Say what an action has printed, as it stands there."""
+        for at, _, text in output.pieces:
+            self._send(CONSOLE_TOPIC, {"time": at, "msg": f"{text}\n"})
 
     def _send(self, topic: bytes, body: Body) -> None:
         if self._info is None or time.monotonic() < self._silent_until:

@@ -197,8 +197,7 @@ def _task_status(context: Context, params: Body) -> Step:
         asked_for = [uids]
     elif not many or len(asked_for) != len(set(map(str, uids))):
         raise Sorry(f"'task_uid' must be a string or a list of strings: {type(uids)}")
-    tasks = context.view.fold.tasks
-    status: Body = {uid: _state(tasks.get(uid)) for uid in asked_for}
+    status: Body = {uid: _state(context.view.task(uid)) for uid in asked_for}
     return done(task_uid=uids, status=status if many else status[uids])
 
 
@@ -215,7 +214,8 @@ def _task_result(context: Context, params: Body) -> Step:
     if not isinstance(uid, str):
         raise Sorry(f"'task_uid' must be a string: {type(uid)}")
     if uid not in context.view.fold.tasks:
-        return done(task_uid=uid, status="not_found", result={})
+        reload = context.view.reloads.get(uid)
+        return done(task_uid=uid, status=_state(reload), result=_result(reload))
 
     def then(told: Heard) -> Step:
         assert isinstance(told.result, QueueTasksResult)

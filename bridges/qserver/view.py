@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
+from msgspec import structs
+
 from shotline.bridges.qserver.asking import Body
 from shotline.bridges.qserver.items import run_uid
 from shotline.common.base import Json
@@ -16,23 +18,30 @@ from shotline.common.queue.fold import QueueFold
 from shotline.common.queue.kinds import KindView
 from shotline.common.queue.plans import Entry
 from shotline.common.queue.records import (
+    TASKS,
     EnvironmentState,
     QueueGroup,
     QueueRecord,
+    QueueTask,
     TaskState,
     Versions,
 )
 from shotline.common.queue.views import (
     ProgressView,
+    QueueAllowedResult,
+    QueueEntriesResult,
     QueueEvent,
     QueueLockResult,
     QueueSnapshot,
     QueueState,
     QueueStatusResult,
+    QueueTasksResult,
     QueueView,
 )
+from shotline.common.records import ShotKey
 from shotline.common.views import AnyResult
 
+RELOADS_MAX: Final = 100
 VERSION: Final = "0.0.25"  # of the queue server whose wire this is
 _ENVIRONMENT: Final = {
     EnvironmentState.OPENING: "creating_environment",
@@ -69,6 +78,7 @@ class View:
         self.learned: tuple[int, int] | None = None  # for which versions kinds and groups are
         self._order_told = (-1, "")
         self.groups: Mapping[str, QueueGroup] | None = None  # None: not known
+        self.reloads: dict[str, QueueTask] = {}  # of the environment, by their uids
 
     # What is told
 
@@ -79,15 +89,48 @@ class View:
         self.fold.history.extend(snapshot.history)
         self._order_told = (-1, "")
         self.queue = snapshot.queue
+        self._end_reload()
 
     def take(self, event: QueueEvent) -> tuple[QueueRecord, ...]:
         """Take news; return what has happened."""
         for record in event.records:
             self.fold.apply(record)
+            self._end_reload()
         if event.queue is not None:
             self.queue = event.queue
         self.progress = event.progress
         return event.records
+
+    def reload_begun(self) -> str:
+        """Keep the environment's last order, a reload, as the task that it is to clients."""
+        uid = self.fold.environment_command
+        self.reloads[uid] = QueueTask(uid=uid, function="reload", began_at=self.fold.last_at or 0.0)
+        for old in list(self.reloads)[:-RELOADS_MAX]:
+            del self.reloads[old]
+        self._end_reload()
+        return uid
+
+    def _end_reload(self) -> None:
+        fold = self.fold
+        task = self.reloads.get(fold.environment_command)
+        if (
+            task is None
+            or task.state is not TaskState.RUNNING
+            or fold.environment is EnvironmentState.RELOADING
+        ):
+            return
+        is_open = fold.environment is EnvironmentState.OPEN
+        bad = [f"{one.server}: {one.text}" for one in fold.servers if one.state != "ready"]
+        self.reloads[task.uid] = structs.replace(
+            task,
+            state=TaskState.COMPLETED if is_open else TaskState.FAILED,
+            message="; ".join(bad),
+            ended_at=fold.last_at or task.began_at,
+        )
+
+    def task(self, uid: str) -> QueueTask | None:
+        """Return a task of somebody's, or a reload of the environment."""
+        return self.fold.tasks.get(uid) or self.reloads.get(uid)
 
     def forget(self) -> None:
         """Shotline is away: what was known may be true no longer."""
@@ -99,10 +142,16 @@ class View:
         match result:
             case QueueStatusResult(queue=queue):
                 return _reaches(here, queue.versions)
+            case QueueEntriesResult(version=version):
+                return here.queue >= version
             case QueueLockResult(version=version):
                 return here.lock >= version
+            case QueueTasksResult(version=version):
+                return here.tasks >= version
+            case QueueAllowedResult():
+                return here.groups >= result.version
             case _:
-                return here.queue >= getattr(result, "version", 0)
+                return True
 
     # What is asked
 
@@ -120,6 +169,11 @@ class View:
     def running(self) -> Entry | None:
         """The running entry."""
         return self.fold.running.entry if self.fold.running is not None else None
+
+    def is_queues(self, key: ShotKey) -> bool:
+        """Return whether a shot is that of the running plan, or a task's."""
+        running = self.fold.running
+        return key.tree == TASKS or (running is not None and key == (running.tree, running.shot))
 
     @property
     def order(self) -> list[str]:

@@ -77,7 +77,13 @@ class World:
             {"TEST": file},
             {
                 "up": {"daemons": ["broker", "dispatcher", "qserver"]},
-                "queue": {"kinds": {"count": kind}},
+                "queue": {
+                    "kinds": {"count": kind},
+                    "functions": {
+                        "say": {"python": "builtins:print", "class": "A"},
+                        "take": {"python": "operator:sub", "class": "A"},
+                    },
+                },
                 "qserver": {
                     "control": address(self.control),
                     "info": address(self.info),
@@ -128,6 +134,32 @@ def test_a_plan_is_run_and_told_of(world: World) -> None:
         told = shotline.queue_history().items[-1]
         assert told.entry.user == "someone"
         assert told.entry.plan.parameters == {"num": 3}
+
+
+def test_functions_take_arguments_by_position_and_are_heard_on_the_console(world: World) -> None:
+    client = Client(world.control)
+
+    def called(name: str, args: list[Json]) -> Json:
+        item = {"item_type": "function", "name": name, "args": args}
+        return result_of(client.ask("function_execute", item=item, **WHO)["task_uid"])
+
+    def result_of(uid: str) -> Json:
+        eventually(lambda: client.ask("task_status", task_uid=uid)["status"] == "completed")
+        result = client.ask("task_result", task_uid=uid)["result"]
+        assert result["success"] is True, result
+        return result["return_value"]
+
+    assert called("take", [5, 3]) == 2
+    with zmq.Context() as context, context.socket(zmq.SUB) as published:
+        published.linger = 0
+        published.subscribe(b"QS_Console")
+        published.connect(f"tcp://127.0.0.1:{world.info}")
+        eventually(lambda: not called("say", ["something to read"]) and bool(published.poll(10)))
+        lines = ""
+        while "something to read\n" not in lines:
+            assert published.poll(DEADLINE_S * 1000)
+            lines += json.loads(published.recv_multipart()[1])["msg"]
+    assert result_of(client.ask("environment_update")["task_uid"]) is None
 
 
 def test_what_others_do_is_seen_at_once(world: World) -> None:

@@ -23,6 +23,7 @@ from redis import Redis
 
 from shotline.action_server.__main__ import main as action_server
 from shotline.bridges.qserver.__main__ import main as bridge
+from shotline.client.supervisor import Supervisor
 from shotline.hub.__main__ import main as hub
 
 HERE = Path(__file__).parent
@@ -41,13 +42,15 @@ def config_of(folder: Path, options: dict[str, object]) -> Path:
     config["redis"] = {"url": OUR_REDIS}
     config["action_server"]["task_path"] = [str(HERE)]
     config["experiments"] = {
-        "COUNT": {"source": {"kind": "file", "file": str(HERE / "count.yaml")}}
+        name: {"source": {"kind": "file", "file": str(HERE / f"{name.lower()}.yaml")}}
+        for name in ("BARS", "COUNT")
     }
     config["qserver"] |= options
     key = os.environ.get("QSERVER_EMERGENCY_LOCK_KEY_FOR_SERVER")
     if key:
         config["queue"]["emergency_key_file"] = str(_secret(folder / "emergency", key))
-    private = os.environ.get("QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER")
+    names = ("QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER", "QSERVER_ZMQ_PRIVATE_KEY")
+    private = next(filter(None, map(os.environ.get, names)), None)
     if private:
         config["qserver"]["key_file"] = str(_secret(folder / "private", private))
     file = folder / "config.yaml"
@@ -97,8 +100,16 @@ def forked(main: Callable[[], None], *arguments: str, log: Path) -> int:
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--redis-name-prefix", default="qs_default")
-@click.option("--zmq-control-addr", default="tcp://*:60615")
-@click.option("--zmq-info-addr", default="tcp://*:60625")
+@click.option(
+    "--zmq-control-addr",
+    "--zmq-addr",
+    "zmq_control_addr",
+    envvar="QSERVER_ZMQ_CONTROL_ADDRESS_FOR_SERVER",
+    default="tcp://*:60615",
+)
+@click.option(
+    "--zmq-info-addr", envvar="QSERVER_ZMQ_INFO_ADDRESS_FOR_SERVER", default="tcp://*:60625"
+)
 @click.option("--zmq-publish-console", default="OFF")
 @click.option("--console-output", default="ON")
 @click.option("--zmq-encoding", default="json")
@@ -114,13 +125,17 @@ def manager(**options: str) -> None:
         "encoding": options["zmq_encoding"],
         "old_dialect": options["old_dialect"],
     }
+    # Whoever follows the console begins to do so while the environment is being opened.
+    os.environ["SHOTLINE_TEST_LOADING_S"] = "3" if is_published else "0.4"
+    os.environ["SHOTLINE_TEST_BUFFER"] = str(folder / "buffer.json")
     config = str(config_of(folder, own))
     (folder / "hub.log").unlink(missing_ok=True)  # the last manager's
     others = [forked(hub, "--config", config, log=folder / "hub.log")]
     _wait_for(folder / "hub.log", "serves clients")
     others.append(forked(action_server, "SIM", "1", "--config", config, log=folder / "server.log"))
-    # Clients open the environment as soon as the bridge answers.
+    # Clients open the environment as soon as the bridge answers, which takes a while there.
     _wait_for(folder / "hub.log", "SIM:1 registered")
+    os.waitpid(forked(_close_workers, log=folder / "close.log"), 0)
     pid = forked(bridge, "--config", config, log=folder / "bridge.log")
     signal.signal(signal.SIGTERM, lambda number, _: os.kill(pid, number))
     _, status = os.waitpid(pid, 0)
@@ -134,6 +149,11 @@ def manager(**options: str) -> None:
         os.kill(other, signal.SIGKILL)
         os.waitpid(other, 0)
     sys.exit(os.waitstatus_to_exitcode(status))
+
+
+def _close_workers() -> None:
+    with Supervisor(f"tcp://127.0.0.1:{PORTS[0]}") as shotline:
+        shotline.server_workers("SIM:1", "close")
 
 
 def _wait_for(log: Path, words: str) -> None:

@@ -601,6 +601,7 @@
  * @typedef {object} QueueTask
  * @property {string} uid
  * @property {string} function
+ * @property {any[]} [positional]
  * @property {Record<string, any>} [arguments]
  * @property {string} [user]
  * @property {string} [group]

@@ -1,12 +1,12 @@
-"""How the bridges follow Shotline, and what they log of its absences."""
+"""How daemons that are clients follow Shotline, and what they log of its absences."""
 
 import asyncio
 from collections.abc import Callable
 
 import pytest
 
-from shotline.bridges.serving import follow
 from shotline.client.errors import Closed, Nobody, SupervisorError
+from shotline.client.serving import follow
 
 
 def test_each_absence_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 from tests.support.dispatching import Bench
-from tests.unit.pulse_queue.test_running import PHASES, Programme
+from tests.unit.pulse_queue.test_running import PHASES, Programme, records_of
 
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import IN_PROGRESS
@@ -75,7 +75,7 @@ def first_armed(commits: list[EncodedCommit]) -> int:
     return next(
         number
         for number, commit in enumerate(commits, 1)
-        if any(record.type == "queue_switched" for record in commit.queue.records)
+        if any(record.type == "queue_switched" for record in records_of(commit))
     )
 
 

@@ -54,6 +54,7 @@ class _Pilot:
     proof: str = ""
     settled_at: float | None = None  # when its start was answered; None: it is under way
     registered: bool = False  # the dispatcher has known it
+    lives: set[str] = field(default_factory=set)  # incarnations that the dispatcher has known
     cancelled: bool = False
     missed: int = 0  # looks at which its engine did not know it
     idle_since: float | None = None
@@ -239,9 +240,10 @@ class Provider:
         if one.section.provider == "script":
             self._script_servers(now, one, demand)
             return
-        for pilot in one.pilots.values():
+        for pilot in (*one.ended, *one.pilots.values()):
             for server in demand.servers:
                 if is_of(server.incarnation, pilot.token):
+                    pilot.lives.add(server.incarnation)
                     self._has_registered(now, one, pilot)
 
     def _has_registered(self, now: Instant, one: _Class, pilot: _Pilot) -> None:
@@ -491,7 +493,9 @@ class Provider:
                     state=pilot.state,
                     reason=pilot.reason,
                     since=pilot.since.wall,
-                    proof=pilot.proof,
+                    # A controller that has lost its memory may have started a job twice, and
+                    # knows of the end of one: of several lives nothing is proven.
+                    proof=pilot.proof if len(pilot.lives) == 1 else "",
                 )
                 for pilot in told
             ),

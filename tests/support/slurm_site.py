@@ -133,6 +133,19 @@ class SlurmSite:
         process.kill()
         process.wait()
 
+    def end_controller(self) -> None:
+        """End slurmctld in order, so that it remembers all when it comes back."""
+        process = self._processes.pop("slurmctld")
+        process.terminate()
+        process.wait(DEADLINE_S)
+
+    def forget(self) -> None:
+        """Let slurmctld die and begin anew with no memory of any job."""
+        self.kill("slurmctld")
+        shutil.rmtree(self.folder / "state")
+        (self.folder / "state").mkdir()
+        self.start_controller()
+
     def say(self, *arguments: str) -> str:
         """Return what a command of Slurm says; empty where it fails."""
         done = subprocess.run(

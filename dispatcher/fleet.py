@@ -262,6 +262,8 @@ class Fleet:
             members.labels[node.label] -= 1
             if not members.labels[node.label]:
                 del members.labels[node.label]
+        if not members.queue:
+            members.waiting_since = None
         self._blocked.pop(entry, None)
         return True
 

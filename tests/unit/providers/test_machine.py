@@ -5,7 +5,7 @@ The engine is a fake that keeps jobs; it may be away, forget, and answer late.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import given
@@ -279,7 +279,7 @@ def test_pauses_after_failed_starts_grow(bench: Bench) -> None:
         bench.need(ready=1)
         if len(bench.started) > before:
             times.append(bench.now)
-    pauses = [round(later - earlier) for earlier, later in zip(times, times[1:], strict=False)]
+    pauses = [round(later - earlier) for earlier, later in pairwise(times)]
     assert pauses == [10, 20, 40, 80]
     report = bench.report()
     assert not report.able

@@ -1,4 +1,4 @@
-"""Servers on demand by the site's own script: real processes, which nobody but the script starts."""
+"""Servers on demand by the site's own script: real processes, started by nobody else."""
 
 import os
 import signal

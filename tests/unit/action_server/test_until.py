@@ -37,7 +37,7 @@ def test_how_it_is_said(words: list[str], term: Term) -> None:
     ],
 )
 def test_what_is_no_such_word(words: list[str]) -> None:
-    with pytest.raises(ValueError, match="idle=SECONDS|whole number"):
+    with pytest.raises(ValueError, match=r"idle=SECONDS|whole number"):
         Term.of(words)
 
 

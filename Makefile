@@ -32,8 +32,8 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 COMMA := ,
-EXTRAS := embedded,mdsip,mdsplus,dev
-CODE := action_server bridges broker client common dispatcher hub monitor providers pulse_queue trees
+EXTRAS := embedded,hdf5,mdsip,mdsplus,dev
+CODE := action_server bridges broker client common dispatcher hub monitor providers pulse_queue trees volumes
 FAST_TESTS := $(wildcard tests/unit tests/simulation)
 REAL_TESTS := $(wildcard tests/integration)
 FAULT_TESTS := $(wildcard tests/integration/test_faults_*.py)
@@ -171,7 +171,7 @@ lock: install
 	$(COMPILE) $(if $(UPGRADE),--upgrade) \
 		$(addprefix --extra ,$(subst $(COMMA), ,$(EXTRAS))) setup.cfg -o $(LOCK)
 	$(COMPILE) --upgrade --constraint $(LOCK) \
-		--extra mdsip --extra mdsplus setup.cfg -o etc/requirements.lock
+		--extra hdf5 --extra mdsip --extra mdsplus setup.cfg -o etc/requirements.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) tests/queue_server/requirements.txt \
 		-o tests/queue_server/requirements.lock
 	npm install --prefix tests/js --package-lock-only --omit-lockfile-registry-resolved \

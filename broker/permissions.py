@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shotline.common.base import tag_of
-from shotline.common.commands import VIEWING, NoteAccess, ProviderReport
+from shotline.common.commands import VIEWING, WATCHING, NoteAccess, ProviderReport
 from shotline.common.keys.peers import ANY_CLASS, PeerRole, covers
 
 Roles = frozenset[PeerRole]
@@ -17,6 +17,7 @@ _SERVERS: Final = frozenset({PeerRole.SERVER})
 _DISPATCHERS: Final = frozenset({PeerRole.DISPATCHER})
 _CLIENTS: Final = frozenset(PeerRole) - _SERVERS - _DISPATCHERS
 _COMMANDERS: Final = frozenset({PeerRole.MONITOR, PeerRole.OPERATOR})
+_WATCHERS: Final = _COMMANDERS | {PeerRole.WATCHER}
 _OF_DAEMONS: Final = {
     tag_of(NoteAccess): PeerRole.MONITOR,
     tag_of(ProviderReport): PeerRole.PROVIDER,
@@ -86,6 +87,8 @@ def may_command(roles: Roles, verb: str) -> bool:
     daemon = _OF_DAEMONS.get(verb)
     if daemon is not None:
         return daemon in roles
+    if verb in WATCHING:
+        return not roles.isdisjoint(_WATCHERS)
     return not roles.isdisjoint(_CLIENTS if verb in VIEWING else _COMMANDERS)
 
 

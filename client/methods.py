@@ -1,7 +1,7 @@
 """The commands as methods, for a blocking and for an asynchronous supervisor.
 
-Both are made of the functions in `verbs` and `queue_verbs`; how a call reaches the dispatcher is
-the subclasses'.
+Both are made of the functions in `verbs`, `queue_verbs` and `records_verbs`; how a call reaches
+the dispatcher is the subclasses'.
 """
 
 from abc import ABC, abstractmethod
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from shotline.client import queue_verbs, verbs
+from shotline.client import queue_verbs, records_verbs, verbs
 from shotline.client.calls import Call
 
 P = ParamSpec("P")
@@ -101,6 +101,22 @@ class Commands(ABC):
     queue_history = _blocking(queue_verbs.queue_history)
     queue_tasks = _blocking(queue_verbs.queue_tasks)
     queue_lock_info = _blocking(queue_verbs.queue_lock_info)
+    records_lease = _blocking(records_verbs.records_lease)
+    records_renew = _blocking(records_verbs.records_renew)
+    records_complete = _blocking(records_verbs.records_complete)
+    records_return = _blocking(records_verbs.records_return)
+    records_credit = _blocking(records_verbs.records_credit)
+    records_leave = _blocking(records_verbs.records_leave)
+    records_announce = _blocking(records_verbs.records_announce)
+    records_gone = _blocking(records_verbs.records_gone)
+    records_watch = _blocking(records_verbs.records_watch)
+    records_redrive = _blocking(records_verbs.records_redrive)
+    records_remove = _blocking(records_verbs.records_remove)
+    records_scan = _blocking(records_verbs.records_scan)
+    records_replay = _blocking(records_verbs.records_replay)
+    records_status = _blocking(records_verbs.records_status)
+    records_list = _blocking(records_verbs.records_list)
+    records_file = _blocking(records_verbs.records_file)
 
 
 class AsyncCommands(ABC):
@@ -170,3 +186,19 @@ class AsyncCommands(ABC):
     queue_history = _awaiting(queue_verbs.queue_history)
     queue_tasks = _awaiting(queue_verbs.queue_tasks)
     queue_lock_info = _awaiting(queue_verbs.queue_lock_info)
+    records_lease = _awaiting(records_verbs.records_lease)
+    records_renew = _awaiting(records_verbs.records_renew)
+    records_complete = _awaiting(records_verbs.records_complete)
+    records_return = _awaiting(records_verbs.records_return)
+    records_credit = _awaiting(records_verbs.records_credit)
+    records_leave = _awaiting(records_verbs.records_leave)
+    records_announce = _awaiting(records_verbs.records_announce)
+    records_gone = _awaiting(records_verbs.records_gone)
+    records_watch = _awaiting(records_verbs.records_watch)
+    records_redrive = _awaiting(records_verbs.records_redrive)
+    records_remove = _awaiting(records_verbs.records_remove)
+    records_scan = _awaiting(records_verbs.records_scan)
+    records_replay = _awaiting(records_verbs.records_replay)
+    records_status = _awaiting(records_verbs.records_status)
+    records_list = _awaiting(records_verbs.records_list)
+    records_file = _awaiting(records_verbs.records_file)

@@ -9,6 +9,7 @@ SERVERS: Final = "servers"
 LOG: Final = "log"
 AUDIT: Final = "audit"
 QUEUE: Final = "queue"
+VOLUMES: Final = "volumes"
 FEED: Final = "feed"
 """Its events are the beats, which say how far the other channels are."""
 

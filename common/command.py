@@ -39,6 +39,8 @@ class Command(Struct, tag_field="verb"):
     ENDS: ClassVar[str] = ""  # what it ends, in words: a page asks before it
     ALWAYS: ClassVar[bool] = False  # where one person has the control, others may give it, too
     LOOKS: ClassVar[bool] = False  # it changes nothing, although it is not for all who may look
+    ROUTINE: ClassVar[bool] = False  # programs give it all the time: the audit does not tell of it
+    WATCHES: ClassVar[bool] = False  # it is what watchers of volumes give
     BUTTON: ClassVar[Button | None] = None
 
     @property

@@ -34,6 +34,7 @@ from shotline.common.pilots import ClassReport
 from shotline.common.queue.commands import AnyQueueCommand
 from shotline.common.ranges import NUMBER_MAX, Count, Duration, SequenceNumber, Small, Wall
 from shotline.common.scopes import Scope
+from shotline.common.volumes.commands import AnyRecordsCommand
 
 AuditId = Annotated[str, Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,15}$")]
 """The id of a line of the audit: milliseconds since 1970, and a number."""
@@ -440,6 +441,7 @@ AnyCommand = (
     | ProviderReport
     | Quit
     | AnyQueueCommand
+    | AnyRecordsCommand
 )
 
 OF_DAEMONS: Final = (NoteAccess, ProviderReport)
@@ -454,6 +456,9 @@ VIEWING: Final = frozenset(
     verb for verb, kind in VERBS.items() if kind.SCOPE in (Scope.READ, Scope.PROPOSE)
 )
 """The verbs for those who may only look, and propose."""
+
+WATCHING: Final = frozenset(verb for verb, kind in VERBS.items() if kind.WATCHES)
+"""The verbs that watchers of volumes give."""
 
 READING: Final = frozenset(
     tag_of(kind) for kind in get_args(AnyCommand) if kind.SCOPE is Scope.READ or kind.LOOKS

@@ -32,6 +32,7 @@ from shotline.common.ranges import (
     Wall,
 )
 from shotline.common.records import Audited, Counts, Record, RunKind, RunOutcome, Transition
+from shotline.common.volumes.views import AnyRecordsResult
 
 
 class JournalState(StrEnum):
@@ -327,6 +328,7 @@ AnyResult = (
     | DemandResult
     | SnapshotResult
     | AnyQueueResult
+    | AnyRecordsResult
 )
 
 _DECODER: Final[msgspec.json.Decoder[AnyResult]] = msgspec.json.Decoder(AnyResult)

@@ -42,6 +42,8 @@ FAILURES_SAID_MAX: Final = 100  # of each run
 INSIDE: Final = b"inside"
 """The pulse queue as a client: its replies leave for nowhere."""
 
+RULES: Final = b"inside: rules"
+"""The rules of volumes as a client."""
 
 PAGE_BYTES_MAX: Final = 512 * 1024  # makes some milliseconds of work
 _OF_RUNS: Final = (RunEnded, RunPutOnHold, RunResumed)
@@ -81,7 +83,9 @@ class Core:
     servers_due: float | None = None
     watched: ShotKey | None = None  # whose runs the pulse queue hears of, beside those of TASKS
     run_news: list[tuple[ShotKey, int]] = field(default_factory=list)  # which have changed
-    inside: list[Message] = field(default_factory=list)  # replies to the pulse queue itself
+    inside: dict[bytes, list[Message]] = field(
+        default_factory=lambda: {INSIDE: [], RULES: []}
+    )  # replies to those who give commands in here
     tell_hosted: dict[str, Callable[[EncodedHosted], Iterable[Effect]]] = field(
         default_factory=dict
     )  # by stream, what tells observers of its records
@@ -195,8 +199,8 @@ class Core:
 
     def send(self, target: bytes, *messages: Message) -> None:
         """Send messages behind all that was recorded so far."""
-        if target == INSIDE:
-            self.inside += messages
+        if target in self.inside:
+            self.inside[target] += messages
             return
         self.ledger.after(ToPeer(target, messages))
 
@@ -205,8 +209,8 @@ class Core:
 
         What it shows is then perhaps not journalled; it says that the journal has stopped.
         """
-        if target == INSIDE:
-            self.inside.append(message)
+        if target in self.inside:
+            self.inside[target].append(message)
             return
         self.ledger.after(ToReader(target, (message,)))
 

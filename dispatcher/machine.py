@@ -42,6 +42,7 @@ from shotline.common.queue import commands as q
 from shotline.common.records import PulseCreated, ShotKey
 from shotline.common.settings.configuration import Config
 from shotline.common.views import JournalState, LogEvent, SnapshotResult
+from shotline.common.volumes.commands import AnyRecordsCommand
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.broker_link import BrokerLink
 from shotline.dispatcher.commands.answer import Answer, Asked
@@ -89,6 +90,7 @@ from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.reports import Results
 from shotline.dispatcher.shots import Run, Shot
 from shotline.dispatcher.trees.jobs import TreeDone
+from shotline.dispatcher.volumes.host import VolumesHost
 
 
 class Dispatcher:
@@ -116,6 +118,7 @@ class Dispatcher:
         self.worker_commands = WorkerCommands(self.requests)
         self.functions = Functions(self.requests, self.execution)
         self.plans = PlansHost(self.requests)
+        self.volumes = VolumesHost(self.requests)
         self.recovery = Recovery(self.core, self.execution, self.aftermath, self._recovered)
         self.provision = Provision(self.requests, self.recovery, self.server_commands)
         self.link = BrokerLink(self.core)
@@ -142,6 +145,7 @@ class Dispatcher:
         for done in loaded.commands:
             self.requests.remember(done)
         self.plans.load(loaded)
+        self.volumes.load(loaded)
 
     # Events
 
@@ -156,9 +160,10 @@ class Dispatcher:
             self._tick()
             self.worker_commands.tick()
             self.plans.tick()
+            self.volumes.tick()
             self.execution.pump()
             self.server_commands.tick()
-            while self.plans.settle():
+            while self.plans.settle() or self.volumes.settle():
                 self.execution.pump()
         left = core.take_effects() + released + core.ledger.flush()
         if core.journal_state is JournalState.STOPPED:
@@ -207,6 +212,7 @@ class Dispatcher:
             case Configured():
                 core.configure(event.config)
                 self.plans.configured(event.emergency_key)
+                self.volumes.configured()
             case StopAsked():
                 if core.journal_state is JournalState.STOPPED:
                     core.at_once(Exit(0, "asked to end"))
@@ -223,6 +229,7 @@ class Dispatcher:
             self.recovery.wake_at(),
             self.waits.wake_at(),
             self.plans.wake_at(),
+            self.volumes.wake_at(),
             self.worker_commands.wake_at(),
             self.requests.wake_at(),
             self.server_commands.wake_at(),
@@ -420,11 +427,14 @@ class Dispatcher:
                 return self._queue_snapshot()
             case _ if isinstance(command, q.AnyQueueCommand):
                 return self.plans.operate(asked, command)
+            case _ if isinstance(command, AnyRecordsCommand):
+                return self.volumes.operate(asked, command)
             case _:
                 return self.queries.read(asked, command)
 
     def _recovered(self) -> None:
         self.plans.recovered()
+        self.volumes.recovered()
         self.requests.take_early()
 
     def _queue_snapshot(self) -> Answer:
@@ -468,6 +478,7 @@ class Dispatcher:
             for done in self.requests.remembered():
                 core.put_system(done)
             self.plans.write_anew()
+            self.volumes.write_anew()
 
     # For tests
 

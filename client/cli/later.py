@@ -13,13 +13,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from shotline.client import consumer as consumer
     from shotline.client import errors as errors
     from shotline.client import queue_export as queue_export
     from shotline.client import queue_verbs as queue_verbs
+    from shotline.client import records_verbs as records_verbs
     from shotline.client import verbs as verbs
     from shotline.client.cli import audit_view as audit_view
     from shotline.client.cli import follow as follow
     from shotline.client.cli import queue_view as queue_view
+    from shotline.client.cli import records_view as records_view
     from shotline.client.cli import render as render
     from shotline.client.cli import tree_view as tree_view
     from shotline.client.doctor import bundle as bundle
@@ -50,6 +53,7 @@ _FOLDERS: Final = {
     "audit_view": "client.cli",
     "follow": "client.cli",
     "queue_view": "client.cli",
+    "records_view": "client.cli",
     "render": "client.cli",
     "tree_view": "client.cli",
     "bundle": "client.doctor",
@@ -71,7 +75,9 @@ _FOLDERS: Final = {
     "yamlfile": "common.settings",
     "scopes": "common",
     "secret_file": "common.files",
+    "consumer": "client",
     "queue_verbs": "client",
+    "records_verbs": "client",
     "verbs": "client",
     "messages": "common",
     "views": "common",

@@ -1,7 +1,7 @@
 """The `shotline` command: its group, its exit codes, and what an operator sees of errors.
 
-The commands are in `shot`, `queue`, `server`, `show`, `audit`, `tree`, `live`, `system`, `users`,
-`keys` and `doctor`.
+The commands are in `shot`, `queue`, `records`, `server`, `show`, `audit`, `tree`, `live`,
+`system`, `users`, `keys` and `doctor`.
 Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an action
 failed or the run was aborted or is HELD.
 """
@@ -21,6 +21,7 @@ from shotline.client.cli import (
     later,
     live,
     queue,
+    records,
     server,
     shot,
     show,
@@ -63,7 +64,7 @@ def shotline() -> None:
     """
 
 
-for _module in (shot, queue, server, show, audit, tree, live, system, users, keys, doctor):
+for _module in (shot, queue, records, server, show, audit, tree, live, system, users, keys, doctor):
     for _command in _module.COMMANDS:
         shotline.add_command(_command)
 

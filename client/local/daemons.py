@@ -27,10 +27,11 @@ from shotline.common.settings.config import Config, LoggingSection
 from shotline.common.settings.sections import UpServer
 
 _LINES_SHOWN: Final = 8
-BRIDGES: Final = {
+FOLDERS: Final = {
     "legacy": "bridges.redis_dispatcher",
     "qserver": "bridges.qserver",
     "provider": "providers",
+    "watcher": "volumes.watcher",
 }
 """Where the daemons live whose name in `up.daemons` is not that of their folder."""
 NOTICES_VARIABLE: Final = "NOTIFY_SOCKET"
@@ -305,7 +306,7 @@ class Daemons:
     def _daemon(self, name: str) -> Daemon:
         return Daemon(
             name,
-            f"shotline.{BRIDGES.get(name, name)}",
+            f"shotline.{FOLDERS.get(name, name)}",
             ("--config", str(self.file)),
             self.logs / f"{name}.log",
             rotation=self.config.logging,

@@ -39,6 +39,7 @@ def _wanted(config: Config) -> Iterator[tuple[str, PeerRole, str]]:
     roles = {
         "dispatcher": PeerRole.DISPATCHER,
         "monitor": PeerRole.MONITOR,
+        "watcher": PeerRole.WATCHER,
         "legacy": PeerRole.OPERATOR if config.legacy.commands else PeerRole.VIEWER,
         "qserver": PeerRole.OPERATOR,
         "provider": PeerRole.PROVIDER,

@@ -42,6 +42,7 @@ from shotline.common.settings.sections import (
     SecuritySection,
     UpSection,
 )
+from shotline.common.settings.volumes_section import VolumesSection
 from shotline.common.settings.yamlfile import Location
 
 AnyAccess = TypeVar("AnyAccess", bound=RedisAccess)
@@ -77,6 +78,9 @@ class Config(Section):
         {}, description="Experiments by tree name, in upper case."
     )
     queue: QueueSection = Field(QueueSection(), description="The pulse queue.")
+    volumes: VolumesSection = Field(
+        VolumesSection(), description="Data that starts work: volumes, rules, consumers."
+    )
     monitor: MonitorSection = Field(MonitorSection(), description="The monitor.")
     legacy: LegacySection = Field(
         LegacySection(), description="The bridge for programs of the MDSplus Redis dispatcher."
@@ -154,6 +158,7 @@ class Config(Section):
                         "file": self.keys.file and beside / self.keys.file,
                     }
                 ),
+                "volumes": self.volumes.resolved(beside, data),
                 "legacy": _resolved_access(self.legacy, beside, "redis_url"),
                 "qserver": self.qserver.model_copy(
                     update={"key_file": qserver_key and beside / qserver_key}

@@ -660,7 +660,17 @@ class UpSection(Section):
     """What `shotline up` runs on this machine, in the order of their start."""
 
     daemons: tuple[
-        Literal["hub", "broker", "dispatcher", "monitor", "legacy", "qserver", "provider"], ...
+        Literal[
+            "hub",
+            "broker",
+            "dispatcher",
+            "monitor",
+            "watcher",
+            "legacy",
+            "qserver",
+            "provider",
+        ],
+        ...,
     ] = Field(
         ("hub", "monitor"),
         description="Daemons; hub: broker and dispatcher in one process. With the dispatcher "
@@ -714,7 +724,7 @@ class LoggingSection(Section):
 DaemonName = Annotated[
     str,
     Field(
-        pattern=r"^(broker|dispatcher|hub|monitor|legacy|qserver|provider|[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_.-]+)$",
+        pattern=r"^(broker|dispatcher|hub|monitor|watcher|legacy|qserver|provider|[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_.-]+)$",
         max_length=97,
     ),
 ]
@@ -726,7 +736,7 @@ class MetricsSection(Section):
     addresses: dict[DaemonName, HostAndPort] = Field(
         {},
         description="Address as HOST:PORT by daemon: broker, dispatcher, hub, monitor, legacy, "
-        "qserver, provider, or an action server's CLASS:ID. A daemon that is not named has none.",
+        "watcher, qserver, provider, or an action server's CLASS:ID. Others have none.",
     )
 
     def address_of(self, daemon: str) -> tuple[str, int] | None:
@@ -746,8 +756,8 @@ class KeysSection(Section):
         description="Folder of keys, inside `data_folder`, made by `shotline keys init` or by "
         "`shotline up`. Where the broker finds its own key there, it lets nobody in without one, "
         "and each may do what its key is for; else everybody may do everything. Every program "
-        "finds its own there: NAME.key, where NAME is dispatcher, monitor, legacy, qserver, "
-        "provider, a server's CLASS:ID or CLASS, and for commands operator or viewer.",
+        "finds its own there: NAME.key, where NAME is dispatcher, monitor, watcher, legacy, "
+        "qserver, provider, a server's CLASS:ID or CLASS, and for commands operator or viewer.",
     )
     file: Path | None = Field(
         None,

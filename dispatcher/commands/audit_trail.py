@@ -65,7 +65,9 @@ class AuditTrail:
             return
         if isinstance(command, NoteAccess):
             self._note(given, command)
-        elif command.changes or (isinstance(command, Audit) and outcome is not Outcome.OK):
+        elif (command.changes and not command.ROUTINE) or (
+            isinstance(command, Audit) and outcome is not Outcome.OK
+        ):
             self._put(given, command, outcome, message)
 
     def turned_away(self, told: TurnedAway) -> None:

@@ -9,15 +9,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import structs
 
 from shotline.common.codec import describe
+from shotline.common.command import Command
 from shotline.common.commands import READING, AnyCommand, BuildTables, decode_command
 from shotline.common.messages import Outcome, Reply, Request, Vouched
-from shotline.common.queue.commands import QueueAdd, QueuePropose
 from shotline.common.records import NO_RESULT, CommandDone, KeptReply, ShotKey
 from shotline.common.views import AnyResult, encode_result
 from shotline.dispatcher.commands import meant
@@ -51,10 +51,8 @@ class Requests:
         self.views = views
         self._handler = carry_out
         self._pending: dict[str, Asked] = {}
-        # What a command that has added plans is answered with again: the pulse queue knows.
-        self.added_again: Callable[[str, QueueAdd | QueuePropose], AnyResult | None] = (
-            lambda _id, _command: None
-        )
+        # By command, who knows what it is answered with again: the pulse queue, the ledger.
+        self.made_again: dict[type[Command], Callable[[str, Any], AnyResult | None]] = {}
         self._done: OrderedDict[str, Reply] = OrderedDict()
         self._waiting: dict[tuple[ShotKey, int], list[str]] = {}
         self._unsaid: dict[str, float] = {}  # accepted, and when to say so
@@ -149,8 +147,9 @@ class Requests:
             return self.views.report(*found)
         try:
             command = decode_command(request.command)
-            if isinstance(command, QueueAdd | QueuePropose):
-                return self.added_again(request.id, command)
+            again = self.made_again.get(type(command))
+            if again is not None:
+                return again(request.id, command)
             if not isinstance(command, BuildTables):
                 return None
             shot = meant.shot_of(self.core, command)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from shotline.common.base import Struct
-from shotline.common.channels import QUEUE
+from shotline.common.channels import QUEUE, VOLUMES
 from shotline.common.queue.records import QueueKept, decode_queue_records
+from shotline.common.volumes.records import LedgerKept, decode_ledger_records
 
 
 class HostedStream(NamedTuple):
@@ -21,5 +22,6 @@ class HostedStream(NamedTuple):
 
 HOSTED: Final[dict[str, HostedStream]] = {
     QUEUE: HostedStream(decode_queue_records, QueueKept),
+    VOLUMES: HostedStream(decode_ledger_records, LedgerKept),
 }
 """By the stream's name behind the prefix of all keys."""

@@ -76,7 +76,8 @@ class PlansHost(Family):
         self._records = 0  # of the journal since it began with a whole state
         self._silent_since: float | None = None
         core.tell_hosted[QUEUE] = self._events
-        requests.added_again = self._added_again
+        for kind in (q.QueueAdd, q.QueuePropose):
+            requests.made_again[kind] = self._added_again
 
     def load(self, loaded: Loaded) -> None:
         """Take what the journal holds of the queue."""
@@ -114,9 +115,9 @@ class PlansHost(Family):
         """Tell the queue what has come of its commands; return whether anything has."""
         core = self._core
         any_news = False
-        while core.inside or core.run_news:
+        while core.inside[INSIDE] or core.run_news:
             any_news = True
-            inside, core.inside = core.inside, []
+            inside, core.inside[INSIDE] = core.inside[INSIDE], []
             for message in inside:
                 if isinstance(message, Reply):
                     self._answered(message)

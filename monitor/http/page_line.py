@@ -21,7 +21,7 @@ ALLOWED: Final = frozenset(
     {
         verb.replace("_", "-")
         for verb in VERBS
-        if not verb.startswith("queue_") and verb not in _OF_THE_QUEUE
+        if not verb.startswith(("queue_", "records_")) and verb not in _OF_THE_QUEUE
     }
     | {"display-logs", "show-log", "version", "watch"}
 )

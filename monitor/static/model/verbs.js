@@ -85,6 +85,22 @@ export const VERBS = {
   queue_history: {"scope": "read", "always": false},
   queue_tasks: {"scope": "read", "always": false},
   queue_lock_info: {"scope": "read", "always": false},
+  records_lease: {"scope": "command", "always": true},
+  records_renew: {"scope": "command", "always": true},
+  records_complete: {"scope": "command", "always": true},
+  records_return: {"scope": "command", "always": true},
+  records_credit: {"scope": "command", "always": true},
+  records_leave: {"scope": "command", "always": true},
+  records_announce: {"scope": "command", "always": true},
+  records_gone: {"scope": "command", "always": true},
+  records_watch: {"scope": "command", "always": true},
+  records_redrive: {"scope": "command", "always": false},
+  records_remove: {"scope": "command", "always": false},
+  records_scan: {"scope": "command", "always": false},
+  records_replay: {"scope": "command", "always": false},
+  records_status: {"scope": "read", "always": false},
+  records_list: {"scope": "read", "always": false},
+  records_file: {"scope": "read", "always": false},
 };
 
 /** @type {Button[]} */

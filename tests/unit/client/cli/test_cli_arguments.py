@@ -54,6 +54,15 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     "hold": (("TEST", "both TREE and SHOT"),),
     "resume": (("TEST x", "whole number"),),
     "wait": (("TEST", "both TREE and SHOT"), ("--run x", "--run"), ("--run 0", "--run")),
+    "records": (
+        ("lease", "Missing argument"),
+        ("lease filter -n 0", "-n"),
+        ("lease filter --wait 61", "--wait"),
+        ("complete token", "--consumer"),
+        ("scan RAW --since yesterday", "is no time"),
+        ("list --state done", "not one of"),
+        ("redrive zero", "not a valid"),
+    ),
     "queue": (
         ("nothing", "No such command"),
         ("add ohmic --shot x", "must be a number or `next`"),

@@ -1,0 +1,1 @@
+"""Where the dispatcher hosts the ledger of data records, which is `shotline.volumes`'. Pure."""

@@ -1,0 +1,134 @@
+"""Hosts the ledger of data records: journals its records, hands it commands and answers. Pure."""
+
+from collections.abc import Iterable
+from typing import Final, cast
+
+from shotline.common.channels import VOLUMES
+from shotline.common.commands import encode_command
+from shotline.common.dangers import Danger
+from shotline.common.messages import Outcome, Reply, Request
+from shotline.common.volumes import commands as r
+from shotline.common.volumes.records import LedgerRecord
+from shotline.common.volumes.views import AnyRecordsResult, RecordsListResult
+from shotline.dispatcher.commands.answer import Answer, Asked
+from shotline.dispatcher.commands.requests import Family, Requests
+from shotline.dispatcher.core import RULES
+from shotline.dispatcher.journal import Loaded
+from shotline.dispatcher.reading.paging import page
+from shotline.volumes.events import (
+    AnswerTo,
+    CommandAnswered,
+    Give,
+    Keep,
+    LedgerAnswer,
+    LedgerInput,
+    LedgerOutput,
+    Operation,
+    Reconfigured,
+    Recovered,
+    TimePassed,
+)
+from shotline.volumes.machine import DataLedger
+
+_FOREVER_S: Final = 1e12
+RECORDS_MAX: Final = 100_000  # of the ledger's stream, before it begins with a whole state again
+
+
+class VolumesHost(Family):
+    """The ledger, and all that it has to do with the dispatcher."""
+
+    def __init__(self, requests: Requests) -> None:
+        super().__init__(requests)
+        self.ledger = DataLedger(self._core.config, self._core.instant)
+        self._records = 0  # of the stream since it began with a whole state
+        requests.made_again[r.RecordsLease] = self._leased_again
+
+    def load(self, loaded: Loaded) -> None:
+        """Take what the journal holds of the ledger."""
+        records = cast("tuple[LedgerRecord, ...]", loaded.hosted.get(VOLUMES, ()))
+        self.ledger.load(records)
+        self._records = len(records)
+
+    def recovered(self) -> None:
+        """Let leases be given: the dispatcher dispatches."""
+        self._tell(Recovered())
+
+    def configured(self) -> None:
+        """Take another configuration."""
+        self._tell(Reconfigured(self._core.config))
+
+    def wake_at(self) -> float | None:
+        """Return when the ledger looks at what is due."""
+        return self.ledger.wake_at()
+
+    def tick(self) -> None:
+        """Let the ledger look at what is due."""
+        due = self.ledger.wake_at()
+        if due is not None and self._core.now >= due:
+            self._tell(TimePassed())
+        if self._records > max(RECORDS_MAX, 2 * len(self.ledger.core.fold.items)):
+            self.write_anew()
+
+    def write_anew(self) -> None:
+        """Journal the whole state of the ledger."""
+        if not self.ledger.core.fold.volumes:
+            return
+        self._core.put_hosted(VOLUMES, self.ledger.core.fold.kept(self._core.wall))
+        self._records = 1
+
+    def settle(self) -> bool:
+        """Tell the ledger what has come of its rules' commands; return whether anything has."""
+        inside, self._core.inside[RULES] = self._core.inside[RULES], []
+        for message in inside:
+            if isinstance(message, Reply) and message.outcome is not Outcome.ACCEPTED:
+                exists = any(one.danger is Danger.PULSE_EXISTS for one in message.dangers)
+                self._tell(CommandAnswered(message.id, message.outcome, message.message, exists))
+        return bool(inside)
+
+    def operate(self, asked: Asked, command: r.AnyRecordsCommand) -> Answer | None:
+        """Carry out an operation; None: its answer follows."""
+        if isinstance(command, r.RecordsList):
+            return self._list(command)
+        operation = Operation(asked.id, command, asked.user)
+        answer, output = self.ledger.operate(self._core.instant, operation)
+        self._carry_out(output)
+        return None if answer is None else _answer(answer)
+
+    def _leased_again(self, command_id: str, command: r.RecordsLease) -> AnyRecordsResult | None:
+        """Return what a command that has leased records is answered with again."""
+        found = self.ledger.leasing.given(command_id, command.consumer)
+        return found.result if found is not None else None
+
+    def _list(self, command: r.RecordsList) -> Answer:
+        telling, items = self.ledger.telling, self.ledger.core.fold.items
+        found = page(
+            ((number, telling.record(items[number])) for number in telling.wanted(command)),
+            self._core.page_bytes,
+            lambda next_: RecordsListResult(next=next_),
+        )
+        return Answer(Outcome.OK, "", found)
+
+    def _tell(self, event: LedgerInput) -> None:
+        self._carry_out(self.ledger.handle(self._core.instant, event))
+
+    def _carry_out(self, output: Iterable[LedgerOutput]) -> None:
+        for one in output:
+            match one:
+                case Keep(record):
+                    self._records += 1
+                    self._core.put_hosted(VOLUMES, record)
+                case AnswerTo(command, verb, answer):
+                    self._requests.answer_id(command, verb, _answer(answer))
+                case Give(command_id, given):
+                    request = Request(
+                        id=command_id,
+                        verb=given.verb,
+                        deadline_s=_FOREVER_S,
+                        user="rules of volumes",
+                        command=encode_command(given),
+                    )
+                    self._requests.take(RULES, request)
+
+
+def _answer(answer: LedgerAnswer) -> Answer:
+    return Answer(answer.outcome, answer.message, answer.result, unknown=answer.unknown)

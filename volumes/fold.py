@@ -1,0 +1,382 @@
+"""The ledger's state: the fold of its records. Pure.
+
+It holds what is not done, and counts the rest (V2). `apply` returns the records that changed.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from msgspec import structs
+
+from shotline.common.volumes.files import FileSeen, Part
+from shotline.common.volumes.records import (
+    Counted,
+    CreditsSet,
+    FileKeptOut,
+    FilesAnnounced,
+    FilesGone,
+    FilesQuarantined,
+    HeldFile,
+    HeldLease,
+    HeldRecord,
+    HeldVolume,
+    LedgerBegun,
+    LedgerKept,
+    LedgerRecord,
+    OrderGiven,
+    OrderTaken,
+    OrphansGone,
+    RecordsDead,
+    RecordsDone,
+    RecordsLeased,
+    RecordsRedriven,
+    RecordsReturned,
+    RecordState,
+    StepDone,
+    StepGiven,
+    WatchOrder,
+)
+
+ENDED = (RecordState.DONE, RecordState.REMOVED)
+
+
+@dataclass(slots=True)
+class Item:
+    """A data record that is offered to one group."""
+
+    number: int
+    volume: str
+    held: HeldFile
+    part: Part
+    group: str
+    state: RecordState = RecordState.READY
+    attempts: int = 0  # leases ever: they tell these apart
+    forgiven: int = 0  # of them, since it was redriven
+    lease: HeldLease | None = None
+    delay_s: float = 0.0  # for which it is not offered, since it was given back
+    reason: str = ""
+    step: int = 0
+    command: str = ""
+
+    @property
+    def file(self) -> FileSeen:
+        """Its file."""
+        return self.held.file
+
+    @property
+    def tries(self) -> int:
+        """How often it was leased, since it was redriven."""
+        return self.attempts - self.forgiven
+
+    @property
+    def key(self) -> str:
+        """What its order is kept within."""
+        return self.file.key or ("" if self.file.run is None else str(self.file.run))
+
+    def kept(self) -> HeldRecord:
+        """Return it as the whole state's record has it."""
+        return HeldRecord(
+            number=self.number,
+            state=self.state,
+            attempts=self.attempts,
+            forgiven=self.forgiven,
+            lease=self.lease,
+            reason=self.reason,
+            step=self.step,
+            command=self.command,
+        )
+
+
+@dataclass(slots=True)
+class Volume:
+    """What is held of a volume."""
+
+    name: str
+    host: str = ""
+    folder: str = ""
+    memory: str = ""
+    number: int = 0
+    announced: int = 0
+    counts: Counter[RecordState] = field(default_factory=Counter)
+    files: dict[str, list[HeldFile]] = field(default_factory=dict)  # by path, the newest last
+    left: Counter[int] = field(default_factory=Counter)  # records of a file, by its first's number
+    quarantine: dict[str, FileKeptOut] = field(default_factory=dict)
+    orders: dict[str, WatchOrder] = field(default_factory=dict)
+
+    def counted(self) -> Counted:
+        """Return how its records stand."""
+        by_state = {state.value: self.counts[state] for state in RecordState}
+        return Counted(announced=self.announced, **by_state)
+
+
+def items_of(volume: str, held: HeldFile) -> Iterator[Item]:
+    """Yield the records of a file, for each group in turn."""
+    number = held.first
+    for group in held.groups:
+        for part in held.file.parts:
+            yield Item(number, volume, held, part, group)
+            number += 1
+
+
+@dataclass(slots=True)
+class LedgerFold:
+    """All volumes and their records."""
+
+    life: str = ""
+    next_number: int = 1
+    volumes: dict[str, Volume] = field(default_factory=dict)
+    items: dict[int, Item] = field(default_factory=dict)  # by number
+    leased: dict[str, set[int]] = field(default_factory=dict)  # by consumer, orphaned ones, too
+    credits: dict[str, dict[str, int]] = field(default_factory=dict)  # by group, by consumer
+
+    def apply(self, record: LedgerRecord) -> list[Item]:
+        """Make a record true; return what has changed, what has ended included."""
+        match record:
+            case LedgerBegun(life=life):
+                self.life = life
+            case FilesAnnounced():
+                return self._announced(record)
+            case FilesGone(volume=volume, paths=paths, reason=reason):
+                return self._gone(volume, paths, reason)
+            case FilesQuarantined(volume=volume, files=files):
+                self.volume(volume).quarantine = {one.path: one for one in files}
+            case RecordsLeased():
+                return self._lease(record)
+            case RecordsDone(numbers=numbers):
+                return self._each(numbers, RecordState.DONE)
+            case RecordsReturned():
+                return self._returned(record)
+            case RecordsDead(numbers=numbers, reason=reason):
+                return self._each(numbers, RecordState.DEAD, reason)
+            case RecordsRedriven(numbers=numbers):
+                return self._redriven(numbers)
+            case OrphansGone(numbers=numbers):
+                return self._each(numbers, RecordState.REMOVED)
+            case CreditsSet(group=group, consumer=consumer, credits=count):
+                self._set_credits(group, consumer, count)
+            case OrderGiven(volume=volume, order=order):
+                self.volume(volume).orders[order.id] = order
+            case OrderTaken(volume=volume, order=id_):
+                self.volume(volume).orders.pop(id_, None)
+            case StepGiven(number=number, step=step, command=command):
+                item = self.items[number]
+                item.step, item.command = step, command
+            case StepDone(number=number):
+                item = self.items[number]
+                item.step, item.command = item.step + 1, ""
+            case LedgerKept():
+                self._kept(record)
+        return []
+
+    def volume(self, name: str) -> Volume:
+        """Return a volume, which is known from now on."""
+        return self.volumes.setdefault(name, Volume(name))
+
+    def of_path(self, volume: str, path: str) -> list[Item]:
+        """Return the records of a file that are held."""
+        known = self.volumes.get(volume)
+        return [
+            self.items[number]
+            for held in (known.files.get(path, ()) if known is not None else ())
+            for number in range(held.first, held.first + len(held.groups) * len(held.file.parts))
+            if number in self.items
+        ]
+
+    # Files
+
+    def _announced(self, record: FilesAnnounced) -> list[Item]:
+        volume = self.volume(record.volume)
+        volume.host, volume.folder = record.host, record.folder
+        volume.memory = record.memory
+        volume.number = record.number
+        made: list[Item] = []
+        for held in record.files:
+            made += self._hold(volume, held)
+        return made
+
+    def _hold(self, volume: Volume, held: HeldFile) -> list[Item]:
+        made = list(items_of(volume.name, held))
+        self.next_number = held.first + len(made)
+        volume.announced += len(made)
+        volume.counts[RecordState.READY] += len(made)
+        volume.files.setdefault(held.file.path, []).append(held)
+        volume.left[held.first] = len(made)
+        self.items.update((item.number, item) for item in made)
+        return made
+
+    def _gone(self, volume: str, paths: Iterable[str], reason: str) -> list[Item]:
+        changed = []
+        for path in paths:
+            for item in self.of_path(volume, path):
+                if item.state is RecordState.LEASED:
+                    self._turn(item, RecordState.ORPHANED, reason)
+                elif item.state in (RecordState.READY, RecordState.DEAD):
+                    self._turn(item, RecordState.REMOVED, reason)
+                changed.append(item)
+        return changed
+
+    # Records
+
+    def _lease(self, record: RecordsLeased) -> list[Item]:
+        changed = []
+        for number in record.numbers:
+            item = self.items[number]
+            self._turn(item, RecordState.LEASED)
+            item.attempts += 1
+            item.lease = HeldLease(
+                consumer=record.consumer,
+                host=record.host,
+                hold_s=record.hold_s,
+                command=record.command,
+                at=record.time,
+            )
+            self.leased.setdefault(record.consumer, set()).add(number)
+            changed.append(item)
+        return changed
+
+    def _returned(self, record: RecordsReturned) -> list[Item]:
+        changed = self._each(record.numbers, RecordState.READY, record.reason)
+        for item in changed:
+            item.delay_s = record.delay_s
+        return changed
+
+    def _redriven(self, numbers: Iterable[int]) -> list[Item]:
+        changed = self._each(numbers, RecordState.READY)
+        for item in changed:
+            item.forgiven, item.step, item.command = item.attempts, 0, ""
+        return changed
+
+    def _each(self, numbers: Iterable[int], state: RecordState, reason: str = "") -> list[Item]:
+        changed = [self.items[number] for number in numbers]
+        for item in changed:
+            self._turn(item, state, reason)
+        return changed
+
+    def _turn(self, item: Item, state: RecordState, reason: str = "") -> None:
+        """Let a record stand otherwise; it is held no longer where it has ended."""
+        counts = self.volumes[item.volume].counts
+        counts[item.state] -= 1
+        counts[state] += 1
+        item.state, item.reason, item.delay_s = state, reason, 0.0
+        if state is RecordState.ORPHANED:
+            return  # whoever has it may still complete it
+        if item.lease is not None:
+            had = self.leased.get(item.lease.consumer)
+            if had is not None:
+                had.discard(item.number)
+                if not had:
+                    del self.leased[item.lease.consumer]
+            item.lease = None
+        if state in ENDED:
+            self._drop(item)
+
+    def _drop(self, item: Item) -> None:
+        volume, path = self.volumes[item.volume], item.file.path
+        del self.items[item.number]
+        first = item.held.first
+        volume.left[first] -= 1
+        if volume.left[first]:
+            return
+        del volume.left[first]
+        volume.files[path] = [one for one in volume.files[path] if one.first != first]
+        if not volume.files[path]:
+            del volume.files[path]
+
+    def _set_credits(self, group: str, consumer: str, count: int) -> None:
+        of_group = self.credits.setdefault(group, {})
+        if count:
+            of_group[consumer] = count
+        else:
+            of_group.pop(consumer, None)
+
+    # The whole
+
+    def kept(self, time: float) -> LedgerKept:
+        """Return the record that makes this state again."""
+        by_volume: dict[str, list[HeldRecord]] = {name: [] for name in self.volumes}
+        files: dict[str, dict[int, HeldFile]] = {name: {} for name in self.volumes}
+        for item in self.items.values():
+            by_volume[item.volume].append(item.kept())
+            files[item.volume][item.held.first] = item.held
+        return LedgerKept(
+            time=time,
+            life=self.life,
+            next_number=self.next_number,
+            volumes=tuple(
+                HeldVolume(
+                    volume=volume.name,
+                    host=volume.host,
+                    folder=volume.folder,
+                    memory=volume.memory,
+                    number=volume.number,
+                    files=tuple(files[volume.name].values()),
+                    records=tuple(by_volume[volume.name]),
+                    counts=volume.counted(),
+                    quarantine=tuple(volume.quarantine.values()),
+                    orders=tuple(volume.orders.values()),
+                )
+                for volume in self.volumes.values()
+            ),
+            credits=tuple(
+                CreditsSet(time=time, group=group, consumer=consumer, credits=count)
+                for group, of_group in self.credits.items()
+                for consumer, count in of_group.items()
+            ),
+        )
+
+    def _kept(self, kept: LedgerKept) -> None:
+        self.life, self.next_number = kept.life, kept.next_number
+        self.volumes, self.items, self.leased, self.credits = {}, {}, {}, {}
+        for one in kept.volumes:
+            self._kept_volume(one)
+        self.items = dict(sorted(self.items.items()))
+        for credit in kept.credits:
+            self._set_credits(credit.group, credit.consumer, credit.credits)
+
+    def _kept_volume(self, one: HeldVolume) -> None:
+        volume = self.volumes[one.volume] = Volume(
+            one.volume, one.host, one.folder, one.memory, one.number
+        )
+        counts = structs.asdict(one.counts)
+        volume.announced = counts.pop("announced")
+        volume.counts.update({RecordState(state): count for state, count in counts.items()})
+        volume.quarantine = {kept_out.path: kept_out for kept_out in one.quarantine}
+        volume.orders = {order.id: order for order in one.orders}
+        states = {record.number: record for record in one.records}
+        for held in one.files:
+            for item in items_of(one.volume, held):
+                record = states.get(item.number)
+                if record is None:
+                    continue
+                item.state, item.reason = record.state, record.reason
+                item.attempts, item.forgiven = record.attempts, record.forgiven
+                item.lease, item.step, item.command = record.lease, record.step, record.command
+                self.items[item.number] = item
+                if item.lease is not None:
+                    self.leased.setdefault(item.lease.consumer, set()).add(item.number)
+                if not volume.left[held.first]:
+                    volume.files.setdefault(held.file.path, []).append(held)
+                volume.left[held.first] += 1
+
+    # For tests
+
+    def check(self) -> None:
+        """Assert that what was announced is the sum of how records stand (V1)."""
+        held: dict[str, Counter[RecordState]] = {}
+        for item in self.items.values():
+            held.setdefault(item.volume, Counter())[item.state] += 1
+            is_had = item.state in (RecordState.LEASED, RecordState.ORPHANED)
+            assert is_had == (item.lease is not None), f"V3: {item}"
+            if item.lease is not None:
+                assert item.number in self.leased[item.lease.consumer], f"V3: {item}"
+        for volume in self.volumes.values():
+            assert volume.announced == sum(volume.counts.values()), f"V1: {volume.counted()}"
+            for state in RecordState:
+                count = volume.counts[state]
+                assert count >= 0, f"V1: {volume.counted()}"
+                if state not in ENDED:
+                    found = held.get(volume.name, Counter())[state]
+                    assert count == found, f"V1: {state}: {count} counted, {found} held"
+            firsts = {one.first for files in volume.files.values() for one in files}
+            assert set(volume.left) == firsts, f"V2: {volume.name}"

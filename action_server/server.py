@@ -44,16 +44,17 @@ from shotline.action_server.events import (
 from shotline.action_server.health import HealthCheck
 from shotline.action_server.host_facts import HostMeter, mdsplus_version
 from shotline.action_server.keepers import Keepers
+from shotline.action_server.log_tail import LogTail
 from shotline.action_server.machine import ActionServer
 from shotline.action_server.state_file import StateFile
 from shotline.action_server.task.channel import Job, Setup
 from shotline.action_server.until import Term
 from shotline.action_server.workers import Workers
-from shotline.common.codec import batches, decode_all, encode, sendable
+from shotline.common.codec import batches, decode_all, encode
 from shotline.common.errors import MalformedMessage
 from shotline.common.fleet.facts import ServerFacts
 from shotline.common.machine import Tick
-from shotline.common.messages import Dispatch, LogLine, Message, Problem, Register, ServerOrder
+from shotline.common.messages import Dispatch, Message, Problem, Register, ServerOrder
 from shotline.common.metrics import Metric
 from shotline.common.pilots import incarnation_of
 from shotline.common.process.service import Service
@@ -92,6 +93,8 @@ class ActionServerShell:
         self._url_wait_s = url_wait_s
         self._events: list[Event] = []  # of this wake-up
         self._outbox: list[Message] = []
+        self._tail = LogTail(self._name)
+        logging.getLogger().addHandler(self._tail)
         self._is_restart = False
         self._is_said_registered = False
         incarnation = incarnation_of(pilot, secrets.token_hex(8))
@@ -227,6 +230,7 @@ class ActionServerShell:
         while self._events:
             events, self._events = self._events, []
             self._carry_out(self._machine.handle(self._service.instant(), *events))
+            self._tell_log()
             if self._outbox:
                 self._send()
         self._workers.push()
@@ -236,6 +240,8 @@ class ActionServerShell:
             match effect:
                 case Send(message):
                     self._outbox.append(message)
+                    if isinstance(message, Register):
+                        self._tail.tell_again()
                 case StartTask(slot, dispatch, url):
                     self._workers.give(slot, self._job(dispatch, url))
                 case FreeUrl(url):
@@ -283,11 +289,10 @@ class ActionServerShell:
     def _log(self, line: Log) -> None:
         level, text, attempt = line
         log.log(logging.getLevelNamesMapping()[level.upper()], "%s", text, extra={"about": attempt})
-        if level != "info" and self._machine.is_registered:
-            at = self._service.instant().wall
-            self._outbox.append(
-                LogLine(source=self._name, level=level, text=sendable(text)[:4096], at=at)
-            )
+
+    def _tell_log(self) -> None:
+        if self._machine.is_registered:
+            self._outbox += self._tail.take()
 
     def _send(self) -> None:
         """Send what has gathered, in as few pieces as may be."""
@@ -313,6 +318,10 @@ class ActionServerShell:
         return cleared.incarnations
 
     def _clean_up(self) -> None:
+        logging.getLogger().removeHandler(self._tail)
+        self._tell_log()  # why it ends
+        if self._outbox:
+            self._send()
         self._meter.close()
         self._health.close()
         self._workers.close()

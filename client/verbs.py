@@ -188,6 +188,11 @@ def servers() -> Call[v.ServersResult]:
     return result(make(c.Servers), v.ServersResult)
 
 
+def server_log(server: str, *, limit: int = 100) -> Call[v.ServerLogResult]:
+    """Return the end of a server's own log, also of one that is gone."""
+    return result(make(c.ServerLog, server=server, limit=limit), v.ServerLogResult)
+
+
 def actions(
     tree: str | None = None, shot: int | None = None, *, phase: str | None = None
 ) -> Call[v.ActionsResult]:

@@ -266,6 +266,14 @@ class Servers(Command, tag="servers"):
     SCOPE: ClassVar[Scope] = Scope.READ
 
 
+class ServerLog(Command, tag="server_log"):
+    """The end of a server's own log, also of one that is gone."""
+
+    SCOPE: ClassVar[Scope] = Scope.READ
+    server: ServerName
+    limit: Annotated[int, Meta(ge=1, le=100)] = 100
+
+
 class Actions(PagedOnShot, tag="actions"):
     """All actions of a shot, with their states."""
 
@@ -427,6 +435,7 @@ AnyCommand = (
     | ClearUrl
     | SystemStatus
     | Servers
+    | ServerLog
     | Actions
     | PrintPending
     | Show

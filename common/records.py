@@ -18,6 +18,7 @@ import msgspec
 from shotline.common.actions import ActionState, Category, Cause, Status
 from shotline.common.base import Json, Struct, tag_of, to_json
 from shotline.common.dangers import NamedDanger
+from shotline.common.fleet.facts import LoggedLine
 from shotline.common.messages import Outcome, Via
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.ranges import Code, Count, Duration, SequenceNumber, ShotNumber, Small, Wall
@@ -310,6 +311,7 @@ class ServerSeen(_Recorded, tag="server_seen"):
     reason: str = ""
     stopping: bool = False  # server_stop: it is to end when its work is done (D17)
     restarting: bool = False  # server_restart of its class: it is to start anew in its turn (D17)
+    last_words: tuple[LoggedLine, ...] = ()  # the end of its log, when it is lost
 
 
 class Audited(_Recorded, tag="audited"):

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from shotline.common.actions import Cause
 from shotline.common.base import Struct, to_json
-from shotline.common.fleet.facts import ServerFacts
+from shotline.common.fleet.facts import LoggedLine, ServerFacts
 from shotline.common.fleet.settings import ServerSettings
 from shotline.common.fleet.views import Flag, FleetAnswers, FleetExpectedResult, FleetView
 from shotline.common.nodes import ActionNode
@@ -176,6 +176,13 @@ class FleetResult(Paged, tag="fleet"):
     fleet: FleetView | None = None  # on the first page
 
 
+class ServerLogResult(Result, tag="server_log"):
+    """Answer to `server_log`: the newest last; of a server that is gone its last words."""
+
+    server: str
+    lines: tuple[LoggedLine, ...] = ()
+
+
 class ActionsResult(Paged, tag="actions"):
     """Answer to `actions`, `build_tables` and `print_pending`."""
 
@@ -314,6 +321,7 @@ AnyResult = (
     RunReport
     | StatusResult
     | ServersResult
+    | ServerLogResult
     | FleetResult
     | FleetAnswers
     | FleetExpectedResult

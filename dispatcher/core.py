@@ -36,6 +36,7 @@ from shotline.dispatcher.fleet import Fleet, Server
 from shotline.dispatcher.journal import EncodedCommit
 from shotline.dispatcher.journal.commit import EncodedHosted
 from shotline.dispatcher.journal.ledger import Ledger
+from shotline.dispatcher.server_logs import LAST_WORDS, ServerLogs
 from shotline.dispatcher.shots import Run, Shot
 
 FAILURES_SAID_MAX: Final = 100  # of each run
@@ -62,6 +63,7 @@ class Core:
     term: int
     instant: Instant
     fleet: Fleet = field(default_factory=Fleet)
+    logs: ServerLogs = field(default_factory=ServerLogs)
     shots: dict[ShotKey, Shot] = field(default_factory=dict)
     stored: dict[ShotKey, None] = field(default_factory=dict)  # all, unused for longest first
     newest: dict[str, int] = field(default_factory=dict)  # tree → newest built shot
@@ -190,6 +192,7 @@ class Core:
                 reason=server.why,
                 stopping=server.stopping,
                 restarting=server.restarting,
+                last_words=self.logs.of(server.name, LAST_WORDS) if server.is_lost else (),
             )
         )
 

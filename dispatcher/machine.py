@@ -141,6 +141,9 @@ class Dispatcher:
         core.newest.update(loaded.newest)
         core.current = loaded.current
         core.seen.update((seen.server, seen) for seen in loaded.servers)
+        for seen in loaded.servers:
+            if seen.last_words:
+                core.logs.load(seen.server, seen.last_words)
         self.requests.audit.load(loaded.audited)
         for done in loaded.commands:
             self.requests.remember(done)
@@ -350,7 +353,7 @@ class Dispatcher:
             case WorkersTold():
                 self.worker_commands.told(server, message)
             case LogLine():
-                self._log_line(message)
+                self._server_log_line(server, message)
             case _:
                 self._problem(server.identity, f"{message.kind} is not for the dispatcher")
 
@@ -364,6 +367,11 @@ class Dispatcher:
         elif beat.leaving:
             self.server_commands.wants_to_leave(server)
         core.server_changed(server)
+
+    def _server_log_line(self, server: Server, line: LogLine) -> None:
+        """Keep what a server has logged; tell observers what matters to them."""
+        if self.core.logs.take(server.name, line) and line.level not in ("debug", "info"):
+            self._log_line(line)
 
     def _log_line(self, line: LogLine) -> None:
         payload = LogEvent(lines=((line.at, line.level, line.source, line.text),))

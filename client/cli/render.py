@@ -38,6 +38,7 @@ from shotline.common.views import (
     LogsResult,
     OutputLine,
     RunReport,
+    ServerLogResult,
     ServersResult,
     ServerView,
     ShotsResult,
@@ -139,6 +140,15 @@ def show_servers(out: Console, result: AnyResult) -> None:
     """Show `servers`."""
     assert isinstance(result, ServersResult)
     _print_servers(out, result.servers)
+
+
+def show_server_log(out: Console, result: AnyResult) -> None:
+    """Show `server-log`."""
+    assert isinstance(result, ServerLogResult)
+    if not result.lines:
+        out.print(f"{result.server} has said nothing yet", markup=False)
+    for line in result.lines:
+        out.print(plain(f"{clock(line.at)} {line.level:8} {line.text}"))
 
 
 def _print_servers(out: Console, servers: Sequence[ServerView]) -> None:

@@ -53,6 +53,16 @@ def servers() -> None:
     send(later.verbs.servers(), later.render.show_servers)
 
 
+@command("server-log", example="shotline server-log MAGNETS:1")
+@words("CLASS:ID", required=True)
+@click.option("-n", "--lines", type=click.IntRange(1, 100), default=100, help="So many lines.")
+def server_log(given: tuple[str, ...], lines: int) -> None:
+    """Show the end of a server's own log, also of one that is gone."""
+    if len(given) != 1:
+        wrong("give one CLASS:ID")
+    send(later.verbs.server_log(given[0], limit=lines), later.render.show_server_log)
+
+
 @command("clear-url", example="shotline clear-url mdsip-host:8000")
 @words("URL", required=True)
 def clear_url(given: tuple[str, ...]) -> None:
@@ -73,6 +83,7 @@ COMMANDS: tuple[click.Command, ...] = (
     server_abort,
     server_stop,
     server_quit,
+    server_log,
     servers,
     clear_url,
     quit_dispatcher,

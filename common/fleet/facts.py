@@ -39,6 +39,14 @@ class HostFacts(Struct):
     clock_offset_s: Clock | None = None  # its wall clock ahead of the broker's
 
 
+class LoggedLine(Struct):
+    """A line of a server's own log."""
+
+    at: Wall
+    level: str
+    text: str
+
+
 class Health(Struct):
     """What the site's check of a host says."""
 

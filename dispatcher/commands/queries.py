@@ -7,7 +7,7 @@ from shotline.common.channels import shot_channel
 from shotline.common.dangers import listed
 from shotline.common.messages import Outcome
 from shotline.common.records import Audited, CheckReset, ShotKey, place_of
-from shotline.common.views import AuditResult, ServersResult
+from shotline.common.views import AuditResult, ServerLogResult, ServersResult
 from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.commands.requests import Done, Family
@@ -33,6 +33,8 @@ class Queries(Family):
                 return Answer(Outcome.OK, "", views.status())
             case c.Servers():
                 return Answer(Outcome.OK, "", ServersResult(servers=views.servers()))
+            case c.ServerLog():
+                return self._server_log(command)
             case c.PrintPending():
                 return Answer(Outcome.OK, "", views.pending(command.since))
             case c.Shots():
@@ -48,6 +50,13 @@ class Queries(Family):
             case c.Actions() | c.Show() | c.Logs() | c.Check():
                 return self._on_loaded(asked, command)
         raise Refused(f"{command.verb} is not carried out here")
+
+    def _server_log(self, command: c.ServerLog) -> Answer:
+        core, name = self._core, command.server
+        if name not in core.logs and name not in core.fleet.servers:
+            raise Unknown(f"nothing is known of a server {name}")
+        lines = core.logs.of(name, command.limit)
+        return Answer(Outcome.OK, "", ServerLogResult(server=name, lines=lines))
 
     def _snapshot(self, asked: Asked, command: c.Snapshot) -> Answer | None:
         channel = command.channel

@@ -12,7 +12,14 @@ from tests.support.action_server import ServerProcess, ServersBroker, python
 
 from shotline.common.actions import Status
 from shotline.common.fleet.facts import ServerFacts
-from shotline.common.messages import CommandBeats, Finished, Register, ServerBeat
+from shotline.common.messages import (
+    CommandBeats,
+    Finished,
+    LogLine,
+    Register,
+    RegisterAnew,
+    ServerBeat,
+)
 from shotline.common.settings.config import find_config
 
 ROOT = Path(__file__).parents[2]
@@ -100,3 +107,21 @@ def test_a_measurement_can_be_asked_for(broker: ServersBroker, server: ServerPro
     broker.send(CommandBeats(term=1, heartbeat_s=0.1))
     broker.wait(lambda: facts_of(broker)[-1].heartbeat_s == 0.1, "the answer")
     assert not broker.all(Finished)
+
+
+def test_its_log_is_told_and_told_again_to_who_may_be_new(
+    broker: ServersBroker, server: ServerProcess
+) -> None:
+    broker.wait(lambda: "uses the broker at" in said(broker), "the log")
+    broker.expect(ServerBeat)
+    before = len(broker.all(LogLine))
+    broker.send(RegisterAnew(why="nobody knows you"))
+    broker.wait(lambda: "registers anew: nobody knows you" in said(broker), "the log")
+    assert said(broker).count("uses the broker at") == 2
+    assert len(broker.all(LogLine)) > before
+    server.end()
+    broker.wait(lambda: "its process was stopped" in said(broker), "its last words")
+
+
+def said(broker: ServersBroker) -> str:
+    return "\n".join(line.text for line in broker.all(LogLine))

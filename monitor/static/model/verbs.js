@@ -44,6 +44,7 @@ export const VERBS = {
   clear_url: {"scope": "servers", "always": false},
   status: {"scope": "read", "always": false},
   servers: {"scope": "read", "always": false},
+  server_log: {"scope": "read", "always": false},
   actions: {"scope": "read", "always": false},
   print_pending: {"scope": "read", "always": false},
   show: {"scope": "read", "always": false},

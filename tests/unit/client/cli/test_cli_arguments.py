@@ -88,6 +88,7 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     "server-quit": (("", "Missing argument"), (":1", "server")),
     "server-abort": (("", "Missing argument"), ("A P X", "CLASS[:ID] [PATH]")),
     "servers": (("A", "unexpected extra argument"),),
+    "server-log": (("", "Missing argument"), ("A:1 B", "one CLASS:ID"), ("A:1 -n 0", "range")),
     "clear-url": (("", "Missing argument"), ("a b", "one URL")),
     "quit": (("now", "unexpected extra argument"),),
     "status": (
@@ -266,7 +267,17 @@ def test_a_path_may_stand_before_or_after_its_shot(
     ("line", "incomplete", "expected"),
     [
         ([], "do-", {"do-phase", "do-sequence"}),
-        ([], "server-", {"server-restart", "server-stop", "server-quit", "server-abort"}),
+        (
+            [],
+            "server-",
+            {
+                "server-restart",
+                "server-stop",
+                "server-quit",
+                "server-abort",
+                "server-log",
+            },
+        ),
         (["do-phase"], "--w", {"--wait"}),
         (["completion"], "", {"bash", "zsh", "fish"}),
     ],

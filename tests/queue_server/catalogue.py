@@ -15,7 +15,7 @@ UP = "\x1b[A"  # a terminal's cursor goes a line up
 
 def _leave(*_: object) -> None:
     """Leave the devices, which takes long enough for a closing environment to be seen."""
-    sleep(0.3)
+    sleep(0.5)
     os._exit(0)
 
 

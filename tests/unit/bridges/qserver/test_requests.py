@@ -19,6 +19,7 @@ from shotline.common.base import Json
 from shotline.common.messages import Outcome
 from shotline.common.queue.kinds import KindView, Parameter, PlanKind, schema_of
 from shotline.common.queue.plans import PlanPhase
+from shotline.common.queue.views import QueueTasksResult
 from shotline.common.settings.qserver_section import QserverSection
 
 KIND = PlanKind(
@@ -167,6 +168,27 @@ def test_what_changes_nothing_keeps_the_uid_of_the_queue(front: Front) -> None:
     assert front.ask("queue_get")["plan_queue_uid"] == before
     assert front.ask("queue_item_move", pos=0, pos_dest=2)["success"] is True
     assert front.ask("queue_get")["plan_queue_uid"] != before
+
+
+def test_a_reply_waits_for_the_list_that_it_tells_of_and_for_no_other(front: Front) -> None:
+    def has(version: int) -> bool:
+        return front.view.has(QueueTasksResult(version=version, tasks=()))
+
+    front.add()
+    front.look()
+    versions = front.view.fold.versions
+    assert versions.queue > versions.tasks
+    assert has(versions.tasks)
+    assert not has(versions.queue)
+
+
+def test_scripts_are_refused_first_as_the_original_refuses_them(front: Front) -> None:
+    def refused() -> Json:
+        return front.ask("script_upload", script="1")["msg"]
+
+    assert "scripts are not taken" in refused()
+    front.ask("environment_close")
+    assert "must be in idle state" in refused()
 
 
 def test_while_shotline_is_away_nothing_but_the_status_is_answered(front: Front) -> None:

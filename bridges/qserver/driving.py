@@ -10,7 +10,12 @@ from shotline.common.base import Json
 from shotline.common.queue import commands as q
 from shotline.common.queue.plans import EntryState
 from shotline.common.queue.records import EnvironmentState, PlanEnding
-from shotline.common.queue.views import QueueState, QueueTasksResult, RefusalCode
+from shotline.common.queue.views import (
+    QueueKindsResult,
+    QueueState,
+    QueueTasksResult,
+    RefusalCode,
+)
 
 _NO_ENVIRONMENT = "RE Worker environment does not exist."
 _WITH_PLAN = (QueueState.RUNNING, QueueState.PAUSING, QueueState.PAUSED, QueueState.STOPPING)
@@ -53,9 +58,18 @@ def _destroy(context: Context, params: Body) -> Step:
 def _update(context: Context, params: Body) -> Step:
     if not context.view.environment_exists:
         raise Sorry("RE Worker environment is not open")
+    if params.get("run_in_background") is True and context.view.state in _WITH_PLAN:
+        # The workers are the plan's: only what clients may choose from is read anew.
+        return asked(q.QueueKinds(), lambda told: _lists_read(context, told))
     _require_manager_idle(context)
     command = q.QueueEnvironment(act="reload", lock_key=lock_key(params))
     return asked(command, lambda _: done(task_uid=context.view.reload_begun()))
+
+
+def _lists_read(context: Context, told: Heard) -> Step:
+    assert isinstance(told.result, QueueKindsResult)
+    context.view.kinds = {one.name: one for one in told.result.kinds}
+    return done(task_uid=context.view.lists_read())
 
 
 def _require_idle(context: Context) -> None:

@@ -79,6 +79,7 @@ class View:
         self._order_told = (-1, "")
         self.groups: Mapping[str, QueueGroup] | None = None  # None: not known
         self.reloads: dict[str, QueueTask] = {}  # of the environment, by their uids
+        self._lists_read = 0  # times
 
     # What is told
 
@@ -103,12 +104,23 @@ class View:
 
     def reload_begun(self) -> str:
         """Keep the environment's last order, a reload, as the task that it is to clients."""
-        uid = self.fold.environment_command
-        self.reloads[uid] = QueueTask(uid=uid, function="reload", began_at=self.fold.last_at or 0.0)
+        task = self._keep(self.fold.environment_command, TaskState.RUNNING)
+        self._end_reload()
+        return task.uid
+
+    def lists_read(self) -> str:
+        """Keep as a task, done already, that only the lists were read anew."""
+        self._lists_read += 1
+        return self._keep(f"lists-{self._lists_read}", TaskState.COMPLETED).uid
+
+    def _keep(self, uid: str, state: TaskState) -> QueueTask:
+        at = self.fold.last_at or 0.0
+        ended_at = None if state is TaskState.RUNNING else at
+        task = QueueTask(uid=uid, function="reload", state=state, began_at=at, ended_at=ended_at)
+        self.reloads[uid] = task
         for old in list(self.reloads)[:-RELOADS_MAX]:
             del self.reloads[old]
-        self._end_reload()
-        return uid
+        return task
 
     def _end_reload(self) -> None:
         fold = self.fold

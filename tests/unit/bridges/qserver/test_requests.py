@@ -182,6 +182,17 @@ def test_a_reply_waits_for_the_list_that_it_tells_of_and_for_no_other(front: Fro
     assert not has(versions.queue)
 
 
+def test_an_update_in_the_background_leaves_the_workers_to_the_running_plan(front: Front) -> None:
+    front.shotline.never_ends("ONE")
+    front.add()
+    front.ask("queue_start")
+    assert "must be in idle state" in front.ask("environment_update")["msg"]
+    uid = front.ask("environment_update", run_in_background=True)["task_uid"]
+    assert front.ask("task_status", task_uid=uid)["status"] == "completed"
+    assert front.ask("task_result", task_uid=uid)["result"]["success"] is True
+    assert front.view.manager_state == "executing_queue"
+
+
 def test_scripts_are_refused_first_as_the_original_refuses_them(front: Front) -> None:
     def refused() -> Json:
         return front.ask("script_upload", script="1")["msg"]

@@ -1,7 +1,7 @@
 """The commands as methods, for a blocking and for an asynchronous supervisor.
 
-Both are made of the functions in `verbs`, `queue_verbs` and `records_verbs`; how a call reaches
-the dispatcher is the subclasses'.
+Both are made of the functions in `verbs`, `fleet_verbs`, `queue_verbs` and `records_verbs`; how a
+call reaches the dispatcher is the subclasses'.
 """
 
 from abc import ABC, abstractmethod
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from shotline.client import queue_verbs, records_verbs, verbs
+from shotline.client import fleet_verbs, queue_verbs, records_verbs, verbs
 from shotline.client.calls import Call
 
 P = ParamSpec("P")
@@ -72,6 +72,18 @@ class Commands(ABC):
     shots = _blocking(verbs.shots)
     audit = _blocking(verbs.audit)
     quit = _blocking(verbs.quit_dispatcher)
+    fleet = _blocking(fleet_verbs.fleet)
+    fleet_slots = _blocking(fleet_verbs.fleet_slots)
+    fleet_hours = _blocking(fleet_verbs.fleet_hours)
+    fleet_drain = _blocking(fleet_verbs.fleet_drain)
+    fleet_resume = _blocking(fleet_verbs.fleet_resume)
+    fleet_quit_after = _blocking(fleet_verbs.fleet_quit_after)
+    fleet_heartbeat = _blocking(fleet_verbs.fleet_heartbeat)
+    fleet_dismiss = _blocking(fleet_verbs.fleet_dismiss)
+    fleet_window = _blocking(fleet_verbs.fleet_window)
+    fleet_window_remove = _blocking(fleet_verbs.fleet_window_remove)
+    fleet_expect = _blocking(fleet_verbs.fleet_expect)
+    fleet_expected = _blocking(fleet_verbs.fleet_expected)
     queue_add = _blocking(queue_verbs.queue_add)
     queue_propose = _blocking(queue_verbs.queue_propose)
     queue_approve = _blocking(queue_verbs.queue_approve)
@@ -158,6 +170,18 @@ class AsyncCommands(ABC):
     shots = _awaiting(verbs.shots)
     audit = _awaiting(verbs.audit)
     quit = _awaiting(verbs.quit_dispatcher)
+    fleet = _awaiting(fleet_verbs.fleet)
+    fleet_slots = _awaiting(fleet_verbs.fleet_slots)
+    fleet_hours = _awaiting(fleet_verbs.fleet_hours)
+    fleet_drain = _awaiting(fleet_verbs.fleet_drain)
+    fleet_resume = _awaiting(fleet_verbs.fleet_resume)
+    fleet_quit_after = _awaiting(fleet_verbs.fleet_quit_after)
+    fleet_heartbeat = _awaiting(fleet_verbs.fleet_heartbeat)
+    fleet_dismiss = _awaiting(fleet_verbs.fleet_dismiss)
+    fleet_window = _awaiting(fleet_verbs.fleet_window)
+    fleet_window_remove = _awaiting(fleet_verbs.fleet_window_remove)
+    fleet_expect = _awaiting(fleet_verbs.fleet_expect)
+    fleet_expected = _awaiting(fleet_verbs.fleet_expected)
     queue_add = _awaiting(queue_verbs.queue_add)
     queue_propose = _awaiting(queue_verbs.queue_propose)
     queue_approve = _awaiting(queue_verbs.queue_approve)

@@ -29,6 +29,7 @@ from shotline.common.command import (
     ServerName,
 )
 from shotline.common.dangers import Danger
+from shotline.common.fleet.commands import AnyFleetCommand
 from shotline.common.messages import Outcome, WorkersAct
 from shotline.common.pilots import ClassReport
 from shotline.common.queue.commands import AnyQueueCommand
@@ -449,6 +450,7 @@ AnyCommand = (
     | NoteAccess
     | ProviderReport
     | Quit
+    | AnyFleetCommand
     | AnyQueueCommand
     | AnyRecordsCommand
 )

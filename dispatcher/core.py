@@ -20,6 +20,7 @@ from shotline.common.records import (
     GlobalRecord,
     PulseCreated,
     RunEnded,
+    RunOpened,
     RunPutOnHold,
     RunResumed,
     ServerSeen,
@@ -38,6 +39,7 @@ from shotline.dispatcher.journal.commit import EncodedHosted
 from shotline.dispatcher.journal.ledger import Ledger
 from shotline.dispatcher.server_logs import LAST_WORDS, ServerLogs
 from shotline.dispatcher.shots import Run, Shot
+from shotline.fleet.events import ActionEnded, ActionGiven, FleetInput, RunBegun, RunOver
 
 FAILURES_SAID_MAX: Final = 100  # of each run
 INSIDE: Final = b"inside"
@@ -91,6 +93,9 @@ class Core:
     tell_hosted: dict[str, Callable[[EncodedHosted], Iterable[Effect]]] = field(
         default_factory=dict
     )  # by stream, what tells observers of its records
+    steered: set[str] = field(default_factory=set)  # servers that are set to something
+    steered_changed: dict[str, None] = field(default_factory=dict)  # which of them have changed
+    fleet_news: list[FleetInput] = field(default_factory=list)  # what its machine is to hear
     _leaving: list[Effect] = field(default_factory=list)
     _dirty: dict[str, None] = field(default_factory=dict)
     _job: int = 0
@@ -142,12 +147,29 @@ class Core:
                 rules.changed(shot, record)
             elif isinstance(record, TableBuilt | PulseCreated):
                 rules.count_anew(shot)
+        if self.steered:
+            self._tell_fleet(shot, record, before)
         if isinstance(record, Transition):
             self._count(before, record)
             if has_failed(record.state, record.status):
                 self._say_failed(shot, before, record)
         elif isinstance(record, EventRaised) and record.trouble:
             self._say_of(shot, shot.actions[record.path], record.trouble)
+
+    def _tell_fleet(self, shot: Shot, record: ShotRecord, before: Transition | None) -> None:
+        """Note what servers that are set to something serve, in the commit that has it."""
+        match record:
+            case Transition(server=str() as server) if server in self.steered:
+                if record.state is ActionState.DISPATCHED:
+                    self.fleet_news.append(ActionGiven(server, str(shot.key)))
+                elif record.cause is not None and before is not None and before.cause is None:
+                    self.fleet_news.append(ActionEnded(server))
+            case RunOpened():
+                self.fleet_news.append(RunBegun(str(shot.key)))
+            case RunEnded(run=number):
+                members = (shot.actions.get(path) for path in shot.runs[number].paths)
+                servers = {one.server for one in members if one is not None and one.server}
+                self.fleet_news.append(RunOver(tuple(sorted(servers & self.steered))))
 
     def _count(self, before: Transition | None, live: Transition) -> None:
         """Count each settled action once, and measure from decision to start where one ran."""
@@ -291,6 +313,8 @@ class Core:
     def server_changed(self, server: Server) -> None:
         """Let observers know of a server's change, gathered for a moment."""
         self._dirty[server.name] = None
+        if server.name in self.steered:
+            self.steered_changed[server.name] = None
         if self.servers_due is None:
             self.servers_due = self.now + SERVERS_GATHER_S
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from shotline.common.actions import AttemptId
 from shotline.common.fleet.facts import ServerFacts
+from shotline.common.fleet.settings import ServerSettings
 from shotline.common.fleet.views import Flag, FlagKind
 from shotline.common.messages import LivenessState, Register, ServerBeat
 from shotline.common.nodes import ActionNode
@@ -18,6 +19,7 @@ from shotline.common.records import ShotKey
 from shotline.common.views import ServerView
 from shotline.dispatcher.scheduling import Scheduling
 from shotline.dispatcher.urls import Urls, in_words
+from shotline.fleet.standing import Standing
 from shotline.trees.mdsip_binding import url_of
 
 
@@ -40,6 +42,7 @@ class Server:
     restarting: bool = False  # server_restart of its class: starts anew in its turn
     leaving: bool = False  # server_quit or server_restart was sent
     leaving_since: float | None = None
+    leaving_why: str = ""
     full: bool = False
     stuck: int = 0
     broken: int = 0
@@ -52,6 +55,10 @@ class Server:
     last_seen_at: float | None = None
     round_trip_s: float | None = None
     facts: ServerFacts | None = None
+    standing: Standing | None = None  # what it is set to comes to; None: nothing limits it
+    settings: ServerSettings | None = None
+    new_shots: set[str] = field(default_factory=set)  # taken on since then
+    differs: tuple[Flag, ...] = ()  # in what it is not as it should be
     last_given: int = 0  # turn counter, for fairness
     name: str = field(init=False)  # CLASS:ID
     identity: bytes = field(init=False)  # its routing id
@@ -63,7 +70,35 @@ class Server:
     @property
     def free(self) -> int:
         """Slots that take an action now."""
-        return self.register.slots - len(self.attempts) - self.stuck - self.broken
+        able = self.register.slots - self.stuck - self.broken
+        standing = self.standing
+        if standing is None:
+            return able - len(self.attempts)
+        able = min(able, standing.slots)
+        return (able if standing.left is None else min(able, standing.left)) - len(self.attempts)
+
+    def takes_shot(self, key: ShotKey) -> bool:
+        """Whether it takes actions of a shot, where it serves only so many shots more."""
+        standing = self.standing
+        if standing is None or standing.shots is None:
+            return True
+        name = str(key)
+        known = name in standing.shots or name in self.new_shots
+        return known or len(self.new_shots) < standing.more_shots
+
+    def note_shot(self, key: ShotKey) -> None:
+        """Count a shot that it takes on, where it serves only so many."""
+        standing, name = self.standing, str(key)
+        if standing is not None and standing.shots is not None and name not in standing.shots:
+            self.new_shots.add(name)
+
+    @property
+    def usable(self) -> int:
+        """Slots that may have an action, running ones with them."""
+        if self.liveness is not LivenessState.ALIVE or self.leaving or self.full or self.barred:
+            return 0
+        able = self.register.slots - self.stuck - self.broken
+        return max(able if self.standing is None else min(able, self.standing.slots), 0)
 
     @property
     def failing(self) -> str:
@@ -76,7 +111,9 @@ class Server:
     @property
     def barred(self) -> str:
         """Why it is to take nothing; "" where it may."""
-        return f"its host fails its check: {self.failing}" if self.failing else ""
+        if self.failing:
+            return f"its host fails its check: {self.failing}"
+        return "" if self.standing is None else self.standing.barred
 
     @property
     def is_broken(self) -> bool:
@@ -131,6 +168,7 @@ class Fleet:
         self.classes: dict[str, ServerClass] = {}
         self.urls = Urls()
         self.scheduling = Scheduling()
+        self.absent: dict[str, ServerView] = {}  # that were there or are expected
         self.told: dict[str, Server] = {}  # those that are to stop or to restart in their time
         self._blocked: dict[Queued, tuple[str, str, float]] = {}  # class, url, since when
         self._turn = 0
@@ -292,6 +330,7 @@ class Fleet:
                 entry, server = found
                 self._turn += 1
                 server.last_given = members.last_given = self._turn
+                server.note_shot(entry.key)
                 self.withdraw(name, entry)
                 yield entry, server
                 if server.free <= 0:
@@ -313,11 +352,14 @@ class Fleet:
             for server in able:
                 if node.label is not None and node.label not in server.register.labels:
                     continue
+                if not server.takes_shot(entry.key):
+                    continue
                 url = url_of(node.task, server.register.url)
                 if url is None or self.urls.is_free_for(url, entry.key):
                     return entry, server
                 busy = url
-            self._blocked.setdefault(entry, (name, busy, now))
+            if busy:
+                self._blocked.setdefault(entry, (name, busy, now))
         return None
 
     def takes_work(self, server: Server) -> bool:
@@ -497,6 +539,17 @@ class Fleet:
         server = self.servers.get(name or "")
         return server is not None and server.liveness is LivenessState.SUSPECT
 
+    def forget(self, server: Server) -> None:
+        """Forget a server that is lost."""
+        self.servers.pop(server.name, None)
+        self.told.pop(server.name, None)
+        self.server_class(server.register.server_class).servers.pop(server.name, None)
+
+    def views(self) -> tuple[ServerView, ...]:
+        """Return what is shown of all, by name, absent ones too."""
+        found = {name: self.view(server) for name, server in self.servers.items()}
+        return tuple(view for _, view in sorted((self.absent | found).items()))
+
     def view(self, server: Server) -> ServerView:
         """Return what is shown of a server."""
         register = server.register
@@ -529,14 +582,24 @@ class Fleet:
             labels=register.labels,
             facts=server.facts,
             flags=_flags_of(server),
+            settings=server.settings,
+            usable=server.usable,
         )
 
 
 def _flags_of(server: Server) -> tuple[Flag, ...]:
     """Return what holds for a server beside its being alive or not."""
-    found = []
+    found = list(server.standing.flags) if server.standing is not None else []
     if server.failing and server.facts is not None and server.facts.health is not None:
         by = f"the check of host {server.register.host}"
         at = server.facts.health.at
         found.append(Flag(kind=FlagKind.FAILING, reason=server.failing, by=by, at=at))
-    return tuple(found)
+    if server.leaving or server.restarting or server.stopping:
+        text = "ends when its work is done" if server.stopping else "begins anew in its turn"
+        reason = server.leaving_why if server.leaving else text
+        found.append(Flag(kind=FlagKind.LEAVING, reason=reason))
+    if server.stuck or server.broken:
+        stuck = f"{server.stuck} slots are taken by what cannot be ended" if server.stuck else ""
+        broken = f"{server.broken} slots have no worker: {server.trouble}" if server.broken else ""
+        found.append(Flag(kind=FlagKind.STUCK, reason="; ".join(filter(None, (stuck, broken)))))
+    return (*found, *server.differs)

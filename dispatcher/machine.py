@@ -6,10 +6,13 @@ of commands (what is asked), `execution` (runs). Nothing else changes the state 
 §6). Pure.
 """
 
+from msgspec import structs
+
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.base import to_json
-from shotline.common.channels import LOG, QUEUE
+from shotline.common.channels import LOG, QUEUE, SERVERS
+from shotline.common.fleet import commands as f
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     Bound,
@@ -89,6 +92,7 @@ from shotline.dispatcher.reading.waits import Waits
 from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.reports import Results
 from shotline.dispatcher.shots import Run, Shot
+from shotline.dispatcher.steering.host import Steering
 from shotline.dispatcher.trees.jobs import TreeDone
 from shotline.dispatcher.volumes.host import VolumesHost
 
@@ -119,6 +123,8 @@ class Dispatcher:
         self.functions = Functions(self.requests, self.execution)
         self.plans = PlansHost(self.requests)
         self.volumes = VolumesHost(self.requests)
+        self.steering = Steering(self.requests, self.server_commands, self.plans.ahead)
+        self.plans.warnings = self.steering.window_notices
         self.recovery = Recovery(self.core, self.execution, self.aftermath, self._recovered)
         self.provision = Provision(self.requests, self.recovery, self.server_commands)
         self.link = BrokerLink(self.core)
@@ -149,6 +155,7 @@ class Dispatcher:
             self.requests.remember(done)
         self.plans.load(loaded)
         self.volumes.load(loaded)
+        self.steering.load(loaded)
 
     # Events
 
@@ -164,9 +171,11 @@ class Dispatcher:
             self.worker_commands.tick()
             self.plans.tick()
             self.volumes.tick()
+            self.steering.tick()
+            self.steering.settle()
             self.execution.pump()
             self.server_commands.tick()
-            while self.plans.settle() or self.volumes.settle():
+            while self.steering.settle() or self.plans.settle() or self.volumes.settle():
                 self.execution.pump()
         left = core.take_effects() + released + core.ledger.flush()
         if core.journal_state is JournalState.STOPPED:
@@ -233,6 +242,7 @@ class Dispatcher:
             self.waits.wake_at(),
             self.plans.wake_at(),
             self.volumes.wake_at(),
+            self.steering.wake_at(),
             self.worker_commands.wake_at(),
             self.requests.wake_at(),
             self.server_commands.wake_at(),
@@ -433,6 +443,10 @@ class Dispatcher:
                 return self._quit()
             case c.Snapshot(channel=channel) if channel == QUEUE:
                 return self._queue_snapshot()
+            case c.Snapshot(channel=channel) if channel == SERVERS:
+                return self._servers_snapshot()
+            case _ if isinstance(command, f.AnyFleetCommand):
+                return self.steering.operate(asked, command)
             case _ if isinstance(command, q.AnyQueueCommand):
                 return self.plans.operate(asked, command)
             case _ if isinstance(command, AnyRecordsCommand):
@@ -441,6 +455,7 @@ class Dispatcher:
                 return self.queries.read(asked, command)
 
     def _recovered(self) -> None:
+        self.steering.recovered()
         self.plans.recovered()
         self.volumes.recovered()
         self.requests.take_early()
@@ -454,6 +469,11 @@ class Dispatcher:
             queue=self.plans.snapshot(),
         )
         return Answer(Outcome.OK, "", result)
+
+    def _servers_snapshot(self) -> Answer:
+        result = self.views.snapshot(SERVERS)
+        assert isinstance(result, SnapshotResult)
+        return Answer(Outcome.OK, "", structs.replace(result, fleet=self.steering.view()))
 
     def _quit(self) -> Answer:
         self.core.leave("asked to quit by a command")
@@ -487,6 +507,7 @@ class Dispatcher:
                 core.put_system(done)
             self.plans.write_anew()
             self.volumes.write_anew()
+            self.steering.write_anew()
 
     # For tests
 

@@ -31,6 +31,8 @@ from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.proofs import take_end, take_proofs
 from shotline.dispatcher.shots import Run, Shot
+from shotline.fleet.events import Lost
+from shotline.fleet.events import Registered as FleetRegistered
 
 _GONE_MAX: Final = 10_000
 """So many pilots are remembered as proven to have ended."""
@@ -180,6 +182,7 @@ class Recovery:
             self._not_held_after_restart(server, register)
         for shot in core.shots.values():
             take_proofs(core, shot, register)
+        core.fleet_news.append(FleetRegistered(server.name, register.incarnation))
         core.server_changed(server)
         core.put_seen(server)
 
@@ -305,6 +308,7 @@ class Recovery:
         attempts, server.attempts = server.attempts, {}
         for attempt in attempts:
             self._lose(server, attempt, why, proven_dead=proven_dead)
+        core.fleet_news.append(Lost(core.fleet.view(server)))
         core.server_changed(server)
         core.put_seen(server)
 

@@ -35,6 +35,10 @@ class Telling:
         """Return how far the running plan is; None while none runs."""
         return progress_of(self._core, self._durations)
 
+    def median_s(self, tree: str, phase: str) -> float | None:
+        """Return how long a phase takes usually; None where it has never run."""
+        return self._durations.median_s(tree, phase)
+
     def status(self, text: str = "") -> QueueAnswer:
         """Return an answer that tells how the queue stands."""
         view = self.view()

@@ -1,5 +1,5 @@
-"""Writes the methods of `client/methods.py` anew: one for each function of `client/verbs.py`,
-`client/queue_verbs.py` and `client/records_verbs.py`.
+"""Writes the methods of `client/methods.py` anew: one for each function of the client's modules of
+verbs.
 
 They stand there in full, so that a type checker and a reader see them; a test holds the committed
 file to the functions.
@@ -11,11 +11,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from shotline.client import queue_verbs, records_verbs, verbs
+from shotline.client import fleet_verbs, queue_verbs, records_verbs, verbs
 
-_METHODS: Final = re.compile(
-    r"(?:    \w+ = _(blocking|awaiting)\((?:queue_|records_)?verbs\.\w+\)\n)+"
-)
+_METHODS: Final = re.compile(r"(?:    \w+ = _(blocking|awaiting)\((?:\w+_)?verbs\.\w+\)\n)+")
 
 
 def written(module: str) -> str:
@@ -32,7 +30,7 @@ def _verbs() -> list[tuple[str, str]]:
     return [
         # `quit` would hide Python's own in that module.
         (name.removesuffix("_dispatcher"), f"{module.__name__.rpartition('.')[2]}.{name}")
-        for module in (verbs, queue_verbs, records_verbs)
+        for module in (verbs, fleet_verbs, queue_verbs, records_verbs)
         for name, function in vars(module).items()
         if inspect.isfunction(function)
         and function.__module__ == module.__name__

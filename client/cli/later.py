@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from shotline.client import consumer as consumer
     from shotline.client import errors as errors
+    from shotline.client import fleet_verbs as fleet_verbs
     from shotline.client import queue_export as queue_export
     from shotline.client import queue_verbs as queue_verbs
     from shotline.client import records_verbs as records_verbs
     from shotline.client import verbs as verbs
     from shotline.client.cli import audit_view as audit_view
+    from shotline.client.cli import fleet_file as fleet_file
+    from shotline.client.cli import fleet_view as fleet_view
     from shotline.client.cli import follow as follow
     from shotline.client.cli import queue_view as queue_view
     from shotline.client.cli import records_view as records_view
@@ -51,6 +54,8 @@ _FOLDERS: Final = {
     "errors": "client",
     "queue_export": "client",
     "audit_view": "client.cli",
+    "fleet_file": "client.cli",
+    "fleet_view": "client.cli",
     "follow": "client.cli",
     "queue_view": "client.cli",
     "records_view": "client.cli",
@@ -76,6 +81,7 @@ _FOLDERS: Final = {
     "scopes": "common",
     "secret_file": "common.files",
     "consumer": "client",
+    "fleet_verbs": "client",
     "queue_verbs": "client",
     "records_verbs": "client",
     "verbs": "client",

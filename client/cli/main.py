@@ -1,6 +1,6 @@
 """The `shotline` command: its group, its exit codes, and what an operator sees of errors.
 
-The commands are in `shot`, `queue`, `records`, `server`, `show`, `audit`, `tree`, `live`,
+The commands are in `shot`, `queue`, `records`, `fleet`, `server`, `show`, `audit`, `tree`, `live`,
 `system`, `users`, `keys` and `doctor`.
 Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an action
 failed or the run was aborted or is HELD.
@@ -10,13 +10,14 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from shotline.client.cli import (
     audit,
     doctor,
+    fleet,
     keys,
     later,
     live,
@@ -64,7 +65,22 @@ def shotline() -> None:
     """
 
 
-for _module in (shot, queue, records, server, show, audit, tree, live, system, users, keys, doctor):
+_MODULES: Final = (
+    shot,
+    queue,
+    records,
+    fleet,
+    server,
+    show,
+    audit,
+    tree,
+    live,
+    system,
+    users,
+    keys,
+    doctor,
+)
+for _module in _MODULES:
     for _command in _module.COMMANDS:
         shotline.add_command(_command)
 

@@ -23,6 +23,7 @@ from pydantic import (
 
 from shotline.common.accounts import Role
 from shotline.common.endpoint import endpoint, host_and_port
+from shotline.common.fleet.settings import zone_of
 from shotline.common.nodes import LABEL, DispatchOptions, Source
 from shotline.common.queue.kinds import PlanKind
 from shotline.common.redis.url import RedisUrl
@@ -281,6 +282,11 @@ class DispatcherSection(Section):
         60.0,
         description="An action that waited this long for a busy mdsip url becomes SERVER_OFF.",
     )
+    time_zone: str = Field(
+        "UTC",
+        description="Of the hours and maintenance windows of servers that name none (an IANA name, "
+        "as Europe/Berlin).",
+    )
     source_look_s: Seconds = Field(
         2.0,
         description="The answer of a run that begins waits this long for the look whether the "
@@ -293,6 +299,12 @@ class DispatcherSection(Section):
     shots_loaded_max: PositiveCount = Field(
         5, description="Shots held in memory; closed ones beyond it are read again when needed."
     )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        zone_of(name)
+        return name
 
 
 class HealthSection(Section):

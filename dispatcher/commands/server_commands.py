@@ -168,11 +168,22 @@ class ServerCommands:
                     removed.append(path)
         return (f"removed, as it is alone: {', '.join(removed)}",) if removed else ()
 
+    def end_actions(self, server: Server, why: str) -> None:
+        """Abort what a server has, as far as it is not being ended already."""
+        for shot, attempt in self._attempts_of([server]):
+            if not shot.actions[attempt.path].aborting:
+                self._execution.abort_sent(shot, attempt.path, why)
+
     def _order(
         self, server: Server, order: ServerOrder, asked: str | None = None, because: str = ""
     ) -> None:
         """Give an order; `asked` is the command that it comes from, where they differ."""
+        self.order(server, order, because or f"{asked or f'server_{order}'} was asked for")
+
+    def order(self, server: Server, order: ServerOrder, reason: str) -> None:
+        """Tell a server to end, or to begin anew; `reason` in words."""
         server.leaving, server.leaving_since = True, self._core.now
+        server.leaving_why = reason
         self._core.fleet.note_absence(server.register.server_class, self._core.now)
         self._core.server_changed(server)
         self._core.send(
@@ -180,7 +191,7 @@ class ServerCommands:
             CommandServer(
                 term=self._core.term,
                 order=order,
-                reason=because or f"{asked or f'server_{order}'} was asked for",
+                reason=reason,
             ),
         )
 

@@ -4,7 +4,8 @@ What the queue gives is asked for as by any client, of the name INSIDE; the repl
 becomes of the runs of its plan, are told to it before anything else happens (`settle`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final, cast
 
 from msgspec import structs
@@ -35,6 +36,8 @@ from shotline.dispatcher.core import INSIDE
 from shotline.dispatcher.effects import Effect
 from shotline.dispatcher.journal import Loaded
 from shotline.dispatcher.journal.commit import EncodedHosted
+from shotline.dispatcher.journal.hosted import StreamKeeper
+from shotline.dispatcher.plans.ahead import Ahead
 from shotline.dispatcher.plans.catalogs import Catalogs
 from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.shots import Run, Shot
@@ -61,7 +64,6 @@ from shotline.pulse_queue.telling import without_key
 from shotline.pulse_queue.world import Catalog, PhaseState
 
 FAILED_MAX: Final = 100  # actions of a run that the history tells of
-RECORDS_MAX: Final = 20_000  # of the queue's journal, before it begins with a whole state again
 _FOREVER_S: Final = 1e12
 
 
@@ -73,7 +75,11 @@ class PlansHost(Family):
         core = self._core
         self.queue = PulseQueue(core.config, self, core.instant)
         self._catalogs = Catalogs(requests)
-        self._records = 0  # of the journal since it began with a whole state
+        self._keeper = StreamKeeper(
+            QUEUE, core.put_hosted, lambda: self.queue.core.fold.kept(core.wall)
+        )
+        self.ahead = Ahead(core, self.queue, self._catalogs).plans
+        self.warnings: Callable[[], tuple[str, ...]] = tuple  # about what is in the queue
         self._silent_since: float | None = None
         core.tell_hosted[QUEUE] = self._events
         for kind in (q.QueueAdd, q.QueuePropose):
@@ -83,7 +89,7 @@ class PlansHost(Family):
         """Take what the journal holds of the queue."""
         records = cast("tuple[QueueRecord, ...]", loaded.hosted.get(QUEUE, ()))
         self.queue.load(records, loaded.history)
-        self._records = len(records)
+        self._keeper.loaded(len(records))
         fold = self.queue.core.fold
         self._silent_since = fold.last_at
         self._watch()
@@ -124,14 +130,13 @@ class PlansHost(Family):
             runs, core.run_news = core.run_news, []
             for key, number in dict.fromkeys(runs):
                 self._run_news(key, number)
-        if self._records > RECORDS_MAX and self.queue.core.ready:
-            self.write_anew()
+        if self.queue.core.ready:
+            self._keeper.shorten()
         return any_news
 
     def write_anew(self) -> None:
         """Journal the whole state of the queue."""
-        self._core.put_hosted(QUEUE, self.queue.core.fold.kept(self._core.wall))
-        self._records = 1
+        self._keeper.write_anew()
 
     # Operations
 
@@ -173,7 +178,10 @@ class PlansHost(Family):
             is_phase = refused.code is RefusalCode.UNKNOWN_PHASE
             if is_phase and self._catalogs.wanting(sorted(trees), anew=True) is not None:
                 return self.operate(asked, command, anew=True)
-        return _answer(answer)
+        told = _answer(answer)
+        if command.changes and answer.outcome is Outcome.OK:
+            return replace(told, notices=(*told.notices, *self.warnings()))
+        return told
 
     def _added_again(
         self, command_id: str, command: q.QueueAdd | q.QueuePropose
@@ -221,8 +229,7 @@ class PlansHost(Family):
         for one in output:
             match one:
                 case Keep(record):
-                    self._records += 1
-                    core.put_hosted(QUEUE, record)
+                    self._keeper.keep(record)
                 case Give():
                     self._watch()
                     self._requests.take(INSIDE, _request(one))

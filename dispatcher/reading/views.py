@@ -130,9 +130,8 @@ class Views:
         return ShotView(tree=key.tree, shot=key.shot, current=current, loaded=False)
 
     def servers(self) -> tuple[ServerView, ...]:
-        """Return all servers, by name."""
-        fleet = self._core.fleet
-        return tuple(fleet.view(fleet.servers[name]) for name in sorted(fleet.servers))
+        """Return all servers, by name, also those that are gone or only expected."""
+        return self._core.fleet.views()
 
     def built(self, shot: Shot, *, list_actions: bool) -> Page | ActionsResult:
         """Return what was built, with all actions where they are wanted."""

@@ -89,7 +89,8 @@ class QueueScenario(Scenario):
     def _supervise(self) -> None:
         plans = tuple(self._draw_plan() for _ in range(self.chance.randint(1, 4)))
         self._ask(q.QueueAdd(plans=plans))
-        self.world.after(1.0, lambda: self._ask(q.QueueStart()))
+        # Not before the dispatcher has begun, so that faults find plans that run.
+        self.world.after(3.0, lambda: self._ask(q.QueueStart()))
         self.world.after(3.0, self._look)
 
     def _draw_plan(self) -> PulsePlan:
@@ -170,7 +171,7 @@ def test_the_programme_holds_from_seed(first: int) -> None:
         run_seed(seed)
 
 
-def caught(rule: str, seeds: int = 40) -> bool:
+def caught(rule: str, seeds: int = 80) -> bool:
     for seed in range(seeds):
         try:
             QueueScenario(seed).run()

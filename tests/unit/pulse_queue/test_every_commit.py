@@ -4,13 +4,14 @@ from collections import Counter
 
 import pytest
 from tests.support.dispatching import Bench
-from tests.unit.pulse_queue.test_running import PHASES, Programme, records_of
+from tests.unit.pulse_queue.test_running import PHASES, Programme, queue_records
 
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import IN_PROGRESS
 from shotline.common.messages import Held, HeldAs
 from shotline.common.queue import commands as q
 from shotline.common.queue.plans import ExitStatus, PulsePlan
+from shotline.common.queue.records import QueueSwitched
 from shotline.common.queue.views import QueueState
 from shotline.common.records import ShotKey
 from shotline.dispatcher.journal import EncodedCommit
@@ -75,7 +76,7 @@ def first_armed(commits: list[EncodedCommit]) -> int:
     return next(
         number
         for number, commit in enumerate(commits, 1)
-        if any(record.type == "queue_switched" for record in records_of(commit))
+        if any(isinstance(record, QueueSwitched) for record in queue_records(commit))
     )
 
 

@@ -8,6 +8,7 @@ from tests.support.dispatching import Bench, result
 from tests.support.tables import action
 
 from shotline.client.testing.dispatcher import configured, with_keys
+from shotline.common.base import Struct, tag_of
 from shotline.common.channels import QUEUE
 from shotline.common.commands import Abort, Hold, Resume
 from shotline.common.messages import (
@@ -21,7 +22,7 @@ from shotline.common.messages import (
 )
 from shotline.common.queue import commands as q
 from shotline.common.queue.plans import EntryState, ExitStatus, PhaseWhen, PlanPhase, PulsePlan
-from shotline.common.queue.records import PlanEnding
+from shotline.common.queue.records import PlanEnding, QueueSwitched
 from shotline.common.queue.views import (
     QueueEntriesResult,
     QueueRefused,
@@ -39,12 +40,6 @@ PHASES = (
     PlanPhase(phase="PULSE"),
     PlanPhase(phase="STORE", closing=True),
 )
-
-
-def records_of(commit: EncodedCommit) -> tuple[msgspec.Struct, ...]:
-    """Return the queue's records of a commit."""
-    hosted = commit.hosted.get(QUEUE)
-    return () if hosted is None else hosted.records
 
 
 class Programme(Bench):
@@ -117,6 +112,12 @@ class Programme(Bench):
             self.from_server("SRV_A:1", result(attempt, ended_by=EndedBy.ABORT))
 
 
+def queue_records(commit: EncodedCommit) -> tuple[Struct, ...]:
+    """Return a commit's records of the queue."""
+    found = commit.hosted.get(QUEUE)
+    return found.records if found is not None else ()
+
+
 def test_the_next_plan_begins_in_the_commit_that_ends_the_one_before() -> None:
     programme = Programme()
     programme.add()
@@ -128,7 +129,8 @@ def test_the_next_plan_begins_in_the_commit_that_ends_the_one_before() -> None:
     programme.start("SAVE", key=programme.key)
     before = len(programme.commits)
     programme.finish("SAVE", key=programme.key)
-    kinds = [record.type for record in records_of(programme.commits[before].commit)]
+    records = programme.commits[before].commit.hosted[QUEUE].records
+    kinds = [tag_of(record) for record in records]
     assert kinds == ["step_ended", "plan_ended", "plan_started", "step_begun"]
     assert programme.key == ShotKey("T", 2)
     programme.fire()
@@ -137,8 +139,8 @@ def test_the_next_plan_begins_in_the_commit_that_ends_the_one_before() -> None:
     states = [
         record.armed
         for commit in programme.commits
-        for record in records_of(commit.commit)
-        if record.type == "queue_switched"
+        for record in queue_records(commit.commit)
+        if isinstance(record, QueueSwitched)
     ]
     assert states == [True, False]
 

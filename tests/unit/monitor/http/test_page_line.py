@@ -16,8 +16,14 @@ from shotline.monitor.http.page_line import (
 
 # What acts on the monitor's own machine: processes that it starts, files that it reads or writes.
 REFUSED = {"up", "demo", "check-config", "completion", "doctor", "support-bundle"}
-REFUSED |= {"users", "queue", "records", "keys"}
-APART = ("queue_end", "server_workers")  # no commands of the command line by these names
+REFUSED |= {"users", "queue", "records", "fleet", "keys"}
+APART = (
+    "queue_end",
+    "server_workers",
+    "fleet_drain",
+    "fleet_hours",
+    "fleet_quit_after",
+)  # no commands of the command line by these names
 
 
 def test_every_command_is_either_allowed_or_refused() -> None:

@@ -1,7 +1,7 @@
 """The real machines as daemons of the world, which may be killed, paused and restarted."""
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -138,7 +138,9 @@ class BrokerDaemon(Daemon):
 
 
 class DispatcherDaemon(Daemon):
-    """One life of the dispatcher. `watch` sees every effect before it is carried out."""
+    """One life of the dispatcher. `watch` sees every effect before it is carried out, `sections`
+    are keys of its configuration.
+    """
 
     def __init__(
         self,
@@ -149,6 +151,7 @@ class DispatcherDaemon(Daemon):
         make: type[Dispatcher] = Dispatcher,
         watch: Callable[[d.Effect], None] = lambda _effect: None,
         on_exit: Callable[[], None] = lambda: None,
+        **sections: Mapping[str, object],
     ) -> None:
         super().__init__(world)
         self._network, self._store, self._nodes = network, store, nodes
@@ -158,7 +161,11 @@ class DispatcherDaemon(Daemon):
         self.machine = make(
             world.instant,
             term,
-            with_keys(configured(*nodes), dispatcher={"recovery_s": 1.0, "url_wait_s": URL_WAIT_S}),
+            with_keys(
+                configured(*nodes),
+                dispatcher={"recovery_s": 1.0, "url_wait_s": URL_WAIT_S},
+                **sections,
+            ),
             "dispatcher",
             term,
         )

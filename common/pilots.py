@@ -63,6 +63,7 @@ class ClassReport(Struct):
     able: bool  # a start is under way, or possible now: the grace of D6 rests
     text: Words = ""  # why not, or what goes on
     start_wait_s: Duration  # and rests no longer than this
+    labels: tuple[str, ...] = ()  # that each of its pilots has
     pilots: Annotated[tuple[Pilot, ...], Meta(max_length=10_000)] = ()
     stop: Annotated[tuple[_Server, ...], Meta(max_length=10_000)] = ()  # to be ended in order
 
@@ -81,7 +82,7 @@ class ClassDemand(Struct):
     """What a class needs."""
 
     server_class: _Class
-    ready: Count = 0  # actions that wait for a slot
+    ready: Count = 0  # actions that wait for a slot, and that one more server could run
     waiting_s: Duration | None = None  # since when some have waited all the time
     running: Count = 0
     free: Count = 0  # slots that take an action now

@@ -133,6 +133,7 @@ class Provided(NamedTuple):
     start_wait_s: float  # but no longer than this
     able: bool
     text: str
+    labels: tuple[str, ...]  # that such a server has
 
 
 @dataclass(slots=True)
@@ -151,13 +152,28 @@ class ServerClass:
     def off_at(self, grace_s: float) -> float | None:
         """Return when what waits becomes SERVER_OFF (D6); None while nothing does, or need not."""
         since = self.without_since
-        if not self.queue or since is None:
-            return None
-        if self.provided is not None and self.waiting_since is not None:
-            # Counted from when somebody has wanted a server and there was none.
-            rests_to = max(since, self.waiting_since) + self.provided.start_wait_s
-            since = max(since, min(self.provided.until, rests_to))
-        return since + grace_s
+        return None if not self.queue or since is None else self.rested(since) + grace_s
+
+    def rested(self, since: float) -> float:
+        """Return from when the grace counts: it rests while a server may be on its way (P2)."""
+        if self.provided is None or self.waiting_since is None:
+            return since
+        # Counted from when somebody has wanted a server and there was none.
+        longest = max(since, self.waiting_since) + self.provided.start_wait_s
+        return max(since, min(self.provided.until, longest))
+
+    def unlabelled_from(self, label: str, since: float) -> float:
+        """Return from when the grace counts of a label that no server has."""
+        can_come = self.provided is not None and label in self.provided.labels
+        return self.rested(since) if can_come else since
+
+    @property
+    def ready(self) -> int:
+        """How many wait that a server on demand could run."""
+        if not self.labels:
+            return len(self.queue)
+        can = () if self.provided is None else self.provided.labels
+        return len(self.queue) - sum(n for one, n in self.labels.items() if one not in can)
 
 
 class Fleet:
@@ -409,7 +425,11 @@ class Fleet:
         members.unlabelled_since = {
             label: missing.get(label, now) for label in members.labels if label not in there
         }
-        return [one for one, since in members.unlabelled_since.items() if now >= since + grace_s]
+        return [
+            label
+            for label, since in members.unlabelled_since.items()
+            if now >= members.unlabelled_from(label, since) + grace_s
+        ]
 
     def _take(self, name: str, entries: list[Queued]) -> list[Queued]:
         for entry in entries:
@@ -478,9 +498,9 @@ class Fleet:
             if members.queue and (off_at := members.off_at(grace_s)) is not None
         ]
         due += [
-            since + grace_s
+            members.unlabelled_from(label, since) + grace_s
             for members in self.classes.values()
-            for since in members.unlabelled_since.values()
+            for label, since in members.unlabelled_since.items()
         ]
         due += [since + url_wait_s for _, _, since in self._blocked.values()]
         return min(due, default=None)

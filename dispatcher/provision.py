@@ -90,6 +90,7 @@ class Provision:
                 report.start_wait_s,
                 report.able,
                 report.text,
+                report.labels,
             ),
             core.now,
         )
@@ -130,10 +131,15 @@ class Provision:
         members = core.fleet.server_class(name)
         servers = members.servers.values()
         waiting_since = members.waiting_since
+        ready, room = members.ready, core.fleet.scheduling.room(name)
+        if room is not None:
+            ready = min(ready, room)
         return ClassDemand(
             server_class=name,
-            ready=len(members.queue),
-            waiting_s=None if waiting_since is None else max(core.now - waiting_since, 0.0),
+            ready=ready,
+            waiting_s=max(core.now - waiting_since, 0.0)
+            if ready and waiting_since is not None
+            else None,
             running=sum(len(server.attempts) for server in servers if not server.is_lost),
             free=sum(server.free for server in servers if core.fleet.takes_work(server)),
             servers=tuple(

@@ -128,6 +128,13 @@ class Scheduling:
         """Whether one more action of a class may start now."""
         return not (self.has_limits and any(one.is_full for one in self._rules(name)[1]))
 
+    def room(self, name: str) -> int | None:
+        """Return how many more actions of a class may start now; None: any number."""
+        if not self.has_limits:
+            return None
+        limits = self._rules(name)[1]
+        return min((max(one.most - len(one.holders), 0) for one in limits), default=None)
+
     def waits_for(self, name: str) -> str:
         """Return in words the places that an action of a class waits for; "" where it does not."""
         return " and ".join(str(one) for one in self._rules(name)[1] if one.is_full)

@@ -39,6 +39,10 @@ _ENDED_KEPT_S: Final = 300.0
 _MISSED_LOOKS: Final = 2
 """A pilot that an engine does not know at so many looks is over, though nothing is proven."""
 
+_GONE_LOOKS: Final = 3
+"""For so many usual looks at its engine a server that is gone may be one that has ended."""
+
+_THERE: Final = ("alive", "suspect")
 _REASON_MAX: Final = 300
 
 
@@ -56,6 +60,7 @@ class _Pilot:
     registered: bool = False  # the dispatcher has known it
     lives: set[str] = field(default_factory=set)  # incarnations that the dispatcher has known
     cancelled: bool = False
+    gone_since: float | None = None  # it had registered, and the dispatcher has it no more
     missed: int = 0  # looks at which its engine did not know it
     idle_since: float | None = None
 
@@ -241,10 +246,16 @@ class Provider:
             self._script_servers(now, one, demand)
             return
         for pilot in (*one.ended, *one.pilots.values()):
+            is_there = False
             for server in demand.servers:
                 if is_of(server.incarnation, pilot.token):
                     pilot.lives.add(server.incarnation)
                     self._has_registered(now, one, pilot)
+                    is_there |= server.liveness in _THERE
+            if is_there or not pilot.registered:
+                pilot.gone_since = None
+            elif pilot.gone_since is None:
+                pilot.gone_since = now.mono
 
     def _has_registered(self, now: Instant, one: _Class, pilot: _Pilot) -> None:
         """The dispatcher knows it, even where it has lost it since."""
@@ -263,7 +274,7 @@ class Provider:
             if number is None:
                 continue
             pilot = one.pilots.get(server.server)
-            is_there = server.liveness in ("alive", "suspect")
+            is_there = server.liveness in _THERE
             if is_there and (pilot is None or pilot.is_over):
                 is_kept = number <= one.section.min
                 pilot = _Pilot(server.server, "", is_kept, now, settled_at=now.mono)
@@ -383,10 +394,13 @@ class Provider:
         number = self._lacking(one)
         if number <= 0 or now.mono < one.paused_until:
             return
+        # Also one that its engine has given up, and that lives, keeps its place.
+        free = [place for place in one.places() if self._is_free(one, place)]
+        if not free:
+            return
         if one.section.provider == "slurm" and not self._is_fresh(now, one.engine):
             one.fresh_look_wanted = True
             return
-        free = [place for place in one.places() if self._is_free(one, place)]
         for place in free[:number]:
             self._start(now, one, place)
 
@@ -402,12 +416,10 @@ class Provider:
         if pilot is not None and not pilot.is_over:
             return False
         servers = one.demand.servers if one.demand is not None else ()
-        return not any(
-            server.server == place and server.liveness in ("alive", "suspect") for server in servers
-        )
+        return not any(server.server == place and server.liveness in _THERE for server in servers)
 
     def _lacking(self, one: _Class) -> int:
-        """Return how many pilots are to be started, as many as `max` and places allow."""
+        """Return how many more pilots are wanted, whether there is a place for them or not."""
         demand, section = one.demand, one.section
         if demand is None:
             return 0
@@ -417,7 +429,7 @@ class Provider:
             coming = sum(pilot.is_coming for pilot in living)
             slots = demand.ready - demand.free - coming * section.slots
             number = max(number, ceil(slots / section.slots))
-        return min(number, section.max - len(living))
+        return number
 
     def _start(self, now: Instant, one: _Class, place: str) -> None:
         kept = sum(pilot.is_kept for pilot in one.living())
@@ -466,9 +478,19 @@ class Provider:
         is_wanted = is_first or any(one.living() or one.fresh_look_wanted for one in mine)
         is_due = now.mono >= engine.look_at
         is_urgent = any(one.fresh_look_wanted for one in mine) and not engine.trouble
+        if any(self._is_ending(now, one) for one in mine):
+            is_urgent |= now.mono >= engine.listed_at + self._section.look_s
         if is_wanted and (is_due or is_urgent):
             engine.is_asked = True
             self._effects.append(Look(engine.name, frozenset(engine.judged)))
+
+    def _is_ending(self, now: Instant, one: _Class) -> bool:
+        """Whether a place may become free at any moment: its server has just gone."""
+        longest_s = _GONE_LOOKS * self._section.engine_look_s
+        return any(
+            pilot.gone_since is not None and now.mono < pilot.gone_since + longest_s
+            for pilot in one.living()
+        )
 
     # What is said
 
@@ -477,7 +499,7 @@ class Provider:
         told = [*one.ended, *one.pilots.values()]
         is_coming = any(pilot.is_coming for pilot in one.living())
         is_paused = now.mono < one.paused_until
-        has_place = len(one.living()) < section.max
+        has_place = len(one.living()) < section.max or self._is_ending(now, one)
         return ClassReport(
             server_class=one.name,
             provider=section.provider,
@@ -485,6 +507,7 @@ class Provider:
             able=is_coming or (has_place and not is_paused),
             text=self._words(now, one),
             start_wait_s=section.start_wait_s,
+            labels=section.labels,
             pilots=tuple(
                 Pilot(
                     server=pilot.server,

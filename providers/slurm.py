@@ -101,6 +101,7 @@ class Slurm:
             str(one.slots),
             "--pilot",
             asked.token,
+            *(word for label in one.labels for word in ("--label", label)),
             *until,
         ]
         try:

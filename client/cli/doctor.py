@@ -75,6 +75,7 @@ def _examined(page: str | None) -> "Iterator[Finding]":
     yield from later.machine.machine(config)
     is_dispatchers_host = True
     yield from later.keys.keys(config)
+    yield from later.providers.providers(config)
     for one in later.site.site(config, options_of().broker, options_of().key_file):
         if one.subject == "dispatcher" and one.level != "problem":
             is_dispatchers_host = one.text.startswith(f"{socket.gethostname()}:")

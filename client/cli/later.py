@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from shotline.client.doctor import keys as keys
     from shotline.client.doctor import machine as machine
     from shotline.client.doctor import page as page
+    from shotline.client.doctor import providers as providers
     from shotline.client.doctor import site as site
     from shotline.client.doctor import store as store
     from shotline.client.local import daemons as daemons
@@ -65,6 +66,7 @@ _FOLDERS: Final = {
     "keys": "client.doctor",
     "machine": "client.doctor",
     "page": "client.doctor",
+    "providers": "client.doctor",
     "site": "client.doctor",
     "store": "client.doctor",
     "daemons": "client.local",

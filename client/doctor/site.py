@@ -90,6 +90,8 @@ def servers(config: Config, status: StatusResult) -> Iterator[Finding]:
         yield problem("servers", f"{name} is not there", _start_it(name))
     good = 0
     for name, one in sorted(known.items()):
+        if one.liveness == "lost" and name not in wanted and _is_on_demand(config, one):
+            continue
         found = list(_server(one, is_wanted=name in wanted))
         yield from found
         good += not found
@@ -97,6 +99,11 @@ def servers(config: Config, status: StatusResult) -> Iterator[Finding]:
         yield fine("servers", f"{good} are alive and take work")
     if not known and not wanted:
         yield warning("servers", "there are none", "start one: shotline-action-server CLASS ID")
+
+
+def _is_on_demand(config: Config, one: ServerView) -> bool:
+    """Return whether servers of its class come and go."""
+    return one.server_class in config.providers.classes
 
 
 def _server(one: ServerView, *, is_wanted: bool) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from shotline.common.settings.sections import (
+    Label,
     PositiveCount,
     Seconds,
     SecondsOrZero,
@@ -30,6 +31,7 @@ class ProvidedClass(Section):
     slots: Annotated[int, Field(ge=1, le=1024, strict=True)] = Field(
         1, description="Actions that one of them runs at a time."
     )
+    labels: tuple[Label, ...] = Field((), description="Labels that each of them has.")
     start_after_s: SecondsOrZero = Field(
         1.0, description="One more is started when actions have waited for a slot this long."
     )

@@ -30,7 +30,8 @@ def test_a_pilot_comes_when_it_is_needed_and_goes_when_it_is_idle(
     tmp_path: Path, site: SlurmSite
 ) -> None:
     actions = (action("FIRST", "A", 1), action("SECOND", "A", 2))
-    with on_demand(tmp_path, ONE, actions, site.environment) as here:
+    seldom = {"providers": {"engine_look_s": 30.0}}
+    with on_demand(tmp_path, ONE, actions, site.environment, settings=seldom) as here:
         pulse = Pulse(here.stack)
         assert site.jobs() == [], "nothing waits, so nothing is started"
         report = pulse.begin().result()
@@ -39,6 +40,9 @@ def test_a_pilot_comes_when_it_is_needed_and_goes_when_it_is_idle(
         eventually(lambda: site.states() == ["COMPLETED"], lambda: str(site.jobs()))
         status = here.stack.wait_until(lambda status: bool(status.servers))
         assert {one.why for one in status.servers} == {"said goodbye: it was idle for 2 s"}
+        # Its place is free again, although the engine is asked seldom.
+        again = Pulse(here.stack, 2).begin().result()
+        assert ends_of(again.actions) == {"FIRST": SUCCESS, "SECOND": SUCCESS}
 
 
 def test_twenty_actions_over_four_pilots(tmp_path: Path, site: SlurmSite) -> None:

@@ -10,6 +10,7 @@ from shotline.client.doctor.site import clocks, dispatcher, servers
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.records import Transition
 from shotline.common.settings.config import Config, UpSection, UpServer
+from shotline.common.settings.providers_section import ProvidedClass, ProvidersSection
 from shotline.common.views import ActionView, JournalState, ServerView, StatusResult
 
 CONFIG = Config(up=UpSection(servers=(UpServer.model_validate({"class": "A", "id": "1"}),)))
@@ -104,3 +105,10 @@ def test_a_journal_that_has_stopped_is_a_problem() -> None:
     found = {one.subject: one for one in dispatcher(status(journal=JournalState.STOPPED))}
     assert found["journal"].level is Level.PROBLEM
     assert "nothing new starts" in found["journal"].text
+
+
+def test_a_server_on_demand_may_be_gone() -> None:
+    classes = {"B": ProvidedClass(provider="slurm")}
+    config = Config(providers=ProvidersSection(classes=classes))
+    gone = server(server="B:p1", server_class="B", liveness="lost")
+    assert [one.level for one in servers(config, status(server(), gone))] == [Level.OK]

@@ -1,6 +1,7 @@
 """What the dispatcher makes of a provider's reports: the grace of D6, proofs, what is needed."""
 
 import pytest
+from msgspec import structs
 from tests.support.dispatching import Bench, view_of
 from tests.support.tables import action
 
@@ -218,3 +219,29 @@ def test_reports_are_not_in_the_audit_nor_kept(bench: Bench) -> None:
     commits = len(bench.commits)
     bench.told(report(PILOT))
     assert len(bench.commits) == commits
+
+
+def test_a_label_that_servers_on_demand_have_is_waited_for() -> None:
+    gpu = structs.replace(action("ONE", 1), label="gpu")
+    tape = structs.replace(action("TWO", 1), label="tape")
+    bench = Bench(gpu, tape)
+    bench.register("SRV_A:1").build()
+    told = report(PILOT)
+    with_label = structs.replace(told.classes[0], labels=("gpu",))
+    told = structs.replace(told, classes=(with_label,))
+    begin(bench, told)
+    assert demand(bench, told).ready == 1, "nobody on demand has the other label"
+    keep_telling(bench, told, 20)
+    assert bench.states() == {"ONE": "NOT_DISPATCHED", "TWO": "no_server"}
+    keep_telling(bench, told, 60)
+    assert bench.states() == {"ONE": "no_server", "TWO": "no_server"}
+
+
+def test_what_a_limit_keeps_back_needs_no_server() -> None:
+    names = ("ONE", "TWO", "THREE")
+    bench = Bench(*(action(name, 1) for name in names))
+    bench.configure(limits={"heater": {"most": 2, "classes": ["SRV_A"]}})
+    bench.register("SRV_A:1", incarnation="t1.1").build()
+    begin(bench, report())
+    assert bench.dispatched() == ["ONE"]
+    assert demand(bench, report()).ready == 1

@@ -221,6 +221,20 @@ def replace_liveness(server: PilotServer, liveness: str) -> PilotServer:
     )
 
 
+def test_one_that_has_just_gone_is_asked_about_at_once() -> None:
+    bench = Bench(QUICK.model_copy(update={"max": 1}))
+    bench.need(ready=1)
+    bench.register("1")
+    bench.later(2)
+    bench.servers["A:p1"] = replace_liveness(bench.servers["A:p1"], "lost")
+    bench.turn("1", PilotState.STARTING, "COMPLETING")
+    bench.later(2, ready=1)
+    assert bench.report().able, "its place will be free in a moment"
+    bench.turn("1", PilotState.ENDED, "COMPLETED")
+    bench.later(2, ready=1)
+    assert len(bench.started) == 2
+
+
 def test_of_two_lives_of_one_job_nothing_is_proven(bench: Bench) -> None:
     bench.need(ready=1)
     bench.register("1")
@@ -235,6 +249,15 @@ def test_of_two_lives_of_one_job_nothing_is_proven(bench: Bench) -> None:
     assert [(one.state, one.proof) for one in bench.report().pilots] == [(PilotState.ENDED, "")]
 
 
+def test_one_that_its_engine_has_given_up_and_that_lives_keeps_its_place(bench: Bench) -> None:
+    bench.need(ready=2)
+    bench.register("1")
+    bench.later(5, ready=2)
+    bench.turn("1", PilotState.ENDED, "NODE_FAIL")
+    bench.later(60, ready=5)
+    assert [one.server for one in bench.started] == ["A:p1", "A:p2"]
+
+
 def test_what_is_not_over_keeps_its_place(bench: Bench) -> None:
     """NODE_FAIL of the server means nothing while the job is not over."""
     bench.need(ready=2)
@@ -242,6 +265,8 @@ def test_what_is_not_over_keeps_its_place(bench: Bench) -> None:
         bench.register(job)
     bench.later(5, ready=2)
     bench.servers = {name: replace_liveness(one, "lost") for name, one in bench.servers.items()}
+    bench.later(10, ready=5)
+    assert bench.report().able, "they may have ended"
     bench.later(100, ready=5)
     assert len(bench.started) == 2
     assert not bench.report().able, "nobody is coming, and there is no room"

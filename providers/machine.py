@@ -60,6 +60,7 @@ class _Pilot:
     registered: bool = False  # the dispatcher has known it
     lives: set[str] = field(default_factory=set)  # incarnations that the dispatcher has known
     cancelled: bool = False
+    was_found: bool = False  # an earlier life has started it; its end is no failed start
     gone_since: float | None = None  # it had registered, and the dispatcher has it no more
     missed: int = 0  # looks at which its engine did not know it
     idle_since: float | None = None
@@ -333,10 +334,8 @@ class Provider:
         known = next((old for old in one.ended if old.token == job.token), None)
         if known is not None:
             return known
-        # Nothing is known of its beginnings: its end is no failed start.
-        found = _Pilot(job.server, job.token, job.is_kept, now, job=job.job, registered=False)
+        found = _Pilot(job.server, job.token, job.is_kept, now, job=job.job, was_found=True)
         if job.state is PilotState.ENDED:
-            found.registered = True
             one.ended.append(found)
             return found
         if there is not None and not there.is_over:
@@ -370,7 +369,7 @@ class Provider:
         if pilot.is_over:
             return
         pilot.turn(PilotState.ENDED, now, why)
-        if pilot.registered or pilot.cancelled:
+        if pilot.registered or pilot.cancelled or pilot.was_found:
             proven = " (proven)" if pilot.proof else ""
             self._say("info", f"{pilot.server} has ended: {why or 'no reason is known'}{proven}")
             return

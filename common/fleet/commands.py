@@ -14,7 +14,6 @@ from shotline.common.fleet.settings import (
     Repeat,
     Select,
     Slots,
-    TimeOfDay,
     ZoneName,
 )
 from shotline.common.fleet.views import ExpectedServer
@@ -24,7 +23,7 @@ from shotline.common.scopes import Scope
 
 ServerFullName = Annotated[str, Meta(pattern=r"^[^:\s]+:[^:\s]+$", max_length=128)]
 WindowId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
-HoursTime = Literal["now", "off"] | TimeOfDay
+HoursTime = Annotated[str, Meta(pattern=r"^(now|off|([01][0-9]|2[0-3]):[0-5][0-9])$")]
 """HH:MM; `now`: the present minute; `off`: no such time any more."""
 
 

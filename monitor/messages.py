@@ -24,11 +24,12 @@ from shotline.common.actions import (
     colour_of,
 )
 from shotline.common.base import Struct, to_json
+from shotline.common.fleet.views import FleetView
 from shotline.common.queue.records import QueueRecord
 from shotline.common.queue.views import ProgressView, QueueChange, QueueView
 from shotline.common.records import EventRaised, Record, RunOutcome, Transition, encode_record
 from shotline.common.views import ActionView, OutputLine, RunView, ServerView, ShotView
-from shotline.monitor.models import ServerState, SystemView
+from shotline.monitor.models import HostSample, ServerState, SystemView
 
 Body = bytes
 Written = bytes
@@ -265,14 +266,27 @@ def whole_servers(
     time: float,
     servers: Sequence[ServerView],
     heartbeats: Mapping[str, Sequence[tuple[float, float | None]]],
+    fleet: FleetView | None = None,
+    samples: Mapping[str, Sequence[HostSample]] | None = None,
 ) -> Body:
     """Return the whole state of the servers."""
+    told = (
+        b"%s:%s" % (quoted(name), _list(map(_ENCODER.encode, kept)))
+        for name, kept in (samples or {}).items()
+    )
     return body(
         "WHOLE",
         time,
         ("servers", _list(map(_server, servers))),
         ("heartbeats", _json(heartbeats)),
+        ("fleet", b"null" if fleet is None else short(fleet)),
+        ("samples", b"{%s}" % b",".join(told)),
     )
+
+
+def fleet_message(time: float, fleet: FleetView) -> Body:
+    """Return the message of a change of the fleet, but for its servers."""
+    return body("FLEET", time, ("fleet", short(fleet)))
 
 
 def whole_system(time: float, system: SystemView, shots: Sequence[ShotView]) -> Body:

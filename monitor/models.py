@@ -12,6 +12,7 @@ from pydantic import Field
 from shotline.common.actions import ActionState, Category, Colour
 from shotline.common.base import Struct
 from shotline.common.dangers import Danger, NamedDanger
+from shotline.common.fleet.views import FleetView
 from shotline.common.messages import Outcome
 from shotline.common.queue.plans import Entry, HistoryItem
 from shotline.common.queue.records import (
@@ -103,6 +104,19 @@ class ShownServer(ServerView):
     state: ServerState
 
 
+class HostSample(Struct, array_like=True):
+    """What a server has told of its host at some time; shares in percent."""
+
+    at: float
+    cpu: float
+    load: float
+    memory: float
+    swap: float
+    disk: float  # of the fullest
+    temperature: float | None
+    busy: int  # actions that the server ran
+
+
 class PendingAgain(Struct):
     """What the actions are that a run has reset."""
 
@@ -165,6 +179,8 @@ class ChannelMessage(Struct):
     trouble: str = ""  # why a completion event was not, or perhaps not, raised
     servers: tuple[ShownServer, ...] = ()
     heartbeats: dict[str, Beats] = {}
+    fleet: FleetView | None = None
+    samples: dict[str, tuple[HostSample, ...]] = {}
     server: ShownServer | str | None = None
     system: SystemView | None = None
     shots: tuple[ShotView, ...] = ()
@@ -196,6 +212,22 @@ class MonitorAnswer(Struct):
 
     system: SystemView
     shots: tuple[ShotView, ...] = ()
+
+
+class RanAction(Struct):
+    """An action that a server runs or has run, as it stands."""
+
+    tree: str
+    shot: int
+    name: str
+    colour: Colour
+    last: Transition
+
+
+class ServerPastAnswer(Struct):
+    """Answer to `GET /api/server_past`: what a server has run of the shots that are held here."""
+
+    actions: tuple[RanAction, ...] = ()  # the latest first
 
 
 class LogRequest(Model):

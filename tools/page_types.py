@@ -12,12 +12,13 @@ from pydantic import JsonValue
 
 from shotline.common.base import Struct
 from shotline.common.dangers import NamedDanger
+from shotline.common.fleet.views import FleetAnswers, FleetExpectedResult
 from shotline.common.queue.kinds import FunctionView, KindView
 from shotline.common.queue.records import QueueGroup, QueueTask
 from shotline.common.queue.views import QueueRefused
 from shotline.common.records import Audited
 from shotline.monitor.access.models import SessionView
-from shotline.monitor.models import ChannelMessage, Estimate, SystemView
+from shotline.monitor.models import ChannelMessage, Estimate, ServerPastAnswer, SystemView
 
 _HEAD: Final = """\
 /**
@@ -29,6 +30,7 @@ _WANTED: Final[tuple[type[Struct], ...]] = (
     ChannelMessage,
     SystemView,
     Estimate,
+    ServerPastAnswer,
     NamedDanger,
     Audited,
     SessionView,
@@ -36,6 +38,8 @@ _WANTED: Final[tuple[type[Struct], ...]] = (
     FunctionView,
     QueueGroup,
     QueueTask,
+    FleetAnswers,
+    FleetExpectedResult,
     QueueRefused,
 )
 _SHORT: Final = {

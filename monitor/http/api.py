@@ -58,6 +58,7 @@ from shotline.monitor.models import (
     MonitorAnswer,
     ProgramAnswer,
     ServerCommandRequest,
+    ServerPastAnswer,
 )
 
 log = logging.getLogger(__name__)
@@ -391,6 +392,18 @@ class MonitorHandler(Handler):
         """Answer with the system's state."""
         view = self.services.follower.view
         self.answer(MonitorAnswer(system=view.system, shots=tuple(view.all_shots())))
+
+
+class ServerPastHandler(Handler):
+    """What a server has run."""
+
+    def get(self) -> None:
+        """Answer with what it has run of the shots that are held."""
+        given = self.query()
+        if given.keys() != {"server"}:
+            raise BadInput((FieldProblem(field="server", message="give it, and nothing else"),))
+        past = self.services.follower.view.past_of(given["server"])
+        self.answer(ServerPastAnswer(actions=tuple(past)))
 
 
 class LogHandler(Handler):

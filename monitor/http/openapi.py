@@ -153,13 +153,19 @@ def _command_path(route: Route, kind: type[Command], schemas: Schema) -> Schema:
 
 
 def _route(route: Route, answer: type[Struct]) -> Schema:
-    codes = ("403",) if route.request is None else ("403", "404", "409", "422", "500")
+    takes = route.request is not None or bool(route.query)
+    codes = ("403", "404", "409", "422", "500") if takes else ("403",)
     made: Schema = {
         "operationId": route.name,
         "tags": ["monitor"],
         "summary": route.summary,
         "responses": _responses(answer, {code: _REFUSALS[code] for code in codes}),
     }
+    if route.query:
+        texts: Schema = {"type": "string"}
+        made["parameters"] = [
+            {"name": name, "in": "query", "required": True, "schema": texts} for name in route.query
+        ]
     if route.request is not None:
         made["requestBody"] = _body(route.request, required=True)
     return made

@@ -33,6 +33,7 @@ class Route:
     request: type[BaseModel] | None = None
     answer: type[Struct] | None = None
     command: type[Command] | None = None
+    query: tuple[str, ...] = ()  # what must be said of it
 
     @property
     def is_free(self) -> bool:

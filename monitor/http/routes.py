@@ -38,6 +38,7 @@ from shotline.monitor.http.api import (
     MonitorHandler,
     NothingHere,
     ServerCommandHandler,
+    ServerPastHandler,
     Services,
 )
 from shotline.monitor.http.route import Route, needs_of
@@ -50,6 +51,7 @@ from shotline.monitor.models import (
     MonitorAnswer,
     ProgramAnswer,
     ServerCommandRequest,
+    ServerPastAnswer,
 )
 
 log = logging.getLogger(__name__)
@@ -97,6 +99,14 @@ ROUTES: Final = (
         LogFileHandler,
         {"GET": Scope.READ},
         "An attempt's whole output as a text file.",
+    ),
+    Route(
+        "/api/server_past",
+        ServerPastHandler,
+        {"GET": Scope.READ},
+        "What a server has run of the shots that the monitor holds.",
+        answer=ServerPastAnswer,
+        query=("server",),
     ),
     Route(
         "/api/queue_history.txt",

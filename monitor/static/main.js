@@ -68,7 +68,7 @@ function build() {
 
 /** Return the tab that is shown. */
 function shown() {
-  return tabs.find(({ id, kind }) => id === app.route.tab && kind.isFor(app)) ?? tabs[0];
+  return tabs.find(({ id, kind }) => [id, ...kind.views].includes(app.route.tab) && kind.isFor(app)) ?? tabs[0];
 }
 
 function draw() {

@@ -5,16 +5,15 @@
  */
 
 import { Tab } from './view/tab.js';
+import { TabFleet } from './fleet/tab.js';
 import { TabQueue } from './queue/tab.js';
 import { TabActions } from './tabs/actions.js';
 import { TabAudit } from './tabs/audit.js';
-import { TabHeartbeat } from './tabs/heartbeat.js';
 import { TabLog } from './tabs/log.js';
 import { TabLogins } from './tabs/logins.js';
-import { TabServers } from './tabs/servers.js';
 import { TabTimeline } from './tabs/timeline.js';
 
 /** @type {(typeof Tab)[]} */
-export const TABS = [TabActions, TabTimeline, TabQueue, TabServers, TabHeartbeat, TabLog, TabAudit, TabLogins];
+export const TABS = [TabActions, TabTimeline, TabQueue, TabFleet, TabLog, TabAudit, TabLogins];
 
 for (const tab of TABS) customElements.define(`tab-${tab.id}`, tab);

@@ -12,7 +12,9 @@ from typing import Final
 from msgspec import structs
 
 from shotline.client.observer import FeedStopped, News, Unknown, Update, Whole
+from shotline.common.actions import Colour
 from shotline.common.channels import FEED, LOG, QUEUE, SERVERS, SHOTS, output_of, shot_of
+from shotline.common.fleet.views import FleetView
 from shotline.common.machine import Instant
 from shotline.common.records import PulseCreated, ShotKey
 from shotline.common.views import (
@@ -30,6 +32,8 @@ from shotline.common.views import (
 )
 from shotline.monitor.messages import (
     Body,
+    colour,
+    fleet_message,
     log_message,
     plain,
     server_message,
@@ -38,7 +42,7 @@ from shotline.monitor.messages import (
     whole_servers,
     whole_system,
 )
-from shotline.monitor.models import Away, SystemView
+from shotline.monitor.models import Away, HostSample, RanAction, SystemView
 from shotline.monitor.names import SYSTEM, ShotName, named
 from shotline.monitor.view.durations import Durations
 from shotline.monitor.view.effects import (
@@ -55,6 +59,9 @@ from shotline.monitor.view.shots import ShotState
 UNKNOWN_MAX: Final = 100  # shots of which it is remembered why nothing is known
 
 Beat = tuple[float, float | None]
+SAMPLE_S: Final = 60.0  # what servers tell of their hosts is kept so often
+SAMPLES_MAX: Final = 60  # of each
+PAST_MAX: Final = 200  # actions that a server has run
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,8 @@ class View:
         self.listed: dict[ShotKey, ShotView] = {}
         self.servers: dict[str, ServerView] = {}
         self.heartbeats: dict[str, deque[Beat]] = {}
+        self.samples: dict[str, deque[HostSample]] = {}
+        self.fleet: FleetView | None = None  # None: nothing was told yet
         self.unknown: dict[ShotKey, str] = {}
         self.queue = QueueBoard()
         self.system = SystemView(
@@ -108,7 +117,7 @@ class View:
     def whole_servers(self, time: float) -> Body:
         """Return the whole state of the action servers."""
         beats = {name: list(beats) for name, beats in self.heartbeats.items()}
-        return whole_servers(time, self.all_servers(), beats)
+        return whole_servers(time, self.all_servers(), beats, self.fleet, self.samples)
 
     def whole_system(self, time: float) -> Body:
         """Return the whole state of what the monitor is connected to."""
@@ -255,8 +264,12 @@ class View:
                 yield from self._forget_servers(now, told)
                 gone = [one for one in gone if one.server in self.servers]
                 yield from self._servers(now, [*snapshot.servers, *gone])
+                yield from self._fleet_is(now, snapshot.fleet)
             case News(payload=ServersEvent() as event):
                 yield from self._servers(now, event.servers)
+                for name in event.gone:
+                    yield from self._dismissed(now, name)
+                yield from self._fleet_is(now, event.fleet)
             case FeedStopped(silent_s=silent_s):
                 stopped_at = now.wall - silent_s
                 yield from self._system_is(now, feed="stopped", feed_stopped_at=stopped_at)
@@ -275,7 +288,32 @@ class View:
                     server.server, deque(maxlen=self.settings.heartbeats_max)
                 )
                 beats.append((seen_at, server.round_trip_s))
+            sample = sample_of(server)
+            if sample is not None:
+                self._sampled(server.server, sample)
             yield Post(SERVERS, server_message(now.wall, server), f"s/{server.server}")
+
+    def _sampled(self, name: str, sample: HostSample) -> None:
+        """Keep what a server has told of its host, the newest in the last one's place."""
+        kept = self.samples.setdefault(name, deque(maxlen=SAMPLES_MAX))
+        if len(kept) > 1 and sample.at - kept[-2].at < SAMPLE_S:
+            kept.pop()
+        kept.append(sample)
+
+    def _fleet_is(self, now: Instant, fleet: FleetView | None) -> Iterator[Effect]:
+        if fleet is not None and fleet != self.fleet:
+            self.fleet = fleet
+            yield Post(SERVERS, fleet_message(now.wall, fleet), "fleet")
+
+    def _dismissed(self, now: Instant, name: str) -> Iterator[Effect]:
+        """Forget a server that somebody has dismissed; one that is expected is absent again."""
+        if self.servers.pop(name, None) is None:
+            return
+        self.heartbeats.pop(name, None)
+        self.samples.pop(name, None)
+        yield Post(SERVERS, plain("GONE", now.wall, {"task_id": name}), f"s/{name}")
+        if name in self.settings.expected:
+            yield from self._servers(now, [_absent(name)])
 
     def _forget_servers(self, now: Instant, told: Set[str]) -> Iterator[Effect]:
         """Forget servers that are neither there nor expected, those that were seen first."""
@@ -285,12 +323,30 @@ class View:
         for one in gone[: max(0, len(gone) - self.settings.servers_gone_max)]:
             del self.servers[one.server]
             self.heartbeats.pop(one.server, None)
+            self.samples.pop(one.server, None)
             told_so = plain("GONE", now.wall, {"task_id": one.server})
             yield Post(SERVERS, told_so, f"s/{one.server}")
 
     def _last_beat(self, name: str) -> float:
         beats = self.heartbeats.get(name)
         return beats[-1][0] if beats else 0.0
+
+    def past_of(self, server: str) -> list[RanAction]:
+        """Return what a server has run of the shots that are held, the latest first."""
+        found = [
+            RanAction(
+                tree=key.tree,
+                shot=key.shot,
+                name=action.name,
+                colour=Colour(colour(action.last)),
+                last=action.last,
+            )
+            for key, shot in self.shots.items()
+            for action in shot.board.actions.values()
+            if action.last.server == server
+        ]
+        found.sort(key=lambda one: one.last.time, reverse=True)
+        return found[:PAST_MAX]
 
     # The system
 
@@ -357,6 +413,28 @@ def earlier_shots(keys: Iterable[ShotKey], count: int) -> list[ShotKey]:
     for key in sorted(keys, reverse=True):
         by_tree.setdefault(key.tree, []).append(key)
     return [key for keys_of_tree in by_tree.values() for key in keys_of_tree[: count + 1]]
+
+
+def sample_of(server: ServerView) -> HostSample | None:
+    """Return what a server has told of its host last, as it is kept; None: nothing."""
+    if server.facts is None or server.facts.host is None or server.last_seen_at is None:
+        return None
+    host = server.facts.host
+    shares = [1 - one.free_b / one.total_b for one in host.disks if one.total_b]
+    return HostSample(
+        at=round(server.last_seen_at),
+        cpu=round(host.cpu_percent, 1),
+        load=round(host.load_1, 2),
+        memory=_share(host.memory_used_b, host.memory_total_b),
+        swap=_share(host.swap_used_b, host.swap_total_b),
+        disk=round(100 * max(shares, default=0.0), 1),
+        temperature=host.temperature_c,
+        busy=len(server.busy),
+    )
+
+
+def _share(used: int, total: int) -> float:
+    return round(100 * used / total, 1) if total else 0.0
 
 
 def _absent(name: str) -> ServerView:

@@ -295,5 +295,6 @@ def test_whoever_may_only_look_can_press_nothing(stack: Stack, browser: Browser)
     assert page.locator(".drive button:enabled, .row-actions button:enabled").evaluate_all(
         "(all) => [...new Set(all.filter((one) => one.offsetParent).map((one) => one.textContent))]"
     ) == ["Logs"]
-    page.locator("a[data-tab=servers]").click()
+    page.locator("a[data-tab=fleet]").click()
+    page.locator("a[data-view=servers]").click()
     shown(page.locator("tab-servers tbody button:enabled")).to_have_count(0)

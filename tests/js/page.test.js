@@ -132,13 +132,16 @@ test('the log keeps its last lines, and filters by level, source and text', () =
 
 test('an address says which tab and shot, and survives nonsense', () => {
   const TABS = ['actions', 'timeline'];
-  const route = { tab: 'timeline', tree: 'DEMO', shot: 12, wrong: '', find: 'a&b=c', show: 'all', filters: { who: 'alice', outcome: 'refused' } };
+  const route = { tab: 'timeline', about: '', tree: 'DEMO', shot: 12, wrong: '', find: 'a&b=c', show: 'all', filters: { who: 'alice', outcome: 'refused' } };
   assert.deepEqual(readRoute(writeRoute(route), TABS), route);
   assert.equal(writeRoute(readRoute('', TABS)), '#/actions');
-  assert.deepEqual(readRoute('#/nothing?shot=x&show=evil&tree=demo', TABS), { tab: 'actions', tree: 'DEMO', shot: null, wrong: 'x', find: '', show: 'auto', filters: {} });
+  assert.deepEqual(readRoute('#/nothing?shot=x&show=evil&tree=demo', TABS), { tab: 'actions', about: '', tree: 'DEMO', shot: null, wrong: 'x', find: '', show: 'auto', filters: {} });
   const unreadable = readRoute('#/actions?tree=DEMO&shot=1e3', TABS);
   assert.equal(unreadable.wrong, '1e3', 'which is not the current shot');
   assert.deepEqual(readRoute(writeRoute(unreadable), TABS), unreadable);
+  const about = readRoute('#/server/CAMERA:1%20a?find=x', ['actions', 'server']);
+  assert.deepEqual([about.tab, about.about, about.find], ['server', 'CAMERA:1 a', 'x']);
+  assert.equal(writeRoute(about), '#/server/CAMERA:1%20a?find=x');
   assert.equal(shotNumber('2147483648'), null);
   assert.equal(shotNumber('-1'), -1);
   assert.equal(shotNumber('1e3'), null);

@@ -3,6 +3,7 @@
  *
  *     #/actions?tree=DEMO&shot=12&find=camera
  *     #/audit?who=alice&outcome=refused
+ *     #/server/CAMERA:1
  */
 
 const SHOWS = /** @type {const} */ (['auto', 'both', 'active', 'all']);
@@ -11,7 +12,8 @@ const FILTERS = ['since', 'who', 'command', 'about', 'outcome'];
 
 /**
  * @typedef {object} Route
- * @property {string} tab
+ * @property {string} tab or one of its views
+ * @property {string} about what stands behind it: a server's name
  * @property {string} tree upper case; empty: the current one
  * @property {number|null} shot null: follow the current one
  * @property {string} wrong what stands in the place of the shot, and is none; else empty
@@ -28,10 +30,12 @@ const FILTERS = ['since', 'who', 'command', 'about', 'outcome'];
 export function readRoute(hash, tabs) {
   const [path, query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const values = new URLSearchParams(query);
-  const tab = tabs.find((one) => one === path) ?? tabs[0];
+  const [name, ...rest] = path.split('/');
+  const tab = tabs.find((one) => one === name) ?? tabs[0];
   const text = (values.get('shot') ?? '').trim();
   return {
     tab,
+    about: name === tab ? decoded(rest.join('/')) : '',
     tree: (values.get('tree') ?? '').trim().toUpperCase(),
     ...readShot(text),
     find: values.get('find') ?? '',
@@ -51,7 +55,17 @@ export function writeRoute(route) {
     if (route.filters[name]) values.set(name, route.filters[name]);
   }
   const query = values.toString();
-  return `#/${route.tab}${query ? `?${query}` : ''}`;
+  const about = route.about ? `/${encodeURIComponent(route.about).replaceAll('%3A', ':')}` : '';
+  return `#/${route.tab}${about}${query ? `?${query}` : ''}`;
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /**

@@ -3,7 +3,7 @@
  */
 
 /** @import {Channel} from './channel.js' */
-/** @import {Message, ServerState, ServerView, ShotView, SystemView} from './types.js' */
+/** @import {FleetView, HostSample, Message, ServerState, ServerView, ShotView, SystemView} from './types.js' */
 import { age } from './format.js';
 import { SERVER_ORDER, byName } from './words.js';
 
@@ -83,6 +83,21 @@ export function shownShot(system, tree, shot) {
 }
 
 const HEARTBEATS_MAX = 120;
+const SAMPLE_S = 60;
+const SAMPLES_MAX = 60;
+
+/** Return what a server has told of its host last, as the monitor keeps it. @param {ServerView} server @returns {HostSample|null} */
+export function sampleOf({ facts, last_seen_at: at, busy }) {
+  const host = facts?.host;
+  if (!host || !at) return null;
+  const disk = Math.max(0, ...(host.disks ?? []).map((one) => share(one.total_b - one.free_b, one.total_b)));
+  return [at, host.cpu_percent, host.load_1, share(host.memory_used_b, host.memory_total_b), share(host.swap_used_b ?? 0, host.swap_total_b ?? 0), disk, host.temperature_c ?? null, busy?.length ?? 0];
+}
+
+/** Return a share in percent. @param {number} used @param {number} total */
+export function share(used, total) {
+  return total > 0 ? (100 * used) / total : 0;
+}
 
 /** The action servers and their last heartbeats. */
 export class Servers {
@@ -91,6 +106,10 @@ export class Servers {
     this.byName = new Map();
     /** @type {Map<string, [number, number|null][]>} */
     this.heartbeats = new Map();
+    /** What each has told of its host, the latest last. @type {Map<string, HostSample[]>} */
+    this.samples = new Map();
+    /** All of the fleet but its servers; null: nothing is told of it. @type {FleetView|null} */
+    this.fleet = null;
     this.version = 0;
   }
 
@@ -103,13 +122,19 @@ export class Servers {
     if (message.command === 'WHOLE') {
       this.byName = new Map((message.servers ?? []).map((server) => [server.server, server]));
       this.heartbeats = new Map(Object.entries(message.heartbeats ?? {}));
+      this.samples = new Map(Object.entries(message.samples ?? {}));
+      this.fleet = message.fleet ?? null;
+    } else if (message.command === 'FLEET') {
+      this.fleet = message.fleet ?? null;
     } else if (message.command === 'SERVER' && message.server && typeof message.server === 'object') {
       const server = message.server;
       this.byName.set(server.server, server);
       this.#beat(server);
+      this.#sample(server);
     } else if (message.command === 'GONE') {
       this.byName.delete(message.task_id ?? '');
       this.heartbeats.delete(message.task_id ?? '');
+      this.samples.delete(message.task_id ?? '');
     }
   }
 
@@ -150,6 +175,16 @@ export class Servers {
     const counts = { ON: 0, SUSPECT: 0, DRAINING: 0, OFF: 0 };
     for (const server of this.byName.values()) counts[server.state] += 1;
     return counts;
+  }
+
+  /** Keep what a server tells of its host, the newest in the last one's place. @param {ServerView} server */
+  #sample(server) {
+    const sample = sampleOf(server);
+    if (!sample) return;
+    const kept = this.samples.get(server.server) ?? [];
+    const before = kept.at(-2);
+    const rest = before && sample[0] - before[0] < SAMPLE_S ? kept.slice(0, -1) : kept;
+    this.samples.set(server.server, [...rest, sample].slice(-SAMPLES_MAX));
   }
 
   /** @param {ServerView} server */

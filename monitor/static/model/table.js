@@ -6,15 +6,18 @@
 /** @import {Row} from './shot.js' */
 
 /**
- * What is looked at of a column: its text (for filter and search), and its sort key.
- * @typedef {object} Column
+ * What is looked at of a column of any rows: its text (for filter and search), and its sort key.
+ * @template R
+ * @typedef {object} ColumnOf
  * @property {string} id
  * @property {string} title
- * @property {(row: Row) => string} text
- * @property {(row: Row) => string} [also] what its filter and the search find, too
- * @property {(row: Row, now: number) => number|string} key
- * @property {(row: Row) => number|null|undefined} [number] what comparisons of its filter look at
+ * @property {(row: R) => string} text
+ * @property {(row: R) => string} [also] what its filter and the search find, too
+ * @property {(row: R, now: number) => number|string} key
+ * @property {(row: R) => number|null|undefined} [number] what comparisons of its filter look at
  */
+
+/** @typedef {ColumnOf<Row>} Column */
 
 /** @param {Row} row */
 export function nodeOf(row) {
@@ -106,10 +109,22 @@ export function nothingWanted() {
  * @returns {((row: Row) => boolean)|null}
  */
 export function rowFilter(wanted, columns) {
-  /** @type {((row: Row) => boolean)[]} */
-  const tests = [];
   const { category } = wanted;
-  if (category) tests.push((row) => row.category === category);
+  const fits = textFilter(wanted, columns);
+  if (!category) return fits;
+  return (row) => row.category === category && (fits?.(row) ?? true);
+}
+
+/**
+ * Return what tells whether a row fits the columns' filters and the search; null when all do.
+ * @template R
+ * @param {{filters: Record<string, string>, search: string}} wanted
+ * @param {ColumnOf<R>[]} columns
+ * @returns {((row: R) => boolean)|null}
+ */
+export function textFilter(wanted, columns) {
+  /** @type {((row: R) => boolean)[]} */
+  const tests = [];
   for (const column of columns) {
     const filter = wanted.filters[column.id]?.trim();
     if (!filter) continue;
@@ -143,12 +158,24 @@ export function rowFilter(wanted, columns) {
 export function ordered(rows, wanted, now, columns) {
   const column = columns.find((one) => one.id === wanted.sort);
   if (!column) return wanted.failedFirst ? byRank(rows, RANK, RANKS) : rows;
-  const keyed = rows.map((row) => ({ row, key: column.key(row, now) }));
-  const sign = wanted.descending ? -1 : 1;
-  keyed.sort((a, b) => sign * compare(a.key, b.key) || a.row.index - b.row.index);
-  const sorted = keyed.map((one) => one.row);
+  const sorted = sortedBy(rows, column, wanted.descending, now);
   if (!wanted.failedFirst) return sorted;
   return byRank(sorted, { ...RANK, in_progress: 1, pending: 1, success: 1, not_dispatched: 1 }, 2);
+}
+
+/**
+ * Return rows sorted by a column; those that are alike there stand as they stood.
+ * @template R
+ * @param {R[]} rows
+ * @param {ColumnOf<R>} column
+ * @param {boolean} descending
+ * @param {number} now
+ */
+export function sortedBy(rows, column, descending, now) {
+  const keyed = rows.map((row) => ({ row, key: column.key(row, now) }));
+  const sign = descending ? -1 : 1;
+  keyed.sort((a, b) => sign * compare(a.key, b.key));
+  return keyed.map((one) => one.row);
 }
 
 /**
@@ -227,6 +254,20 @@ export class TableView {
     }
     return fits;
   }
+}
+
+/**
+ * Return the row to which a key moves the cursor of a list; null: it is no such key.
+ * @param {string} key
+ * @param {number} at where the cursor is; -1: nowhere
+ * @param {number} count
+ * @param {number} page rows
+ */
+export function movedBy(key, at, count, page) {
+  /** @type {Record<string, number>} */
+  const moves = { ArrowUp: at - 1, ArrowDown: at + 1, PageUp: at - page, PageDown: at + page, Home: 0, End: count - 1 };
+  if (!(key in moves) || count === 0) return null;
+  return Math.max(0, Math.min(count - 1, moves[key]));
 }
 
 /**

@@ -6,6 +6,17 @@
 /** Where an action stands; the words are those of the tables in every MDSplus dispatcher. @typedef {'ABORTED'|'DISPATCHED'|'DOING'|'DONE'|'NOT_DISPATCHED'|'SERVER_OFF'} ActionState */
 
 /**
+ * Something to look at, until it is over.
+ * @typedef {object} Alert
+ * @property {AlertKind} kind
+ * @property {string} about
+ * @property {string} text
+ * @property {number} [at]
+ */
+
+/** What somebody should look at. @typedef {'differs'|'failing'|'late'|'lost'|'missing'|'stuck'|'window'} AlertKind */
+
+/**
  * Something that was asked for and changes something, or a login: a line of the audit.
  * @typedef {object} Audited
  * @property {'audited'} [type]
@@ -64,6 +75,8 @@
  * @property {string} [trouble]
  * @property {ServerView[]} [servers]
  * @property {Record<string, [number, number|null][]>} [heartbeats]
+ * @property {FleetView|null} [fleet]
+ * @property {Record<string, HostSample[]>} [samples]
  * @property {string|ServerView|null} [server]
  * @property {SystemView|null} [system]
  * @property {ShotView[]} [shots]
@@ -110,6 +123,15 @@
  */
 
 /** Why a command is not simply carried out. Programs are asked about the first four only. @typedef {'ends'|'off'|'old_shot'|'outcome_unknown'|'pulse_exists'|'source_changed'|'succeeded'} DangerCode */
+
+/**
+ * One thing that is not as expected; `expected` is empty for what nobody expects.
+ * @typedef {object} Difference
+ * @property {string} server
+ * @property {'config_hash'|'host'|'labels'|'missing'|'settings'|'slots'|'unexpected'|'version'} what
+ * @property {string} [expected]
+ * @property {string} [found]
+ */
 
 /**
  * A file system that holds a folder which the site has named.
@@ -246,6 +268,18 @@
 /** How a plan ended. @typedef {'aborted'|'completed'|'failed'|'halted'|'stopped'|'unknown'} ExitStatus */
 
 /**
+ * A server that should be there; what is left out may be anything.
+ * @typedef {object} ExpectedServer
+ * @property {string} server
+ * @property {string|null} [host]
+ * @property {number|null} [slots]
+ * @property {string[]|null} [labels]
+ * @property {string|null} [version]
+ * @property {string|null} [config_hash]
+ * @property {ServerSettings|null} [settings]
+ */
+
+/**
  * An action of a plan's run that counts as failed.
  * @typedef {object} FailedAction
  * @property {string} path
@@ -273,6 +307,58 @@
  */
 
 /** What holds for a server beside its being alive or not. @typedef {'differs'|'draining'|'failing'|'leaving'|'limited'|'out_of_hours'|'stuck'} FlagKind */
+
+/**
+ * What became of a command for one server (or host).
+ * @typedef {object} FleetAnswer
+ * @property {string} server
+ * @property {boolean} done
+ * @property {string} text
+ */
+
+/**
+ * Answer to what was asked of servers: a line for each.
+ * @typedef {object} FleetAnswers
+ * @property {'fleet_answers'} [kind]
+ * @property {FleetAnswer[]} [answers]
+ */
+
+/**
+ * Answer to `fleet_expected`: the file, and what is not as it says.
+ * @typedef {object} FleetExpectedResult
+ * @property {'fleet_expected'} [kind]
+ * @property {ExpectedServer[]} [expected]
+ * @property {string} [by]
+ * @property {number} [at]
+ * @property {Difference[]} [differences]
+ */
+
+/**
+ * The whole fleet in numbers.
+ * @typedef {object} FleetTotals
+ * @property {number} [hosts]
+ * @property {number} [servers]
+ * @property {number} [alive]
+ * @property {number} [suspect]
+ * @property {number} [lost]
+ * @property {number} [absent]
+ * @property {number} [slots]
+ * @property {number} [usable]
+ * @property {number} [busy]
+ * @property {number} [done]
+ * @property {number} [failed]
+ * @property {number} [cpu_time_s]
+ */
+
+/**
+ * The fleet but for its servers.
+ * @typedef {object} FleetView
+ * @property {FleetTotals} [totals]
+ * @property {WindowView[]} [windows]
+ * @property {string[]} [expected_missing]
+ * @property {Alert[]} [alerts]
+ * @property {Starting[]} [starting]
+ */
 
 /**
  * A function that tasks may call, as it is told: for forms, as `KindView`.
@@ -313,6 +399,8 @@
  * @property {number|null} [temperature_c]
  * @property {number|null} [clock_offset_s]
  */
+
+/** What a server has told of its host at some time; shares in percent. @typedef {[number, number, number, number, number, number, number|null, number]} HostSample */
 
 /**
  * When a server works, every day: from `start` on it takes work, from `stop` on nothing more.
@@ -647,6 +735,16 @@
  */
 
 /**
+ * An action that a server runs or has run, as it stands.
+ * @typedef {object} RanAction
+ * @property {string} tree
+ * @property {number} shot
+ * @property {string} name
+ * @property {Colour} colour
+ * @property {Transition} last
+ */
+
+/**
  * Somebody asked for one action again: its next attempt is exempt from sequences (D10).
  * @typedef {object} Redispatched
  * @property {'redispatched'} [type]
@@ -657,6 +755,8 @@
  */
 
 /** Why the queue refuses; the words beside it are for people and may change. @typedef {'aborted_actions'|'bad_parameter'|'bad_plan'|'bad_position'|'changed'|'full'|'held'|'locked'|'no_environment'|'no_servers'|'not_allowed'|'not_held'|'not_locked'|'not_proposed'|'running_entry'|'unknown_entry'|'unknown_experiment'|'unknown_function'|'unknown_group'|'unknown_kind'|'unknown_phase'|'unknown_task'|'wrong_key'|'wrong_state'} RefusalCode */
+
+/** How often a maintenance window comes. @typedef {'daily'|'once'|'weekdays'|'weekly'} Repeat */
 
 /** What was asked for. @typedef {'phase'|'sequence'|'single'} RunKind */
 
@@ -682,6 +782,15 @@
  */
 
 /**
+ * Which servers are meant: those that one pattern of each list that is given fits.
+ * @typedef {object} Select
+ * @property {string[]} [classes]
+ * @property {string[]} [hosts]
+ * @property {string[]} [labels]
+ * @property {string[]} [servers]
+ */
+
+/**
  * What a server tells of itself; what it has done counts from the start of its process.
  * @typedef {object} ServerFacts
  * @property {string} [python]
@@ -693,6 +802,12 @@
  * @property {number} [heartbeat_s]
  * @property {HostFacts|null} [host]
  * @property {Health|null} [health]
+ */
+
+/**
+ * Answer to `GET /api/server_past`: what a server has run of the shots that are held here.
+ * @typedef {object} ServerPastAnswer
+ * @property {RanAction[]} [actions]
  */
 
 /**
@@ -806,6 +921,15 @@
  * @property {string} [changed]
  */
 
+/**
+ * Servers of a class that were asked for and are not there yet.
+ * @typedef {object} Starting
+ * @property {string} server_class
+ * @property {number} pilots
+ * @property {string} [reason]
+ * @property {number} [since]
+ */
+
 /** How a DONE action ended. @typedef {'Failure'|'Success'} Status */
 
 /**
@@ -869,5 +993,31 @@
  */
 
 /** How it is known who gives a command. @typedef {'as'|'bridge'|'login'|'page'|'program'|'proxy'|'token'} Via */
+
+/**
+ * A maintenance window: meanwhile the servers that are meant take nothing more.
+ * @typedef {object} Window
+ * @property {string} id
+ * @property {Select} select
+ * @property {number} begins_at
+ * @property {number} duration_s
+ * @property {Repeat} [repeat]
+ * @property {string} [zone]
+ * @property {number|null} [until]
+ * @property {'finish'|'now'} [mode]
+ * @property {string} [reason]
+ * @property {string} [by]
+ * @property {number} [at]
+ */
+
+/**
+ * A maintenance window, and when it comes next.
+ * @typedef {object} WindowView
+ * @property {Window} window
+ * @property {boolean} [is_open]
+ * @property {number|null} [next_at]
+ * @property {number|null} [next_until]
+ * @property {string[]} [servers]
+ */
 
 export {};

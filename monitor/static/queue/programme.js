@@ -7,6 +7,7 @@
 /** @import {Inputs} from '../view/part.js' */
 /** @import {Editor} from './editor.js' */
 /** @import {Kinds} from './kinds.js' */
+import { movedBy } from '../model/table.js';
 import { ask } from '../view/dialog.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { Part } from '../view/part.js';
@@ -424,11 +425,9 @@ export class Programme extends Part {
   #keyAtRest(event) {
     const shown = this.#shown;
     const at = shown.indexOf(this.#cursor);
-    const page = this.#page();
-    /** @type {Record<string, number>} */
-    const moves = { ArrowUp: at - 1, ArrowDown: at + 1, PageUp: at - page, PageDown: at + page, Home: 0, End: shown.length - 1 };
-    if (event.key in moves && shown.length > 0) {
-      const next = shown[Math.max(0, Math.min(shown.length - 1, moves[event.key]))];
+    const to = movedBy(event.key, at, shown.length, this.#page());
+    if (to !== null) {
+      const next = shown[to];
       if (event.shiftKey) for (const uid of [this.#cursor, next]) if (uid) this.#ticked.add(uid);
       this.reveal(next);
     } else if (event.key === ' ' && at >= 0 && this.app.may('queue_move')) this.#take(this.#ticked.has(this.#cursor) ? this.#uids() : [this.#cursor]);

@@ -4,7 +4,7 @@
 
 /** @import {Row, Shot} from '../model/shot.js' */
 /** @import {Cell, Place, Surroundings} from './columns.js' */
-import { TableView } from '../model/table.js';
+import { TableView, movedBy } from '../model/table.js';
 import { plain } from '../model/words.js';
 import { COLUMNS, styleOf } from './columns.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, openLogs } from './commands.js';
@@ -300,11 +300,9 @@ export class ActionTable extends Part {
       ? this.#cursor
       : rows.findIndex((row) => row.path === this.app.selected);
     const page = Math.max(1, Math.floor(this.#body.clientHeight / this.#rows.rowHeight) - 2);
-    /** @type {Record<string, number>} */
-    const moves = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: rows.length - 1 };
+    const to = movedBy(event.key, at, rows.length, page);
     const row = rows[at];
-    if (event.key in moves) {
-      const to = Math.max(0, Math.min(rows.length - 1, moves[event.key]));
+    if (to !== null) {
       if (event.shiftKey && row) this.ticked.add(row.path);
       this.#cursor = to;
       const next = rows[to];

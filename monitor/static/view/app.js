@@ -85,7 +85,7 @@ export class App extends EventTarget {
   }
 
   #routeNow() {
-    return readRoute(window.location.hash, this.tabs.map((tab) => tab.id));
+    return readRoute(window.location.hash, this.tabs.flatMap((tab) => [tab.id, ...tab.views]));
   }
 
   /** Return the machines' time, in seconds since 1970. */
@@ -100,6 +100,7 @@ export class App extends EventTarget {
 
   /** Return whether a command may be given now. @param {string} verb */
   may(verb) {
+    if (!(verb in VERBS)) return false;
     const { scope, always } = VERBS[verb];
     return this.feed.connected && this.who.may.includes(scope) && (always || this.who.hasControl);
   }
@@ -116,10 +117,10 @@ export class App extends EventTarget {
 
   /** @param {Partial<Route>} change */
   go(change) {
-    const route = { ...this.route, ...change };
+    const route = { ...this.route, ...(change.tab ? { about: '' } : {}), ...change };
     const hash = writeRoute(route);
     if (hash === writeRoute(this.route)) return;
-    if (route.tab !== this.route.tab) window.location.hash = hash;
+    if (route.tab !== this.route.tab || route.about !== this.route.about) window.location.hash = hash;
     else {
       window.history.replaceState(null, '', hash + '');
       this.route = route;

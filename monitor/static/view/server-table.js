@@ -1,13 +1,12 @@
 /**
- * A tab with a table of the action servers, a row each: search, order, and which rows are kept up
- * to date. What its columns show is the tab's.
+ * A plain table of the action servers, a row each: search, order, and which rows are kept up to
+ * date. What its columns show is the view's.
  */
 
 /** @import {ServerView} from '../model/types.js' */
 import { h, setAttribute } from './dom.js';
-import { Inputs } from './part.js';
+import { Inputs, Part } from './part.js';
 import { Seen } from './seen.js';
-import { Tab } from './tab.js';
 import { useStyle } from './style.js';
 
 useStyle(import.meta.url);
@@ -27,7 +26,7 @@ useStyle(import.meta.url);
  * @property {Inputs} made
  */
 
-export class ServerTable extends Tab {
+export class ServerTable extends Part {
   /** @type {ServerColumn[]} */ columns = [];
   toolbar = h('div', { class: 'toolbar' });
   find = h('input', { type: 'search', placeholder: 'Search servers   /', 'aria-label': 'search servers' });

@@ -12,6 +12,8 @@ export class Tab extends Part {
   /** In the address, and of the element: `tab-…`. */
   static id = '';
   static title = '';
+  /** Views of it that have addresses of their own. @type {string[]} */
+  static views = [];
   /** Its own keys, and what they do. @type {[string, string][]} */
   static keys = [];
   /** What it shows is folded from these, from the page's beginning on. @type {Channel<any>[]} */

@@ -1,16 +1,15 @@
 /**
- * The tab Heartbeat: each server's last sign of life, its age ticking, and the last round trips.
+ * The view Heartbeat of the fleet: each server's last sign of life, its age ticking, and the last round trips.
  */
 
 /** @import {ServerView} from '../model/types.js' */
 /** @import {ServerColumn} from '../view/server-table.js' */
 import { milliseconds, moment, tickingAge } from '../model/format.js';
-import { SERVERS } from '../model/system.js';
 import { SERVER_SYMBOLS } from '../model/words.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { Inputs } from '../view/part.js';
-import { ServerTable } from '../view/server-table.js';
 import { useStyle } from '../view/style.js';
+import { ServerTable } from '../view/server-table.js';
 
 useStyle(import.meta.url);
 
@@ -19,11 +18,7 @@ const HEIGHT = 26;
 const SHOWN_S = 60;
 const LATE_S = 3;
 
-export class TabHeartbeat extends ServerTable {
-  static id = 'heartbeat';
-  static title = 'Heartbeat';
-  static channels = [SERVERS];
-
+export class HeartbeatView extends ServerTable {
   /** @type {ServerColumn[]} */ columns = [
     { id: 'server', title: 'Server', cell: (cell, name) => {
       setText(cell, name);
@@ -72,6 +67,8 @@ export class TabHeartbeat extends ServerTable {
     };
   }
 }
+
+customElements.define('tab-heartbeat', HeartbeatView);
 
 /** @param {string} name @param {string} look */
 function svg(name, look) {

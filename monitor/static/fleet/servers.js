@@ -1,62 +1,20 @@
 /**
- * The tab Servers: every action server, and what can be done with it.
+ * The view Servers of the fleet: every action server, and what it is told by itself.
  */
 
-/** @import {App} from '../view/app.js' */
-/** @import {Button} from '../model/verbs.js' */
 /** @import {ServerView} from '../model/types.js' */
 /** @import {ServerColumn} from '../view/server-table.js' */
-import { BUTTONS } from '../model/verbs.js';
-import { SERVERS } from '../model/system.js';
-import { age, duration, moment } from '../model/format.js';
+import { age, moment } from '../model/format.js';
 import { SERVER_SYMBOLS, plain } from '../model/words.js';
-import { post } from '../view/api.js';
-import { run } from '../view/commands.js';
 import { CommandOutput } from '../view/command-output.js';
-import { ask } from '../view/dialog.js';
 import { h, setText } from '../view/dom.js';
-import { ServerTable } from '../view/server-table.js';
 import { useStyle } from '../view/style.js';
+import { Orders } from './orders.js';
+import { ServerTable } from '../view/server-table.js';
 
 useStyle(import.meta.url);
 
-const ALL = ['ON', 'SUSPECT', 'DRAINING', 'OFF'];
-
-/**
- * What the site's script does, between the buttons for commands.
- * @type {Button[]}
- */
-const SCRIPT = [
-  script(1, 'Start', 'START', 'start it by the site’s script', ['OFF'], ''),
-  script(3, 'Restart', 'RESTART', 'kill and start it anew by the site’s script', ALL, 'Restart {}?'),
-  script(5, 'Kill', 'KILL', 'kill its process by the site’s script', ALL, 'Kill {}?'),
-];
-const BESIDE = [...BUTTONS.filter(({ beside }) => beside === 'server'), ...SCRIPT].sort((one, other) => one.place - other.place);
-
-/**
- * @param {number} place
- * @param {string} text
- * @param {string} verb
- * @param {string} title
- * @param {string[]} states
- * @param {string} question
- * @returns {Button}
- */
-function script(place, text, verb, title, states, question) {
-  return { verb, beside: 'server', place, text, title, states, question, says: '', aborts: true };
-}
-
-export class TabServers extends ServerTable {
-  static id = 'servers';
-  static title = 'Servers';
-  static channels = [SERVERS];
-
-  /** How many servers are not as they should be. @param {App} app */
-  static note(app) {
-    const { OFF, SUSPECT } = app.servers.counts();
-    return OFF + SUSPECT > 0 ? String(OFF + SUSPECT) : null;
-  }
-
+export class ServersView extends ServerTable {
   /** @type {ServerColumn[]} */ columns = [
     { id: 'state', title: 'State', cell: (cell) => {
       const symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
@@ -78,20 +36,17 @@ export class TabServers extends ServerTable {
       (server) => (server.last_seen_at ? `${age(this.app.now() - server.last_seen_at)} ago` : 'never'),
       (server) => moment(server.last_seen_at),
     ) },
-    { id: 'actions', title: '', cell: (cell, name) => this.#buttons(cell, name) },
+    { id: 'actions', title: '', cell: (cell, name) => this.#orders.buttons(cell, () => name) },
   ];
   #summary = h('span', { class: 'server-summary' });
   #output = new CommandOutput();
+  #orders = /** @type {Orders} */ (/** @type {unknown} */ (null));
 
   build() {
+    this.#orders = new Orders(this.app, this.#output);
     super.build();
     this.toolbar.append(this.#summary);
     this.toolbar.after(this.#output);
-  }
-
-  /** The site's script is for whoever may end a server. @param {Button} kind */
-  #may(kind) {
-    return this.app.may(SCRIPT.includes(kind) ? 'server_quit' : kind.verb);
   }
 
   searched(/** @type {ServerView} */ server) {
@@ -100,8 +55,7 @@ export class TabServers extends ServerTable {
 
   inputs(/** @type {ServerView} */ server) {
     const { shot } = this.app;
-    const may = BESIDE.map((kind) => this.#may(kind));
-    return [server, Math.floor(this.app.now()), ...may, shot, shot?.generation];
+    return [server, Math.floor(this.app.now()), ...this.#orders.inputs(), shot, shot?.generation];
   }
 
   draw() {
@@ -109,19 +63,6 @@ export class TabServers extends ServerTable {
     const { servers } = this.app;
     setText(this.#summary, Object.entries(servers.counts()).filter(([, count]) => count).map(([state, count]) => `${count} ${state}`).join('   '));
     setText(this.empty, servers.byName.size > 0 ? 'No server fits the search.' : 'No action server is known.');
-  }
-
-  /** @param {HTMLElement} cell @param {string} name @returns {(server: ServerView) => void} */
-  #buttons(cell, name) {
-    cell.classList.add('row-actions');
-    const buttons = BESIDE.map((kind) => {
-      const button = h('button', { class: 'small', title: kind.title, onclick: () => void this.#do(name, kind) }, kind.text);
-      cell.append(button);
-      return { kind, button };
-    });
-    return ({ state }) => {
-      for (const { kind, button } of buttons) button.disabled = !this.#may(kind) || !kind.states.includes(state);
-    };
   }
 
   /** @param {ServerView} server */
@@ -139,39 +80,6 @@ export class TabServers extends ServerTable {
     const [name, path] = [text.slice(0, text.indexOf(' ')), text.slice(text.indexOf(' ') + 1)];
     if (!shot || name !== shot.name) return text;
     return shot.byPath.get(path)?.view.name || path;
-  }
-
-  /** @param {string} name @param {Button} kind */
-  async #do(name, kind) {
-    const server = this.app.servers.byName.get(name);
-    if (!server) return;
-    const { verb, text, question, says } = kind;
-    if (question) {
-      const busy = kind.aborts ? (server.busy ?? []).map(plain) : [];
-      const target = `${name}${server.host ? ` on ${server.host}` : ''}`;
-      const words = busy.length > 0 ? 'It is running what follows, which will be aborted:' : says;
-      if (!(await ask({ title: question.replace('{}', target), text: words, items: busy, yes: text }))) return;
-    }
-    if (SCRIPT.includes(kind)) await this.#script(server, verb);
-    else await run(`${text} ${name}`, verb, { server: name });
-  }
-
-  /** @param {ServerView} server @param {string} command */
-  async #script(server, command) {
-    const line = plain(`${command.toLowerCase()} ${server.server}`);
-    this.#output.show(line, 'runs …', '', true);
-    const { status, data } = await post('server_command', {
-      server_class: server.server_class,
-      command,
-      server_id: server.server_id,
-    });
-    if (status === 200) {
-      const ran = plain((data.arguments ?? [line]).join(' '));
-      const how = data.timed_out ? 'ended at its time limit' : `exit code ${data.exit_code}, ${duration(data.duration_s)}`;
-      this.#output.show(ran, how, String(data.output ?? '') || '(no output)', data.exit_code === 0);
-    } else {
-      this.#output.show(line, 'refused', typeof data === 'string' ? data : String(data?.message ?? status), false);
-    }
   }
 }
 
@@ -208,3 +116,5 @@ function slots(server) {
   if (server.broken) parts.push(`${server.broken} BROKEN`);
   return parts.join(', ');
 }
+
+customElements.define('tab-servers', ServersView);

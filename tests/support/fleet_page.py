@@ -1,4 +1,4 @@
-"""A fleet for tests of the page: servers as they tell of themselves, and what there is beside them."""
+"""A fleet for tests of the page: servers as they tell of themselves, and what is beside them."""
 
 import time
 from typing import Final
@@ -75,7 +75,7 @@ def mixed() -> tuple[ServerView, ...]:
             2,
             usable=2,
             settings=limits,
-            flags=[flag("limited", "2 of 4 slots", "ben")],
+            flags=[flag("limited", "2 slots", "ben")],
         ),
         one(
             "HEATING:1",

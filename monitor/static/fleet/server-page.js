@@ -64,7 +64,7 @@ export class ServerPage extends Part {
   #noCurves = h('p', { class: 'empty' }, 'It has told nothing of its host.');
   #outHead = h('span', { class: 'out-head' });
   #outWindow = h('button', { class: 'small', onclick: () => this.#shown && openLogs(this.#shown) }, 'In a window');
-  #out = h('pre', { class: 'server-out', tabIndex: 0, 'aria-label': 'output' });
+  #out = h('pre', { class: 'server-out', tabIndex: 0, role: 'region', 'aria-label': 'output' });
   #log = h('ol', { class: 'server-log', tabIndex: 0, 'aria-label': 'log' });
   #body = h('div', { class: 'server-body' });
   #none = h('p', { class: 'empty', hidden: true });

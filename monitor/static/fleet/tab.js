@@ -61,7 +61,7 @@ export class TabFleet extends Tab {
   #alerts = h('div', { class: 'fleet-alerts', role: 'status', 'aria-label': 'alerts', hidden: true });
   #starting = h('p', { class: 'fleet-starting', hidden: true });
   #find = h('input', { type: 'search', placeholder: 'Search the fleet   /', 'aria-label': 'search the fleet' });
-  #by = h('select', { 'aria-label': 'group' }, ...GROUPINGS.map(([by, text]) => h('option', { value: by }, text)));
+  #by = h('select', { 'aria-label': 'group rows' }, ...GROUPINGS.map(([by, text]) => h('option', { value: by }, text)));
   #sets = SETS.map(([set, text]) => ({ set, button: h('button', { 'aria-pressed': 'false', onclick: () => this.#show({ set }) }, text) }));
   #count = h('span', { class: 'count' });
   #add = h('button', { onclick: () => void this.#addServers() }, 'Add …');

@@ -39,8 +39,8 @@ export class ServerTable extends Part {
   build() {
     this.find.addEventListener('input', () => this.app.changed());
     this.toolbar.prepend(this.find);
-    const heads = this.columns.map(({ title }) => h('th', {}, title));
-    this.append(this.toolbar, h('div', { class: 'plain-scroll' },
+    const heads = this.columns.map(({ title }) => (title ? h('th', { scope: 'col' }, title) : h('td')));
+    this.append(this.toolbar, h('div', { class: 'plain-scroll', tabIndex: 0, role: 'region', 'aria-label': 'action servers' },
       h('table', { class: 'plain-table' }, h('thead', {}, h('tr', {}, ...heads)), this.#body),
       this.empty));
   }

@@ -17,6 +17,7 @@ from shotline.common.queue.kinds import FunctionView, KindView
 from shotline.common.queue.records import QueueGroup, QueueTask
 from shotline.common.queue.views import QueueRefused
 from shotline.common.records import Audited
+from shotline.common.views import ServerLogResult
 from shotline.monitor.access.models import SessionView
 from shotline.monitor.models import ChannelMessage, Estimate, ServerPastAnswer, SystemView
 
@@ -40,6 +41,7 @@ _WANTED: Final[tuple[type[Struct], ...]] = (
     QueueTask,
     FleetAnswers,
     FleetExpectedResult,
+    ServerLogResult,
     QueueRefused,
 )
 _SHORT: Final = {

@@ -4,20 +4,28 @@ import re
 import time
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 from playwright.sync_api import Locator, Page
 from tests.browser.test_queue_access import AXE, violations
 from tests.support.browser import shown
 from tests.support.fleet_page import beside, facts, flag, many, mixed, one, tell
-from tests.support.mock_monitor import MockMonitor
+from tests.support.mock_monitor import MockMonitor, reply
 
 from shotline.client.observer import News
 from shotline.common.commands import Abort
-from shotline.common.views import ServersEvent
+from shotline.common.fleet.facts import LoggedLine
+from shotline.common.views import ServerLogResult, ServersEvent
 
 ROWS_MAX = 60  # what is seen of a large fleet, and a few above and below
 ROUNDS = 8
 CELLS_CHANGED = 12  # of a row, whenever its server tells of itself
+
+
+LOG = ServerLogResult(
+    server="DAQ:2",
+    lines=(LoggedLine(at=9.0, level="warning", text="slow to start"),),
+)
 
 
 def row(page: Page, name: str) -> Locator:
@@ -175,7 +183,7 @@ def output(asked: Mapping[str, object]) -> tuple[int, object]:
 def test_the_page_of_a_dead_server_keeps_its_last_words(monitor: MockMonitor) -> None:
     monitor.routes["server_past"] = past
     monitor.routes["logs"] = output
-    monitor.log("slot 2: the worker took 9 s to start", "warning", "DAQ:2")
+    monitor.answers["server_log"] = reply(result=msgspec.json.encode(LOG))
     page = opened(monitor, "#/server/DAQ:2")
     here = page.locator("server-page")
     shown(here.locator(".server-state")).to_contain_text("LOST")
@@ -185,7 +193,7 @@ def test_the_page_of_a_dead_server_keeps_its_last_words(monitor: MockMonitor) ->
     shown(here.locator(".server-out")).to_have_text("from CTRL:PLASMA")
     here.get_by_role("button", name="DENSITY").click()
     shown(here.locator(".server-out")).to_have_text("from CTRL:DENSITY")
-    shown(here.locator(".server-log li")).to_contain_text("the worker took 9 s to start")
+    shown(here.locator(".server-log li")).to_contain_text("slow to start")
     shown(here.locator(".server-facts")).to_contain_text("7.140.75")
     shown(here.locator(".server-curve strong").first).to_have_text("61 %")
     assert here.get_by_role("button", name="Dismiss …").is_visible()
@@ -201,7 +209,7 @@ def test_what_a_server_runs_is_aborted_from_its_page(monitor: MockMonitor) -> No
     runs.first.get_by_role("button", name="Abort").click()
     page.locator("dialog.ask button[value=yes]").click()
     shown(page.locator("reply-list .reply")).to_contain_text("Abort CTRL:PLASMA of DEMO/7")
-    (asked,) = monitor.asked
+    (asked,) = (one for one in monitor.asked if isinstance(one, Abort))
     assert asked == Abort(tree="DEMO", shot=7, path="CTRL:PLASMA")
 
 

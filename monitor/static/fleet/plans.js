@@ -103,7 +103,7 @@ export class PlansView extends Part {
   async #ask() {
     const { status, data } = await get('fleet_expected', {});
     if (status !== 200) return;
-    this.#result = data.result;
+    this.#result = data.result ?? null;
     this.app.changed();
   }
 

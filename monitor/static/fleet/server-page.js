@@ -3,10 +3,9 @@
  * over time. It stays as it was when the server is gone.
  */
 
-/** @import {RanAction, ServerView} from '../model/types.js' */
+/** @import {LoggedLine, RanAction, ServerView} from '../model/types.js' */
 /** @import {Giver} from './actions.js' */
 import { age, clock, duration, milliseconds, moment } from '../model/format.js';
-import { LOG } from '../model/system.js';
 import { SERVER_SYMBOLS, SYMBOLS, plain, stateWords, statusWords } from '../model/words.js';
 import { get } from '../view/api.js';
 import { openLogs, run } from '../view/commands.js';
@@ -27,6 +26,7 @@ const LOG_SHOWN = 100;
 const PAGE = 2000; // lines of output that are asked for at a time
 const PAGES = 10;
 const ASKED_EVERY_MS = 1000;
+const LOG_EVERY_MS = 3000;
 
 /** What is drawn over time: its name, its place in a sample, its top. @type {[string, number, number, (value: number) => string][]} */
 const CURVES = [
@@ -64,11 +64,12 @@ export class ServerPage extends Part {
   #noCurves = h('p', { class: 'empty' }, 'It has told nothing of its host.');
   #outHead = h('span', { class: 'out-head' });
   #outWindow = h('button', { class: 'small', onclick: () => this.#shown && openLogs(this.#shown) }, 'In a window');
-  #out = h('pre', { class: 'server-out', tabIndex: 0, role: 'region', 'aria-label': 'output' });
+  #out = h('pre', { class: 'server-out', tabIndex: 0, role: 'region', 'aria-label': 'lines of output' });
   #log = h('ol', { class: 'server-log', tabIndex: 0, 'aria-label': 'log' });
   #body = h('div', { class: 'server-body' });
   #none = h('p', { class: 'empty', hidden: true });
   /** @type {RanAction[]} */ #past = [];
+  /** @type {LoggedLine[]} */ #logged = [];
   /** @type {Shown|null} */ #shown = null;
   #chosen = false;
   /** @type {string[]} */ #lines = [];
@@ -77,6 +78,7 @@ export class ServerPage extends Part {
   #whose = new Inputs();
   #asked = new Inputs();
   #read = new Inputs();
+  #logAsked = new Inputs();
   #made = { head: new Inputs(), runs: new Inputs(), ran: new Inputs(), facts: new Inputs(), out: new Inputs(), log: new Inputs() };
 
   build() {
@@ -128,16 +130,17 @@ export class ServerPage extends Part {
     if (this.#made.runs.changed(server.busy, app.may('abort'))) this.#drawRuns(server);
     if (this.#made.ran.changed(this.#past, this.#shown)) this.#drawRan();
     this.#drawOut(server);
-    const log = app.of(LOG);
-    if (this.#made.log.changed(log.version, name)) this.#drawLog(name);
+    if (this.#logAsked.due(LOG_EVERY_MS, name, server.last_seen_at, server.state, app.feed.connected)) void this.#askLog(name);
+    if (this.#made.log.changed(this.#logged)) this.#drawLog();
   }
 
   #begin() {
     this.#past = [];
+    this.#logged = [];
     this.#shown = null;
     this.#chosen = false;
     this.#lines = [];
-    for (const made of [this.#asked, this.#read, ...Object.values(this.#made)]) made.forget();
+    for (const made of [this.#asked, this.#read, this.#logAsked, ...Object.values(this.#made)]) made.forget();
   }
 
   /** @param {ServerView} server */
@@ -275,9 +278,9 @@ export class ServerPage extends Part {
     for (let page = 0; more && page < PAGES; page += 1) {
       const { status, data } = await get('logs', { tree: shown.tree, shot: shown.shot, path: shown.path, attempt: shown.attempt, since: this.#next, limit: PAGE });
       if (status !== 200 || shown !== this.#shown) break;
-      const { lines = [], tails = [] } = data.result;
+      const { lines = [], tails = [], more: follow = false } = data.result ?? {};
       if (lines.length > 0) this.#next = lines.at(-1).number + 1;
-      more = data.result.more === true && lines.length > 0;
+      more = follow && lines.length > 0;
       const found = [...lines, ...(more ? [] : tails)].map((/** @type {{text: string}} */ one) => plain(one.text));
       if (found.length > 0) this.#lines = [...this.#lines, ...found].slice(-LINES_SHOWN);
     }
@@ -286,10 +289,17 @@ export class ServerPage extends Part {
   }
 
   /** @param {string} name */
-  #drawLog(name) {
-    const lines = this.app.of(LOG).lines.filter(({ source }) => source === name).slice(-LOG_SHOWN);
-    this.#log.replaceChildren(...lines.map((line) => h('li', { class: `level-${line.level}` }, h('time', {}, clock(line.at)), h('span', {}, line.level), h('span', {}, plain(line.text)))));
-    if (lines.length === 0) this.#log.replaceChildren(h('li', { class: 'empty' }, 'nothing from warnings on'));
+  async #askLog(name) {
+    const { status, data } = await get('server_log', { server: name, limit: LOG_SHOWN });
+    if (status !== 200 || name !== this.app.route.about) return;
+    this.#logged = data.result?.lines ?? [];
+    this.app.changed();
+  }
+
+  #drawLog() {
+    const lines = this.#logged;
+    this.#log.replaceChildren(...lines.map((line) => h('li', { class: `level-${line.level}` }, h('time', {}, clock(line.at)), h('span', {}, plain(line.level)), h('span', {}, plain(line.text)))));
+    if (lines.length === 0) this.#log.replaceChildren(h('li', { class: 'empty' }, 'nothing that is kept'));
     this.#log.scrollTop = this.#log.scrollHeight;
   }
 }

@@ -441,6 +441,14 @@
  */
 
 /**
+ * A line of a server's own log.
+ * @typedef {object} LoggedLine
+ * @property {number} at
+ * @property {string} level
+ * @property {string} text
+ */
+
+/**
  * One danger that stands in a command's way: its code, and what it is in this case.
  * @typedef {object} Danger
  * @property {DangerCode} danger
@@ -802,6 +810,14 @@
  * @property {number} [heartbeat_s]
  * @property {HostFacts|null} [host]
  * @property {Health|null} [health]
+ */
+
+/**
+ * Answer to `server_log`: the newest last; of a server that is gone its last words.
+ * @typedef {object} ServerLogResult
+ * @property {'server_log'} [kind]
+ * @property {string} server
+ * @property {LoggedLine[]} [lines]
  */
 
 /**

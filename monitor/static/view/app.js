@@ -100,7 +100,6 @@ export class App extends EventTarget {
 
   /** Return whether a command may be given now. @param {string} verb */
   may(verb) {
-    if (!(verb in VERBS)) return false;
     const { scope, always } = VERBS[verb];
     return this.feed.connected && this.who.may.includes(scope) && (always || this.who.hasControl);
   }

@@ -136,7 +136,7 @@ class HealthCheck:
 
     def _tell(self, *, ok: bool, text: str) -> None:
         now = self._service.instant()
-        self.latest = Health(ok=ok, text=text, at=now.wall)
+        self.latest = Health(ok=ok, text=text, at=now.wall, resumes=self._section.resumes)
         self.look_at = now.mono + self._section.every_s
         try:
             new = self._file.with_suffix(f".{os.getpid()}")

@@ -95,6 +95,7 @@ from shotline.dispatcher.shots import Run, Shot
 from shotline.dispatcher.steering.host import Steering
 from shotline.dispatcher.trees.jobs import TreeDone
 from shotline.dispatcher.volumes.host import VolumesHost
+from shotline.fleet.events import CheckFailed
 
 
 class Dispatcher:
@@ -371,12 +372,22 @@ class Dispatcher:
         core = self.core
         if server.liveness is LivenessState.SUSPECT:
             core.fleet.judged(server, LivenessState.ALIVE, "", core.now)
+        was_failing = server.failing
         if not core.fleet.beat(server, beat, core.now, core.config.dispatcher.delivery_s):
             server.released.clear()
             self.recovery.ask_anew(server, "dispatches have not arrived in time")
         elif beat.leaving:
             self.server_commands.wants_to_leave(server)
+        if server.failing and not was_failing:
+            self._check_failed(server)
         core.server_changed(server)
+
+    def _check_failed(self, server: Server) -> None:
+        core, health = self.core, server.facts and server.facts.health
+        host = server.register.host
+        core.say("warning", f"{server.name} gets nothing, host {host} fails: {server.failing}")
+        if health and not health.resumes:
+            core.fleet_news.append(CheckFailed(server.name, host, server.failing))
 
     def _server_log_line(self, server: Server, line: LogLine) -> None:
         """Keep what a server has logged; tell observers what matters to them."""

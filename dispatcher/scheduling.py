@@ -20,6 +20,7 @@ from shotline.common.settings.classes_section import ClassSection
 from shotline.common.settings.configuration import Config
 from shotline.dispatcher.shots import Shot
 
+_MAY_RUN: Final = ", which may still run there (if it does not: shotline fleet dismiss {})"
 _SHOWN_MAX: Final = 3  # holders of a limit that are named
 
 
@@ -41,7 +42,7 @@ class Limit:
         """Return in words who has its places."""
         held = [
             f"{path} of {key} on {live.server}"
-            + (", which may still run there" if live.outcome_unknown else "")
+            + (_MAY_RUN.format(live.server) if live.outcome_unknown else "")
             for (key, path), live in list(self.holders.items())[:_SHOWN_MAX]
         ]
         more = len(self.holders) - len(held)
@@ -118,6 +119,14 @@ class Scheduling:
         for limit in self._all_limits():
             if (live := limit.holders.get(holder)) and live.attempt == attempt.number:
                 del limit.holders[holder]
+
+    def forget_server(self, name: str) -> None:
+        """Give back what a server holds that is gone: somebody has dismissed it."""
+        for limit in self._all_limits():
+            gone = [one for one, live in limit.holders.items() if live.server == name]
+            for holder in gone:
+                if limit.holders[holder].outcome_unknown:
+                    del limit.holders[holder]
 
     def _all_limits(self) -> Iterator[Limit]:
         yield from self._limits

@@ -70,6 +70,15 @@ class RunBegun:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckFailed:
+    """A server's host is not well, and somebody has to say when it may go on."""
+
+    server: str
+    host: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """The dispatcher dispatches from now on; every server that is there has registered."""
 
@@ -89,6 +98,7 @@ FleetInput = (
     | ActionEnded
     | RunOver
     | RunBegun
+    | CheckFailed
     | Recovered
     | TimePassed
 )

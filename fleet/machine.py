@@ -16,11 +16,13 @@ from shotline.common.fleet.records import (
     ServerServed,
     WindowRemoved,
 )
+from shotline.common.fleet.settings import Drain
 from shotline.common.machine import Instant
 from shotline.fleet.core import FleetCore
 from shotline.fleet.events import (
     ActionEnded,
     ActionGiven,
+    CheckFailed,
     EndActions,
     FleetDone,
     FleetInput,
@@ -85,6 +87,8 @@ class FleetMachine:
                     self._served(server, "runs")
             case RunBegun(shot=shot):
                 self._run_begun(shot)
+            case CheckFailed():
+                self._check_failed(event)
             case Recovered(gone=gone):
                 for last in gone:
                     core.put(ServerGone(time=core.wall, last=last))
@@ -169,6 +173,12 @@ class FleetMachine:
             self.core.set(event.server, "", "it was carried out: this is a new life", **done)
         self._others_begun.discard(event.server)
         self._look((event.server,))
+
+    def _check_failed(self, event: CheckFailed) -> None:
+        core = self.core
+        if core.fold.of(event.server).settings.drain is None:
+            core.set(event.server, f"check of {event.host}", event.text, drain=Drain())
+            self._look((event.server,))
 
     def _look_at_all(self) -> None:
         core = self.core

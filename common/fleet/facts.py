@@ -53,6 +53,7 @@ class Health(Struct):
     ok: bool
     text: Annotated[str, Meta(max_length=4096)] = ""  # the end of its output
     at: Wall
+    resumes: bool = True  # once it is well; else somebody has to let it
 
 
 class ServerFacts(Struct):

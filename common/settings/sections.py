@@ -319,6 +319,11 @@ class HealthSection(Section):
     timeout_s: Seconds = Field(
         10.0, description="It is killed when it takes longer; the host then counts as not well."
     )
+    resumes: Switch = Field(
+        True,
+        description="true: servers take work again once it is well. false: they are drained, until "
+        "somebody lets them.",
+    )
 
 
 class ActionServerSection(Section):

@@ -220,6 +220,8 @@ class Steering(Family):
             server = core.fleet.servers.get(name)
             if server is not None and server.is_lost:
                 core.fleet.forget(server)
+            core.fleet.scheduling.forget_server(name)
+            core.logs.forget(name)
             core.seen.pop(name, None)
             core.fleet.absent.pop(name, None)
         self._publish(ServersEvent(servers=(), gone=names))

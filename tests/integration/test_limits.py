@@ -1,5 +1,6 @@
 """What a task may use by the configuration, and that its end names the limit: real processes."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def server(
     folder = tmp_path_factory.mktemp("limits")
     limits = {"memory_bytes": MEMORY, "cpu_s": 1, "open_files": 100}
     others = {"memory_bytes": 2**28, "cpu_s": 100, "open_files": 64, "processes": 100}
-    section = {"action_server": {"limits": others}, "classes": {"TES?": {"limits": limits}}}
+    classes = {"TES?": {"limits": limits, "nice": 3}}
+    section = {"action_server": {"limits": others}, "classes": classes}
     (folder / "config.yaml").write_text(yaml.safe_dump(section))
     server = ServerProcess(broker.address, folder / "data", "--config", str(folder / "config.yaml"))
     try:
@@ -115,6 +117,14 @@ def test_a_limit_holds_for_tasks_and_not_for_the_worker(
     limits = Path(f"/proc/{worker}/limits").read_text()
     [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
     assert line.split()[3] != "100"
+
+
+def test_tasks_stand_back_behind_others_as_their_class_says(
+    broker: ServersBroker, server: ServerProcess
+) -> None:
+    finished = broker.run(shell("nice"))
+    assert text_of(broker, finished.attempt) == [str(os.nice(0) + 3)]
+    assert os.getpriority(os.PRIO_PROCESS, server.pid) == os.nice(0)
 
 
 def test_a_user_who_may_have_no_more_processes_is_said(tmp_path: Path) -> None:

@@ -376,6 +376,7 @@
  * @property {boolean} ok
  * @property {string} [text]
  * @property {number} at
+ * @property {boolean} [resumes]
  */
 
 /**

@@ -8,6 +8,8 @@ from tests.support.tables import action
 
 from shotline.common import commands as c
 from shotline.common.actions import ActionState, Cause
+from shotline.common.fleet.commands import FleetDismiss, FleetResume
+from shotline.common.fleet.settings import Select
 from shotline.common.fleet.views import FlagKind
 from shotline.common.messages import LivenessState
 from shotline.common.nodes import ActionNode
@@ -69,7 +71,7 @@ def test_what_may_still_run_keeps_its_place_until_that_is_known() -> None:
     assert bench.live("ONE").outcome_unknown
     assert bench.dispatched() == ["ONE"]
     text = "ONE of T/1 on NBI1:1, which may still run there"
-    assert bench.view("TWO").waits_for.endswith(text)
+    assert text in bench.view("TWO").waits_for
     bench.register("NBI1:1", incarnation="two", ended=("one",))
     assert bench.dispatched() == ["ONE", "TWO"]
 
@@ -201,8 +203,8 @@ def test_a_tree_s_check_tells_of_labels_that_nobody_has() -> None:
 # The check of a host
 
 
-def failing(text: str = "no disk", *, ok: bool = False) -> dict[str, object]:
-    return {"facts": {"health": {"ok": ok, "text": text, "at": 5.0}}}
+def failing(text: str = "no disk", *, ok: bool = False, resumes: bool = True) -> dict[str, object]:
+    return {"facts": {"health": {"ok": ok, "text": text, "at": 5.0, "resumes": resumes}}}
 
 
 def test_a_host_that_fails_its_check_gets_nothing_until_it_is_well() -> None:
@@ -234,3 +236,25 @@ def test_what_runs_on_a_host_that_fails_its_check_goes_on() -> None:
     bench.told(INIT)
     bench.start("A0").beat("SRV_A:1", 1, **failing()).finish("A0")
     assert bench.states() == {"A0": "Success"}
+
+
+def test_where_it_is_configured_somebody_has_to_let_a_host_that_is_well_again_go_on() -> None:
+    bench = Bench(action("A0", 1)).register("SRV_A:1").register("SRV_A:2").build()
+    bench.beat("SRV_A:1", **failing(resumes=False))
+    bench.beat("SRV_A:1", **failing("", ok=True, resumes=False))
+    later = bench.restart(recover=True)
+    later.register("SRV_A:1", incarnation="two")
+    [flag] = later.servers()[0].flags
+    assert (flag.kind, flag.reason) == (FlagKind.DRAINING, "no disk")
+    assert flag.by == "check of "
+    assert later.told(FleetResume(select=Select(servers=("SRV_A:1",)))).outcome == "ok"
+    assert later.servers()[0].flags == ()
+
+
+def test_who_dismisses_a_lost_server_frees_the_places_that_it_holds() -> None:
+    bench = heaters().start("ONE")
+    bench.judge("NBI1:1", LivenessState.LOST)
+    assert bench.dispatched() == ["ONE"]
+    assert bench.told(FleetDismiss(select=Select(servers=("NBI1:1",)))).outcome == "ok"
+    assert bench.dispatched() == ["ONE", "TWO"]
+    assert bench.live("ONE").outcome_unknown

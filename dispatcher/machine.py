@@ -124,10 +124,12 @@ class Dispatcher:
         self.functions = Functions(self.requests, self.execution)
         self.plans = PlansHost(self.requests)
         self.volumes = VolumesHost(self.requests)
-        self.steering = Steering(self.requests, self.server_commands, self.plans.ahead)
-        self.plans.warnings = self.steering.window_notices
         self.recovery = Recovery(self.core, self.execution, self.aftermath, self._recovered)
         self.provision = Provision(self.requests, self.recovery, self.server_commands)
+        self.steering = Steering(
+            self.requests, self.server_commands, self.plans.ahead, self.provision.starting
+        )
+        self.plans.warnings = self.steering.window_notices
         self.link = BrokerLink(self.core)
         self.waits = Waits(self.core, self.views)
         self._feed_at = instant.mono

@@ -34,6 +34,7 @@ class _Told:
     life: str  # of the provider that has it
     until: float  # it holds so long, monotonic
     report: ClassReport
+    troubled_since: float  # wall; that starts fail
     since: dict[str, float] = field(default_factory=dict)  # wall, by server on the way
 
 
@@ -81,6 +82,7 @@ class Provision:
             command.life,
             until,
             report,
+            core.wall if before is None or before.report.able else before.troubled_since,
             {one.server: one.since or since.get(one.server, core.wall) for one in coming},
         )
         core.fleet.provided(
@@ -121,7 +123,7 @@ class Provision:
                     server_class=name,
                     pilots=len(coming),
                     reason=told.report.text,
-                    since=min(told.since.values(), default=self._core.wall),
+                    since=min(told.since.values(), default=told.troubled_since),
                 )
             )
         return tuple(found)

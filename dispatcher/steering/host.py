@@ -13,7 +13,7 @@ from shotline.common.base import to_json
 from shotline.common.channels import SERVERS
 from shotline.common.fleet import commands as f
 from shotline.common.fleet.records import FLEET, FleetRecord
-from shotline.common.fleet.views import FleetView
+from shotline.common.fleet.views import FleetView, Starting
 from shotline.common.messages import CommandBeats, LivenessState, Outcome, ServerOrder
 from shotline.common.records import ServerSeen
 from shotline.common.views import FleetResult, ServersEvent, ServerView
@@ -57,11 +57,13 @@ class Steering(Family):
         requests: Requests,
         servers: ServerCommands,
         plans: Callable[[], Iterable[PlanAhead]],
+        starting: Callable[[], tuple[Starting, ...]],
     ) -> None:
         super().__init__(requests)
         core = self._core
         self._servers = servers
         self._plans = plans
+        self._starting = starting
         self.machine = FleetMachine(self, core.instant, core.config.dispatcher.time_zone)
         self._showing = Showing(self.machine)
         self._keeper = StreamKeeper(
@@ -161,7 +163,8 @@ class Steering(Family):
 
     def view(self) -> FleetView:
         """Return the fleet but for its servers."""
-        return self._showing.view(self._core.wall)
+        view = self._showing.view(self._core.wall)
+        return structs.replace(view, starting=self._starting())
 
     def window_notices(self) -> tuple[str, ...]:
         """Return where maintenance windows meet plans of the pulse queue."""

@@ -68,6 +68,11 @@ def test_a_job_that_never_starts_is_waited_for_so_long(tmp_path: Path, site: Slu
         report = pulse.begin()
         reason = "A:p1 waits in slurm (JobHeldUser)"
         eventually(lambda: reason in pulse.action("FIRST").waits_for)
+        with here.stack.supervisor() as shotline:
+            fleet = shotline.fleet().fleet
+        assert fleet is not None
+        (starting,) = fleet.starting
+        assert (starting.server_class, starting.pilots, starting.reason) == ("A", 1, reason)
         found = report.result().actions[0].last
         assert (found.state, found.status, found.cause) == NO_SERVER
         assert reason in found.reason

@@ -7,9 +7,11 @@ from tests.support.tables import action
 
 from shotline.common import commands as c
 from shotline.common.actions import Cause
+from shotline.common.fleet.commands import FleetList
+from shotline.common.fleet.views import Starting
 from shotline.common.messages import CommandServer, LivenessState, Outcome, ServerOrder
 from shotline.common.pilots import ClassDemand, ClassReport, Pilot, PilotState
-from shotline.common.views import DemandResult
+from shotline.common.views import DemandResult, FleetResult
 
 INIT = c.DoPhase(phase="INIT")
 PILOT = Pilot(server="SRV_A:p1", token="t1", job="17", state=PilotState.QUEUED)
@@ -58,6 +60,14 @@ def keep_telling(bench: Bench, told: c.ProviderReport, seconds: float) -> None:
         bench.pass_time(1.0)
 
 
+def starting_of(bench: Bench) -> tuple[Starting, ...]:
+    """Return what the fleet's view shows of servers on their way."""
+    found = view_of(bench.told(FleetList()))
+    assert isinstance(found, FleetResult)
+    assert found.fleet is not None
+    return found.fleet.starting
+
+
 def state(bench: Bench) -> str:
     return bench.states()["ONE"]
 
@@ -85,6 +95,9 @@ def test_a_class_that_can_have_servers_is_waited_for(bench: Bench) -> None:
     keep_telling(bench, report(PILOT, text="SRV_A:p1 waits in slurm (Priority)"), 50)
     assert state(bench) == "NOT_DISPATCHED"
     assert "SRV_A:p1 waits in slurm (Priority)" in bench.view("ONE").waits_for
+    (starting,) = starting_of(bench)
+    assert (starting.server_class, starting.pilots) == ("SRV_A", 1)
+    assert starting.reason == "SRV_A:p1 waits in slurm (Priority)"
     assert demand(bench, report(PILOT)).ready == 1
     bench.register("SRV_A:p1", incarnation="t1.1")
     assert bench.dispatched() == ["ONE"]
@@ -110,7 +123,13 @@ def test_a_provider_that_falls_silent_is_not_waited_for(bench: Bench) -> None:
 
 def test_starts_that_fail_are_told(bench: Bench) -> None:
     begin(bench, report(PILOT))
-    keep_telling(bench, report(able=False, text="the last start has failed: no such partition"), 6)
+    failed = report(able=False, text="the last start has failed: no such partition")
+    bench.told(failed)
+    (starting,) = starting_of(bench)
+    bench.pass_time(1.0)
+    bench.told(failed)
+    assert starting_of(bench) == (starting,), "it is told once"
+    keep_telling(bench, failed, 6)
     assert state(bench) == "no_server"
     assert "no such partition" in bench.live("ONE").reason
 

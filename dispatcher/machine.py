@@ -526,6 +526,7 @@ class Dispatcher:
 
     def check_invariants(self) -> None:
         """Assert what must hold between any two events."""
+        self.volumes.ledger.core.fold.check()
         for shot in self.core.shots.values():
             run = shot.open_run
             for path, live in shot.actions.items():

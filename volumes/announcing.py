@@ -71,7 +71,8 @@ class Announcing:
         core, known = self._core, self._core.fold.volume(command.volume)
         first = number = core.fold.next_number
         made: dict[str, HeldFile] = {}
-        for file in files:
+        newest = {file.path: file for file in files}  # of a path that was written meanwhile
+        for file in newest.values():
             groups = (command.group,) if command.group is not None else self._groups(file)
             served = {
                 group
@@ -80,7 +81,7 @@ class Announcing:
                 for group in one.groups
             }
             groups = tuple(group for group in groups if group not in served)
-            if not groups or file.path in made:
+            if not groups:
                 continue
             made[file.path] = HeldFile(
                 file=file, groups=groups, first=number, announced_at=core.wall

@@ -398,8 +398,8 @@ class _Asked:
 class Client:
     """A supervisor: repeats what is not answered, with the same id (D15)."""
 
-    def __init__(self, world: World, network: Network) -> None:
-        self._world, self._network = world, network
+    def __init__(self, world: World, network: Network, name: str = "command") -> None:
+        self._world, self._network, self._name = world, network, name
         self._numbers = itertools.count(1)
         self._offset_s: float | None = None
         self._asked: dict[str, _Asked] = {}
@@ -411,7 +411,7 @@ class Client:
     ) -> None:
         """Send a command until its final reply comes."""
         request = Request(
-            id=f"command{next(self._numbers):04d}",
+            id=f"{self._name}{next(self._numbers):04d}",
             verb=command.verb,
             deadline_s=self._world.now + (self._offset_s or 0.0) + lifetime_s,
             command=encode_command(command),

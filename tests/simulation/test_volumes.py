@@ -1,0 +1,338 @@
+"""Histories of data records while daemons, watchers and consumers die; planted bugs are caught."""
+
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+from tests.simulation.daemons import Client, DispatcherDaemon
+from tests.simulation.ledger_checks import MAX_ATTEMPTS, PER_CONSUMER, LedgerChecks
+from tests.simulation.scenario import FAULTS_UNTIL_S, Scenario
+
+from shotline.client.testing.journal import MemoryJournal
+from shotline.common.base import Struct
+from shotline.common.channels import VOLUMES
+from shotline.common.commands import AnyCommand
+from shotline.common.messages import Outcome, Reply
+from shotline.common.views import decode_result
+from shotline.common.volumes import commands as r
+from shotline.common.volumes.files import FileSeen, Part
+from shotline.common.volumes.records import LedgerRecord
+from shotline.common.volumes.views import LeasesResult, LeaseView, TokenAnswer, TokenFate
+from shotline.volumes.announcing import Announcing
+from shotline.volumes.fold import Item, LedgerFold
+from shotline.volumes.leasing import Leasing
+from shotline.volumes.offers import Offers
+
+SEEDS = 60
+GROUP = 15
+DONE_AT = 100.0 + FAULTS_UNTIL_S + 95.0
+VOLUMES_SECTION = {
+    "folders": {"RAW": {"folder": "/raw"}},
+    "consumers": {
+        "filter": {
+            "lease_s": 3.0,
+            "max_attempts": MAX_ATTEMPTS,
+            "leases_per_consumer": PER_CONSUMER,
+            "ordered": True,
+            "retry_delays_s": [0.0, 1.0],
+        }
+    },
+    "rules": {"files": {"volume": "RAW", "then": {"consumers": ["filter"]}}},
+    "consumer_lost_s": 5.0,
+}
+
+
+class VolumesDispatcher(DispatcherDaemon):
+    """A dispatcher with a volume."""
+
+    sections = {**DispatcherDaemon.sections, "volumes": VOLUMES_SECTION}
+
+
+class Watcher:
+    """A watcher whose disk has a file more now and then, and whose memory outlives it."""
+
+    def __init__(self, scenario: "VolumesScenario") -> None:
+        self.scenario = scenario
+        self.memory: list[FileSeen] = []  # in the order of their numbers
+        self.sent = 0
+        self.life = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.life += 1
+        life, scenario = self.life, self.scenario
+        client = Client(scenario.world, scenario.clients, f"watcher{life}-")
+
+        def look() -> None:
+            if life != self.life:
+                return
+            waits = self.memory[self.sent : self.sent + scenario.chance.randint(1, 3)]
+            if not waits:
+                scenario.world.after(0.5, look)
+                return
+            command = r.RecordsAnnounce(
+                volume="RAW",
+                host="data1",
+                folder="/raw",
+                memory="m",
+                number=self.sent + 1,
+                files=tuple(waits),
+            )
+            client.ask(command, lambda reply: heard(reply, len(waits)))
+
+        def heard(reply: Reply, count: int) -> None:
+            if life != self.life:
+                return
+            scenario.world.tell(f"watcher is told {reply.outcome}: {reply.message}")
+            if scenario.world.now < DONE_AT - 60.0 and scenario.chance.random() < 0.1:
+                self.kill()  # just before it would have heard
+                return
+            if reply.outcome is Outcome.OK:
+                self.sent += count
+            scenario.world.after(0.1, look)
+
+        # What was under way may have been leased and done by then.
+        scenario.world.after(0.0 if life == 1 else scenario.chance.uniform(0.1, 4.0), look)
+
+    def find(self, file: FileSeen) -> None:
+        """Remember a file that is to be announced."""
+        self.memory.append(file)
+
+    def kill(self) -> None:
+        """Begin anew, with the same memory; what was under way may have arrived."""
+        self._begin()
+
+
+class SimConsumer:
+    """A consumer that leases, works, and completes, gives back, or is killed."""
+
+    names = 0
+
+    def __init__(self, scenario: "VolumesScenario") -> None:
+        self.scenario = scenario
+        self._begin()
+
+    def _begin(self) -> None:
+        SimConsumer.names += 1
+        self.name = name = f"consumer{SimConsumer.names}"
+        scenario = self.scenario
+        client = Client(scenario.world, scenario.clients, f"{name}-")
+
+        def lease() -> None:
+            if name != self.name:
+                return
+            limit = scenario.chance.randint(1, 4)
+            wait = scenario.chance.choice((0.0, 2.0, 10.0))
+            command = r.RecordsLease(group="filter", consumer=name, limit=limit, wait=wait)
+            client.ask(command, leased)
+
+        def leased(reply: Reply) -> None:
+            if name != self.name:
+                return
+            result = decode_result(reply.result) if reply.result else None
+            leases = result.leases if isinstance(result, LeasesResult) else ()
+            if not leases:
+                scenario.world.after(0.5, lease)
+            else:
+                work_s = scenario.chance.choice((0.1, 1.0, 2.0, 5.0))
+                scenario.world.after(work_s, lambda: end(leases))
+
+        def end(leases: tuple[LeaseView, ...]) -> None:
+            if name != self.name:
+                return
+            tokens = tuple(one.token for one in leases)
+            is_late = scenario.world.now >= DONE_AT - 60.0
+            chance = scenario.chance.random()
+            command: AnyCommand = r.RecordsComplete(consumer=name, tokens=tokens)
+            if chance < 0.15 and not is_late:
+                never = scenario.chance.random() < 0.3
+                command = r.RecordsReturn(consumer=name, tokens=tokens, never=never, delay_s=0.5)
+            client.ask(command, lambda _reply: lease())
+
+        lease()
+
+    def kill(self) -> None:
+        """End at once; another one takes its place."""
+        self._begin()
+
+
+class VolumesScenario(Scenario):
+    """One seed's data: its files, its watcher, its consumers, their faults."""
+
+    end_s = 600.0
+
+    def __init__(self, seed: int) -> None:
+        self.ledger_checks = LedgerChecks()
+        self.files: dict[str, FileSeen] = {}
+        self.found: set[tuple[str, str]] = set()
+        super().__init__(seed)
+
+    def _new_store(self) -> MemoryJournal:
+        def hosted(stream: str, records: tuple[Struct, ...]) -> None:
+            if stream == VOLUMES:
+                self.ledger_checks.records(cast("tuple[LedgerRecord, ...]", records))
+
+        return MemoryJournal(on_hosted=hosted)
+
+    def _new_dispatcher(self) -> DispatcherDaemon:
+        return VolumesDispatcher(
+            self.world,
+            self.clients,
+            self.store,
+            {"T": self.nodes},
+            self._make,
+            lambda _effect: None,
+            lambda: self.world.after(0.2, self._start_dispatcher),
+        )
+
+    def run(self) -> None:
+        """Let it happen; then check what must hold at the end."""
+        self.world.run(self.world.now + self.end_s, lambda: self.is_done)
+        self.ledger_checks.at_end(self.found)
+
+    def _supervise(self) -> None:
+        self.watcher = Watcher(self)
+        self.consumers = [SimConsumer(self) for _ in range(self.chance.randint(1, 3))]
+        for number in range(self.chance.randint(3, 25)):
+            self.world.after(self.chance.uniform(0.0, 25.0), lambda n=number: self._write(n))
+        self.world.after(3.0, self._look)
+
+    def _write(self, number: int, generation: int = 1) -> None:
+        parts = tuple(Part(name=str(one)) for one in range(self.chance.randint(1, 3)))
+        path = f"f{number}.h5"
+        self.files[path] = file = FileSeen(
+            path=path,
+            generation=str(generation),
+            size_b=1,
+            modified_at=0.0,
+            rule="files",
+            key=self.chance.choice(("", "run1", "run2")),
+            parts=parts,
+        )
+        self.found.discard((path, str(generation - 1)))
+        self.found.add((path, file.generation))
+        self.watcher.find(file)
+
+    def _plan_orders(self) -> None:
+        for _ in range(self.chance.randint(0, 8)):
+            act = self.chance.choice(
+                (
+                    self._kill_watcher,
+                    self._kill_watcher,
+                    self._kill_consumer,
+                    self._kill_consumer,
+                    self._gone,
+                    self._rewrite,
+                    self._keep,
+                    self._redrive,
+                )
+            )
+            self.world.after(self.chance.uniform(1.0, FAULTS_UNTIL_S), act)
+
+    def _kill_watcher(self) -> None:
+        self.world.tell("watcher killed")
+        self.watcher.kill()
+
+    def _kill_consumer(self) -> None:
+        self.world.tell("consumer killed")
+        self.chance.choice(self.consumers).kill()
+
+    def _gone(self) -> None:
+        told = self.watcher.memory[: self.watcher.sent]
+        if told:
+            path = self.chance.choice(told).path
+            self._ask(r.RecordsGone(volume="RAW", paths=(path,)))
+
+    def _rewrite(self) -> None:
+        if self.files:
+            path = self.chance.choice(sorted(self.files))
+            generation = int(self.files[path].generation) + 1
+            self._write(int(path[1:-3]), generation)
+
+    def _keep(self) -> None:
+        dispatcher = self.dispatcher
+        if dispatcher is not None and not dispatcher.is_paused:
+            dispatcher.machine.volumes.write_anew()
+
+    def _redrive(self) -> None:
+        self._ask(r.RecordsRedrive(group="filter"))
+
+    def _ask(self, command: AnyCommand) -> None:
+        self.world.tell(f"operator: {command!r}"[:200])
+        self.client.ask(command, lambda reply: self.world.tell(f"is told {reply.message}"))
+
+    def _look(self) -> None:
+        """Once faults are over, wait until everything has ended."""
+        self.world.after(2.0, self._look)
+        dispatcher = self.dispatcher
+        if dispatcher is None or dispatcher.is_paused or dispatcher.machine.core.recovering:
+            return
+        if self.world.now < DONE_AT:
+            return
+        states = set(self.ledger_checks.state.values())
+        if "dead" in states:
+            self._redrive()
+        is_sent = self.watcher.sent == len(self.watcher.memory)
+        self.is_done = is_sent and states <= {"done", "removed"}
+
+
+def run_seed(seed: int) -> None:
+    scenario = VolumesScenario(seed)
+    try:
+        scenario.run()
+    except Exception as error:
+        story = "\n".join(scenario.world.story[-80:])
+        raise AssertionError(f"seed {seed}: {error}\n{story}") from error
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
+def test_the_ledger_holds_from_seed(first: int) -> None:
+    for seed in range(first, first + GROUP):
+        run_seed(seed)
+
+
+def caught(rule: str, seeds: int = 60) -> bool:
+    for seed in range(seeds):
+        try:
+            VolumesScenario(seed).run()
+        except AssertionError as error:
+            if rule in str(error):
+                return True
+    return False
+
+
+def test_an_announcement_that_is_taken_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    announce = Announcing.announce
+
+    def forgetful(self: Announcing, command: r.RecordsAnnounce) -> object:
+        self._core.fold.volume(command.volume).number = command.number - 1
+        return announce(self, command)
+
+    monkeypatch.setattr(Announcing, "announce", forgetful)
+    assert caught("V2")
+
+
+def test_a_lease_that_is_ended_by_another_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def own(self: Leasing, token: str, _consumer: str, act: Callable[[Item], TokenFate]) -> object:
+        item = self._of(token)
+        fate = TokenFate.UNKNOWN if item is None or item.lease is None else act(item)
+        return TokenAnswer(token=token, fate=fate)
+
+    monkeypatch.setattr(Leasing, "_own", own)
+    assert caught("V3")
+
+
+def test_an_order_that_is_not_kept_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Offers, "_lane", lambda _self, item: (item.group, str(item.number)))
+    assert caught("V3")
+
+
+def test_a_sum_that_is_wrong_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    drop = LedgerFold._drop
+
+    def forgetful(self: LedgerFold, item: Item) -> None:
+        drop(self, item)
+        self.volumes[item.volume].counts[item.state] = 0
+
+    monkeypatch.setattr(LedgerFold, "_drop", forgetful)
+    assert caught("V1")

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from tests.support.stack import Stack, eventually, merged
+from tests.support.stack import HUB, Stack, eventually, merged
 
 from shotline.client.consumer import Consumer
 from shotline.client.local.daemons import Daemon
@@ -33,29 +34,21 @@ class DataStack(Stack):
     """A stack with a watcher; its volume is the folder `raw`."""
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, object] | None = None, **more: object
+        self,
+        folder: Path,
+        volumes: Mapping[str, object] | None = None,
+        **more: Any,
     ) -> None:
         self.raw = folder / "raw"
         self.raw.mkdir()
-        super().__init__(folder, settings=merged(SETTINGS, settings or {}), **more)  # type: ignore[arg-type]
-        self.watcher = Daemon(
-            "watcher",
-            "shotline.volumes.watcher",
-            ["--config", str(self.config_file)],
-            folder / "var" / "watcher.log",
-        )
+        central = ["hub"] if HUB else ["broker", "dispatcher"]
+        settings = merged(SETTINGS, {"up": {"daemons": [*central, "watcher"]}})
+        settings = merged(settings, more.pop("settings", {}))
+        super().__init__(folder, settings=merged(settings, {"volumes": volumes or {}}), **more)
 
-    def start(self) -> None:
-        super().start()
-        self.restart(self.watcher)
-
-    def stop(self) -> None:
-        self.watcher.stop(20.0)
-        super().stop()
-
-    def show_logs(self) -> None:
-        super().show_logs()
-        print(self.watcher.last_lines(60))
+    @property
+    def watcher(self) -> Daemon:
+        return self["watcher"]
 
     def consumer(self, name: str = "one", **options: object) -> Consumer:
         """Return a consumer of the volume's group."""

@@ -56,6 +56,7 @@ class Leasing:
         again = self.given(command_id, command.consumer)
         if again is not None:
             return again
+        self._wait_no_more(command.consumer)  # for what it had asked before: it asks again
         items, why = self._take(command_id, command) if core.ready else ([], "")
         if items or not command.wait:
             return self._answer(items, why)
@@ -267,10 +268,7 @@ class Leasing:
         core = self._core
         core.consumers.pop(command.consumer, None)
         self._end_credits(command.consumer)
-        for command_id, one in list(core.waiting.items()):
-            if one.command.consumer == command.consumer:
-                del core.waiting[command_id]
-                self._reply(command_id, self._answer([], ""))
+        self._wait_no_more(command.consumer)
         had = list(core.taken_by(command.consumer))
         for item in had:
             if item.state is RecordState.ORPHANED:
@@ -279,6 +277,13 @@ class Leasing:
                 self._return(item, 0.0, LEFT)
         changed = RecordsChangedResult(records=len(had))
         return ok(f"{command.consumer} has left; {len(had)} records were given back", changed)
+
+    def _wait_no_more(self, consumer: str) -> None:
+        core = self._core
+        for command_id, one in list(core.waiting.items()):
+            if one.command.consumer == consumer:
+                del core.waiting[command_id]
+                self._reply(command_id, self._answer([], ""))
 
     def _of(self, token: str) -> Item | None:
         number = _parse(token, self._core.fold.life)[0]

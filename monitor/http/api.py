@@ -45,6 +45,7 @@ from shotline.monitor.http.requests import (
     query_of,
     status_of,
     text_of,
+    with_query,
 )
 from shotline.monitor.http.route import Route
 from shotline.monitor.http.runner import Runner
@@ -259,8 +260,10 @@ class CommandHandler(Handler):
     """One verb: its command is asked of the dispatcher, and the reply passed on."""
 
     async def post(self) -> None:
-        """Carry out the command of the body."""
-        await self._ask(command_of(self._kind, self.request.body or b"{}"))
+        """Carry out the command of the body; its fields may stand in the query, too."""
+        body, given = self.request.body or b"{}", self.query()
+        command = command_of(self._kind, body)
+        await self._ask(with_query(command, given) if given else command)
 
     async def get(self) -> None:
         """Answer a question whose arguments are in the query."""

@@ -1,10 +1,11 @@
 """What a request asks for: the command in its body or query, or which field is wrong. Pure."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import msgspec
+from msgspec import structs
 from pydantic import ValidationError
 
 from shotline.common.base import to_json
@@ -63,13 +64,19 @@ def command_of(kind: type[Command], body: bytes) -> AnyCommand:
     return _whole(command)
 
 
-def query_of(kind: type[Command], given: dict[str, str]) -> AnyCommand:
+def query_of(kind: type[Command], given: Mapping[str, object]) -> AnyCommand:
     """Return the command of a query's arguments. Raise BadInput."""
     try:
         command = msgspec.convert(given, kind, strict=False)
     except ValueError as error:
         raise BadInput((problem_of(error),)) from None
     return _whole(command)
+
+
+def with_query(command: AnyCommand, given: dict[str, str]) -> AnyCommand:
+    """Return a command with fields that its query gives. Raise BadInput."""
+    fields = structs.asdict(command) | given
+    return query_of(type(command), fields)
 
 
 def text_of(name: str, given: Sequence[bytes]) -> str:

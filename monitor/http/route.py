@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from shotline.common.base import Struct
+from shotline.common.base import Struct, tag_of
 from shotline.common.command import Command
 from shotline.common.commands import READING, VERBS
 from shotline.common.scopes import Scope
@@ -44,8 +44,14 @@ class Route:
 
     @property
     def name(self) -> str:
-        """The last part of its path: a command's verb."""
-        return self.path.rpartition("/")[2]
+        """A command's verb, else the last part of its path."""
+        return tag_of(self.command) if self.command else self.path.rpartition("/")[2]
+
+
+def path_of(verb: str) -> str:
+    """Return the address at which a command is given: data records have a folder of their own."""
+    of_records = verb.removeprefix("records_")
+    return f"/api/{verb}" if of_records == verb else f"/api/records/{of_records}"
 
 
 def needs_of(verb: str) -> Needs:

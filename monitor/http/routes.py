@@ -41,7 +41,7 @@ from shotline.monitor.http.api import (
     ServerPastHandler,
     Services,
 )
-from shotline.monitor.http.route import Route, needs_of
+from shotline.monitor.http.route import Route, needs_of, path_of
 from shotline.monitor.http.serving import SOCKETS
 from shotline.monitor.metrics import Metrics
 from shotline.monitor.models import (
@@ -60,7 +60,7 @@ ROUTES: Final = (
     Route("/", pages.PageHandler, {"GET": None}),
     Route("/ws", pages.SocketHandler, {"GET": Scope.READ}),
     *(
-        Route(f"/api/{verb}", CommandHandler, needs_of(verb), command=command)
+        Route(path_of(verb), CommandHandler, needs_of(verb), command=command)
         for verb, command in VERBS.items()
     ),
     Route(

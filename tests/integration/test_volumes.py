@@ -1,10 +1,16 @@
 """Data that starts work on the real daemons: files, watcher, ledger, consumers, commands."""
 
 import json
+import threading
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 from tests.support.faults import shotline_command
+from tests.support.stack import HUB
 from tests.support.volumes import GROUP, VOLUME, DataStack, names
+
+from shotline.client.local.ports import free_ports
 
 
 def test_a_closed_file_is_announced_leased_and_done(tmp_path: Path) -> None:
@@ -49,3 +55,29 @@ def test_the_command_line_does_all_that_a_consumer_needs(tmp_path: Path) -> None
             assert names(consumer.take()) == ["b.dat"]
         code, said = shotline_command(stack, "records", "status")
         assert VOLUME in said
+
+
+def test_programs_in_any_language_lease_by_http(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    daemons = ["hub" if HUB else "broker", *([] if HUB else ["dispatcher"]), "watcher", "monitor"]
+    settings = {"up": {"daemons": daemons}, "monitor": {"port": port, "role": "operator"}}
+    with DataStack(tmp_path, settings=settings) as stack:
+
+        def ask(path: str, **fields: object) -> dict[str, Any]:
+            request = Request(
+                f"http://127.0.0.1:{port}/api/records/{path}",
+                json.dumps(fields).encode() if fields else None,
+                {"Content-Type": "application/json"},
+            )
+            with urlopen(request, timeout=60) as answer:
+                found: dict[str, Any] = json.load(answer)["result"]
+            return found
+
+        began = threading.Timer(1.0, lambda: stack.write("a.dat"))
+        began.start()
+        (lease,) = ask("lease?wait=30", group=GROUP, consumer="curl")["leases"]
+        began.join()
+        assert lease["path"] == "a.dat"
+        (answer,) = ask("complete", consumer="curl", tokens=[lease["token"]])["answers"]
+        assert answer["fate"] == "ok"
+        assert ask("status")["volumes"][0]["counts"]["done"] == 1

@@ -47,6 +47,7 @@ from shotline.dispatcher.outgoing import Outgoing
 from shotline.dispatcher.reading.metrics import metrics
 from shotline.dispatcher.trees.host import TreeHost
 from shotline.dispatcher.trees.jobs import TreeJob
+from shotline.dispatcher.volumes.metrics import metrics as of_volumes
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +175,7 @@ class DispatcherServer:
         if self._load_at is not None:
             return
         yield from metrics(self._machine.core)
+        yield from of_volumes(self._machine.volumes.ledger)
         words = "From the start of a commit until it is safe, in Redis or in the spill file."
         yield histogram("journal_commit_seconds", words, self._committing)
         words = "Bytes of the spill file."

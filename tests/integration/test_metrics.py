@@ -57,6 +57,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     settings = {
         "up": {"daemons": ["broker", "dispatcher", "monitor", "legacy"]},
         "logging": {"format": "json"},
+        "volumes": {"folders": {"RAW": {"folder": "raw"}}},
         "metrics": {
             "addresses": {
                 name: f"127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)

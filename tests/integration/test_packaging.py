@@ -184,7 +184,15 @@ def test_the_command_works(installed: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "program",
-    ["broker", "dispatcher", "action-server", "legacy-bridge", "qserver-bridge", "provider"],
+    [
+        "broker",
+        "dispatcher",
+        "action-server",
+        "legacy-bridge",
+        "qserver-bridge",
+        "provider",
+        "watcher",
+    ],
 )
 def test_every_daemon_says_how_it_is_started(program: str, installed: Path, tmp_path: Path) -> None:
     assert "usage" in run(installed / f"shotline-{program}", "--help", folder=tmp_path).lower()

@@ -19,6 +19,7 @@ from tests.support.stack import DEADLINE_S, Stack
 
 from shotline.client.supervisor import Supervisor
 from shotline.common.commands import VERBS
+from shotline.monitor.http.route import path_of
 from shotline.monitor.models import CommandLineRequest, LogRequest, ServerCommandRequest
 
 EVIL = (
@@ -138,7 +139,7 @@ def test_a_field_of_a_command_is_text(stack: Stack, verb: str, field: str) -> No
                 said = {evil: evil}
             elif "tuple" in types[field]:
                 said = [evil]
-            answer = await page.post(f"/api/{verb}", body | {field: said})
+            answer = await page.post(path_of(verb), body | {field: said})
             assert answer.status in (200, 404, 409, 422), answer
 
     on(stack, work)

@@ -12,7 +12,7 @@ from tests.support.monitor import Page, Response, on, with_monitor
 from tests.support.stack import DEADLINE_S, Stack
 
 from shotline.common.commands import VERBS
-from shotline.monitor.http.route import GET_VERBS
+from shotline.monitor.http.route import GET_VERBS, path_of
 
 EXPERIMENT = """
 experiment: TEST
@@ -146,7 +146,7 @@ def test_what_is_unknown_is_404(stack: Stack, verb: str, body: dict[str, object]
         known = await page.get("/api/actions?tree=TEST&shot=3")
         if known.status == 404:
             await shot_made(page, 3)
-        answer = await page.post(f"/api/{verb}", body)
+        answer = await page.post(path_of(verb), body)
         assert (answer.status, answer.json["outcome"]) == (404, "refused"), answer
         assert has in said(answer)
 
@@ -163,7 +163,7 @@ def test_what_may_not_be_done_now_is_409(stack: Stack) -> None:
             ("abort_pending", {"tree": "TEST", "shot": 4}, "no run is open"),
             ("clear_url", {"url": "nowhere:8000"}, "nowhere:8000"),
         ):
-            answer = await page.post(f"/api/{verb}", body)
+            answer = await page.post(path_of(verb), body)
             assert answer.status in (404, 409), (verb, answer)
             assert answer.json["outcome"] == "refused"
             assert has in said(answer)
@@ -188,13 +188,13 @@ def test_every_command_names_the_field_that_is_wrong(stack: Stack, verb: str) ->
     async def work(page: Page) -> None:
         for field in VERBS[verb].__struct_fields__:
             if field in BAD:
-                answer = await page.post(f"/api/{verb}", {field: BAD[field]})
+                answer = await page.post(path_of(verb), {field: BAD[field]})
                 assert (answer.status, answer.json["outcome"]) == (422, "usage"), answer
                 assert field in fields(answer)
         for body in (b"{", b"[]", b'"x"', b"\xff\xfe", b"null"):
-            answer = await page.post(f"/api/{verb}", body)
+            answer = await page.post(path_of(verb), body)
             assert answer.status == 422, (body, answer)
-        answer = await page.post(f"/api/{verb}", {"no_such_field": 1})
+        answer = await page.post(path_of(verb), {"no_such_field": 1})
         assert answer.status == 422
         assert "no_such_field" in fields(answer)
 
@@ -204,7 +204,7 @@ def test_every_command_names_the_field_that_is_wrong(stack: Stack, verb: str) ->
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_get_asks_and_never_changes(stack: Stack, verb: str) -> None:
     async def work(page: Page) -> None:
-        answer = await page.get(f"/api/{verb}?no_such_field=1")
+        answer = await page.get(f"{path_of(verb)}?no_such_field=1")
         assert answer.status == (422 if verb in GET_VERBS else 405), answer
 
     on(stack, work)
@@ -250,7 +250,7 @@ def test_no_body_for_any_route_is_a_fault_or_changes_anything(stack: Stack) -> N
     async def work(page: Page) -> None:
         before = (await page.get("/api/shots")).json["result"]
         reading = ("/api/status", "/api/servers", "/api/monitor")
-        routes = [f"/api/{verb}" for verb in VERBS if verb not in ("quit", "abort", "check")]
+        routes = [path_of(verb) for verb in VERBS if verb not in ("quit", "abort", "check")]
         for route in (*routes, "/api/log", "/api/server_command", "/api/command_line", *reading):
             for body in BODIES:
                 answer = await page.post(route, body)

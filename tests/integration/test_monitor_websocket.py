@@ -22,6 +22,7 @@ from shotline.monitor.access.gate import Anyone
 from shotline.monitor.channels import Channels
 from shotline.monitor.channels.histories import Limits
 from shotline.monitor.channels.websocket import FRAME_BYTES_MAX, Readers, Socket
+from shotline.monitor.http.route import path_of
 
 EXPERIMENT = """
 experiment: TEST
@@ -512,7 +513,7 @@ def test_without_a_dispatcher_commands_are_answered_with_503(stack: Stack) -> No
         stack.dispatcher.kill()
         try:
             for verb in ("status", "abort", "servers"):
-                answer = await page.post(f"/api/{verb}")
+                answer = await page.post(path_of(verb))
                 assert (answer.status, answer.json["outcome"]) == (503, "nobody"), answer
         finally:
             stack.restart(stack.dispatcher)

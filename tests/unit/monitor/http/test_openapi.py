@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from shotline.common.commands import OF_DAEMONS, VERBS, AnyCommand
-from shotline.monitor.http.route import GET_VERBS
+from shotline.monitor.http.route import GET_VERBS, path_of
 from shotline.monitor.http.routes import ROUTES, document
 
 COMMITTED = Path(__file__).resolve().parents[4] / "docs" / "openapi.json"
@@ -37,7 +37,7 @@ def test_every_command_has_its_path() -> None:
     assert isinstance(paths, dict)
     assert set(VERBS.values()) == {*get_args(AnyCommand)}.difference(OF_DAEMONS)
     for verb in VERBS:
-        path = paths[f"/api/{verb}"]
+        path = paths[path_of(verb)]
         assert isinstance(path, dict)
         assert ("get" in path) == (verb in GET_VERBS)
         assert "post" in path

@@ -1,6 +1,6 @@
 """Histories of data records while daemons, watchers and consumers die; planted bugs are caught."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import pytest
@@ -26,7 +26,7 @@ from shotline.volumes.offers import Offers
 SEEDS = 60
 GROUP = 15
 DONE_AT = 100.0 + FAULTS_UNTIL_S + 95.0
-VOLUMES_SECTION = {
+VOLUMES_SECTION: Mapping[str, object] = {
     "folders": {"RAW": {"folder": "/raw"}},
     "consumers": {
         "filter": {
@@ -40,12 +40,6 @@ VOLUMES_SECTION = {
     "rules": {"files": {"volume": "RAW", "then": {"consumers": ["filter"]}}},
     "consumer_lost_s": 5.0,
 }
-
-
-class VolumesDispatcher(DispatcherDaemon):
-    """A dispatcher with a volume."""
-
-    sections = {**DispatcherDaemon.sections, "volumes": VOLUMES_SECTION}
 
 
 class Watcher:
@@ -175,7 +169,7 @@ class VolumesScenario(Scenario):
         return MemoryJournal(on_hosted=hosted)
 
     def _new_dispatcher(self) -> DispatcherDaemon:
-        return VolumesDispatcher(
+        return DispatcherDaemon(
             self.world,
             self.clients,
             self.store,
@@ -183,6 +177,7 @@ class VolumesScenario(Scenario):
             self._make,
             lambda _effect: None,
             lambda: self.world.after(0.2, self._start_dispatcher),
+            volumes=VOLUMES_SECTION,
         )
 
     def run(self) -> None:

@@ -102,6 +102,12 @@ def fleet_heartbeat(
     return _act(f.FleetHeartbeat, meant, every_s=every_s, now=now)
 
 
+def fleet_add(servers: str | Sequence[str], *, reason: str = "") -> Call[FleetAnswers]:
+    """Start servers CLASS:ID by the site's own program; each answer has what it said."""
+    names = (servers,) if isinstance(servers, str) else tuple(servers)
+    return reading(make(f.FleetAdd, servers=names, reason=reason), FleetAnswers)
+
+
 def fleet_dismiss(**meant: Unpack[Meant]) -> Call[FleetAnswers]:
     """Forget servers that are gone."""
     return _act(f.FleetDismiss, meant)

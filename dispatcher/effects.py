@@ -65,7 +65,27 @@ class Exit:
     taken_over: bool = False
 
 
-Effect = ToPeer | Publish | WriteCommit | TreeJob | JournalQuery | Say | Exit
+@dataclass(frozen=True, slots=True)
+class RunProgram:
+    """Run the site's program that starts servers; `ProgramDone` answers."""
+
+    job: int
+    script: str  # "": the packaged one
+    arguments: tuple[str, ...]
+    timeout_s: float
+
+
+Effect = ToPeer | Publish | WriteCommit | TreeJob | JournalQuery | RunProgram | Say | Exit
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramDone:
+    """A program has ended, or was ended since it took too long (no code)."""
+
+    job: int
+    code: int | None = None
+    output: str = ""
+    error: str = ""  # why it could not be run
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +133,7 @@ MachineEvent = (
     | MalformedFrom
     | JournalEvent
     | TreeDone
+    | ProgramDone
     | BrokerReached
     | BrokerGone
     | Configured

@@ -66,6 +66,7 @@ from shotline.dispatcher.effects import (
     FromBroker,
     MachineEvent,
     MalformedFrom,
+    ProgramDone,
     Say,
     StopAsked,
     ToPeer,
@@ -197,6 +198,8 @@ class Dispatcher:
             case TreeDone():
                 if not self.aftermath.done(event):
                     self.requests.done(event.job, event)
+            case ProgramDone():
+                self.requests.done(event.job, event)
             case ShotRead() | OutputRead() | AuditRead():
                 self.requests.done(event.query, event)
             case JournalChanged():

@@ -35,6 +35,7 @@ from shotline.dispatcher.effects import (
     MachineEvent,
     MalformedFrom,
     Publish,
+    RunProgram,
     Say,
     StopAsked,
     ToPeer,
@@ -45,6 +46,7 @@ from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
 from shotline.dispatcher.reading.metrics import metrics
+from shotline.dispatcher.steering.programs import Programs
 from shotline.dispatcher.trees.host import TreeHost
 from shotline.dispatcher.trees.jobs import TreeJob
 from shotline.dispatcher.volumes.metrics import metrics as of_volumes
@@ -91,6 +93,7 @@ class DispatcherServer:
             config.dispatcher.tree_timeout_s,
             self._events.append,
         )
+        self._programs = Programs(self._events.append)
         self._connection = connection or BrokerSocket(
             config.broker, service, own_key(config.keys, "dispatcher")
         )
@@ -134,6 +137,7 @@ class DispatcherServer:
             return
         self._closed = True
         self._trees.close()
+        self._programs.close()
         self._journal.close()
         self._connection.close()
 
@@ -271,7 +275,12 @@ class DispatcherServer:
     def _wake_at(self) -> float | None:
         if self._load_at is not None:
             return self._load_at
-        due = (self._machine.wake_at(), self._journal.wake_at(), self._trees.wake_at())
+        due = (
+            self._machine.wake_at(),
+            self._journal.wake_at(),
+            self._trees.wake_at(),
+            self._programs.wake_at(),
+        )
         return min((at for at in due if at is not None), default=None)
 
     def _tick(self) -> None:
@@ -280,6 +289,7 @@ class DispatcherServer:
             return
         self._read_journal()
         self._trees.tick()
+        self._programs.tick()
         self._events.append(Tick())
 
     def _flush_idle(self) -> None:
@@ -307,7 +317,7 @@ class DispatcherServer:
         """Let leave first what others wait for; then tell the log, and ask who is slower."""
         outgoing = self._outgoing
         said: list[Say] = []
-        asked: list[TreeJob | JournalQuery] = []
+        asked: list[TreeJob | JournalQuery | RunProgram] = []
         ends: Exit | None = None
         for effect in effects:
             match effect:
@@ -346,8 +356,10 @@ class DispatcherServer:
             undeliverable = Undeliverable(target=target, why=why, batches=(batch,))
             self._events.append(FromBroker(BROKER, (undeliverable,)))
 
-    def _ask(self, effect: TreeJob | JournalQuery) -> None:
-        if isinstance(effect, TreeJob):
+    def _ask(self, effect: TreeJob | JournalQuery | RunProgram) -> None:
+        if isinstance(effect, RunProgram):
+            self._programs.run(effect)
+        elif isinstance(effect, TreeJob):
             self._trees.do(effect)
         else:
             self._journal.ask(effect)

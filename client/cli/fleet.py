@@ -157,6 +157,14 @@ def heartbeat(*, every: float | None, now: bool, **meant: Any) -> None:
     send(call, later.fleet_view.show_answers)
 
 
+@command("add", example="shotline fleet add GAS:3")
+@click.argument("servers", nargs=-1, required=True, metavar="CLASS:ID...")
+@_why
+def add(servers: tuple[str, ...], reason: str) -> None:
+    """Start servers by the site's own program (monitor.server_command), and show what it says."""
+    send(later.fleet_verbs.fleet_add(servers, reason=reason), later.fleet_view.show_answers)
+
+
 @command("dismiss", example="shotline fleet dismiss GAS:7")
 @_acting
 def dismiss(**meant: Any) -> None:
@@ -291,6 +299,7 @@ for _command in (
     resume,
     quit_after,
     heartbeat,
+    add,
     dismiss,
     window,
     window_remove,

@@ -165,6 +165,8 @@ class DrivenDispatcher(ABC):
                 yield (j.AuditTrimmed(),)
             case j.ForgetShots() | d.Say() | d.Exit():
                 self.noted(effect)
+            case d.RunProgram(job):
+                yield (d.ProgramDone(job, error="no program is run here"),)
             case _:
                 yield (self.tree_done(effect),)
 

@@ -24,6 +24,7 @@ from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused, Unknown
 from shotline.dispatcher.commands.audit_trail import AuditTrail, Given
 from shotline.dispatcher.core import INSIDE, Core
+from shotline.dispatcher.effects import ProgramDone
 from shotline.dispatcher.journal import AuditRead, OutputRead, ReadShot, ShotRead
 from shotline.dispatcher.proofs import take_end, take_proofs
 from shotline.dispatcher.reading.paging import Page
@@ -39,7 +40,7 @@ NOBODY_KNOWN: Final = Vouched()
 ACCEPT_S: Final = 0.02  # a run that is over by then is answered once, by its end
 
 Handler = Callable[[Asked, AnyCommand], Answer | None]
-Done = TreeDone | ShotRead | OutputRead | AuditRead
+Done = TreeDone | ShotRead | OutputRead | AuditRead | ProgramDone
 Continuation = Callable[[Done], Answer | None]
 
 

@@ -13,13 +13,14 @@ from shotline.common.base import to_json
 from shotline.common.channels import SERVERS
 from shotline.common.fleet import commands as f
 from shotline.common.fleet.records import FLEET, FleetRecord
-from shotline.common.fleet.views import FleetView, Starting
+from shotline.common.fleet.views import FleetAnswer, FleetView, Starting
 from shotline.common.messages import CommandBeats, LivenessState, Outcome, ServerOrder
 from shotline.common.records import ServerSeen
 from shotline.common.views import FleetResult, ServersEvent, ServerView
-from shotline.dispatcher.commands.answer import Answer, Asked
-from shotline.dispatcher.commands.requests import Family, Requests
+from shotline.dispatcher.commands.answer import Answer, Asked, Refused
+from shotline.dispatcher.commands.requests import Done, Family, Requests
 from shotline.dispatcher.commands.server_commands import ServerCommands
+from shotline.dispatcher.effects import ProgramDone, RunProgram
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.journal import Loaded
 from shotline.dispatcher.journal.hosted import StreamKeeper
@@ -42,6 +43,7 @@ from shotline.fleet.events import (
 )
 from shotline.fleet.machine import FleetMachine
 from shotline.fleet.selecting import Known, is_meant
+from shotline.fleet.setting import answered
 from shotline.fleet.showing import Showing
 from shotline.fleet.world import PlanAhead, ServerState
 
@@ -134,10 +136,13 @@ class Steering(Family):
 
     # Operations
 
-    def operate(self, asked: Asked, command: f.AnyFleetCommand) -> Answer:
-        """Carry out an operation."""
+    def operate(self, asked: Asked, command: f.AnyFleetCommand) -> Answer | None:
+        """Carry out an operation. None: the answer follows."""
         if isinstance(command, f.FleetList):
             return Answer(Outcome.OK, "", self._listed(command))
+        if isinstance(command, f.FleetAdd):
+            self._add(asked, command)
+            return None
         done, output = self.machine.operate(
             self._core.instant, Operation(asked.id, command, asked.user)
         )
@@ -145,6 +150,41 @@ class Steering(Family):
         self._core.fleet.absent = self._showing.absent(self._core.fleet.servers)
         self._tell_at = 0.0
         return _answer(done)
+
+    def _add(self, asked: Asked, command: f.FleetAdd) -> None:
+        """Have servers started by the site's program, all at once; answer when it has ended."""
+        core, monitor = self._core, self._core.config.monitor
+        script = monitor.server_command
+        answers: dict[str, FleetAnswer] = {}
+        names = tuple(dict.fromkeys(command.servers))
+        if script is None:
+            own = {f"{one.server_class}:{one.id}" for one in core.config.up.servers}
+            if found := [name for name in names if name in own]:
+                raise Refused(
+                    f"{', '.join(found)} is started by `shotline up start {found[0]}`, and the "
+                    "configuration names no program for it (monitor.server_command)"
+                )
+
+        def done_for(name: str) -> Callable[[Done], Answer | None]:
+            def done(done: Done) -> Answer | None:
+                assert isinstance(done, ProgramDone)
+                answers[name] = _started(name, done)
+                if len(answers) < len(names):
+                    return None
+                return _answer(answered([answers[name] for name in names]))
+
+            return done
+
+        for name in names:
+            server_class, _, server_id = name.partition(":")
+            core.after(
+                RunProgram(
+                    self._requests.later(asked, done_for(name)),
+                    "" if script is None else str(script),
+                    (server_class, "START", server_id),
+                    monitor.server_command_timeout_s,
+                )
+            )
 
     def _listed(self, command: f.FleetList) -> Page:
         views = [
@@ -305,6 +345,16 @@ def _last_of(seen: ServerSeen) -> ServerView:
         epoch=seen.epoch,
         last_seen_at=seen.time,
     )
+
+
+def _started(name: str, done: ProgramDone) -> FleetAnswer:
+    said = f": {done.output.strip()}" if done.output.strip() else ""
+    if done.error:
+        return FleetAnswer(server=name, done=False, text=done.error)
+    if done.code is None:
+        return FleetAnswer(server=name, done=False, text=f"the program took too long{said}")
+    how = "was started" if done.code == 0 else f"was not started (exit code {done.code})"
+    return FleetAnswer(server=name, done=done.code == 0, text=f"{how}{said}")
 
 
 def _answer(done: FleetDone) -> Answer:

@@ -191,3 +191,17 @@ def test_a_window_and_an_alert_are_told_on_the_channel_of_servers(tmp_path: Path
         assert view_of(stack).usable == 0
         shotline.fleet_window_remove("pump")
         assert view_of(stack).usable == 1
+
+
+def test_servers_are_started_by_the_sites_program_and_its_words_are_told(tmp_path: Path) -> None:
+    script = tmp_path / "site.sh"
+    script.write_text('echo "starting $1 $3 by $2"\n[ "$3" != 9 ] || { echo no >&2; exit 7; }\n')
+    settings = {"monitor": {"server_command": str(script)}}
+    with stack_of(tmp_path, ("A:1",), *THREE, settings=settings) as stack:
+        code, said = shotline_command(stack, "fleet", "add", "A:7", "A:9")
+        assert code == 5, said
+        assert "was started: starting A 7 by START" in said
+        assert "was not started (exit code 7): starting A 9 by START" in said
+        code, said = shotline_command(stack, "fleet", "add", "A")
+        assert code == 1
+        assert "servers" in said

@@ -4,7 +4,7 @@ A server that is lost touches no other server of its class (D7); each takes only
 hold, in the order in which actions became ready. Pure.
 """
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from shotline.common.actions import AttemptId
 from shotline.common.fleet.facts import ServerFacts
 from shotline.common.fleet.settings import ServerSettings
-from shotline.common.fleet.views import Flag, FlagKind
+from shotline.common.fleet.views import AlertKind, Flag, FlagKind
 from shotline.common.messages import LivenessState, Register, ServerBeat
 from shotline.common.nodes import ActionNode
 from shotline.common.records import ShotKey
@@ -185,6 +185,7 @@ class Fleet:
         self.urls = Urls()
         self.scheduling = Scheduling()
         self.absent: dict[str, ServerView] = {}  # that were there or are expected
+        self.alerts: Counter[AlertKind] = Counter()
         self.told: dict[str, Server] = {}  # those that are to stop or to restart in their time
         self._blocked: dict[Queued, tuple[str, str, float]] = {}  # class, url, since when
         self._turn = 0

@@ -230,6 +230,7 @@ class Dispatcher:
             case Configured():
                 core.configure(event.config)
                 self.plans.configured(event.emergency_key)
+                self.steering.configured()
                 self.volumes.configured()
             case StopAsked():
                 if core.journal_state is JournalState.STOPPED:

@@ -182,6 +182,8 @@ class FleetMachine:
 
     def _look_at_all(self) -> None:
         core = self.core
+        for name in [one for one in core.standings if core.world.server(one) is None]:
+            del core.standings[name]
         self._look(
             state.name
             for state in core.world.servers()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from shotline.common.actions import SETTLED_STATE, ActionState
+from shotline.common.fleet.views import AlertKind
 from shotline.common.messages import LivenessState
 from shotline.common.metrics import Metric, counters, gauge, gauges, histogram
 from shotline.common.views import JournalState
@@ -40,6 +41,7 @@ def metrics(core: Core) -> Iterator[Metric]:
     there = [one for one in servers if not one.is_lost]
     for name, words, value in (
         ("slots", "Slots of a server.", lambda one: one.register.slots),
+        ("usable_slots", "Of them those that may have an action now.", lambda one: one.usable),
         ("attempts", "Attempts that a server has.", lambda one: len(one.attempts)),
         ("stuck_slots", "Slots whose process cannot be ended.", lambda one: one.stuck),
         ("unanswered_results", "Results that a server keeps.", lambda one: one.unanswered),
@@ -47,6 +49,11 @@ def metrics(core: Core) -> Iterator[Metric]:
         of = [((one.name,), value(one)) for one in there]
         yield gauges(f"server_{name}", words, ("server",), of)
 
+    words = "What somebody should look at: servers that are lost or missing, and the like."
+    alerts = {(kind.value,): fleet.alerts.get(kind, 0) for kind in AlertKind}
+    yield gauges("fleet_alerts", words, ("kind",), alerts.items())
+    absent = sum(name not in fleet.servers for name in fleet.absent)
+    yield gauge("fleet_absent_servers", "Servers that are gone, or never came.", absent)
     yield from fleet_metrics(there)
 
     runs = [run for _, run in core.open_runs()]

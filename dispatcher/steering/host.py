@@ -4,6 +4,7 @@ What happens to servers and runs is told to it within the same event (`core.flee
 count and what it counts are one commit.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, cast
 
@@ -82,6 +83,11 @@ class Steering(Family):
         self._core.fleet.absent.update(self._showing.absent(()))
         self._core.steered.update(self.machine.core.fold.servers)
 
+    def configured(self) -> None:
+        """Take another configuration."""
+        self.machine.setting.zone = self._core.config.dispatcher.time_zone
+        self.machine.planning.zone = self._core.config.dispatcher.time_zone
+
     def write_anew(self) -> None:
         """Journal the whole state."""
         self._keeper.write_anew()
@@ -103,7 +109,7 @@ class Steering(Family):
 
     def wake_at(self) -> float | None:
         """Return when something is due."""
-        due = self.machine.wake_at()
+        due = None if self._core.recovering else self.machine.wake_at()
         return self._tell_at if due is None else min(due, self._tell_at)
 
     def tick(self) -> None:
@@ -286,6 +292,7 @@ class Steering(Family):
         for level, text in self._showing.news(self._shown, view):
             core.say(level, text)
         self._shown = view
+        core.fleet.alerts = Counter(alert.kind for alert in view.alerts)
         self._publish(ServersEvent(servers=(), fleet=view))
 
     def _publish(self, event: ServersEvent) -> None:

@@ -84,7 +84,11 @@ class Announcing:
             if not groups:
                 continue
             made[file.path] = HeldFile(
-                file=file, groups=groups, first=number, announced_at=core.wall
+                file=file,
+                groups=groups,
+                first=number,
+                announced_at=core.wall,
+                host=command.host,
             )
             number += len(groups) * len(file.parts)
         return tuple(made.values()), number - first

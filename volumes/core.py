@@ -177,7 +177,7 @@ class LedgerCore:
 
     def host_of(self, item: Item) -> str:
         """Return the host that a record's file is on."""
-        return self.fold.volumes[item.volume].host
+        return item.held.host or self.fold.volumes[item.volume].host
 
     def seen(self, name: str, group: str = "", host: str = "") -> Consumer:
         """Return a consumer, who has just said something."""

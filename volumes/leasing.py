@@ -154,7 +154,7 @@ class Leasing:
             number=item.number,
             group=item.group,
             volume=item.volume,
-            host=volume.host,
+            host=core.host_of(item),
             folder=volume.folder,
             path=file.path,
             generation=file.generation,

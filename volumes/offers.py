@@ -65,7 +65,7 @@ class Offers:
 
     def _lane(self, item: Item) -> _Lane:
         group = self._group_of(item.group)
-        return item.group, item.key if group.ordered else item.volume
+        return item.group, item.key if group.ordered else f"{item.volume}\0{item.held.host}"
 
     def due_at(self) -> float | None:
         """Return when a delayed record is offered again."""

@@ -153,6 +153,7 @@ class Telling:
             rule=file.rule,
             state=item.state,
             attempts=item.tries,
+            token=core.token(item) if item.lease is not None else "",
             consumer=item.lease.consumer if item.lease is not None else "",
             left_s=max(due - core.now, 0.0) if due is not None else None,
             reason=item.reason,

@@ -30,6 +30,7 @@ _LINES_SHOWN: Final = 8
 FOLDERS: Final = {
     "legacy": "bridges.redis_dispatcher",
     "qserver": "bridges.qserver",
+    "filterorchestrator": "bridges.filterorchestrator",
     "provider": "providers",
     "watcher": "volumes.watcher",
 }

@@ -42,6 +42,7 @@ def _wanted(config: Config) -> Iterator[tuple[str, PeerRole, str]]:
         "watcher": PeerRole.WATCHER,
         "legacy": PeerRole.OPERATOR if config.legacy.commands else PeerRole.VIEWER,
         "qserver": PeerRole.OPERATOR,
+        "filterorchestrator": PeerRole.OPERATOR,
         "provider": PeerRole.PROVIDER,
     }
     for daemon in config.up.daemons:

@@ -22,6 +22,7 @@ from shotline.common.settings.classes_section import (
     NamedLimit,
     class_of,
 )
+from shotline.common.settings.filterorchestrator_section import FilterorchestratorSection
 from shotline.common.settings.providers_section import ProvidersSection
 from shotline.common.settings.qserver_section import QserverSection
 from shotline.common.settings.queue_section import QueueSection
@@ -90,6 +91,10 @@ class Config(Section):
     )
     providers: ProvidersSection = Field(
         ProvidersSection(), description="Servers that are started on demand."
+    )
+    filterorchestrator: FilterorchestratorSection = Field(
+        FilterorchestratorSection(),
+        description="The bridge for clients of the filter orchestrator.",
     )
     up: UpSection = Field(UpSection(), description="What `shotline up` runs on this machine.")
     logging: LoggingSection = Field(LoggingSection(), description="Logs of the daemons.")

@@ -685,6 +685,7 @@ class UpSection(Section):
             "watcher",
             "legacy",
             "qserver",
+            "filterorchestrator",
             "provider",
         ],
         ...,
@@ -741,7 +742,7 @@ class LoggingSection(Section):
 DaemonName = Annotated[
     str,
     Field(
-        pattern=r"^(broker|dispatcher|hub|monitor|watcher|legacy|qserver|provider|[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_.-]+)$",
+        pattern=r"^(broker|dispatcher|hub|monitor|watcher|legacy|qserver|filterorchestrator|provider|[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_.-]+)$",
         max_length=97,
     ),
 ]
@@ -753,7 +754,8 @@ class MetricsSection(Section):
     addresses: dict[DaemonName, HostAndPort] = Field(
         {},
         description="Address as HOST:PORT by daemon: broker, dispatcher, hub, monitor, legacy, "
-        "watcher, qserver, provider, or an action server's CLASS:ID. Others have none.",
+        "watcher, qserver, filterorchestrator, provider, or an action server's CLASS:ID. Others "
+        "have none.",
     )
 
     def address_of(self, daemon: str) -> tuple[str, int] | None:
@@ -774,7 +776,8 @@ class KeysSection(Section):
         "`shotline up`. Where the broker finds its own key there, it lets nobody in without one, "
         "and each may do what its key is for; else everybody may do everything. Every program "
         "finds its own there: NAME.key, where NAME is dispatcher, monitor, watcher, legacy, "
-        "qserver, provider, a server's CLASS:ID or CLASS, and for commands operator or viewer.",
+        "qserver, filterorchestrator, provider, a server's CLASS:ID or CLASS, and for commands "
+        "operator or viewer.",
     )
     file: Path | None = Field(
         None,

@@ -64,6 +64,7 @@ class HeldFile(Struct):
     groups: tuple[GroupName, ...]
     first: Count
     announced_at: Wall
+    host: Host = ""  # where it is
 
 
 class FilesAnnounced(_LedgerRecord, tag="files_announced"):

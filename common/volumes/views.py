@@ -175,6 +175,7 @@ class RecordView(Struct):
     rule: str
     state: RecordState
     attempts: Small = 0
+    token: str = ""  # of its lease
     consumer: str = ""
     left_s: Duration | None = None  # of its lease
     reason: str = ""

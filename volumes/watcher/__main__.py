@@ -1,16 +1,12 @@
 """`shotline-watcher`: options, configuration, logging; then the server, or a dry run."""
 
-import asyncio
-import signal
-import sys
 from pathlib import Path
 
 import click
 
 from shotline import __version__
+from shotline.client.serving import serve
 from shotline.common.errors import ConfigError
-from shotline.common.process.hangup import Hangup
-from shotline.common.process.scrape import open_address
 from shotline.common.process.service import give_up
 from shotline.common.process.streams import Program
 from shotline.common.settings.config import load_config
@@ -52,28 +48,20 @@ def main(
     It may be killed and restarted at any moment: it remembers what it has announced.
     """
     options = {"broker.clients": broker, "logging.level": log_level}
-    given = {key: value for key, value in options.items() if value is not None}
-    try:
-        if is_dry:
-            for line in dry_run(load_config(config, given).volumes, volumes):
-                click.echo(line)
-            return
-        hangup = Hangup(
-            "watcher", lambda: load_config(config, given), "volumes", "broker", "keys", "metrics"
+    if not is_dry:
+        serve(
+            "shotline-watcher",
+            "volumes",
+            config,
+            options,
+            lambda c: WatcherServer(c, host, volumes),
         )
-
-        async def live() -> int:
-            loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGHUP, hangup)
-            server = WatcherServer(hangup.config, host, volumes)
-            watch, unwatch = loop.add_reader, loop.remove_reader
-            open_address(hangup.config, "watcher", server.metrics, watch, unwatch)
-            return await server.run(hangup.systemd)
-
-        code = asyncio.run(live())
+    try:
+        given = {key: value for key, value in options.items() if value is not None}
+        for line in dry_run(load_config(config, given).volumes, volumes):
+            click.echo(line)
     except (ConfigError, OSError) as error:
         give_up("shotline-watcher", error)
-    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The bridge for clients of the filter orchestrator: its HTTP, of both generations of routes."""

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from shotline.bridges.filterorchestrator import requests as q
-from shotline.bridges.filterorchestrator.wire import Asked, BadRequest, Parser, answer
+from shotline.bridges.filterorchestrator.wire import Asked, NoRequest, Parser, answer
 from shotline.client.errors import Nobody, Refused, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.binding import ADVICE, is_loopback
@@ -114,7 +114,7 @@ class FilterorchestratorBridge:
                     status, body = await self._answered(asked, peer)
                     writer.write(answer(status, body, keeps=keeps))
                     await writer.drain()
-        except BadRequest as error:
+        except NoRequest as error:
             self.counts["bad"] += 1
             writer.write(answer(400, {"error": str(error)}, keeps=False))
         except ConnectionError as error:

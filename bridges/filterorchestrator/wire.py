@@ -16,7 +16,7 @@ _LINE: Final = re.compile(rb"([A-Z]{1,16}) ([!-~]{1,2000}) HTTP/1\.([01])")
 _END: Final = re.compile(rb"\r?\n\r?\n")
 
 
-class BadRequest(Exception):
+class NoRequest(Exception):
     """These bytes are no request; the connection cannot go on behind them."""
 
 
@@ -41,31 +41,31 @@ class Parser:
         self._buffer += data
 
     def next(self) -> Asked | None:
-        """Return the next whole request; None: more bytes must come. Raise BadRequest."""
+        """Return the next whole request; None: more bytes must come. Raise NoRequest."""
         while self._buffer[:2] == b"\r\n":  # some clients end a body with an empty line
             del self._buffer[:2]
         end = _END.search(self._buffer)
         if end is None:
             if len(self._buffer) > HEAD_BYTES_MAX:
-                raise BadRequest("its head is too long")
+                raise NoRequest("its head is too long")
             return None
         if end.start() > HEAD_BYTES_MAX:
-            raise BadRequest("its head is too long")
+            raise NoRequest("its head is too long")
         first, *lines = bytes(self._buffer[: end.start()]).splitlines()
         line = _LINE.fullmatch(first)
         if line is None:
-            raise BadRequest("its first line is none of HTTP/1")
+            raise NoRequest("its first line is none of HTTP/1")
         headers = {}
         for one in lines:
             name, colon, value = one.partition(b":")
             if not colon:
-                raise BadRequest("a header has no colon")
+                raise NoRequest("a header has no colon")
             headers[name.strip().lower()] = value.strip()
         if headers.get(b"transfer-encoding", b"identity").lower() != b"identity":
-            raise BadRequest("give a Content-Length")
+            raise NoRequest("give a Content-Length")
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length[:12]) > BODY_BYTES_MAX:
-            raise BadRequest("its Content-Length is none, or too large")
+            raise NoRequest("its Content-Length is none, or too large")
         whole = end.end() + int(length)
         if len(self._buffer) < whole:
             return None

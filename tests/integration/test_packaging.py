@@ -192,6 +192,7 @@ def test_the_command_works(installed: Path, tmp_path: Path) -> None:
         "qserver-bridge",
         "provider",
         "watcher",
+        "filterorchestrator-bridge",
     ],
 )
 def test_every_daemon_says_how_it_is_started(program: str, installed: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`shotline-watcher`: options, configuration, logging; then the server, or a dry run."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -49,13 +50,8 @@ def main(
     """
     options = {"broker.clients": broker, "logging.level": log_level}
     if not is_dry:
-        serve(
-            "shotline-watcher",
-            "volumes",
-            config,
-            options,
-            lambda c: WatcherServer(c, host, volumes),
-        )
+        make = partial(WatcherServer, host=host, volumes=volumes)
+        serve("shotline-watcher", "volumes", config, options, make)
     try:
         given = {key: value for key, value in options.items() if value is not None}
         for line in dry_run(load_config(config, given).volumes, volumes):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotline.bridges.filterorchestrator.wire import Asked, BadRequest, Parser
+from shotline.bridges.filterorchestrator.wire import Asked, NoRequest, Parser
 
 REQUEST = b"GET /read-next-tr HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -31,7 +31,7 @@ def test_requests_come_in_any_pieces(cuts: list[int]) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_taken_or_refused(data: bytes) -> None:
-    with contextlib.suppress(BadRequest):
+    with contextlib.suppress(NoRequest):
         parsed(data, b"\r\n\r\n")
 
 
@@ -45,7 +45,7 @@ def test_any_bytes_are_taken_or_refused(data: bytes) -> None:
     ],
 )
 def test_what_cannot_be_read_is_refused(head: bytes) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(NoRequest):
         parsed(head + b"\r\n\r\n")
 
 

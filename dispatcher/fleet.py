@@ -329,15 +329,16 @@ class Fleet:
         label that no free server has.
         """
         rules = self.scheduling
+        is_limited = rules.has_limits
         classes: Iterable[tuple[str, ServerClass]] = self.classes.items()
-        if rules.has_limits:
+        if is_limited:
             classes = sorted(classes, key=lambda one: one[1].last_given)
         for name, members in classes:
             if not members.queue:
                 continue
             able = [server for server in self.of_class(name) if self.takes_work(server)]
             prefers = bool(rules.of(name).prefer)
-            while able and members.queue and rules.has_room(name):
+            while able and members.queue and (not is_limited or rules.has_room(name)):
                 able.sort(key=lambda server: (-server.free, server.last_given))
                 if prefers:
                     able.sort(key=lambda one: rules.rank(name, one.name, one.register.labels))
@@ -386,9 +387,9 @@ class Fleet:
             and server.reported
             and not server.leaving
             and not server.restarting
-            and not server.barred
             and not server.full
             and server.free > 0
+            and not server.barred
             and (not server.stopping or self.alone(server))
         )
 

@@ -135,7 +135,7 @@ class Scheduling:
 
     def has_room(self, name: str) -> bool:
         """Whether one more action of a class may start now."""
-        return not (self.has_limits and any(one.is_full for one in self._rules(name)[1]))
+        return not any(one.is_full for one in self._rules(name)[1])
 
     def room(self, name: str) -> int | None:
         """Return how many more actions of a class may start now; None: any number."""

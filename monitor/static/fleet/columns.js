@@ -110,7 +110,7 @@ export const COLUMNS = [
     },
   },
   number('beat', 'Beat', ['versions', 'all'], 58, (server) => server.facts?.heartbeat_s, duration),
-  number('trip', 'Round trip', ['host', 'all'], 78, (server) => server.round_trip_s, milliseconds),
+  number('trip', 'Round trip', ['host', 'all'], 88, (server) => server.round_trip_s, milliseconds),
   number('offset', 'Clock', ['host', 'all'], 78, (server) => host(server)?.clock_offset_s, (value) => milliseconds(value)),
   words('address', 'Address', ['versions', 'all'], 110, (server) => server.address ?? '', { share: 0.6 }),
   number('pid', 'Process', ['versions', 'all'], 70, (server) => server.pid, String),

@@ -29,6 +29,7 @@ export class Curve {
   /** @param {HostSample[]} samples the latest last @param {number} place of what is drawn in each */
   draw(samples, place) {
     if (!this.#made.changed(samples, place)) return;
+    setAttribute(this.element, 'hidden', samples.length < 2 ? '' : null);
     setAttribute(this.#line, 'd', pathOf(samples, place, this.how));
   }
 }

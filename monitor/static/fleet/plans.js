@@ -9,7 +9,7 @@ import { ask, askFor } from '../view/dialog.js';
 import { download, h, setText } from '../view/dom.js';
 import { Inputs, Part } from '../view/part.js';
 import { useStyle } from '../view/style.js';
-import { selectWords, serverAddress, when, windowWords } from './words.js';
+import { selectWords, serverAddress, settingsWords, when, windowWords } from './words.js';
 
 useStyle(import.meta.url);
 
@@ -130,8 +130,14 @@ export class PlansView extends Part {
     this.#differences.hidden = differences.length === 0;
     this.#differences.replaceChildren(
       h('thead', {}, h('tr', {}, ...['Server', 'What', 'Expected', 'Found'].map((text) => h('th', { scope: 'col' }, text)))),
-      h('tbody', {}, ...differences.map((one) => h('tr', {}, h('td', {}, h('a', { href: serverAddress(one.server) }, plain(one.server))), h('td', {}, one.what.replace('config_hash', 'configuration')), h('td', {}, plain(one.expected ?? '')), h('td', {}, plain(one.found ?? ''))))));
+      h('tbody', {}, ...differences.map((one) => h('tr', {}, h('td', {}, h('a', { href: serverAddress(one.server) }, plain(one.server))), h('td', {}, one.what.replace('config_hash', 'configuration')), h('td', {}, foundWords(one.what, one.expected ?? '')), h('td', {}, foundWords(one.what, one.found ?? ''))))));
   }
+}
+
+/** Return what is expected or found; settings come as JSON. @param {string} what @param {string} text */
+function foundWords(what, text) {
+  if (what !== 'settings' || !text.startsWith('{')) return plain(text);
+  return settingsWords(JSON.parse(text)).join('; ') || 'nothing';
 }
 
 /** @param {Record<string, any>} one @returns {Record<string, unknown>} */

@@ -21,7 +21,7 @@ import { PlansView } from './plans.js';
 import { ServerPage } from './server-page.js';
 import { ServersView } from './servers.js';
 import { FleetTable, KEYS } from './table.js';
-import { ALERTS, alertsOf, serverAddress, totalsOf, when } from './words.js';
+import { ALERTS, alertsOf, serverAddress, totals, when } from './words.js';
 
 useStyle(import.meta.url);
 
@@ -140,7 +140,7 @@ export class TabFleet extends Tab {
     const { servers } = this.app;
     if (!this.#told.due(250, servers.version, this.#showAll)) return;
     const { fleet } = servers;
-    const of = totalsOf(fleet, [...servers.byName.values()]);
+    const of = totals([...servers.byName.values()]);
     const state = [`${of.alive} on`, of.suspect && `${of.suspect} suspect`, of.lost && `${of.lost} lost`, of.absent && `${of.absent} absent`];
     /** @type {[string, string][]} */
     const numbers = [

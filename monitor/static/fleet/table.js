@@ -13,7 +13,7 @@ import { Inputs as Made, Part } from '../view/part.js';
 import { useRules, useStyle } from '../view/style.js';
 import { Windowed } from '../view/windowed.js';
 import { COLUMNS, columnStyle } from './columns.js';
-import { grouped, serverAddress, totals } from './words.js';
+import { grouped, hostWords, serverAddress, totals } from './words.js';
 
 useStyle(import.meta.url);
 useRules(columnStyle());
@@ -210,7 +210,7 @@ export class FleetTable extends Part {
     element.id = idOf(line.key);
     if (server) element.dataset.server = server.server;
     else delete element.dataset.server;
-    const look = server ? `server-${server.state}${worst(server)}` : 'is-group';
+    const look = server ? `server-${server.state}${worst(server)}` : `is-group${line.servers?.some((one) => worst(one) === ' ill-row') ? ' ill-group' : ''}`;
     setAttribute(element, 'class', `fleet-row ${look}${ticked ? ' ticked' : ''}${cursor ? ' cursor' : ''}`);
     setAttribute(element, 'aria-rowindex', String(index + 2));
     setAttribute(element, 'aria-selected', String(ticked));
@@ -226,9 +226,10 @@ export class FleetTable extends Part {
   /** @param {Drawn} drawn @param {Line} line */
   #drawGroup({ name, about }, { group, servers }) {
     const of = totals(servers ?? []);
+    const host = this.by === 'host' ? hostWords(servers ?? []) : '';
     const ill = [of.suspect && `${of.suspect} suspect`, of.lost && `${of.lost} lost`, of.absent && `${of.absent} absent`].filter(Boolean);
     setText(name, plain(group));
-    setText(about, [`${of.servers} ${of.servers === 1 ? 'server' : 'servers'}`, ...ill, `${of.busy} of ${of.usable} slots busy`, `${of.done} done`, of.failed && `${of.failed} failed`].filter(Boolean).join('  ·  '));
+    setText(about, [`${of.servers} ${of.servers === 1 ? 'server' : 'servers'}`, ...ill, of.slots && `${of.busy} of ${of.usable} slots busy`, of.slots && `${of.done} done`, of.failed && `${of.failed} failed`, host].filter(Boolean).join('  ·  '));
   }
 
   // Selecting

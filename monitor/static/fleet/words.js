@@ -5,6 +5,7 @@
 /** @import {Alert, AlertKind, Flag, FlagKind, FleetTotals, FleetView, Hours, ServerSettings, ServerState, ServerView, Window} from '../model/types.js' */
 import { clock, duration, moment } from '../model/format.js';
 import { readRoute, writeRoute } from '../model/route.js';
+import { share } from '../model/system.js';
 import { byName, plain } from '../model/words.js';
 
 /** A symbol and a word for each: nobody depends on colour. @type {Record<FlagKind, {symbol: string, word: string, look: string}>} */
@@ -149,17 +150,6 @@ export function alertsOf(fleet) {
   return [...(fleet?.alerts ?? [])].sort((one, other) => order.indexOf(one.kind) - order.indexOf(other.kind) || byName(one.about, other.about));
 }
 
-/**
- * Return the whole fleet in numbers: as it was told, else counted here.
- * @param {FleetView|null} fleet
- * @param {ServerView[]} servers
- * @returns {Required<FleetTotals>}
- */
-export function totalsOf(fleet, servers) {
-  const counted = totals(servers);
-  return { ...counted, ...(fleet?.totals ?? {}), ...(servers.length > 0 ? {} : counted) };
-}
-
 /** Count servers. @param {ServerView[]} servers @returns {Required<FleetTotals>} */
 export function totals(servers) {
   const found = { hosts: 0, servers: servers.length, alive: 0, suspect: 0, lost: 0, absent: 0, slots: 0, usable: 0, busy: 0, done: 0, failed: 0, cpu_time_s: 0 };
@@ -177,6 +167,16 @@ export function totals(servers) {
   }
   found.hosts = hosts.size;
   return found;
+}
+
+/** Return how a host is, by the last word of one of its servers. @param {ServerView[]} servers all on it */
+export function hostWords(servers) {
+  const [last] = servers.filter(({ state, facts }) => state !== 'OFF' && facts?.host).sort((one, other) => (other.last_seen_at ?? 0) - (one.last_seen_at ?? 0));
+  const host = last?.facts?.host;
+  if (!host) return '';
+  const parts = [`CPU ${percent(host.cpu_percent)} of ${host.cpus}`, `memory ${percent(share(host.memory_used_b, host.memory_total_b))}`, `load ${host.load_1.toFixed(2)}`];
+  if (typeof host.temperature_c === 'number') parts.push(`${Math.round(host.temperature_c)} °C`);
+  return parts.join(', ');
 }
 
 /** @typedef {'none'|'host'|'class'|'label'} Grouping */

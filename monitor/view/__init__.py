@@ -440,7 +440,11 @@ def _share(used: int, total: int) -> float:
 def _absent(name: str) -> ServerView:
     server_class, _, server_id = name.partition(":")
     return ServerView(
-        server=name, server_class=server_class, server_id=server_id, liveness="absent"
+        server=name,
+        server_class=server_class,
+        server_id=server_id,
+        liveness="absent",
+        why="it is expected, and not there",
     )
 
 

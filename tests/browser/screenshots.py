@@ -101,6 +101,9 @@ def screenshots(folder: Path, work: Path) -> None:
         take(page, folder, "timeline")
         shown(page.locator("tab-timeline .run-state")).to_contain_text("completed")
         begun(stack, number, "PULSE")
+        with stack.supervisor() as shotline:
+            shotline.fleet_slots(1, servers="HEATING:1", reason="one gyrotron only")
+            shotline.fleet_drain(within_s=1200.0, servers="DAQ:3", reason="new disk")
         page.locator("a[data-tab=fleet]").click()
         shown(page.locator("fleet-table").get_by_text("ACQUIRE").first).to_be_visible()
         take(page, folder, "fleet")
@@ -115,6 +118,7 @@ def screenshots(folder: Path, work: Path) -> None:
         take(page, folder, "heartbeat")
         page.locator("a[data-tab=queue]").click()
         with stack.supervisor() as shotline:
+            shotline.fleet_resume(servers="DAQ:3")
             shotline.wait("DEMO", number, check=False)
         programme(stack)
         shown(page.locator("queue-history .history-row:not([hidden])")).to_have_count(1)

@@ -74,6 +74,7 @@ class PilotServer(Struct):
     server: _Server
     incarnation: str
     liveness: Literal["alive", "suspect", "lost", "absent"]
+    started_at: Wall | None = None  # by its own clock
     busy: Small = 0
     ending: bool = False  # it takes no more work
 

@@ -149,6 +149,7 @@ class Provision:
                     server=server.name,
                     incarnation=server.register.incarnation,
                     liveness=server.liveness.value,
+                    started_at=server.register.started_at,
                     busy=len(server.attempts),
                     ending=server.leaving or server.stopping or bool(server.wants_to_leave),
                 )

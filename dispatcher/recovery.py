@@ -285,15 +285,21 @@ class Recovery:
         core.server_changed(server)
 
     def proven(self, name: str, pilot: str, how: str) -> None:
-        """Take an engine's proof that all lives of a pilot have ended (P3)."""
+        """Take an engine's proof that all lives of a pilot have ended (P3).
+
+        One that the broker hears of is not dead, whatever is said: it is told again.
+        """
         core = self._core
+        server = core.fleet.servers.get(name)
+        its_last = server is not None and is_of(server.register.incarnation, pilot)
+        if server is not None and its_last and server.liveness is LivenessState.ALIVE:
+            return
         if pilot in core.gone:
             return
         core.gone[pilot] = how
         while len(core.gone) > _GONE_MAX:
             del core.gone[next(iter(core.gone))]
-        server = core.fleet.servers.get(name)
-        if server is not None and not server.is_lost and is_of(server.register.incarnation, pilot):
+        if server is not None and its_last and not server.is_lost:
             self.lost(server, how, proven_dead=True)
         for shot in core.shots.values():
             take_end(core, shot, pilot)

@@ -9,6 +9,7 @@ has a state for the last time only.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from shotline.common.pilots import PILOT, PilotState
@@ -17,7 +18,7 @@ from shotline.providers.events import Job
 LISTING: Final = "%i|%T|%j|%k|%r"
 """The format of `squeue`: number, state, name, comment, reason."""
 
-SACCT_FIELDS: Final = "State,ExitCode,NodeList,Restarts"
+SACCT_FIELDS: Final = "State,ExitCode,NodeList,Restarts,Start"
 
 _WAITS: Final = frozenset(
     {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
@@ -59,7 +60,10 @@ class Row:
             reason = " ".join(filter(None, (self.state, reason, code and f"exit code {code}")))
         elif self.state not in ("PENDING", "RUNNING"):
             reason = " ".join(filter(None, (self.state, reason)))
-        return Job(self.server, self.token, self.job, state, reason, proof, self.is_kept)
+        started_at = None if fields is None else _seconds(fields.get("StartTime", ""))
+        return Job(
+            self.server, self.token, self.job, state, reason, proof, started_at, self.is_kept
+        )
 
 
 def job_name(prefix: str, server: str) -> str:
@@ -94,16 +98,25 @@ def fields_of(text: str) -> dict[str, str]:
 
 def fields_of_sacct(text: str) -> dict[str, str] | None:
     """Return the same of `sacct -n -P -X -D`; None where it knows nothing, or of several starts."""
-    lines = [line.split("|") for line in text.splitlines() if line.count("|") == 3]
+    lines = [line.split("|") for line in text.splitlines() if line.count("|") == 4]
     if len(lines) != 1:
         return None
-    state, code, nodes, restarts = lines[0]
+    state, code, nodes, restarts, start = lines[0]
     return {
         "JobState": state.split(" ", 1)[0],
         "ExitCode": code,
         "NodeList": nodes,
         "Restarts": restarts or "0",
+        "StartTime": start,
     }
+
+
+def _seconds(text: str) -> float | None:
+    """Return a time of Slurm's, which is that of this machine's zone; None where there is none."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None
 
 
 def proof_of(job: str, fields: Mapping[str, str]) -> str:

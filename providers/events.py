@@ -33,6 +33,7 @@ class Job:
     state: PilotState
     reason: str = ""
     proof: str = ""  # of one that has ended
+    started_at: float | None = None  # wall; the last time
     is_kept: bool = False
 
 

@@ -58,7 +58,8 @@ class _Pilot:
     proof: str = ""
     settled_at: float | None = None  # when its start was answered; None: it is under way
     registered: bool = False  # the dispatcher has known it
-    lives: set[str] = field(default_factory=set)  # incarnations that the dispatcher has known
+    lives: dict[str, float] = field(default_factory=dict)  # known incarnations, begun when (wall)
+    started_at: float | None = None  # wall; by its engine
     cancelled: bool = False
     was_found: bool = False  # an earlier life has started it; its end is no failed start
     gone_since: float | None = None  # it had registered, and the dispatcher has it no more
@@ -72,6 +73,15 @@ class _Pilot:
     @property
     def is_coming(self) -> bool:
         return self.state in (PilotState.QUEUED, PilotState.STARTING)
+
+    @property
+    def has_lived_once(self) -> bool:
+        """Whether the end that its engine tells of is that of the one life that is known.
+
+        A controller that has lost its memory may have started it twice, and knows of the last end.
+        """
+        begun = [*self.lives.values()]
+        return len(begun) == 1 and self.started_at is not None and self.started_at <= begun[0]
 
     def turn(self, state: PilotState, now: Instant, reason: str = "") -> None:
         if state is not self.state:
@@ -250,7 +260,7 @@ class Provider:
             is_there = False
             for server in demand.servers:
                 if is_of(server.incarnation, pilot.token):
-                    pilot.lives.add(server.incarnation)
+                    pilot.lives[server.incarnation] = server.started_at or 0.0
                     self._has_registered(now, one, pilot)
                     is_there |= server.liveness in _THERE
             if is_there or not pilot.registered:
@@ -315,7 +325,7 @@ class Provider:
             pilot = self._take_stranger(now, one, job, pilot)
             if pilot is None:
                 return
-        pilot.job = job.job
+        pilot.job, pilot.started_at = job.job, job.started_at
         if pilot.settled_at is None:
             pilot.settled_at = now.mono
         if job.state is PilotState.ENDED:
@@ -515,9 +525,7 @@ class Provider:
                     state=pilot.state,
                     reason=pilot.reason,
                     since=pilot.since.wall,
-                    # A controller that has lost its memory may have started a job twice, and
-                    # knows of the end of one: of several lives nothing is proven.
-                    proof=pilot.proof if len(pilot.lives) == 1 else "",
+                    proof=pilot.proof if pilot.has_lived_once else "",
                 )
                 for pilot in told
             ),

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.faults import NO_SERVER, SUCCESS, Pulse, action, each_once, ends_of
+from tests.support.faults import NO_SERVER, SUCCESS, Pulse, action, each_once, ends_of, stack_of
 from tests.support.on_demand import on_demand
 from tests.support.stack import eventually
+
+from shotline.common.keys.folder import KeysFolder
+from shotline.common.keys.peers import PeerRole
 
 # As a site's server_command.sh: it starts a process that goes on without it.
 _SCRIPT = """#!/bin/sh
@@ -84,6 +87,23 @@ def test_a_second_provider_starts_none_twice(tmp_path: Path, script: Path) -> No
         pulse.open("a")
         assert ends_of(report.result().actions) == {"FIRST": SUCCESS}
         assert asked(tmp_path) == ["START p1"]
+
+
+def test_up_runs_it_and_each_has_its_key(tmp_path: Path, script: Path) -> None:
+    settings = {
+        "providers": {
+            "classes": {"A": {"provider": "script", "idle_s": 1.0, "start_after_s": 0.2}},
+            "script": str(script),
+            "look_s": 0.2,
+        },
+        "up": {"daemons": ["hub", "provider"]},
+    }
+    stack = stack_of(tmp_path, (), action("FIRST", "A", 1), settings=settings)
+    stack.make_keys()
+    KeysFolder(stack.config.keys.folder).new("A", PeerRole.SERVER, "A")
+    with stack:
+        assert ends_of(Pulse(stack).begin().result().actions) == {"FIRST": SUCCESS}
+        eventually(lambda: servers(tmp_path) == [])
 
 
 def test_a_script_that_fails_is_told_to_who_waits(tmp_path: Path) -> None:

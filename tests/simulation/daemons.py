@@ -10,6 +10,7 @@ from tests.simulation.world import Link, Network, World
 from shotline.action_server import events as srv
 from shotline.action_server.machine import ActionServer
 from shotline.action_server.task.channel import Ended
+from shotline.action_server.until import Term
 from shotline.broker import outbox
 from shotline.broker.machine import (
     Broker,
@@ -35,6 +36,7 @@ from shotline.common.messages import (
     Undeliverable,
 )
 from shotline.common.nodes import ActionNode, SourceMark
+from shotline.common.pilots import incarnation_of
 from shotline.common.settings.sections import ActionServerSection, BrokerSection
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
@@ -287,6 +289,9 @@ class ServerDaemon(Daemon):
         on_start: Callable[[AttemptId, str], None],
         on_exit: Callable[["ServerDaemon", bool], None],
         ended: tuple[str, ...] = (),
+        *,
+        pilot: str = "",
+        term: Term | None = None,
     ) -> None:
         super().__init__(world)
         self.name = name
@@ -294,7 +299,7 @@ class ServerDaemon(Daemon):
         self._task_of, self._on_start, self._on_exit = task_of, on_start, on_exit
         self.is_dead = False
         self._workers: dict[int, int] = {}  # slot → generation, so that a killed task ends nothing
-        self.incarnation = incarnation = f"life{next(self.lives)}"
+        self.incarnation = incarnation = incarnation_of(pilot, f"life{next(self.lives)}")
         self.machine = ActionServer(
             Register(
                 server_class=name[0],
@@ -302,10 +307,12 @@ class ServerDaemon(Daemon):
                 incarnation=incarnation,
                 epoch=0,
                 slots=slots,
+                started_at=world.instant.wall,
                 ended=ended,
             ),
             ActionServerSection(),
             BrokerSection(),
+            term=term,
         )
         self._timer = Timer(world, lambda: self.handle(Tick()))
         self._link: Link = network.open(self)
@@ -396,7 +403,10 @@ class _Asked:
 
 
 class Client:
-    """A supervisor: repeats what is not answered, with the same id (D15)."""
+    """A supervisor: repeats what is not answered, with the same id (D15).
+
+    Ids of its commands begin with `name`, which no other client has.
+    """
 
     def __init__(self, world: World, network: Network, name: str = "command") -> None:
         self._world, self._network, self._name = world, network, name

@@ -173,6 +173,9 @@ def running(*, started: bool = True) -> Bench:
 def test_a_proof_comes_before_the_loss() -> None:
     bench = running()
     bench.told(report(ENDED))
+    assert bench.states() == {"ONE": "DOING"}, "the broker hears of it"
+    bench.judge("SRV_A:p1", LivenessState.SUSPECT, "its connection broke")
+    bench.told(report(ENDED))
     live = bench.live("ONE")
     assert (live.cause, live.outcome_unknown) == (Cause.SERVER_LOST, False)
     assert "Slurm's job 17 is FAILED" in live.reason

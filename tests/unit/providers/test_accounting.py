@@ -1,5 +1,7 @@
 """What Slurm's own words prove: records as Slurm 22.05 has written them here."""
 
+from datetime import datetime
+
 import pytest
 
 from shotline.common.pilots import PilotState
@@ -52,10 +54,10 @@ def test_what_is_proof(record: str, proof: str) -> None:
 
 
 def test_the_accounting_database_knows_the_same() -> None:
-    known = fields_of_sacct("CANCELLED by 1000|0:15|node7|0\n")
+    known = fields_of_sacct("CANCELLED by 1000|0:15|node7|0|2026-11-29T12:36:27\n")
     assert known is not None
     assert proof_of("8", known) == "Slurm's job 8 is CANCELLED, exit code 0:15"
-    assert fields_of_sacct("NODE_FAIL|0:0|node7|0\nCOMPLETED|0:0|node8|1\n") is None
+    assert fields_of_sacct("NODE_FAIL|0:0|node7|0|Unknown\nCOMPLETED|0:0|node8|1|Unknown\n") is None
     assert fields_of_sacct("") is None
 
 
@@ -79,6 +81,13 @@ def test_jobs_of_ours_and_of_others() -> None:
         ("A:p3", "t3", PilotState.STARTING, "COMPLETING", False),
         ("A:p4", "t4", PilotState.ENDED, "NODE_FAIL NodeDown", False),
     ]
+
+
+def test_when_a_job_was_started_last() -> None:
+    (row,) = rows_of("1|FAILED|shotline-A-p1|A:p1 t1|None", "shotline")
+    job = row.as_job(fields_of(FAILED + " StartTime=2026-11-29T12:36:27 "))
+    assert job.started_at == datetime(2026, 11, 29, 12, 36, 27).astimezone().timestamp()
+    assert row.as_job(fields_of(FAILED + " StartTime=Unknown ")).started_at is None
 
 
 def test_a_job_is_known_again_by_what_it_was_given() -> None:

@@ -106,10 +106,12 @@ class Bench:
         """Let the pilot of a job be a server that the dispatcher knows."""
         found = self.jobs[job]
         self.turn(job, PilotState.STARTING)
+        self.jobs[job] = replace(self.jobs[job], started_at=self.now)
         self.servers[found.server] = PilotServer(
             server=found.server,
             incarnation=f"{found.token}.1",
             liveness=liveness,  # type: ignore[arg-type]
+            started_at=self.now + 1.0,
         )
 
     def later(self, seconds: float, ready: int = 0, free: int = 0) -> None:
@@ -218,6 +220,7 @@ def replace_liveness(server: PilotServer, liveness: str) -> PilotServer:
         server=server.server,
         incarnation=server.incarnation,
         liveness=liveness,  # type: ignore[arg-type]
+        started_at=server.started_at,
     )
 
 
@@ -233,6 +236,17 @@ def test_one_that_has_just_gone_is_asked_about_at_once() -> None:
     bench.turn("1", PilotState.ENDED, "COMPLETED")
     bench.later(2, ready=1)
     assert len(bench.started) == 2
+
+
+def test_the_end_of_a_second_start_proves_nothing_of_the_first(bench: Bench) -> None:
+    bench.need(ready=1)
+    bench.register("1")
+    bench.later(5)
+    # Its controller has forgotten it and started it again; the second one was refused its name.
+    bench.jobs["1"] = replace(bench.jobs["1"], started_at=bench.now)
+    bench.turn("1", PilotState.ENDED, "FAILED", "job 1 is FAILED, exit code 69:0")
+    bench.later(10)
+    assert [(one.state, one.proof) for one in bench.report().pilots] == [(PilotState.ENDED, "")]
 
 
 def test_of_two_lives_of_one_job_nothing_is_proven(bench: Bench) -> None:

@@ -141,7 +141,7 @@ class Engine:
         self.over(job, "FAILED", "0:9")
 
     def give_up(self, job: str) -> None:
-        """Its node is not heard of; its server runs on, and nobody hears of that either for long."""
+        """Its node is not heard of; its server runs on, and perhaps nobody hears of that either."""
         self._silence(job)
         self.over(job, "NODE_FAIL", "")
 

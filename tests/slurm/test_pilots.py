@@ -21,7 +21,7 @@ from tests.support.on_demand import on_demand
 from tests.support.slurm_site import SlurmSite
 from tests.support.stack import eventually
 
-from shotline.common.actions import ActionState
+from shotline.common.actions import ActionState, Status
 
 ONE = {"A": {"provider": "slurm", "max": 1, "idle_s": 2.0}}
 
@@ -90,7 +90,9 @@ def test_a_job_that_is_cancelled_in_the_middle_of_an_action(
         pulse.wait_doing("FIRST")
         site.say("scancel", site.jobs()[0][0])
         found = report.result().actions[0].last
-        assert found.state is ActionState.ABORTED
+        # Slurm sends TERM to the task, too: either that or its server is the first to be done.
+        assert found.state in (ActionState.ABORTED, ActionState.DONE)
+        assert found.status is not Status.SUCCESS
         assert not found.outcome_unknown, "its server has seen to its end"
         # Asked for again it is another attempt, on another pilot.
         again = Waiting(here.stack, lambda shotline: shotline.dispatch("FIRST", *pulse.key))

@@ -13,6 +13,7 @@ from bench.workloads.independent import Independent
 from bench.workloads.lines import Lines
 from bench.workloads.page import PageInBrowser
 from bench.workloads.queue import Queue
+from bench.workloads.records import Records
 from bench.workloads.single import Single
 from bench.workloads.startup import Startup
 from bench.workloads.tables import Tables
@@ -33,5 +34,6 @@ WORKLOADS: Final[tuple[Measurement, ...]] = (
     Startup(),
     Abort(),
     Queue(),
+    Records(),
     PageInBrowser(),
 )

@@ -42,6 +42,8 @@ class Sizes:
     aborts: int = 20
     plans: int = 3000  # added to the queue in one command
     programme: int = 40  # plans that run one after the other
+    records: int = 20_000  # that two consumers complete
+    files: int = 1_000_000  # that a watcher knows
     seconds: float = 10.0  # in which what goes on by itself is watched
 
     def scaled(self, factor: float) -> Self:
@@ -66,5 +68,7 @@ class Sizes:
             some(self.aborts),
             some(self.plans),
             max(2, some(self.programme)),
+            some(self.records),
+            some(self.files),
             max(1.0, self.seconds * factor),
         )

@@ -143,7 +143,7 @@ class VolumeWatch:
             self._scan_now.clear()
             began = time.monotonic()
             try:
-                await self._scan()
+                await self.scan()
             except OSError as error:
                 self._in_trouble(f"{self.root} cannot be read: {error.strerror}")
             period_s = self._folder.poll_s if self._folder.polling else self._folder.rescan_s
@@ -156,7 +156,8 @@ class VolumeWatch:
                 await asyncio.sleep(min(took_s, period_s))  # so that it does not only scan
             await _within(self._scan_now.wait(), period_s)
 
-    async def _scan(self) -> None:
+    async def scan(self) -> None:
+        """Look at all of it. Raise OSError when it cannot be read."""
         memory, root = self._memory, self.root
         if self._heard is None and not memory.root(self.name)[1]:
             return  # what the ledger knows decides what becomes of what is there
@@ -412,13 +413,14 @@ class VolumeWatch:
             taken=taken,
         )
         self._told_kept_out = told
-        self._hear(heard)
+        self.hear(heard)
         memory.forget_orders(self.name, (order.id for order in heard.orders))
         for order in heard.orders:
             if order.id not in taken:
                 await self._carry_out(order)
 
-    def _hear(self, heard: WatchResult) -> None:
+    def hear(self, heard: WatchResult) -> None:
+        """Take what the ledger knows of this memory."""
         is_first, self._heard = self._heard is None, heard
         memory, number = self._life
         if heard.memory == memory and heard.number > number:

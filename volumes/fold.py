@@ -238,7 +238,7 @@ class LedgerFold:
     def _returned(self, record: RecordsReturned) -> list[Item]:
         changed = self._each(record.numbers, RecordState.READY, record.reason)
         for item in changed:
-            item.delay_s = record.delay_s
+            item.delay_s, item.command = record.delay_s, ""
         return changed
 
     def _redriven(self, numbers: Iterable[int]) -> list[Item]:

@@ -12,6 +12,8 @@ from tests.support.monitor import with_monitor
 from tests.support.queue_page import answer
 from tests.support.stack import Stack, merged
 
+from shotline.client.cli import fleet_file
+
 SCRIPT = """#!/bin/sh
 echo "site script: $1 $2 $3"
 """
@@ -147,7 +149,8 @@ def test_windows_are_planned_and_the_fleet_is_expected(
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as a file").click()
     download.value.save_as(tmp_path / "fleet.yaml")
-    assert '"slots":1' in (tmp_path / "fleet.yaml").read_text()
+    (saved,) = (one for one in fleet_file.read(tmp_path / "fleet.yaml") if one["server"] == "A:1")
+    assert saved["settings"] == {"slots": 1}
     with stack.supervisor() as shotline:
         shotline.fleet_slots(None, servers="A:1")
     shown(page.locator(".differences")).to_contain_text("slots: 1")

@@ -115,10 +115,10 @@ export class PlansView extends Part {
     this.#asked.forget();
   }
 
-  /** Save it as JSON, which is YAML, too. */
+  /** Save it as `shotline fleet load` reads it: each server in a line of JSON, which is YAML, too. */
   #saveFile() {
-    const servers = this.#result?.expected ?? [];
-    download('fleet.yaml', `{"servers": [\n${servers.map((one) => ` ${JSON.stringify(withoutNulls(one))}`).join(',\n')}\n]}\n`);
+    const lines = (this.#result?.expected ?? []).map(({ server, ...about }) => `  ${JSON.stringify(server)}: ${JSON.stringify(withoutNulls(about))}\n`);
+    download('fleet.yaml', `servers:\n${lines.join('')}`);
   }
 
   #drawExpected() {
@@ -140,9 +140,10 @@ function foundWords(what, text) {
   return settingsWords(JSON.parse(text)).join('; ') || 'nothing';
 }
 
-/** @param {Record<string, any>} one @returns {Record<string, unknown>} */
+/** Return what says something. @param {Record<string, any>} one @returns {Record<string, unknown>} */
 function withoutNulls(one) {
-  return Object.fromEntries(Object.entries(one).filter(([, value]) => value !== null && value !== undefined));
+  const said = Object.entries(one).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(said.map(([name, value]) => [name, typeof value === 'object' && !Array.isArray(value) ? withoutNulls(value) : value]));
 }
 
 customElements.define('fleet-plans', PlansView);

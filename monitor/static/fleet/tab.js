@@ -165,7 +165,7 @@ export class TabFleet extends Tab {
     })), ...(more > 0 || this.#showAll ? [h('button', { class: 'small quiet', onclick: () => this.#more() }, more > 0 ? `${more} more` : 'fewer')] : []));
     const starting = fleet?.starting ?? [];
     this.#starting.hidden = starting.length === 0;
-    setText(this.#starting, starting.map((one) => plain(`${one.server_class}: ${one.pilots} starting since ${when(one.since ?? 0)}${one.reason ? `, ${one.reason}` : ''}`)).join('  ·  '));
+    setText(this.#starting, starting.map((one) => plain(`${one.server_class}: ${one.pilots > 0 ? `${one.pilots} starting` : 'none starts'}${one.since ? ` since ${when(one.since)}` : ''}${one.reason ? `, ${one.reason}` : ''}`)).join('  ·  '));
   }
 
   #more() {

@@ -71,6 +71,11 @@ export class FleetTable extends Part {
     this.append(this.#body);
     this.#rows = new Windowed(this.#body, space, () => this.#create(), (element, index, made) => this.#update(element, index, made), (index) => this.#lines[index]?.key);
     this.#body.addEventListener('scroll', () => this.app.changed(), { passive: true });
+    this.#body.addEventListener('keydown', (event) => {
+      if (event.key !== 'a' || !(event.ctrlKey || event.metaKey) || event.target !== this.#body) return;
+      event.preventDefault();
+      this.selectAll();
+    });
     const head = /** @type {HTMLElement} */ (this.#body.firstElementChild);
     new ResizeObserver(() => {
       this.#rows.head = head.offsetHeight;

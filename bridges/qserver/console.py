@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from shotline.bridges.qserver.asking import Body
 from shotline.common.queue import records as r
 from shotline.common.queue.plans import PulsePlan
 
@@ -16,12 +17,17 @@ _ENVIRONMENT: Final = {
     r.EnvironmentState.FAILED: "RE Environment could not be opened",
 }
 
+ITEMS_SAID_MAX: Final = 10  # of a batch
+
 
 def lines_of(record: r.QueueRecord) -> Iterator[str]:
     """Yield what a record tells people."""
     match record:
         case r.EntriesAdded(entries=entries):
-            yield f"{len(entries)} items added{_by(record.by)}"
+            what = "new item" if len(entries) == 1 else f"{len(entries)} new items"
+            yield f"Adding {what} to the queue{_by(record.by)}"
+            for entry in entries[:ITEMS_SAID_MAX]:
+                yield f"Item added: {_named(entry.plan)} (item {entry.uid})"
         case r.EntryChanged(entry=entry, what=what):
             yield f"item {entry.uid} {what}{_by(record.by)}"
         case r.EntriesMoved(uids=uids):
@@ -62,6 +68,13 @@ def lines_of(record: r.QueueRecord) -> Iterator[str]:
                     yield f"{one.server}: {one.text}"
         case r.TaskChanged(task=task):
             yield f"Task {task.uid} ({task.function}) is {task.state.value}{_why(task.message)}"
+
+
+def line_of_request(method: str, reply: Body) -> str:
+    """Return what a client's request came to."""
+    if reply.get("success") is not False:
+        return f"{method}: done"
+    return f"{method} was refused: {reply.get('msg')}"
 
 
 def _named(plan: PulsePlan) -> str:

@@ -187,7 +187,10 @@ class QserverBridge:
         if request.method in STATUS:
             return wire.encoded(self.view.status(time.time()), encoding), Effect.NONE
         done = await self._carry_out(self._machine.answer(request))
-        return None if done.body is None else wire.encoded(done.body, encoding), done.effect
+        if done.body is None:
+            return None, done.effect
+        self._say(console.line_of_request(request.method, done.body))
+        return wire.encoded(done.body, encoding), done.effect
 
     async def _answer_old(self, data: bytes) -> tuple[bytes | None, Effect]:
         try:

@@ -7,6 +7,7 @@ import pytest
 
 from shotline.bridges.qserver import wire
 from shotline.bridges.qserver.asking import Body, Effect, Heard, Question
+from shotline.bridges.qserver.console import line_of_request, lines_of
 from shotline.bridges.qserver.machine import METHODS, Machine
 from shotline.bridges.qserver.method import Context
 from shotline.bridges.qserver.old_dialect import OldDialect
@@ -19,6 +20,7 @@ from shotline.common.base import Json
 from shotline.common.messages import Outcome
 from shotline.common.queue.kinds import KindView, Parameter, PlanKind, schema_of
 from shotline.common.queue.plans import PlanPhase
+from shotline.common.queue.records import EntriesAdded
 from shotline.common.queue.views import QueueTasksResult
 from shotline.common.settings.qserver_section import QserverSection
 
@@ -191,6 +193,20 @@ def test_an_update_in_the_background_leaves_the_workers_to_the_running_plan(fron
     assert front.ask("task_status", task_uid=uid)["status"] == "completed"
     assert front.ask("task_result", task_uid=uid)["result"]["success"] is True
     assert front.view.manager_state == "executing_queue"
+
+
+def test_the_console_tells_what_was_added_and_what_requests_came_to(front: Front) -> None:
+    added = front.add()
+    entries = front.shotline.queue_list().entries
+    lines = list(lines_of(EntriesAdded(time=0.0, entries=entries, at=0, by="someone")))
+    uid = added["item"]["item_uid"]
+    assert lines == [
+        "Adding new item to the queue by someone",
+        f"Item added: count (item {uid})",
+    ]
+    assert line_of_request("queue_item_add", added) == "queue_item_add: done"
+    refused = front.ask("queue_item_get", uid="none")
+    assert line_of_request("queue_item_get", refused).startswith("queue_item_get was refused: ")
 
 
 def test_scripts_are_refused_first_as_the_original_refuses_them(front: Front) -> None:

@@ -2,25 +2,16 @@
 
 import json
 import os
-import signal
 from pathlib import Path
 from time import sleep
 from typing import Any
 
 # Beside the manager's other files: each call may be another worker's.
 BUFFER = Path(os.environ.get("SHOTLINE_TEST_BUFFER", "buffer.json"))
-LAST_S = 0.3  # clients are to see that even a quick plan runs
+LAST_S = 0.5  # clients are to see that even a quick plan runs
 UP = "\x1b[A"  # a terminal's cursor goes a line up
 
-
-def _leave(*_: object) -> None:
-    """Leave the devices, which takes long enough for a closing environment to be seen."""
-    sleep(0.5)
-    os._exit(0)
-
-
-signal.signal(signal.SIGTERM, _leave)
-# Nor are they there at once; their users are to see that the environment is being opened.
+# Devices are not there at once: their users are to see that the environment is being opened.
 sleep(float(os.environ.get("SHOTLINE_TEST_LOADING_S", "0")))
 
 

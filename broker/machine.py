@@ -82,6 +82,7 @@ TO_SERVERS: Final = frozenset(
         "output_stored",
         "command_server",
         "clear_binding",
+        "command_beats",
         "command_workers",
         "register_anew",
         "problem",

@@ -205,3 +205,19 @@ def test_servers_are_started_by_the_sites_program_and_its_words_are_told(tmp_pat
         code, said = shotline_command(stack, "fleet", "add", "A")
         assert code == 1
         assert "servers" in said
+
+
+def test_a_heartbeat_is_set_and_is_set_again_in_the_servers_next_life(tmp_path: Path) -> None:
+    def beats_every(seconds: float) -> bool:
+        facts = view_of(stack).facts
+        return facts is not None and facts.heartbeat_s == seconds
+
+    with stack_of(tmp_path, ("A:1",), *THREE, settings=LOST_SOON) as stack:
+        code, said = shotline_command(stack, "fleet", "heartbeat", "--every", "0.05", "A:1")
+        assert code == 0, said
+        eventually(lambda: beats_every(0.05))
+        stack["A:1"].kill()
+        stack.restart(stack["A:1"])
+        eventually(lambda: beats_every(0.05))
+        assert shotline_command(stack, "fleet", "heartbeat", "A:1")[0] == 0
+        eventually(lambda: beats_every(0.2))

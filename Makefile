@@ -49,13 +49,13 @@ demo: install
 test: check
 	$(PYTEST) -n 2 $(FAST_TESTS)
 ifneq ($(REAL_TESTS),)
-	$(PYTEST) -n 2 --dist loadfile $(REAL_TESTS)
+	$(PYTEST) -n 3 --dist loadfile $(REAL_TESTS)
 endif
 	$(MAKE) test-hub
 	$(MAKE) test-queue-server
 	$(MAKE) test-slurm
 ifneq ($(BROWSER_TESTS),)
-	$(PYTEST) $(BROWSER_TESTS)
+	$(PYTEST) -n 2 --dist loadfile $(BROWSER_TESTS)
 endif
 
 # What happens after faults, with broker and dispatcher in one process instead of two.

@@ -49,7 +49,7 @@ RULES: Final = b"inside: rules"
 """The rules of volumes as a client."""
 
 PAGE_BYTES_MAX: Final = 512 * 1024  # makes some milliseconds of work
-_OF_RUNS: Final = (RunEnded, RunPutOnHold, RunResumed)
+_OF_RUNS: Final = (RunOpened, RunEnded, RunPutOnHold, RunResumed)
 
 SERVERS_GATHER_S: Final = 0.1
 """Changes of servers are gathered this long before observers are told."""

@@ -53,6 +53,7 @@ class RunNews:
     """
 
     run: PlanRun
+    command: str  # that opened it
     is_open: bool
     held: str = ""  # why nothing more of it starts
     aborted: tuple[str, ...] = ()  # actions that were ended for that

@@ -210,8 +210,13 @@ class Running:
     def run_news(self, news: RunNews) -> None:
         """Take what has become of a run of the running plan."""
         running = self._core.fold.running
-        run = running.run if running is not None else None
-        if running is None or run is None:
+        if running is None or running.step is not PlanStep.PHASE:
+            return
+        if running.run is None and news.command == running.command:
+            # The answer that says so may wait for the tree; whoever ends the plan does not.
+            self._core.put(RunBegun(time=self._core.wall, run=news.run))
+        run = self._running.run
+        if run is None:
             return
         if (news.run.tree, news.run.shot, news.run.run) != (run.tree, run.shot, run.run):
             return

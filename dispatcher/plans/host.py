@@ -298,6 +298,7 @@ class PlansHost(Family):
         self._tell(
             RunNews(
                 run=self._plan_run(shot, run),
+                command=run.opened.command,
                 is_open=run.is_open,
                 held=run.held or "",
                 aborted=run.ended_for_hold if run.held else (),

@@ -156,8 +156,16 @@ class QueueScenario(Scenario):
             self.is_done = True
 
 
-def run_seed(seed: int) -> None:
-    scenario = QueueScenario(seed)
+class KilledEarly(QueueScenario):
+    """The dispatcher dies while the first plan runs, whatever else happens."""
+
+    def _plan_faults(self) -> None:
+        super()._plan_faults()
+        self.world.after(self.chance.uniform(3.0, 6.0), self._kill_dispatcher)
+
+
+def run_seed(seed: int, kind: type[QueueScenario] = QueueScenario) -> None:
+    scenario = kind(seed)
     try:
         scenario.run()
     except Exception as error:
@@ -169,6 +177,12 @@ def run_seed(seed: int) -> None:
 def test_the_programme_holds_from_seed(first: int) -> None:
     for seed in range(first, first + GROUP):
         run_seed(seed)
+
+
+@pytest.mark.parametrize("first", range(120, 220, GROUP))
+def test_a_programme_whose_dispatcher_dies_early_comes_to_its_end(first: int) -> None:
+    for seed in range(first, first + GROUP):
+        run_seed(seed, KilledEarly)
 
 
 def caught(rule: str, seeds: int = 80) -> bool:

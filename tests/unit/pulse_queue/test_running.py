@@ -20,6 +20,7 @@ from shotline.common.messages import (
     Reply,
     WorkersTold,
 )
+from shotline.common.nodes import SourceMark
 from shotline.common.queue import commands as q
 from shotline.common.queue.plans import EntryState, ExitStatus, PhaseWhen, PlanPhase, PulsePlan
 from shotline.common.queue.records import PlanEnding, QueueSwitched
@@ -383,6 +384,26 @@ def test_a_stop_lets_end_what_runs_and_runs_the_closing_phases() -> None:
     assert programme.results() == [ExitStatus.STOPPED]
     assert programme.queue.state is QueueState.IDLE
     assert len(programme.entries()) == 1, "stopped counts as done"
+
+
+def test_an_abort_ends_a_phase_whose_tree_is_slow_to_be_looked_at() -> None:
+    """The phase has begun meanwhile; only the answer that says so waits for the tree."""
+    programme = Programme()
+    programme.marks = (SourceMark(what="the file", mark="1"),)
+    programme.add()
+    programme.good(q.QueueStart())
+    programme.go("ONE")
+    programme.answers_jobs = False
+    programme.go("TWO")
+    programme.start("FIRE", key=programme.key)
+    programme.good(q.QueueEnd(how=PlanEnding.ABORT, user="anna"))
+    aborts = [one for _, one in programme.sent if isinstance(one, AbortAttempt)]
+    assert [one.attempt.path for one in aborts] == ["FIRE"]
+    programme.gone("FIRE")
+    programme.answer_jobs()
+    programme.answers_jobs = True
+    programme.go("SAVE")
+    assert programme.results() == [ExitStatus.ABORTED]
 
 
 def test_an_abort_ends_what_runs_and_runs_the_closing_phases() -> None:

@@ -173,6 +173,8 @@ class FleetMachine:
             self.core.set(event.server, "", "it was carried out: this is a new life", **done)
         self._others_begun.discard(event.server)
         self._look((event.server,))
+        # The dispatcher knows nothing yet of how a new life stands, also where that is as before.
+        self.core.out.append(Stands(event.server))
 
     def _check_failed(self, event: CheckFailed) -> None:
         core = self.core

@@ -245,8 +245,10 @@ class Steering(Family):
 
     def _stands(self, server: Server) -> None:
         core = self._core
-        server.standing = self.machine.core.standings.get(server.name)
-        server.new_shots.clear()
+        standing = self.machine.core.standings.get(server.name)
+        if standing != server.standing:
+            server.standing = standing
+            server.new_shots.clear()
         kept = self.machine.core.fold.servers.get(server.name)
         server.settings = kept.settings if kept is not None else None
         core.fleet.note_absence(server.register.server_class, core.now)

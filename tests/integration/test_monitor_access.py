@@ -56,7 +56,8 @@ def asked(monitor: LoneMonitor, method: str, route: Route, asker: access.Asker) 
     if method == "POST":
         return monitor.ask(method, path, WRONG_FIELD, asker.headers)
     upgrade = UPGRADE if route.path == "/ws" else {}
-    query = "?no_such_field=1" if route.command is not None else ""
+    asks = route.command is not None or path.endswith(".txt")
+    query = "?no_such_field=1" if asks else ""
     return monitor.ask(method, path + query, None, {**upgrade, **asker.headers})
 
 

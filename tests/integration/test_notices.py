@@ -65,7 +65,14 @@ def started(unit: Path, stack: Stack, *arguments: str) -> Iterator[Unit]:
 
 def stack_in(folder: Path) -> Stack:
     (page,) = free_ports(1)
-    stack = Stack(folder, settings={"monitor": {"port": page}})
+    watched = folder / "watched"
+    watched.mkdir()
+    settings = {
+        "monitor": {"port": page},
+        "providers": {"classes": {"B": {"provider": "script"}}},
+        "volumes": {"folders": {"raw": {"folder": str(watched)}}},
+    }
+    stack = Stack(folder, settings=settings)
     file = stack.config_file
     file.write_text(
         f"{file.read_text()}legacy: {{redis_url: 'redis://127.0.0.1:{stack.config.redis.port}/1'}}\n"

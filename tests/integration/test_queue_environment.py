@@ -27,9 +27,6 @@ def test_the_environment_opens_closes_and_is_loaded_anew(tmp_path: Path) -> None
     with stack_of(tmp_path, ("A:1*2",), *ACTIONS) as stack:
         before = workers(stack)
         assert len(before) == 2
-        code, said = shotline_command(stack, "queue", "environment", "reload", "--wait")
-        assert code == 2, said
-        assert "open it" in said
         code, said = shotline_command(stack, "queue", "environment", "open", "--wait")
         assert code == 0, said
         assert "2 workers are ready" in said
@@ -41,6 +38,9 @@ def test_the_environment_opens_closes_and_is_loaded_anew(tmp_path: Path) -> None
         code, said = shotline_command(stack, "queue", "environment", "close", "--wait")
         assert code == 0, said
         assert workers(stack) == set()
+        code, said = shotline_command(stack, "queue", "environment", "reload", "--wait")
+        assert code == 2, said
+        assert "open it" in said
         phases = ("--phases", "INIT")
         shotline_command(stack, "queue", "add", "--experiment", "TEST", *phases)
         code, said = shotline_command(stack, "queue", "start")

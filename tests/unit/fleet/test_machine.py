@@ -30,6 +30,7 @@ from shotline.fleet.events import (
     RunBegun,
     RunOver,
     ServersChanged,
+    Stands,
     TimePassed,
 )
 from shotline.fleet.machine import FleetMachine
@@ -231,6 +232,16 @@ def test_a_drain_ends_what_runs_at_its_deadline_and_then_begins_anew_once() -> N
     site.tell(Registered("A:1", "new"))
     assert site.is_free("A:1")
     assert site.orders() == [], "it is not begun anew a second time"
+
+
+def test_the_dispatcher_is_told_anew_how_a_new_life_stands() -> None:
+    """It may stand as the one before; the dispatcher does not know."""
+    site = Site()
+    site.ask(f.FleetSlots(select=Select(servers=("A:1",)), slots=1))
+    site.states["A:1"] = site.states["A:1"]._replace(incarnation="new")
+    out = site.machine.handle(site.instant, Registered("A:1", "new"))
+    assert Stands("A:1") in out
+    assert site.standing("A:1").slots == 1
 
 
 @pytest.mark.parametrize("then", ["resume", "stay"])

@@ -5,6 +5,7 @@ changes the fold. The dispatcher hosts it, and its journal has the records.
 """
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Final, Literal
 
 from shotline.common.fleet import commands as f
@@ -57,7 +58,7 @@ class FleetMachine:
         self.planning = Planning(self.core, zone)
         self.expecting = Expecting(self.core)
         self._others_begun: set[str] = set()  # servers whose shots are followed by another one
-        self._looked_at = 0.0  # wall clock
+        self._due_at = inf  # wall clock; only an event or an operation changes it
 
     def load(self, records: Sequence[FleetRecord]) -> None:
         """Take what the journal holds, once, before the first event."""
@@ -111,6 +112,7 @@ class FleetMachine:
         return done, self._take()
 
     def _take(self) -> list[FleetOutput]:
+        self._see_due()
         out, self.core.out = self.core.out, []
         return out
 
@@ -146,12 +148,15 @@ class FleetMachine:
 
     def wake_at(self) -> float | None:
         """Return when TimePassed is due (monotonic); None while nothing changes by itself."""
-        due = [one.next_at for one in self.core.standings.values() if one.next_at is not None]
-        due.append(self.core.next_window_at())
-        in_s = min(due) - self.core.instant.wall
-        if in_s == float("inf"):
+        if self._due_at == inf:
             return None
+        in_s = self._due_at - self.core.instant.wall
         return self.core.instant.mono + min(max(in_s, 0.0), LOOK_S)
+
+    def _see_due(self) -> None:
+        standings = self.core.standings.values()
+        due = [one.next_at for one in standings if one.next_at is not None]
+        self._due_at = min((*due, self.core.next_window_at()))
 
     def _forget_windows(self) -> None:
         core = self.core

@@ -102,8 +102,10 @@ class DataLedger:
     def wake_at(self) -> float | None:
         """Return when TimePassed is due (monotonic); None while nothing is."""
         core = self.core
-        due = [*self.leasing.due_at()] if core.ready else []
         delayed = core.offers.due_at()
+        if not core.ready or not (core.deadlines or core.consumers or core.waiting):
+            return delayed
+        due = [*self.leasing.due_at()]
         if delayed is not None:
             due.append(delayed)
         return min(due, default=None)

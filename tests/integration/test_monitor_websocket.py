@@ -56,6 +56,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 async def shot_made(page: Page, shot: int) -> None:
     await page.done("create_pulse", tree="TEST", shot=shot)
     await page.done("build_tables", tree="TEST", shot=shot)
+    # Of a run that begins before the monitor has heard of the shot, it has not the beginning.
+    async with asyncio.timeout(DEADLINE_S):
+        while not await followed(page, shot):
+            pass
+
+
+async def followed(page: Page, shot: int) -> bool:
+    """Return whether the monitor has a shot with its table."""
+    shown = json.loads((await page.get("/api/monitor")).body)["shots"]
+    return any(one["shot"] == shot and one["actions"] for one in shown)
 
 
 async def phase_done(page: Page, shot: int, phase: str) -> int:

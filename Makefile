@@ -52,8 +52,7 @@ ifneq ($(REAL_TESTS),)
 	$(PYTEST) -n 3 --dist loadfile $(REAL_TESTS)
 endif
 	$(MAKE) test-hub
-	$(MAKE) test-queue-server
-	$(MAKE) test-slurm
+	$(MAKE) -j2 test-queue-server test-slurm
 ifneq ($(BROWSER_TESTS),)
 	$(PYTEST) -n 2 --dist loadfile $(BROWSER_TESTS)
 endif
@@ -61,7 +60,7 @@ endif
 # What happens after faults, with broker and dispatcher in one process instead of two.
 test-hub: install
 ifneq ($(FAULT_TESTS),)
-	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 2 --dist loadfile -m "not apart" $(FAULT_TESTS)
+	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 3 --dist loadfile -m "not apart" $(FAULT_TESTS)
 endif
 
 # Slurm is started by the tests, in a network namespace that they have to themselves.

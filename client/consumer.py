@@ -15,7 +15,7 @@ import socket
 import subprocess
 import threading
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
@@ -86,6 +86,11 @@ def _checksum(file: Path, kind: str) -> str:
 
 
 _Ask = Callable[[list[str]], TokensResult]
+_AskAsync = Callable[[list[str]], Awaitable[TokensResult]]
+
+
+def _fates(told: TokensResult) -> dict[str, TokenFate]:
+    return {one.token: one.fate for one in told.answers}
 
 
 class _Choice:
@@ -193,9 +198,7 @@ class Consumer(_Choice, Closable):
     def _end(self, ask: _Ask, leases: Sequence[LeaseView]) -> dict[str, TokenFate]:
         with self._lock:
             tokens = self._forget(leases)
-        if not tokens:
-            return {}
-        return {one.token: one.fate for one in ask(tokens).answers}
+        return _fates(ask(tokens)) if tokens else {}
 
     def __iter__(self) -> Iterator[LeaseView]:
         """Yield records for ever: each is done when the next one is asked for."""
@@ -255,8 +258,10 @@ class AsyncConsumer(_Choice, AsyncClosable):
         supervisor: AsyncSupervisor | None = None,
     ) -> None:
         super().__init__(group, name, host=host, batch=batch, hold_s=hold_s, verify=verify)
-        self._own = AsyncSupervisor(broker, config=config, key=key) if supervisor is None else None
-        self._supervisor = supervisor or self._own or AsyncSupervisor(broker)
+        self._is_own = supervisor is None
+        if supervisor is None:
+            supervisor = AsyncSupervisor(broker, config=config, key=key)
+        self._supervisor = supervisor
         self._renewer = asyncio.get_running_loop().create_task(self._renew_on())
 
     async def take(self, limit: int | None = None, *, wait: float = WAIT_S) -> list[LeaseView]:
@@ -276,23 +281,24 @@ class AsyncConsumer(_Choice, AsyncClosable):
 
     async def done(self, *leases: LeaseView) -> dict[str, TokenFate]:
         """Say that records are done. Return what became of each, by its token."""
-        tokens = self._forget(leases)
-        if not tokens:
-            return {}
-        told = await self._supervisor.records_complete(self.name, tokens)
-        return {one.token: one.fate for one in told.answers}
+        return await self._end(
+            lambda tokens: self._supervisor.records_complete(self.name, tokens), leases
+        )
 
     async def give_back(
         self, *leases: LeaseView, delay_s: float = 0.0, reason: str = "", never: bool = False
     ) -> dict[str, TokenFate]:
         """Give records back, to be offered again; with `never` they are not."""
-        tokens = self._forget(leases)
-        if not tokens:
-            return {}
-        told = await self._supervisor.records_return(
-            self.name, tokens, delay_s=delay_s, reason=reason, never=never
+        return await self._end(
+            lambda tokens: self._supervisor.records_return(
+                self.name, tokens, delay_s=delay_s, reason=reason, never=never
+            ),
+            leases,
         )
-        return {one.token: one.fate for one in told.answers}
+
+    async def _end(self, ask: _AskAsync, leases: Sequence[LeaseView]) -> dict[str, TokenFate]:
+        tokens = self._forget(leases)
+        return _fates(await ask(tokens)) if tokens else {}
 
     async def __aiter__(self) -> AsyncIterator[LeaseView]:
         """Yield records for ever: each is done when the next one is asked for."""
@@ -323,5 +329,5 @@ class AsyncConsumer(_Choice, AsyncClosable):
     def close(self) -> None:
         """Renew no more; what it has is offered again when its time is over."""
         self._renewer.cancel()
-        if self._own is not None:
-            self._own.close()
+        if self._is_own:
+            self._supervisor.close()

@@ -1,5 +1,6 @@
 """Data that starts work on the real daemons: files, watcher, ledger, consumers, commands."""
 
+import asyncio
 import json
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from tests.support.faults import shotline_command
 from tests.support.stack import HUB
 from tests.support.volumes import GROUP, VOLUME, DataStack, names
 
+from shotline.client.consumer import AsyncConsumer
 from shotline.client.local.ports import free_ports
 
 
@@ -24,6 +26,23 @@ def test_a_closed_file_is_announced_leased_and_done(tmp_path: Path) -> None:
             assert stack.volume().counts.leased == 1
             assert consumer.take(wait=0) == []
             assert list(consumer.done(lease).values()) == ["ok"]
+        assert stack.volume().counts.done == 1
+
+
+def test_a_consumer_in_an_asyncio_program(tmp_path: Path) -> None:
+    async def work(stack: DataStack) -> None:
+        async with AsyncConsumer(GROUP, broker=stack.config.broker.clients) as consumer:
+            (lease,) = await consumer.take(wait=20)
+            assert list((await consumer.give_back(lease)).values()) == ["ok"]
+            assert await consumer.done() == {}, "nothing is asked about nothing"
+            async for again in consumer:
+                assert (again.path, again.attempt) == ("a.dat", 2)
+                assert list((await consumer.done(again)).values()) == ["ok"]
+                break
+
+    with DataStack(tmp_path) as stack:
+        stack.write("a.dat")
+        asyncio.run(work(stack))
         assert stack.volume().counts.done == 1
 
 

@@ -299,6 +299,7 @@ class ServerDaemon(Daemon):
         self._task_of, self._on_start, self._on_exit = task_of, on_start, on_exit
         self.is_dead = False
         self._workers: dict[int, int] = {}  # slot → generation, so that a killed task ends nothing
+        self.runs: dict[int, AttemptId] = {}  # by slot: from its start until nothing of it runs
         self.incarnation = incarnation = incarnation_of(pilot, f"life{next(self.lives)}")
         self.machine = ActionServer(
             Register(
@@ -321,6 +322,7 @@ class ServerDaemon(Daemon):
     def kill(self) -> None:
         """End at once, with all worker processes."""
         self.is_dead = True
+        self.runs.clear()
         self._network.close(self._link)
 
     def cut(self) -> None:
@@ -344,6 +346,8 @@ class ServerDaemon(Daemon):
         self.do(lambda: self._take(event))
 
     def _take(self, event: srv.Event) -> None:
+        if isinstance(event, srv.TaskEnded | srv.GroupGone):
+            self.runs.pop(event.slot, None)
         if not self.is_dead:
             self._carry_out(self.machine.handle(self.world.instant, event))
 
@@ -377,6 +381,7 @@ class ServerDaemon(Daemon):
                 self._on_exit(self, effect.restart)
 
     def _start(self, slot: int, attempt: AttemptId) -> None:
+        self.runs[slot] = attempt
         self._on_start(attempt, ":".join(self.name))
         task = self._task_of(attempt)
         for number in range(task.lines):

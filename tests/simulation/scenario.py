@@ -1,6 +1,7 @@
 """A seed's shot: its actions, its servers, its supervisor, its faults. Runs it and checks it."""
 
 import random
+from collections.abc import Mapping
 
 from tests.simulation.checks import Checks
 from tests.simulation.daemons import BrokerDaemon, Client, DispatcherDaemon, ServerDaemon, Task
@@ -86,6 +87,7 @@ class Scenario:
     """One seed. `make` may be a dispatcher with a planted bug."""
 
     end_s = 400.0
+    sections: Mapping[str, Mapping[str, object]] = {}  # of the dispatcher's configuration
 
     def __init__(self, seed: int, make: type[Dispatcher] = Dispatcher) -> None:
         self.world = World(seed)
@@ -145,6 +147,7 @@ class Scenario:
             self._make,
             self.checks.effect,
             lambda: self.world.after(0.2, self._start_dispatcher),
+            **self.sections,
         )
 
     def _start_broker(self) -> None:
@@ -281,7 +284,7 @@ class Scenario:
             )
 
     def _order(self, command: AnyCommand) -> None:
-        self.world.tell(f"operator: {command!r}")
+        self.world.tell(f"operator: {command!r}"[:200])
         self.client.ask(command, lambda reply: self.world.tell(f"operator is told {reply.message}"))
 
     # The supervisor

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from tests.simulation.scenario import Scenario
+from tests.simulation.seeds import caught, run_seed
 
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import ActionState
@@ -74,7 +75,7 @@ class FleetScenario(Scenario):
         if self.chance.random() < 0.5:
             few = QuitAfter(n=self.chance.randint(1, 2))
             command = f.FleetQuitAfter(select=Select(servers=("*",)), after=few)
-            self.world.after(1.5, lambda: self._ask(command))
+            self.world.after(1.5, lambda: self._order(command))
         self.world.after(60.0, self._free_all)
 
     def _some_order(self) -> None:
@@ -103,7 +104,7 @@ class FleetScenario(Scenario):
             ),
             f.FleetDismiss(select=select),
         )
-        self._ask(self.chance.choice(orders))
+        self._order(self.chance.choice(orders))
 
     def _free_all(self) -> None:
         everything = Select(servers=("*",))
@@ -113,22 +114,13 @@ class FleetScenario(Scenario):
             f.FleetQuitAfter(select=everything),
             f.FleetResume(select=everything),
         ):
-            self._ask(command)
-
-    def _ask(self, command: AnyCommand) -> None:
-        self.world.tell(f"operator: {command!r}"[:200])
-        self.client.ask(command, lambda reply: self.world.tell(f"is told {reply.message}"))
+            self._order(command)
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 def test_the_fleet_holds_from_seed(first: int) -> None:
     for seed in range(first, first + GROUP):
-        scenario = FleetScenario(seed)
-        try:
-            scenario.run()
-        except Exception as error:
-            story = "\n".join(scenario.world.story[-120:])
-            raise AssertionError(f"seed {seed}: {error}\n{story}") from error
+        run_seed(FleetScenario, seed)
 
 
 def test_a_server_that_serves_one_too_many_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,10 +128,4 @@ def test_a_server_that_serves_one_too_many_is_caught(monkeypatch: pytest.MonkeyP
         return self.register.slots - len(self.attempts) - self.stuck - self.broken
 
     monkeypatch.setattr(Server, "free", property(free))
-    for seed in range(SEEDS):
-        try:
-            FleetScenario(seed).run()
-        except AssertionError as error:
-            if "F2" in str(error):
-                return
-    raise AssertionError("nobody has noticed")
+    assert caught(FleetScenario, "F2", SEEDS)

@@ -9,10 +9,10 @@ from typing import Final
 
 import pytest
 from msgspec import structs
-from tests.simulation.daemons import DispatcherDaemon, ServerDaemon, Task
+from tests.simulation.daemons import ServerDaemon, Task
 from tests.simulation.scenario import PHASES, Scenario
+from tests.simulation.seeds import caught, run_seed
 
-from shotline.action_server import events as srv
 from shotline.common.actions import AttemptId
 from shotline.common.commands import (
     Abort,
@@ -40,59 +40,18 @@ LIMITS: Final[Mapping[str, Mapping[str, Mapping[str, object]]]] = {
 MOST: Final = (({"SRV_A", "SRV_B"}, 1), ({"SRV_A", "SRV_B", "SRV_C"}, 2), ({"SRV_C"}, 1))
 
 
-class _Server(ServerDaemon):
-    """One whose tasks are seen from outside, from their start until nothing of them runs."""
-
-    runs: dict[int, AttemptId]
-
-    def _start(self, slot: int, attempt: AttemptId) -> None:
-        self.runs[slot] = attempt
-        super()._start(slot, attempt)
-
-    def _take(self, event: srv.Event) -> None:
-        if isinstance(event, srv.TaskEnded | srv.GroupGone):
-            self.runs.pop(event.slot, None)
-        super()._take(event)
-
-    def kill(self) -> None:
-        self.runs.clear()
-        super().kill()
-
-
 class LimitedScenario(Scenario):
     """One seed. Nobody insists on running what may still run: that is meant to pass a limit."""
 
+    sections = LIMITS
+
     def __init__(self, seed: int) -> None:
-        self.lives_seen: list[_Server] = []
+        self.lives_seen: list[ServerDaemon] = []
         super().__init__(seed)
 
-    def _new_dispatcher(self) -> DispatcherDaemon:
-        return DispatcherDaemon(
-            self.world,
-            self.clients,
-            self.store,
-            {"T": self.nodes},
-            self._make,
-            self.checks.effect,
-            lambda: self.world.after(0.2, self._start_dispatcher),
-            **LIMITS,
-        )
-
     def _new_server(self, name: tuple[str, str], ended: tuple[str, ...]) -> ServerDaemon:
-        server = _Server.__new__(_Server)
-        server.runs = {}
+        server = super()._new_server(name, ended)
         self.lives_seen.append(server)
-        _Server.__init__(
-            server,
-            self.world,
-            self.servers_net,
-            name,
-            self.chance.randint(1, 2),
-            self._task_of,
-            self._on_start,
-            lambda gone, _restart: self._restart_server(gone.name),
-            ended,
-        )
         return server
 
     def _task_of(self, attempt: AttemptId) -> Task:
@@ -118,7 +77,7 @@ class LimitedScenario(Scenario):
 
     def _silence_one_that_works(self) -> None:
         """Let a server that runs something be lost, while what it runs goes on."""
-        working = [one for one in self.servers.values() if isinstance(one, _Server) and one.runs]
+        working = [one for one in self.servers.values() if one is not None and one.runs]
         if working:
             server = self.chance.choice(working)
             self.world.tell(f"server {server.name} is silent for 15 s")
@@ -143,29 +102,10 @@ class LimitedScenario(Scenario):
         self._next([CreatePulse(tree="T", shot=1), BuildTables(tree="T", shot=1), *phases, again])
 
 
-def run_seed(seed: int) -> None:
-    scenario = LimitedScenario(seed)
-    try:
-        scenario.run()
-    except Exception as error:
-        story = "\n".join(scenario.world.story[-120:])
-        raise AssertionError(f"seed {seed}: {error}\n{story}") from error
-
-
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 def test_no_more_run_than_the_limits_say_from_seed(first: int) -> None:
     for seed in range(first, first + GROUP):
-        run_seed(seed)
-
-
-def caught(seeds: int = 60) -> bool:
-    for seed in range(seeds):
-        try:
-            LimitedScenario(seed).run()
-        except AssertionError as error:
-            if str(error).startswith("limit:"):
-                return True
-    return False
+        run_seed(LimitedScenario, seed)
 
 
 def test_a_place_that_is_free_as_soon_as_a_server_is_lost_is_caught(
@@ -177,4 +117,4 @@ def test_a_place_that_is_free_as_soon_as_a_server_is_lost_is_caught(
         changed(self, shot, structs.replace(live, outcome_unknown=False))
 
     monkeypatch.setattr(Scheduling, "changed", forget)
-    assert caught()
+    assert caught(LimitedScenario, "limit:", 60)

@@ -9,6 +9,7 @@ from msgspec import structs
 from tests.simulation.daemons import ServerDaemon
 from tests.simulation.mdsip import MdsipServer, MdsipServerDaemon
 from tests.simulation.scenario import FAULTS_UNTIL_S, PHASES, Scenario
+from tests.simulation.seeds import caught, run_seed
 
 from shotline.common.actions import AttemptId
 from shotline.common.commands import AnyCommand, BuildTables, ClearUrl, CreatePulse, DoPhase, Resume
@@ -94,21 +95,11 @@ class TwoShots(Scenario):
         self.world.after(20.0, self._clear)
 
 
-def run_seed(seed: int) -> TwoShots:
-    scenario = TwoShots(seed)
-    try:
-        scenario.run()
-    except Exception as error:
-        story = "\n".join(scenario.world.story[-120:])
-        raise AssertionError(f"seed {seed}: {error}\n{story}") from error
-    return scenario
-
-
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 def test_an_mdsip_server_works_for_one_shot_at_a_time_from_seed(first: int) -> None:
     started: set[int] = set()
     for seed in range(first, first + GROUP):
-        started |= {attempt.shot for attempt in run_seed(seed).checks.starts}
+        started |= {attempt.shot for attempt in run_seed(TwoShots, seed).checks.starts}
     assert started == {1, 2}
 
 
@@ -118,11 +109,4 @@ def test_a_url_that_is_forgotten_too_early_is_caught(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Urls, "take", forget)
 
-    def fails(seed: int) -> bool:
-        try:
-            TwoShots(seed).run()
-        except AssertionError as error:
-            return str(error).startswith("mdsip:")
-        return False
-
-    assert any(fails(seed) for seed in range(40))
+    assert caught(TwoShots, "mdsip:", 40)

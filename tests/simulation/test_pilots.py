@@ -14,9 +14,9 @@ import pytest
 from msgspec import structs
 from tests.simulation.daemons import Client, Daemon, ServerDaemon, Task, Timer
 from tests.simulation.scenario import Scenario
+from tests.simulation.seeds import caught, run_seed
 from tests.simulation.world import Network, World
 
-from shotline.action_server import events as srv
 from shotline.action_server.until import Term
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import AttemptId, Cause
@@ -46,32 +46,13 @@ GROUP = 15
 MOST: Final = 2
 
 
-class _Pilot(ServerDaemon):
-    """A server of the engine's, whose tasks are seen from outside."""
-
-    runs: dict[int, AttemptId]
-
-    def _start(self, slot: int, attempt: AttemptId) -> None:
-        self.runs[slot] = attempt
-        super()._start(slot, attempt)
-
-    def _take(self, event: srv.Event) -> None:
-        if isinstance(event, srv.TaskEnded | srv.GroupGone):
-            self.runs.pop(event.slot, None)
-        super()._take(event)
-
-    def kill(self) -> None:
-        self.runs.clear()
-        super().kill()
-
-
 @dataclass
 class Engine:
     """An engine as bad as they come. `made` starts a server for a pilot's token."""
 
     scenario: "PilotScenario"
     jobs: dict[str, Job] = field(default_factory=dict)
-    servers: dict[str, list[_Pilot]] = field(default_factory=dict)  # all lives of a job
+    servers: dict[str, list[ServerDaemon]] = field(default_factory=dict)  # all lives of a job
     is_away: bool = False
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
@@ -234,7 +215,7 @@ class PilotScenario(Scenario):
     end_s = 900.0
 
     def __init__(self, seed: int) -> None:
-        self.pilots: list[_Pilot] = []
+        self.pilots: list[ServerDaemon] = []
         self.proven = 0
         super().__init__(seed)
         self.engine = Engine(self)
@@ -268,15 +249,11 @@ class PilotScenario(Scenario):
     def _restart_server(self, name: tuple[str, str]) -> None:
         """Nobody but the engine."""
 
-    def new_pilot(self, job: Job, number: str) -> _Pilot:
+    def new_pilot(self, job: Job, number: str) -> ServerDaemon:
         """Start one life of a pilot."""
         server_class, _, server_id = job.server.partition(":")
         self.world.tell(f"engine starts {job.server}, job {number}, {job.token}")
-        server = _Pilot.__new__(_Pilot)
-        server.runs = {}
-        self.pilots.append(server)
-        _Pilot.__init__(
-            server,
+        server = ServerDaemon(
             self.world,
             self.servers_net,
             (server_class, server_id),
@@ -287,6 +264,7 @@ class PilotScenario(Scenario):
             pilot=job.token,
             term=Term(idle_s=8.0),
         )
+        self.pilots.append(server)
         return server
 
     def _some_server(self) -> ServerDaemon | None:
@@ -333,31 +311,11 @@ class PilotScenario(Scenario):
         self.engine.is_away = False
 
 
-def run_seed(seed: int) -> PilotScenario:
-    scenario = PilotScenario(seed)
-    try:
-        scenario.run()
-    except Exception as error:
-        story = "\n".join(scenario.world.story[-120:])
-        raise AssertionError(f"seed {seed}: {error}\n{story}") from error
-    return scenario
-
-
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 def test_what_is_proven_is_over_and_nothing_starts_twice_from_seed(first: int) -> None:
-    found = [run_seed(seed) for seed in range(first, first + GROUP)]
+    found = [run_seed(PilotScenario, seed) for seed in range(first, first + GROUP)]
     assert sum(len(one.pilots) for one in found) > GROUP
     assert sum(one.proven for one in found) > 0
-
-
-def caught(seeds: int = 100) -> bool:
-    for seed in range(seeds):
-        try:
-            PilotScenario(seed).run()
-        except AssertionError as error:
-            if str(error).startswith("proof:"):
-                return True
-    return False
 
 
 def test_a_proof_of_a_job_with_several_lives_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,4 +338,4 @@ def test_a_proof_of_a_job_with_several_lives_is_caught(monkeypatch: pytest.Monke
         return structs.replace(told, classes=classes)
 
     monkeypatch.setattr(Provider, "report", believe)
-    assert caught()
+    assert caught(PilotScenario, "proof:", 100)

@@ -6,6 +6,7 @@ import pytest
 from tests.simulation.daemons import DispatcherDaemon
 from tests.simulation.queue_checks import QueueChecks
 from tests.simulation.scenario import PHASES, Scenario
+from tests.simulation.seeds import caught, run_seed
 
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.base import Struct
@@ -88,9 +89,9 @@ class QueueScenario(Scenario):
 
     def _supervise(self) -> None:
         plans = tuple(self._draw_plan() for _ in range(self.chance.randint(1, 4)))
-        self._ask(q.QueueAdd(plans=plans))
+        self._order(q.QueueAdd(plans=plans))
         # Not before the dispatcher has begun, so that faults find plans that run.
-        self.world.after(3.0, lambda: self._ask(q.QueueStart()))
+        self.world.after(3.0, lambda: self._order(q.QueueStart()))
         self.world.after(3.0, self._look)
 
     def _draw_plan(self) -> PulsePlan:
@@ -127,11 +128,7 @@ class QueueScenario(Scenario):
             q.QueueMode(ignore_failures=self.chance.random() < 0.5),
             q.QueueAutostart(enable=self.chance.random() < 0.5),
         )
-        self._ask(self.chance.choice(orders))
-
-    def _ask(self, command: AnyCommand) -> None:
-        self.world.tell(f"operator: {command!r}"[:200])
-        self.client.ask(command, lambda reply: self.world.tell(f"is told {reply.message}"))
+        self._order(self.chance.choice(orders))
 
     def _look(self) -> None:
         """Once faults are over, see to it that the programme comes to its end."""
@@ -145,13 +142,13 @@ class QueueScenario(Scenario):
             return
         running = fold.running
         if running is not None and running.paused:
-            self._ask(q.QueueResume(aborted="leave"))
+            self._order(q.QueueResume(aborted="leave"))
         elif running is None and fold.order:
             head = fold.entries[fold.order[0]]
             if head.state is EntryState.HELD:
-                self._ask(q.QueueRemove(uids=(head.uid,)))
+                self._order(q.QueueRemove(uids=(head.uid,)))
             elif not fold.armed:
-                self._ask(q.QueueStart())
+                self._order(q.QueueStart())
         elif running is None:
             self.is_done = True
 
@@ -164,35 +161,16 @@ class KilledEarly(QueueScenario):
         self.world.after(self.chance.uniform(3.0, 6.0), self._kill_dispatcher)
 
 
-def run_seed(seed: int, kind: type[QueueScenario] = QueueScenario) -> None:
-    scenario = kind(seed)
-    try:
-        scenario.run()
-    except Exception as error:
-        story = "\n".join(scenario.world.story[-120:])
-        raise AssertionError(f"seed {seed}: {error}\n{story}") from error
-
-
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 def test_the_programme_holds_from_seed(first: int) -> None:
     for seed in range(first, first + GROUP):
-        run_seed(seed)
+        run_seed(QueueScenario, seed)
 
 
 @pytest.mark.parametrize("first", range(120, 220, GROUP))
 def test_a_programme_whose_dispatcher_dies_early_comes_to_its_end(first: int) -> None:
     for seed in range(first, first + GROUP):
-        run_seed(seed, KilledEarly)
-
-
-def caught(rule: str, seeds: int = 80) -> bool:
-    for seed in range(seeds):
-        try:
-            QueueScenario(seed).run()
-        except AssertionError as error:
-            if rule in str(error):
-                return True
-    return False
+        run_seed(KilledEarly, seed)
 
 
 def test_a_plan_that_is_started_again_after_a_restart_is_caught(
@@ -204,7 +182,7 @@ def test_a_plan_that_is_started_again_after_a_restart_is_caught(
             self.start(running.entry, executed=False)
 
     monkeypatch.setattr(Running, "recovered", recovered)
-    assert caught("Q10")
+    assert caught(QueueScenario, "Q10", 80)
 
 
 def test_a_held_plan_that_runs_by_itself_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,12 +195,12 @@ def test_a_held_plan_that_runs_by_itself_is_caught(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Running, "_next", next_one)
     monkeypatch.setattr(Running, "rest", lambda self, why, by="": None)  # noqa: ARG005
-    assert caught("Q5")
+    assert caught(QueueScenario, "Q5", 80)
 
 
 def test_a_pause_that_nobody_heeds_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Running, "_hold", lambda self: self._paused("as asked"))
-    assert caught("Q6")
+    assert caught(QueueScenario, "Q6", 80)
 
 
 def test_an_idle_moment_between_two_plans_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,4 +214,4 @@ def test_an_idle_moment_between_two_plans_is_caught(monkeypatch: pytest.MonkeyPa
                 pass
 
     monkeypatch.setattr(Running, "advance", advance)
-    assert caught("Q10")
+    assert caught(QueueScenario, "Q10", 80)

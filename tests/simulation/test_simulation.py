@@ -5,6 +5,7 @@ A failing seed is run again alone with `pytest -k 'seed and 123'`; the story it 
 
 import pytest
 from tests.simulation.scenario import Scenario
+from tests.simulation.seeds import caught, run_seed
 
 from shotline.common.actions import Cause
 from shotline.dispatcher.commands.audit_trail import AuditTrail
@@ -18,29 +19,10 @@ SEEDS = 500
 GROUP = 25
 
 
-def run_seed(seed: int) -> None:
-    scenario = Scenario(seed)
-    try:
-        scenario.run()
-    except Exception as error:
-        story = "\n".join(scenario.world.story[-120:])
-        raise AssertionError(f"seed {seed}: {error}\n{story}") from error
-
-
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 def test_invariants_hold_from_seed(first: int) -> None:
     for seed in range(first, first + GROUP):
-        run_seed(seed)
-
-
-def caught(rule: str, seeds: int = 40) -> bool:
-    for seed in range(seeds):
-        try:
-            Scenario(seed).run()
-        except AssertionError as error:
-            if str(error).startswith(rule):
-                return True
-    return False
+        run_seed(Scenario, seed)
 
 
 def test_an_effect_before_its_journal_entry_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +33,7 @@ def test_an_effect_before_its_journal_entry_is_caught(monkeypatch: pytest.Monkey
 
     flush = Ledger.flush
     monkeypatch.setattr(Ledger, "flush", leak)
-    assert caught("I4")
+    assert caught(Scenario, "I4", 40)
 
 
 def test_a_condition_that_fires_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,14 +46,14 @@ def test_a_condition_that_fires_twice_is_caught(monkeypatch: pytest.MonkeyPatch)
         return step._replace(reopened=(*step.reopened, path), ready=(*step.ready, path))
 
     monkeypatch.setattr(Sequencer, "changed", fire_again)
-    assert caught("I1")
+    assert caught(Scenario, "I1", 40)
 
 
 def test_a_run_that_nobody_is_told_to_have_asked_for_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(AuditTrail, "begun", lambda *_: None)
-    assert caught("audit")
+    assert caught(Scenario, "audit", 40)
 
 
 def test_a_run_that_ends_early_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,4 +62,4 @@ def test_a_run_that_ends_early_is_caught(monkeypatch: pytest.MonkeyPatch) -> Non
             self._close(shot, run)
 
     monkeypatch.setattr(Execution, "_end_run", end)
-    assert caught("I5")
+    assert caught(Scenario, "I5", 40)

@@ -7,6 +7,7 @@ import pytest
 from tests.simulation.daemons import Client, DispatcherDaemon
 from tests.simulation.ledger_checks import MAX_ATTEMPTS, PER_CONSUMER, LedgerChecks
 from tests.simulation.scenario import FAULTS_UNTIL_S, Scenario
+from tests.simulation.seeds import caught, run_seed
 
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.base import Struct
@@ -236,7 +237,7 @@ class VolumesScenario(Scenario):
         told = self.watcher.memory[: self.watcher.sent]
         if told:
             path = self.chance.choice(told).path
-            self._ask(r.RecordsGone(volume="RAW", paths=(path,)))
+            self._order(r.RecordsGone(volume="RAW", paths=(path,)))
 
     def _rewrite(self) -> None:
         if self.files:
@@ -250,11 +251,7 @@ class VolumesScenario(Scenario):
             dispatcher.machine.volumes.write_anew()
 
     def _redrive(self) -> None:
-        self._ask(r.RecordsRedrive(group="filter"))
-
-    def _ask(self, command: AnyCommand) -> None:
-        self.world.tell(f"operator: {command!r}"[:200])
-        self.client.ask(command, lambda reply: self.world.tell(f"is told {reply.message}"))
+        self._order(r.RecordsRedrive(group="filter"))
 
     def _look(self) -> None:
         """Once faults are over, wait until everything has ended."""
@@ -271,29 +268,10 @@ class VolumesScenario(Scenario):
         self.is_done = is_sent and states <= {"done", "removed"}
 
 
-def run_seed(seed: int) -> None:
-    scenario = VolumesScenario(seed)
-    try:
-        scenario.run()
-    except Exception as error:
-        story = "\n".join(scenario.world.story[-80:])
-        raise AssertionError(f"seed {seed}: {error}\n{story}") from error
-
-
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 def test_the_ledger_holds_from_seed(first: int) -> None:
     for seed in range(first, first + GROUP):
-        run_seed(seed)
-
-
-def caught(rule: str, seeds: int = 60) -> bool:
-    for seed in range(seeds):
-        try:
-            VolumesScenario(seed).run()
-        except AssertionError as error:
-            if rule in str(error):
-                return True
-    return False
+        run_seed(VolumesScenario, seed)
 
 
 def test_an_announcement_that_is_taken_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +282,7 @@ def test_an_announcement_that_is_taken_twice_is_caught(monkeypatch: pytest.Monke
         return announce(self, command)
 
     monkeypatch.setattr(Announcing, "announce", forgetful)
-    assert caught("V2")
+    assert caught(VolumesScenario, "V2", 60)
 
 
 def test_a_lease_that_is_ended_by_another_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,12 +292,12 @@ def test_a_lease_that_is_ended_by_another_is_caught(monkeypatch: pytest.MonkeyPa
         return TokenAnswer(token=token, fate=fate)
 
     monkeypatch.setattr(Leasing, "_own", own)
-    assert caught("V3")
+    assert caught(VolumesScenario, "V3", 60)
 
 
 def test_an_order_that_is_not_kept_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Offers, "_lane", lambda _self, item: (item.group, str(item.number)))
-    assert caught("V3")
+    assert caught(VolumesScenario, "V3", 60)
 
 
 def test_a_sum_that_is_wrong_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,4 +308,4 @@ def test_a_sum_that_is_wrong_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         self.volumes[item.volume].counts[item.state] = 0
 
     monkeypatch.setattr(LedgerFold, "_drop", forgetful)
-    assert caught("V1")
+    assert caught(VolumesScenario, "V1", 60)

@@ -9,12 +9,10 @@ renewed beside it by a connection of its own, in a thread, so that a long record
 """
 
 import asyncio
-import hashlib
 import os
 import socket
 import subprocess
 import threading
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +22,7 @@ from shotline.client.errors import SupervisorError
 from shotline.client.supervisor import AsyncSupervisor, Supervisor
 from shotline.common.base import to_json
 from shotline.common.closable import AsyncClosable, Closable
+from shotline.common.files.checksum import checksum_of
 from shotline.common.volumes.views import LeasesResult, LeaseView, TokenFate, TokensResult
 
 Verify = Literal["checksum", "size", ""]
@@ -35,7 +34,6 @@ NEVER: Final = 65
 
 WAIT_S: Final = 20.0
 DELAY_S: Final = 5.0  # until a file that is not as it was announced is offered again
-_CHUNK_B: Final = 1024 * 1024
 
 
 def default_name() -> str:
@@ -67,22 +65,12 @@ def what_is_wrong(lease: LeaseView, verify: Verify) -> str:
         if size_b != lease.size_b:
             return f"{lease.path} has {size_b} bytes, and was announced with {lease.size_b}"
         if verify == "checksum" and lease.checksum:
-            found = _checksum(Path(lease.file), lease.checksum.partition(":")[0])
+            found = checksum_of(Path(lease.file), lease.checksum.partition(":")[0])
             if found != lease.checksum:
                 return f"{lease.path} has {found}, and was announced with {lease.checksum}"
     except OSError as error:
         return f"{lease.path} cannot be read here: {error.strerror}"
     return ""
-
-
-def _checksum(file: Path, kind: str) -> str:
-    with file.open("rb") as opened:
-        if kind == "sha256":
-            return f"sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
-        value = 1
-        while chunk := opened.read(_CHUNK_B):
-            value = zlib.adler32(chunk, value)
-    return f"adler32:{value:08x}"
 
 
 _Ask = Callable[[list[str]], TokensResult]

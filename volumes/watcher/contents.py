@@ -4,17 +4,13 @@ It takes as long as the disk does, and is done in a thread. Whatever is wrong wi
 `Unreadable`, whose text is the reason for its quarantine.
 """
 
-import hashlib
 import stat
-import zlib
 from pathlib import Path
-from typing import Final
 
+from shotline.common.files.checksum import checksum_of
 from shotline.common.volumes.files import FileSeen, Part
 from shotline.volumes.watcher.candidates import Look
 from shotline.volumes.watcher.rules import Found, parts_named
-
-_CHUNK_B: Final = 1024 * 1024
 
 
 class Unreadable(Exception):
@@ -64,17 +60,6 @@ def read(root: Path, found: Found, look: Look) -> FileSeen | None:
         fields=dict(found.fields),
         parts=parts,
     )
-
-
-def checksum_of(file: Path, kind: str) -> str:
-    """Return a file's checksum, as `adler32:0a1b2c3d`. Raise OSError."""
-    with file.open("rb") as opened:
-        if kind == "sha256":
-            return f"sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
-        value = 1
-        while chunk := opened.read(_CHUNK_B):
-            value = zlib.adler32(chunk, value)
-    return f"adler32:{value:08x}"
 
 
 def _parts(file: Path, found: Found) -> tuple[Part, ...]:

@@ -17,8 +17,8 @@ import msgspec
 import pytest
 import zmq
 from msgspec import structs
+from tests.support.ports import free_ports
 
-from shotline.client.local.ports import free_ports
 from shotline.common.codec import BROKER, PUBLISH, addressed, decode, encode
 from shotline.common.messages import (
     AbortAttempt,

@@ -14,7 +14,8 @@ import yaml
 from tests.support import access
 from tests.support.monitor import with_monitor
 from tests.support.nginx import OURS, nginx
-from tests.support.stack import DEADLINE_S, Stack, eventually, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.common.keys.folder import KeysFolder, read_key
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.ports import free_ports
 from tests.support.stack import HUB, eventually
 from tests.support.volumes import DataStack
-
-from shotline.client.local.ports import free_ports
 
 GROUPS = {"TriggerRecord": {"credits": True, "hosts": "own"}, "TimeSlice": {"credits": True}}
 RECORD_KEYS = {"file", "run_number", "trigger_number", "sequence_number", "type"}

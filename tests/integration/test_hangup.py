@@ -12,8 +12,9 @@ import psutil
 import yaml
 from tests.support.faults import ACTIONS as GATED
 from tests.support.faults import ALL_GOOD, Pulse, each_once, stack_of
+from tests.support.ports import free_ports
 from tests.support.processes import processes_of
-from tests.support.stack import DEADLINE_S, Stack, eventually, free_ports, merged
+from tests.support.stack import DEADLINE_S, Stack, eventually, merged
 
 PROGRAMS = ("broker", "dispatcher", "monitor", "legacy", "action-server-A-1", "action-server-B-1")
 

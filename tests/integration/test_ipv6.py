@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.monitor import with_monitor
-from tests.support.stack import DEADLINE_S, Stack, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import DEADLINE_S, Stack
 from tornado.httpclient import AsyncHTTPClient
 from tornado.websocket import websocket_connect
 

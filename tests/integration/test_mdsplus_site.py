@@ -26,7 +26,8 @@ from tests.support.adapters import (
     site_in,
 )
 from tests.support.mdsplus_site import FORMS, OUTPUT, MdsipServer, mdsip_server, recorded_actions
-from tests.support.stack import Stack, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import Stack
 
 from shotline.client.report import Report
 from shotline.client.supervisor import Supervisor

@@ -17,7 +17,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.monitor import with_monitor
-from tests.support.stack import DEADLINE_S, Stack, eventually, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.common.process.scrape import CONNECTIONS_MAX
 from shotline.common.settings.config import check_config

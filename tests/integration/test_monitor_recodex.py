@@ -11,7 +11,8 @@ import pytest
 import yaml
 import zmq
 from tests.support.monitor import Ws
-from tests.support.stack import DEADLINE_S, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import DEADLINE_S
 from tornado.websocket import websocket_connect
 
 from shotline.client.local.daemons import Daemon

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.integration.test_systemd import PROGRAMS, UNITS, ids, service_of
-from tests.support.stack import DEADLINE_S, Stack, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import DEADLINE_S, Stack
 
 from shotline.common.process import interpreter
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgpack
 import pytest
 import zmq
+from tests.support.ports import free_ports
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
-from shotline.client.local.ports import free_ports
 from shotline.common.base import Json
 
 EXPERIMENT = """

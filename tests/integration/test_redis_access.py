@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.support.ports import free_ports
 from tests.support.redis_site import PASSWORD, Certificates, Process, secret_file
 from tests.support.stack import eventually
 
-from shotline.client.local.ports import free_ports
 from shotline.common.errors import JournalError
 from shotline.common.nodes import ActionNode, DispatchOptions
 from shotline.common.records import Commit, ShotKey, TableBuilt

@@ -13,12 +13,12 @@ import psutil
 import pytest
 import redis
 from tests.support.faults import Pulse, action, experiment, journal_is, shotline_command
+from tests.support.ports import free_ports
 from tests.support.processes import processes_of
 from tests.support.redis_site import Process, secret_file
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.local.demo import write_config
-from shotline.client.local.ports import free_ports
 from shotline.common.settings.config import check_config, load_config
 
 OURS, OLD, WRONG = ("pw-of-the-journal-5b1e", "pw-of-old-programs-c07d", "pw-that-is-wrong-88aa")

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.stack import DEADLINE_S, eventually, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import DEADLINE_S, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 ETC = ROOT / "etc"

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from tests.support.faults import shotline_command
+from tests.support.ports import free_ports
 from tests.support.stack import HUB
 from tests.support.volumes import GROUP, VOLUME, DataStack, names
 
 from shotline.client.consumer import AsyncConsumer
-from shotline.client.local.ports import free_ports
 
 
 def test_a_closed_file_is_announced_leased_and_done(tmp_path: Path) -> None:

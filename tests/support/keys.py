@@ -15,8 +15,8 @@ from typing import Final
 
 import yaml
 import zmq
+from tests.support.ports import free_ports
 
-from shotline.client.local.ports import free_ports
 from shotline.common.codec import BROKER, decode, encode, is_addressed
 from shotline.common.keys.folder import KeysFolder, curve_of
 from shotline.common.keys.peers import PeerKey, PeerRole

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from tests.support.stack import DEADLINE_S, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import DEADLINE_S
 
 from shotline.client.local.daemons import Daemon
 

@@ -24,7 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.stack import eventually, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import eventually
 
 # Found now: MDSplus gives the main module another `__file__`.
 ROOT: Final = Path(__file__).parents[2]

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from tests.support.stack import DEADLINE_S, Stack, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import DEADLINE_S, Stack
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 

@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.stack import DEADLINE_S, eventually, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import DEADLINE_S, eventually
 
 OURS = Path(__file__).resolve().parents[2] / "etc" / "nginx.conf"
 

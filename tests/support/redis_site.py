@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import redis
+from tests.support.ports import free_ports
 from tests.support.stack import eventually
 
-from shotline.client.local.ports import free_ports
 from shotline.client.local.redis_server import find_redis_binary
 
 MASTER: Final = "lab"

@@ -18,11 +18,11 @@ from typing import Self
 
 import yaml
 from redis import Redis
+from tests.support.ports import free_ports
 
 from shotline.client.errors import Nobody
 from shotline.client.local.daemons import Daemon, Daemons
 from shotline.client.local.keys import make_keys
-from shotline.client.local.ports import free_ports
 from shotline.client.local.redis_server import RedisServer
 from shotline.client.supervisor import Supervisor
 from shotline.common.keys.folder import own_key

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.support.ports import free_ports
 from tests.support.processes import processes_of
-from tests.support.stack import DEADLINE_S, Stack, free_ports, merged
+from tests.support.stack import DEADLINE_S, Stack, merged
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from shotline.common.channels import AUDIT, FEED, LOG, QUEUE, SERVERS
+from shotline.common.channels import AUDIT, FEED, LOG, QUEUE, SERVERS, VOLUMES
 from shotline.common.codec import describe
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import Event
@@ -25,12 +25,22 @@ from shotline.common.views import (
     ShotEvent,
     SnapshotResult,
 )
+from shotline.common.volumes.views import VolumesEvent
 
 BUFFERED_MAX: Final = 10_000
 SILENT_S: Final = 5.0
 ASK_AGAIN_S: Final = 2.0
 
-Payload = ShotEvent | OutputEvent | ServersEvent | LogEvent | AuditEvent | QueueEvent | FeedBeat
+Payload = (
+    ShotEvent
+    | OutputEvent
+    | ServersEvent
+    | LogEvent
+    | AuditEvent
+    | QueueEvent
+    | VolumesEvent
+    | FeedBeat
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,7 @@ def payload_of(event: Event) -> Payload:
         LOG: LogEvent,
         AUDIT: AuditEvent,
         QUEUE: QueueEvent,
+        VOLUMES: VolumesEvent,
         FEED: FeedBeat,
     }
     kind = kinds.get(event.channel.split("/", 1)[0])

@@ -38,6 +38,7 @@ NEEDED: Final = {
     Scope.METRICS: Role.VIEWER,
     Scope.PROPOSE: Role.VIEWER,
     Scope.COMMAND: Role.OPERATOR,
+    Scope.RECORDS: Role.OPERATOR,
     Scope.SERVERS: Role.OPERATOR,
     Scope.ADMINISTER: Role.ADMINISTRATOR,
 }

@@ -10,5 +10,6 @@ class Scope(StrEnum):
     METRICS = "metrics"  # what Prometheus collects
     PROPOSE = "propose"  # pulse plans, which somebody else is to approve
     COMMAND = "command"  # pulses, tables, runs and actions
+    RECORDS = "records"  # data records and the volumes that they are in
     SERVERS = "servers"  # action servers and mdsip urls
     ADMINISTER = "administer"  # the dispatcher's end, sessions of others

@@ -32,7 +32,7 @@ from shotline.common.ranges import (
     Wall,
 )
 from shotline.common.records import Audited, Counts, Record, RunKind, RunOutcome, Transition
-from shotline.common.volumes.views import AnyRecordsResult
+from shotline.common.volumes.views import AnyRecordsResult, LedgerView
 
 
 class JournalState(StrEnum):
@@ -315,6 +315,7 @@ class SnapshotResult(Paged, tag="snapshot"):
     fleet: FleetView | None = None  # with the servers
     logs: LogsResult | None = None
     queue: QueueSnapshot | None = None
+    ledger: LedgerView | None = None
 
 
 AnyResult = (

@@ -6,7 +6,15 @@ from typing import Final
 from msgspec import structs
 
 from shotline.common.base import to_json
-from shotline.common.channels import FEED, LOG, QUEUE, SERVERS, output_channel, shot_channel
+from shotline.common.channels import (
+    FEED,
+    LOG,
+    QUEUE,
+    SERVERS,
+    VOLUMES,
+    output_channel,
+    shot_channel,
+)
 from shotline.common.messages import Event
 from shotline.common.records import Record, ShotKey, TableBuilt, encode_record
 from shotline.common.views import FeedBeat, JournalState
@@ -17,13 +25,15 @@ CHANNELS_MAX: Final = 1000  # in one beat
 WINDOW_S: Final = 30.0
 """A beat names the last numbers of channels that have changed within this time."""
 
+_STANDING: Final = (SERVERS, LOG, QUEUE, VOLUMES)  # channels that are always there
+
 
 class EventFeed:
     """Hands out event numbers and names the last ones in its beat."""
 
     def __init__(self, term: int) -> None:
         self._term = term
-        self._last: dict[str, int] = {SERVERS: 0, LOG: 0, QUEUE: 0}
+        self._last: dict[str, int] = dict.fromkeys(_STANDING, 0)
         self._touched: dict[str, float] = {}
         # A channel that was forgotten goes on above its last number, if it ever comes back.
         self._floor = 0
@@ -61,7 +71,7 @@ class EventFeed:
         *,
         leaving: bool = False,
     ) -> Iterator[Publish]:
-        """Yield the beat: last numbers of what changed within WINDOW_S, servers and log too.
+        """Yield the beat: last numbers of what changed within WINDOW_S, and of what always is.
 
         It goes in several events where very many channels have changed. `leaving`: it is the last
         one.
@@ -69,7 +79,7 @@ class EventFeed:
         self._touched = {
             channel: time for channel, time in self._touched.items() if at - time <= WINDOW_S
         }
-        told = (SERVERS, LOG, QUEUE, *self._touched)
+        told = (*_STANDING, *self._touched)
         for begin in range(0, len(told), CHANNELS_MAX):
             last = {channel: self._last[channel] for channel in told[begin : begin + CHANNELS_MAX]}
             beat = FeedBeat(last=last, journal=journal, leaving=leaving)

@@ -11,7 +11,7 @@ from msgspec import structs
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.base import to_json
-from shotline.common.channels import LOG, QUEUE, SERVERS
+from shotline.common.channels import LOG, QUEUE, SERVERS, VOLUMES
 from shotline.common.fleet import commands as f
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -462,6 +462,8 @@ class Dispatcher:
                 return self._queue_snapshot()
             case c.Snapshot(channel=channel) if channel == SERVERS:
                 return self._servers_snapshot()
+            case c.Snapshot(channel=channel) if channel == VOLUMES:
+                return self._volumes_snapshot()
             case _ if isinstance(command, f.AnyFleetCommand):
                 return self.steering.operate(asked, command)
             case _ if isinstance(command, q.AnyQueueCommand):
@@ -491,6 +493,11 @@ class Dispatcher:
         result = self.views.snapshot(SERVERS)
         assert isinstance(result, SnapshotResult)
         return Answer(Outcome.OK, "", structs.replace(result, fleet=self.steering.view()))
+
+    def _volumes_snapshot(self) -> Answer:
+        result = self.views.snapshot(VOLUMES)
+        assert isinstance(result, SnapshotResult)
+        return Answer(Outcome.OK, "", structs.replace(result, ledger=self.volumes.view()))
 
     def _quit(self) -> Answer:
         self.core.leave("asked to quit by a command")

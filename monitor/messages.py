@@ -29,6 +29,7 @@ from shotline.common.queue.records import QueueRecord
 from shotline.common.queue.views import ProgressView, QueueChange, QueueView
 from shotline.common.records import EventRaised, Record, RunOutcome, Transition, encode_record
 from shotline.common.views import ActionView, OutputLine, RunView, ServerView, ShotView
+from shotline.common.volumes.views import LedgerView
 from shotline.monitor.models import HostSample, ServerState, SystemView
 
 Body = bytes
@@ -333,6 +334,16 @@ def queue_message(
 def queue_progress_message(time: float, progress: ProgressView) -> Body:
     """Return the message of how far the running plan is."""
     return body("PLAN_PROGRESS", time, ("running", short(progress)))
+
+
+def whole_volumes(time: float, ledger: LedgerView) -> Body:
+    """Return the whole state of volumes, groups and consumers."""
+    return body("WHOLE", time, ("ledger", short(ledger)))
+
+
+def volumes_message(time: float, ledger: LedgerView) -> Body:
+    """Return the message of a change of volumes, groups, consumers or records."""
+    return body("VOLUMES", time, ("ledger", short(ledger)))
 
 
 def _record(record: QueueRecord) -> Written:

@@ -37,6 +37,7 @@ from shotline.common.records import (
 from shotline.common.settings.model import Model
 from shotline.common.settings.sections import ServerClass, ServerId
 from shotline.common.views import ActionView, AnyResult, JournalState, RunView, ServerView, ShotView
+from shotline.common.volumes.views import LedgerView
 
 
 class FieldProblem(Struct):
@@ -205,6 +206,7 @@ class ChannelMessage(Struct):
     changes: tuple[QueueChange, ...] = ()
     records: tuple[ListRecord, ...] = ()
     running: ProgressView | None = None
+    ledger: LedgerView | None = None
 
 
 class MonitorAnswer(Struct):

@@ -18,6 +18,11 @@ from shotline.common.queue.records import QueueGroup, QueueTask
 from shotline.common.queue.views import QueueRefused
 from shotline.common.records import Audited
 from shotline.common.views import ServerLogResult
+from shotline.common.volumes.views import (
+    RecordsFileResult,
+    RecordsListResult,
+    RecordsStatusResult,
+)
 from shotline.monitor.access.models import SessionView
 from shotline.monitor.models import ChannelMessage, Estimate, ServerPastAnswer, SystemView
 
@@ -43,6 +48,9 @@ _WANTED: Final[tuple[type[Struct], ...]] = (
     FleetExpectedResult,
     ServerLogResult,
     QueueRefused,
+    RecordsListResult,
+    RecordsFileResult,
+    RecordsStatusResult,
 )
 _SHORT: Final = {
     "ChannelMessage": "Message",

@@ -1,6 +1,5 @@
 """What watchers announce becomes records; what they say is gone ends them (V1, V2). Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from shotline.common.volumes import commands as r
@@ -61,8 +60,6 @@ class Announcing:
             )
         )
         core.arrived.setdefault(command.volume, Rate()).add(core.now, count)
-        for one in held:
-            core.tell(command.volume, one.file.path, f"announced by rule {one.file.rule or '-'}")
         return ok(f"{count} records", AnnouncedResult(number=last, records=count))
 
     def _held(
@@ -116,12 +113,9 @@ class Announcing:
 
     def _gone(self, volume: str, paths: tuple[str, ...], reason: str) -> int:
         core = self._core
-        changed = core.put(
-            FilesGone(time=core.wall, volume=volume, paths=paths, reason=reason[:1000])
+        return len(
+            core.put(FilesGone(time=core.wall, volume=volume, paths=paths, reason=reason[:1000]))
         )
-        stood = Counter(item.state for item in changed)
-        core.tell_items(changed, reason or "gone")
-        return stood.total()
 
     def gone(self, command: r.RecordsGone, by: str = "") -> LedgerAnswer:
         """End the records of files that are gone."""
@@ -148,9 +142,6 @@ class Announcing:
             told = {one.path: one for one in command.quarantine}
             if told != known.quarantine:
                 files = tuple(told.values())
-                for one in files:
-                    if one.path not in known.quarantine:
-                        core.tell(command.volume, one.path, f"kept out: {one.reason}")
                 core.put(FilesQuarantined(time=core.wall, volume=command.volume, files=files))
         result = WatchResult(
             memory=known.memory, number=known.number, orders=tuple(known.orders.values())

@@ -5,7 +5,7 @@
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,15 +16,15 @@ from shotline.common.settings.configuration import Config
 from shotline.common.settings.volumes_section import ConsumersSection, VolumesSection
 from shotline.common.volumes.commands import RecordsLease, RecordsWatch
 from shotline.common.volumes.records import LedgerRecord, RecordState
-from shotline.common.volumes.views import AnyRecordsResult, FileEvent, RecordsCode, RecordsRefused
+from shotline.common.volumes.views import AnyRecordsResult, RecordsCode, RecordsRefused
 from shotline.volumes.events import Give, Keep, LedgerAnswer, LedgerOutput
 from shotline.volumes.fold import Item, LedgerFold
-from shotline.volumes.offers import Offers
+from shotline.volumes.offers import Offers, Oldest
+from shotline.volumes.story import Story
 
 RULE: Final = "rule:"
 """What the name of a group begins with whose records a rule has something run for."""
 
-STORY_MAX: Final = 20_000  # events of files that are remembered
 MINUTE_S: Final = 60.0
 _OF_RULES: Final = ConsumersSection(max_attempts=10, retry_delays_s=(2.0, 5.0, 10.0, 30.0, 60.0))
 
@@ -42,25 +42,6 @@ class RecordsRefusal(Exception):
         unknown = self.code.value.startswith("unknown")
         result = RecordsRefused(code=self.code, number=self.number)
         return LedgerAnswer(Outcome.REFUSED, str(self), result, unknown=unknown)
-
-
-@dataclass(slots=True)
-class Consumer:
-    """A consumer that has said something lately."""
-
-    name: str
-    group: str = ""
-    host: str = ""
-    seen: float = 0.0
-    done: int = 0
-
-
-@dataclass(slots=True)
-class Waiting:
-    """A lease that somebody waits for."""
-
-    command: RecordsLease
-    until: float
 
 
 class Rate:
@@ -84,6 +65,26 @@ class Rate:
 
 
 @dataclass(slots=True)
+class Consumer:
+    """A consumer that has said something lately."""
+
+    name: str
+    group: str = ""
+    host: str = ""
+    seen: float = 0.0
+    done: int = 0
+    rate: Rate = field(default_factory=Rate)
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A lease that somebody waits for."""
+
+    command: RecordsLease
+    until: float
+
+
+@dataclass(slots=True)
 class LedgerCore:
     """The ledger's knowledge. Times are monotonic seconds, where nothing else is said."""
 
@@ -98,11 +99,12 @@ class LedgerCore:
     due: dict[int, float] = field(default_factory=dict)  # when leases end, by number
     deadlines: list[tuple[float, int]] = field(default_factory=list)  # old ones among them
     stirred: dict[str, None] = field(default_factory=dict)  # groups that may have more to give
-    story: deque[tuple[str, str, FileEvent]] = field(
-        default_factory=lambda: deque(maxlen=STORY_MAX)
-    )
+    story: Story = field(default_factory=Story)
     arrived: dict[str, Rate] = field(default_factory=dict)  # by volume
+    ended: dict[str, Rate] = field(default_factory=dict)  # completed, by volume
     completed: dict[str, Rate] = field(default_factory=dict)  # by group
+    ready_of: dict[str, Oldest] = field(default_factory=dict)  # by volume
+    changes: int = 0  # records since the start
     causes: Counter[str] = field(default_factory=Counter)  # of what was returned or died
     out: list[LedgerOutput] = field(default_factory=list)
 
@@ -132,7 +134,9 @@ class LedgerCore:
 
     def put(self, record: LedgerRecord) -> list[Item]:
         """Make a record true, and journal it. Return what it has changed."""
+        self.story.note(self.fold, record)
         changed = self.fold.apply(record)
+        self.changes += 1
         for item in changed:
             self.note(item)
         self.out.append(Keep(record))
@@ -141,22 +145,20 @@ class LedgerCore:
     def note(self, item: Item) -> None:
         """Take note of how a record stands."""
         self.offers.changed(self.now, item)
+        if item.state is RecordState.READY:
+            self.ready_of.setdefault(item.volume, Oldest()).add(item)
         self.stirred[item.group] = None
         if item.lease is None:
             self.due.pop(item.number, None)
 
+    def done(self, item: Item) -> None:
+        """Count a record that is done."""
+        self.completed.setdefault(item.group, Rate()).add(self.now, 1)
+        self.ended.setdefault(item.volume, Rate()).add(self.now, 1)
+
     def give(self, command_id: str, command: AnyCommand) -> None:
         """Give the dispatcher a command, behind all that was recorded so far."""
         self.out.append(Give(command_id, command))
-
-    def tell(self, volume: str, path: str, text: str, number: int | None = None) -> None:
-        """Remember what has happened to a file."""
-        self.story.append((volume, path, FileEvent(time=self.wall, text=text, number=number)))
-
-    def tell_items(self, items: Iterable[Item], text: str) -> None:
-        """Remember what has happened to records."""
-        for item in items:
-            self.tell(item.volume, item.file.path, f"{text} ({item.group})", item.number)
 
     # Leases
 

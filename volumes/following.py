@@ -24,7 +24,7 @@ from shotline.common.volumes.records import (
     StepDone,
     StepGiven,
 )
-from shotline.volumes.core import RULE, LedgerCore, Rate
+from shotline.volumes.core import RULE, LedgerCore
 from shotline.volumes.events import CommandAnswered
 from shotline.volumes.fold import Item
 
@@ -97,9 +97,8 @@ class Following:
             self._die(item, f"its rule cannot be followed: {error} (known of the file: {known})")
             return
         if item.step >= len(steps):
-            core.tell_items((item,), "what its rule runs has been run")
             core.put(RecordsDone(time=core.wall, consumer=SELF, numbers=(item.number,)))
-            core.completed.setdefault(item.group, Rate()).add(core.now, 1)
+            core.done(item)
             return
         command_id = item.command or f"record-{core.token(item)}-{item.step}"
         if not item.command:
@@ -167,7 +166,6 @@ class Following:
             self._die(item, f"tried {item.tries} times; at last: {reason}")
             return
         delays = group.retry_delays_s
-        core.tell_items((item,), f"is tried again: {reason}")
         core.put(
             RecordsReturned(
                 time=core.wall,
@@ -180,10 +178,8 @@ class Following:
     def _die(self, item: Item, reason: str) -> None:
         core = self._core
         if item.state is RecordState.ORPHANED:
-            core.tell_items((item,), f"its file went meanwhile; {reason}")
             core.put(OrphansGone(time=core.wall, numbers=(item.number,)))
             return
-        core.tell_items((item,), f"dead: {reason}")
         core.causes["dead"] += 1
         core.put(RecordsDead(time=core.wall, numbers=(item.number,), reason=reason[:1000]))
 

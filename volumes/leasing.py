@@ -22,7 +22,7 @@ from shotline.common.volumes.views import (
     TokenFate,
     TokensResult,
 )
-from shotline.volumes.core import RULE, LedgerCore, Rate, Waiting, ok
+from shotline.volumes.core import RULE, LedgerCore, Waiting, ok
 from shotline.volumes.events import AnswerTo, LedgerAnswer
 from shotline.volumes.fold import Item
 
@@ -95,8 +95,6 @@ class Leasing:
             taken.append(item)
         if taken and group.credits:
             self._spend(command.group, len(taken))
-        if taken:
-            core.tell_items(taken, f"leased to {command.consumer}")
         return taken, ""
 
     def _hold(self, command_id: str, command: r.RecordsLease, item: Item) -> None:
@@ -224,13 +222,13 @@ class Leasing:
                 completed(item)
             answers.append(answer)
         consumer.done += len(done)
+        consumer.rate.add(core.now, len(done))
         return self._told(answers, "completed")
 
     def _done(self, item: Item, consumer: str) -> None:
         core = self._core
-        core.tell_items((item,), f"completed by {consumer}")
         core.put(RecordsDone(time=core.wall, consumer=consumer, numbers=(item.number,)))
-        core.completed.setdefault(item.group, Rate()).add(core.now, 1)
+        core.done(item)
         core.causes["done"] += 1
 
     def give_back(self, command: r.RecordsReturn) -> LedgerAnswer:
@@ -327,7 +325,6 @@ class Leasing:
         if item.tries >= group.max_attempts:
             self._die(item, f"leased {item.tries} times and not completed; at last: {reason}")
             return
-        core.tell_items((item,), reason)
         core.causes[why] += 1
         core.put(
             RecordsReturned(
@@ -341,7 +338,6 @@ class Leasing:
 
     def _die(self, item: Item, reason: str) -> None:
         core = self._core
-        core.tell_items((item,), f"dead: {reason}")
         core.causes["dead"] += 1
         core.put(RecordsDead(time=core.wall, numbers=(item.number,), reason=reason[:1000]))
 

@@ -52,6 +52,7 @@ class DataLedger:
         """Take what the journal holds, once, before the first event."""
         core = self.core
         for record in records:
+            core.story.note(core.fold, record)
             core.fold.apply(record)
         for item in core.fold.items.values():
             core.note(item)
@@ -153,7 +154,6 @@ class DataLedger:
         chosen = self._dead(command)
         if chosen:
             numbers = tuple(item.number for item in chosen)
-            core.tell_items(chosen, f"redriven by {user or 'an operator'}")
             core.put(RecordsRedriven(time=core.wall, by=user, numbers=numbers))
         return ok(
             f"{len(chosen)} records are offered again", RecordsChangedResult(records=len(chosen))

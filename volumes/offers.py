@@ -7,7 +7,7 @@ where the group is ordered, else those of one host.
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Final, Literal
 
 from shotline.common.settings.volumes_section import ConsumersSection
 from shotline.common.volumes.records import RecordState
@@ -15,6 +15,29 @@ from shotline.volumes.fold import Item
 
 _Status = Literal["offered", "delayed", "had"]
 _Lane = tuple[str, str]  # group, key or host
+_HEAP_LEAST: Final = 1000
+
+
+class Oldest:
+    """The ready records of a volume, of which only the oldest is asked for."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, Item]] = []
+        self._clear_at = 2 * _HEAP_LEAST
+
+    def add(self, item: Item) -> None:
+        """Take a record that is ready."""
+        heapq.heappush(self._heap, (item.number, item))
+        if len(self._heap) >= self._clear_at:
+            ready = {number: one for number, one in self._heap if one.state is RecordState.READY}
+            self._heap = sorted(ready.items())
+            self._clear_at = 2 * max(len(self._heap), _HEAP_LEAST)
+
+    def get(self) -> Item | None:
+        """Return the oldest that is still ready."""
+        while self._heap and self._heap[0][1].state is not RecordState.READY:
+            heapq.heappop(self._heap)
+        return self._heap[0][1] if self._heap else None
 
 
 class Offers:

@@ -1,6 +1,7 @@
 """How volumes, groups, consumers and records are shown. Pure."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import structs
 
@@ -8,8 +9,8 @@ from shotline.common.volumes import commands as r
 from shotline.common.volumes.records import RecordState
 from shotline.common.volumes.views import (
     ConsumerView,
-    FileEvent,
     GroupView,
+    LedgerView,
     RecordsCode,
     RecordsFileResult,
     RecordsStatusResult,
@@ -19,6 +20,8 @@ from shotline.common.volumes.views import (
 from shotline.volumes.core import RULE, LedgerCore, RecordsRefusal, ok
 from shotline.volumes.events import LedgerAnswer
 from shotline.volumes.fold import Item
+
+CONSUMERS_MAX: Final = 500  # in the channel
 
 
 class Telling:
@@ -31,11 +34,27 @@ class Telling:
         """Return how everything stands."""
         core = self._core
         names = dict.fromkeys((*core.section.folders, *core.fold.volumes))
-        oldest = self._oldest_ready()
         return RecordsStatusResult(
-            volumes=tuple(self._volume(name, oldest.get(name)) for name in names),
+            volumes=tuple(map(self._volume, names)),
             groups=tuple(map(self._group, self.groups())),
             consumers=tuple(self._consumers()),
+        )
+
+    def ledger(self) -> LedgerView:
+        """Return how everything stands, as the channel `volumes` tells it."""
+        status = self.status()
+        consumers = sorted(status.consumers, key=lambda one: (-one.leased, one.consumer))
+        volumes = (
+            structs.replace(one, oldest_ready_s=None, quarantine=()) for one in status.volumes
+        )
+        groups = (structs.replace(one, oldest_ready_s=None) for one in status.groups)
+        shown = (structs.replace(one, seen_s=0.0) for one in consumers[:CONSUMERS_MAX])
+        return LedgerView(
+            volumes=tuple(volumes),
+            groups=tuple(groups),
+            consumers=tuple(shown),
+            consumers_all=len(consumers),
+            changes=self._core.changes,
         )
 
     def groups(self) -> list[str]:
@@ -45,14 +64,9 @@ class Telling:
         held = (group for (group, _), count in core.offers.counts.items() if count)
         return list(dict.fromkeys((*core.section.consumers, *rules, *held)))
 
-    def _oldest_ready(self) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for item in self._core.fold.items.values():
-            if item.state is RecordState.READY and item.volume not in found:
-                found[item.volume] = item.held.announced_at
-                if len(found) == len(self._core.fold.volumes):
-                    break
-        return found
+    def _at(self, mono: float) -> float:
+        """Return the wall time of a moment, the same one whenever it is asked for."""
+        return round(self._core.wall - (self._core.now - mono), 1)
 
     def _is_late(self, age_s: float | None) -> bool:
         limit_s = self._core.section.ready_age_max_s
@@ -61,8 +75,10 @@ class Telling:
     def _age(self, at: float | None) -> float | None:
         return None if at is None else max(self._core.wall - at, 0.0)
 
-    def _volume(self, name: str, oldest: float | None) -> VolumeView:
+    def _volume(self, name: str) -> VolumeView:
         core = self._core
+        ready = core.ready_of[name].get() if name in core.ready_of else None
+        oldest = ready.held.announced_at if ready is not None else None
         known, folder = core.fold.volumes.get(name), core.section.folders.get(name)
         view = VolumeView(
             volume=name,
@@ -75,20 +91,24 @@ class Telling:
                 "counts": known.counted(),
                 "host": known.host or view.host,
                 "folder": known.folder or view.folder,
+                "kept_out": len(known.quarantine),
                 "quarantine": tuple(known.quarantine.values()),
                 "orders": tuple(known.orders.values()),
                 "oldest_ready_s": self._age(oldest),
+                "oldest_ready_at": oldest,
                 "late": self._is_late(self._age(oldest)),
             }
         if name in core.arrived:
             fields["per_minute"] = core.arrived[name].of(core.now)
+        if name in core.ended:
+            fields["done_per_minute"] = core.ended[name].of(core.now)
         found = core.watchers.get(name)
         if found is not None:
             seen, said = found
             least = folder.free_b_min if folder is not None else None
             fields |= {
                 "watched": core.now < seen + core.section.watcher_lost_s,
-                "seen_at": core.wall - (core.now - seen),
+                "seen_at": self._at(seen),
                 "host": said.host,
                 "folder": said.folder,
                 "disk": said.disk,
@@ -114,6 +134,7 @@ class Telling:
             dead=core.count_of(name, RecordState.DEAD),
             credits=sum(core.fold.credits.get(name, {}).values()),
             oldest_ready_s=self._age(oldest.held.announced_at) if oldest is not None else None,
+            oldest_ready_at=oldest.held.announced_at if oldest is not None else None,
             done_per_minute=rate.of(core.now) if rate is not None else 0,
         )
 
@@ -135,8 +156,10 @@ class Telling:
                 leased=len(had),
                 credits=core.fold.credits.get(group, {}).get(name, 0),
                 done=one.done if one is not None else 0,
+                done_per_minute=one.rate.of(core.now) if one is not None else 0,
                 waiting=name in waiting,
                 seen_s=max(core.now - one.seen, 0.0) if one is not None else 0.0,
+                seen_at=self._at(one.seen) if one is not None else None,
             )
 
     def record(self, item: Item) -> RecordView:
@@ -184,11 +207,7 @@ class Telling:
         core = self._core
         known = core.fold.volumes.get(command.volume)
         kept_out = known.quarantine.get(command.path) if known is not None else None
-        story: tuple[FileEvent, ...] = tuple(
-            event
-            for volume, path, event in core.story
-            if path == command.path and volume == command.volume
-        )
+        story = core.story.of(core.fold, command.volume, command.path)
         records = tuple(map(self.record, core.fold.of_path(command.volume, command.path)))
         if not records and not story and kept_out is None:
             text = (

@@ -27,7 +27,7 @@ _FORMS: Final = "add NAME, list, remove NAME, or token NAME"
 )
 @words("VERB [NAME]", required=True)
 @click.option("--role", help="Of a user: viewer, operator or administrator.")
-@click.option("--scope", help="Of a token, with commas: read, metrics, command, servers, ...")
+@click.option("--scope", help="Of a token, with commas: read, metrics, command, records, ...")
 @click.option(
     "--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="A token's life."
 )

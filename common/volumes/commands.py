@@ -32,6 +32,7 @@ Batch = Annotated[int, Meta(ge=1, le=1000)]
 class _Consuming(Command):
     """The base of what consumers give: all the time, by themselves."""
 
+    SCOPE: ClassVar[Scope] = Scope.RECORDS
     ALWAYS: ClassVar[bool] = True
     ROUTINE: ClassVar[bool] = True
 
@@ -94,6 +95,7 @@ class RecordsLeave(_Consuming, tag="records_leave"):
 class _Watching(Command):
     """The base of what watchers give."""
 
+    SCOPE: ClassVar[Scope] = Scope.RECORDS
     ALWAYS: ClassVar[bool] = True
     ROUTINE: ClassVar[bool] = True
     WATCHES: ClassVar[bool] = True
@@ -141,7 +143,13 @@ class RecordsWatch(_Watching, tag="records_watch"):
 # People
 
 
-class RecordsRedrive(Command, tag="records_redrive"):
+class _Managing(Command):
+    """The base of what people give."""
+
+    SCOPE: ClassVar[Scope] = Scope.RECORDS
+
+
+class RecordsRedrive(_Managing, tag="records_redrive"):
     """Offer dead records again: those with these numbers, or all of a group or a volume."""
 
     numbers: Annotated[tuple[Count, ...], Meta(max_length=10_000)] = ()
@@ -149,7 +157,7 @@ class RecordsRedrive(Command, tag="records_redrive"):
     volume: VolumeName | None = None
 
 
-class RecordsRemove(Command, tag="records_remove"):
+class RecordsRemove(_Managing, tag="records_remove"):
     """Take a file off the ledger: its ready records go, leased ones may be completed."""
 
     volume: VolumeName
@@ -157,7 +165,7 @@ class RecordsRemove(Command, tag="records_remove"):
     reason: Words = ""
 
 
-class RecordsScan(Command, tag="records_scan"):
+class RecordsScan(_Managing, tag="records_scan"):
     """Have a volume's watcher announce what is there and was never announced."""
 
     volume: VolumeName
@@ -165,7 +173,7 @@ class RecordsScan(Command, tag="records_scan"):
     pattern: Annotated[str, Meta(max_length=512)] = ""
 
 
-class RecordsReplay(Command, tag="records_replay"):
+class RecordsReplay(_Managing, tag="records_replay"):
     """Have a volume's watcher announce again what was announced, for one group of consumers."""
 
     volume: VolumeName

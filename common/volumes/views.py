@@ -113,7 +113,9 @@ class VolumeView(Struct):
     folder: str = ""
     counts: Counted = Counted()
     per_minute: Count = 0  # announced in the last minute
+    done_per_minute: Count = 0
     oldest_ready_s: Duration | None = None
+    oldest_ready_at: Wall | None = None
     late: bool = False  # it is older than the configuration wants
     disk: DiskSpace | None = None
     low: bool = False  # less is free than the configuration wants
@@ -125,6 +127,7 @@ class VolumeView(Struct):
     scanned_at: Wall | None = None
     scan_s: Duration | None = None
     trouble: str = ""
+    kept_out: Count = 0  # files
     quarantine: tuple[FileKeptOut, ...] = ()
     orders: tuple[WatchOrder, ...] = ()
 
@@ -139,6 +142,7 @@ class GroupView(Struct):
     dead: Count = 0
     credits: Count = 0
     oldest_ready_s: Duration | None = None
+    oldest_ready_at: Wall | None = None
     done_per_minute: Count = 0
 
 
@@ -151,8 +155,10 @@ class ConsumerView(Struct):
     leased: Count = 0
     credits: Count = 0
     done: Count = 0  # since the dispatcher's start
+    done_per_minute: Count = 0
     waiting: bool = False
     seen_s: Duration = 0.0  # ago
+    seen_at: Wall | None = None
 
 
 class RecordsStatusResult(Result, tag="records_status"):
@@ -161,6 +167,25 @@ class RecordsStatusResult(Result, tag="records_status"):
     volumes: tuple[VolumeView, ...] = ()
     groups: tuple[GroupView, ...] = ()
     consumers: tuple[ConsumerView, ...] = ()
+
+
+class LedgerView(Struct):
+    """How everything stands, for who looks all the time: nothing in it grows older by itself.
+
+    Files that are kept out are counted; `records_status` names them.
+    """
+
+    volumes: tuple[VolumeView, ...] = ()
+    groups: tuple[GroupView, ...] = ()
+    consumers: tuple[ConsumerView, ...] = ()  # those that have most, where there are very many
+    consumers_all: Count = 0
+    changes: Count = 0  # to records, since the dispatcher's start: a list may be another one
+
+
+class VolumesEvent(Struct):
+    """An event of the channel `volumes`."""
+
+    ledger: LedgerView
 
 
 class RecordView(Struct):

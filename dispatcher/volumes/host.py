@@ -3,13 +3,19 @@
 from collections.abc import Iterable
 from typing import Final, cast
 
+from shotline.common.base import to_json
 from shotline.common.channels import VOLUMES
 from shotline.common.commands import encode_command
 from shotline.common.dangers import Danger
 from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.volumes import commands as r
 from shotline.common.volumes.records import LedgerRecord
-from shotline.common.volumes.views import AnyRecordsResult, RecordsListResult
+from shotline.common.volumes.views import (
+    AnyRecordsResult,
+    LedgerView,
+    RecordsListResult,
+    VolumesEvent,
+)
 from shotline.dispatcher.commands.answer import Answer, Asked
 from shotline.dispatcher.commands.requests import Family, Requests
 from shotline.dispatcher.core import RULES
@@ -31,6 +37,9 @@ from shotline.volumes.events import (
 from shotline.volumes.machine import DataLedger
 
 _FOREVER_S: Final = 1e12
+TELL_S: Final = 1.0
+"""Observers are told how everything stands so often, where it has changed."""
+
 RECORDS_MAX: Final = 100_000  # of the ledger's stream, before it begins with a whole state again
 
 
@@ -40,6 +49,8 @@ class VolumesHost(Family):
     def __init__(self, requests: Requests) -> None:
         super().__init__(requests)
         self.ledger = DataLedger(self._core.config, self._core.instant)
+        self._shown = LedgerView()
+        self._tell_at = 0.0
         self._records = 0  # of the stream since it began with a whole state
         requests.made_again[r.RecordsLease] = self._leased_again
 
@@ -58,14 +69,18 @@ class VolumesHost(Family):
         self._tell(Reconfigured(self._core.config))
 
     def wake_at(self) -> float | None:
-        """Return when the ledger looks at what is due."""
-        return self.ledger.wake_at()
+        """Return when the ledger looks at what is due, or observers hear of it."""
+        due = self.ledger.wake_at()
+        return self._tell_at if due is None else min(due, self._tell_at)
 
     def tick(self) -> None:
         """Let the ledger look at what is due."""
         due = self.ledger.wake_at()
         if due is not None and self._core.now >= due:
             self._tell(TimePassed())
+        if self._core.now >= self._tell_at:
+            self._tell_at = self._core.now + TELL_S
+            self._show()
         if self._records > max(RECORDS_MAX, 2 * len(self.ledger.core.fold.items)):
             self.write_anew()
 
@@ -75,6 +90,20 @@ class VolumesHost(Family):
             return
         self._core.put_hosted(VOLUMES, self.ledger.core.fold.kept(self._core.wall))
         self._records = 1
+
+    def view(self) -> LedgerView:
+        """Return the whole of the channel `volumes`."""
+        return self.ledger.telling.ledger()
+
+    def _show(self) -> None:
+        """Tell observers how everything stands, where it has changed."""
+        view = self.view()
+        if view == self._shown:
+            return
+        self._shown = view
+        core = self._core
+        payload = to_json(VolumesEvent(ledger=view))
+        core.after(core.feed.publish(VOLUMES, core.wall, payload))
 
     def settle(self) -> bool:
         """Tell the ledger what has come of its rules' commands; return whether anything has."""

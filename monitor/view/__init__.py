@@ -13,7 +13,16 @@ from msgspec import structs
 
 from shotline.client.observer import FeedStopped, News, Unknown, Update, Whole
 from shotline.common.actions import Colour
-from shotline.common.channels import FEED, LOG, QUEUE, SERVERS, SHOTS, output_of, shot_of
+from shotline.common.channels import (
+    FEED,
+    LOG,
+    QUEUE,
+    SERVERS,
+    SHOTS,
+    VOLUMES,
+    output_of,
+    shot_of,
+)
 from shotline.common.fleet.views import FleetView
 from shotline.common.machine import Instant
 from shotline.common.records import PulseCreated, ShotKey
@@ -30,6 +39,7 @@ from shotline.common.views import (
     ShotView,
     StatusResult,
 )
+from shotline.common.volumes.views import LedgerView, VolumesEvent
 from shotline.monitor.messages import (
     Body,
     colour,
@@ -39,8 +49,10 @@ from shotline.monitor.messages import (
     server_message,
     shot_message,
     system_message,
+    volumes_message,
     whole_servers,
     whole_system,
+    whole_volumes,
 )
 from shotline.monitor.models import Away, HostSample, RanAction, SystemView
 from shotline.monitor.names import SYSTEM, ShotName, named
@@ -95,6 +107,7 @@ class View:
         self.fleet: FleetView | None = None  # None: nothing was told yet
         self.unknown: dict[ShotKey, str] = {}
         self.queue = QueueBoard()
+        self.ledger: LedgerView | None = None  # None: nothing was told yet
         self.system = SystemView(
             broker=settings.broker,
             version=settings.version,
@@ -348,6 +361,24 @@ class View:
         found.sort(key=lambda one: one.last.time, reverse=True)
         return found[:PAST_MAX]
 
+    # Volumes
+
+    def whole_volumes(self, time: float) -> Body | None:
+        """Return the whole state of volumes, groups and consumers."""
+        return None if self.ledger is None else whole_volumes(time, self.ledger)
+
+    def take_volumes(self, now: Instant, update: Update) -> Iterator[Effect]:
+        """Take what is told of volumes, groups and consumers."""
+        match update:
+            case Whole(snapshot=snapshot) if snapshot.ledger is not None:
+                ledger = snapshot.ledger
+            case News(payload=VolumesEvent(ledger=ledger)):
+                pass
+            case _:
+                return
+        self.ledger = ledger
+        yield Post(VOLUMES, volumes_message(now.wall, ledger), "ledger")
+
     # The system
 
     def status(self, now: Instant, status: StatusResult, shots: ShotsResult) -> Iterator[Effect]:
@@ -472,6 +503,7 @@ SOURCES: Final = (
         whole=lambda view, time: view.queue.whole(time),
         take=lambda view, now, update: view.queue.take(now, update),
     ),
+    StandingChannel(VOLUMES, is_heard=True, whole=View.whole_volumes, take=View.take_volumes),
     StandingChannel(
         SYSTEM,
         is_heard=False,

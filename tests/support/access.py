@@ -18,7 +18,7 @@ BEGIN: Final = "<!-- The table of who may do what: written by `make schema` from
 END: Final = "<!-- The end of the table. -->\n"
 LOOKING: Final = frozenset((Scope.READ, Scope.METRICS))
 VIEWING: Final = LOOKING | {Scope.PROPOSE}
-DRIVING: Final = VIEWING | {Scope.COMMAND, Scope.SERVERS}
+DRIVING: Final = VIEWING | {Scope.COMMAND, Scope.RECORDS, Scope.SERVERS}
 ALL: Final = frozenset(Scope)
 HASH: Final = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5cw$none"
 USERS: Final = {role: User(f"a-{role}", role, HASH) for role in Role}

@@ -99,6 +99,7 @@
  * @property {QueueChange[]} [changes]
  * @property {(EntriesAdded|EntryChanged|EntriesMoved|EntriesApproved|EntriesRemoved|PlanStarted|PlanEnded)[]} [records]
  * @property {ProgressView|null} [running]
+ * @property {LedgerView|null} [ledger]
  */
 
 /**
@@ -110,6 +111,33 @@
  */
 
 /** What a row shows (D7). Words and symbols go with it; nobody depends on colour alone. @typedef {'blue'|'green'|'grey'|'grey-outlined'|'orange'|'red'} Colour */
+
+/**
+ * A consumer as it stands.
+ * @typedef {object} ConsumerView
+ * @property {string} consumer
+ * @property {string} group
+ * @property {string} [host]
+ * @property {number} [leased]
+ * @property {number} [credits]
+ * @property {number} [done]
+ * @property {number} [done_per_minute]
+ * @property {boolean} [waiting]
+ * @property {number} [seen_s]
+ * @property {number|null} [seen_at]
+ */
+
+/**
+ * How many records of a volume stand how; their sum is `announced`, always.
+ * @typedef {object} Counted
+ * @property {number} [announced]
+ * @property {number} [ready]
+ * @property {number} [leased]
+ * @property {number} [done]
+ * @property {number} [dead]
+ * @property {number} [orphaned]
+ * @property {number} [removed]
+ */
 
 /**
  * Actions by what is shown of them (D7).
@@ -297,6 +325,24 @@
 /** Which failed actions make a plan a failed one. @typedef {'any'|'essential'|'none'} FailsOn */
 
 /**
+ * Something that has happened to a file or one of its records.
+ * @typedef {object} FileEvent
+ * @property {number} time
+ * @property {string} text
+ * @property {number|null} [number]
+ */
+
+/**
+ * A file that no record was made of, and why.
+ * @typedef {object} FileKeptOut
+ * @property {string} path
+ * @property {string} generation
+ * @property {string} [rule]
+ * @property {string} reason
+ * @property {number} [at]
+ */
+
+/**
  * One of them: why, who said so, and since when.
  * @typedef {object} Flag
  * @property {FlagKind} kind
@@ -371,6 +417,20 @@
  */
 
 /**
+ * A group of consumers as it stands.
+ * @typedef {object} GroupView
+ * @property {string} group
+ * @property {number} [ready]
+ * @property {number} [delayed]
+ * @property {number} [leased]
+ * @property {number} [dead]
+ * @property {number} [credits]
+ * @property {number|null} [oldest_ready_s]
+ * @property {number|null} [oldest_ready_at]
+ * @property {number} [done_per_minute]
+ */
+
+/**
  * What the site's check of a host says.
  * @typedef {object} Health
  * @property {boolean} ok
@@ -442,6 +502,16 @@
  */
 
 /**
+ * How everything stands, for who looks all the time: nothing in it grows older by itself.
+ * @typedef {object} LedgerView
+ * @property {VolumeView[]} [volumes]
+ * @property {GroupView[]} [groups]
+ * @property {ConsumerView[]} [consumers]
+ * @property {number} [consumers_all]
+ * @property {number} [changes]
+ */
+
+/**
  * A line of a server's own log.
  * @typedef {object} LoggedLine
  * @property {number} at
@@ -455,6 +525,8 @@
  * @property {DangerCode} danger
  * @property {string} text
  */
+
+/** What a watcher is to do. @typedef {'replay'|'scan'} OrderKind */
 
 /** How a command ended; each has its exit code. @typedef {'accepted'|'error'|'failed'|'nobody'|'ok'|'refused'|'usage'} Outcome */
 
@@ -474,6 +546,14 @@
  * @property {number} [length_max]
  * @property {string|null} [node]
  * @property {string|null} [variable]
+ */
+
+/**
+ * One data record of a file. The whole file is one without a name.
+ * @typedef {object} Part
+ * @property {string} [name]
+ * @property {number} [number]
+ * @property {number} [sequence]
  */
 
 /**
@@ -753,6 +833,59 @@
  * @property {Transition} last
  */
 
+/** How a data record stands. Those that are announced are the sum of all of these (V1). @typedef {'dead'|'done'|'leased'|'orphaned'|'ready'|'removed'} RecordState */
+
+/**
+ * A record that is not done.
+ * @typedef {object} RecordView
+ * @property {number} number
+ * @property {string} volume
+ * @property {string} path
+ * @property {string} generation
+ * @property {Part} part
+ * @property {string} group
+ * @property {string} rule
+ * @property {RecordState} state
+ * @property {number} [attempts]
+ * @property {string} [token]
+ * @property {string} [consumer]
+ * @property {number|null} [left_s]
+ * @property {string} [reason]
+ * @property {number} announced_at
+ * @property {number} [size_b]
+ * @property {number|null} [run]
+ * @property {string} [record_type]
+ * @property {string} [key]
+ */
+
+/**
+ * Answer to `records_file`. The story goes back as far as the dispatcher remembers.
+ * @typedef {object} RecordsFileResult
+ * @property {'records_file'} [kind]
+ * @property {string} volume
+ * @property {string} path
+ * @property {RecordView[]} [records]
+ * @property {FileKeptOut|null} [quarantine]
+ * @property {FileEvent[]} [story]
+ */
+
+/**
+ * Answer to `records_list`.
+ * @typedef {object} RecordsListResult
+ * @property {'records_list'} [kind]
+ * @property {number|null} [next]
+ * @property {RecordView[]} [records]
+ */
+
+/**
+ * Answer to `records_status`.
+ * @typedef {object} RecordsStatusResult
+ * @property {'records_status'} [kind]
+ * @property {VolumeView[]} [volumes]
+ * @property {GroupView[]} [groups]
+ * @property {ConsumerView[]} [consumers]
+ */
+
 /**
  * Somebody asked for one action again: its next attempt is exempt from sequences (D10).
  * @typedef {object} Redispatched
@@ -1010,6 +1143,43 @@
  */
 
 /** How it is known who gives a command. @typedef {'as'|'bridge'|'login'|'page'|'program'|'proxy'|'token'} Via */
+
+/**
+ * A volume as it stands.
+ * @typedef {object} VolumeView
+ * @property {string} volume
+ * @property {string} [host]
+ * @property {string} [folder]
+ * @property {Counted} [counts]
+ * @property {number} [per_minute]
+ * @property {number} [done_per_minute]
+ * @property {number|null} [oldest_ready_s]
+ * @property {number|null} [oldest_ready_at]
+ * @property {boolean} [late]
+ * @property {DiskSpace|null} [disk]
+ * @property {boolean} [low]
+ * @property {boolean} [watched]
+ * @property {number|null} [seen_at]
+ * @property {number} [known]
+ * @property {number} [waiting]
+ * @property {number} [unsent]
+ * @property {number|null} [scanned_at]
+ * @property {number|null} [scan_s]
+ * @property {string} [trouble]
+ * @property {number} [kept_out]
+ * @property {FileKeptOut[]} [quarantine]
+ * @property {WatchOrder[]} [orders]
+ */
+
+/**
+ * Something that the watcher of a volume is to do once.
+ * @typedef {object} WatchOrder
+ * @property {string} id
+ * @property {OrderKind} kind
+ * @property {number} [since]
+ * @property {string} [pattern]
+ * @property {string|null} [group]
+ */
 
 /**
  * A maintenance window: meanwhile the servers that are meant take nothing more.

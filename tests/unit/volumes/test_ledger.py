@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+import pytest
+
 from shotline.common.base import to_json
+from shotline.common.commands import BuildTables, DispatchAction
 from shotline.common.machine import Instant
 from shotline.common.messages import Outcome
+from shotline.common.queue.commands import QueueAdd
 from shotline.common.settings.configuration import Config
 from shotline.common.volumes import commands as r
 from shotline.common.volumes import views as v
@@ -38,7 +42,9 @@ RULES = {
     "phase": {
         "volume": "A",
         "then": {"experiment": "{tree}", "shot": "{shot}", "phase": "STORE", "create": True},
-    }
+    },
+    "action": {"volume": "A", "then": {"experiment": "T", "shot": "{shot}", "action": "{act}"}},
+    "plan": {"volume": "A", "then": {"plan": "ohmic", "parameters": {"file": "{path}", "n": 2}}},
 } | {name: {"volume": "A", "pattern": name, "then": {"consumers": [name]}} for name in GROUPS}
 CONFIG = Config.model_validate(
     {
@@ -306,3 +312,117 @@ def test_a_rule_that_is_refused_tries_again_and_one_that_failed_does_not() -> No
     (_, unknown) = book.ledger.core.fold.items.values()
     assert unknown.state == "dead"
     assert "'tree'" in unknown.reason
+
+
+@pytest.mark.parametrize(
+    ("rule", "verbs"),
+    [("action", ["build_tables", "dispatch"]), ("plan", ["queue_add"])],
+)
+def test_a_rule_runs_an_action_or_a_plan_once_for_each_generation(
+    rule: str, verbs: list[str]
+) -> None:
+    book = Book()
+    given: list[Give] = []
+
+    def went_on() -> Book:
+        """Do what is given, and be killed before each answer; announce all of it again."""
+        now = book
+        while now.given:
+            now = now.again()
+            (give,) = now.given
+            given.append(give)
+            now.given.clear()
+            now.handle(CommandAnswered(give.id, Outcome.OK, ""))
+        return now
+
+    for generation in ("1", "1", "2"):
+        fields = {"shot": "7", "act": "CTRL:A"}
+        book.announce(rule, "t_7.tree", generation=generation, fields=fields)
+        book = went_on()
+    by_id = {one.id: one.command for one in given}
+    assert [one.verb for one in by_id.values()] == 3 * verbs, "done ones are not remembered"
+    assert book.ledger.core.fold.volumes["A"].counted().done == 3
+    last = given[-1].command
+    if isinstance(last, DispatchAction):
+        assert (last.tree, last.shot, last.path) == ("T", 7, "CTRL:A")
+        (build, *_) = (one.command for one in given)
+        assert isinstance(build, BuildTables)
+        assert build.variables["record"]["path"] == "t_7.tree"
+    else:
+        assert isinstance(last, QueueAdd)
+        assert last.plans[0].parameters == {"file": "t_7.tree", "n": 2}
+
+
+def test_a_file_has_its_whole_story_after_every_restart() -> None:
+    book = Book()
+    book.announce("plain", "a", "b")
+    (lease,) = book.lease("plain", "one")
+    give_back = r.RecordsReturn(consumer="one", tokens=(lease.token,), delay_s=3.0, reason="busy")
+    assert book.fate(give_back) == "ok"
+    book.wait(3)
+    (lease,) = book.lease("plain", "two")
+    no = r.RecordsReturn(consumer="two", tokens=(lease.token,), never=True, reason="no beam")
+    assert book.fate(no) == "ok"
+    book.ask(r.RecordsRedrive(volume="A"), v.RecordsChangedResult)
+    (lease,) = book.lease("plain", "three")
+    book.ask(r.RecordsRemove(volume="A", path="a", reason="moved"), v.AnnouncedResult)
+    assert book.fate(r.RecordsComplete(consumer="three", tokens=(lease.token,))) == "ok"
+    for life in (book, book.again(), book.again().again()):
+        told = life.ask(r.RecordsFile(volume="A", path="a"), v.RecordsFileResult)
+        assert [one.text for one in told.story] == [
+            "announced by rule plain",
+            "leased to one (plain)",
+            "offered again in 3 s: one: busy (plain)",
+            "leased to two (plain)",
+            "dead: two: no beam (plain)",
+            "redriven by anna (plain)",
+            "leased to three (plain)",
+            "moved (anna) (plain)",
+            "completed by three (plain)",
+        ]
+
+
+def test_killed_at_every_record_a_ledger_goes_on_where_it_was_and_all_gets_done() -> None:
+    book = Book()
+    book.announce("plain", "a", "b")
+    book.announce("phase", "t_7.tree", fields={"tree": "t", "shot": "7"})
+    book.announce("ordered", "c", "d", run=3)
+    for give in book.given:
+        book.handle(CommandAnswered(give.id, Outcome.OK, ""))
+    (first, second) = book.lease("plain", "one", limit=2)
+    assert book.fate(r.RecordsComplete(consumer="one", tokens=(first.token,))) == "ok"
+    book.wait(16)  # the second runs out, and is offered again
+    (again,) = book.lease("plain", "two")
+    never = r.RecordsReturn(consumer="two", tokens=(again.token,), never=True)
+    assert book.fate(never) == "ok"
+    book.ask(r.RecordsRedrive(group="plain"), v.RecordsChangedResult)
+    book.announce("plain", "b", generation="2")
+    assert len(book.lease("ordered", "one")) == 1
+    assert second.path == "b"
+    book.ask(r.RecordsGone(volume="A", paths=("c",)), v.AnnouncedResult)
+    book.ask(r.RecordsCredit(group="asked", consumer="filter"), v.RecordsChangedResult)
+    book.ask(r.RecordsScan(volume="A"), v.RecordsChangedResult)
+    kept = book.kept
+    assert len({one.type for one in kept}) >= 12, "a story with nearly everything in it"
+    for count in range(len(kept) + 1):
+        killed = Book(kept[:count], book.now)
+        told = list(killed.given)
+        while told:
+            killed.given.clear()
+            for give in told:
+                killed.handle(CommandAnswered(give.id, Outcome.OK, ""))
+            told = list(killed.given)
+        for _ in range(10):
+            for group in ("plain", "ordered"):
+                leases = killed.lease(group, "last", limit=10)
+                if leases:
+                    done = r.RecordsComplete(
+                        consumer="last", tokens=tuple(one.token for one in leases)
+                    )
+                    killed.ask(done, v.TokensResult)
+            killed.ask(r.RecordsRedrive(volume="A"), v.RecordsChangedResult)
+            killed.wait(20)
+        if "A" in killed.ledger.core.fold.volumes:
+            counts = killed.ledger.core.fold.volumes["A"].counted()
+            assert counts.announced == counts.done + counts.removed, (count, counts)
+        assert killed.again().ledger.core.fold.items == {}

@@ -20,10 +20,11 @@ import { toggleTheme, useTheme } from './view/theme.js';
 const TICK_MS = 100;
 
 const app = new App(TABS);
+// The tenth has the key 0.
 const tabs = TABS.map((kind, index) => ({
   kind,
   id: kind.id,
-  key: String(index + 1),
+  key: String((index + 1) % 10),
   element: new kind(),
   link: h('a', { href: '#', 'data-tab': kind.id, class: 'tab' }, kind.title),
 }));
@@ -40,15 +41,11 @@ const theme = h('button', { class: 'quiet small', onclick: toggleTheme }, 'Dark 
 function build() {
   // First: what is drawn by hand takes its sizes from the style.
   document.body.classList.toggle('wall', app.wall);
-  for (const { id, element, link } of tabs) {
+  for (const { id, element } of tabs) {
     element.app = app;
     element.id = `tab-${id}`;
     element.hidden = true;
     main.append(element);
-    link.addEventListener('click', (event) => {
-      event.preventDefault();
-      app.go({ tab: id });
-    });
   }
   state.app = app;
   banners.app = app;
@@ -76,6 +73,7 @@ function draw() {
   for (const tab of tabs) {
     tab.element.hidden = tab !== current;
     setAttribute(tab.link, 'aria-current', tab === current ? 'page' : null);
+    setAttribute(tab.link, 'href', app.href({ tab: tab.id }));
     setAttribute(tab.link, 'data-note', tab.kind.note(app));
     tab.link.hidden = !tab.kind.isFor(app);
     tab.link.classList.toggle('urgent', tab.kind.isUrgent(app));

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 from playwright.sync_api import Locator, Page
-from tests.browser.test_queue_access import AXE, violations
+from tests.support.axe import THEMES, needs_axe, use_theme, violations
 from tests.support.browser import shown
 from tests.support.fleet_page import beside, facts, flag, many, mixed, one, tell
 from tests.support.mock_monitor import MockMonitor, reply
@@ -230,8 +230,8 @@ def dismissed(name: str) -> News:
     return News("servers", time.time(), ServersEvent(servers=(), gone=(name,)))
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="`make check-page` installs axe-core, by npm")
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@needs_axe
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", [1500, 400])
 def test_axe_finds_nothing(monitor: MockMonitor, theme: str, width: int) -> None:
     monitor.routes["server_past"] = past
@@ -240,7 +240,7 @@ def test_axe_finds_nothing(monitor: MockMonitor, theme: str, width: int) -> None
     expected = {"expected": [{"server": "DAQ:3"}], "by": "anna", "differences": [difference]}
     monitor.routes["fleet_expected"] = lambda _: (200, {"outcome": "ok", "result": expected})
     page = opened(monitor, "#/fleet", width)
-    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+    use_theme(page, theme)
     shown(row(page, "CONTROL:1")).to_be_visible()
     assert violations(page, "tab-fleet") == []
     page.get_by_role("button", name="All columns", exact=True).click()

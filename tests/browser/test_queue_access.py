@@ -3,11 +3,10 @@
 import json
 import re
 import time
-from pathlib import Path
 
 import msgspec
 import pytest
-from playwright.sync_api import Page
+from tests.support.axe import THEMES, needs_axe, use_theme, violations
 from tests.support.browser import shown
 from tests.support.mock_monitor import MockMonitor, refused, reply
 from tests.support.queue_page import KINDS, expect_programme, form, row
@@ -42,7 +41,6 @@ from shotline.common.queue.views import (
 )
 from shotline.common.views import SnapshotResult
 
-AXE = Path(__file__).parents[2] / ".venv" / "page" / "node_modules" / "axe-core" / "axe.min.js"
 ALLOWED = ("edit", "stop", "pause", "end")
 
 Json = dict[str, object]
@@ -145,25 +143,14 @@ def busy(monitor: MockMonitor) -> None:
     )
 
 
-def violations(page: Page, where: str) -> list[str]:
-    """Return what axe-core finds in a part of the page."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("(where) => axe.run(where)", where)
-    return [
-        f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
-        for one in found["violations"]
-        for node in one["nodes"]
-    ]
-
-
-@pytest.mark.skipif(not AXE.exists(), reason="`make check-page` installs axe-core, by npm")
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@needs_axe
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", [1500, 400])
 def test_axe_finds_nothing(monitor: MockMonitor, theme: str, width: int) -> None:
     with_kinds(monitor)
     tell(monitor)
     page = monitor.open("#/queue", monitor.new_page(width))
-    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+    use_theme(page, theme)
     shown(page.locator("queue-programme .empty")).to_be_visible()
     assert violations(page, "tab-queue") == []
     busy(monitor)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { readRoute, shotNumber, writeRoute } from '../../monitor/static/model/route.js';
+import { columnFilter, columnFilters, readRoute, readSort, shotNumber, writeRoute, writeSort } from '../../monitor/static/model/route.js';
 import { ServerTime } from '../../monitor/static/model/servertime.js';
 import { Subscriptions, retryMs } from '../../monitor/static/model/subscriptions.js';
 import { Log, Servers, System, filterLog, shownShot } from '../../monitor/static/model/system.js';
@@ -142,6 +142,13 @@ test('an address says which tab and shot, and survives nonsense', () => {
   const about = readRoute('#/server/CAMERA:1%20a?find=x', ['actions', 'server']);
   assert.deepEqual([about.tab, about.about, about.find], ['server', 'CAMERA:1 a', 'x']);
   assert.equal(writeRoute(about), '#/server/CAMERA:1%20a?find=x');
+  const evil = readRoute(`#/actions?__proto__=x&A=1&in.node=cam&${'long=' + 'x'.repeat(9000)}`, TABS);
+  assert.deepEqual(Object.keys(evil.filters), ['in.node', 'long']);
+  assert.equal(evil.filters.long.length, 2000);
+  assert.deepEqual(columnFilters(evil.filters), { node: 'cam' });
+  assert.deepEqual(columnFilter('when', '>5'), { 'in.when': '>5' });
+  assert.deepEqual([readSort('-duration'), readSort('node'), readSort()], [{ sort: 'duration', descending: true }, { sort: 'node', descending: false }, { sort: null, descending: false }]);
+  assert.deepEqual([writeSort('duration', true), writeSort(null, true)], ['-duration', '']);
   assert.equal(shotNumber('2147483648'), null);
   assert.equal(shotNumber('-1'), -1);
   assert.equal(shotNumber('1e3'), null);

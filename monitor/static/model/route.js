@@ -1,14 +1,20 @@
 /**
- * The page's address: which tab, which shot, what is searched for. Pure.
+ * The page's address: which tab, which shot, what is searched for, and all else by which a tab is
+ * looked at: filters, order, selection. Pure.
  *
- *     #/actions?tree=DEMO&shot=12&find=camera
+ *     #/actions?tree=DEMO&shot=12&find=camera&sort=-duration&only=failed
  *     #/audit?who=alice&outcome=refused
  *     #/server/CAMERA:1
+ *
+ * Tree and shot are the page's; what else stands behind the question mark is the tab's own.
  */
 
 const SHOWS = /** @type {const} */ (['auto', 'both', 'active', 'all']);
 /** @typedef {typeof SHOWS[number]} Show */
-const FILTERS = ['since', 'who', 'command', 'about', 'outcome'];
+const OWN = ['tree', 'shot', 'find', 'show'];
+const FILTER = /^[a-z][a-z0-9_.-]{0,39}$/;
+const FILTERS_MAX = 60;
+const VALUE_MAX = 2000;
 
 /**
  * @typedef {object} Route
@@ -19,7 +25,8 @@ const FILTERS = ['since', 'who', 'command', 'about', 'outcome'];
  * @property {string} wrong what stands in the place of the shot, and is none; else empty
  * @property {string} find
  * @property {Show} show auto: both where there is room
- * @property {Record<string, string>} filters of the tabs that have some; those that are empty are left out
+ * @property {Record<string, string>} filters what else the tab has set, by names of its own; those
+ *   that are empty are left out
  */
 
 /**
@@ -40,7 +47,8 @@ export function readRoute(hash, tabs) {
     ...readShot(text),
     find: values.get('find') ?? '',
     show: SHOWS.find((one) => one === values.get('show')) ?? 'auto',
-    filters: Object.fromEntries(FILTERS.map((name) => [name, values.get(name) ?? '']).filter(([, value]) => value)),
+    filters: Object.fromEntries([...values].filter(([key, value]) => value && isFilter(key)).slice(0, FILTERS_MAX)
+      .map(([key, value]) => [key, value.slice(0, VALUE_MAX)])),
   };
 }
 
@@ -51,12 +59,58 @@ export function writeRoute(route) {
   if (route.wrong || route.shot !== null) values.set('shot', route.wrong || String(route.shot));
   if (route.find) values.set('find', route.find);
   if (route.show !== 'auto') values.set('show', route.show);
-  for (const name of FILTERS) {
-    if (route.filters[name]) values.set(name, route.filters[name]);
+  for (const [name, value] of Object.entries(route.filters)) {
+    if (value && isFilter(name)) values.set(name, value);
   }
   const query = values.toString();
   const about = route.about ? `/${encodeURIComponent(route.about).replaceAll('%3A', ':')}` : '';
   return `#/${route.tab}${about}${query ? `?${query}` : ''}`;
+}
+
+/** @param {string} name */
+function isFilter(name) {
+  return FILTER.test(name) && !OWN.includes(name);
+}
+
+/**
+ * Return what of a route a tab keeps for itself while another one is looked at.
+ * @param {Route} route
+ */
+export function ownOf({ find, show, filters }) {
+  return { find, show, filters };
+}
+
+/** What a tab begins with. @returns {ReturnType<typeof ownOf>} */
+export function nothingOwn() {
+  return { find: '', show: 'auto', filters: {} };
+}
+
+/**
+ * Return what is sorted by, as it stands in the address: `-duration` is downwards.
+ * @param {string|undefined} text
+ * @returns {{sort: string|null, descending: boolean}}
+ */
+export function readSort(text = '') {
+  return { sort: text.replace(/^-/, '') || null, descending: text.startsWith('-') };
+}
+
+/** @param {string|null} sort @param {boolean} descending */
+export function writeSort(sort, descending) {
+  return sort === null ? '' : `${descending ? '-' : ''}${sort}`;
+}
+
+/** What stands before a column's name in the address, where its filter does. */
+const COLUMN = 'in.';
+
+/** Return the columns' filters of an address. @param {Record<string, string>} filters */
+export function columnFilters(filters) {
+  return Object.fromEntries(Object.entries(filters).filter(([name]) => name.startsWith(COLUMN))
+    .map(([name, value]) => [name.slice(COLUMN.length), value]));
+}
+
+/** Return the change of an address that filters a column. @param {string} id @param {string} value */
+export function columnFilter(id, value) {
+  return { [`${COLUMN}${id}`]: value };
 }
 
 /** @param {string} text */

@@ -82,7 +82,7 @@ export class TabAudit extends Tab {
 
   /** @param {string} name @param {string} value */
   #filter(name, value) {
-    this.app.go({ filters: { ...this.app.route.filters, [name]: value } });
+    this.app.filter({ [name]: value });
   }
 
   fromRoute() {

@@ -9,7 +9,7 @@
 /** @import {Category, Message} from '../model/types.js' */
 /** @import {Route} from '../model/route.js' */
 /** @import {Tab} from './tab.js' */
-import { readRoute, writeRoute } from '../model/route.js';
+import { nothingOwn, ownOf, readRoute, writeRoute } from '../model/route.js';
 import { Shot } from '../model/shot.js';
 import { VERBS } from '../model/verbs.js';
 import { SERVERS, SYSTEM, shownShot } from '../model/system.js';
@@ -21,6 +21,7 @@ const WHOLE_MS = 2000;
 
 export class App extends EventTarget {
   /** @type {Map<Channel<any>, Fold>} */ #folds = new Map();
+  /** What each tab was looked at by when it was left. @type {Map<string, ReturnType<typeof ownOf>>} */ #left = new Map();
 
   /** @param {(typeof Tab)[]} tabs */
   constructor(tabs) {
@@ -65,12 +66,7 @@ export class App extends EventTarget {
       }, { state });
       listen();
     }
-    window.addEventListener('hashchange', () => {
-      this.route = this.#routeNow();
-      this.follow();
-      this.dispatchEvent(new Event('route'));
-      this.changed();
-    });
+    window.addEventListener('hashchange', () => this.#take(this.#routeNow()));
     this.feed.open();
   }
 
@@ -116,17 +112,40 @@ export class App extends EventTarget {
 
   /** @param {Partial<Route>} change */
   go(change) {
-    const route = { ...this.route, ...(change.tab ? { about: '' } : {}), ...change };
+    const route = this.#to(change);
     const hash = writeRoute(route);
     if (hash === writeRoute(this.route)) return;
     if (route.tab !== this.route.tab || route.about !== this.route.about) window.location.hash = hash;
     else {
-      window.history.replaceState(null, '', hash + '');
-      this.route = route;
-      this.follow();
-      this.dispatchEvent(new Event('route'));
-      this.changed();
+      window.history.replaceState(null, '', hash);
+      this.#take(route);
     }
+  }
+
+  /** Set filters of the tab that is shown; empty: none. @param {Record<string, string>} change */
+  filter(change) {
+    this.go({ filters: { ...this.route.filters, ...change } });
+  }
+
+  /** Return the address of a change, for a link: a tab as it was left. @param {Partial<Route>} change */
+  href(change) {
+    return writeRoute(this.#to(change));
+  }
+
+  /** @param {Partial<Route>} change @returns {Route} */
+  #to(change) {
+    const { tab = this.route.tab } = change;
+    const other = tab === this.route.tab ? {} : (this.#left.get(tab) ?? nothingOwn());
+    return { ...this.route, ...(change.tab ? { about: '' } : {}), ...other, ...change };
+  }
+
+  /** @param {Route} route */
+  #take(route) {
+    this.#left.set(this.route.tab, ownOf(this.route));
+    this.route = route;
+    this.follow();
+    this.dispatchEvent(new Event('route'));
+    this.changed();
   }
 
   /** @param {string|null} path */

@@ -8,7 +8,7 @@ import { h } from './dom.js';
 export function showKeys(tabs) {
   const [first] = tabs;
   const keys = [
-    [`1 … ${tabs.length}`, tabs.map((tab) => tab.title).join(', ')],
+    [`1 … ${tabs.length < 10 ? tabs.length : 0}`, tabs.map((tab) => tab.title).join(', ')],
     ['/', 'search'],
     ...first.keys,
     ...tabs.filter((tab) => tab !== first).flatMap((tab) => tab.keys.map(([key, what]) => [`${tab.title}: ${key}`, what])),

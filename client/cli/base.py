@@ -1,6 +1,6 @@
 """What all commands of `shotline` share: options, positional words, asking, and exit codes.
 
-Messages, sockets and tables are imported where a command asks and answers (see `cli_later`).
+Messages, sockets and tables are imported where a command asks and answers (see `later`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, ParamSpec, TypeVar
 
 import click
 
 from shotline.client.cli.completion import ASK_S, Known, complete
+from shotline.client.cli.helped import MINUS, ShotlineCommand
+from shotline.client.cli.helped import ShotlineGroup as ShotlineGroup
 from shotline.client.plain import plain
 from shotline.common.base import as_plain
 
@@ -40,9 +42,9 @@ STILL_GOING: Final = (
     "`shotline abort` ends it"
 )
 WIDE: Final = 10_000  # of what is not a terminal: there a row is a line, however long
-_SHOT_NAME: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*)/([-−]?\d+)")
-_NEGATIVE: Final = re.compile(r"-\d+")
-_MINUS: Final = "−"  # stands for the sign of a negative word while click looks for options
+_SHOT_NAME: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*)/([-−]?\d+)", re.ASCII)
+_TREE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NUMBER: Final = re.compile(r"-?\d+", re.ASCII)
 
 
 @dataclass
@@ -68,51 +70,6 @@ class Options:
             wait_timeout_s=self.timeout_s,
             on_behalf_of=self.on_behalf_of,
         )
-
-
-def without_signs(words: Sequence[str]) -> list[str]:
-    """Return a command's words as click is to see them: a negative number is no option."""
-    return [_MINUS + word[1:] if _NEGATIVE.fullmatch(word) else word for word in words]
-
-
-class ShotlineCommand(click.Command):
-    """A command: negative numbers are words, an example stands at the end of its help."""
-
-    def __init__(self, *args: object, example: str = "", **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own arguments
-        self.example = example
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the sign of negative numbers from being taken for an option's."""
-        return super().parse_args(ctx, without_signs(args))
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the examples."""
-        write_example(self.example, formatter)
-
-
-def write_example(example: str, formatter: click.HelpFormatter) -> None:
-    """Write a command's examples."""
-    if example:
-        with formatter.section("Example"):
-            for line in example.splitlines():
-                formatter.write(f"  {line.strip()}\n")
-
-
-class ShotlineGroup(click.Group):
-    """The commands, also in the spelling with underscores."""
-
-    def __init__(self, *args: object, example: str = "", **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own arguments
-        self.example = example
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the examples."""
-        write_example(self.example, formatter)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command by its name in either spelling."""
-        return super().get_command(ctx, cmd_name.replace("_", "-"))
 
 
 class _Seconds(click.FloatRange):
@@ -218,8 +175,7 @@ def words(
         found: list[str] = []
         for word in value:
             shot = _SHOT_NAME.fullmatch(word)
-            parts = list(shot.groups()) if shot is not None else [word]
-            found += [part.replace(_MINUS, "-", 1) if _is_signed(part) else part for part in parts]
+            found += map(signed, [word] if shot is None else shot.groups())
         return tuple(found)
 
     def completed(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -241,13 +197,50 @@ def known(ctx: click.Context) -> Known:
     return Known(options.config, replace(options, timeout_s=ASK_S).supervisor)
 
 
-def _is_signed(word: str) -> bool:
-    return word.startswith(_MINUS) and word[1:].isdecimal()
+def signed(word: str) -> str:
+    """Return a word with its sign, where `ShotlineCommand` has taken it."""
+    return "-" + word[1:] if word.startswith(MINUS) and word[1:].isdecimal() else word
 
 
 def wrong(message: str) -> NoReturn:
     """End with a usage error."""
     raise click.UsageError(message, click.get_current_context(silent=True))
+
+
+class NamedShot(NamedTuple):
+    """A shot as it was named on the command line."""
+
+    tree: str
+    shot: int
+
+
+class ShotName(click.ParamType):  # type: ignore[type-arg]  # older clicks have none
+    """A shot as one word, `TREE/SHOT`, where a command takes several or has it in an option."""
+
+    name = "TREE/SHOT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> NamedShot:
+        """Return the shot. Fail when it is none."""
+        if isinstance(value, NamedShot):
+            return value
+        found = _SHOT_NAME.fullmatch(str(value))
+        if found is None:
+            self.fail(f"{plain(str(value))!r} is no shot: write TREE/SHOT, as TEST/42", param, ctx)
+        return NamedShot(found[1].upper(), shot_number(signed(found[2])))
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Return trees, and once there is a slash their shots."""
+        return complete("TREE", (), incomplete, known(ctx))
+
+
+SHOT: Final = ShotName()
 
 
 def shot_number(word: str) -> int:
@@ -257,7 +250,7 @@ def shot_number(word: str) -> int:
 
 def whole_number(word: str, what: str) -> int:
     """Return an integer. End with a usage error when it is none."""
-    if not re.fullmatch(r"-?\d+", word, re.ASCII):
+    if not _NUMBER.fullmatch(word):
         wrong(f"{what} must be a whole number, not {plain(word)!r}")
     if len(word) > DIGITS_MAX:
         wrong(f"{what} must have at most {DIGITS_MAX} digits, not {len(word.lstrip('-'))}")
@@ -265,32 +258,31 @@ def whole_number(word: str, what: str) -> int:
 
 
 def optional_shot(given: Sequence[str]) -> tuple[str | None, int | None]:
-    """Return [TREE SHOT]."""
+    """Return [TREE/SHOT]."""
     if not given:
         return None, None
     if len(given) != 2:
-        wrong("give both TREE and SHOT, or neither for the current pulse")
+        wrong("give both TREE and SHOT, as TREE/SHOT, or neither for the current pulse")
     return given[0], shot_number(given[1])
 
 
-def shot_and(given: Sequence[str], *rest: str) -> tuple[str | None, int | None, list[str]]:
-    """Return [TREE SHOT] and the words that follow it, which are all required."""
-    if len(given) not in (len(rest), len(rest) + 2):
-        wrong(f"give [TREE SHOT] {' '.join(rest)}, got {len(given)} words")
-    before = len(given) - len(rest)
-    tree, shot = optional_shot(given[:before])
-    return tree, shot, list(given[before:])
+def and_shot(given: Sequence[str], *before: str) -> tuple[list[str], str | None, int | None]:
+    """Return the words that are required, and the [TREE/SHOT] behind or, as well, before them.
+
+    path, tree, shot = and_shot(given, "PATH")
+    """
+    count = len(before)
+    if len(given) == count:
+        return list(given), None, None
+    if len(given) != count + 2:
+        wrong(f"give {' '.join(before)} [TREE/SHOT], got {len(given)} words")
+    if not _is_shot(given[-2:]) and (_is_shot(given[:2]) or not _TREE.fullmatch(given[-2])):
+        return list(given[2:]), given[0], shot_number(given[1])
+    return list(given[:-2]), given[-2], shot_number(given[-1])
 
 
-def path_and_shot(given: Sequence[str]) -> tuple[str, str | None, int | None]:
-    """Return PATH [TREE SHOT]; TREE SHOT PATH is accepted, too."""
-    if len(given) == 1:
-        return given[0], None, None
-    if len(given) != 3:
-        wrong("give PATH [TREE SHOT]")
-    if given[2].lstrip("-").isdecimal():
-        return given[0], given[1], shot_number(given[2])
-    return given[2], given[0], shot_number(given[1])
+def _is_shot(given: Sequence[str]) -> bool:
+    return bool(_TREE.fullmatch(given[0]) and _NUMBER.fullmatch(given[1]))
 
 
 def say(text: str, *, err: bool = False) -> None:

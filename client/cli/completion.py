@@ -4,7 +4,7 @@ Known from the configuration and, within a short deadline, from the dispatcher. 
 nothing is said: the shell then completes what the configuration knows. What the shells themselves
 want is `completion_bash`'s and click's.
 
-Somebody has pressed a key: what asks is imported when there is something to ask (see `cli_later`).
+Somebody has pressed a key: what asks is imported when there is something to ask (see `later`).
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ class Place:
 def complete(
     metavar: str, given: Sequence[str], incomplete: str, known: Known
 ) -> list[CompletionItem]:
-    """Return what the word after `given` may be, by the command's metavar (`[TREE SHOT] PHASE`)."""
+    """Return what the word after `given` may be, by the command's metavar (`PHASE [TREE/SHOT]`)."""
     if metavar == "[FILE]":
         return [CompletionItem(incomplete, type="file")]
     found: dict[str, None] = {}
@@ -208,19 +208,25 @@ def complete(
 def _fits(form: Sequence[str], given: Sequence[str], known: Known) -> bool:
     """Whether the words so far may be of this form."""
     words = dict(zip(form, given, strict=False))
-    if not _NUMBER.fullmatch(words.get("SHOT", "0")):
+    if not all(_NUMBER.fullmatch(words.get(kind, "0")) for kind in ("SHOT", "FIRST", "LAST")):
         return False
-    tree = words.get("TREE")
-    return tree is None or not known.trees or tree.upper() in known.trees
+    if not words or "TREE" not in form:
+        return True
+    trees = set(known.trees)
+    return not trees or all(
+        (word.upper() in trees) == (kind == "TREE") for kind, word in words.items()
+    )
 
 
 def forms(metavar: str) -> list[tuple[str, ...]]:
-    """Return the words that a metavar allows: `[TREE SHOT] PHASE` is two forms."""
-    words = iter(_WORDS.findall(metavar.replace("CLASS[:ID]", "SERVER")))
-    found = _read_forms(words)
-    if ("PATH", "TREE", "SHOT") in found:
-        found.append(("TREE", "SHOT", "PATH"))  # as old programs have it
-    return found
+    """Return the words that a metavar allows: `PHASE [TREE/SHOT]` is three forms.
+
+    A shot may stand behind what is meant of it, or before it as old programs have it.
+    """
+    said = metavar.replace("CLASS[:ID]", "SERVER").replace("TREE/", "TREE ")
+    found = _read_forms(iter(_WORDS.findall(said)))
+    behind = [form for form in found if len(form) > 2 and form[-2] == "TREE"]
+    return [*found, *((*form[-2:], *form[:-2]) for form in behind)]
 
 
 def _read_forms(words: Iterator[str]) -> list[tuple[str, ...]]:

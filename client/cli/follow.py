@@ -2,20 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
 
 from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType
 
 from shotline.client.board import Board
-from shotline.client.cli.base import (
-    console,
-    optional_shot,
-    options_of,
-    say,
-    shot_number,
-)
+from shotline.client.cli.base import console, options_of, say
 from shotline.client.cli.live_table import view_for
 from shotline.client.cli.render import show_line, show_tail
 from shotline.client.cli.watching import Watching
@@ -39,9 +32,8 @@ ANY = "ANY"
 LINES_AT_ONCE = 10_000
 
 
-def named_shot(shotline: Supervisor, given: Sequence[str]) -> tuple[str, int]:
+def named_shot(shotline: Supervisor, tree: str | None, shot: int | None) -> tuple[str, int]:
     """Return the shot that was named, else the current pulse."""
-    tree, shot = optional_shot(given)
     if tree is not None and shot is not None:
         return tree.upper(), shot
     current = shotline.status().current
@@ -50,10 +42,10 @@ def named_shot(shotline: Supervisor, given: Sequence[str]) -> tuple[str, int]:
     return current
 
 
-def watch(given: Sequence[str], *, until_end: bool) -> None:
+def watch(tree: str | None, shot: int | None, *, until_end: bool) -> None:
     """Show a shot's actions live, until Ctrl-C or until no run is open."""
     with reader_needed(), options_of().supervisor() as shotline:
-        tree, shot = named_shot(shotline, given)
+        tree, shot = named_shot(shotline, tree, shot)
         shotline.actions(tree, shot)  # refused in words, and read back where it is an old one
         if options_of().json:
             _watch_json(shotline, tree, shot)
@@ -85,10 +77,12 @@ def _watch_json(shotline: Supervisor, tree: str, shot: int) -> None:
         say(json.dumps(shown))
 
 
-def display_logs(given: Sequence[str], *, follow: bool) -> None:
+def display_logs(
+    server_class: str, path: str, tree: str | None, shot: int | None, *, follow: bool
+) -> None:
     """Show output while it comes, until the action has ended or for as long as `follow` says."""
-    tree, shot, server_class, path = given[0].upper(), shot_number(given[1]), given[2], given[3]
     with reader_needed(), options_of().supervisor() as shotline:
+        tree, shot = named_shot(shotline, tree, shot)
         chosen = _chosen(shotline, tree, shot, server_class, path)
         shown = _Output(shotline, tree, shot, chosen, many=path == ANY)
         try:

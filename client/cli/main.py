@@ -6,6 +6,7 @@ Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carri
 failed or the run was aborted or is HELD.
 """
 
+import json
 import os
 import sys
 import traceback
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from shotline import __version__
 from shotline.client.cli import (
     audit,
     doctor,
@@ -34,8 +36,8 @@ from shotline.client.cli import completion_bash as completion_bash  # takes clic
 from shotline.client.cli.base import (
     Options,
     ShotlineGroup,
+    as_json,
     common_options,
-    options_of,
     plain_lines,
     say,
     show_error,
@@ -56,65 +58,69 @@ TRACEBACK_VARIABLE = "SHOTLINE_TRACEBACK"
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @common_options
+@click.version_option(__version__, "--version", "-V", message="shotline %(version)s")
 def shotline() -> None:
     """Run the actions of a fusion pulse, and see how they stand.
 
-    Without TREE and SHOT a command means the current pulse. TREE SHOT may be written TREE/SHOT.
+    Without TREE/SHOT a command means the current pulse. It may be written TREE SHOT, and may stand
+    before what is meant of it.
     Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an
     action failed or the run was aborted or is HELD.
     """
 
 
-_MODULES: Final = (
-    shot,
-    queue,
-    records,
-    fleet,
-    server,
-    show,
-    audit,
-    tree,
-    live,
-    system,
-    users,
-    keys,
-    doctor,
-)
-for _module in _MODULES:
-    for _command in _module.COMMANDS:
-        shotline.add_command(_command)
+assert isinstance(shotline, ShotlineGroup)
+
+
+_SECTIONS: Final = {
+    "Run shots": (shot,),
+    "See how things stand": (show, live, tree),
+    "The day's programme and its data": (queue, records),
+    "Servers and hosts": (server, fleet),
+    "Who may, and who did": (audit, users, keys),
+    "This machine": (system, doctor),
+}
+for _heading, _modules in _SECTIONS.items():
+    for _module in _modules:
+        shotline.add_section(_heading, _module.COMMANDS)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out a command line and return its exit code."""
+    as_object = "--json" in arguments
     try:
         with shotline.make_context("shotline", list(arguments), obj=Options()) as ctx:
-            return _invoke(ctx)
+            return _invoke(ctx, as_object=as_object)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
+        if as_object:
+            return _say(error.format_message(), later.messages.Outcome.USAGE, as_object=True)
         error.show(sys.stderr)
         return _exit_code(later.messages.Outcome.USAGE)
     except click.Abort:
         return INTERRUPTED
 
 
-def _invoke(ctx: click.Context) -> int:
+def _invoke(ctx: click.Context, *, as_object: bool) -> int:
     try:
         shotline.invoke(ctx)
     except ConfigError as error:
-        return _say(error, later.messages.Outcome.USAGE)
+        return _say(str(error), later.messages.Outcome.USAGE, as_object=as_object)
     except LocalError as error:
-        return _say(error, later.messages.Outcome.REFUSED)
+        return _say(str(error), later.messages.Outcome.REFUSED, as_object=as_object)
     except ShotlineError as error:
         if not isinstance(error, later.errors.SupervisorError):
             raise
-        return show_error(error, as_object=options_of(ctx).json)
+        return show_error(error, as_object=as_object)
     return 0
 
 
-def _say(error: Exception, outcome: "Outcome") -> int:
-    say(f"shotline: {plain_lines(str(error))}", err=True)
+def _say(words: str, outcome: "Outcome", *, as_object: bool) -> int:
+    if as_object:
+        say(json.dumps(as_json(outcome, words)))
+    else:
+        say(f"shotline: {plain_lines(words)}", err=True)
     return _exit_code(outcome)
 
 
@@ -136,8 +142,9 @@ def main() -> None:
         if os.environ.get(TRACEBACK_VARIABLE):
             traceback.print_exc()
         words = f"a fault of ours: {type(error).__name__}: {error}"
-        fault = RuntimeError(f"{words} ({TRACEBACK_VARIABLE}=1 says where)")
-        code = _say(fault, later.messages.Outcome.ERROR)
+        words += f" ({TRACEBACK_VARIABLE}=1 says where)"
+        as_object = "--json" in sys.argv
+        code = _say(words, later.messages.Outcome.ERROR, as_object=as_object)
     except BaseException as error:
         if isinstance(error, SystemExit) or not isinstance(error, later.up.Terminated):
             raise

@@ -460,7 +460,7 @@ def hide_history(**options: Any) -> None:
 @click.option("--last", type=click.IntRange(min=1), help="Only so many plans.")
 @click.option("--all", is_flag=True, help="Also those that are hidden.")
 def export(as_csv: bool, by: str, **options: Any) -> None:  # noqa: FBT001
-    """Write the history as JSON lines or CSV. Actions are those of shots that are still kept."""
+    """Write the history as JSON lines or CSV; actions are those of shots that are still kept."""
     with options_of().supervisor() as supervisor:
         items: tuple[HistoryItem, ...] = supervisor.queue_history(**options).items
         for line in later.queue_export.head(by, as_csv=as_csv):
@@ -536,44 +536,44 @@ def task_result(uid: str) -> None:
 
 for _one in (run_task, task_status, task_result):
     task.add_command(_one)
-
-for _command in (
-    add,
-    batch,
-    propose,
-    approve,
-    update,
-    replace,
-    move,
-    remove,
-    clear,
-    release,
-    list_entries,
-    show,
-    start,
-    stop,
-    cancel_stop,
-    pause,
-    resume,
-    stop_plan,
-    abort,
-    halt,
-    mode,
-    autostart,
-    execute,
-    environment,
-    lock,
-    unlock,
-    lock_info,
-    allowed,
-    kinds,
-    history,
-    hide_history,
-    export,
-    status,
-    watch,
-    task,
-):
-    queue.add_command(_command)
+queue.add_section(
+    "What is in it",
+    (
+        list_entries,
+        show,
+        add,
+        batch,
+        propose,
+        approve,
+        update,
+        replace,
+        move,
+        remove,
+        clear,
+        release,
+    ),
+)
+queue.add_section(
+    "How it goes on",
+    (
+        status,
+        watch,
+        start,
+        stop,
+        cancel_stop,
+        pause,
+        resume,
+        stop_plan,
+        abort,
+        halt,
+        execute,
+        mode,
+        autostart,
+        environment,
+        task,
+    ),
+)
+queue.add_section("Who may", (allowed, kinds, lock, unlock, lock_info))
+queue.add_section("What became of it", (history, hide_history, export))
 
 COMMANDS: tuple[click.Command, ...] = (queue,)

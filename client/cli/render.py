@@ -212,7 +212,7 @@ def show_shots(out: Console, result: AnyResult) -> None:
 
 def _print_shots(out: Console, shots: Sequence[ShotView]) -> None:
     if not shots:
-        out.print("no shots are known; begin with `shotline create-pulse TREE SHOT`")
+        out.print("no shots are known; begin with `shotline create-pulse TREE/SHOT`")
     for shot in shots:
         built = f"built {date(shot.built_at)}" if shot.built_at else "no tables built"
         if not shot.loaded:

@@ -4,11 +4,10 @@ import click
 
 from shotline.client.cli import later
 from shotline.client.cli.base import (
+    and_shot,
     command,
     optional_shot,
-    path_and_shot,
     send,
-    shot_and,
     shot_number,
     whole_number,
     words,
@@ -30,18 +29,18 @@ WAIT = click.option(
 )
 
 
-@command("create-pulse", example="shotline create-pulse TEST 42")
-@words("TREE SHOT", required=True, new_shot=True)
+@command("create-pulse", example="shotline create-pulse TEST/42")
+@words("TREE/SHOT", required=True, new_shot=True)
 @click.option("--replace", is_flag=True, help="Make it again where it exists.")
 def create_pulse(given: tuple[str, ...], replace: bool) -> None:  # noqa: FBT001
     """Make the pulse of a shot from its model; it becomes the current pulse."""
     if len(given) != 2:
-        wrong("give TREE SHOT")
+        wrong("give TREE/SHOT")
     send(later.verbs.create_pulse(given[0], shot_number(given[1]), replace=replace))
 
 
-@command("build-tables", example="shotline build-tables TEST 42")
-@words("[TREE SHOT]")
+@command("build-tables", example="shotline build-tables TEST/42")
+@words("[TREE/SHOT]")
 @click.option("--reset", is_flag=True, help="Forget the states of its actions.")
 def build_tables(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
     """Read and classify all actions of a shot."""
@@ -49,77 +48,77 @@ def build_tables(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
 
 
 @command(
-    "do-phase", example="shotline do-phase INIT --wait\nshotline do-phase TEST 42 PULSE --wait"
+    "do-phase", example="shotline do-phase INIT --wait\nshotline do-phase PULSE TEST/42 --wait"
 )
-@words("[TREE SHOT] PHASE", required=True)
+@words("PHASE [TREE/SHOT]", required=True)
 @WAIT
 @EVEN_IF_RUNNING
 @EVEN_IF_CHANGED
 def do_phase(given: tuple[str, ...], **flags: bool) -> None:
     """Run the actions of a phase."""
-    tree, shot, (phase,) = shot_and(given, "PHASE")
+    (phase,), tree, shot = and_shot(given, "PHASE")
     send(later.verbs.do_phase(phase, tree, shot, **flags), later.render.show_report)
 
 
-@command("do-sequence", example="shotline do-sequence TEST 42 STORE 10 20 --wait")
-@words("[TREE SHOT] PHASE FIRST LAST", required=True)
+@command("do-sequence", example="shotline do-sequence STORE 10 20 TEST/42 --wait")
+@words("PHASE FIRST LAST [TREE/SHOT]", required=True)
 @WAIT
 @EVEN_IF_RUNNING
 @EVEN_IF_CHANGED
 def do_sequence(given: tuple[str, ...], **flags: bool) -> None:
     """Run the actions of a phase from sequence number FIRST to LAST, and what depends on them."""
-    tree, shot, (phase, first, last) = shot_and(given, "PHASE", "FIRST", "LAST")
+    (phase, first, last), tree, shot = and_shot(given, "PHASE", "FIRST", "LAST")
     numbers = whole_number(first, "FIRST"), whole_number(last, "LAST")
     call = later.verbs.do_sequence(phase, *numbers, tree, shot, **flags)
     send(call, later.render.show_report)
 
 
-@command("dispatch", example="shotline dispatch \\\\TEST::TOP.MAGNETS:CHARGE TEST 42 --wait")
-@words("PATH [TREE SHOT]", required=True)
+@command("dispatch", example="shotline dispatch \\\\TEST::TOP.MAGNETS:CHARGE TEST/42 --wait")
+@words("PATH [TREE/SHOT]", required=True)
 @WAIT
 @EVEN_IF_RUNNING
 @EVEN_IF_CHANGED
 @click.option("--even-if-off", is_flag=True, help="Also when the node is switched off.")
 def dispatch(given: tuple[str, ...], **flags: bool) -> None:
     """Run one action again."""
-    path, tree, shot = path_and_shot(given)
+    (path,), tree, shot = and_shot(given, "PATH")
     send(later.verbs.dispatch(path, tree, shot, **flags), later.render.show_report)
 
 
-@command("abort", example="shotline abort\nshotline abort TEST 42 \\\\TEST::TOP.GAS:PUFF")
-@words("[TREE SHOT [PATH]]")
+@command("abort", example="shotline abort\nshotline abort \\\\TEST::TOP.GAS:PUFF TEST/42")
+@words("[PATH] [TREE/SHOT]")
 def abort(given: tuple[str, ...]) -> None:
     """Abort the open run of a shot, one action of it, or all open runs."""
-    if len(given) == 3:
-        tree, shot, (path,) = shot_and(given, "PATH")
-        send(later.verbs.abort(tree, shot, path))
-    else:
+    if len(given) in (0, 2):
         send(later.verbs.abort(*optional_shot(given)))
+    else:
+        (path,), tree, shot = and_shot(given, "PATH")
+        send(later.verbs.abort(tree, shot, path))
 
 
-@command("abort-pending", example="shotline abort-pending TEST 42")
-@words("[TREE SHOT]")
+@command("abort-pending", example="shotline abort-pending TEST/42")
+@words("[TREE/SHOT]")
 def abort_pending(given: tuple[str, ...]) -> None:
     """Remove what was not sent yet; what runs goes on."""
     send(later.verbs.abort_pending(*optional_shot(given)))
 
 
-@command("hold", example="shotline hold TEST 42")
-@words("[TREE SHOT]")
+@command("hold", example="shotline hold TEST/42")
+@words("[TREE/SHOT]")
 def hold(given: tuple[str, ...]) -> None:
     """Start nothing more of the open run until `resume`."""
     send(later.verbs.hold(*optional_shot(given)))
 
 
-@command("resume", example="shotline resume TEST 42")
-@words("[TREE SHOT]")
+@command("resume", example="shotline resume TEST/42")
+@words("[TREE/SHOT]")
 def resume(given: tuple[str, ...]) -> None:
     """Let a HELD run go on."""
     send(later.verbs.resume(*optional_shot(given)))
 
 
-@command("wait", example="shotline wait TEST 42")
-@words("[TREE SHOT]")
+@command("wait", example="shotline wait TEST/42")
+@words("[TREE/SHOT]")
 @click.option("--run", "run_number", type=click.IntRange(min=1), help="A run by its number.")
 def wait(given: tuple[str, ...], run_number: int | None) -> None:
     """Wait for the end of the open run; exit code 5 when an action failed."""

@@ -5,10 +5,10 @@ from click.shell_completion import CompletionItem
 
 from shotline.client.cli import later
 from shotline.client.cli.base import (
+    and_shot,
     command,
     known,
     optional_shot,
-    path_and_shot,
     send,
     words,
     wrong,
@@ -20,7 +20,7 @@ def phases(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Comp
     """Complete the name of a phase of the shot that stands before it, or of the current pulse."""
     given = ctx.params.get("given") or ()
     return complete(
-        "[TREE SHOT] PHASE" if len(given) == 2 else "PHASE", given, incomplete, known(ctx)
+        "[TREE/SHOT] PHASE" if len(given) == 2 else "PHASE", given, incomplete, known(ctx)
     )
 
 
@@ -39,8 +39,8 @@ def shots(given: tuple[str, ...]) -> None:
     send(later.verbs.shots(given[0] if given else None), later.render.show_shots)
 
 
-@command("actions", example="shotline actions TEST 42 --phase INIT")
-@words("[TREE SHOT]")
+@command("actions", example="shotline actions TEST/42 --phase INIT")
+@words("[TREE/SHOT]")
 @click.option("--phase", help="Only the actions of one phase.", shell_complete=phases)
 def actions(given: tuple[str, ...], phase: str | None) -> None:
     """Show all actions of a shot, as they stand."""
@@ -53,36 +53,38 @@ def print_pending() -> None:
     send(later.verbs.pending(), later.render.show_actions)
 
 
-@command("show", example="shotline show \\\\TEST::TOP.GAS:PUFF TEST 42")
-@words("PATH [TREE SHOT]", required=True)
+@command("show", example="shotline show \\\\TEST::TOP.GAS:PUFF TEST/42")
+@words("PATH [TREE/SHOT]", required=True)
 def show(given: tuple[str, ...]) -> None:
     """Show one action's story: every transition with time and cause."""
-    send(later.verbs.show(*path_and_shot(given)), later.render.show_story)
+    (path,), tree, shot = and_shot(given, "PATH")
+    send(later.verbs.show(path, tree, shot), later.render.show_story)
 
 
-@command("logs", example="shotline logs \\\\TEST::TOP.GAS:PUFF TEST 42")
-@words("PATH [TREE SHOT]", required=True)
+@command("logs", example="shotline logs \\\\TEST::TOP.GAS:PUFF TEST/42")
+@words("PATH [TREE/SHOT]", required=True)
 @click.option("--attempt", type=click.IntRange(min=1), help="An attempt by its number.")
 @click.option("--since", type=click.IntRange(min=0), default=0, help="From this line on.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=10_000, help="So many lines.")
 def logs(given: tuple[str, ...], attempt: int | None, since: int, limit: int) -> None:
     """Show the stored output of an action."""
-    path, tree, shot = path_and_shot(given)
+    (path,), tree, shot = and_shot(given, "PATH")
     send(
         later.verbs.logs(path, tree, shot, attempt=attempt, since=since, limit=limit),
         later.render.show_logs,
     )
 
 
-@command("show-log", example="shotline show-log TEST 42 \\\\TEST::TOP.GAS:PUFF", hidden=True)
-@words("TREE SHOT PATH", required=True)
+@command("show-log", example="shotline show-log TEST/42 \\\\TEST::TOP.GAS:PUFF", hidden=True)
+@words("TREE/SHOT PATH", required=True)
 def show_log(given: tuple[str, ...]) -> None:
     """Show the stored output of an action (`logs` in the spelling of other dispatchers)."""
-    send(later.verbs.logs(*path_and_shot(given)), later.render.show_logs)
+    (path,), tree, shot = and_shot(given, "PATH")
+    send(later.verbs.logs(path, tree, shot), later.render.show_logs)
 
 
-@command("check", example="shotline check TEST 42\nshotline check --reset")
-@words("[TREE SHOT]")
+@command("check", example="shotline check TEST/42\nshotline check --reset")
+@words("[TREE/SHOT]")
 @click.option("--reset", is_flag=True, help="The failures so far were seen; forget them.")
 def check(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
     """Tell whether an essential action has failed; exit code 5 when one has."""

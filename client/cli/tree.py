@@ -21,8 +21,8 @@ from shotline.client.cli.base import (
 )
 
 
-@command("tree", example="shotline tree TEST 42\nshotline tree TEST/-1 --check")
-@words("[TREE SHOT]")
+@command("tree", example="shotline tree TEST/42\nshotline tree TEST/-1 --check")
+@words("[TREE/SHOT]")
 @click.option("--check", is_flag=True, help="Only problems; exit code 2 when there is an error.")
 def tree(given: tuple[str, ...], check: bool) -> None:  # noqa: FBT001
     """Show what a shot's tree declares, and what is wrong or odd about it.

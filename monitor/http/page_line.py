@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from shotline.client.cli.base import without_signs
+from shotline.client.cli.helped import without_signs
 from shotline.client.cli.main import shotline
 from shotline.common.commands import VERBS
 from shotline.common.scopes import Scope

@@ -3,10 +3,14 @@
 No broker is needed: nothing of this may reach one.
 """
 
+import json
+from collections.abc import Iterator
+
 import click
 import pytest
 from click.shell_completion import BashComplete
 
+from shotline import __version__
 from shotline.client.cli import base as cli_base
 from shotline.client.cli import main as cli
 from shotline.client.cli.main import run, shotline
@@ -15,11 +19,11 @@ from shotline.client.supervisor import Supervisor
 WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     "create-pulse": (
         ("", "Missing argument"),
-        ("TEST", "give TREE SHOT"),
+        ("TEST", "give TREE/SHOT"),
         ("TEST abc", "whole number"),
         ("TEST 1.5", "whole number"),
         ("TEST ٣", "whole number"),
-        ("TEST 1 2", "give TREE SHOT"),
+        ("TEST 1 2", "give TREE/SHOT"),
         ("1TEST 1", "tree"),
         ("TE;ST 1", "tree"),
         ("TEST 99999999999", "shot"),
@@ -35,9 +39,10 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     "build-tables": (("TEST", "both TREE and SHOT"), ("TEST x", "whole number")),
     "do-phase": (
         ("", "Missing argument"),
-        ("TEST 42", "give [TREE SHOT] PHASE"),
+        ("TEST 42", "give PHASE [TREE/SHOT]"),
         ("TEST x INIT", "whole number"),
-        ("TEST 42 INIT MORE", "give [TREE SHOT] PHASE"),
+        ("INIT TEST/x", "give PHASE [TREE/SHOT]"),
+        ("TEST 42 INIT MORE", "give PHASE [TREE/SHOT]"),
         ("INIT --wiat", "No such option"),
         (f"{'P' * 65}", "phase"),
     ),
@@ -48,8 +53,8 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
         (f"INIT 1 {'9' * 5000}", "LAST must have at most 18 digits"),
         ("TEST x INIT 1 2", "whole number"),
     ),
-    "dispatch": (("", "Missing argument"), ("P TEST", "PATH [TREE SHOT]"), ("P TEST x", "whole")),
-    "abort": (("TEST", "both TREE and SHOT"), ("TEST x PATH", "whole number"), ("a b c d", "PATH")),
+    "dispatch": (("", "Missing argument"), ("P TEST", "PATH [TREE/SHOT]"), ("P TEST x", "whole")),
+    "abort": (("TEST x", "whole number"), ("TEST x PATH", "whole number"), ("a b c d", "PATH")),
     "abort-pending": (("TEST", "both TREE and SHOT"), ("TEST x", "whole number")),
     "hold": (("TEST", "both TREE and SHOT"),),
     "resume": (("TEST x", "whole number"),),
@@ -118,7 +123,7 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     "shots": (("A B", "at most one TREE"), ("1A", "tree")),
     "actions": (("TEST", "both TREE and SHOT"), ("--phase", "requires an argument")),
     "print-pending": (("now", "unexpected extra argument"),),
-    "show": (("", "Missing argument"), ("P TEST", "PATH [TREE SHOT]")),
+    "show": (("", "Missing argument"), ("P TEST", "PATH [TREE/SHOT]")),
     "logs": (
         ("", "Missing argument"),
         ("P --attempt 0", "--attempt"),
@@ -146,7 +151,7 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "snapshot": (("", "Missing argument"),),
     "watch": (("TEST", "both TREE and SHOT"), ("TEST x", "whole number")),
-    "display-logs": (("TEST 42 A", "TREE SHOT CLASS PATH"), ("TEST x A ANY", "whole number")),
+    "display-logs": (("TEST 42 A", "CLASS PATH|ANY [TREE/SHOT]"), ("TEST x A ANY", "whole number")),
     "up": (("now", "possible is: start [NAME]"), ("restart", "restart NAME"), ("stop A B", "NAME")),
     "demo": (("--folder", "requires an argument"), ("now", "unexpected extra argument")),
     "check-config": (("a b", "at most one FILE"),),
@@ -228,6 +233,51 @@ def test_every_command_is_known_by_its_name_with_underscores(name: str) -> None:
         assert shotline.get_command(ctx, name.replace("-", "_")) is shotline.commands[name]
 
 
+@pytest.mark.parametrize(("name", "words", "text"), LINES)
+def test_wrong_arguments_are_an_object_where_one_is_wanted(
+    name: str, words: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--json", name, *words.split()]) == 1
+    said = capsys.readouterr()
+    assert said.err == ""
+    (line,) = said.out.splitlines()
+    shown = json.loads(line)
+    assert (shown["outcome"], shown["exit_code"]) == ("usage", 1)
+    assert text in shown["message"]
+
+
+def groups(command: click.Command, name: str) -> Iterator[tuple[str, click.Group]]:
+    if isinstance(command, click.Group):
+        yield name, command
+        for one in command.commands.values():
+            yield from groups(one, f"{name} {one.name}")
+
+
+@pytest.mark.parametrize(("name", "group"), list(groups(shotline, "shotline")))
+def test_help_shows_every_command_once_and_its_first_sentence_whole(
+    name: str, group: click.Group
+) -> None:
+    shown = group.get_help(click.Context(group, info_name=name, terminal_width=72))
+    words = " ".join(shown.split())
+    for one in group.commands.values():
+        if not one.hidden:
+            sentence = " ".join((one.help or "").split("\n\n")[0].split())
+            assert words.count(f" {one.name} {sentence}") == 1
+    assert "..." not in words.replace("[NAME=VALUE]...", "").replace("[ARGS]...", "")
+
+
+def test_every_command_stands_under_a_heading_of_its_own() -> None:
+    shown = shotline.get_help(click.Context(shotline))
+    assert "\nCommands:\n" not in shown
+    assert len(shotline.sections) > 4
+
+
+@pytest.mark.parametrize("word", ["--version", "-V"])
+def test_the_version_is_shown(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([word]) == 0
+    assert capsys.readouterr().out == f"shotline {__version__}\n"
+
+
 def test_an_unknown_command_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["launch"]) == 1
     assert "No such command" in capsys.readouterr().err
@@ -269,17 +319,34 @@ def test_words_keep_signs_and_shots_may_be_written_in_one(
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("before", "words", "expected"),
     [
-        (["GAS:PUFF"], ("GAS:PUFF", None, None)),
-        (["GAS:PUFF", "TEST", "42"], ("GAS:PUFF", "TEST", 42)),
-        (["TEST", "42", "GAS:PUFF"], ("GAS:PUFF", "TEST", 42)),
+        (("PATH",), ["GAS:PUFF"], (["GAS:PUFF"], None, None)),
+        (("PATH",), ["GAS:PUFF", "TEST", "42"], (["GAS:PUFF"], "TEST", 42)),
+        (("PATH",), ["TEST", "42", "GAS:PUFF"], (["GAS:PUFF"], "TEST", 42)),
+        (("PHASE", "FIRST", "LAST"), ["P", "1", "2"], (["P", "1", "2"], None, None)),
+        (("PHASE", "FIRST", "LAST"), ["P", "1", "2", "T", "3"], (["P", "1", "2"], "T", 3)),
+        (("PHASE", "FIRST", "LAST"), ["T", "3", "P", "1", "2"], (["P", "1", "2"], "T", 3)),
+        (("PHASE", "FIRST", "LAST"), ["T", "-1", "P", "-2", "2"], (["P", "-2", "2"], "T", -1)),
+        (("CLASS", "PATH|ANY"), ["A", "ANY", "TEST", "42"], (["A", "ANY"], "TEST", 42)),
+        (("CLASS", "PATH|ANY"), ["TEST", "42", "A", "ANY"], (["A", "ANY"], "TEST", 42)),
     ],
 )
-def test_a_path_may_stand_before_or_after_its_shot(
-    words: list[str], expected: tuple[str, str | None, int | None]
+def test_a_shot_may_stand_behind_what_is_meant_of_it_or_before(
+    before: tuple[str, ...], words: list[str], expected: tuple[list[str], str | None, int | None]
 ) -> None:
-    assert cli_base.path_and_shot(words) == expected
+    assert cli_base.and_shot(words, *before) == expected
+
+
+@pytest.mark.parametrize("word", ["test/42", "TEST/42"])
+def test_a_shot_is_one_word_where_several_are_given(word: str) -> None:
+    assert cli_base.SHOT.convert(word, None, None) == ("TEST", 42)
+
+
+@pytest.mark.parametrize("word", ["TEST", "42", "TEST/", "/42", "TEST/x", "TEST/4/2", "TEST/٣"])
+def test_what_is_no_shot_is_said(word: str) -> None:
+    with pytest.raises(click.UsageError, match="write TREE/SHOT"):
+        cli_base.SHOT.convert(word, None, None)
 
 
 @pytest.mark.parametrize(

@@ -54,9 +54,17 @@ def offered(
     [
         ("", [()]),
         ("TREE [SHOT]", [("TREE",), ("TREE", "SHOT")]),
-        ("[TREE SHOT] PHASE", [("PHASE",), ("TREE", "SHOT", "PHASE")]),
-        ("[TREE SHOT [PATH]]", [(), ("TREE", "SHOT"), ("TREE", "SHOT", "PATH")]),
-        ("PATH [TREE SHOT]", [("PATH",), ("PATH", "TREE", "SHOT"), ("TREE", "SHOT", "PATH")]),
+        ("PHASE [TREE/SHOT]", [("PHASE",), ("PHASE", "TREE", "SHOT"), ("TREE", "SHOT", "PHASE")]),
+        (
+            "[PATH] [TREE/SHOT]",
+            [
+                (),
+                ("TREE", "SHOT"),
+                ("PATH",),
+                ("PATH", "TREE", "SHOT"),
+                ("TREE", "SHOT", "PATH"),
+            ],
+        ),
         ("CLASS[:ID] [PATH]", [("SERVER",), ("SERVER", "PATH")]),
     ],
 )
@@ -69,26 +77,26 @@ def test_a_metavar_says_which_words_may_follow(
 @pytest.mark.parametrize(
     ("metavar", "line", "incomplete", "expected"),
     [
-        ("[TREE SHOT]", "", "", ["TEST"]),
-        ("[TREE SHOT]", "", "te", ["TEST"]),
-        ("[TREE SHOT]", "", "X", []),
-        ("[TREE SHOT]", "", "TEST/4", ["TEST/42", "TEST/41"]),
-        ("[TREE SHOT]", "TEST", "", ["1042", "42", "41"]),
-        ("[TREE SHOT]", "test", "4", ["42", "41"]),
-        ("[TREE SHOT]", "TEST 42", "", []),
-        ("TREE NEW_SHOT", "TEST", "", ["1043"]),
-        ("[TREE SHOT] PHASE", "", "", ["INIT", "PULSE", "TEST"]),
-        ("[TREE SHOT] PHASE", "TEST", "", ["1042", "42", "41"]),
-        ("[TREE SHOT] PHASE", "TEST 42", "p", ["PULSE"]),
-        ("[TREE SHOT] PHASE FIRST LAST", "INIT", "", []),
-        ("PATH [TREE SHOT]", "", "\\TEST", ["\\TEST::TOP.GAS:PUFF"]),
-        ("PATH [TREE SHOT]", "", "\\test::TOP.G", ["\\TEST::TOP.GAS:PUFF"]),
-        ("PATH [TREE SHOT]", "", "F", ["FIRE"]),
-        ("PATH [TREE SHOT]", "FIRE", "", ["TEST"]),
-        ("PATH [TREE SHOT]", "FIRE TEST", "41", ["41"]),
-        ("PATH [TREE SHOT]", "TEST 42", "F", ["FIRE"]),
-        ("TREE SHOT CLASS PATH|ANY", "TEST 42", "", ["GAS", "NBI"]),
-        ("TREE SHOT CLASS PATH|ANY", "TEST 42 NBI", "", ["FIRE", "ANY"]),
+        ("[TREE/SHOT]", "", "", ["TEST"]),
+        ("[TREE/SHOT]", "", "te", ["TEST"]),
+        ("[TREE/SHOT]", "", "X", []),
+        ("[TREE/SHOT]", "", "TEST/4", ["TEST/42", "TEST/41"]),
+        ("[TREE/SHOT]", "TEST", "", ["1042", "42", "41"]),
+        ("[TREE/SHOT]", "test", "4", ["42", "41"]),
+        ("[TREE/SHOT]", "TEST 42", "", []),
+        ("TREE/NEW_SHOT", "TEST", "", ["1043"]),
+        ("PHASE [TREE/SHOT]", "", "", ["INIT", "PULSE", "TEST"]),
+        ("PHASE [TREE/SHOT]", "TEST", "", ["1042", "42", "41"]),
+        ("PHASE [TREE/SHOT]", "TEST 42", "p", ["PULSE"]),
+        ("PHASE FIRST LAST [TREE/SHOT]", "INIT", "", []),
+        ("PATH [TREE/SHOT]", "", "\\TEST", ["\\TEST::TOP.GAS:PUFF"]),
+        ("PATH [TREE/SHOT]", "", "\\test::TOP.G", ["\\TEST::TOP.GAS:PUFF"]),
+        ("PATH [TREE/SHOT]", "", "F", ["FIRE"]),
+        ("PATH [TREE/SHOT]", "FIRE", "", ["TEST"]),
+        ("PATH [TREE/SHOT]", "FIRE TEST", "41", ["41"]),
+        ("PATH [TREE/SHOT]", "TEST 42", "F", ["FIRE"]),
+        ("CLASS PATH|ANY [TREE/SHOT]", "TEST 42", "", ["GAS", "NBI"]),
+        ("CLASS PATH|ANY [TREE/SHOT]", "TEST 42 NBI", "", ["FIRE", "ANY"]),
         ("URL", "", "", []),
     ],
 )
@@ -101,7 +109,7 @@ def test_what_is_there_is_offered_and_nothing_else(
 def test_the_configuration_s_experiments_and_servers_are_offered(
     shotline: FakeShotline, config: Path
 ) -> None:
-    assert offered(shotline, "[TREE SHOT]", "", config=config) == ["DEMO", "TEST"]
+    assert offered(shotline, "[TREE/SHOT]", "", config=config) == ["DEMO", "TEST"]
     servers = offered(shotline, "CLASS[:ID]", "", config=config)
     assert servers == ["DAQ", "GAS", "NBI", "DAQ:1", "GAS:1", "GAS:2", "NBI:1", "NBI:7"]
     assert offered(shotline, "CLASS[:ID]", "", "gas:", config=config) == ["GAS:1", "GAS:2"]
@@ -111,14 +119,14 @@ def test_where_nobody_answers_the_configuration_is_what_is_known(
     shotline: FakeShotline, config: Path
 ) -> None:
     shotline.raises_next(NoBroker("no broker answers"))
-    assert offered(shotline, "[TREE SHOT]", "", config=config) == ["DEMO"]
+    assert offered(shotline, "[TREE/SHOT]", "", config=config) == ["DEMO"]
 
     def nobody() -> FakeShotline:
         raise NoBroker("no broker answers")
 
     assert complete("PHASE", (), "", Known(config, nobody)) == []
     config.write_text("brokr: {}\n")
-    assert complete("[TREE SHOT]", (), "", Known(config, nobody)) == []
+    assert complete("[TREE/SHOT]", (), "", Known(config, nobody)) == []
 
 
 def test_nobody_is_asked_for_words_that_need_nobody() -> None:
@@ -127,7 +135,7 @@ def test_nobody_is_asked_for_words_that_need_nobody() -> None:
 
     [file] = complete("[FILE]", (), "etc/", Known(None, never))
     assert (file.type, file.value) == ("file", "etc/")
-    assert complete("[TREE SHOT] PHASE FIRST LAST", ["A", "B"], "", Known(None, never)) == []
+    assert complete("PHASE FIRST LAST [TREE/SHOT]", ["A", "B"], "", Known(None, never)) == []
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def screenshots(folder: Path, work: Path) -> None:
         page.locator("a[data-tab=fleet]").click()
         shown(page.locator("fleet-table").get_by_text("ACQUIRE").first).to_be_visible()
         take(page, folder, "fleet")
-        page.locator("fleet-table .server-link").first.click()
+        page.locator("fleet-table .grid-link").first.click()
         shown(page.locator("server-page .server-ran button").first).to_be_visible()
         take(page, folder, "server")
         page.locator("a[data-view=servers]").click()

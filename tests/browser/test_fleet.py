@@ -29,15 +29,15 @@ LOG = ServerLogResult(
 
 
 def row(page: Page, name: str) -> Locator:
-    return page.locator(f".fleet-row[data-server='{name}']:not([hidden])")
+    return page.locator(f"fleet-table .grid-row[data-key='{name}']:not([hidden])")
 
 
 def expect_names(page: Page, *wanted: str) -> None:
     page.wait_for_function(
         """(wanted) => {
-            const rows = [...document.querySelectorAll('.fleet-row:not([hidden])')]
+            const rows = [...document.querySelectorAll('fleet-table .grid-row:not([hidden])')]
                 .sort((a, b) => a.ariaRowIndex - b.ariaRowIndex)
-                .map((row) => row.dataset.server
+                .map((row) => row.dataset.key
                     ?? row.querySelector('.group-head strong').textContent);
             return JSON.stringify(rows) === JSON.stringify(wanted);
         }""",
@@ -54,17 +54,17 @@ def test_each_server_says_why_it_is_as_it_is_who_said_so_and_since_when(
     monitor: MockMonitor,
 ) -> None:
     page = opened(monitor)
-    draining = row(page, "HEATING:1").locator(".f-why")
+    draining = row(page, "HEATING:1").locator(".g-why")
     shown(draining.locator(".flag")).to_have_text("▽draining")
     shown(draining).to_contain_text(re.compile(r"new bearings \(anna, since .+, until .+\)"))
-    shown(row(page, "CONTROL:2").locator(".f-why")).to_contain_text("2 slots (ben, since")
+    shown(row(page, "CONTROL:2").locator(".g-why")).to_contain_text("2 slots (ben, since")
     shown(row(page, "HEATING:2").locator(".flag")).to_have_text("☾out of hours")
     shown(row(page, "CAMERA:1").locator(".flag")).to_have_count(2)
-    shown(row(page, "DAQ:2").locator(".f-state")).to_contain_text("LOST")
-    shown(row(page, "DAQ:2").locator(".f-why")).to_have_text("it said goodbye")
-    shown(row(page, "DAQ:2").locator(".f-done")).to_have_text("320")  # its last words
-    shown(row(page, "DAQ:3").locator(".f-state")).to_contain_text("ABSENT")
-    shown(row(page, "CONTROL:1").locator(".f-doing")).to_have_text("PLASMA, DENSITY")
+    shown(row(page, "DAQ:2").locator(".g-state")).to_contain_text("LOST")
+    shown(row(page, "DAQ:2").locator(".g-why")).to_have_text("it said goodbye")
+    shown(row(page, "DAQ:2").locator(".g-done")).to_have_text("320")  # its last words
+    shown(row(page, "DAQ:3").locator(".g-state")).to_contain_text("ABSENT")
+    shown(row(page, "CONTROL:1").locator(".g-doing")).to_have_text("PLASMA, DENSITY")
     shown(page.locator(".fleet-totals")).to_contain_text("10: 7 on, 1 suspect, 1 lost, 1 absent")
     alerts = page.locator(".fleet-alerts li")
     shown(alerts.first).to_contain_text("failing")
@@ -80,9 +80,9 @@ def test_rows_are_sorted_filtered_and_grouped(monitor: MockMonitor) -> None:
     tell(monitor, one("B:1", 9, host="node2.site.org", labels=["gpu"]))
     page = monitor.open("#/fleet")
     expect_names(page, "A:1", "A:2", "A:3", "B:1")
-    page.locator(".f-done .column-sort").click()
+    page.locator(".g-done .column-sort").click()
     expect_names(page, "B:1", "A:1", "A:2", "A:3")
-    page.locator(".f-done .column-sort").click()
+    page.locator(".g-done .column-sort").click()
     expect_names(page, "A:3", "A:2", "A:1", "B:1")
     page.get_by_label("filter Done").fill("<9")
     expect_names(page, "A:3", "A:2")
@@ -90,7 +90,7 @@ def test_rows_are_sorted_filtered_and_grouped(monitor: MockMonitor) -> None:
     page.get_by_label("search the fleet").fill("node2")
     expect_names(page, "A:1", "B:1")
     page.get_by_label("search the fleet").fill("")
-    page.locator(".f-done .column-sort").click()
+    page.locator(".g-done .column-sort").click()
     page.get_by_label("group rows").select_option("class")
     expect_names(page, "A", "A:1", "A:2", "A:3", "B", "B:1")
     page.get_by_label("group rows").select_option("host")
@@ -104,18 +104,18 @@ def test_rows_are_sorted_filtered_and_grouped(monitor: MockMonitor) -> None:
 def test_columns_come_in_sets(monitor: MockMonitor) -> None:
     page = opened(monitor)
     here = row(page, "CONTROL:1")
-    shown(here.locator(".f-temperature")).to_have_count(1)
-    assert not here.locator(".f-temperature").is_visible()
+    shown(here.locator(".g-temperature")).to_have_count(1)
+    assert not here.locator(".g-temperature").is_visible()
     page.get_by_role("button", name="Hosts", exact=True).click()
-    shown(here.locator(".f-temperature")).to_have_text("41 °C")
-    shown(here.locator(".f-disk")).to_have_text("92 %")
-    shown(here.locator(".f-swap")).to_have_text("13 %")
-    shown(here.locator(".f-offset")).to_have_text("-1.2 ms")
+    shown(here.locator(".g-temperature")).to_have_text("41 °C")
+    shown(here.locator(".g-disk")).to_have_text("92 %")
+    shown(here.locator(".g-swap")).to_have_text("13 %")
+    shown(here.locator(".g-offset")).to_have_text("-1.2 ms")
     page.get_by_role("button", name="Versions", exact=True).click()
-    shown(here.locator(".f-mdsplus")).to_have_text("7.140.75")
-    shown(here.locator(".f-config")).to_have_text("5e0c1a9b")
+    shown(here.locator(".g-mdsplus")).to_have_text("7.140.75")
+    shown(here.locator(".g-config")).to_have_text("5e0c1a9b")
     page.get_by_role("button", name="All columns", exact=True).click()
-    heads = page.locator(".fleet-head .cell:not(.f-tick)")
+    heads = page.locator("fleet-table .grid-head .cell:not(.g-tick)")
     assert all(head.is_visible() for head in heads.all())
 
 
@@ -132,13 +132,13 @@ def test_one_some_all_and_a_group_are_selected(monitor: MockMonitor) -> None:
     shown(chosen).to_have_text("10 selected")
     page.get_by_role("button", name="Clear", exact=True).click()
     shown(chosen).to_have_count(1)
-    row(page, "CONTROL:1").locator(".f-host").click()
+    row(page, "CONTROL:1").locator(".g-host").click()
     page.get_by_role("button", name="Select all shown").click()
     shown(chosen).to_have_text("10 selected")
     page.get_by_role("grid", name="fleet").focus()
     page.keyboard.press("Escape")
     page.get_by_label("search the fleet").fill("DAQ")
-    shown(page.locator(".fleet-row:not([hidden])")).to_have_count(4)
+    shown(page.locator("fleet-table .grid-row:not([hidden])")).to_have_count(4)
     page.get_by_label("select all servers that are shown").check()
     shown(chosen).to_have_text("4 selected")
     page.get_by_role("button", name="Clear", exact=True).click()
@@ -146,7 +146,7 @@ def test_one_some_all_and_a_group_are_selected(monitor: MockMonitor) -> None:
     page.get_by_label("group rows").select_option("class")
     page.locator(".is-group").filter(has_text="HEATING").locator("input").check()
     shown(chosen).to_have_text("2 selected")
-    page.locator(".fleet-scroll").focus()
+    page.locator("fleet-table .grid-scroll").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -264,10 +264,10 @@ def test_texts_are_text(monitor: MockMonitor) -> None:
     flags = [flag("differs", evil, evil)]
     tell(monitor, one("A:1", 1, host=evil, labels=[evil], why=evil, flags=flags), fleet=fleet)
     page = monitor.open("#/fleet")
-    shown(row(page, "A:1").locator(".f-why")).to_contain_text(evil)
+    shown(row(page, "A:1").locator(".g-why")).to_contain_text(evil)
     page.get_by_label("group rows").select_option("label")
     shown(page.locator(".is-group")).to_contain_text(evil)
-    page.locator("[data-server] .server-link").click()
+    page.locator("[data-key] .grid-link").click()
     shown(page.locator(".server-facts")).to_contain_text(evil)
     assert page.evaluate("[window.hacked, document.querySelectorAll('img').length]") == [None, 0]
 
@@ -283,7 +283,7 @@ def test_of_two_hundred_servers_only_the_rows_that_are_seen_are_drawn(
         """() => {
             window.changes = 0;
             new MutationObserver((all) => { window.changes += all.length; })
-                .observe(document.querySelector('.fleet-scroll'),
+                .observe(document.querySelector('fleet-table .grid-scroll'),
                          {subtree: true, childList: true, characterData: true, attributes: true});
         }"""
     )
@@ -294,10 +294,10 @@ def test_of_two_hundred_servers_only_the_rows_that_are_seen_are_drawn(
             for number, server in enumerate(servers)
         )
         tell(monitor, *told)
-        shown(page.locator("[data-server='CAMERA:1'] .f-done")).to_have_text(str(1000 + step))
-    assert page.locator(".fleet-row").count() < ROWS_MAX
+        shown(page.locator("[data-key='CAMERA:1'] .g-done")).to_have_text(str(1000 + step))
+    assert page.locator("fleet-table .grid-row").count() < ROWS_MAX
     # What is told of servers that are not seen costs nothing in the page.
     assert page.evaluate("window.changes") < ROUNDS * ROWS_MAX * CELLS_CHANGED
-    page.locator(".fleet-scroll").evaluate("(one) => one.scrollTo(0, one.scrollHeight)")
+    page.locator("fleet-table .grid-scroll").evaluate("(one) => one.scrollTo(0, one.scrollHeight)")
     shown(row(page, "HEATING:50")).to_be_visible()
-    assert page.locator(".fleet-row").count() < ROWS_MAX
+    assert page.locator("fleet-table .grid-row").count() < ROWS_MAX

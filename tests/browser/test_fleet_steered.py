@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def row(page: Page, name: str) -> Locator:
-    return page.locator(f".fleet-row[data-server='{name}']:not([hidden])")
+    return page.locator(f"fleet-table .grid-row[data-key='{name}']:not([hidden])")
 
 
 def press(page: Page, name: str) -> None:
@@ -56,14 +56,14 @@ def test_the_selected_servers_are_set_and_each_answers(stack: Stack, browser: Br
     shown(answers(page, "B:1")).to_have_class(re.compile("answer"))
     for one in (page, other):
         shown(row(one, "A:1").locator(".flag")).to_have_text("◔limited")
-        shown(row(one, "A:1").locator(".f-why")).to_contain_text("one pump")
-        shown(row(one, "A:1").locator(".f-slots")).to_have_text("0 / 1 of 2")
+        shown(row(one, "A:1").locator(".g-why")).to_contain_text("one pump")
+        shown(row(one, "A:1").locator(".g-slots")).to_have_text("0 / 1 of 2")
     press(page, "Hours …")
     answer(page, how="set", end="99:99")
     shown(reply(page, "Hours")).to_have_class(re.compile("bad"))
     press(page, "Drain …")
     answer(page, mode="finish", then="stay", reason="new bearings")
-    shown(row(other, "B:1").locator(".f-why")).to_contain_text("new bearings")
+    shown(row(other, "B:1").locator(".g-why")).to_contain_text("new bearings")
     shown(row(other, "B:1").locator(".flag").first).to_have_text("▽draining")
     press(page, "Resume …")
     answer(page)
@@ -76,8 +76,8 @@ def test_the_selected_servers_are_set_and_each_answers(stack: Stack, browser: Br
     shown(page.locator("fleet-answers header")).to_contain_text("2 done")
     press(page, "Quit after …")
     answer(page, unit="runs", n="3")
-    shown(row(other, "A:1").locator(".f-why")).to_contain_text("3")
-    row(other, "A:1").locator(".server-link").click()
+    shown(row(other, "A:1").locator(".g-why")).to_contain_text("3")
+    row(other, "A:1").locator(".grid-link").click()
     shown(other.locator(".server-settings")).to_contain_text("ends after 3 more runs")
     press(page, "Quit after …")
     answer(page, unit="ever")
@@ -104,11 +104,11 @@ def test_what_runs_is_aborted_and_its_output_read_on_the_servers_page(
 
 def test_a_lost_server_keeps_its_row_until_it_is_dismissed(stack: Stack, browser: Browser) -> None:
     page = browser.open(stack, "#/fleet")
-    shown(row(page, "A:2").locator(".f-state")).to_contain_text("ON")
+    shown(row(page, "A:2").locator(".g-state")).to_contain_text("ON")
     stack["A:2"].kill()
-    shown(row(page, "A:2").locator(".f-state")).to_contain_text("LOST")
+    shown(row(page, "A:2").locator(".g-state")).to_contain_text("LOST")
     shown(page.locator(".fleet-alerts")).to_contain_text("A:2")
-    row(page, "A:2").locator(".server-link").click()
+    row(page, "A:2").locator(".grid-link").click()
     shown(page.locator("server-page .server-facts")).to_contain_text("Python")
     page.get_by_role("button", name="Dismiss …").click()
     answer(page)
@@ -116,9 +116,9 @@ def test_a_lost_server_keeps_its_row_until_it_is_dismissed(stack: Stack, browser
     # The configuration expects it: it is missing from now on, and no more is known of it.
     shown(page.locator("server-page .server-state")).to_contain_text("ABSENT")
     page.locator("a[data-view=fleet]").click()
-    shown(row(page, "A:2").locator(".f-seen")).to_have_text("never")
+    shown(row(page, "A:2").locator(".g-seen")).to_have_text("never")
     stack.restart(stack["A:2"])
-    shown(row(page, "A:2").locator(".f-state")).to_contain_text("ON")
+    shown(row(page, "A:2").locator(".g-state")).to_contain_text("ON")
 
 
 def test_servers_are_added_by_the_sites_script(stack: Stack, browser: Browser) -> None:

@@ -149,7 +149,7 @@ def test_the_tabs_keep_their_address_and_obey_keys(stack: Stack, browser: Browse
     page.go_back()
     shown(page.locator("tab-servers")).to_be_visible()
     page.keyboard.press("4")
-    shown(page.locator("fleet-table .fleet-row:not([hidden])")).to_have_count(5)
+    shown(page.locator("fleet-table fleet-table .grid-row:not([hidden])")).to_have_count(5)
     page.locator("a[data-view=heartbeat]").click()
     shown(page.locator("tab-heartbeat tbody tr")).to_have_count(5)
     shown(page.locator("tab-heartbeat tbody tr").first).to_contain_text(re.compile(r"\d+\.\d ms"))

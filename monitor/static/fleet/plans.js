@@ -7,6 +7,7 @@ import { plain } from '../model/words.js';
 import { get } from '../view/api.js';
 import { ask, askFor } from '../view/dialog.js';
 import { download, h, setText } from '../view/dom.js';
+import { flag } from '../view/flag.js';
 import { Inputs, Part } from '../view/part.js';
 import { useStyle } from '../view/style.js';
 import { selectWords, serverAddress, settingsWords, when, windowWords } from './words.js';
@@ -53,7 +54,7 @@ export class PlansView extends Part {
   #window({ window, is_open: open, next_at: next, next_until: until, servers = [] }, may) {
     const state = open ? `open until ${when(until ?? 0)}` : next ? `next ${moment(next)}` : 'over';
     return h('li', { class: open ? 'is-open' : '' },
-      h('div', {}, h('strong', {}, plain(window.id)), h('span', { class: `flag ${open ? 'limits' : 'tells'}` }, h('span', { 'aria-hidden': 'true' }, '◷'), h('span', {}, state)), h('span', {}, windowWords(window))),
+      h('div', {}, h('strong', {}, plain(window.id)), flag({ symbol: '◷', word: state, look: open ? 'limits' : 'tells' }), h('span', {}, windowWords(window))),
       h('div', { class: 'window-about' }, [selectWords(window.select), servers.length > 0 && `now ${servers.length}: ${servers.slice(0, 6).map(plain).join(', ')}${servers.length > 6 ? ' …' : ''}`, window.reason && plain(window.reason), window.by && `by ${plain(window.by)} at ${when(window.at ?? 0)}`].filter(Boolean).join(' · ')),
       h('button', { class: 'small', disabled: !may, onclick: () => void this.#remove(window.id) }, 'Remove'));
   }

@@ -5,19 +5,20 @@
 
 /** @import {LoggedLine, RanAction, ServerView} from '../model/types.js' */
 /** @import {Giver} from './actions.js' */
-import { age, clock, duration, milliseconds, moment } from '../model/format.js';
+import { age, bytes, clock, duration, milliseconds, moment, percent } from '../model/format.js';
 import { SERVER_SYMBOLS, SYMBOLS, plain, stateWords, statusWords } from '../model/words.js';
 import { get } from '../view/api.js';
 import { openLogs, run } from '../view/commands.js';
 import { CommandOutput } from '../view/command-output.js';
 import { ask } from '../view/dialog.js';
 import { h, setAttribute, setText } from '../view/dom.js';
+import { flag } from '../view/flag.js';
 import { Inputs, Part } from '../view/part.js';
 import { useStyle } from '../view/style.js';
 import { ActionBar } from './actions.js';
 import { Curve } from './curve.js';
 import { Orders } from './orders.js';
-import { FLAGS, busyParts, bytes, flagSource, percent, settingsWords, slotsWords, stateWord } from './words.js';
+import { FLAGS, busyParts, flagSource, settingsWords, slotsWords, stateWord } from './words.js';
 
 useStyle(import.meta.url);
 
@@ -153,10 +154,7 @@ export class ServerPage extends Part {
     setText(this.#about, [server.host && `on ${plain(server.host)}`, slotsWords(server) && `slots ${slotsWords(server)}`, seen, server.state === 'ON' ? '' : plain(server.why ?? ''), plain(server.trouble ?? '')].filter(Boolean).join('  ·  '));
     const flags = server.flags ?? [];
     this.#flags.hidden = flags.length === 0;
-    this.#flags.replaceChildren(...flags.map((flag) => {
-      const { symbol, word, look } = FLAGS[flag.kind];
-      return h('li', {}, h('span', { class: `flag ${look}` }, h('span', { 'aria-hidden': 'true' }, symbol), h('span', {}, word)), ` ${plain(flag.reason ?? '')}${flagSource(flag)}`);
-    }));
+    this.#flags.replaceChildren(...flags.map((one) => h('li', {}, flag(FLAGS[one.kind]), ` ${plain(one.reason ?? '')}${flagSource(one)}`)));
   }
 
   /** @param {ServerView} server */

@@ -3,7 +3,7 @@
  */
 
 /** @import {Alert, AlertKind, Flag, FlagKind, FleetTotals, FleetView, Hours, ServerSettings, ServerState, ServerView, Window} from '../model/types.js' */
-import { clock, duration, moment } from '../model/format.js';
+import { clock, duration, moment, percent } from '../model/format.js';
 import { readRoute, writeRoute } from '../model/route.js';
 import { share } from '../model/system.js';
 import { byName, plain } from '../model/words.js';
@@ -84,24 +84,6 @@ export function slotsWords({ slots = 0, usable = 0, busy = [], stuck = 0, broken
   if (stuck) parts.push(`${stuck} STUCK`);
   if (broken) parts.push(`${broken} BROKEN`);
   return parts.join(', ');
-}
-
-/** Return bytes as people say them. @param {number|undefined|null} bytes */
-export function bytes(bytes) {
-  if (bytes === undefined || bytes === null) return '';
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-  let left = bytes;
-  let unit = 0;
-  while (left >= 1024 && unit < units.length - 1) {
-    left /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 || left >= 99.5 ? Math.round(left) : left.toFixed(1)} ${units[unit]}`;
-}
-
-/** @param {number|undefined|null} value */
-export function percent(value) {
-  return value === undefined || value === null ? '' : `${Math.round(value)} %`;
 }
 
 /** Return what a server is set to, a line for each. @param {ServerSettings|null|undefined} settings */

@@ -96,3 +96,21 @@ export function offset(seconds, digits) {
   const rest = (whole - 60 * minutes).toFixed(digits).padStart(digits ? digits + 3 : 2, '0');
   return `${sign}${minutes}:${rest}`;
 }
+
+/** Return bytes as people say them. @param {number|undefined|null} bytes */
+export function bytes(bytes) {
+  if (bytes === undefined || bytes === null) return '';
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  let left = bytes;
+  let unit = 0;
+  while (left >= 1024 && unit < units.length - 1) {
+    left /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || left >= 99.5 ? Math.round(left) : left.toFixed(1)} ${units[unit]}`;
+}
+
+/** @param {number|undefined|null} value */
+export function percent(value) {
+  return value === undefined || value === null ? '' : `${Math.round(value)} %`;
+}

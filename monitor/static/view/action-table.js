@@ -13,6 +13,7 @@ import { Inputs, Part } from './part.js';
 import { Windowed } from './windowed.js';
 import { useRules, useStyle } from './style.js';
 
+useStyle(new URL('grid.js', import.meta.url).href); // what all tables have
 useStyle(import.meta.url);
 
 /** What a table's keys do. @type {[string, string][]} */
@@ -68,11 +69,12 @@ export class ActionTable extends Part {
   /** @type {Windowed<RowElement>} */ #rows = /** @type {any} */ (null);
   /** @type {HTMLElement} */ #count = h('span', { class: 'count' });
   /** @type {HTMLElement} */ #empty = h('p', { class: 'empty', hidden: true });
-  /** @type {HTMLElement} */ #body = h('div', { class: 'table-scroll', tabIndex: 0, role: 'grid' });
+  /** @type {HTMLElement} */ #body = h('div', { class: 'grid-scroll table-scroll', tabIndex: 0, role: 'grid' });
   /** @type {Map<string, HTMLElement>} */ #heads = new Map();
   /** @type {HTMLInputElement} */ #all = h('input', { type: 'checkbox', 'aria-label': 'select all rows' });
 
   build() {
+    this.classList.add('grid');
     const space = h('div', { class: 'table-space', role: 'rowgroup' });
     this.#body.append(this.#head(), space, this.#empty);
     this.#body.setAttribute('aria-label', this.title);
@@ -172,7 +174,7 @@ export class ActionTable extends Part {
 
   #head() {
     this.#all.addEventListener('change', () => this.#tickAll(this.#all.checked));
-    const row = h('div', { class: 'table-head', role: 'row' },
+    const row = h('div', { class: 'grid-head table-head', role: 'row' },
       h('div', { class: `cell c-${TICK.id}`, role: 'columnheader' }, this.#all));
     for (const column of COLUMNS) {
       const filter = h('input', {
@@ -211,7 +213,7 @@ export class ActionTable extends Part {
   #create() {
     const box = h('input', { type: 'checkbox', tabIndex: -1, 'aria-label': 'select this row' });
     const element = /** @type {RowElement} */ (/** @type {HTMLElement} */ (
-      h('div', { class: 'row', role: 'row' }, h('div', { class: `cell c-${TICK.id}`, role: 'gridcell' }, box))
+      h('div', { class: 'grid-row row', role: 'row' }, h('div', { class: `cell c-${TICK.id}`, role: 'gridcell' }, box))
     ));
     const cells = COLUMNS.map((column) => {
       const cell = h('div', { class: `cell c-${column.id}`, role: 'gridcell' });
@@ -245,7 +247,7 @@ export class ActionTable extends Part {
     for (const { tick } of drawn.cells) tick?.(row, this.#around);
     const ticked = this.ticked.has(row.path);
     const cursor = this.app.selected === row.path;
-    const look = `row ${row.colour}${row.failed ? ' failed' : ''}${ticked ? ' ticked' : ''}${cursor ? ' cursor' : ''}`;
+    const look = `grid-row row ${row.colour}${row.failed ? ' failed' : ''}${ticked ? ' ticked' : ''}${cursor ? ' cursor' : ''}`;
     setAttribute(element, 'class', look);
     drawn.box.checked = ticked;
     setAttribute(element, 'aria-selected', ticked ? 'true' : 'false');

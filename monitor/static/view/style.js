@@ -5,8 +5,13 @@ import { h } from './dom.js';
 /** @type {Promise<unknown>[]} */
 const loading = [];
 
-/** Take the style beside a module. @param {string} module its `import.meta.url` */
+/** @type {Set<string>} */
+const used = new Set();
+
+/** Take the style beside a module, once. @param {string} module its `import.meta.url` */
 export function useStyle(module) {
+  if (used.has(module)) return;
+  used.add(module);
   const link = h('link', { rel: 'stylesheet', href: module.replace(/\.js(?=$|\?)/, '.css') });
   loading.push(new Promise((done) => {
     for (const event of ['load', 'error']) link.addEventListener(event, done);

@@ -1,0 +1,452 @@
+/**
+ * A table of many rows, by group where wanted: only those that are seen exist. Sort and filter by
+ * column, keys, selection of one, some or all. What its rows are is said by who makes one of it.
+ */
+
+/** @import {ColumnOf} from '../model/table.js' */
+import { movedBy, sortedBy, textFilter } from '../model/table.js';
+import { byName, plain } from '../model/words.js';
+import { h, setAttribute, setText } from './dom.js';
+import { Inputs, Part } from './part.js';
+import { useRules, useStyle } from './style.js';
+import { Windowed } from './windowed.js';
+
+useStyle(import.meta.url);
+
+/** The order is looked at only so often: what rows show changes all the time. */
+const ORDERED_EVERY_MS = 250;
+
+/**
+ * Draws a row's cell; `around` is what is known of the row beside it.
+ * @template R
+ * @typedef {(row: R, now: number, around: any[]) => void} Draw
+ */
+
+/**
+ * A column owns all that is known of it: its room, its cell, what is found and compared in it.
+ * @template R
+ * @typedef {ColumnOf<R> & {sets?: string[], least: number, share?: number, phone?: string, right?: boolean,
+ *   cell: (cell: HTMLElement) => Draw<R>}} GridColumn
+ */
+
+/**
+ * What a line shows: a row, or the head of a group.
+ * @template R
+ * @typedef {{key: string, group: string, rows: R[]|null, row: R|null}} Line
+ */
+
+/**
+ * @template R
+ * @typedef {HTMLElement & {drawn: Drawn<R>}} LineElement
+ */
+
+/**
+ * @template R
+ * @typedef {object} Drawn
+ * @property {Line<R>|null} line
+ * @property {Draw<R>[]} cells
+ * @property {HTMLInputElement} box
+ * @property {HTMLElement} name of a group
+ * @property {HTMLElement} about of a group
+ */
+
+/**
+ * Sends `selection` when other rows are selected.
+ * @template R
+ */
+export class Grid extends Part {
+  /** What it is of, in words. */
+  label = '';
+  /** What one of its rows is. */
+  one = 'row';
+  /** @type {GridColumn<R>[]} */ columns = [];
+  /** What is wanted of it. */
+  search = '';
+  /** @type {Record<string, string>} */ filters = {};
+  /** @type {string|null} */ sort = null;
+  descending = false;
+  by = 'none';
+  set = '';
+  /** @type {Set<string>} */ #ticked = new Set();
+  #cursor = '';
+  /** @type {Line<R>[]} */ #lines = [];
+  /** @type {R[]} */ #shown = [];
+  /** @type {Map<string, R>} */ #byKey = new Map();
+  #wanted = new Inputs();
+  #ordered = new Inputs();
+  /** @type {Map<string, HTMLElement>} */ #heads = new Map();
+  #tickAllBox = h('input', { type: 'checkbox' });
+  #body = h('div', { class: 'grid-scroll', tabIndex: 0, role: 'grid', 'aria-multiselectable': 'true' });
+  #empty = h('p', { class: 'empty', hidden: true });
+  /** @type {Windowed<LineElement<R>>} */ #rows = /** @type {any} */ (null);
+
+  // What whoever makes one of it says.
+
+  /** Return all rows in their own order. @returns {R[]} */
+  source() {
+    return [];
+  }
+
+  /** Return what the rows are made of: they are looked at again where one of these is another. @returns {unknown[]} */
+  inputs() {
+    return [];
+  }
+
+  /** Return the name of a row, which stays its own. @param {R} _row @returns {string} */
+  keyOf(_row) {
+    return '';
+  }
+
+  /** Return how a row looks. @param {R} _row @returns {string} */
+  look(_row) {
+    return '';
+  }
+
+  /** Return what a row's cells are drawn with beside it. @param {R} _row @returns {unknown[]} */
+  around(_row) {
+    return [];
+  }
+
+  /** Return rows by group, in order. @param {R[]} rows @returns {[string, R[]][]} */
+  grouped(rows) {
+    return [['', rows]];
+  }
+
+  /** Return how a group looks, and what is said beside its name. @param {string} _group @param {R[]} _rows @returns {{look: string, about: string}} */
+  groupWords(_group, _rows) {
+    return { look: '', about: '' };
+  }
+
+  /** Return why no row is shown. @param {boolean} _any whether there are rows at all @returns {string} */
+  emptyWords(_any) {
+    return '';
+  }
+
+  /** Open a row: it was clicked twice, or Enter was pressed. @param {R} _row */
+  open(_row) {}
+
+  build() {
+    this.classList.add('grid', 'grid-cards');
+    const space = h('div', { class: 'table-space', role: 'rowgroup' });
+    setAttribute(this.#tickAllBox, 'aria-label', `select all ${this.one}s that are shown`);
+    setAttribute(this.#body, 'aria-label', this.label);
+    this.#body.append(this.#head(), space, this.#empty);
+    this.append(this.#body);
+    this.#rows = new Windowed(this.#body, space, () => this.#create(), (element, index, made) => this.#update(element, index, made), (index) => this.#lines[index]?.key);
+    this.#body.addEventListener('scroll', () => this.app.changed(), { passive: true });
+    this.#body.addEventListener('keydown', (event) => {
+      if (event.key !== 'a' || !(event.ctrlKey || event.metaKey) || event.target !== this.#body) return;
+      event.preventDefault();
+      this.selectAll();
+    });
+    const head = /** @type {HTMLElement} */ (this.#body.firstElementChild);
+    new ResizeObserver(() => {
+      this.#rows.head = head.offsetHeight;
+      this.app.changed();
+    }).observe(this.#body);
+  }
+
+  restyle() {
+    this.#rows.measure();
+  }
+
+  /** The rows that are selected; none ticked: that of the cursor. @returns {R[]} */
+  get chosen() {
+    const keys = this.#ticked.size > 0 ? [...this.#ticked].sort(byName) : [this.#cursor.split('\n')[0]];
+    /** @type {R[]} */
+    const found = [];
+    for (const key of keys) {
+      const row = this.#byKey.get(key);
+      if (row !== undefined) found.push(this.now(row));
+    }
+    return found;
+  }
+
+  get ticked() {
+    return this.#ticked.size;
+  }
+
+  /** How many rows are shown, of all. */
+  get count() {
+    return { shown: this.#shown.length, all: this.#byKey.size };
+  }
+
+  clear() {
+    this.#ticked.clear();
+    this.#cursor = '';
+    this.#selected();
+  }
+
+  draw() {
+    this.#refresh();
+    setAttribute(this, 'data-set', this.set || null);
+    this.#rows.draw(this.#lines.length);
+    setAttribute(this.#body, 'aria-rowcount', String(this.#lines.length + 1));
+    setAttribute(this.#body, 'aria-activedescendant', this.#lines.some(({ key }) => key === this.#cursor) ? this.#idOf(this.#cursor) : null);
+    this.#empty.hidden = this.#lines.length > 0;
+    setText(this.#empty, this.#lines.length > 0 ? '' : this.emptyWords(this.#byKey.size > 0));
+    for (const [id, head] of this.#heads) setAttribute(head, 'aria-sort', this.sort !== id ? null : this.descending ? 'descending' : 'ascending');
+    const ticked = this.#ticked.size === 0 ? 0 : this.#shown.filter((row) => this.#ticked.has(this.keyOf(row))).length;
+    this.#tickAllBox.checked = ticked > 0 && ticked === this.#shown.length;
+    this.#tickAllBox.indeterminate = ticked > 0 && ticked < this.#shown.length;
+  }
+
+  #refresh() {
+    if (this.#wanted.changed(this.search, this.filters, this.sort, this.descending, this.by)) this.#ordered.forget();
+    if (!this.#ordered.due(ORDERED_EVERY_MS, ...this.inputs())) return;
+    const all = this.source();
+    this.#byKey = new Map(all.map((row) => [this.keyOf(row), row]));
+    for (const key of this.#ticked) if (!this.#byKey.has(key)) this.#ticked.delete(key);
+    const fits = textFilter(this, this.columns);
+    const found = fits ? all.filter((row) => fits(row)) : all;
+    const column = this.columns.find(({ id }) => id === this.sort);
+    this.#shown = column ? sortedBy(found, column, this.descending, this.app.now()) : found;
+    if (this.by === 'none') this.#lines = this.#shown.map((row) => ({ key: this.keyOf(row), group: '', rows: null, row }));
+    else {
+      /** @type {Set<string>} */
+      const taken = new Set(); // a row may be in several groups
+      this.#lines = this.grouped(this.#shown).flatMap(([group, rows]) => [
+        { key: `\n${group}`, group, rows, row: null },
+        ...rows.map((row) => {
+          const key = this.keyOf(row);
+          const again = taken.has(key);
+          taken.add(key);
+          return { key: again ? `${key}\n${group}` : key, group, rows: null, row };
+        }),
+      ]);
+    }
+  }
+
+  // Heads
+
+  #head() {
+    this.#tickAllBox.addEventListener('change', () => this.#tickAll(this.#tickAllBox.checked));
+    const row = h('div', { class: 'grid-head', role: 'row' }, h('div', { class: 'cell g-tick', role: 'columnheader' }, this.#tickAllBox));
+    for (const column of this.columns) {
+      const filter = h('input', {
+        class: 'column-filter', type: 'search', 'aria-label': `filter ${column.title}`,
+        title: column.number ? 'a part of it, >5, <5, 5..9, a|b, !not' : 'a part of it, a|b for either, !a for all others',
+        oninput: () => {
+          this.filters = { ...this.filters, [column.id]: filter.value };
+          this.app.changed();
+        },
+      });
+      const button = h('button', { class: 'column-sort', onclick: () => this.#sort(column.id) }, column.title);
+      const cell = h('div', { class: `cell g-${column.id}`, role: 'columnheader' }, button, filter);
+      this.#heads.set(column.id, cell);
+      row.append(cell);
+    }
+    return row;
+  }
+
+  /** @param {string} id */
+  #sort(id) {
+    if (this.sort !== id) [this.sort, this.descending] = [id, false];
+    else if (!this.descending) this.descending = true;
+    else [this.sort, this.descending] = [null, false];
+    this.app.changed();
+  }
+
+  // Rows
+
+  /** @returns {LineElement<R>} */
+  #create() {
+    const box = h('input', { type: 'checkbox', tabIndex: -1 });
+    const name = h('strong');
+    const about = h('span');
+    const element = /** @type {LineElement<R>} */ (/** @type {HTMLElement} */ (h('div', { class: 'grid-row', role: 'row' },
+      h('div', { class: 'cell g-tick', role: 'gridcell' }, box),
+      h('div', { class: 'group-head', role: 'gridcell' }, name, about))));
+    const cells = this.columns.map((column) => {
+      const cell = h('div', { class: `cell g-${column.id}${column.right ? ' right' : ''}`, role: 'gridcell', 'data-head': column.title });
+      element.append(cell);
+      return column.cell(cell);
+    });
+    element.drawn = { line: null, cells, box, name, about };
+    box.addEventListener('change', () => this.#tick(element.drawn.line, box.checked));
+    element.addEventListener('pointerdown', (event) => {
+      const { line } = element.drawn;
+      if (!line || (event.target instanceof Element && event.target.closest('input, a'))) return;
+      this.#cursor = line.key;
+      if (event.ctrlKey || event.metaKey) this.#tick(line, !this.#isTicked(line));
+      this.#selected();
+    });
+    element.addEventListener('dblclick', () => this.#open(element.drawn.line));
+    return element;
+  }
+
+  /** @param {LineElement<R>} element @param {number} index @param {Inputs} made */
+  #update(element, index, made) {
+    const line = this.#lines[index];
+    if (!line) return;
+    const { drawn } = element;
+    const row = line.row === null ? null : this.now(line.row);
+    const ticked = this.#isTicked(line);
+    const cursor = this.#cursor === line.key;
+    const around = row === null ? [] : this.around(row);
+    if (!made.changed(row ?? line, Math.floor(this.app.now()), ticked, cursor, index, this.set, ...around)) return;
+    drawn.line = line;
+    element.id = this.#idOf(line.key);
+    if (row !== null) element.dataset.key = this.keyOf(row);
+    else delete element.dataset.key;
+    const group = row === null ? this.groupWords(line.group, line.rows ?? []) : null;
+    const look = row === null ? `is-group ${group?.look}` : this.look(row);
+    setAttribute(element, 'class', `grid-row ${look}${ticked ? ' ticked' : ''}${cursor ? ' cursor' : ''}`);
+    setAttribute(element, 'aria-rowindex', String(index + 2));
+    setAttribute(element, 'aria-selected', String(ticked));
+    setAttribute(drawn.box, 'aria-label', row === null ? 'select this group' : `select this ${this.one}`);
+    drawn.box.checked = ticked;
+    if (row === null) {
+      setText(drawn.name, line.group);
+      setText(drawn.about, group?.about ?? '');
+      return;
+    }
+    for (const [at, { sets, phone }] of this.columns.entries()) {
+      if (!sets || sets.includes(this.set) || phone) drawn.cells[at](row, this.app.now(), around);
+    }
+  }
+
+  /** Return a row as it is now: the order is not looked at all the time. @param {R} row @returns {R} */
+  now(row) {
+    return row;
+  }
+
+  // Selecting
+
+  /** @param {Line<R>} line */
+  #isTicked({ row, rows }) {
+    if (this.#ticked.size === 0) return false;
+    return (row !== null ? [row] : (rows ?? [])).every((one) => this.#ticked.has(this.keyOf(one)));
+  }
+
+  /** @param {Line<R>|null} line @param {boolean} on */
+  #tick(line, on) {
+    if (!line) return;
+    for (const row of line.row !== null ? [line.row] : (line.rows ?? [])) {
+      if (on) this.#ticked.add(this.keyOf(row));
+      else this.#ticked.delete(this.keyOf(row));
+    }
+    this.#selected();
+  }
+
+  /** @param {boolean} on */
+  #tickAll(on) {
+    this.#ticked.clear();
+    if (on) for (const row of this.#shown) this.#ticked.add(this.keyOf(row));
+    this.#selected();
+  }
+
+  #selected() {
+    this.dispatchEvent(new Event('selection'));
+    this.app.changed();
+  }
+
+  /** @param {Line<R>|null|undefined} line */
+  #open(line) {
+    if (line && line.row !== null) this.open(line.row);
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const at = this.#lines.findIndex(({ key }) => key === this.#cursor);
+    const page = Math.max(1, Math.floor(this.#body.clientHeight / (this.#rows.rowHeight || 1)) - 2);
+    const to = movedBy(event.key, at, this.#lines.length, page);
+    if (to !== null) {
+      if (event.shiftKey && at >= 0) this.#tick(this.#lines[at], true);
+      if (event.shiftKey) this.#tick(this.#lines[to], true);
+      this.#cursor = this.#lines[to].key;
+      this.#rows.reveal(to);
+      this.#selected();
+    } else if (event.key === ' ' && at >= 0) this.#tick(this.#lines[at], !this.#isTicked(this.#lines[at]));
+    else if (event.key === 'Escape') this.#tickAll(false);
+    else if (event.key === 'Enter') this.#open(this.#lines[at]);
+    else return;
+    event.preventDefault();
+  }
+
+  /** Select all that are shown. */
+  selectAll() {
+    this.#tickAll(true);
+  }
+
+  /** @param {string} key */
+  #idOf(key) {
+    return `${this.localName}-${key.replace(/\s/g, '_')}`;
+  }
+}
+
+/**
+ * Give the columns of a table their places, by set and on a telephone.
+ * @template R
+ * @param {string} tag of the table's element
+ * @param {GridColumn<R>[]} columns
+ * @param {string[]} [sets]
+ * @param {string} [card] of a row on a telephone: rows and columns of its grid
+ */
+export function useColumns(tag, columns, sets = [''], card = '1fr 1fr 1fr / 30px minmax(0, 1fr) minmax(0, 1fr) 84px') {
+  const rows = ':is(.grid-head, .grid-row)';
+  const wide = sets.map((set) => {
+    const where = set ? `${tag}[data-set="${set}"]` : tag;
+    const shown = columns.filter((one) => !one.sets || one.sets.includes(set));
+    const tracks = shown.map(({ least, share: part }) => (part === undefined ? `${least}px` : `minmax(${least}px, ${part}fr)`));
+    const least = shown.reduce((sum, one) => sum + one.least, 34);
+    const gone = columns.filter((one) => !shown.includes(one)).map(({ id }) => `.g-${id}`);
+    return `${where} ${rows} { grid-template-columns: 34px ${tracks.join(' ')}; min-width: ${least}px; }
+      ${gone.length > 0 ? `${where} ${rows} > :is(${gone.join(', ')}) { display: none; }` : ''}`;
+  });
+  const cards = columns.filter((one) => one.phone);
+  const phone = `body.phone ${tag}${sets[0] ? '[data-set]' : ''}`;
+  useRules([
+    ...wide,
+    `${phone} .grid-row { grid-template: ${card}; min-width: 0; }`,
+    `${phone} .grid-row > .cell:not(.g-tick, ${cards.map(({ id }) => `.g-${id}`).join(', ')}) { display: none; }`,
+    ...cards.map(({ id, phone: area }) => `${phone} .grid-row > .g-${id} { display: flex; grid-area: ${area}; }`),
+  ].join('\n'));
+}
+
+/**
+ * A column of texts.
+ * @template R
+ * @param {string} id
+ * @param {string} title
+ * @param {number} least
+ * @param {(row: R) => string} of
+ * @param {{sets?: string[], share?: number, phone?: string}} [more]
+ * @returns {GridColumn<R>}
+ */
+export function words(id, title, least, of, more = {}) {
+  return {
+    id, title, least, ...more, text: of, key: (row) => of(row) || '\uffff',
+    cell: (cell) => (row) => {
+      const shown = plain(of(row));
+      setText(cell, shown);
+      setAttribute(cell, 'title', shown || null);
+    },
+  };
+}
+
+/**
+ * A column of numbers, the largest first when it is sorted. `much`: from which on one is marked.
+ * @template R
+ * @param {string} id
+ * @param {string} title
+ * @param {number} least
+ * @param {(row: R) => number|null|undefined} of
+ * @param {{sets?: string[], share?: number, phone?: string, shown?: (value: number) => string, titled?: (row: R) => string, much?: number}} [more]
+ * @returns {GridColumn<R>}
+ */
+export function number(id, title, least, of, { shown = String, titled, much, ...more } = {}) {
+  /** @param {R} row */
+  const text = (row) => {
+    const value = of(row);
+    return value === null || value === undefined ? '' : shown(value);
+  };
+  return {
+    id, title, least, ...more, right: true, text, key: (row) => -(of(row) ?? -Infinity), number: of,
+    cell: (cell) => (row) => {
+      setText(cell, text(row));
+      if (titled) setAttribute(cell, 'title', titled(row) || null);
+      if (much !== undefined) cell.classList.toggle('much', (of(row) ?? 0) >= much);
+    },
+  };
+}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shotline.common.base import tag_of
-from shotline.common.commands import VIEWING, WATCHING, NoteAccess, ProviderReport
+from shotline.common.commands import VIEWING, WATCHING, NoteAccess, ProviderReport, Rehearse
 from shotline.common.keys.peers import ANY_CLASS, PeerRole, covers
 
 Roles = frozenset[PeerRole]
@@ -21,6 +21,7 @@ _WATCHERS: Final = _COMMANDERS | {PeerRole.WATCHER}
 _OF_DAEMONS: Final = {
     tag_of(NoteAccess): PeerRole.MONITOR,
     tag_of(ProviderReport): PeerRole.PROVIDER,
+    tag_of(Rehearse): PeerRole.OPERATOR,
 }
 
 

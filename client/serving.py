@@ -6,9 +6,10 @@ import asyncio
 import logging
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from shotline.client.errors import Closed, Nobody, SupervisorError
 from shotline.common.errors import ConfigError
@@ -20,6 +21,8 @@ from shotline.common.process.systemd import Systemd
 from shotline.common.settings.config import Config, load_config
 
 log = logging.getLogger(__name__)
+
+_LOOK_S: Final = 1.0  # there may be something to tell from now on
 
 
 class ClientDaemon(Protocol):
@@ -55,12 +58,28 @@ def serve(
             daemon = make(hangup.config)
             watch, unwatch = loop.add_reader, loop.remove_reader
             open_address(hangup.config, name, daemon.metrics, watch, unwatch)
-            return await daemon.run(hangup.systemd)
+            beats = loop.create_task(_keep_alive(hangup.systemd))
+            try:
+                return await daemon.run(hangup.systemd)
+            finally:
+                beats.cancel()
 
         code = asyncio.run(live())
     except (ConfigError, OSError) as error:
         give_up(program, error)
     sys.exit(code)
+
+
+async def _keep_alive(systemd: Systemd) -> None:
+    """Tell the watchdog from the loop that does the daemon's work.
+
+    It is a task of its own, since the others may wait for a Shotline that is away for long.
+    """
+    while True:
+        systemd.keep_alive()
+        due = systemd.due
+        left = _LOOK_S if due is None else due - time.monotonic()
+        await asyncio.sleep(min(max(left, 0.0), _LOOK_S))
 
 
 async def follow(

@@ -7,7 +7,7 @@ A class says all that others must know of its command: who may give it (`SCOPE`)
 the page offers it. The route, its document, its form and the button on the page follow from it.
 """
 
-from typing import Annotated, ClassVar, Final, get_args
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -408,6 +408,19 @@ class ProviderReport(Command, tag="provider_report"):
     classes: Annotated[tuple[ClassReport, ...], Meta(max_length=1000)] = ()
 
 
+class Rehearse(Command, tag="rehearse"):
+    """Ask whether a daemon of a host may be let hang, or end as by a crash, for a rehearsal.
+
+    The command line gives it before it does so, on the daemon's own machine; only operators' keys.
+    """
+
+    SCOPE: ClassVar[Scope] = Scope.ADMINISTER
+    ALWAYS: ClassVar[bool] = True
+    what: Literal["hang", "crash"]
+    daemon: Annotated[str, Meta(min_length=1, max_length=128)]
+    host: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
 class Quit(Command, tag="quit"):
     """End the dispatcher. Running actions go on in their servers."""
 
@@ -449,14 +462,15 @@ AnyCommand = (
     | Audit
     | NoteAccess
     | ProviderReport
+    | Rehearse
     | Quit
     | AnyFleetCommand
     | AnyQueueCommand
     | AnyRecordsCommand
 )
 
-OF_DAEMONS: Final = (NoteAccess, ProviderReport)
-"""What only our own daemons give."""
+OF_DAEMONS: Final = (NoteAccess, ProviderReport, Rehearse)
+"""What only our own daemons give, and the command line before it acts on its own machine."""
 
 VERBS: Final[dict[str, type[Command]]] = {
     tag_of(kind): kind for kind in get_args(AnyCommand) if kind not in OF_DAEMONS

@@ -48,7 +48,7 @@ from shotline.common.views import JournalState, LogEvent, SnapshotResult
 from shotline.common.volumes.commands import AnyRecordsCommand
 from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.broker_link import BrokerLink
-from shotline.dispatcher.commands.answer import Answer, Asked
+from shotline.dispatcher.commands.answer import Answer, Asked, Refused
 from shotline.dispatcher.commands.queries import Queries
 from shotline.dispatcher.commands.requests import NOBODY_KNOWN, Requests
 from shotline.dispatcher.commands.run_commands import RunCommands
@@ -456,6 +456,8 @@ class Dispatcher:
                 return servers.clear_url(command.url)
             case c.ProviderReport():
                 return self.provision.take(command)
+            case c.Rehearse():
+                return self._rehearse(command)
             case c.Quit():
                 return self._quit()
             case c.Snapshot(channel=channel) if channel == QUEUE:
@@ -498,6 +500,15 @@ class Dispatcher:
         result = self.views.snapshot(VOLUMES)
         assert isinstance(result, SnapshotResult)
         return Answer(Outcome.OK, "", structs.replace(result, ledger=self.volumes.view()))
+
+    def _rehearse(self, command: c.Rehearse) -> Answer:
+        if not self.core.config.debug.rehearsals:
+            raise Refused(
+                "rehearsals are off: set `rehearsals: true` under `debug` in the dispatcher's "
+                "configuration, and start it again"
+            )
+        what = "hangs" if command.what == "hang" else "ends as by a crash"
+        return Answer(Outcome.OK, f"{command.daemon} on {command.host} {what}, for a rehearsal")
 
     def _quit(self) -> Answer:
         self.core.leave("asked to quit by a command")

@@ -81,7 +81,6 @@ class ProviderDaemon:
             log.info("starts servers of %s on demand", classes)
             while not self._stopped.is_set():
                 await self._tell(dispatcher)
-                systemd.keep_alive()
                 try:
                     async with asyncio.timeout(self._section.look_s):
                         await self._stopped.wait()

@@ -69,7 +69,6 @@ class FilterorchestratorBridge:
         log.info("answers at http://%s:%d", self._host, self._port)
         systemd.ready(f"answers at http://{self._host}:{self._port}")
         while not stopping.is_set():
-            systemd.keep_alive()
             await self._beat()
             try:
                 async with asyncio.timeout(BEAT_S):

@@ -331,7 +331,6 @@ class QserverBridge:
             if (status := self._status()) != told:
                 told = status
                 systemd.ready(told)
-            systemd.keep_alive()
             self._tell(self.view.status(time.time()))
             await asyncio.sleep(TICK_S)
 

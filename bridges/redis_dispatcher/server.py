@@ -118,7 +118,6 @@ class BridgeServer:
         systemd.ready(told)
         prune_at = call_at = time.monotonic()
         while True:
-            systemd.keep_alive()
             if (status := self._status()) != told:
                 told = status
                 systemd.send(f"STATUS={told}")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from shotline.client.local import daemons as daemons
     from shotline.client.local import demo as demo
     from shotline.client.local import link as link
+    from shotline.client.local import rehearsing as rehearsing
     from shotline.client.local import requests as requests
     from shotline.client.local import up as up
     from shotline.common import accounts as accounts
@@ -72,6 +73,7 @@ _FOLDERS: Final = {
     "daemons": "client.local",
     "demo": "client.local",
     "link": "client.local",
+    "rehearsing": "client.local",
     "requests": "client.local",
     "up": "client.local",
     "accounts": "common",

@@ -1,7 +1,7 @@
 """The `shotline` command: its group, its exit codes, and what an operator sees of errors.
 
 The commands are in `shot`, `queue`, `records`, `fleet`, `server`, `show`, `audit`, `tree`, `live`,
-`system`, `users`, `keys` and `doctor`.
+`system`, `users`, `keys`, `doctor` and `debug`.
 Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an action
 failed or the run was aborted or is HELD.
 """
@@ -18,6 +18,7 @@ import click
 from shotline import __version__
 from shotline.client.cli import (
     audit,
+    debug,
     doctor,
     fleet,
     keys,
@@ -78,7 +79,7 @@ _SECTIONS: Final = {
     "The day's programme and its data": (queue, records),
     "Servers and hosts": (server, fleet),
     "Who may, and who did": (audit, users, keys),
-    "This machine": (system, doctor),
+    "This machine": (system, doctor, debug),
 }
 for _heading, _modules in _SECTIONS.items():
     for _module in _modules:

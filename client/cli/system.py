@@ -27,7 +27,8 @@ SHELLS = ("bash", "zsh", "fish")
 def up(given: tuple[str, ...]) -> None:
     """Run the daemons that the configuration names on this machine, until Ctrl-C.
 
-    None is restarted when it ends by itself; exit code 4 tells of it at the end.
+    What ends by itself, or hangs, is started again, after a while that grows (`up.restart`). Exit
+    code 4 says at the end that something was lost and is still missing.
 
     With VERB it asks the one that runs, in whatever terminal: `start` starts what does not run, or
     NAME; `restart NAME`, `stop NAME`, `kill NAME`, `status [NAME]`. NAME is redis, a daemon, a

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -35,8 +35,10 @@ FOLDERS: Final = {
     "watcher": "volumes.watcher",
 }
 """Where the daemons live whose name in `up.daemons` is not that of their folder."""
+DAEMONS: Final = ("hub", "broker", "dispatcher", "monitor", *FOLDERS)
 NOTICES_VARIABLE: Final = "NOTIFY_SOCKET"
 _FORGOTTEN: Final = ("WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM")
+_NOTICE_BYTES: Final = 4096
 
 
 class DaemonError(LocalError):
@@ -47,8 +49,11 @@ class Daemon:
     """One daemon: `python -P -m MODULE …` in a session of its own, its output in `log_file`.
 
     `adopt` lets it stand for a process that somebody else has started: such a one is watched, and
-    neither signalled nor ended.
+    neither signalled nor ended. `watchdog_s`, set before `start`, lets it give signs of life at
+    least so often, which somebody must then hear (`hear`).
     """
+
+    watchdog_s: float | None = None
 
     def __init__(
         self,
@@ -70,6 +75,7 @@ class Daemon:
         self._adopted: psutil.Process | None = None
         self._notices: socket.socket | None = None
         self._hang_up_when_ready = False
+        self._heard_at: float | None = None  # None: no sign of life is expected of it
 
     @property
     def pid(self) -> int | None:
@@ -114,7 +120,7 @@ class Daemon:
         if self.running:
             raise DaemonError(f"{self.name} runs already")
         self._close_notices()
-        self._adopted = None
+        self._adopted = self._heard_at = None
         self.ready = False
         self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         address = f"{notices_of(os.getpid())}{secrets.token_hex(8)}"
@@ -126,6 +132,8 @@ class Daemon:
         for name in _FORGOTTEN:
             inherited.pop(name, None)
         own = {NOTICES_VARIABLE: address, ERROR_FILE_VARIABLE: str(self.log_file)}
+        if self.watchdog_s is not None:
+            own["WATCHDOG_USEC"] = str(round(self.watchdog_s * 1e6))
         with open(self.log_file, "ab", opener=log_opener) as log:
             self._process = subprocess.Popen(
                 interpreter.tied(*interpreter.python(self.module, *self.arguments)),
@@ -147,8 +155,7 @@ class Daemon:
                 sources = [self._notices.fileno(), pidfd]
                 readable, _, _ = select.select(sources, [], [], max(0.0, left))
                 if sources[0] in readable:
-                    # Closed afterwards, since a daemon that tells more would wait for a reader.
-                    self.ready = b"READY=1" in self._notices.recv(4096)
+                    self.hear()
                 elif pidfd in readable:
                     raise DaemonError(self._ended())
                 elif left <= 0:
@@ -156,7 +163,38 @@ class Daemon:
                     raise DaemonError(f"{self.name} is not ready in time; {end}")
         finally:
             os.close(pidfd)
-            self._close_notices()
+            if self.watchdog_s is None or not self.ready:
+                self._close_notices()
+
+    @property
+    def notices(self) -> socket.socket | None:
+        """Where it tells that it serves, and lives; readable when it has. None: nobody hears it."""
+        return self._notices
+
+    @property
+    def hangs_at(self) -> float | None:
+        """When it is to count as hanging unless it is heard before; monotonic seconds."""
+        if self._heard_at is None or self.watchdog_s is None or not self.running:
+            return None
+        return self._heard_at + self.watchdog_s
+
+    def hear(self) -> None:
+        """Take what it has told. From its READY to its STOPPING signs of life are expected."""
+        while self._notices is not None:
+            try:
+                told = self._notices.recv(_NOTICE_BYTES, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            if b"STOPPING=1" in told:
+                self._heard_at = None
+            elif b"READY=1" in told:
+                self._heard_at = time.monotonic()
+                self._serves()
+            elif self._heard_at is not None:
+                self._heard_at = time.monotonic()
+
+    def _serves(self) -> None:
+        self.ready = True
         if self._hang_up_when_ready:
             self._hang_up_when_ready = False
             self.signal(signal.SIGHUP)
@@ -248,6 +286,25 @@ class Daemons:
     def all(self) -> list[Daemon]:
         """All but Redis, in the order of their start."""
         return [*self.central, *self.servers]
+
+    def children(self) -> Iterator[int | None]:
+        """Yield the process ids of all that was started here; None for what does not run."""
+        if self.redis is not None:
+            yield self.redis.pid
+        for daemon in self.all:
+            yield None if daemon.adopted else daemon.pid
+
+    def named(self, name: str) -> Daemon | None:
+        """Return the daemon of a name, also one that is started by others; None: it is no name."""
+        for daemon in self.all:
+            if daemon.name == name:
+                return daemon
+        if name in DAEMONS:
+            return self._daemon(name)
+        server_class, _, server_id = name.partition(":")
+        if not server_class or not server_id:
+            return None
+        return self._server(UpServer.model_validate({"class": server_class, "id": server_id}))
 
     def start(self, tell: Callable[[str], None]) -> None:
         """Start them in order, each when those before it serve; the servers side by side.

@@ -84,6 +84,11 @@ def take_note(
         _wait_for(process, daemon.name, daemons.config.up.stop_s, tell)
 
 
+def process_of(daemons: Daemons, daemon: Daemon) -> psutil.Process | None:
+    """Return the process on this machine that is this daemon, whoever has started it."""
+    return next((one for one in shotlines() if _is(one, daemon, daemons.file)), None)
+
+
 def shotlines() -> list[psutil.Process]:
     """Return the processes of this machine that are daemons of Shotline."""
     found = []

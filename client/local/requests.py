@@ -92,15 +92,22 @@ class Units:
     def start(self, name: str, tell: Callable[[str], None]) -> None:
         """Start one, and return once it serves. Raise DaemonError or RedisServerError."""
         start_s = self._daemons.config.up.start_s
+        daemon = self.begin(name, tell)
+        if daemon is not None:
+            daemon.wait_ready(time.monotonic() + start_s)
+
+    def begin(self, name: str, tell: Callable[[str], None]) -> Daemon | None:
+        """Start one, and return it while it does not serve yet. Raise as `start` does."""
         daemon = self._by_name.get(name)
         if daemon is None:
             assert self._daemons.redis is not None
-            self._daemons.redis.start(start_s)
-            return
+            self._daemons.redis.start(self._daemons.config.up.start_s)
+            return None
         take_note(self._daemons, daemon, shotlines(), tell)
-        if not daemon.running:
-            daemon.start()
-            daemon.wait_ready(time.monotonic() + start_s)
+        if daemon.running:
+            return None
+        daemon.start()
+        return daemon
 
     def end(self, name: str, *, at_once: bool) -> None:
         """End one in order, or at once as a crash would, and wait until it is gone."""

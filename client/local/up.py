@@ -3,18 +3,23 @@
 import os
 import resource
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Final
 
-from shotline.client.local.daemons import Daemons
+from shotline.client.local.backoff import Backoff
+from shotline.client.local.daemons import Daemon, Daemons
 from shotline.client.local.elsewhere import look_around
+from shotline.client.local.guard import Guard
 from shotline.client.local.keys import make_keys
 from shotline.client.local.link import UpLink
 from shotline.client.local.requests import Requests, Units
+from shotline.common.errors import LocalError
 from shotline.common.messages import Outcome
 from shotline.common.process.logs import rotate
 from shotline.common.process.service import Service
@@ -36,6 +41,7 @@ class Up:
     daemons: Daemons
     link: UpLink
     tell: Tell
+    guard: Guard
     untold: str = ""  # what a signal has done in the middle of something
 
 
@@ -47,11 +53,22 @@ def started(daemons: Daemons, tell: Tell) -> Iterator[Up]:
     other SIGHUP is passed on. Raise LocalError, in words, where something is in the way.
     """
     raise_descriptor_limit()
-    with UpLink(daemons.config.data_folder) as link, _terminable(Up(daemons, link, tell)) as up:
+    for daemon in daemons.all:
+        daemon.watchdog_s = daemons.config.up.watchdog_s if daemons.config.up.restart else None
+    with (
+        UpLink(daemons.config.data_folder) as link,
+        Guard(daemons.config.up.stop_s) as guard,
+        _terminable(Up(daemons, link, tell, guard)) as up,
+    ):
         look_around(daemons, tell)
         make_keys(daemons, tell)
+
+        def serves(name: str) -> None:
+            guard.look_after(daemons.children())
+            tell(f"up    {name}")
+
         try:
-            daemons.start(lambda name: tell(f"up    {name}"))
+            daemons.start(serves)
             yield up
         finally:
             with _undisturbed():
@@ -74,8 +91,9 @@ def serve(
 ) -> bool:
     """Say these words, and stay until Ctrl-C or SIGTERM, or until none is left and one was lost.
 
-    Whoever has read them may end it at once: then it has ended well. What ends by itself is told,
-    and started again on request only. Meanwhile `do` is done every `every_s`. SIGHUP is passed on
+    Whoever has read them may end it at once: then it has ended well. What hangs is killed, what
+    ends by itself is told, and started again: after a while, or on request only, as the
+    configuration says. Meanwhile `do` is done every `every_s`. SIGHUP is passed on
     to the daemons; only the end of the terminal from which all this was started ends it, like
     Ctrl-C. Return whether nothing was lost and is still missing.
     """
@@ -100,12 +118,19 @@ class _Watch:
         self._do_at = None if every_s is None else now + every_s
         self._rotate_at = now
         self._pidfds: dict[str, int] = {}
+        self._heard: dict[str, socket.socket] = {}  # by daemon
+        self._heard_on: dict[str, int] = {}  # the descriptor, which a closed socket does not tell
+        self._backoff = Backoff(up.daemons.config.up)
+        for name in self._up:
+            self._backoff.started(name, now)
         self._had_terminal = _has_terminal()
         self._service = Service("up")
 
     def run(self) -> bool:
         service = self._service
         service.on_due(lambda: min(self._rotate_at, self._do_at or self._rotate_at), self._tick)
+        service.on_due(lambda: self._backoff.wake_at, self._start_again)
+        service.on_due(self._hangs_at, self._kill_hanging)
         service.on_signal(signal.SIGCHLD, self._look)
         service.on_signal(signal.SIGHUP, self._hang_up)
         service.on_signal(signal.SIGCONT, self._listen_to_terminal)
@@ -144,23 +169,84 @@ class _Watch:
             self._tell(untold)
         for name in self._units.names:
             if self._units.pid(name) is not None:
-                self._up.add(name)
+                if name not in self._up:
+                    self._up.add(name)
+                    self._backoff.started(name, time.monotonic())
             elif name in self._up:
                 self._up.discard(name)
                 if name not in self._requests.stopped:
-                    self._tell_ended(name)
+                    self._take_end(name)
+        for name in self._requests.stopped:
+            self._backoff.forget(name)
+        self._started.guard.look_after(self._daemons.children())
         self._watch_adopted()
-        if not self._up and self._missing():
+        self._listen_to_daemons()
+        if not self._up and self._missing() and self._backoff.wake_at is None:
             self._service.stop()
 
-    def _tell_ended(self, name: str) -> None:
+    def _take_end(self, name: str) -> None:
+        """Tell of one that has ended by itself, and say when it is started again."""
         again = f"`shotline up start {name}` starts it again"
         daemon = self._units.daemon(name)
         if daemon is not None and daemon.exit_status == 0:
             self._requests.stopped.add(name)
             self._tell(f"ended {name} by itself, as it was asked to; {again}")
-        else:
-            self._tell(f"LOST  {name} ({self._units.how_it_ended(name)}); {again}")
+            return
+        if self._daemons.config.up.restart and not self._units.adopted(name):
+            wait_s = self._backoff.lost(name, time.monotonic())
+            again = f"it is started again in {wait_s:g} s"
+        self._tell(f"LOST  {name} ({self._units.how_it_ended(name)}); {again}")
+
+    def _start_again(self) -> None:
+        for name in self._backoff.due(time.monotonic()):
+            self._backoff.forget(name)
+            if self._units.pid(name) is not None or name in self._requests.stopped:
+                continue
+            try:
+                begun = self._units.begin(name, self._tell)
+            except LocalError as error:
+                wait_s = self._backoff.lost(name, time.monotonic())
+                self._tell(f"{name} was not started: {error}; again in {wait_s:g} s")
+                continue
+            if begun is None:  # Redis serves by now
+                self._tell(f"up    {name} (process {self._units.pid(name)})")
+
+    # Signs of life
+
+    def _listen_to_daemons(self) -> None:
+        for daemon in self._daemons.all:
+            now, before = daemon.notices, self._heard.get(daemon.name)
+            if now is before:
+                continue
+            if before is not None:
+                self._service.unwatch(self._heard_on.pop(daemon.name))
+                del self._heard[daemon.name]
+            if now is not None:
+                self._heard[daemon.name] = now
+                self._heard_on[daemon.name] = now.fileno()
+                self._service.watch(now.fileno(), partial(self._hear, daemon))
+
+    def _hear(self, daemon: Daemon) -> None:
+        served = daemon.ready
+        daemon.hear()
+        if daemon.ready and not served:
+            self._tell(f"up    {daemon.name} (process {daemon.pid})")
+
+    def _hangs_at(self) -> float | None:
+        due = [at for daemon in self._daemons.all if (at := daemon.hangs_at) is not None]
+        return min(due, default=None)
+
+    def _kill_hanging(self) -> None:
+        for daemon in self._daemons.all:
+            daemon.hear()  # we may have been busy, or stopped, while it told
+            at = daemon.hangs_at
+            if at is not None and at <= time.monotonic():
+                self._tell(
+                    f"HUNG  {daemon.name} (process {daemon.pid}): no sign of life for "
+                    f"{daemon.watchdog_s:g} s; it is killed"
+                )
+                daemon.signal(signal.SIGKILL)
+                daemon.wait(self._daemons.config.up.stop_s)
 
     def _watch_adopted(self) -> None:
         """Hear of the end of those who are no children of ours."""

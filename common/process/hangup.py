@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from shotline.common.errors import ConfigError
+from shotline.common.process import rehearsal
 from shotline.common.process.logs import configure_logging
 from shotline.common.process.systemd import Systemd
 from shotline.common.settings.config import Config
@@ -35,12 +36,14 @@ class Hangup:
         survive()
         self._program = program
         self._read = read
-        self._sections = ("logging", *sections)
+        self._sections = ("logging", "debug", *sections)
         self.apply: Callable[[Config, Config], Config] = lambda now, _read: now
         self._is_asked = self._is_busy = False
         self.systemd = Systemd()
         self.config = read()
         configure_logging(program, self.config.logging)
+        if self.config.debug.rehearsals:
+            rehearsal.listen()
         # Until the daemon's loop listens, and after its end: a start may wait for Redis for long.
         signal.signal(signal.SIGHUP, lambda _number, _frame: self())
 

@@ -29,6 +29,7 @@ from shotline.common.settings.queue_section import QueueSection
 from shotline.common.settings.sections import (
     ActionServerSection,
     BrokerSection,
+    DebugSection,
     DispatcherSection,
     ExperimentSection,
     JournalSection,
@@ -97,6 +98,7 @@ class Config(Section):
         description="The bridge for clients of the filter orchestrator.",
     )
     up: UpSection = Field(UpSection(), description="What `shotline up` runs on this machine.")
+    debug: DebugSection = Field(DebugSection(), description="Rehearsals of what may go wrong.")
     logging: LoggingSection = Field(LoggingSection(), description="Logs of the daemons.")
     metrics: MetricsSection = Field(
         MetricsSection(), description="What Prometheus collects of the daemons."

@@ -697,10 +697,35 @@ class UpSection(Section):
     servers: tuple[UpServer, ...] = Field((), description="Action servers.")
     start_s: Seconds = Field(30.0, description="Time for each of them to become ready.")
     stop_s: Seconds = Field(10.0, description="Time for each of them to end before it is killed.")
+    restart: bool = Field(
+        True, description="Whether what hangs, or ends by itself, is started again."
+    )
+    restart_s: Seconds = Field(
+        1.0, description="Time before that; after each further loss twice as long."
+    )
+    restart_s_max: Seconds = Field(
+        60.0,
+        description="The longest such time; what has run for so long begins with `restart_s` anew.",
+    )
+    watchdog_s: Seconds | None = Field(
+        20.0,
+        description="A daemon whose loop gives no sign of life for so long hangs, and is killed; "
+        "null: that is not looked at.",
+    )
 
     def runner_of(self, part: Literal["broker", "dispatcher"]) -> str | None:
         """Return the daemon here that is the broker, or the dispatcher; None: it runs elsewhere."""
         return next((one for one in ("hub", part) if one in self.daemons), None)
+
+
+class DebugSection(Section):
+    """What is for rehearsals and for the search for faults."""
+
+    rehearsals: bool = Field(
+        False,
+        description="Whether `shotline debug hang DAEMON` and `shotline debug crash DAEMON` may "
+        "let a daemon hang or end, so that a site can rehearse what happens then.",
+    )
 
 
 class LoggingSection(Section):

@@ -87,7 +87,10 @@ def up_stack(folder: Path, *servers: str, settings: Mapping[str, object] | None 
     file = folder / "experiment.yaml"
     file.write_text("experiment: TEST\nphases: {P: 1}\nactions: []\n")
     (port,) = free_ports(1)
-    usual = {"monitor": {"port": port}, "up": {"daemons": ["broker", "dispatcher", "monitor"]}}
+    usual = {
+        "monitor": {"port": port},
+        "up": {"daemons": ["broker", "dispatcher", "monitor"], "restart": False},
+    }
     return Stack(folder, servers, {"TEST": file}, merged(usual, settings or {}))
 
 

@@ -19,8 +19,6 @@ from shotline.volumes.watcher.volume import VolumeWatch
 
 log = logging.getLogger(__name__)
 
-KEEP_ALIVE_S = 5.0
-
 
 class WatcherServer:
     """The daemon. Made inside the running event loop. Raise ConfigError where it cannot serve."""
@@ -75,13 +73,7 @@ class WatcherServer:
         said = ", ".join(f"{one.name} at {one.root}" for one in self.volumes)
         log.info("watches %s", said)
         systemd.ready(f"watches {said}")
-        while not stopping.is_set():
-            systemd.keep_alive()
-            try:
-                async with asyncio.timeout(KEEP_ALIVE_S):
-                    await stopping.wait()
-            except TimeoutError:
-                pass
+        await stopping.wait()
         systemd.stopping()
         fault = next((one for one in watches if one.done() and one.exception()), None)
         for watch in watches:

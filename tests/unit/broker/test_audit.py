@@ -124,6 +124,8 @@ def test_who_may_read_the_audit_and_who_may_write_into_it() -> None:
     assert those_who_may("note_access") == {PeerRole.MONITOR}
     assert "provider_report" not in VERBS
     assert those_who_may("provider_report") == {PeerRole.PROVIDER}
+    assert "rehearse" not in VERBS
+    assert those_who_may("rehearse") == {PeerRole.OPERATOR}
     assert those_who_may("audit") == {PeerRole.MONITOR, PeerRole.OPERATOR}
 
 

@@ -182,6 +182,11 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "version": (("now", "unexpected extra argument"),),
     "doctor": (("now", "unexpected extra argument"), ("--page", "requires an argument")),
+    "debug": (
+        ("", "Missing argument"),
+        ("hang", "give hang DAEMON"),
+        ("explode hub", "give hang DAEMON"),
+    ),
     "support-bundle": (("a b", "at most one FILE"),),
     "completion": (("", "Missing argument"), ("tcsh", "not one of")),
 }

@@ -183,7 +183,7 @@ class Dispatcher:
                 self.execution.pump()
         left = core.take_effects() + released + core.ledger.flush()
         if core.journal_state is JournalState.STOPPED:
-            left += core.ledger.take_readings()
+            left += core.ledger.take_unbound()
         return left
 
     def _take(self, event: MachineEvent) -> list[Effect]:
@@ -279,10 +279,7 @@ class Dispatcher:
         core = self.core
         self._feed_at = core.now + core.config.broker.heartbeat_s
         for beat in core.feed.beat(core.wall, core.journal_state):
-            if core.journal_state is JournalState.STOPPED:
-                core.at_once(beat)  # nothing else leaves now, and everybody is to know why (I9)
-            else:
-                core.after(beat)
+            core.after(beat)
 
     def _released(self, effects: list[Effect]) -> list[Effect]:
         """Note when dispatches leave, so that their delivery can be watched (DESIGN §5)."""

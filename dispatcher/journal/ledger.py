@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shotline.common.base import Struct
+from shotline.common.channels import FEED
 from shotline.common.records import (
     Commit,
     GlobalRecord,
@@ -15,7 +16,7 @@ from shotline.common.records import (
     ShotRecord,
     StoredOutput,
 )
-from shotline.dispatcher.effects import Effect, ToReader, WriteCommit
+from shotline.dispatcher.effects import Effect, Publish, ToReader, WriteCommit
 from shotline.dispatcher.journal import EncodedCommit, encode_commit
 
 OnCommit = Callable[[EncodedCommit], list[Effect]]
@@ -48,13 +49,16 @@ class Ledger:
         self._flying: _Batch | None = None
         self._on_commit = on_commit
 
-    def take_readings(self) -> list[Effect]:
-        """Take out the answers to those who only look: the journal may be away for long (I9)."""
+    def take_unbound(self) -> list[Effect]:
+        """Take out what leaves also while the journal has stopped, which may be for long (I9).
+
+        Answers to those who only look; and beats, so that everybody knows why nothing else comes.
+        """
         taken: list[Effect] = []
         for batch in (self._flying, self._gathering):
             if batch is not None:
-                taken += [one for one in batch.effects if isinstance(one, ToReader)]
-                batch.effects = [one for one in batch.effects if not isinstance(one, ToReader)]
+                taken += filter(_is_unbound, batch.effects)
+                batch.effects = [one for one in batch.effects if not _is_unbound(one)]
         return taken
 
     def record(self, key: ShotKey, record: ShotRecord) -> None:
@@ -109,3 +113,9 @@ class Ledger:
         effects = self._flying.effects
         self._flying = None
         return effects
+
+
+def _is_unbound(effect: Effect) -> bool:
+    if isinstance(effect, Publish):
+        return effect.event.channel == FEED
+    return isinstance(effect, ToReader)

@@ -515,6 +515,17 @@ def test_who_looks_is_answered_while_the_journal_has_stopped() -> None:
     assert bench.dispatched() == ["ONE"]
 
 
+def test_beats_leave_in_their_order_when_the_journal_stops() -> None:
+    bench = small()
+    bench.writes = False
+    bench.ask(INIT, "do-phase-1")
+    bench.pass_time(2.0)  # beats wait behind the commit
+    bench.handle(j.JournalChanged(JournalState.STOPPED, "the spill file is full"))
+    bench.pass_time(2.0)
+    numbers = channel(bench, "feed")
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
 # Observers (I6).
 
 

@@ -9,6 +9,8 @@
 #   make test-slurm  servers on demand with a real Slurm, which must be installed; ALL=1: also what
 #                 takes minutes
 #   make test-hub the part of it that kills daemons, with broker and dispatcher in one process
+#   make sim SEEDS=5000  so many seeds of the simulations, all daemons and their faults on a virtual
+#                 clock; SEEDS=7:9 these; ONLY=NAME: of one simulation
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
 #   make schema   write anew what is written from the code: etc/config.schema.json,
@@ -39,7 +41,7 @@ REAL_TESTS := $(wildcard tests/integration)
 FAULT_TESTS := $(wildcard tests/integration/test_faults_*.py)
 BROWSER_TESTS := $(wildcard tests/browser)
 
-.PHONY: demo test test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
+.PHONY: demo sim test test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
 	check-page screenshots format schema bench bench-doc install lock test-newest clean distclean
 .DEFAULT_GOAL := demo
 
@@ -56,6 +58,10 @@ endif
 ifneq ($(BROWSER_TESTS),)
 	$(PYTEST) -n 2 --dist loadfile $(BROWSER_TESTS)
 endif
+
+SEEDS := 200
+sim: install
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(ONLY),--only $(ONLY))
 
 # What happens after faults, with broker and dispatcher in one process instead of two.
 test-hub: install

@@ -89,6 +89,11 @@ class MemoryJournal:
         if commit.number <= self.number:
             return True
         self.number = commit.number
+        self.store(commit)
+        return True
+
+    def store(self, commit: EncodedCommit) -> None:
+        """Take what a commit holds, whatever its number."""
         for stream, one in commit.hosted.items():
             records = HOSTED[stream].decode(one.body)
             self.hosted.setdefault(stream, []).extend(records)
@@ -106,7 +111,6 @@ class MemoryJournal:
                 self.audit.append(system)
         for output in commit.outputs:
             self._store(output)
-        return True
 
     def read_shot(self, asked: ReadShot) -> ShotRead:
         """Return a shot's records."""

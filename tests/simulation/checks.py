@@ -12,6 +12,7 @@ from shotline.common.nodes import (
     ActionNode,
     And,
     ConditionWhen,
+    DispatchOptions,
     Not,
     Reference,
     SequenceWhen,
@@ -40,6 +41,7 @@ class ShotCheck:
 
     def __init__(self) -> None:
         self.nodes: dict[str, ActionNode] = {}
+        self.options = DispatchOptions()
         self.live: dict[str, Transition] = {}
         self.dispatched: set[tuple[str, int]] = set()
         self.answered: set[tuple[str, int]] = set()
@@ -55,6 +57,7 @@ class ShotCheck:
         match record:
             case TableBuilt():
                 self.nodes = {node.path: node for node in record.actions}
+                self.options = record.options
             case RunOpened():
                 assert record.run not in self.runs, f"I5: run {record.run} opened twice"
                 self.runs[record.run] = record
@@ -113,13 +116,19 @@ class ShotCheck:
             self._check_turn(node, when.number, run)
 
     def _check_turn(self, node: ActionNode, number: int, run: int) -> None:
+        options = self.options
+        gates = [gate for gate in options.synchronize_at if gate <= number]
         for path in self.members[run]:
             other = self.nodes[path]
             if (
-                other.server_class == node.server_class
-                and isinstance(other.when, SequenceWhen)
+                isinstance(other.when, SequenceWhen)
                 and 0 < other.when.number < number
                 and not self.again[(run, path)]
+                and (
+                    other.server_class == node.server_class
+                    or options.barrier == "global"
+                    or any(other.when.number < gate for gate in gates)
+                )
             ):
                 live = self.live.get(path)
                 assert live is not None, f"I3: {node.path} started before {path} settled"
@@ -151,7 +160,8 @@ class ShotCheck:
         if live is None or live.cause is None:
             return Truth.OPEN if node.on else Truth.NEVER
         if live.state is ActionState.DONE:
-            return Truth.TRUE if live.status is Status.SUCCESS else Truth.FALSE
+            is_good = live.status is Status.SUCCESS or self.options.test == "completion"
+            return Truth.TRUE if is_good else Truth.FALSE
         if live.state in ENDED or live.cause in (
             Cause.CONDITION_FALSE,
             Cause.ABORTED_BEFORE_SENT,

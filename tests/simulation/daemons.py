@@ -1,6 +1,7 @@
 """The real machines as daemons of the world, which may be killed, paused and restarted."""
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -24,7 +25,7 @@ from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import AttemptId
 from shotline.common.codec import PUBLISH, addressed, decode, decode_all, encode
 from shotline.common.commands import AnyCommand, encode_command
-from shotline.common.machine import Tick
+from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     Hello,
     Outcome,
@@ -35,11 +36,12 @@ from shotline.common.messages import (
     Request,
     Undeliverable,
 )
-from shotline.common.nodes import ActionNode, SourceMark
+from shotline.common.nodes import ActionNode, DispatchOptions, SourceMark
 from shotline.common.pilots import incarnation_of
 from shotline.common.settings.sections import ActionServerSection, BrokerSection
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
+from shotline.dispatcher.journal import EncodedCommit
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.trees import jobs as t
 
@@ -69,10 +71,16 @@ class Timer:
 class Daemon:
     """A process that may be paused (SIGSTOP): what comes meanwhile waits."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, host: str = "") -> None:
         self.world = world
+        self.host = host
         self.is_paused = False
         self._waiting: list[Callable[[], None]] = []
+
+    @property
+    def instant(self) -> Instant:
+        """Now, by the clocks of its host."""
+        return self.world.instant_at(self.host)
 
     def do(self, action: Callable[[], None]) -> None:
         """Do it now, or when the process goes on."""
@@ -96,13 +104,20 @@ class Daemon:
 class BrokerDaemon(Daemon):
     """One life of the broker."""
 
-    lives = itertools.count(1)
-
-    def __init__(self, world: World, clients: Network, servers: Network) -> None:
-        super().__init__(world)
-        self.machine = Broker(
-            f"broker{next(self.lives)}", "inproc://c", "inproc://e", BrokerSection()
-        )
+    def __init__(
+        self,
+        world: World,
+        clients: Network,
+        servers: Network,
+        host: str = "",
+        section: BrokerSection | None = None,
+        watch: Callable[[outbox.Effect], None] = lambda _effect: None,
+    ) -> None:
+        super().__init__(world, host)
+        name = f"broker{world.next_life('broker')}"
+        section = section or BrokerSection()
+        self.machine = Broker(name, "inproc://c", "inproc://e", section)
+        self._watch = watch
         self._clients, self._servers = clients, servers
         self._is_dead = False
         self._timer = Timer(world, lambda: self._handle(Tick()))
@@ -122,10 +137,11 @@ class BrokerDaemon(Daemon):
     def _take(self, event: object) -> None:
         if self._is_dead:
             return
-        pending = list(self.machine.handle(self.world.instant, event))  # type: ignore[arg-type]
+        pending = deque(self.machine.handle(self.instant, event))  # type: ignore[arg-type]
         while pending:
-            effect = pending.pop(0)
+            effect = pending.popleft()
             back: object = None
+            self._watch(effect)
             if isinstance(effect, outbox.ToClient):
                 if not self._clients.to_dealer(effect.peer, effect.frames):
                     back = UnsentToClient(effect.peer, effect.frames, False)
@@ -134,15 +150,17 @@ class BrokerDaemon(Daemon):
             ):
                 back = UnsentToServer(effect.peer, effect.batches, effect.server, False)
             if back is not None:
-                pending += self.machine.handle(self.world.instant, back)  # type: ignore[arg-type]
+                pending += self.machine.handle(self.instant, back)  # type: ignore[arg-type]
         self.machine.check()
         self._timer.set(self.machine.wake_at())
 
 
 class DispatcherDaemon(Daemon):
     """One life of the dispatcher. `watch` sees every effect before it is carried out, `sections`
-    are keys of its configuration.
+    are keys of its configuration, `options` what the tree declares.
     """
+
+    options: DispatchOptions | None = None
 
     def __init__(
         self,
@@ -153,15 +171,18 @@ class DispatcherDaemon(Daemon):
         make: type[Dispatcher] = Dispatcher,
         watch: Callable[[d.Effect], None] = lambda _effect: None,
         on_exit: Callable[[], None] = lambda: None,
+        *,
+        host: str = "",
         **sections: Mapping[str, object],
     ) -> None:
-        super().__init__(world)
+        super().__init__(world, host)
         self._network, self._store, self._nodes = network, store, nodes
         self._watch, self._on_exit = watch, on_exit
         self.is_dead = False
-        term = store.claim()
+        self.exit: d.Exit | None = None
+        term, loaded = self._load()
         self.machine = make(
-            world.instant,
+            self.instant,
             term,
             with_keys(
                 configured(*nodes),
@@ -171,10 +192,14 @@ class DispatcherDaemon(Daemon):
             "dispatcher",
             term,
         )
-        self.machine.load(store.loaded())
+        self.machine.load(loaded)
         self._timer = Timer(world, lambda: self.handle(Tick()))
-        self._link = network.open(self)
+        self._link = network.open(self, host)
         self.handle(Tick())
+
+    def _load(self) -> tuple[int, j.Loaded]:
+        term = self._store.claim()
+        return term, self._store.loaded()
 
     def kill(self) -> None:
         """End at once; a commit on its way may still arrive."""
@@ -205,7 +230,7 @@ class DispatcherDaemon(Daemon):
     def _take(self, events: tuple[d.MachineEvent, ...]) -> None:
         if self.is_dead:
             return
-        effects = self.machine.handle(self.world.instant, *events)
+        effects = self.machine.handle(self.instant, *events)
         self.machine.check_invariants()
         for effect in effects:
             self._watch(effect)
@@ -221,19 +246,14 @@ class DispatcherDaemon(Daemon):
             case d.Publish():
                 topic = PUBLISH + effect.event.channel.encode()
                 self._network.to_router(self._link, [topic, encode([effect.event])])
-            case d.WriteCommit():
-                commit = effect.commit
-
-                def write() -> None:
-                    if self._store.write(commit):
-                        world.after(0.0005, lambda: self.handle(j.Written(commit.number)))
-                    else:
-                        self.handle(j.TermPassed(self._store.term))
-
-                world.after(world.random.uniform(0.0002, 0.01), write)
+            case d.WriteCommit(commit):
+                self._write(commit)
             case t.ReadTableJob():
                 nodes = self._nodes[effect.key.tree]
-                self._later(t.TreeDone(job=effect.job, nodes=nodes, sources=self._marks()))
+                marks = self._marks()
+                self._later(
+                    t.TreeDone(job=effect.job, nodes=nodes, sources=marks, options=self.options)
+                )
             case t.LookAtSourcesJob():
                 # Of a tree that is away nobody hears; what it has may be another thing by now.
                 if world.random.random() > SOURCE_AWAY:
@@ -247,10 +267,20 @@ class DispatcherDaemon(Daemon):
                 self._later(self._store.read_shot(effect))
             case d.Exit():
                 world.tell(f"dispatcher ends: {effect.why}")
+                self.exit = effect
                 self.kill()
                 self._on_exit()
             case d.Say():
                 world.tell(f"dispatcher: {effect.text}")
+
+    def _write(self, commit: EncodedCommit) -> None:
+        def write() -> None:
+            if self._store.write(commit):
+                self.world.after(0.0005, lambda: self.handle(j.Written(commit.number)))
+            else:
+                self.handle(j.TermPassed(self._store.term))
+
+        self.world.after(self.world.random.uniform(0.0002, 0.01), write)
 
     def _marks(self) -> tuple[SourceMark, ...]:
         return (SourceMark(what="the tree", mark=self.world.random.choice("AAAB")),)
@@ -277,8 +307,6 @@ class Task:
 class ServerDaemon(Daemon):
     """One life of an action server and its workers."""
 
-    lives = itertools.count(1)
-
     def __init__(
         self,
         world: World,
@@ -292,15 +320,19 @@ class ServerDaemon(Daemon):
         *,
         pilot: str = "",
         term: Term | None = None,
+        host: str = "",
+        section: ActionServerSection | None = None,
+        broker: BrokerSection | None = None,
     ) -> None:
-        super().__init__(world)
+        super().__init__(world, host)
         self.name = name
+        self.slots = slots
         self._network = network
         self._task_of, self._on_start, self._on_exit = task_of, on_start, on_exit
         self.is_dead = False
         self._workers: dict[int, int] = {}  # slot → generation, so that a killed task ends nothing
         self.runs: dict[int, AttemptId] = {}  # by slot: from its start until nothing of it runs
-        self.incarnation = incarnation = incarnation_of(pilot, f"life{next(self.lives)}")
+        self.incarnation = incarnation = incarnation_of(pilot, f"life{world.next_life('server')}")
         self.machine = ActionServer(
             Register(
                 server_class=name[0],
@@ -308,16 +340,16 @@ class ServerDaemon(Daemon):
                 incarnation=incarnation,
                 epoch=0,
                 slots=slots,
-                started_at=world.instant.wall,
+                started_at=self.instant.wall,
                 ended=ended,
             ),
-            ActionServerSection(),
-            BrokerSection(),
+            section or ActionServerSection(),
+            broker or BrokerSection(),
             term=term,
         )
         self._timer = Timer(world, lambda: self.handle(Tick()))
-        self._link: Link = network.open(self)
-        self._carry_out(self.machine.begin(world.instant))
+        self._link: Link = network.open(self, host)
+        self._carry_out(self.machine.begin(self.instant))
 
     def kill(self) -> None:
         """End at once, with all worker processes."""
@@ -349,7 +381,7 @@ class ServerDaemon(Daemon):
         if isinstance(event, srv.TaskEnded | srv.GroupGone):
             self.runs.pop(event.slot, None)
         if not self.is_dead:
-            self._carry_out(self.machine.handle(self.world.instant, event))
+            self._carry_out(self.machine.handle(self.instant, event))
 
     def _carry_out(self, effects: Iterable[srv.Effect]) -> None:
         for effect in effects:

@@ -96,18 +96,16 @@ class Scenario:
         self.checks = Checks()
         self.store = self._new_store()
         delay_s_max = self.chance.choice((0.001, 0.02, 0.3))
-        self.clients = Network(self.world, delay_s_max)
-        self.servers_net = Network(self.world, delay_s_max)
+        self.clients, self.servers_net = self._new_networks(delay_s_max)
         self.tasks: dict[AttemptId, Task] = {}
         self._make = make
-        self.broker: BrokerDaemon | None = BrokerDaemon(self.world, self.clients, self.servers_net)
+        self.broker: BrokerDaemon | None = self._new_broker()
         self.dispatcher: DispatcherDaemon | None = None
         self._start_dispatcher()
         self.servers: dict[tuple[str, str], ServerDaemon | None] = {}
         self.lives: dict[tuple[str, str], list[str]] = {}  # incarnations, the last one at the end
-        for name in sorted({node.server_class for node in self.nodes}):
-            for number in range(self.chance.randint(1, 2)):
-                self._start_server((name, str(number + 1)))
+        for name in self._class_servers():
+            self._start_server(name)
         self.client = Client(self.world, self.clients)
         self.is_done = False
         self.faults = True
@@ -131,6 +129,20 @@ class Scenario:
 
     # Daemons
 
+    def _new_networks(self, delay_s_max: float) -> tuple[Network, Network]:
+        """Return that of clients and dispatchers, and that of servers."""
+        return Network(self.world, delay_s_max), Network(self.world, delay_s_max)
+
+    def _new_broker(self) -> BrokerDaemon:
+        return BrokerDaemon(self.world, self.clients, self.servers_net)
+
+    def _class_servers(self) -> list[tuple[str, str]]:
+        return [
+            (name, str(number + 1))
+            for name in sorted({node.server_class for node in self.nodes})
+            for number in range(self.chance.randint(1, 2))
+        ]
+
     def _start_dispatcher(self) -> None:
         self.world.tell("dispatcher starts")
         self.dispatcher = self._new_dispatcher()
@@ -152,7 +164,7 @@ class Scenario:
 
     def _start_broker(self) -> None:
         self.world.tell("broker starts")
-        self.broker = BrokerDaemon(self.world, self.clients, self.servers_net)
+        self.broker = self._new_broker()
 
     def _start_server(self, name: tuple[str, str]) -> None:
         self.world.tell(f"server {name} starts")

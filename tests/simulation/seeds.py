@@ -20,6 +20,11 @@ def run_seed(kind: Callable[[int], ScenarioT], seed: int) -> ScenarioT:
     return scenario
 
 
+def digest_of(kind: Callable[[int], Scenario], seed: int) -> str:
+    """Return what stands for all that happens in a seed: the same in every process."""
+    return run_seed(kind, seed).world.digest
+
+
 def caught(kind: Callable[[int], Scenario], rule: str, seeds: int) -> bool:
     """Return whether one of so many seeds breaks a rule, whose name its message begins with."""
     return any(_breaks(kind, rule, seed) for seed in range(seeds))

@@ -146,8 +146,6 @@ class Engine:
 class ProviderDaemon(Daemon):
     """One life of the provider."""
 
-    lives = count(1)
-
     def __init__(self, world: World, clients: Network, engine: Engine) -> None:
         super().__init__(world)
         classes = sorted({node.server_class for node in engine.scenario.nodes})
@@ -161,7 +159,7 @@ class ProviderDaemon(Daemon):
             register_s=15.0,
         )
         section = ProvidersSection(classes=dict.fromkeys(classes, one), engine_look_s=2.0)
-        life = next(self.lives)
+        life = world.next_life("provider")
         tokens = count(1)
         self.machine = Provider(section, f"life{life}", lambda: f"t{life}x{next(tokens)}")
         self.is_dead = False
@@ -285,14 +283,17 @@ class PilotScenario(Scenario):
             for job in engine.running()
             if any(server.runs for server in engine.servers[job]) or self.chance.random() < 0.3
         ]
-        faults: list[Callable[[], None]] = [self._kill_provider, self._send_engine_away]
+        faults: dict[str, Callable[[], None]] = {
+            "the provider is killed": self._kill_provider,
+            "the engine is away": self._send_engine_away,
+        }
         if running:
             job = self.chance.choice(running)
             deeds = (engine.give_up, engine.start_again, engine.forget, engine.kill_one)
-            faults += [partial(deed, job) for deed in deeds]
-        fault = self.chance.choice(faults)
-        self.world.tell(f"engine or provider: {fault}")
-        fault()
+            faults |= {f"{deed.__name__} job {job}": partial(deed, job) for deed in deeds}
+        name = self.chance.choice(list(faults))
+        self.world.tell(f"engine or provider: {name}")
+        faults[name]()
 
     def _kill_provider(self) -> None:
         self.provider.kill()

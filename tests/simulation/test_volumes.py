@@ -101,16 +101,13 @@ class Watcher:
 class SimConsumer:
     """A consumer that leases, works, and completes, gives back, or is killed."""
 
-    names = 0
-
     def __init__(self, scenario: "VolumesScenario") -> None:
         self.scenario = scenario
         self._begin()
 
     def _begin(self) -> None:
-        SimConsumer.names += 1
-        self.name = name = f"consumer{SimConsumer.names}"
         scenario = self.scenario
+        self.name = name = f"consumer{scenario.world.next_life('consumer')}"
         client = Client(scenario.world, scenario.clients, f"{name}-")
 
         def lease() -> None:

@@ -3,15 +3,18 @@
 import heapq
 import itertools
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from hashlib import blake2b
+from typing import Final, Protocol
 
 from shotline.common.machine import Instant
 
 EPOCH_WALL = 1_700_000_000.0
 UNNOTICED = 0.5  # share of the breaks that the ROUTER notices late
 NOTICED_S_MAX = 3.0
+RESENT_MAX: Final = 3  # multiparts that come once more after a link was made again
 
 
 class World:
@@ -24,11 +27,39 @@ class World:
         self._number = itertools.count()
         self.after_each: Callable[[], None] = lambda: None
         self.story: list[str] = []
+        self.steps = 0
+        self._happened = blake2b(digest_size=16)
+        self._lives: Counter[str] = Counter()
+        self._walls: dict[str, float] = {}  # how far the wall clocks of hosts are off
+        self._at_steps: dict[int, list[Callable[[], None]]] = {}
 
     @property
     def instant(self) -> Instant:
         """Now, for machines."""
         return Instant(self.now, EPOCH_WALL + self.now)
+
+    def instant_at(self, host: str) -> Instant:
+        """Now, for machines of a host whose wall clock may be wrong."""
+        return Instant(self.now, EPOCH_WALL + self.now + self._walls.get(host, 0.0))
+
+    def set_wall(self, host: str, offset_s: float) -> None:
+        """Let the wall clock of a host be wrong by so much from now on."""
+        self._walls[host] = offset_s
+
+    def next_life(self, what: str) -> int:
+        """Return a number that no other life of such a thing in this world has."""
+        self._lives[what] += 1
+        return self._lives[what]
+
+    def note(self, *data: bytes) -> None:
+        """Take note of what has happened: the same seed has the same `digest` at the end."""
+        for one in data:
+            self._happened.update(one)
+
+    @property
+    def digest(self) -> str:
+        """What stands for all that has happened so far."""
+        return f"{self.steps}-{self._happened.hexdigest()}"
 
     def at(self, time: float, action: Callable[[], None]) -> None:
         """Do something at a time, in the order of calls where times are equal."""
@@ -38,18 +69,30 @@ class World:
         """Do something after a while."""
         self.at(self.now + delay_s, action)
 
+    def in_steps(self, steps: int, action: Callable[[], None]) -> None:
+        """Do something after so many steps, in the middle of whatever goes on then."""
+        self._at_steps.setdefault(self.steps + steps, []).append(action)
+
     def tell(self, text: str) -> None:
         """Add a line to the story that a failure prints."""
-        self.story.append(f"{self.now:9.3f} {text}")
+        line = f"{self.now:9.3f} {text}"
+        self.story.append(line)
+        self.note(line.encode())
 
     def run(self, until: float, done: Callable[[], bool]) -> None:
         """Let time pass until a time, or until it is done."""
-        while self._queue and not done():
-            time, _, action = heapq.heappop(self._queue)
+        queue, at_steps = self._queue, self._at_steps
+        while queue and not done():
+            time, number, action = heapq.heappop(queue)
             if time > until:
+                heapq.heappush(queue, (time, number, action))
                 return
             self.now = time
+            self.steps += 1
             action()
+            if at_steps:
+                for one in at_steps.pop(self.steps, ()):
+                    one()
             self.after_each()
 
 
@@ -76,6 +119,9 @@ class Link:
     is_closed: bool = False
     generation: int = 0
     free_at: dict[str, float] = field(default_factory=lambda: {"in": 0.0, "out": 0.0})
+    host: str = ""  # where the DEALER is
+    blocked: dict[str, float] = field(default_factory=dict)  # by way: until when nothing gets on
+    last: dict[str, list[list[bytes]]] = field(default_factory=dict)  # by way: what went last
 
 
 class Network:
@@ -85,9 +131,11 @@ class Network:
     nobody gets, and what was on its way from there still arrives.
     """
 
-    def __init__(self, world: World, delay_s_max: float) -> None:
+    def __init__(self, world: World, delay_s_max: float, *, resent: float = 0.0) -> None:
         self._world = world
         self._delay_s_max = delay_s_max
+        self._resent = resent  # share of the links made again on which the last comes once more
+        self._all: list[Link] = []
         self._router: Callable[[bytes, list[bytes]], None] | None = None
         self._links: dict[bytes, Link] = {}  # by name
         self._unnoticed: dict[bytes, float] = {}  # until when
@@ -100,14 +148,33 @@ class Network:
             self.cut(link)
         self._unnoticed.clear()
 
-    def open(self, dealer: Endpoint) -> Link:
+    def open(self, dealer: Endpoint, host: str = "") -> Link:
         """Connect a DEALER, now or when the broker is there."""
-        link = Link(dealer)
+        link = Link(dealer, host=host)
+        self._all.append(link)
         self._connect_later(link)
         return link
 
+    def links(self, host: str) -> list[Link]:
+        """Return the links of the daemons of a host."""
+        return [link for link in self._all if link.host == host and not link.is_closed]
+
+    def block(self, link: Link, ways: Sequence[str], for_s: float, *, breaks: bool) -> None:
+        """Let nothing get on one way, or both, for a while.
+
+        Then all of it does, or the link breaks and it is lost.
+        """
+        until = self._world.now + for_s
+        for way in ways:
+            link.blocked[way] = max(until, link.blocked.get(way, 0.0))
+            link.free_at[way] = max(until, link.free_at[way])
+        if breaks:
+            self._world.at(until, lambda: self.cut(link))
+
     def close(self, link: Link) -> None:
         """The DEALER is gone, with all that was on the way to it or from it."""
+        if not link.is_closed:
+            self._all.remove(link)
         link.is_closed = True
         if link.is_up:
             self._end(link)
@@ -133,14 +200,27 @@ class Network:
     def _connect(self, link: Link) -> None:
         if link.is_closed or link.is_up:
             return
-        if self._router is None:
+        if self._router is None or max(link.blocked.values(), default=0.0) > self._world.now:
             self._connect_later(link)
             return
         link.is_up = True
         link.name = b"\0%04d" % next(self._names)
         link.free_at = {"in": 0.0, "out": 0.0}  # what the last connection carried may come later
         self._links[link.name] = link
+        if self._resent:
+            self._send_again(link)
         link.dealer.connected()
+
+    def _send_again(self, link: Link) -> None:
+        last, link.last = link.last, {"in": [], "out": []}
+        for way in ("in", "out"):
+            sent = last.get(way, ())
+            if sent and self._world.random.random() < self._resent:
+                for frames in sent[-self._world.random.randint(1, RESENT_MAX) :]:
+                    if way == "in":
+                        self.to_router(link, list(frames))
+                    else:
+                        self.to_dealer(link.name, list(frames))
 
     def to_router(self, link: Link, frames: list[bytes]) -> bool:
         """Send towards the broker. False without a connection."""
@@ -153,7 +233,7 @@ class Network:
             if self._router is not None:
                 self._router(name, frames)
 
-        self._carry(link, "in", deliver)
+        self._carry(link, "in", frames, deliver)
         return True
 
     def to_dealer(self, name: bytes, frames: list[bytes]) -> bool:
@@ -161,10 +241,17 @@ class Network:
         link = self._links.get(name)
         if link is None:
             return self._is_unnoticed(name)
-        self._carry(link, "out", lambda: link.dealer.receive(b"", frames))
+        self._carry(link, "out", frames, lambda: link.dealer.receive(b"", frames))
         return True
 
-    def _carry(self, link: Link, way: str, deliver: Callable[[], None]) -> None:
+    def _carry(
+        self, link: Link, way: str, frames: list[bytes], deliver: Callable[[], None]
+    ) -> None:
+        self._world.note(link.name, *frames)
+        if self._resent:
+            last = link.last.setdefault(way, [])
+            last.append(list(frames))
+            del last[:-RESENT_MAX]
         generation, name = link.generation, link.name
         delay_s = self._world.random.uniform(0.0, self._delay_s_max)
         arrives = max(self._world.now + delay_s, link.free_at[way])

@@ -1,0 +1,315 @@
+"""One seed of a storm: a large table, many servers, and everything breaks, often at once."""
+
+from collections.abc import Callable
+from typing import Final
+
+from tests.simulation.daemons import BrokerDaemon, DispatcherDaemon, ServerDaemon, Task
+from tests.simulation.scenario import FAULTS_UNTIL_S, PHASES, Scenario, _draw_condition
+from tests.simulation.storm.checks import StormChecks
+from tests.simulation.storm.daemons import SimObserver, StormDispatcher, StormServer, StormTask
+from tests.simulation.storm.redis import SimRedis, SimSpill
+from tests.simulation.storm.weather import Weather
+from tests.simulation.world import Network
+
+from shotline.client.testing.journal import MemoryJournal
+from shotline.common.actions import AttemptId
+from shotline.common.commands import (
+    Abort,
+    AbortPending,
+    AnyCommand,
+    DispatchAction,
+    Hold,
+    Resume,
+    ServerAbort,
+    ServerQuit,
+    ServerRestart,
+    ServerStop,
+)
+from shotline.common.fleet import commands as f
+from shotline.common.fleet.settings import Select
+from shotline.common.nodes import (
+    ActionNode,
+    ConditionWhen,
+    DispatchOptions,
+    SequenceWhen,
+    SleepTask,
+)
+from shotline.common.records import ShotKey
+from shotline.common.settings.sections import ActionServerSection, BrokerSection
+from shotline.dispatcher.journal import EncodedCommit, Loaded
+from shotline.dispatcher.machine import Dispatcher
+
+ACTIONS: Final = 50
+SERVERS: Final = (("SRV_A", 2), ("SRV_B", 1), ("SRV_C", 1))
+KEY: Final = ShotKey("T", 1)
+HUB: Final = "hub"  # the host of broker and dispatcher
+HEARTBEATS_S: Final = (1.0, 1.0, 2.0)
+
+
+class Storm(Scenario):
+    """One seed. What breaks is the weather's."""
+
+    end_s = 600.0
+    actions = ACTIONS
+    checks: StormChecks
+
+    def __init__(self, seed: int, make: type[Dispatcher] = Dispatcher) -> None:
+        self.observer: SimObserver | None = None
+        self.is_hub = False
+        self.standby: StormDispatcher | None = None
+        super().__init__(seed, make)
+        self.observer = SimObserver(self, KEY)
+
+    # What is drawn
+
+    def _draw(self) -> tuple[ActionNode, ...]:
+        chance, world = self.chance, self.world
+        self.storm_checks = StormChecks()
+        self.heartbeat_s = chance.choice(HEARTBEATS_S)
+        self.broker_section = BrokerSection(heartbeat_s=self.heartbeat_s)
+        self.server_section = ActionServerSection(
+            results_max=chance.choice((5, 10_000)), on_return=chance.choice(("finish", "end"))
+        )
+        self.options = DispatchOptions(
+            barrier=chance.choice(("class", "class", "global")),
+            synchronize_at=chance.choice(((), (), (20,))),
+            test=chance.choice(("success", "success", "completion")),
+            completion_events=chance.choice(("all", "success")),
+        )
+        self.is_hub = chance.random() < 0.3
+        self.redis = SimRedis(world, self._safe)
+        self.spill = SimSpill(world, self._safe)
+        self.storm_checks.may_have_stopped = lambda: self.spill.has_failed
+        self.weather = Weather(self)
+        paths = [f"\\T::TOP:A{number}" for number in range(self.actions)]
+        return tuple(self._draw_node(path, paths) for path in paths)
+
+    def _draw_node(self, path: str, paths: list[str]) -> ActionNode:
+        chance = self.chance
+        when: ConditionWhen | SequenceWhen
+        if chance.random() < 0.3:
+            when = ConditionWhen(expression=_draw_condition(chance, paths, 3), text="condition")
+        else:
+            number = chance.choice((-1, 10, 10, 10, 20, 20, 30))
+            when = SequenceWhen(number=number, text=str(number))
+        return ActionNode(
+            path=path,
+            name=path.rpartition(":")[2],
+            server_class=chance.choice(("SRV_A", "SRV_A", "SRV_B", "SRV_C")),
+            phase=chance.choice(PHASES),
+            when=when,
+            task=SleepTask(seconds=0),
+            timeout_s=chance.choice((None, None, 1.0)),
+            completion_event=chance.choice((None, None, "EVENT")),
+            essential=chance.random() < 0.1,
+            on=chance.random() > 0.05,
+        )
+
+    def _task_of(self, attempt: AttemptId) -> Task:
+        found = self.tasks.get(attempt)
+        if found is None:
+            chance = self.chance
+            found = self.tasks[attempt] = StormTask(
+                duration_s=chance.choice((0.001, 0.1, 0.1, 0.5, 0.5, 3.0)),
+                ok=chance.random() < 0.85,
+                lines=chance.choice((0, 0, 3)),
+                dies=chance.random() < 0.03,
+                ignores_term=chance.random() < 0.1,
+                gone_s=chance.choice((0.02, 0.02, 0.02, 8.0)),
+            )
+        return found
+
+    # Daemons
+
+    def _new_store(self) -> MemoryJournal:
+        self.checks = self.storm_checks
+        return MemoryJournal()
+
+    def host_of(self, name: tuple[str, str]) -> str:
+        """Return the host of a server: two share one, and one shares the hub's."""
+        return {("SRV_A", "1"): "a", ("SRV_A", "2"): "b", ("SRV_B", "1"): "b"}.get(name, HUB)
+
+    def _new_broker(self) -> BrokerDaemon:
+        return BrokerDaemon(
+            self.world, self.clients, self.servers_net, HUB, self.broker_section, self._watch_broker
+        )
+
+    def _start_broker(self) -> None:
+        self.world.tell("broker starts")
+        self.broker = self._new_broker()
+
+    def _watch_broker(self, effect: object) -> None:
+        if self.observer is not None:
+            self.observer.published(effect)  # type: ignore[arg-type]
+
+    def _new_networks(self, delay_s_max: float) -> tuple[Network, Network]:
+        resent = self.chance.choice((0.0, 0.3))
+        return (
+            Network(self.world, delay_s_max, resent=resent),
+            Network(self.world, delay_s_max, resent=resent),
+        )
+
+    def _start_dispatcher(self, above: int = 0) -> None:
+        redis = self.redis
+        if self.dispatcher is not None and not self.dispatcher.is_dead:
+            return
+        if not redis.is_up or redis.error or redis.stalled_until > self.world.now:
+            self.world.after(1.0, lambda: self._start_dispatcher(above))
+            return
+        self.world.tell("dispatcher starts")
+        self.dispatcher = self._begin_dispatcher(above)
+
+    def _begin_dispatcher(self, above: int) -> StormDispatcher:
+        made = StormDispatcher.__new__(StormDispatcher)
+        made.scenario, made.above, made.options = self, above, self.options
+        made.__init__(  # type: ignore[misc]
+            self.world,
+            self.clients,
+            self.store,
+            {"T": self.nodes},
+            self._make,
+            self.checks.effect,
+            lambda: self._dispatcher_ended(made),
+            host=HUB,
+            broker={"heartbeat_s": self.heartbeat_s},
+            action_server={"on_return": self.server_section.on_return},
+        )
+        return made
+
+    def _dispatcher_ended(self, ended: DispatcherDaemon) -> None:
+        if ended is not self.dispatcher:
+            return
+        above = ended.exit.claim_above if ended.exit is not None else None
+        self.dispatcher = None
+        self.world.after(0.2, lambda: self._start_dispatcher(above or 0))
+
+    def _new_server(self, name: tuple[str, str], ended: tuple[str, ...]) -> ServerDaemon:
+        made = StormServer.__new__(StormServer)
+        made.on_end = lambda attempt, good: self.checks.end(attempt, good=good)
+        made.results_max = self.server_section.results_max
+        made.__init__(  # type: ignore[misc]
+            self.world,
+            self.servers_net,
+            name,
+            self.chance.randint(1, 3),
+            self._task_of,
+            self._on_start,
+            lambda gone, restart: self._server_ended(gone, restart=restart),
+            ended,
+            host=self.host_of(name),
+            section=self.server_section,
+            broker=self.broker_section,
+        )
+        self.checks.lives.append(made)
+        self.checks.slots[made.incarnation] = made.slots
+        return made
+
+    def _server_ended(self, gone: ServerDaemon, *, restart: bool) -> None:
+        if self.servers.get(gone.name) is gone:
+            self._restart_server(gone.name)
+
+    def _class_servers(self) -> list[tuple[str, str]]:
+        return [(name, str(number + 1)) for name, many in SERVERS for number in range(many)]
+
+    # The journal
+
+    def loaded(self, term: int, loaded: Loaded, wall: float) -> None:
+        """A dispatcher has read the journal."""
+        checks = self.checks
+        if self.redis.has_lost and self._is_behind(loaded):
+            self.world.tell("what redis has lost nobody knows any more")
+            checks.forgive()
+            for key, shot in loaded.shots.items():
+                for record in shot.records:
+                    checks.shot(key).take(record)
+        checks.begins(term, wall, has_lost=self.redis.has_lost)
+
+    def _is_behind(self, loaded: Loaded) -> bool:
+        if self.checks.is_forgiven:
+            return True
+        for key, shot in self.checks.shots.items():
+            live = {}
+            found = loaded.shots.get(key)
+            for record in found.records if found is not None else ():
+                if hasattr(record, "state"):
+                    live[record.path] = record
+            if any(live.get(path) != one for path, one in shot.live.items() if one.attempt):
+                return True
+            if found is None:
+                return True
+        return False
+
+    def _safe(self, commit: EncodedCommit) -> None:
+        self.storm_checks.commit(commit)
+
+    # People
+
+    def _plan_faults(self) -> None:
+        self.weather.plan()
+
+    def _plan_orders(self) -> None:
+        for _ in range(self.chance.choice((0, 2, 6, 15))):
+            self.world.after(self.chance.uniform(2.0, FAULTS_UNTIL_S), self._some_order)
+
+    def _some_order(self) -> None:
+        chance = self.chance
+        path = chance.choice(self.nodes).path
+        name = chance.choice(list(self.servers))
+        server = ":".join(name)
+        orders: tuple[Callable[[], AnyCommand], ...] = (
+            Abort,
+            lambda: Abort(tree="T", shot=1, path=path),
+            lambda: AbortPending(tree="T", shot=1),
+            lambda: DispatchAction(tree="T", shot=1, path=path),
+            lambda: DispatchAction(tree="T", shot=1, path=path),
+            lambda: DispatchAction(tree="T", shot=1, path=path, even_if_running=True),
+            Hold,
+            Hold,
+            lambda: Resume(tree="T", shot=1),
+            lambda: ServerRestart(server=server),
+            lambda: ServerQuit(server=server),
+            lambda: ServerStop(server=server),
+            lambda: ServerAbort(server=server),
+            lambda: f.FleetSlots(
+                select=Select(servers=(server,)), slots=chance.choice((0, 1, None))
+            ),
+            lambda: f.FleetDrain(
+                select=Select(servers=(server,)),
+                mode=chance.choice(("finish", "now")),
+                then=chance.choice(("stay", "resume", "restart")),
+            ),
+            lambda: f.FleetResume(select=Select(servers=("*",))),
+        )
+        self._order(chance.choice(orders)())
+
+    # The end
+
+    def run(self) -> None:
+        """Let it happen; then check what must hold at the end."""
+        super().run()
+        if self.observer is not None and not self.checks.is_forgiven and KEY in self.checks.shots:
+            self.observer.check(self.checks.shots[KEY].live)
+
+    def _settle_down(self) -> None:
+        """Wait until nothing is open any more, resuming what is held."""
+        dispatcher = self.dispatcher
+        ready = (
+            self.weather.is_over
+            and dispatcher is not None
+            and not dispatcher.is_paused
+            and not dispatcher.machine.core.recovering
+        )
+        if ready and not self._is_anything_open():
+            self.is_done = True
+        else:
+            self.world.after(2.0, self._settle_down)
+
+    def _is_anything_open(self) -> bool:
+        dispatcher = self.dispatcher
+        assert dispatcher is not None
+        is_open = False
+        for shot, run in dispatcher.machine.core.open_runs():
+            is_open = True
+            if run.held is not None:
+                self.client.ask(Resume(tree=shot.key.tree, shot=shot.key.shot), lambda _r: None)
+        return is_open

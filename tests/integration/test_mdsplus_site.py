@@ -154,6 +154,7 @@ def test_every_part_of_an_action(opened: Opened) -> None:
     by_node = nodes["NODES"]
     assert (by_node.server_class, by_node.phase, by_node.completion_event) == ("STORE",) * 3
     assert by_node.when == SequenceWhen(number=20, text="NUM")
+    assert (nodes["LABELLED"].server_class, nodes["LABELLED"].label) == ("DAQ", "hall-2")
     assert nodes["TYPE_NONE"].dispatch_type is DispatchType.NONE
     assert nodes["TYPE_COND"].dispatch_type is DispatchType.CONDITIONAL
     asynchronous = nodes["TYPE_ASYNC"]
@@ -177,6 +178,7 @@ def test_what_cannot_be_read_is_shown_with_its_reason(opened: Opened) -> None:
         "BAD_PHASE": "phase: 77 is not in the site's phase table",
         "NO_PHASE": "phase: is missing",
         "NO_CLASS": "it names no server class",
+        "BAD_LABEL": "server class: 'hall 2' behind the @ is no label of a server",
         "NO_TASK": "it has no task",
         "NO_DISPATCH": "the action has no dispatch part",
         "BAD_LIMIT": "the time limit of its task is not a number of seconds",

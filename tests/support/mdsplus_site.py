@@ -121,6 +121,8 @@ PARTS: Final = {
     "LOW_PHASE": 'build_dispatch(2,"A","store",10,*),1',
     "NO_PHASE": 'build_dispatch(2,"A",*,10,*),1',
     "NO_CLASS": 'build_dispatch(2,*,"STORE",10,*),1',
+    "LABELLED": 'build_dispatch(2,"DAQ@hall-2","STORE",10,*),1',
+    "BAD_LABEL": 'build_dispatch(2,"DAQ@hall 2","STORE",10,*),1',
     "NODES": "build_dispatch(2,TEXT,TEXT,NUM,TEXT),1",
     "NO_TASK": 'build_dispatch(2,"A","STORE",10,*),*',
     "NO_DISPATCH": "*,1",

@@ -19,6 +19,7 @@
 #   make screenshots  the pictures of the page in docs/images, from the demo
 #   make bench    the performance suite, beside its baselines; BENCH="--only W1 W2": other options
 #   make bench-doc  the tables in docs/performance.md, from the results of `make bench`
+#   make docs     the documents as a site, in build/site; fails on whatever is not in order
 #   make install  the virtual environment, of the locked versions; again only when these change
 #   make lock     write tests/requirements.lock and, for deployments, etc/requirements.lock anew where
 #                 setup.cfg asks for it; UPGRADE=1: with the newest versions of everything
@@ -34,14 +35,14 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 COMMA := ,
-EXTRAS := embedded,hdf5,mdsip,mdsplus,dev
+EXTRAS := embedded,hdf5,mdsip,mdsplus,docs,dev
 CODE := action_server bridges broker client common dispatcher fleet hub monitor providers pulse_queue trees volumes
 FAST_TESTS := $(wildcard tests/unit tests/simulation)
 REAL_TESTS := $(wildcard tests/integration)
 FAULT_TESTS := $(wildcard tests/integration/test_faults_*.py)
 BROWSER_TESTS := $(wildcard tests/browser)
 
-.PHONY: demo sim test test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
+.PHONY: demo docs sim test test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
 	check-page screenshots format schema bench bench-doc install lock test-newest clean distclean
 .DEFAULT_GOAL := demo
 
@@ -142,6 +143,11 @@ schema: install
 	$(BIN)/python -m tests.support.keys docs/security.md
 	$(BIN)/python -m tools.page_types > monitor/static/model/types.js
 	$(BIN)/python -m tools.page_verbs > monitor/static/model/verbs.js
+
+# Diagrams are drawn, and search needs no server, by packages of node's; without npm they are shown
+# as text, and search needs one.
+docs: install $(if $(shell command -v npm),$(VENV)/page/node_modules)
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(BIN)/mkdocs build
 
 BENCH :=
 bench: install

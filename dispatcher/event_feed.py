@@ -25,7 +25,7 @@ CHANNELS_MAX: Final = 1000  # in one beat
 WINDOW_S: Final = 30.0
 """A beat names the last numbers of channels that have changed within this time."""
 
-_STANDING: Final = (SERVERS, LOG, QUEUE, VOLUMES)  # channels that are always there
+STANDING: Final = (SERVERS, LOG, QUEUE, VOLUMES)  # channels that are always there
 
 
 class EventFeed:
@@ -33,7 +33,7 @@ class EventFeed:
 
     def __init__(self, term: int) -> None:
         self._term = term
-        self._last: dict[str, int] = dict.fromkeys(_STANDING, 0)
+        self._last: dict[str, int] = dict.fromkeys(STANDING, 0)
         self._touched: dict[str, float] = {}
         # A channel that was forgotten goes on above its last number, if it ever comes back.
         self._floor = 0
@@ -79,7 +79,7 @@ class EventFeed:
         self._touched = {
             channel: time for channel, time in self._touched.items() if at - time <= WINDOW_S
         }
-        told = (*_STANDING, *self._touched)
+        told = (*STANDING, *self._touched)
         for begin in range(0, len(told), CHANNELS_MAX):
             last = {channel: self._last[channel] for channel in told[begin : begin + CHANNELS_MAX]}
             beat = FeedBeat(last=last, journal=journal, leaving=leaving)

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.base import Struct
-from shotline.common.channels import FEED, LOG, OUTPUTS, SERVERS, shot_channel
+from shotline.common.channels import FEED, LOG, OUTPUTS, SERVERS, VOLUMES, shot_channel
 from shotline.common.nodes import DispatchType
 from shotline.common.paged import Paged
 from shotline.common.records import Record, ShotKey, Transition
@@ -249,7 +249,7 @@ class Views:
         for shot in core.shots.values():
             if shot_channel(shot.key) == channel:
                 return self._snapshot(shot, head, since)
-        return head if channel.startswith(OUTPUTS) or channel in (LOG, FEED) else None
+        return head if channel.startswith(OUTPUTS) or channel in (LOG, FEED, VOLUMES) else None
 
     def _snapshot(self, shot: Shot, head: SnapshotResult, since: int) -> Page:
         views = self._on_first(since, shot)

@@ -55,6 +55,7 @@ from shotline.common.views import (
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.core import FAILURES_SAID_MAX
+from shotline.dispatcher.event_feed import STANDING
 from shotline.dispatcher.trees import jobs as t
 
 INIT = c.DoPhase(phase="INIT")
@@ -565,6 +566,14 @@ def test_a_snapshot_and_the_events_after_it_are_the_whole() -> None:
                 if isinstance(record, Transition):
                     shown[record.path] = record
     assert shown == bench.shot().actions
+
+
+def test_every_channel_that_is_always_there_has_a_snapshot() -> None:
+    bench = small()
+    for name in STANDING:
+        snapshot = view_of(bench.told(c.Snapshot(channel=name)))
+        assert isinstance(snapshot, SnapshotResult), name
+        assert snapshot.channel == name
 
 
 def test_a_snapshot_never_shows_less_than_its_number_says() -> None:

@@ -7,6 +7,7 @@
 import { Tab } from './view/tab.js';
 import { TabFleet } from './fleet/tab.js';
 import { TabQueue } from './queue/tab.js';
+import { TabData } from './records/tab.js';
 import { TabActions } from './tabs/actions.js';
 import { TabAudit } from './tabs/audit.js';
 import { TabLog } from './tabs/log.js';
@@ -14,6 +15,6 @@ import { TabLogins } from './tabs/logins.js';
 import { TabTimeline } from './tabs/timeline.js';
 
 /** @type {(typeof Tab)[]} */
-export const TABS = [TabActions, TabTimeline, TabQueue, TabFleet, TabLog, TabAudit, TabLogins];
+export const TABS = [TabActions, TabTimeline, TabQueue, TabFleet, TabData, TabLog, TabAudit, TabLogins];
 
 for (const tab of TABS) customElements.define(`tab-${tab.id}`, tab);

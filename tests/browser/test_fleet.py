@@ -65,8 +65,10 @@ def test_each_server_says_why_it_is_as_it_is_who_said_so_and_since_when(
     shown(row(page, "DAQ:2").locator(".g-done")).to_have_text("320")  # its last words
     shown(row(page, "DAQ:3").locator(".g-state")).to_contain_text("ABSENT")
     shown(row(page, "CONTROL:1").locator(".g-doing")).to_have_text("PLASMA, DENSITY")
-    shown(page.locator(".fleet-totals")).to_contain_text("10: 7 on, 1 suspect, 1 lost, 1 absent")
-    alerts = page.locator(".fleet-alerts li")
+    shown(page.locator("tab-fleet .sub-numbers")).to_contain_text(
+        "10: 7 on, 1 suspect, 1 lost, 1 absent"
+    )
+    alerts = page.locator("tab-fleet .alert-list li")
     shown(alerts.first).to_contain_text("failing")
     shown(alerts).to_have_count(4)
     page.get_by_role("button", name="1 more").click()
@@ -252,8 +254,8 @@ def test_axe_finds_nothing(monitor: MockMonitor, theme: str, width: int) -> None
     assert violations(page, "tab-fleet") == []
     for view in ("servers", "heartbeat", "windows", "server/DAQ:2", "server/CONTROL:1"):
         page.goto(page.url.partition("#")[0] + f"#/{view}")
-        shown(page.locator(".fleet-view:visible")).to_have_count(1)
-        shown(page.locator(".fleet-view:visible *").nth(9)).to_have_count(1)
+        shown(page.locator("tab-fleet .sub-view:visible")).to_have_count(1)
+        shown(page.locator("tab-fleet .sub-view:visible *").nth(9)).to_have_count(1)
         assert violations(page, "tab-fleet") == [], view
     assert violations(page, "nav") == []
 

@@ -38,7 +38,7 @@ def row(page: Page, name: str) -> Locator:
 
 
 def press(page: Page, name: str) -> None:
-    page.locator(".fleet-selection").get_by_role("button", name=name).click()
+    page.locator("tab-fleet .sub-selection").get_by_role("button", name=name).click()
 
 
 def answers(page: Page, name: str) -> Locator:
@@ -107,7 +107,7 @@ def test_a_lost_server_keeps_its_row_until_it_is_dismissed(stack: Stack, browser
     shown(row(page, "A:2").locator(".g-state")).to_contain_text("ON")
     stack["A:2"].kill()
     shown(row(page, "A:2").locator(".g-state")).to_contain_text("LOST")
-    shown(page.locator(".fleet-alerts")).to_contain_text("A:2")
+    shown(page.locator("tab-fleet .alert-list")).to_contain_text("A:2")
     row(page, "A:2").locator(".grid-link").click()
     shown(page.locator("server-page .server-facts")).to_contain_text("Python")
     page.get_by_role("button", name="Dismiss …").click()

@@ -31,10 +31,10 @@ def test_a_server_whose_workers_do_not_start_says_why_in_its_row(monitor: MockMo
     page = monitor.open("#/servers")
     trouble = "worker process 0 does not start: it exited with code 1: ImportError: no gas"
     monitor.servers(server("A:1", slots=2, broken=1, trouble=trouble), server("A:2", slots=2))
-    shown(page.locator("tr[data-server='A:1']")).to_contain_text("0 of 2, 1 BROKEN")
-    shown(page.locator("tr[data-server='A:1']")).to_contain_text(trouble)
+    shown(page.locator("tr[data-key='A:1']")).to_contain_text("0 of 2, 1 BROKEN")
+    shown(page.locator("tr[data-key='A:1']")).to_contain_text(trouble)
     monitor.servers(server("A:1", slots=2))
-    shown(page.locator("tr[data-server='A:1']")).to_contain_text("0 of 2idle")
+    shown(page.locator("tr[data-key='A:1']")).to_contain_text("0 of 2idle")
 
 
 def test_a_run_leaves_what_is_off_as_it_is(monitor: MockMonitor) -> None:

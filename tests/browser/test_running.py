@@ -237,10 +237,10 @@ def test_servers_expected_but_absent_are_shown_and_the_sites_script_is_run(
     stack: Stack, browser: Browser
 ) -> None:
     page = browser.open(stack, "#/servers")
-    here = page.locator("tr[data-server='A:1']")
+    here = page.locator("tr[data-key='A:1']")
     shown(here.locator("[data-head=Host]")).to_contain_text(socket.gethostname())
     shown(here.locator("[data-head=Address]")).to_have_text("127.0.0.1")
-    absent = page.locator("tr[data-server='C:7']")
+    absent = page.locator("tr[data-key='C:7']")
     shown(absent).to_contain_text("OFF, expected")
     states = page.locator("tab-servers tbody tr td:first-child").all_inner_texts()
     assert [text.split()[-1] for text in states] == ["ON", "ON", "expected"]
@@ -248,7 +248,7 @@ def test_servers_expected_but_absent_are_shown_and_the_sites_script_is_run(
     shown(page.locator(".command-reply header")).to_contain_text("script.sh C START 7")
     shown(page.locator(".command-reply header")).to_contain_text("exit code 5")
     shown(page.locator(".command-reply pre")).to_have_text("site script: C START 7\n")
-    server = page.locator("tr[data-server='B:1']")
+    server = page.locator("tr[data-key='B:1']")
     server.get_by_role("button", name="Kill").click()
     confirm(page, re.compile(r"Kill B:1 on .+\?"))
     shown(page.locator(".command-reply pre")).to_have_text("site script: B KILL 1\n")

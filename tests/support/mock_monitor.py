@@ -315,6 +315,7 @@ class MockMonitor:
         if name in self.routes:
             status, found = self.routes[name](json.loads(body) if body else dict(query))
             return status, found if isinstance(found, str) else json.dumps(found)
+        name = name.replace("records/", "records_", 1)
         if name not in VERBS:
             return 404, b'{"outcome":"refused","message":"there is nothing"}'
         try:

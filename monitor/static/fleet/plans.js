@@ -2,7 +2,7 @@
 
 /** @import {FleetExpectedResult, ServerView, WindowView} from '../model/types.js' */
 /** @import {Giver} from './actions.js' */
-import { moment } from '../model/format.js';
+import { moment, when } from '../model/format.js';
 import { plain } from '../model/words.js';
 import { get } from '../view/api.js';
 import { ask, askFor } from '../view/dialog.js';
@@ -10,7 +10,7 @@ import { download, h, setText } from '../view/dom.js';
 import { flag } from '../view/flag.js';
 import { Inputs, Part } from '../view/part.js';
 import { useStyle } from '../view/style.js';
-import { selectWords, serverAddress, settingsWords, when, windowWords } from './words.js';
+import { selectWords, serverAddress, settingsWords, windowWords } from './words.js';
 
 useStyle(import.meta.url);
 

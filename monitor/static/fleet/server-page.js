@@ -146,7 +146,7 @@ export class ServerPage extends Part {
 
   /** @param {ServerView} server */
   #drawHead(server) {
-    setAttribute(this, 'class', `fleet-view server-${server.state}`);
+    setAttribute(this, 'class', `sub-view server-${server.state}`);
     setText(this.#symbol, SERVER_SYMBOLS[server.state]);
     setText(this.#word, stateWord(server));
     setText(this.#name, plain(server.server));

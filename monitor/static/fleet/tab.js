@@ -4,15 +4,15 @@
 
 /** @import {App} from '../view/app.js' */
 /** @import {Grouping} from './words.js' */
-import { duration } from '../model/format.js';
-import { readRoute, writeRoute } from '../model/route.js';
+import { duration, when } from '../model/format.js';
 import { SERVERS } from '../model/system.js';
 import { plain } from '../model/words.js';
+import { AlertList } from '../view/alert-list.js';
 import { askFor } from '../view/dialog.js';
 import { h, setAttribute, setText } from '../view/dom.js';
-import { isForm } from '../view/forms.js';
 import { Inputs } from '../view/part.js';
 import { useStyle } from '../view/style.js';
+import { SubViews } from '../view/subviews.js';
 import { Tab } from '../view/tab.js';
 import { ActionBar, AnswersPane, Giver } from './actions.js';
 import { SETS } from './columns.js';
@@ -21,11 +21,9 @@ import { PlansView } from './plans.js';
 import { ServerPage } from './server-page.js';
 import { ServersView } from './servers.js';
 import { FleetTable, KEYS } from './table.js';
-import { ALERTS, alertsOf, serverAddress, totals, when } from './words.js';
+import { ALERTS, alertsOf, serverAddress, totals } from './words.js';
 
 useStyle(import.meta.url);
-
-const ALERTS_SHOWN = 4;
 
 /** @type {[Grouping, string][]} */
 const GROUPINGS = [['none', 'not grouped'], ['host', 'by host'], ['class', 'by class'], ['label', 'by label']];
@@ -57,8 +55,8 @@ export class TabFleet extends Tab {
   #plans = /** @type {PlansView} */ (document.createElement('fleet-plans'));
   #server = /** @type {ServerPage} */ (document.createElement('server-page'));
   #giver = /** @type {Giver} */ (/** @type {unknown} */ (null));
-  #totals = h('dl', { class: 'fleet-totals', 'aria-label': 'the whole fleet' });
-  #alerts = h('div', { class: 'fleet-alerts', role: 'status', 'aria-label': 'alerts', hidden: true });
+  #views = new SubViews('the fleet', [['fleet', 'Overview'], ['servers', 'Servers'], ['heartbeat', 'Heartbeat'], ['windows', 'Windows and expected']]);
+  #alerts = new AlertList(() => this.#again());
   #starting = h('p', { class: 'fleet-starting', hidden: true });
   #find = h('input', { type: 'search', placeholder: 'Search the fleet   /', 'aria-label': 'search the fleet' });
   #by = h('select', { 'aria-label': 'group rows' }, ...GROUPINGS.map(([by, text]) => h('option', { value: by }, text)));
@@ -68,19 +66,15 @@ export class TabFleet extends Tab {
   #all = h('button', { class: 'small', onclick: () => this.#table.selectAll() }, 'Select all shown');
   #clear = h('button', { class: 'small quiet', onclick: () => this.#table.clear() }, 'Clear');
   #chosen = h('strong', { class: 'fleet-chosen' });
-  #selection = h('div', { class: 'fleet-selection', role: 'group', 'aria-label': 'selected servers' }, this.#chosen, this.#bar, this.#all, this.#clear);
-  #overview = h('section', { class: 'fleet-view fleet-overview', 'aria-label': 'overview' });
-  #showAll = false;
+  #selection = h('div', { class: 'sub-selection', role: 'group', 'aria-label': 'selected servers' }, this.#chosen, this.#bar, this.#all, this.#clear);
+  #overview = h('section', { class: 'sub-view fleet-overview', 'aria-label': 'overview' });
   #told = new Inputs();
-  #links = [['fleet', 'Overview'], ['servers', 'Servers'], ['heartbeat', 'Heartbeat'], ['windows', 'Windows and expected']]
-    .map(([view, text]) => ({ view, link: h('a', { class: 'fleet-link', href: writeRoute(readRoute(`#/${view}`, ['fleet', ...TabFleet.views])), 'data-view': view }, text) }));
-  #here = h('span', { class: 'fleet-link', 'aria-current': 'page', hidden: true });
 
   build() {
     const { app } = this;
     this.#giver = new Giver(app, this.#answers);
     for (const part of [this.#table, this.#bar, this.#answers, this.#servers, this.#heartbeat, this.#plans, this.#server]) part.app = app;
-    for (const part of [this.#servers, this.#heartbeat, this.#plans, this.#server]) part.classList.add('fleet-view');
+    for (const part of [this.#servers, this.#heartbeat, this.#plans, this.#server]) part.classList.add('sub-view');
     for (const part of [this.#bar, this.#plans, this.#server]) part.giver = this.#giver;
     this.#bar.servers = () => this.#table.chosen;
     this.#plans.chosen = () => this.#table.chosen;
@@ -96,8 +90,7 @@ export class TabFleet extends Tab {
       // Below the rows, so that none of them moves when it appears.
       this.#selection);
     this.append(
-      h('div', { class: 'fleet-top' }, h('nav', { class: 'fleet-views', 'aria-label': 'views of the fleet' }, ...this.#links.map(({ link }) => link), this.#here), this.#totals),
-      this.#alerts, this.#starting, this.#answers,
+      this.#views.element, this.#alerts.element, this.#starting, this.#answers,
       this.#overview, this.#servers, this.#heartbeat, this.#plans, this.#server);
   }
 
@@ -111,9 +104,7 @@ export class TabFleet extends Tab {
     const { app } = this;
     const { tab: view, about } = app.route;
     this.#drawTop();
-    for (const { view: one, link } of this.#links) setAttribute(link, 'aria-current', one === view ? 'page' : null);
-    this.#here.hidden = view !== 'server';
-    setText(this.#here, plain(about) || 'no server');
+    this.#views.draw(view, plain(about) || 'no server');
     const parts = { fleet: this.#overview, servers: this.#servers, heartbeat: this.#heartbeat, windows: this.#plans, server: this.#server };
     for (const [name, part] of Object.entries(parts)) part.hidden = name !== view;
     if (view === 'fleet') this.#drawOverview();
@@ -138,38 +129,26 @@ export class TabFleet extends Tab {
   /** The whole in numbers, and what to look at. */
   #drawTop() {
     const { servers } = this.app;
-    if (!this.#told.due(250, servers.version, this.#showAll)) return;
+    if (!this.#told.due(250, servers.version)) return;
     const { fleet } = servers;
     const of = totals([...servers.byName.values()]);
     const state = [`${of.alive} on`, of.suspect && `${of.suspect} suspect`, of.lost && `${of.lost} lost`, of.absent && `${of.absent} absent`];
-    /** @type {[string, string][]} */
-    const numbers = [
+    this.#views.tell([
       ['Hosts', String(of.hosts)],
       ['Servers', `${of.servers}: ${state.filter(Boolean).join(', ')}`],
       ['Slots', `${of.busy} busy of ${of.usable}${of.usable !== of.slots ? ` usable, ${of.slots} in all` : ''}`],
       ['Done', of.failed ? `${of.done}, ${of.failed} failed` : String(of.done)],
       ['CPU time', duration(of.cpu_time_s)],
-    ];
-    if (this.#totals.childElementCount === 0) this.#totals.append(...numbers.map(([name]) => h('div', {}, h('dt', {}, name), h('dd'))));
-    for (const [index, [, value]] of numbers.entries()) setText(/** @type {Element} */ (this.#totals.children[index].lastElementChild), value);
-    const alerts = alertsOf(fleet);
-    this.#alerts.hidden = alerts.length === 0;
-    const shown = this.#showAll ? alerts : alerts.slice(0, isForm('phone') ? 2 : ALERTS_SHOWN);
-    const more = alerts.length - shown.length;
-    this.#alerts.replaceChildren(h('ul', {}, ...shown.map((alert) => {
-      const { symbol, word, look } = ALERTS[alert.kind];
-      const isServer = servers.byName.has(alert.about);
-      const about = isServer ? h('a', { href: serverAddress(alert.about) }, plain(alert.about)) : h('strong', {}, plain(alert.about));
-      return h('li', { class: `alert ${look}` }, h('span', { class: `flag ${look}` }, h('span', { 'aria-hidden': 'true' }, symbol), h('span', {}, word)), about,
-        h('span', { class: 'alert-text' }, plain(alert.text)), h('time', {}, alert.at ? `since ${when(alert.at)}` : ''));
-    })), ...(more > 0 || this.#showAll ? [h('button', { class: 'small quiet', onclick: () => this.#more() }, more > 0 ? `${more} more` : 'fewer')] : []));
+    ]);
+    this.#alerts.draw(alertsOf(fleet).map(({ kind, about, text, at }) => ({
+      mark: ALERTS[kind], about, text, at, address: servers.byName.has(about) ? serverAddress(about) : undefined,
+    })));
     const starting = fleet?.starting ?? [];
     this.#starting.hidden = starting.length === 0;
     setText(this.#starting, starting.map((one) => plain(`${one.server_class}: ${one.pilots > 0 ? `${one.pilots} starting` : 'none starts'}${one.since ? ` since ${when(one.since)}` : ''}${one.reason ? `, ${one.reason}` : ''}`)).join('  ·  '));
   }
 
-  #more() {
-    this.#showAll = !this.#showAll;
+  #again() {
     this.#told.forget();
     this.app.changed();
   }

@@ -3,7 +3,7 @@
  */
 
 /** @import {Alert, AlertKind, Flag, FlagKind, FleetTotals, FleetView, Hours, ServerSettings, ServerState, ServerView, Window} from '../model/types.js' */
-import { clock, duration, moment, percent } from '../model/format.js';
+import { duration, moment, percent, when } from '../model/format.js';
 import { readRoute, writeRoute } from '../model/route.js';
 import { share } from '../model/system.js';
 import { byName, plain } from '../model/words.js';
@@ -62,11 +62,6 @@ export function reasonWords(server) {
 /** @param {Flag} flag */
 function rank({ kind }) {
   return Object.keys(FLAGS).indexOf(kind);
-}
-
-/** Return a time; with its day where that is not today. @param {number} at */
-export function when(at) {
-  return new Date(at * 1000).toDateString() === new Date().toDateString() ? clock(at) : moment(at);
 }
 
 /** Return how a server stands, in words. @param {{state: ServerState, liveness?: ServerView['liveness']}} server */

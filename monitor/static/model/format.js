@@ -114,3 +114,8 @@ export function bytes(bytes) {
 export function percent(value) {
   return value === undefined || value === null ? '' : `${Math.round(value)} %`;
 }
+
+/** Return a time; with its day where that is not today. @param {number} at seconds since 1970 */
+export function when(at) {
+  return new Date(at * 1000).toDateString() === new Date().toDateString() ? clock(at) : moment(at);
+}

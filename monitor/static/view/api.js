@@ -23,7 +23,7 @@
  * @returns {Promise<Answer>}
  */
 export async function command(verb, body = {}) {
-  const { status, data } = await post(verb, body);
+  const { status, data } = await post(verb.replace(/^records_/, 'records/'), body);
   const answer = typeof data === 'object' && data !== null ? data : {};
   return {
     status,

@@ -160,6 +160,7 @@ class Board:
             state="open",
             opened_at=record.time,
             counts=Counts(),
+            who=record.who,
         )
         self._forget_runs()
         return tuple(path for path in record.paths if self._reset(path, record))

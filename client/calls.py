@@ -4,9 +4,10 @@ A call knows its command, what its reply's result becomes, and how long to wait 
 blocking and the asynchronous supervisor and the fake share it.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -19,6 +20,7 @@ from shotline.common.command import Command
 from shotline.common.commands import AnyCommand
 from shotline.common.messages import Behalf, Reply
 from shotline.common.paged import Paged
+from shotline.common.records import ShotKey
 from shotline.common.views import (
     ActionsResult,
     AnyResult,
@@ -27,6 +29,8 @@ from shotline.common.views import (
     decode_result,
     encode_result,
 )
+
+_SHOT: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)/(-?[0-9]{1,10})\s*")
 
 T = TypeVar("T")
 R = TypeVar("R", bound=AnyResult)
@@ -137,12 +141,29 @@ def result_of(reply: Reply) -> AnyResult | None:
         ) from error
 
 
+def named_shot(text: str) -> ShotKey | None:
+    """Return the shot that `TREE/SHOT` names, None where a text is of another form."""
+    found = _SHOT.fullmatch(text)
+    return ShotKey(found[1].upper(), int(found[2])) if found is not None else None
+
+
+def shot_of(tree: str, shot: int | None = None) -> ShotKey:
+    """Return the shot that is named as ("TEST", 42) or ("TEST/42"). Raise WrongArguments."""
+    found = named_shot(tree) if shot is None else ShotKey(tree.upper(), shot)
+    if found is None:
+        raise WrongArguments(f"give a tree and a shot, or 'TREE/SHOT', not {tree!r}")
+    return found
+
+
 def make(kind: type[C], **arguments: object) -> C:
     """Return a command. Raise WrongArguments, naming the argument, when one is not allowed.
 
-    `tree` and `shot` are given both, or neither (None) for the current pulse.
+    `tree` and `shot` are given both, or `tree` alone as `TREE/SHOT`, or neither (None) for the
+    current pulse.
     """
-    if "shot" in arguments and (arguments["tree"] is None) != (arguments["shot"] is None):
+    tree = arguments.get("tree")
+    is_named = isinstance(tree, str) and "/" in tree
+    if "shot" in arguments and not is_named and (tree is None) != (arguments["shot"] is None):
         raise WrongArguments("give both tree and shot, or neither for the current pulse")
     try:
         return msgspec.convert(arguments, kind)

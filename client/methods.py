@@ -7,6 +7,7 @@ call reaches the dispatcher is the subclasses'.
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
+from inspect import Parameter, Signature, signature
 from typing import Concatenate, ParamSpec, TypeVar
 
 from shotline.client import fleet_verbs, queue_verbs, records_verbs, verbs
@@ -16,11 +17,29 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class _Documented:
+    """What `inspect`, and so IPython, is told of a method: a verb's arguments behind `self`.
+
+    It is looked at only by people; made at once for all methods it would delay each start.
+    """
+
+    def __init__(self, verb: Callable[..., object]) -> None:
+        self._verb = verb
+
+    @property
+    def __signature__(self) -> Signature:
+        found = signature(self._verb)
+        own = Parameter("self", Parameter.POSITIONAL_ONLY)
+        (result,) = getattr(found.return_annotation, "__args__", (Signature.empty,))
+        return found.replace(parameters=(own, *found.parameters.values()), return_annotation=result)
+
+
 def _blocking(verb: Callable[P, Call[T]]) -> "Callable[Concatenate[Commands, P], T]":
     @wraps(verb)
     def method(self: "Commands", /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.ask(verb(*args, **kwargs))
 
+    method.__wrapped__ = _Documented(verb)  # type: ignore[assignment]  # what `wraps` has set
     return method
 
 
@@ -31,6 +50,7 @@ def _awaiting(
     async def method(self: "AsyncCommands", /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.ask(verb(*args, **kwargs))
 
+    method.__wrapped__ = _Documented(verb)  # type: ignore[assignment]  # what `wraps` has set
     return method
 
 

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from shotline.client.calls import Call
+from shotline.client.calls import Call, shot_of
 from shotline.client.errors import WrongArguments
 from shotline.client.methods import AsyncCommands, Commands
+from shotline.client.opening import Opening
 from shotline.client.patience import Patience
 from shotline.common.channels import output_channel, shot_channel
 from shotline.common.closable import AsyncClosable, Closable
 from shotline.common.codec import describe, sendable
 from shotline.common.endpoint import endpoint
 from shotline.common.messages import Behalf
-from shotline.common.records import ShotKey
 
 if TYPE_CHECKING:
     from shotline.client.async_connection import AsyncConnection, AsyncEventStream
@@ -123,6 +123,9 @@ class _Patient:
         self.wait_timeout_s = wait_timeout_s
         self._patience = patience or Patience()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.address}>"
+
     def _limit_s(self, call: Call[T], timeout_s: float | None) -> float | None:
         if timeout_s is not None:
             return timeout_s
@@ -175,9 +178,12 @@ class Supervisor(_Patient, Commands, Closable):
 
         return EventStream(self._connection, channels, taps)
 
-    def watch(self, tree: str, shot: int) -> "EventStream":
-        """Return what happens to a shot, and its actions' output as it comes."""
-        key = ShotKey(tree.upper(), shot)
+    def watch(self, tree: str, shot: int | None = None) -> "EventStream":
+        """Return what happens to a shot, and its actions' output as it comes.
+
+        for update in shotline.watch("TEST/42"):
+        """
+        key = shot_of(tree, shot)
         return self.events(shot_channel(key), taps=(output_channel(key, ""),))
 
     def close(self) -> None:
@@ -202,23 +208,30 @@ class AsyncSupervisor(_Patient, AsyncCommands, AsyncClosable):
         """Return once the broker has answered. Raise NoBroker."""
         await self._connection.connect(self._patience.connect_s)
 
-    async def events(
+    def events(
         self, *channels: str, taps: tuple[str, ...] = (), follows: tuple[str, ...] = ()
-    ) -> "AsyncEventStream":
-        """Return what happens on channels; see `Supervisor.events`.
+    ) -> "Opening[AsyncEventStream]":
+        """Return what happens on channels; see `Supervisor.events`. It is opened where it is used.
 
         `follows` are beginnings of channel names (`shot/`): each such channel is had, from its
         whole state on, as soon as something happens there.
         """
-        from shotline.client.async_connection import AsyncEventStream
 
-        await self.connect()
-        return AsyncEventStream(self._connection, channels, taps, follows)
+        async def opened() -> "AsyncEventStream":
+            from shotline.client.async_connection import AsyncEventStream
 
-    async def watch(self, tree: str, shot: int) -> "AsyncEventStream":
-        """Return what happens to a shot, and its actions' output as it comes."""
-        key = ShotKey(tree.upper(), shot)
-        return await self.events(shot_channel(key), taps=(output_channel(key, ""),))
+            await self.connect()
+            return AsyncEventStream(self._connection, channels, taps, follows)
+
+        return Opening(opened, ", ".join((*channels, *taps, *follows)))
+
+    def watch(self, tree: str, shot: int | None = None) -> "Opening[AsyncEventStream]":
+        """Return what happens to a shot, and its actions' output as it comes.
+
+        async for update in shotline.watch("TEST/42"):
+        """
+        key = shot_of(tree, shot)
+        return self.events(shot_channel(key), taps=(output_channel(key, ""),))
 
     def close(self) -> None:
         """Close the connection. What was asked for goes on; calls under way raise Closed."""

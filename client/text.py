@@ -155,6 +155,8 @@ def run_words(run: RunView) -> str:
         what += f" {run.first}-{run.last}"
     how = run.outcome.value if run.outcome is not None else run.state.upper()
     line = f"run {run.run}  {plain(what)}  {how}  {counts_words(run.counts)}"
+    if run.who:
+        line += f"  by {plain(run.who)}"
     if run.duration_s is not None:
         line += f"  {duration(run.duration_s)}"
     return line + (f"  {plain(run.reason)}" if run.reason else "")

@@ -7,7 +7,7 @@ library's. Tree and shot left out mean the current pulse (DESIGN D16).
 from collections.abc import Sequence
 from typing import Literal
 
-from shotline.client.calls import Call, answer, make, reading, result, run
+from shotline.client.calls import Call, answer, make, named_shot, reading, result, run, shot_of
 from shotline.client.report import Answer, Report
 from shotline.common import commands as c
 from shotline.common import views as v
@@ -15,9 +15,10 @@ from shotline.common.base import Json
 from shotline.common.queue.views import WorkersResult
 
 
-def create_pulse(tree: str, shot: int, *, replace: bool = False) -> Call[Answer]:
+def create_pulse(tree: str, shot: int | None = None, *, replace: bool = False) -> Call[Answer]:
     """Make the pulse of a shot from its model; `replace` one that exists (D14)."""
-    return answer(make(c.CreatePulse, tree=tree, shot=shot, replace=replace))
+    key = shot_of(tree, shot)
+    return answer(make(c.CreatePulse, tree=key.tree, shot=key.shot, replace=replace))
 
 
 def build_tables(
@@ -105,10 +106,22 @@ def dispatch(
 
 
 def abort(
-    tree: str | None = None, shot: int | None = None, path: str | None = None
+    path: str | None = None,
+    tree: str | None = None,
+    shot: int | None = None,
+    *,
+    all_runs: bool = False,
 ) -> Call[Answer]:
-    """Abort the open run of a shot, or one action of it, or all open runs (D9)."""
-    return answer(make(c.Abort, tree=tree, shot=shot, path=path))
+    """Abort the open run of a shot, or of the current pulse, or one action of it; or all open runs.
+
+    The answer says which runs are open all the same. Refused where the current pulse has none and
+    others are open. `abort("TEST", 42)` and `abort("TEST", 42, path)` mean that shot, too.
+    """
+    if isinstance(tree, int):  # the shot stands first
+        path, tree, shot = shot, path, tree
+    elif path is not None and tree is None and named_shot(path) is not None:
+        path, tree = None, path
+    return answer(make(c.Abort, tree=tree, shot=shot, path=path, all=all_runs))
 
 
 def abort_pending(tree: str | None = None, shot: int | None = None) -> Call[Answer]:

@@ -4,9 +4,11 @@ They are msgspec structs: built, copied and coded in a fraction of a microsecond
 outside is validated where it is decoded; what is built here is taken as it is.
 """
 
+from enum import Enum
 from typing import Any, Final, dataclass_transform
 
 import msgspec
+from msgspec import structs
 
 Json = Any
 """A value that JSON has: what a tree's or a command's writer gives a task, handed on as it is."""
@@ -24,6 +26,41 @@ class _Meta(msgspec.StructMeta):
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Struct(msgspec.Struct, metaclass=_Meta, frozen=True, forbid_unknown_fields=True, gc=False):
     """A frozen record that refuses unknown fields, so that a typing error is never ignored."""
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001, ARG002
+        """Show it to a person at IPython's prompt: short, where `repr` is whole."""
+        printer.text(in_short(self))
+
+
+TEXT_SHOWN: Final = 60
+ITEMS_SHOWN: Final = 3
+
+
+def in_short(value: object) -> str:
+    """Return a record in some words: what is not as usual, long lists counted, long texts cut."""
+    match value:
+        case msgspec.Struct():
+            defaults = {one.name: one.default for one in structs.fields(type(value))}
+            given = {name: getattr(value, name) for name in defaults}
+            shown = (
+                f"{name}={in_short(one)}"
+                for name, one in given.items()
+                if one not in (defaults[name], (), {})
+            )
+            return f"{type(value).__name__}({', '.join(shown)})"
+        case Enum():
+            return repr(value.value)
+        case tuple() | list() if len(value) > ITEMS_SHOWN or any(
+            isinstance(one, msgspec.Struct) for one in value
+        ):
+            kinds = {type(one).__name__ for one in value}
+            return f"[{len(value)} {' | '.join(sorted(kinds))}]"
+        case dict() if len(value) > ITEMS_SHOWN:
+            return f"{{{len(value)} items}}"
+        case str() if len(value) > TEXT_SHOWN:
+            return repr(value[:TEXT_SHOWN] + "…")
+        case _:
+            return repr(value)
 
 
 def tag_of(record: "Struct | type[Struct]") -> str:

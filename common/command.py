@@ -12,6 +12,11 @@ from shotline.common.scopes import Scope
 GivenTree = Annotated[str, Meta(pattern=r"^\s*[A-Za-z][A-Za-z0-9_]*\s*$", max_length=64)]
 """A tree's name in any case."""
 
+GivenTreeOrShot = Annotated[
+    str, Meta(pattern=r"^\s*[A-Za-z][A-Za-z0-9_]*(/-?[0-9]{1,10})?\s*$", max_length=76)
+]
+"""A tree's name, or a shot's in one word: `TEST/42`."""
+
 GivenShot = Annotated[int, Meta(ge=-1, le=NUMBER_MAX)]
 PhaseName = Annotated[str, Meta(min_length=1, max_length=64)]
 ActionPath = Annotated[str, Meta(min_length=1, max_length=1024)]
@@ -60,10 +65,24 @@ class Command(Struct, tag_field="verb"):
 
 
 class OnShot(Command):
-    """A command about one shot; without tree and shot about the current pulse (D16)."""
+    """A command about one shot; without tree and shot about the current pulse.
 
-    tree: GivenTree | None = None
+    A shot may be given as two fields, `tree` and `shot`, or as one: `tree: "TEST/42"`.
+    """
+
+    tree: GivenTreeOrShot | None = None
     shot: GivenShot | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        tree, slash, number = (self.tree or "").partition("/")
+        if slash:
+            if self.shot is not None:
+                raise ValueError("the shot is given twice")
+            if not -1 <= int(number) <= NUMBER_MAX:
+                raise ValueError(f"the shot must be from -1 to {NUMBER_MAX}")
+            structs.force_setattr(self, "tree", tree)
+            structs.force_setattr(self, "shot", int(number))
 
 
 class PagedCommand(Command):

@@ -113,7 +113,10 @@ class DispatchAction(RiskyOnShot, tag="dispatch"):
 
 
 class Abort(OnShot, tag="abort"):
-    """Abort the open run of a shot, or of all shots, or one action, or one server's (D9)."""
+    """Abort the open run of a shot, or of the current pulse; or one action, or one server's.
+
+    `all`: every open run, whatever its shot. The answer says which runs are open all the same.
+    """
 
     ENDS: ClassVar[str] = "it ends what runs"
     ALWAYS: ClassVar[bool] = True
@@ -128,6 +131,7 @@ class Abort(OnShot, tag="abort"):
     )
     path: ActionPath | None = None
     server: ServerName | None = None
+    all: bool = False
 
 
 class AbortPending(OnShot, tag="abort_pending"):

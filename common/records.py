@@ -50,6 +50,7 @@ class PulseCreated(_Recorded, tag="pulse_created"):
 
     time: Wall
     replaced: bool = False
+    who: str = ""
 
 
 class TableBuilt(_Recorded, tag="table_built"):
@@ -100,6 +101,7 @@ class RunOpened(_Recorded, tag="run_opened"):
     last: SequenceNumber | None = None
     paths: tuple[str, ...] = ()
     command: str = ""  # the command's id
+    who: str = ""  # has asked for it
 
 
 class Transition(_Recorded, tag="transition"):
@@ -183,6 +185,7 @@ class RunResumed(_Recorded, tag="run_resumed"):
 
     time: Wall
     run: Small
+    who: str = ""
 
 
 class Redispatched(_Recorded, tag="redispatched"):
@@ -192,6 +195,7 @@ class Redispatched(_Recorded, tag="redispatched"):
     run: Small
     path: str
     command: str = ""  # the command's id
+    who: str = ""
 
 
 class RunAborting(_Recorded, tag="run_aborting"):

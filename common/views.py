@@ -88,6 +88,7 @@ class RunView(Struct):
     ended_at: Wall | None = None
     duration_s: Duration | None = None
     counts: Counts
+    who: str = ""  # has asked for it
 
 
 class ShotView(Struct):

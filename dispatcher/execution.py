@@ -63,6 +63,7 @@ class Execution:
         paths: Sequence[str],
         *,
         command: str,
+        who: str,
         first: int | None = None,
         last: int | None = None,
     ) -> Run:
@@ -80,6 +81,7 @@ class Execution:
                 last=last,
                 paths=tuple(paths),
                 command=command,
+                who=who,
             ),
         )
         for path in settled_before:
@@ -87,7 +89,8 @@ class Execution:
                 self._core.put(shot, shot.actions[path])
         run = shot.runs[number]
         run.opened_mono = self._core.now
-        words = f"{shot.key} run {number} ({phase}) begins: {len(paths)} actions"
+        by = f", asked for by {who}" if who else ""
+        words = f"{shot.key} run {number} ({phase}) begins: {len(paths)} actions{by}"
         self._core.note(words, shot.key)
         self.drive(shot, run)
         for path in paths:  # what cannot be read has failed already (D3)
@@ -100,28 +103,28 @@ class Execution:
         self._carry_out(shot, run, run.sequencer.start())
         self._let_go()
 
-    def redispatch(self, shot: Shot, path: str, command: str) -> Run:
+    def redispatch(self, shot: Shot, path: str, command: str, who: str) -> Run:
         """Run one action again, within the open run or in a run of its own (D10)."""
         run = shot.open_run
         if run is None:
-            return self._open_single(shot, path, command)
-        self._core.put(
-            shot,
-            Redispatched(time=self._core.wall, run=run.number, path=path, command=command),
-        )
-        self._put(shot, shot.pending(path, run.number, self._core.wall, "dispatched again"))
+            return self._open_single(shot, path, command, who)
+        wall = self._core.wall
+        again = Redispatched(time=wall, run=run.number, path=path, command=command, who=who)
+        self._core.put(shot, again)
+        by = f" by {who}" if who else ""
+        self._put(shot, shot.pending(path, run.number, wall, f"dispatched again{by}"))
         if run.sequencer is not None:
             self._carry_out(shot, run, run.sequencer.redispatch(path, shot.table))
             self._let_go()
         return run
 
-    def _open_single(self, shot: Shot, path: str, command: str) -> Run:
+    def _open_single(self, shot: Shot, path: str, command: str, who: str) -> Run:
         """Open a run of one action and of those that depend on it and never started."""
         actions = shot.actions | {path: shot.pending(path, None, self._core.wall)}
         plan = Sequencer(shot.table, (path,), actions, (path,)).redispatch(path, shot.table)
         members = (path, *plan.reopened)
         return self.open_run(
-            shot, RunKind.SINGLE, shot.table.node(path).phase, members, command=command
+            shot, RunKind.SINGLE, shot.table.node(path).phase, members, command=command, who=who
         )
 
     # Changes
@@ -444,7 +447,7 @@ class Execution:
         self._on_run_over(shot, run)
         return True
 
-    def resume(self, shot: Shot, run: Run, *, again: bool = False) -> None:
+    def resume(self, shot: Shot, run: Run, who: str, *, again: bool = False) -> None:
         """Let a held run go on; `again`: what was aborted for the hold is run again first.
 
         What may still be running somewhere is not.
@@ -457,9 +460,9 @@ class Execution:
             and shot.actions[path].state is ActionState.ABORTED
             and not shot.actions[path].outcome_unknown
         ]
-        core.put(shot, RunResumed(time=core.wall, run=run.number))
+        core.put(shot, RunResumed(time=core.wall, run=run.number, who=who))
         for path in redone:
-            core.put(shot, Redispatched(time=core.wall, run=run.number, path=path))
+            core.put(shot, Redispatched(time=core.wall, run=run.number, path=path, who=who))
             self._put(shot, shot.pending(path, run.number, core.wall, "run again after a pause"))
         if redone:
             # Later numbers wait for these again, also those that were ready.

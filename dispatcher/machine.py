@@ -430,21 +430,21 @@ class Dispatcher:
             case c.DispatchAction():
                 return runs.dispatch(asked, command)
             case c.Abort(server=str()):
-                return servers.abort(command.server or "", command.path)
+                return servers.abort(asked, command.server or "", command.path)
             case c.Abort():
-                return runs.abort(command)
+                return runs.abort(asked, command)
             case c.AbortPending():
-                return runs.abort_pending(command)
+                return runs.abort_pending(asked, command)
             case c.WriteNodes():
                 return trees.write_nodes(asked, command)
             case c.Hold() | c.Resume():
-                return runs.hold_or_resume(command)
+                return runs.hold_or_resume(asked, command)
             case c.Wait():
                 return runs.wait(asked, command)
             case c.ServerAbort():
-                return servers.abort(command.server, command.path)
+                return servers.abort(asked, command.server, command.path)
             case c.ServerStop() | c.ServerQuit() | c.ServerRestart():
-                return servers.command(command)
+                return servers.command(asked, command)
             case c.RunFunction():
                 return self.functions.run(asked, command)
             case c.ServerWorkers():

@@ -356,6 +356,7 @@ class Shot:
             ended_at=ended.time if ended else None,
             duration_s=ended.duration_s if ended else None,
             counts=ended.counts if ended else self.counts(run.paths),
+            who=opened.who,
         )
 
     def records(self, time: float) -> list[ShotRecord]:

@@ -60,7 +60,7 @@ def _aborted_ms(site: Site, stream: EventStream, shot: int, name: str) -> float:
     path = rf"\{TREE}::TOP:{name}"
     _await(stream, lambda said: isinstance(said, OutputEvent))
     begin = time.perf_counter()
-    site.supervisor.abort(TREE, shot, path)
+    site.supervisor.abort(path, TREE, shot)
     _await(stream, lambda said: isinstance(said, ShotEvent) and any(map(_is_aborted, said.records)))
     return (time.perf_counter() - begin) * 1e3
 

@@ -261,10 +261,10 @@ class Commander:
 
     async def _abort_all(self) -> None:
         if self._mirror.trees is None:
-            await self._say(self._supervisor.abort())
+            await self._say(self._supervisor.abort(all_runs=True))
             return
         for key in await self._open_shots():
-            await self._say(self._supervisor.abort(*key))
+            await self._say(self._supervisor.abort(tree=key.tree, shot=key.shot))
 
     async def _abort_all_pending(self) -> None:
         for key in await self._open_shots():
@@ -281,7 +281,7 @@ class Commander:
     async def _abort_action(self, server_class: str, path: str) -> None:
         found = self._mirror.holders(server_class, path)
         if len(found) == 1:
-            await self._say(self._supervisor.abort(*found[0], path))
+            await self._say(self._supervisor.abort(path, *found[0]))
         elif found:
             listed = ", ".join(map(str, found))
             self._refused("abort", f"{path} is in several shots ({listed}): abort it in Shotline")

@@ -102,7 +102,8 @@ class LineView:
             case Transition():
                 return self._transition(board, record)
             case RunOpened():
-                return Text(f"run {record.run} of {plain(record.phase)} has begun", style="bold")
+                words = f"run {record.run} of {plain(record.phase)} has begun{_by(record.who)}"
+                return Text(words, style="bold")
             case RunEnded():
                 took = f" after {duration(record.duration_s)}" if record.duration_s else ""
                 words = f"run {record.run} {record.outcome.value}{took}"
@@ -113,7 +114,7 @@ class LineView:
                 word = "HELD" if isinstance(record, RunPutOnHold) else "is being aborted"
                 return Text(f"run {record.run} {word}: {plain(record.reason)}", style="bold red")
             case RunResumed():
-                return Text(f"run {record.run} goes on", style="bold")
+                return Text(f"run {record.run} goes on{_by(record.who)}", style="bold")
             case _:
                 return None
 
@@ -252,3 +253,7 @@ def _bar_style(shown: Colour) -> str:
 def _counted(counts: Counter[Colour]) -> str:
     order = (*ORDER, Colour.GREY_OUTLINED)
     return ", ".join(f"{counts[shown]} {WORDS[shown]}" for shown in order if counts[shown] > 0)
+
+
+def _by(who: str) -> str:
+    return f", by {plain(who)}" if who else ""

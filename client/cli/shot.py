@@ -85,15 +85,22 @@ def dispatch(given: tuple[str, ...], **flags: bool) -> None:
     send(later.verbs.dispatch(path, tree, shot, **flags), later.render.show_report)
 
 
-@command("abort", example="shotline abort\nshotline abort \\\\TEST::TOP.GAS:PUFF TEST/42")
+@command(
+    "abort",
+    example="shotline abort\nshotline abort TEST/42\nshotline abort --all\n"
+    "shotline abort \\\\TEST::TOP.GAS:PUFF TEST/42",
+)
 @words("[PATH] [TREE/SHOT]")
-def abort(given: tuple[str, ...]) -> None:
-    """Abort the open run of a shot, one action of it, or all open runs."""
+@click.option("--all", "all_runs", is_flag=True, help="Every open run, whatever its shot.")
+def abort(given: tuple[str, ...], all_runs: bool) -> None:  # noqa: FBT001
+    """Abort the current pulse's open run, or a shot's, or one action; it says what still runs."""
+    if all_runs and given:
+        wrong("give --all, or which one")
     if len(given) in (0, 2):
-        send(later.verbs.abort(*optional_shot(given)))
+        path, (tree, shot) = None, optional_shot(given)
     else:
         (path,), tree, shot = and_shot(given, "PATH")
-        send(later.verbs.abort(tree, shot, path))
+    send(later.verbs.abort(path, tree, shot, all_runs=all_runs))
 
 
 @command("abort-pending", example="shotline abort-pending TEST/42")

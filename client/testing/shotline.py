@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from shotline.client.calls import Call, fetched
+from shotline.client.calls import Call, fetched, shot_of
 from shotline.client.errors import SupervisorError
 from shotline.client.methods import AsyncCommands, Commands
+from shotline.client.opening import Opening
 from shotline.client.testing.experiments import FakeAction
 from shotline.client.testing.servers import Told
 from shotline.client.testing.streams import AsyncFakeStream, FakeStream, others
@@ -17,7 +18,6 @@ from shotline.common.closable import AsyncClosable, Closable
 from shotline.common.commands import Abort, AnyCommand, Hold
 from shotline.common.messages import EndedBy
 from shotline.common.queue.kinds import PlanKind
-from shotline.common.records import ShotKey
 from shotline.trees.experiment_file import Experiment
 
 T = TypeVar("T")
@@ -39,6 +39,9 @@ class FakeShotline(Commands, Closable):
         self.asked: list[AnyCommand] = []
         self.system = FakeSystem(experiments, kinds)
         self._errors: list[SupervisorError] = []
+
+    def __repr__(self) -> str:
+        return f"<FakeShotline of {', '.join(self.system.config.experiments)}>"
 
     @property
     def verbs(self) -> list[str]:
@@ -134,9 +137,9 @@ class FakeShotline(Commands, Closable):
         """Return what happens on channels; each begins with its whole state."""
         return FakeStream(self.system, channels, taps)
 
-    def watch(self, tree: str, shot: int) -> FakeStream:
+    def watch(self, tree: str, shot: int | None = None) -> FakeStream:
         """Return what happens to a shot, and its actions' output."""
-        key = ShotKey(tree.upper(), shot)
+        key = shot_of(tree, shot)
         return self.events(shot_channel(key), taps=(output_channel(key, ""),))
 
     def close(self) -> None:
@@ -163,13 +166,18 @@ class AsyncFakeShotline(AsyncCommands, AsyncClosable):
         """Return at once, or raise what the test has said."""
         self.fake.connect()
 
-    async def events(self, *channels: str, taps: tuple[str, ...] = ()) -> AsyncFakeStream:
+    def events(self, *channels: str, taps: tuple[str, ...] = ()) -> Opening[AsyncFakeStream]:
         """Return what happens on channels."""
-        return AsyncFakeStream(self.fake.events(*channels, taps=taps))
 
-    async def watch(self, tree: str, shot: int) -> AsyncFakeStream:
+        async def opened() -> AsyncFakeStream:
+            return AsyncFakeStream(self.fake.events(*channels, taps=taps))
+
+        return Opening(opened, ", ".join((*channels, *taps)))
+
+    def watch(self, tree: str, shot: int | None = None) -> Opening[AsyncFakeStream]:
         """Return what happens to a shot, and its actions' output."""
-        return AsyncFakeStream(self.fake.watch(tree, shot))
+        key = shot_of(tree, shot)
+        return self.events(shot_channel(key), taps=(output_channel(key, ""),))
 
     def close(self) -> None:
         """Do nothing: there is no connection."""

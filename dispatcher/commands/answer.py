@@ -79,6 +79,11 @@ class Asked:
         return name or request.user
 
     @property
+    def giver(self) -> str:
+        """Who gives it, in the words of a reason."""
+        return self.user or "an operator"
+
+    @property
     def is_reading(self) -> bool:
         """Whether its answer need not be kept."""
         return self.verb in READING

@@ -1,6 +1,9 @@
 """Which shot, run or server a command means (D16). Raises Refused where it cannot be told. Pure."""
 
+from collections.abc import Sequence
+
 from shotline.common import commands as c
+from shotline.common.actions import IN_PROGRESS
 from shotline.common.command import OnShot
 from shotline.common.queue.records import TASKS
 from shotline.common.records import ShotKey
@@ -78,6 +81,31 @@ def run_of(core: Core, command: OnShot) -> tuple[Shot, Run]:
         listed = ", ".join(str(shot.key) for shot, _ in found)
         raise Refused(f"runs of several shots are open ({listed}): name tree and shot")
     return found[0]
+
+
+def runs_of_current(core: Core, opened: Sequence[tuple[Shot, Run]]) -> list[tuple[Shot, Run]]:
+    """Return the open run of the current pulse, none where none is open at all.
+
+    Raise Refused, with the list, where only other runs are open: nobody may think that they end.
+    """
+    known = [key for key in core.shots if key.tree != TASKS]
+    current = core.current or (known[0] if len(known) == 1 else None)
+    found = [pair for pair in opened if pair[0].key == current]
+    if opened and not found:
+        of = "there is no current pulse" if current is None else f"{current} has no open run"
+        raise Refused(f"NOTHING was aborted: {of}. STILL OPEN: {open_words(opened)}")
+    return found
+
+
+def open_words(opened: Sequence[tuple[Shot, Run]]) -> str:
+    """Return which runs are open, what of them is running, and how they are aborted."""
+    listed = []
+    for shot, run in opened:
+        busy = sum(shot.actions[path].state in IN_PROGRESS for path in run.paths)
+        state = "HELD, " if run.held is not None else "being aborted, " if run.aborting else ""
+        what = f"{shot.key} run {run.number} ({run.opened.phase}): {state}{busy} actions running"
+        listed.append(f"{what} (`shotline abort {shot.key}`)")
+    return "; ".join(listed) + "; `shotline abort --all` aborts all"
 
 
 def refuse_unknown_tree(core: Core, tree: str) -> None:

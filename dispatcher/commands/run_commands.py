@@ -79,6 +79,7 @@ class RunCommands(Family):
             phase,
             paths,
             command=asked.id,
+            who=asked.user,
             first=first,
             last=last,
         )
@@ -196,7 +197,7 @@ class RunCommands(Family):
                 refuse(command, off)
             if cause is not None:
                 raise Refused(f"{path} is never dispatched: {reason}")
-            run = self._execution.redispatch(shot, path, asked.id)
+            run = self._execution.redispatch(shot, path, asked.id, asked.user)
             return self._await(asked, shot, run, wait=command.wait, notices=seen.notices)
 
         built, known = shot.built, known_marks(shot)
@@ -219,26 +220,31 @@ class RunCommands(Family):
             raise Refused(f"{shot.key}: run {run.number} is being aborted")
         refuse_run(self._core, command, shot, (path,), *also)
 
-    def abort(self, command: c.Abort) -> Answer:
-        """Abort runs, or one action (D9)."""
+    def abort(self, asked: Asked, command: c.Abort) -> Answer:
+        """Abort the run of a shot, of the current pulse, or all runs; or one action (D9)."""
+        if command.all and (command.path or command.tree or command.shot):
+            raise Refused("all open runs, or one of them: `all` goes with no shot and no path")
         if command.path is not None:
-            return self._abort_action(command, command.path)
-        if command.tree is None and command.shot is None:
-            found = list(self._core.open_runs())
-            if not found:
-                return Answer(Outcome.OK, "no run is open; nothing was changed")
+            return self._abort_action(asked, command, command.path)
+        opened = list(self._core.open_runs())
+        if command.all:
+            found = opened
+        elif command.tree is None and command.shot is None:
+            found = meant.runs_of_current(self._core, opened)
         else:
             found = [meant.run_of(self._core, command)]
+        if not found:
+            return Answer(Outcome.OK, "no run is open; nothing was changed")
         for shot, run in found:
-            self._execution.abort_run(shot, run, "aborted by an operator")
+            self._execution.abort_run(shot, run, f"aborted by {asked.giver}")
         listed = ", ".join(f"{shot.key} run {run.number}" for shot, run in found)
-        return Answer(Outcome.OK, f"aborting {listed}")
+        return Answer(Outcome.OK, f"aborting {listed}{_left_words(opened)}")
 
-    def _abort_action(self, command: c.Abort, text: str) -> Answer:
+    def _abort_action(self, asked: Asked, command: c.Abort, text: str) -> Answer:
         shot = meant.shot_of(self._core, command)
         path = shot.table.find(text)
         live, run = shot.actions[path], shot.open_run
-        why = "aborted by an operator"
+        why = f"aborted by {asked.giver}"
         if live.state in IN_PROGRESS:
             self._execution.abort_sent(shot, path, why)
             return Answer(Outcome.OK, f"aborting {path} on {live.server}")
@@ -251,15 +257,16 @@ class RunCommands(Family):
         self._execution.remove(shot, path, why)
         return Answer(Outcome.OK, f"{path} was removed before it was sent")
 
-    def abort_pending(self, command: c.AbortPending) -> Answer:
+    def abort_pending(self, asked: Asked, command: c.AbortPending) -> Answer:
         """Remove what was not sent yet."""
         shot, run = meant.run_of(self._core, command)
-        removed = self._execution.abort_pending(shot, run, "pending actions aborted by an operator")
+        why = f"pending actions aborted by {asked.giver}"
+        removed = self._execution.abort_pending(shot, run, why)
         return Answer(
             Outcome.OK, f"{shot.key}: {len(removed)} actions removed before they were sent"
         )
 
-    def hold_or_resume(self, command: c.Hold | c.Resume) -> Answer:
+    def hold_or_resume(self, asked: Asked, command: c.Hold | c.Resume) -> Answer:
         """Hold a run, or let it go on."""
         shot, run = meant.run_of(self._core, command)
         name = f"{shot.key} run {run.number}"
@@ -268,21 +275,30 @@ class RunCommands(Family):
                 raise Refused(f"{name} is HELD already: {run.held}")
             if run.aborting:
                 raise Refused(f"{name} is being aborted")
-            return self._hold(shot, run, command, name)
+            return self._hold(shot, run, command, name, asked.giver)
         if run.held is None and run.coming_hold is None:
             raise Refused(f"{name} is not HELD")
-        self._execution.resume(shot, run, again=command.again)
+        self._execution.resume(shot, run, asked.user, again=command.again)
         return Answer(Outcome.OK, f"{name} goes on")
 
-    def _hold(self, shot: Shot, run: Run, command: c.Hold, name: str) -> Answer:
+    def _hold(self, shot: Shot, run: Run, command: c.Hold, name: str, who: str) -> Answer:
         if command.abort:
-            self._execution.hold_aborting(shot, run, "paused; what ran was aborted")
+            self._execution.hold_aborting(shot, run, f"paused by {who}; what ran was aborted")
             return Answer(Outcome.OK, f"{name} is HELD as soon as what runs is gone")
         if command.boundary:
-            self._execution.hold_at_boundary(shot, run, "paused before the next sequence number")
+            why = f"paused by {who} before the next sequence number"
+            self._execution.hold_at_boundary(shot, run, why)
             return Answer(Outcome.OK, f"{name} is HELD before its next sequence number")
-        self._execution.hold(shot, run, "held by an operator")
+        self._execution.hold(shot, run, f"held by {who}")
         return Answer(Outcome.OK, f"{name} is HELD; what runs goes on")
+
+
+def _left_words(opened: Sequence[tuple[Shot, Run]]) -> str:
+    """Say which of the runs that are open are not being aborted: nobody may think that all are."""
+    left = [(shot, run) for shot, run in opened if run.is_open and not run.aborting]
+    if not left:
+        return ""
+    return f"; STILL OPEN: {meant.open_words(left)}"
 
 
 def _open_words(shot: Shot, run: Run) -> str:

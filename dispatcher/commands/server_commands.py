@@ -15,7 +15,7 @@ from shotline.common.messages import (
 )
 from shotline.common.records import ShotKey
 from shotline.dispatcher.commands import meant
-from shotline.dispatcher.commands.answer import Answer, Refused
+from shotline.dispatcher.commands.answer import Answer, Asked, Refused
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
@@ -34,12 +34,12 @@ class ServerCommands:
         self._core = core
         self._execution = execution
 
-    def abort(self, name: str, text: str | None) -> Answer:
+    def abort(self, asked: Asked, name: str, text: str | None) -> Answer:
         """Abort what servers have, or the one action at this path."""
-        aborted = []
+        aborted, why = [], f"aborted by {asked.giver} (server_abort {name})"
         for shot, attempt in self._attempts_of(meant.servers_of(self._core, name)):
             if text is None or self._is_meant(shot, attempt.path, text):
-                self._execution.abort_sent(shot, attempt.path, f"aborted by server_abort {name}")
+                self._execution.abort_sent(shot, attempt.path, why)
                 aborted.append(attempt.path)
         if not aborted:
             return Answer(Outcome.OK, f"{name} runs nothing of that; nothing was changed")
@@ -108,7 +108,9 @@ class ServerCommands:
             cleared = structs.replace(live, time=self._core.wall, url=None)
             self._core.put(shot, cleared)
 
-    def command(self, command: c.ServerStop | c.ServerQuit | c.ServerRestart) -> Answer:
+    def command(
+        self, asked: Asked, command: c.ServerStop | c.ServerQuit | c.ServerRestart
+    ) -> Answer:
         """Stop, quit or restart servers."""
         servers = meant.servers_of(self._core, command.server)
         names = ", ".join(server.name for server in servers)
@@ -120,9 +122,9 @@ class ServerCommands:
             return Answer(Outcome.OK, f"{names} ends when its work is done", notices=notices)
         if isinstance(command, c.ServerQuit):
             for server in servers:
-                self._order(server, ServerOrder.QUIT)
+                self._order(server, ServerOrder.QUIT, by=asked.giver)
             return Answer(Outcome.OK, f"{names} ends; what it runs is aborted", notices=notices)
-        return self._restart(servers, names, notices)
+        return self._restart(asked, servers, names, notices)
 
     def let_go(self, name: str, server_class: str) -> None:
         """End a server in order, since its provider has no use for it any more (P2)."""
@@ -134,7 +136,9 @@ class ServerCommands:
         ):
             self._mark(server, stopping=True)
 
-    def _restart(self, servers: list[Server], names: str, notices: tuple[str, ...]) -> Answer:
+    def _restart(
+        self, asked: Asked, servers: list[Server], names: str, notices: tuple[str, ...]
+    ) -> Answer:
         """Restart one server, or several one after the other, so that their class goes on (D17)."""
         here = [server for server in servers if not server.leaving]
         if len(here) > 1:
@@ -145,7 +149,7 @@ class ServerCommands:
         for server in servers:
             if self._core.fleet.alone(server):
                 notices += self._drop_queue(server)
-            self._order(server, ServerOrder.RESTART)
+            self._order(server, ServerOrder.RESTART, by=asked.giver)
         return Answer(Outcome.OK, f"{names} restarts; what it runs is aborted", notices=notices)
 
     def _mark(self, server: Server, *, stopping: bool = False, restarting: bool = False) -> None:
@@ -175,10 +179,16 @@ class ServerCommands:
                 self._execution.abort_sent(shot, attempt.path, why)
 
     def _order(
-        self, server: Server, order: ServerOrder, asked: str | None = None, because: str = ""
+        self,
+        server: Server,
+        order: ServerOrder,
+        asked: str | None = None,
+        because: str = "",
+        by: str = "",
     ) -> None:
         """Give an order; `asked` is the command that it comes from, where they differ."""
-        self.order(server, order, because or f"{asked or f'server_{order}'} was asked for")
+        words = f"{asked or f'server_{order}'} was asked for"
+        self.order(server, order, because or (f"{words} by {by}" if by else words))
 
     def order(self, server: Server, order: ServerOrder, reason: str) -> None:
         """Tell a server to end, or to begin anew; `reason` in words."""

@@ -60,7 +60,9 @@ class TreeCommands(Family):
         def known(done: TreeDone) -> Answer:
             self._core.current = key
             shot = self._core.shots.setdefault(key, Shot(key))
-            self._core.put(shot, PulseCreated(time=self._core.wall, replaced=replace))
+            self._core.put(
+                shot, PulseCreated(time=self._core.wall, replaced=replace, who=asked.user)
+            )
             self._core.used(key)
             return Answer(Outcome.OK, f"{key} was created", notices=done.warnings)
 

@@ -76,6 +76,8 @@ class Functions(Family):
         )
         core.used(key)
         core.newest[TASKS] = key.shot
-        run = self._execution.open_run(shot, RunKind.PHASE, PHASE, (node.path,), command=asked.id)
+        run = self._execution.open_run(
+            shot, RunKind.PHASE, PHASE, (node.path,), command=asked.id, who=asked.user
+        )
         core.unload(keep=key)
         return shot, run.number

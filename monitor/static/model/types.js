@@ -703,6 +703,7 @@
  * @property {'pulse_created'} [type]
  * @property {number} time
  * @property {boolean} [replaced]
+ * @property {string} [who]
  */
 
 /**
@@ -894,6 +895,7 @@
  * @property {number} run
  * @property {string} path
  * @property {string} [command]
+ * @property {string} [who]
  */
 
 /** Why the queue refuses; the words beside it are for people and may change. @typedef {'aborted_actions'|'bad_parameter'|'bad_plan'|'bad_position'|'changed'|'full'|'held'|'locked'|'no_environment'|'no_servers'|'not_allowed'|'not_held'|'not_locked'|'not_proposed'|'running_entry'|'unknown_entry'|'unknown_experiment'|'unknown_function'|'unknown_group'|'unknown_kind'|'unknown_phase'|'unknown_task'|'wrong_key'|'wrong_state'} RefusalCode */
@@ -921,6 +923,7 @@
  * @property {number|null} [ended_at]
  * @property {number|null} [duration_s]
  * @property {Counts} counts
+ * @property {string} [who]
  */
 
 /**

@@ -54,7 +54,12 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
         ("TEST x INIT 1 2", "whole number"),
     ),
     "dispatch": (("", "Missing argument"), ("P TEST", "PATH [TREE/SHOT]"), ("P TEST x", "whole")),
-    "abort": (("TEST x", "whole number"), ("TEST x PATH", "whole number"), ("a b c d", "PATH")),
+    "abort": (
+        ("TEST x", "whole number"),
+        ("TEST x PATH", "whole number"),
+        ("a b c d", "PATH"),
+        ("--all T/1", "give --all"),
+    ),
     "abort-pending": (("TEST", "both TREE and SHOT"), ("TEST x", "whole number")),
     "hold": (("TEST", "both TREE and SHOT"),),
     "resume": (("TEST x", "whole number"),),

@@ -1,6 +1,6 @@
 """The commands about pulses and runs, on the dispatcher's machine: D9 to D12, D14 and D16."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from msgspec import structs
@@ -11,10 +11,13 @@ from shotline.common import commands as c
 from shotline.common.actions import ActionState, Cause
 from shotline.common.messages import (
     AbortAttempt,
+    Behalf,
     EndedBy,
     LivenessState,
     Outcome,
     Reply,
+    Request,
+    Via,
 )
 from shotline.common.nodes import DispatchOptions
 from shotline.common.records import (
@@ -26,10 +29,12 @@ from shotline.common.records import (
     RunOpened,
     RunOutcome,
     RunPutOnHold,
+    RunResumed,
     ShotKey,
     TableBuilt,
 )
-from shotline.common.views import ActionsResult, CheckResult
+from shotline.common.views import ActionsResult, CheckResult, ShotsResult
+from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.trees import jobs as t
@@ -427,18 +432,91 @@ def test_an_abort_of_what_is_pending_lets_the_rest_go_on() -> None:
     assert bench.dispatched() == ["ONE"]
 
 
-def test_an_abort_without_a_shot_aborts_all_runs_and_others_want_one_named() -> None:
+def two_runs() -> Bench:
     bench = chain().build().build(U)
     bench.told(c.DoPhase(phase="INIT", tree="T", shot=1))
     bench.told(c.DoPhase(phase="INIT", tree="U", shot=7))
+    return bench
+
+
+def test_where_several_runs_are_open_one_must_be_named() -> None:
+    bench = two_runs()
     for command in (c.Hold(), c.Resume(), c.AbortPending(), c.Wait()):
         words = refused(bench.ask(command))
         assert "T/1" in words
         assert "U/7" in words
-    words = bench.told(c.Abort()).message
+
+
+def test_an_abort_of_all_runs_aborts_all() -> None:
+    bench = two_runs()
+    words = bench.told(c.Abort(all=True)).message
     assert "T/1" in words
     assert "U/7" in words
+    assert "STILL OPEN" not in words
     assert bench.states(U)["TWO"] == "aborted_before_sent"
+    assert bench.states()["TWO"] == "aborted_before_sent"
+    words = bench.told(c.Abort(all=True)).message
+    assert "T/1" in words, "what is being aborted is asked for again"
+
+
+@pytest.mark.parametrize("also", [{"tree": "T", "shot": 1}, {"path": "ONE"}])
+def test_an_abort_of_all_runs_is_of_nothing_else(also: dict[str, Any]) -> None:
+    bench = two_runs()
+    assert "goes with no shot and no path" in refused(bench.ask(c.Abort(all=True, **also)))
+    assert bench.records(RunAborting) == []
+
+
+def test_an_abort_alone_is_of_the_current_pulse_and_says_what_is_still_open() -> None:
+    bench = two_runs()
+    bench.told(c.Hold(tree="U", shot=7))
+    bench.machine.core.current = KEY
+    words = bench.told(c.Abort()).message
+    assert words.startswith("aborting T/1 run 1")
+    assert "STILL OPEN: U/7 run 1 (INIT): HELD, 0 actions running (`shotline abort U/7`)" in words
+    assert "`shotline abort --all` aborts all" in words
+    assert bench.states()["TWO"] == "aborted_before_sent"
+    assert bench.states(U)["TWO"] == "NOT_DISPATCHED"
+
+
+def test_an_abort_of_one_shot_says_what_is_still_open() -> None:
+    bench = two_runs()
+    words = bench.told(c.Abort(tree="U", shot=7)).message
+    assert "STILL OPEN: T/1 run 1 (INIT): 1 actions running" in words
+    assert "STILL OPEN" not in bench.told(c.Abort(tree="T", shot=1)).message
+
+
+@pytest.mark.parametrize("current", [None, ShotKey("T", 2)])
+def test_an_abort_alone_without_a_run_of_the_current_pulse_aborts_nothing_and_says_so(
+    current: ShotKey | None,
+) -> None:
+    bench = two_runs()
+    bench.machine.core.current = current
+    words = refused(bench.ask(c.Abort()))
+    assert words.startswith("NOTHING was aborted")
+    assert "T/1 run 1 (INIT): 1 actions running (`shotline abort T/1`)" in words
+    assert "U/7" in words
+    assert bench.records(RunAborting) == []
+
+
+def as_of(behalf: Behalf, request: Request) -> Request:
+    return structs.replace(request, behalf=behalf)
+
+
+def test_who_asked_is_named_in_the_records() -> None:
+    bench = chain().build()
+    anna = Behalf(name="anna", via=Via.LOGIN)
+    for command in (INIT, c.Hold(), c.Resume()):
+        bench.handle(d.FromBroker(b"client/1", (as_of(anna, bench.request(command)),)))
+    bob = Behalf(name="bob", via=Via.PROXY)
+    bench.handle(d.FromBroker(b"client/1", (as_of(bob, bench.request(c.Abort())),)))
+    assert [record.reason for record in bench.records(RunPutOnHold)] == ["held by anna"]
+    assert [record.who for record in bench.records(RunOpened)] == ["anna"]
+    assert [record.who for record in bench.records(RunResumed)] == ["anna"]
+    assert [record.reason for record in bench.records(RunAborting)] == ["aborted by bob"]
+    shots = view_of(bench.told(c.Shots()))
+    assert isinstance(shots, ShotsResult)
+    assert shots.shots[0].runs[0].who == "anna"
+    assert any("asked for by anna" in one.text for one in bench.said)
 
 
 def test_an_attempt_that_comes_back_after_its_abort_was_never_started() -> None:

@@ -116,8 +116,8 @@ def test_an_idle_server_that_is_stopped_ends_at_once() -> None:
     ("command", "asked"),
     [
         (c.ServerStop(server="SRV_A"), "server_stop was asked for"),
-        (c.ServerQuit(server="SRV_A"), "server_quit was asked for"),
-        (c.ServerRestart(server="SRV_A"), "server_restart was asked for"),
+        (c.ServerQuit(server="SRV_A"), "server_quit was asked for by an operator"),
+        (c.ServerRestart(server="SRV_A"), "server_restart was asked for by an operator"),
     ],
 )
 def test_a_server_is_told_which_command_it_leaves_by(command: Command, asked: str) -> None:

@@ -176,9 +176,10 @@ class Registry:
 
     def goodbye(self, now: Instant, peer: bytes, why: str) -> None:
         """Forget a server at once; it ends in order."""
-        self.cut_off(now, peer, f"said goodbye: {why}" if why else "said goodbye")
+        text = f"said goodbye: {why}" if why else "said goodbye"
+        self.cut_off(now, peer, text, in_order=True)
 
-    def cut_off(self, now: Instant, peer: bytes, why: str) -> None:
+    def cut_off(self, now: Instant, peer: bytes, why: str, *, in_order: bool = False) -> None:
         """Forget whoever is behind a connection that is ended."""
         self._strangers.pop(peer, None)
         for name, candidate in list(self._candidates.items()):
@@ -186,7 +187,7 @@ class Registry:
                 del self._candidates[name]
         server = self.by_peer.get(peer)
         if server is not None:
-            self._lose(now, server, why)
+            self._lose(now, server, why, in_order=in_order)
 
     def stranger(self, now: Instant, peer: bytes) -> None:
         """Ask whoever sends without being registered to register; once a second is enough."""
@@ -363,7 +364,7 @@ class Registry:
         else:
             self._tell(now, server, judgement.state, judgement.why)
 
-    def _lose(self, now: Instant, server: Server, why: str) -> None:
+    def _lose(self, now: Instant, server: Server, why: str, *, in_order: bool = False) -> None:
         del self._by_name[server.name]
         del self.by_peer[server.peer]
         del self.by_identity[server.identity]
@@ -372,14 +373,28 @@ class Registry:
         if candidate is not None:
             # First: its Register may prove what has become of the old one's attempts.
             self._accept(now, candidate.peer, candidate.register, candidate.key)
-        self._tell(now, server, LivenessState.LOST, why)
+        self._tell(now, server, LivenessState.LOST, why, in_order=in_order)
         if candidate is not None and candidate.dropped:
             server = self.by_peer[candidate.peer]
             self._ask_anew(now, server, "what you sent while your name was checked was dropped")
 
-    def _tell(self, now: Instant, server: Server, state: LivenessState, why: str) -> None:
+    def _tell(
+        self,
+        now: Instant,
+        server: Server,
+        state: LivenessState,
+        why: str,
+        *,
+        in_order: bool = False,
+    ) -> None:
         self._outbox.to_dispatcher(
-            Liveness(server=server.name, incarnation=server.incarnation, state=state, why=why)
+            Liveness(
+                server=server.name,
+                incarnation=server.incarnation,
+                state=state,
+                why=why,
+                in_order=in_order,
+            )
         )
         level: LogLevel = "info" if state is LivenessState.ALIVE else "warning"
         self._outbox.log(now.wall, level, f"{server.name} is {state.value}: {why}")

@@ -1,7 +1,7 @@
 """The commands as methods, for a blocking and for an asynchronous supervisor.
 
-Both are made of the functions in `verbs`, `fleet_verbs`, `queue_verbs` and `records_verbs`; how a
-call reaches the dispatcher is the subclasses'.
+Both are made of the functions in `verbs`, `alarm_verbs`, `fleet_verbs`, `queue_verbs` and
+`records_verbs`; how a call reaches the dispatcher is the subclasses'.
 """
 
 from abc import ABC, abstractmethod
@@ -10,7 +10,7 @@ from functools import wraps
 from inspect import Parameter, Signature, signature
 from typing import Concatenate, ParamSpec, TypeVar
 
-from shotline.client import fleet_verbs, queue_verbs, records_verbs, verbs
+from shotline.client import alarm_verbs, fleet_verbs, queue_verbs, records_verbs, verbs
 from shotline.client.calls import Call
 
 P = ParamSpec("P")
@@ -92,6 +92,9 @@ class Commands(ABC):
     shots = _blocking(verbs.shots)
     audit = _blocking(verbs.audit)
     quit = _blocking(verbs.quit_dispatcher)
+    alarms = _blocking(alarm_verbs.alarms)
+    alarms_ack = _blocking(alarm_verbs.alarms_ack)
+    alarms_shelve = _blocking(alarm_verbs.alarms_shelve)
     fleet = _blocking(fleet_verbs.fleet)
     fleet_slots = _blocking(fleet_verbs.fleet_slots)
     fleet_hours = _blocking(fleet_verbs.fleet_hours)
@@ -191,6 +194,9 @@ class AsyncCommands(ABC):
     shots = _awaiting(verbs.shots)
     audit = _awaiting(verbs.audit)
     quit = _awaiting(verbs.quit_dispatcher)
+    alarms = _awaiting(alarm_verbs.alarms)
+    alarms_ack = _awaiting(alarm_verbs.alarms_ack)
+    alarms_shelve = _awaiting(alarm_verbs.alarms_shelve)
     fleet = _awaiting(fleet_verbs.fleet)
     fleet_slots = _awaiting(fleet_verbs.fleet_slots)
     fleet_hours = _awaiting(fleet_verbs.fleet_hours)

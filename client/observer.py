@@ -10,7 +10,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from shotline.common.channels import AUDIT, FEED, LOG, QUEUE, SERVERS, VOLUMES
+from shotline.common.alarms.views import AlarmsEvent
+from shotline.common.channels import ALARMS, AUDIT, FEED, LOG, QUEUE, SERVERS, VOLUMES
 from shotline.common.codec import describe
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import Event
@@ -39,6 +40,7 @@ Payload = (
     | AuditEvent
     | QueueEvent
     | VolumesEvent
+    | AlarmsEvent
     | FeedBeat
 )
 
@@ -120,6 +122,7 @@ def payload_of(event: Event) -> Payload:
         AUDIT: AuditEvent,
         QUEUE: QueueEvent,
         VOLUMES: VolumesEvent,
+        ALARMS: AlarmsEvent,
         FEED: FeedBeat,
     }
     kind = kinds.get(event.channel.split("/", 1)[0])

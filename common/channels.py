@@ -10,6 +10,7 @@ LOG: Final = "log"
 AUDIT: Final = "audit"
 QUEUE: Final = "queue"
 VOLUMES: Final = "volumes"
+ALARMS: Final = "alarms"
 FEED: Final = "feed"
 """Its events are the beats, which say how far the other channels are."""
 

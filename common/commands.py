@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Final, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from shotline.common.alarms.commands import AnyAlarmsCommand
 from shotline.common.base import Json, tag_of, to_json
 from shotline.common.command import (
     ActionPath,
@@ -469,6 +470,7 @@ AnyCommand = (
     | Rehearse
     | Quit
     | AnyFleetCommand
+    | AnyAlarmsCommand
     | AnyQueueCommand
     | AnyRecordsCommand
 )

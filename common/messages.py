@@ -238,6 +238,7 @@ class Liveness(Message, tag="liveness"):
     incarnation: Name
     state: LivenessState
     why: Text
+    in_order: bool = False  # lost, since it has said goodbye
 
 
 class Undeliverable(Message, tag="undeliverable"):

@@ -19,6 +19,16 @@ LABEL: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """How a site may call a server, for actions to ask for it."""
 
 
+HELP_MAX: Final = 2000
+CONTACT_MAX: Final = 300
+
+Help = Annotated[str, Meta(max_length=HELP_MAX)]
+"""What to do when an action has failed, as its author says."""
+
+Contact = Annotated[str, Meta(max_length=CONTACT_MAX)]
+"""Whom to call then, and where."""
+
+
 @lru_cache(maxsize=1024)
 def _shared(word: str) -> str:
     """Return the one copy of a word that many nodes have."""
@@ -183,6 +193,8 @@ class ActionNode(Struct):
     unreadable: str | None = None
     text: str = ""  # the whole record, decompiled
     label: Annotated[str, Meta(pattern=LABEL, max_length=64)] | None = None  # of its servers
+    help: Help = ""  # what to do when it fails
+    contact: Contact = ""  # whom to call then
     folder: str | None = None  # of the pulse, where tasks may write files; None: the tree has none
 
     def __post_init__(self) -> None:

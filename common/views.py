@@ -12,6 +12,7 @@ import msgspec
 from msgspec import structs
 
 from shotline.common.actions import Cause
+from shotline.common.alarms.views import AlarmsAnswered, AlarmsEvent, AlarmsResult
 from shotline.common.base import Struct, to_json
 from shotline.common.fleet.facts import LoggedLine, ServerFacts
 from shotline.common.fleet.settings import ServerSettings
@@ -317,6 +318,7 @@ class SnapshotResult(Paged, tag="snapshot"):
     logs: LogsResult | None = None
     queue: QueueSnapshot | None = None
     ledger: LedgerView | None = None
+    alarms: AlarmsEvent | None = None  # all of them
 
 
 AnyResult = (
@@ -339,6 +341,8 @@ AnyResult = (
     | SnapshotResult
     | AnyQueueResult
     | AnyRecordsResult
+    | AlarmsResult
+    | AlarmsAnswered
 )
 
 _DECODER: Final[msgspec.json.Decoder[AnyResult]] = msgspec.json.Decoder(AnyResult)

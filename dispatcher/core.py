@@ -4,10 +4,11 @@
 `at_once` is only for what rests on nothing recorded (heartbeats, claims). Pure.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from shotline.alarms.events import AlarmInput
 from shotline.common.actions import ActionState, AttemptId, Cause, Status, has_failed
 from shotline.common.base import Struct, to_json
 from shotline.common.channels import LOG, SERVERS
@@ -31,6 +32,7 @@ from shotline.common.records import (
 )
 from shotline.common.settings.configuration import Config
 from shotline.common.views import JournalState, LogEvent, ServersEvent
+from shotline.dispatcher.alarms.watching import of_record, of_transition
 from shotline.dispatcher.effects import Effect, Exit, Say, ToPeer, ToReader
 from shotline.dispatcher.event_feed import EventFeed
 from shotline.dispatcher.fleet import Fleet, Server
@@ -96,6 +98,8 @@ class Core:
     steered: set[str] = field(default_factory=set)  # servers that are set to something
     steered_changed: dict[str, None] = field(default_factory=dict)  # which of them have changed
     fleet_news: list[FleetInput] = field(default_factory=list)  # what its machine is to hear
+    alarm_news: list[AlarmInput] = field(default_factory=list)  # what its machine is to hear
+    alarmed: Mapping[tuple[str, int, str], int] = field(default_factory=dict)  # failed actions
     _leaving: list[Effect] = field(default_factory=list)
     _dirty: dict[str, None] = field(default_factory=dict)
     _job: int = 0
@@ -153,8 +157,11 @@ class Core:
             self._count(before, record)
             if has_failed(record.state, record.status):
                 self._say_failed(shot, before, record)
-        elif isinstance(record, EventRaised) and record.trouble:
-            self._say_of(shot, shot.actions[record.path], record.trouble)
+            self.alarm_news += of_transition(self.config.alarms, shot, before, record, self.alarmed)
+        else:
+            self.alarm_news += of_record(self.config.alarms, shot, record)
+            if isinstance(record, EventRaised) and record.trouble:
+                self._say_of(shot, shot.actions[record.path], record.trouble)
 
     def _tell_fleet(self, shot: Shot, record: ShotRecord, before: Transition | None) -> None:
         """Note what servers that are set to something serve, in the commit that has it."""

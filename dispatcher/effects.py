@@ -67,12 +67,14 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class RunProgram:
-    """Run the site's program that starts servers; `ProgramDone` answers."""
+    """Run a program of the site's, for a limited time; `ProgramDone` answers."""
 
     job: int
     script: str  # "": the packaged one
     arguments: tuple[str, ...]
     timeout_s: float
+    given: bytes = b""  # what it can read
+    environment: tuple[tuple[str, str], ...] = ()  # beside our own
 
 
 Effect = ToPeer | Publish | WriteCommit | TreeJob | JournalQuery | RunProgram | Say | Exit

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from shotline.common.base import to_json
 from shotline.common.channels import (
+    ALARMS,
     FEED,
     LOG,
     QUEUE,
@@ -25,7 +26,7 @@ CHANNELS_MAX: Final = 1000  # in one beat
 WINDOW_S: Final = 30.0
 """A beat names the last numbers of channels that have changed within this time."""
 
-STANDING: Final = (SERVERS, LOG, QUEUE, VOLUMES)  # channels that are always there
+STANDING: Final = (SERVERS, LOG, QUEUE, VOLUMES, ALARMS)  # channels that are always there
 
 
 class EventFeed:

@@ -10,8 +10,9 @@ from msgspec import structs
 
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState
+from shotline.common.alarms.commands import AnyAlarmsCommand
 from shotline.common.base import to_json
-from shotline.common.channels import LOG, QUEUE, SERVERS, VOLUMES
+from shotline.common.channels import ALARMS, LOG, QUEUE, SERVERS, VOLUMES
 from shotline.common.fleet import commands as f
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -47,6 +48,7 @@ from shotline.common.settings.configuration import Config
 from shotline.common.views import JournalState, LogEvent, SnapshotResult
 from shotline.common.volumes.commands import AnyRecordsCommand
 from shotline.dispatcher.aftermath import Aftermath
+from shotline.dispatcher.alarms.host import AlarmsHost
 from shotline.dispatcher.broker_link import BrokerLink
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused
 from shotline.dispatcher.commands.queries import Queries
@@ -130,6 +132,7 @@ class Dispatcher:
         self.steering = Steering(
             self.requests, self.server_commands, self.plans.ahead, self.provision.starting
         )
+        self.alarms = AlarmsHost(self.requests)
         self.plans.warnings = self.steering.window_notices
         self.link = BrokerLink(self.core)
         self.waits = Waits(self.core, self.views)
@@ -160,6 +163,7 @@ class Dispatcher:
         self.plans.load(loaded)
         self.volumes.load(loaded)
         self.steering.load(loaded)
+        self.alarms.load(loaded)
 
     # Events
 
@@ -181,6 +185,8 @@ class Dispatcher:
             self.server_commands.tick()
             while self.steering.settle() or self.plans.settle() or self.volumes.settle():
                 self.execution.pump()
+            self.alarms.tick()
+            self.alarms.settle()
         left = core.take_effects() + released + core.ledger.flush()
         if core.journal_state is JournalState.STOPPED:
             left += core.ledger.take_unbound()
@@ -199,7 +205,8 @@ class Dispatcher:
                 if not self.aftermath.done(event):
                     self.requests.done(event.job, event)
             case ProgramDone():
-                self.requests.done(event.job, event)
+                if not self.alarms.program_done(event):
+                    self.requests.done(event.job, event)
             case ShotRead() | OutputRead() | AuditRead():
                 self.requests.done(event.query, event)
             case JournalChanged():
@@ -232,6 +239,7 @@ class Dispatcher:
                 self.plans.configured(event.emergency_key)
                 self.steering.configured()
                 self.volumes.configured()
+                self.alarms.configured()
             case StopAsked():
                 if core.journal_state is JournalState.STOPPED:
                     core.at_once(Exit(0, "asked to end"))
@@ -250,6 +258,7 @@ class Dispatcher:
             self.plans.wake_at(),
             self.volumes.wake_at(),
             self.steering.wake_at(),
+            self.alarms.wake_at(),
             self.worker_commands.wake_at(),
             self.requests.wake_at(),
             self.server_commands.wake_at(),
@@ -463,6 +472,10 @@ class Dispatcher:
                 return self._servers_snapshot()
             case c.Snapshot(channel=channel) if channel == VOLUMES:
                 return self._volumes_snapshot()
+            case c.Snapshot(channel=channel) if channel == ALARMS:
+                return self.alarms.snapshot()
+            case _ if isinstance(command, AnyAlarmsCommand):
+                return self.alarms.operate(asked, command)
             case _ if isinstance(command, f.AnyFleetCommand):
                 return self.steering.operate(asked, command)
             case _ if isinstance(command, q.AnyQueueCommand):
@@ -476,6 +489,7 @@ class Dispatcher:
         self.steering.recovered()
         self.plans.recovered()
         self.volumes.recovered()
+        self.alarms.recovered()
         self.requests.take_early()
 
     def _queue_snapshot(self) -> Answer:
@@ -540,6 +554,7 @@ class Dispatcher:
             self.plans.write_anew()
             self.volumes.write_anew()
             self.steering.write_anew()
+            self.alarms.write_anew()
 
     # For tests
 

@@ -26,6 +26,7 @@ from shotline.common.messages import (
 from shotline.common.pilots import is_of
 from shotline.common.records import Mark, ShotKey, Transition
 from shotline.dispatcher.aftermath import Aftermath
+from shotline.dispatcher.alarms.watching import of_lost, of_registered
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
@@ -183,6 +184,7 @@ class Recovery:
         for shot in core.shots.values():
             take_proofs(core, shot, register)
         core.fleet_news.append(FleetRegistered(server.name, register.incarnation))
+        core.alarm_news.append(of_registered(server.name))
         core.server_changed(server)
         core.put_seen(server)
 
@@ -279,7 +281,7 @@ class Recovery:
         if server is None or server.register.incarnation != liveness.incarnation:
             return
         if liveness.state is LivenessState.LOST:
-            self.lost(server, liveness.why)
+            self.lost(server, liveness.why, in_order=liveness.in_order)
             return
         core.fleet.judged(server, liveness.state, liveness.why, core.now)
         core.server_changed(server)
@@ -304,9 +306,16 @@ class Recovery:
         for shot in core.shots.values():
             take_end(core, shot, pilot)
 
-    def lost(self, server: Server, why: str, *, proven_dead: bool = False) -> None:
-        """Settle what a lost server had; no other server of its class is touched (D7)."""
+    def lost(
+        self, server: Server, why: str, *, proven_dead: bool = False, in_order: bool = False
+    ) -> None:
+        """Settle what a lost server had; no other server of its class is touched (D7).
+
+        `in_order`: it has ended as it should, and nobody needs an alarm.
+        """
         core = self._core
+        if not (in_order or proven_dead or server.leaving or server.stopping):
+            core.alarm_news += of_lost(core.config.alarms, server.name, why)
         core.fleet.judged(server, LivenessState.LOST, why, core.now)
         if not server.leaving:
             # Should it come back later, nobody expects a restart any more.

@@ -23,6 +23,7 @@ from shotline.common.actions import (
     category_of,
     colour_of,
 )
+from shotline.common.alarms.alarm import Alarm
 from shotline.common.base import Struct, to_json
 from shotline.common.fleet.views import FleetView
 from shotline.common.queue.records import QueueRecord
@@ -288,6 +289,16 @@ def whole_servers(
 def fleet_message(time: float, fleet: FleetView) -> Body:
     """Return the message of a change of the fleet, but for its servers."""
     return body("FLEET", time, ("fleet", short(fleet)))
+
+
+def whole_alarms(time: float, alarms: Iterable[Alarm], last: int) -> Body:
+    """Return the whole list of alarms; `last` is the highest number that was given."""
+    return body("WHOLE", time, ("alarms", _list(map(short, alarms))), ("newest", b"%d" % last))
+
+
+def alarm_message(time: float, alarm: Alarm, last: int) -> Body:
+    """Return the message of an alarm that is new, or has changed."""
+    return body("ALARM", time, ("alarm", short(alarm)), ("newest", b"%d" % last))
 
 
 def whole_system(time: float, system: SystemView, shots: Sequence[ShotView]) -> Body:

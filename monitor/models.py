@@ -10,6 +10,7 @@ from msgspec import field
 from pydantic import Field
 
 from shotline.common.actions import ActionState, Category, Colour
+from shotline.common.alarms.alarm import Alarm
 from shotline.common.base import Struct
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.fleet.views import FleetView
@@ -207,6 +208,10 @@ class ChannelMessage(Struct):
     records: tuple[ListRecord, ...] = ()
     running: ProgressView | None = None
     ledger: LedgerView | None = None
+    alarms: tuple[Alarm, ...] = ()
+    alarm: Alarm | None = None
+    number: int = 0  # of an alarm that there is no longer
+    newest: int = 0  # the highest number that an alarm was given
 
 
 class MonitorAnswer(Struct):

@@ -20,12 +20,11 @@ from shotline.client.cli.base import (
     wrong,
 )
 from shotline.client.cli.base import ask as asked
+from shotline.client.cli.spans import is_span, seconds_of
 from shotline.client.plain import plain
 
 T = TypeVar("T")
 
-_SPAN: Final = re.compile(r"(\d{1,9})([smhd])")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _DIFFERENT: Final = 5
 
@@ -119,7 +118,7 @@ def drain(*, now: bool, deadline: str | None, within: str | None, then: Any, **m
     call = later.fleet_verbs.fleet_drain(
         "now" if now else "finish",
         deadline=None if deadline is None else _time(deadline),
-        within_s=None if within is None else _span(within),
+        within_s=None if within is None else seconds_of(within),
         then=then,
         **meant,
     )
@@ -201,7 +200,7 @@ def window(begins: str, span: str, *, until: str | None, now: bool, **options: A
     """
     call = later.fleet_verbs.fleet_window(
         _time(begins),
-        _span(span),
+        seconds_of(span),
         until=None if until is None else _time(until),
         mode="now" if now else "finish",
         **options,
@@ -269,17 +268,10 @@ def _number(word: str) -> int:
         wrong(f"{plain(word)!r} is no number")
 
 
-def _span(word: str) -> float:
-    found = _SPAN.fullmatch(word)
-    if found is None:
-        wrong(f"{plain(word)!r} is no span of time: 90s, 30m, 2h, 3d")
-    return float(int(found[1]) * _SECONDS[found[2]])
-
-
 def _time(word: str) -> float:
     """Return a time as seconds since 1970; without a zone it is local."""
-    if _SPAN.fullmatch(word):
-        return time.time() + _span(word)
+    if is_span(word):
+        return time.time() + seconds_of(word)
     try:
         clock = _CLOCK.fullmatch(word)
         if clock is None:

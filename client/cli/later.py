@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from shotline.client import alarm_verbs as alarm_verbs
     from shotline.client import consumer as consumer
     from shotline.client import errors as errors
     from shotline.client import fleet_verbs as fleet_verbs
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from shotline.client import queue_verbs as queue_verbs
     from shotline.client import records_verbs as records_verbs
     from shotline.client import verbs as verbs
+    from shotline.client.cli import alarms_view as alarms_view
     from shotline.client.cli import audit_view as audit_view
     from shotline.client.cli import fleet_file as fleet_file
     from shotline.client.cli import fleet_view as fleet_view
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 _FOLDERS: Final = {
     "errors": "client",
     "queue_export": "client",
+    "alarms_view": "client.cli",
     "audit_view": "client.cli",
     "fleet_file": "client.cli",
     "fleet_view": "client.cli",
@@ -85,6 +88,7 @@ _FOLDERS: Final = {
     "scopes": "common",
     "secret_file": "common.files",
     "consumer": "client",
+    "alarm_verbs": "client",
     "fleet_verbs": "client",
     "queue_verbs": "client",
     "records_verbs": "client",

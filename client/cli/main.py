@@ -1,7 +1,7 @@
 """The `shotline` command: its group, its exit codes, and what an operator sees of errors.
 
-The commands are in `shot`, `queue`, `records`, `fleet`, `server`, `show`, `audit`, `tree`, `live`,
-`system`, `users`, `keys`, `doctor` and `debug`.
+The commands are in `shot`, `queue`, `records`, `fleet`, `alarms`, `server`, `show`, `audit`,
+`tree`, `live`, `system`, `users`, `keys`, `doctor` and `debug`.
 Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an action
 failed or the run was aborted or is HELD.
 """
@@ -17,6 +17,7 @@ import click
 
 from shotline import __version__
 from shotline.client.cli import (
+    alarms,
     audit,
     debug,
     doctor,
@@ -75,7 +76,7 @@ assert isinstance(shotline, ShotlineGroup)
 
 _SECTIONS: Final = {
     "Run shots": (shot,),
-    "See how things stand": (show, live, tree),
+    "See how things stand": (show, live, alarms, tree),
     "The day's programme and its data": (queue, records),
     "Servers and hosts": (server, fleet),
     "Who may, and who did": (audit, users, keys),

@@ -140,6 +140,7 @@ def check_config(
     document = load_yaml(find_config(path, environment))
     named: dict[Location, Path | None] = {
         ("monitor", "server_command"): config.monitor.server_command,
+        ("alarms", "alarm_command"): config.alarms.program,
         ("providers", "script"): config.providers.script,
         ("providers", "slurm_script"): config.providers.slurm_script,
     }

@@ -15,6 +15,7 @@ from shotline.common.binding import ADVICE, BROKER_ADVICE, PAGE_ADVICE, host_of,
 from shotline.common.nodes import FileSource, Source
 from shotline.common.redis.url import RedisUrl
 from shotline.common.settings import sections
+from shotline.common.settings.alarms_section import AlarmsSection
 from shotline.common.settings.classes_section import (
     ClassPattern,
     ClassSection,
@@ -82,6 +83,9 @@ class Config(Section):
     queue: QueueSection = Field(QueueSection(), description="The pulse queue.")
     volumes: VolumesSection = Field(
         VolumesSection(), description="Data that starts work: volumes, rules, consumers."
+    )
+    alarms: AlarmsSection = Field(
+        AlarmsSection(), description="What is latched until somebody acknowledges it."
     )
     monitor: MonitorSection = Field(MonitorSection(), description="The monitor.")
     legacy: LegacySection = Field(
@@ -166,6 +170,7 @@ class Config(Section):
                     }
                 ),
                 "volumes": self.volumes.resolved(beside, data),
+                "alarms": self.alarms.resolved(beside),
                 "legacy": _resolved_access(self.legacy, beside, "redis_url"),
                 "qserver": self.qserver.model_copy(
                     update={"key_file": qserver_key and beside / qserver_key}

@@ -7,8 +7,9 @@ A further machine has its line in HOSTED, and is journalled, spilled and loaded 
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from shotline.common.alarms.records import AlarmsKept, decode_alarm_records
 from shotline.common.base import Struct
-from shotline.common.channels import QUEUE, VOLUMES
+from shotline.common.channels import ALARMS, QUEUE, VOLUMES
 from shotline.common.fleet.records import FLEET, FleetKept, decode_fleet_records
 from shotline.common.queue.records import QueueKept, decode_queue_records
 from shotline.common.volumes.records import LedgerKept, decode_ledger_records
@@ -25,6 +26,7 @@ HOSTED: Final[dict[str, HostedStream]] = {
     QUEUE: HostedStream(decode_queue_records, QueueKept),
     VOLUMES: HostedStream(decode_ledger_records, LedgerKept),
     FLEET: HostedStream(decode_fleet_records, FleetKept),
+    ALARMS: HostedStream(decode_alarm_records, AlarmsKept),
 }
 """By the stream's name behind the prefix of all keys."""
 

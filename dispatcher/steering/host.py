@@ -18,6 +18,7 @@ from shotline.common.fleet.views import FleetAnswer, FleetView, Starting
 from shotline.common.messages import CommandBeats, LivenessState, Outcome, ServerOrder
 from shotline.common.records import ServerSeen
 from shotline.common.views import FleetResult, ServersEvent, ServerView
+from shotline.dispatcher.alarms.watching import of_dismissed, of_lost
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused
 from shotline.dispatcher.commands.requests import Done, Family, Requests
 from shotline.dispatcher.commands.server_commands import ServerCommands
@@ -48,6 +49,7 @@ from shotline.fleet.setting import answered
 from shotline.fleet.showing import Showing
 from shotline.fleet.world import PlanAhead, ServerState
 
+_NOT_BACK: Final = "it has not registered since the dispatcher came back"
 TELL_S: Final = 1.0
 """Observers are told of the fleet as a whole so often, where it has changed."""
 
@@ -103,6 +105,8 @@ class Steering(Family):
             core.seen[seen.server] = lost
             core.put_system(lost)
             gone.append(_last_of(seen))
+            if not seen.stopping:
+                core.alarm_news += of_lost(core.config.alarms, seen.server, _NOT_BACK)
         self._tell(Recovered(tuple(gone)))
 
     # What falls due
@@ -275,6 +279,7 @@ class Steering(Family):
             core.logs.forget(name)
             core.seen.pop(name, None)
             core.fleet.absent.pop(name, None)
+            core.alarm_news.append(of_dismissed(name))
         self._publish(ServersEvent(servers=(), gone=names))
 
     # Showing
@@ -346,7 +351,7 @@ def _last_of(seen: ServerSeen) -> ServerView:
         server_class=server_class,
         server_id=server_id,
         liveness="absent",
-        why="it has not registered since the dispatcher came back",
+        why=_NOT_BACK,
         host=seen.host,
         pid=seen.pid,
         slots=seen.slots,

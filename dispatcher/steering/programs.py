@@ -1,4 +1,4 @@
-"""Runs the site's own program that starts servers, each time for a limited time. A shell.
+"""Runs the site's own programs, each time for a limited time. A shell.
 
 Always with an argument list; no shell ever sees what somebody has typed (DESIGN §8).
 """
@@ -47,14 +47,15 @@ class Programs:
             words = ["sh", *words]
         output = tempfile.TemporaryFile()  # noqa: SIM115  # it is read at the program's end
         try:
-            process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=interpreter.environment(),
-                start_new_session=True,
-            )
+            with _readable(asked.given) as given:
+                process = subprocess.Popen(
+                    words,
+                    stdin=given,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=interpreter.environment() | dict(asked.environment),
+                    start_new_session=True,
+                )
         except OSError as error:
             output.close()
             why = f"{words[0]} cannot be run: {error.strerror}"
@@ -92,6 +93,14 @@ class Programs:
             _end(one.process)
             one.output.close()
         self._running.clear()
+
+
+def _readable(given: bytes) -> IO[bytes]:
+    """Return a file from which a program can read this, without anybody waiting for it."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
+    file.write(given)
+    file.seek(0)
+    return file
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

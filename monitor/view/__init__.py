@@ -14,6 +14,7 @@ from msgspec import structs
 from shotline.client.observer import FeedStopped, News, Unknown, Update, Whole
 from shotline.common.actions import Colour
 from shotline.common.channels import (
+    ALARMS,
     FEED,
     LOG,
     QUEUE,
@@ -56,6 +57,7 @@ from shotline.monitor.messages import (
 )
 from shotline.monitor.models import Away, HostSample, RanAction, SystemView
 from shotline.monitor.names import SYSTEM, ShotName, named
+from shotline.monitor.view.alarms import AlarmBoard
 from shotline.monitor.view.durations import Durations
 from shotline.monitor.view.effects import (
     AskSystem,
@@ -108,6 +110,7 @@ class View:
         self.unknown: dict[ShotKey, str] = {}
         self.queue = QueueBoard()
         self.ledger: LedgerView | None = None  # None: nothing was told yet
+        self.alarms = AlarmBoard()
         self.system = SystemView(
             broker=settings.broker,
             version=settings.version,
@@ -504,6 +507,12 @@ SOURCES: Final = (
         take=lambda view, now, update: view.queue.take(now, update),
     ),
     StandingChannel(VOLUMES, is_heard=True, whole=View.whole_volumes, take=View.take_volumes),
+    StandingChannel(
+        ALARMS,
+        is_heard=True,
+        whole=lambda view, time: view.alarms.whole(time),
+        take=lambda view, now, update: view.alarms.take(now, update),
+    ),
     StandingChannel(
         SYSTEM,
         is_heard=False,

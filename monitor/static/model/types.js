@@ -6,6 +6,46 @@
 /** Where an action stands; the words are those of the tables in every MDSplus dispatcher. @typedef {'ABORTED'|'DISPATCHED'|'DOING'|'DONE'|'NOT_DISPATCHED'|'SERVER_OFF'} ActionState */
 
 /**
+ * An alarm. Raised again after an acknowledgement it has a new `number`.
+ * @typedef {object} Alarm
+ * @property {number} number
+ * @property {AlarmKind} kind
+ * @property {string} key
+ * @property {string} about
+ * @property {string} text
+ * @property {AlarmSeverity} severity
+ * @property {number} first_at
+ * @property {number} last_at
+ * @property {number} [times]
+ * @property {boolean} [active]
+ * @property {number|null} [cleared_at]
+ * @property {string} [cleared]
+ * @property {number|null} [acked_at]
+ * @property {string} [acked_by]
+ * @property {string} [note]
+ * @property {number|null} [shelved_until]
+ * @property {string} [shelved_by]
+ * @property {string} [shelved_why]
+ * @property {string} [help]
+ * @property {string} [contact]
+ * @property {string|null} [tree]
+ * @property {number|null} [shot]
+ * @property {string} [phase]
+ * @property {string|null} [path]
+ * @property {number} [attempt]
+ * @property {string|null} [server]
+ * @property {number} [members]
+ * @property {number} [failing]
+ * @property {string[]} [names]
+ * @property {ToldHow} [told]
+ * @property {string} [told_text]
+ */
+
+/** What an alarm is about. @typedef {'action'|'actions'|'command'|'daemon'|'held'|'overflow'|'server'} AlarmKind */
+
+/** How soon somebody has to look. @typedef {'high'|'low'|'medium'} AlarmSeverity */
+
+/**
  * Something to look at, until it is over.
  * @typedef {object} Alert
  * @property {AlertKind} kind
@@ -100,6 +140,10 @@
  * @property {(EntriesAdded|EntryChanged|EntriesMoved|EntriesApproved|EntriesRemoved|PlanStarted|PlanEnded)[]} [records]
  * @property {ProgressView|null} [running]
  * @property {LedgerView|null} [ledger]
+ * @property {Alarm[]} [alarms]
+ * @property {Alarm|null} [alarm]
+ * @property {number} [number]
+ * @property {number} [newest]
  */
 
 /**
@@ -1104,6 +1148,8 @@
  */
 
 /** How a task stands. @typedef {'completed'|'failed'|'running'} TaskState */
+
+/** What became of the site's own alarm command. @typedef {''|'begun'|'failed'|'perhaps'|'told'} ToldHow */
 
 /**
  * An action changed. The record holds the action's whole live state after the change.

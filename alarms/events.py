@@ -1,0 +1,141 @@
+"""What goes into the machine of alarms, and what comes out of it: plain values. Pure."""
+
+from dataclasses import dataclass
+
+from shotline.common.alarms.alarm import Alarm, AlarmKind, AlarmSeverity
+from shotline.common.alarms.commands import AlarmsAck, AlarmsShelve
+from shotline.common.alarms.records import AlarmRecord
+from shotline.common.alarms.views import AlarmsAnswered
+from shotline.common.messages import Outcome
+from shotline.common.settings.alarms_section import AlarmsSection
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmOperation:
+    """Somebody acknowledges or shelves."""
+
+    command: AlarmsAck | AlarmsShelve
+    user: str  # as the connection says
+
+
+@dataclass(frozen=True, slots=True)
+class ActionHasFailed:
+    """An attempt at an action has failed; `name` is how people call it."""
+
+    tree: str
+    shot: int
+    phase: str
+    path: str
+    name: str
+    attempt: int
+    server: str | None
+    text: str
+    severity: AlarmSeverity
+    help: str = ""
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionIsWell:
+    """An action that had failed has not, this time."""
+
+    tree: str
+    shot: int
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShotIsNew:
+    """Nothing of what a shot's actions have done is known any more: it begins anew."""
+
+    tree: str
+    shot: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that lasts has begun; `about` says what is concerned."""
+
+    kind: AlarmKind
+    about: str
+    text: str
+    severity: AlarmSeverity
+    tree: str | None = None
+    shot: int | None = None
+    server: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleIsOver:
+    """It lasts no longer."""
+
+    kind: AlarmKind
+    about: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded:
+    """The site's own command has ended; `trouble` says why it has not done what it should."""
+
+    numbers: tuple[int, ...]
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsRecovered:
+    """The dispatcher dispatches from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsConfigured:
+    """This configuration counts from now on."""
+
+    section: AlarmsSection
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtDue:
+    """It is time to look at what is due."""
+
+
+AlarmInput = (
+    ActionHasFailed
+    | ActionIsWell
+    | ShotIsNew
+    | Trouble
+    | TroubleIsOver
+    | CommandEnded
+    | AlarmsRecovered
+    | AlarmsConfigured
+    | LookAtDue
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRecord:
+    """Journal this; it is true already."""
+
+    record: AlarmRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TellOthers:
+    """Run the site's own command for these; `CommandEnded` answers."""
+
+    alarms: tuple[Alarm, ...]
+
+
+AlarmOutput = KeepRecord | TellOthers
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsDone:
+    """What an operation is answered with."""
+
+    outcome: Outcome
+    message: str
+    result: AlarmsAnswered
+    unknown: bool = False

@@ -1,0 +1,1 @@
+"""The words of alarms: what is latched until somebody acknowledges it. Pure."""

@@ -1,0 +1,1 @@
+"""Hosts the machine of alarms in the dispatcher: `host` is its face. Pure."""

@@ -213,6 +213,7 @@ class Dispatcher:
                 core.journal_state, core.journal_text = event.state, event.text
                 good = event.state is JournalState.OK
                 core.say("info" if good else "warning", f"journal: {event.text}")
+                self.alarms.journal_changed(event.state, event.text)
                 self._beat_feed()
             case HistoryLost():
                 core.say("error", f"journal: {event.text}")

@@ -32,7 +32,8 @@ from shotline.common.alarms.views import AlarmsEvent, AlarmsResult
 from shotline.common.base import to_json
 from shotline.common.channels import ALARMS
 from shotline.common.messages import Outcome
-from shotline.common.views import SnapshotResult
+from shotline.common.views import JournalState, SnapshotResult
+from shotline.dispatcher.alarms.daemons import Daemons
 from shotline.dispatcher.alarms.telling import program_of, trouble_of
 from shotline.dispatcher.commands.answer import Answer, Asked
 from shotline.dispatcher.commands.requests import Family, Requests
@@ -57,6 +58,7 @@ class AlarmsHost(Family):
         )
         self._job: int | None = None  # of the site's command that runs
         self._told: tuple[int, ...] = ()  # of what
+        self._daemons = Daemons(core)
         core.alarmed = self.machine.fold.failed
         core.tell_hosted[ALARMS] = self._events
 
@@ -83,13 +85,19 @@ class AlarmsHost(Family):
 
     def wake_at(self) -> float | None:
         """Return when something is due."""
-        return self.machine.wake_at()
+        due = (self.machine.wake_at(), self._daemons.wake_at())
+        return min((at for at in due if at is not None), default=None)
 
     def tick(self) -> None:
         """Let the machine look at what is due."""
+        self._daemons.look()
         due = self.machine.wake_at()
         if due is not None and self._core.now >= due:
             self._tell(LookAtDue())
+
+    def journal_changed(self, state: JournalState, text: str) -> None:
+        """Take note of whether Redis is there."""
+        self._daemons.redis(is_there=state is JournalState.OK, text=text)
 
     def settle(self) -> None:
         """Tell the machine what has happened."""

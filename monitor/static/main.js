@@ -89,8 +89,9 @@ function draw() {
 
 function title() {
   const { shot } = app;
+  const waiting = TABS.reduce((sum, tab) => sum + tab.count(app), 0);
   const where = shot ? `${shot.name} · ` : '';
-  return `${app.live ? '' : '⚠ '}${where}${shown().kind.title} · Shotline`;
+  return `${waiting ? `(${waiting}) ` : ''}${app.live ? '' : '⚠ '}${where}${shown().kind.title} · Shotline`;
 }
 
 function drawFoot() {

@@ -5,6 +5,7 @@
  */
 
 import { Tab } from './view/tab.js';
+import { TabAlarms } from './alarms/tab.js';
 import { TabFleet } from './fleet/tab.js';
 import { TabQueue } from './queue/tab.js';
 import { TabData } from './records/tab.js';
@@ -15,6 +16,6 @@ import { TabLogins } from './tabs/logins.js';
 import { TabTimeline } from './tabs/timeline.js';
 
 /** @type {(typeof Tab)[]} */
-export const TABS = [TabActions, TabTimeline, TabQueue, TabFleet, TabData, TabLog, TabAudit, TabLogins];
+export const TABS = [TabActions, TabTimeline, TabQueue, TabFleet, TabData, TabLog, TabAlarms, TabAudit, TabLogins];
 
 for (const tab of TABS) customElements.define(`tab-${tab.id}`, tab);

@@ -34,6 +34,11 @@ export class Tab extends Part {
     return false;
   }
 
+  /** Return how much there waits for somebody: the page's title says so. @param {App} _app */
+  static count(_app) {
+    return 0;
+  }
+
   /** Take a key of the page's; it says itself (`preventDefault`) whether it is one of its own. @param {KeyboardEvent} _event */
   key(_event) {}
 

@@ -71,6 +71,7 @@ class AlarmsHost(Family):
     def recovered(self) -> None:
         """Go on: the dispatcher dispatches."""
         self._tell(AlarmsRecovered())
+        self.journal_changed(self._core.journal_state, self._core.journal_text)
 
     def configured(self) -> None:
         """Take another configuration."""

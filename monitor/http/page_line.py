@@ -15,13 +15,14 @@ from shotline.common.commands import VERBS
 from shotline.common.scopes import Scope
 
 # Commands of the wire, and those that only show what these tell. Any other is refused.
-# The pulse queue and the fleet have pages of their own; the queue gives commands itself.
+# Queue, fleet and alarms have pages of their own; the queue gives commands itself.
 _OF_THE_QUEUE: Final = ("write_nodes", "run_function", "server_workers")
 ALLOWED: Final = frozenset(
     {
         verb.replace("_", "-")
         for verb in VERBS
-        if not verb.startswith(("queue_", "records_", "fleet")) and verb not in _OF_THE_QUEUE
+        if not verb.startswith(("queue_", "records_", "fleet", "alarms"))
+        and verb not in _OF_THE_QUEUE
     }
     | {"display-logs", "show-log", "version", "watch"}
 )

@@ -93,6 +93,18 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
         ("task run calibrate coil", "NAME=VALUE"),
         ("status now", "unexpected extra argument"),
     ),
+    "alarms": (
+        ("nothing", "No such command"),
+        ("ack", "give the numbers of alarms, or --all"),
+        ("ack 1 --all", "give the numbers of alarms, or --all"),
+        ("ack one", "must be a whole number"),
+        ("ack -- -1", "must be a whole number"),
+        ("shelve 1 soon", "is no span of time"),
+        ("shelve 1", "Missing argument"),
+        ("list --newer-than last", "must be a whole number"),
+        ("unshelve", "Missing argument"),
+        ("watch now", "unexpected extra argument"),
+    ),
     "fleet": (
         ("nothing", "No such command"),
         ("slots many A", "is no number"),

@@ -17,7 +17,7 @@ from shotline.common.base import Struct, to_json
 from shotline.common.fleet.facts import LoggedLine, ServerFacts
 from shotline.common.fleet.settings import ServerSettings
 from shotline.common.fleet.views import Flag, FleetAnswers, FleetExpectedResult, FleetView
-from shotline.common.nodes import ActionNode
+from shotline.common.nodes import ActionNode, Contact, Help
 from shotline.common.paged import Paged, Result
 from shotline.common.pilots import ClassDemand
 from shotline.common.queue.views import AnyQueueResult, QueueSnapshot
@@ -63,6 +63,8 @@ class ActionView(Struct):
     completion_event: str | None = None
     event_trouble: str = ""  # why its completion event was not, or perhaps not, raised
     unreadable: str | None = None
+    help: Help = ""  # what to do when it fails
+    contact: Contact = ""  # whom to call then
     never: Cause | None = None  # why it is never dispatched, and no run resets it
     text: str = ""
     last: Transition  # its live state

@@ -18,6 +18,8 @@ from pydantic import BeforeValidator, Discriminator, Field, JsonValue, StringCon
 from pydantic_core import PydanticCustomError, to_json
 
 from shotline.common.nodes import (
+    CONTACT_MAX,
+    HELP_MAX,
     LABEL,
     ActionNode,
     ConditionWhen,
@@ -137,6 +139,10 @@ class ActionEntry(Model):
         description="It runs only on servers of its class that have this label.",
     )
     asynchronous: bool = Field(False, description="Shown, never dispatched.")
+    help: str = Field(
+        "", max_length=HELP_MAX, description="What to do when it fails, shown beside its failure."
+    )
+    contact: str = Field("", max_length=CONTACT_MAX, description="Whom to call then, and where.")
 
 
 class ExperimentEntry(Model):
@@ -288,6 +294,8 @@ class _Reader:
             timeout_s=entry.timeout_s,
             essential=entry.essential,
             label=entry.label,
+            help=entry.help.strip(),
+            contact=entry.contact.strip(),
             on=short not in off and parent_on,
             node_on=short not in off,
             parent_on=parent_on,

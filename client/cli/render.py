@@ -248,6 +248,8 @@ def show_story(out: Console, result: AnyResult) -> None:
         ("essential", "yes" if action.essential else ""),
         ("switched", "" if action.on else "off"),
         ("unreadable", action.unreadable or ""),
+        ("contact", action.contact),
+        ("help", action.help),
     )
     for name, value in facts:
         if value:

@@ -58,6 +58,8 @@ class Views:
             completion_event=node.completion_event,
             event_trouble=shot.event_trouble(path),
             unreadable=node.unreadable,
+            help=node.help,
+            contact=node.contact,
             never=shot.table.initial(path).cause,
             text=node.text,
             last=live,

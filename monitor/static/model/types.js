@@ -1065,6 +1065,8 @@
  * @property {string|null} [completion_event]
  * @property {string} [event_trouble]
  * @property {string|null} [unreadable]
+ * @property {string} [help]
+ * @property {string} [contact]
  * @property {Cause|null} [never]
  * @property {string} [text]
  * @property {Transition} last

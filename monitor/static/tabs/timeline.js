@@ -373,6 +373,8 @@ function factsOf(row, shot, now) {
     ['Code', last.code === null || last.code === undefined ? '' : String(last.code)],
     ['Events', row.events.map(plain).join('; ') || plain(view.completion_event ?? '')],
     ['Task', plain(view.text ?? '')],
+    ['Help', plain(view.help ?? '')],
+    ['Contact', plain(view.contact ?? '')],
   ];
 }
 

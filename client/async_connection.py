@@ -150,7 +150,7 @@ class AsyncConnection:
 
 
 class AsyncEventStream(AsyncClosable):
-    """What happens on some channels, as `Whole`, `News` and `FeedStopped` (DESIGN I6).
+    """What happens on some channels, as `Whole`, `News` and `FeedStopped`.
 
     With `follows`, beginnings of channel names, also on those that come up later.
     """

@@ -95,7 +95,7 @@ class Connection:
 
 
 class EventStream(Closable):
-    """What happens on some channels, as `Whole`, `News` and `FeedStopped` (DESIGN I6).
+    """What happens on some channels, as `Whole`, `News` and `FeedStopped`.
 
     Iterate over it, or `get` with a timeout. Commands may be sent between two items.
     """

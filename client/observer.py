@@ -1,4 +1,4 @@
-"""What an observer of one channel makes of events, beats and snapshots (DESIGN I6). Pure.
+"""What an observer of one channel makes of events, beats and snapshots. Pure.
 
 Subscribe first, then take a snapshot, drop what is not newer; a gap asks for a new snapshot, and a
 feed that has stopped is said so. Subscribing and asking are the shell's.
@@ -237,7 +237,7 @@ class Observer:
         return updates
 
     def beat(self, now: float, event: Event) -> list[Update]:
-        """Take a beat of the feed: it shows what was lost at the end (I6), and a farewell."""
+        """Take a beat of the feed: it shows what was lost at the end, and a farewell."""
         self._hear(now)
         if event.term < self.term:
             return []

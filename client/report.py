@@ -27,7 +27,7 @@ class Report(RunReport):
 
     @property
     def failed(self) -> tuple[ActionView, ...]:
-        """The actions that count as failed (DESIGN §1), in the table's order."""
+        """The actions that count as failed, in the table's order."""
         return tuple(action for action in self.actions if action.failed)
 
     @property

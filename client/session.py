@@ -2,7 +2,7 @@
 
 All that can change a conversation is here; the sockets are `connection`'s. The shell drains its
 socket before it sends a Tick, so that a process that was busy elsewhere does not take its own
-absence for the broker's (DESIGN D15, §5).
+absence for the broker's.
 """
 
 from dataclasses import dataclass, field

@@ -7,7 +7,7 @@
             report = shotline.do_phase(phase)
             print(phase, "ok" if report.ok else [action.path for action in report.failed])
 
-Every command returns what was done or raises a SupervisorError; nothing hangs (DESIGN D15).
+Every command returns what was done or raises a SupervisorError; nothing hangs.
 """
 
 import os

@@ -1,7 +1,7 @@
 """How states, times and texts are written for people: words, symbols, colours. Pure.
 
-Text from trees and tasks is shown as text (`plain`, DESIGN §8). Nobody depends on colour alone: a
-symbol and a word go with each (D7).
+Text from trees and tasks is shown as text (`plain`). Nobody depends on colour alone: a
+symbol and a word go with each.
 """
 
 from datetime import UTC, datetime
@@ -53,7 +53,7 @@ _CAUSES: Final[dict[Cause, str]] = {
 
 
 def colour(last: Transition) -> Colour:
-    """Return the colour of an action's state (D7)."""
+    """Return the colour of an action's state."""
     return colour_of(last.state, last.status, last.cause)
 
 

@@ -1,7 +1,7 @@
 """One function per command: its arguments, checked, made into a `Call`.
 
 The supervisors' methods are made of these, so their names, arguments and docstrings are the
-library's. Tree and shot left out mean the current pulse (DESIGN D16).
+library's. Tree and shot left out mean the current pulse.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from shotline.common.queue.views import WorkersResult
 
 
 def create_pulse(tree: str, shot: int | None = None, *, replace: bool = False) -> Call[Answer]:
-    """Make the pulse of a shot from its model; `replace` one that exists (D14)."""
+    """Make the pulse of a shot from its model; `replace` one that exists."""
     key = shot_of(tree, shot)
     return answer(make(c.CreatePulse, tree=key.tree, shot=key.shot, replace=replace))
 
@@ -28,7 +28,7 @@ def build_tables(
     reset: bool = False,
     list_actions: bool = True,
 ) -> Call[v.ActionsResult]:
-    """Read and classify all actions of a shot; `reset` forgets their states (D1, D14).
+    """Read and classify all actions of a shot; `reset` forgets their states.
 
     Without `list_actions` the answer only counts them, in its shot: a list of thousands takes time.
     """
@@ -46,12 +46,13 @@ def do_phase(
     even_if_changed: bool = False,
     check: bool = False,
 ) -> Call[Report]:
-    """Run the actions of a phase and wait for the end of this run (D2 to D5).
+    """Run the actions of a phase and wait for the end of this run.
 
     A run that was aborted or is HELD raises RunAborted or RunHeld. Failed actions are in the
     report; with `check` they raise ActionFailed, which carries it. `wait=False` returns as soon as
-    the run is open. `even_if_running` as in D11; `even_if_changed` where the experiment refuses
-    tables whose source has changed since they were built.
+    the run is open. `even_if_running`: also where an attempt may still be running;
+    `even_if_changed`: also where the experiment refuses tables whose source has changed since they
+    were built.
     """
     asked = {
         "wait": wait,
@@ -73,7 +74,7 @@ def do_sequence(
     even_if_changed: bool = False,
     check: bool = False,
 ) -> Call[Report]:
-    """Run the actions of a range of sequence numbers of a phase (D12); see `do_phase`."""
+    """Run the actions of a range of sequence numbers of a phase; see `do_phase`."""
     asked = {
         "first": first,
         "last": last,
@@ -95,7 +96,7 @@ def dispatch(
     even_if_changed: bool = False,
     check: bool = False,
 ) -> Call[Report]:
-    """Run one action again (D10); see `do_phase`."""
+    """Run one action again; see `do_phase`."""
     asked = {
         "wait": wait,
         "even_if_off": even_if_off,
@@ -125,7 +126,7 @@ def abort(
 
 
 def abort_pending(tree: str | None = None, shot: int | None = None) -> Call[Answer]:
-    """Remove what was not sent yet; what runs goes on (D9)."""
+    """Remove what was not sent yet; what runs goes on."""
     return answer(make(c.AbortPending, tree=tree, shot=shot))
 
 
@@ -151,22 +152,22 @@ def wait(
 
 
 def server_restart(server: str) -> Call[Answer]:
-    """End what a server runs and start it anew (D17). `server` is CLASS or CLASS:ID."""
+    """End what a server runs and start it anew. `server` is CLASS or CLASS:ID."""
     return answer(make(c.ServerRestart, server=server))
 
 
 def server_abort(server: str, path: str | None = None) -> Call[Answer]:
-    """Abort the actions of a class or server, or the one at `path` (D17)."""
+    """Abort the actions of a class or server, or the one at `path`."""
     return answer(make(c.ServerAbort, server=server, path=path))
 
 
 def server_stop(server: str) -> Call[Answer]:
-    """End a server when its work is done (D17)."""
+    """End a server when its work is done."""
     return answer(make(c.ServerStop, server=server))
 
 
 def server_quit(server: str) -> Call[Answer]:
-    """End a server at once; its running actions become ABORTED (D17)."""
+    """End a server at once; its running actions become ABORTED."""
     return answer(make(c.ServerQuit, server=server))
 
 
@@ -242,7 +243,7 @@ def logs(
 def check(
     tree: str | None = None, shot: int | None = None, *, reset: bool = False
 ) -> Call[v.CheckResult]:
-    """Return the essential actions that failed since the last `reset` (D3)."""
+    """Return the essential actions that failed since the last `reset`."""
     return reading(make(c.Check, tree=tree, shot=shot, reset=reset), v.CheckResult)
 
 
@@ -260,7 +261,7 @@ def current(
 
 
 def snapshot(channel: str) -> Call[v.SnapshotResult]:
-    """Return the state of a channel with the number of its last event (I6)."""
+    """Return the state of a channel with the number of its last event."""
     return result(make(c.Snapshot, channel=channel), v.SnapshotResult)
 
 

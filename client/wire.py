@@ -161,7 +161,7 @@ class Wire:
         taps: tuple[str, ...] = (),
         follows: tuple[str, ...] = (),
     ) -> Stream:
-        """Subscribe, then ask for snapshots (I6). Call it when there has been contact."""
+        """Subscribe, then ask for snapshots. Call it when there has been contact."""
         stream = Stream(channels, taps, time.monotonic(), follows)
         self._streams.append(stream)
         welcome = self.session.welcome

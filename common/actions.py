@@ -1,7 +1,7 @@
 """The life of an action: states, status, causes, and the one table of legal transitions.
 
 All that can change an action's state is named here. The diagram in `docs/states.md` is drawn from
-`TRANSITIONS`, so it cannot drift. No input or output, no clock (DESIGN I1, D7).
+`TRANSITIONS`, so it cannot drift. No input or output, no clock.
 """
 
 from enum import StrEnum
@@ -48,7 +48,7 @@ class Cause(StrEnum):
 
 
 class Colour(StrEnum):
-    """What a row shows (D7). Words and symbols go with it; nobody depends on colour alone."""
+    """What a row shows. Words and symbols go with it; nobody depends on colour alone."""
 
     BLUE = "blue"  # pending
     ORANGE = "orange"  # in progress
@@ -70,7 +70,7 @@ class Category(StrEnum):
 
 
 class AttemptId(NamedTuple):
-    """One try at one action. Numbers of an action never start again (DESIGN §1)."""
+    """One try at one action. Numbers of an action never start again."""
 
     tree: str
     shot: ShotNumber
@@ -148,7 +148,7 @@ NEVER_DISPATCHED: Final[dict[Cause, str]] = {
 
 
 def colour_of(state: ActionState, status: Status | None, cause: Cause | None) -> Colour:
-    """Return the colour that D7 gives to an action in this state."""
+    """Return the colour of an action in this state."""
     if state is ActionState.DONE:
         return Colour.GREEN if status is Status.SUCCESS else Colour.RED
     if state is ActionState.ABORTED:
@@ -161,7 +161,7 @@ def colour_of(state: ActionState, status: Status | None, cause: Cause | None) ->
 
 
 def has_failed(state: ActionState, status: Status | None) -> bool:
-    """Return whether exit codes, `check` and reports count an action as failed (DESIGN §1).
+    """Return whether exit codes, `check` and reports count an action as failed.
 
     Unreadable nodes count too while they are on; that is the table's knowledge, not the state's.
     """

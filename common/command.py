@@ -38,7 +38,7 @@ class Button(NamedTuple):
 
 
 class Command(Struct, tag_field="verb"):
-    """The base of all commands. A tree is kept in upper case, however it was given (D16)."""
+    """The base of all commands. A tree is kept in upper case, however it was given."""
 
     SCOPE: ClassVar[Scope] = Scope.COMMAND
     ENDS: ClassVar[str] = ""  # what it ends, in words: a page asks before it

@@ -1,7 +1,7 @@
 """The commands that clients may send, one class each, and what they answer with.
 
 The CLI, the client library, the HTTP interface and the wire use these classes; the dispatcher
-carries them out. A command without tree and shot means the current pulse (D16).
+carries them out. A command without tree and shot means the current pulse.
 
 A class says all that others must know of its command: who may give it (`SCOPE`), what it ends, how
 the page offers it. The route, its document, its form and the button on the page follow from it.
@@ -43,7 +43,7 @@ AuditId = Annotated[str, Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,15}$")]
 
 
 class CreatePulse(Command, Risky, tag="create_pulse"):
-    """Make the pulse of a shot from its model (`--replace` when it exists, D14)."""
+    """Make the pulse of a shot from its model (`--replace` when it exists)."""
 
     FLAGS: ClassVar[dict[str, Danger]] = {"replace": Danger.PULSE_EXISTS}
     tree: GivenTree
@@ -54,7 +54,7 @@ class CreatePulse(Command, Risky, tag="create_pulse"):
 
 
 class BuildTables(OnShot, tag="build_tables"):
-    """Read and classify all actions of a shot; `reset` forgets their states (D1, D14).
+    """Read and classify all actions of a shot; `reset` forgets their states.
 
     Without `list_actions` the answer counts them only: a list of thousands is megabytes.
     """
@@ -71,7 +71,7 @@ class WriteNodes(OnShot, tag="write_nodes"):
 
 
 class DoPhase(RiskyOnShot, tag="do_phase"):
-    """Run the actions of a phase (D2 to D5); `wait` asks for the final reply at the run's end."""
+    """Run the actions of a phase; `wait` asks for the final reply at the run's end."""
 
     FLAGS: ClassVar[dict[str, Danger]] = {
         "even_if_running": Danger.OUTCOME_UNKNOWN,
@@ -84,7 +84,7 @@ class DoPhase(RiskyOnShot, tag="do_phase"):
 
 
 class DoSequence(RiskyOnShot, tag="do_sequence"):
-    """Run the actions of a range of sequence numbers of a phase (D12)."""
+    """Run the actions of a range of sequence numbers of a phase."""
 
     FLAGS: ClassVar[dict[str, Danger]] = {
         "even_if_running": Danger.OUTCOME_UNKNOWN,
@@ -99,7 +99,7 @@ class DoSequence(RiskyOnShot, tag="do_sequence"):
 
 
 class DispatchAction(RiskyOnShot, tag="dispatch"):
-    """Run one action again (D10)."""
+    """Run one action again."""
 
     FLAGS: ClassVar[dict[str, Danger]] = {
         "even_if_off": Danger.OFF,
@@ -136,7 +136,7 @@ class Abort(OnShot, tag="abort"):
 
 
 class AbortPending(OnShot, tag="abort_pending"):
-    """Remove what was not sent yet; what runs goes on (D9)."""
+    """Remove what was not sent yet; what runs goes on."""
 
     ENDS: ClassVar[str] = "it removes what was not sent yet"
     ALWAYS: ClassVar[bool] = True
@@ -182,7 +182,7 @@ class Wait(PagedOnShot, tag="wait"):
 
 
 class ServerRestart(Command, tag="server_restart"):
-    """End what a server runs and start it anew (D17). `server` is CLASS or CLASS:ID."""
+    """End what a server runs and start it anew. `server` is CLASS or CLASS:ID."""
 
     SCOPE: ClassVar[Scope] = Scope.SERVERS
     ENDS: ClassVar[str] = "it ends what runs there"
@@ -190,7 +190,7 @@ class ServerRestart(Command, tag="server_restart"):
 
 
 class ServerAbort(Command, tag="server_abort"):
-    """Abort a class's actions, or the one at `path` (D17)."""
+    """Abort a class's actions, or the one at `path`."""
 
     SCOPE: ClassVar[Scope] = Scope.SERVERS
     ENDS: ClassVar[str] = "it ends what runs there"
@@ -200,7 +200,7 @@ class ServerAbort(Command, tag="server_abort"):
 
 
 class ServerStop(Command, tag="server_stop"):
-    """End a server when its work is done (D17)."""
+    """End a server when its work is done."""
 
     SCOPE: ClassVar[Scope] = Scope.SERVERS
     ENDS: ClassVar[str] = "it ends the server when its work is done"
@@ -217,7 +217,7 @@ class ServerStop(Command, tag="server_stop"):
 
 
 class ServerQuit(Command, tag="server_quit"):
-    """End a server at once; its running actions become ABORTED (D17)."""
+    """End a server at once; its running actions become ABORTED."""
 
     SCOPE: ClassVar[Scope] = Scope.SERVERS
     ENDS: ClassVar[str] = "it ends the server, and what runs there"
@@ -254,7 +254,7 @@ class ServerWorkers(Command, tag="server_workers"):
 
 
 class ClearUrl(Command, tag="clear_url"):
-    """Forget that an mdsip url may still be busy (DESIGN §6, mdsip)."""
+    """Forget that an mdsip url may still be busy."""
 
     SCOPE: ClassVar[Scope] = Scope.SERVERS
     url: Annotated[str, Meta(min_length=1, max_length=1024)]
@@ -311,7 +311,7 @@ class Logs(OnShot, tag="logs"):
 
 
 class Check(PagedOnShot, tag="check"):
-    """Whether an essential action has failed since the last `--reset` (D3)."""
+    """Whether an essential action has failed since the last `--reset`."""
 
     reset: bool = False
 
@@ -322,7 +322,7 @@ class Check(PagedOnShot, tag="check"):
 
 
 class Snapshot(PagedCommand, tag="snapshot"):
-    """The state of a channel with the number of its last event (I6)."""
+    """The state of a channel with the number of its last event."""
 
     SCOPE: ClassVar[Scope] = Scope.READ
     channel: Annotated[str, Meta(min_length=1, max_length=1200)]

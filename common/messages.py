@@ -87,7 +87,7 @@ class Pong(Message, tag="pong"):
 
 
 class Problem(Message, tag="problem"):
-    """Broker, dispatcher, server → the sender of something that is not allowed (I7)."""
+    """Broker, dispatcher, server → the sender of something that is not allowed."""
 
     text: Text
 
@@ -112,7 +112,7 @@ class Register(Message, tag="register"):
     """Server → broker → dispatcher: at start, and whenever something may have been lost.
 
     It opens a new epoch: dispatches of any other are dropped by the server. What it does not hold
-    it will never start; that is the proof of I1. After it the server sends again every result and
+    it will never start; that is the proof. After it the server sends again every result and
     all output that the dispatcher has not answered.
     """
 
@@ -192,7 +192,7 @@ class Goodbye(Message, tag="goodbye"):
 
 
 class Claim(Message, tag="claim"):
-    """Dispatcher → broker: I dispatch, in this term (DESIGN §5)."""
+    """Dispatcher → broker: I dispatch, in this term."""
 
     term: Term
     name: Name
@@ -263,7 +263,7 @@ class Dispatch(Message, tag="dispatch"):
 
 
 class AbortAttempt(Message, tag="abort_attempt"):
-    """Dispatcher → server: end this attempt; remembered when it has not come yet (D9)."""
+    """Dispatcher → server: end this attempt; remembered when it has not come yet."""
 
     term: Term
     attempt: AttemptId
@@ -280,7 +280,7 @@ class Verdict(StrEnum):
 
 
 class Answered(Message, tag="answered"):
-    """Dispatcher → server: this result is journalled; forget it (I2)."""
+    """Dispatcher → server: this result is journalled; forget it."""
 
     attempt: AttemptId
     verdict: Verdict
@@ -294,7 +294,7 @@ class OutputStored(Message, tag="output_stored"):
 
 
 class ServerOrder(StrEnum):
-    """What a server process is told to do as a whole (D17)."""
+    """What a server process is told to do as a whole."""
 
     RESTART = "restart"  # end what runs, start again as a new incarnation
     QUIT = "quit"  # end what runs, then end
@@ -437,7 +437,7 @@ class EndedBy(StrEnum):
 
 
 class Finished(Message, tag="finished"):
-    """Server → dispatcher: the attempt has ended; sent again until Answered (I2).
+    """Server → dispatcher: the attempt has ended; sent again until Answered.
 
     All its output was sent before. `lines` is how many lines there were.
     """
@@ -456,7 +456,7 @@ class Finished(Message, tag="finished"):
 
 
 class Returned(Message, tag="returned"):
-    """Server → dispatcher: taken back unstarted, and never will be started here (I1)."""
+    """Server → dispatcher: taken back unstarted, and never will be started here."""
 
     attempt: AttemptId
     why: Text
@@ -474,7 +474,7 @@ class LogLine(Message, tag="log_line"):
 class Event(Message, tag="event"):
     """Dispatcher → broker → observers, on the feed's topic = channel.
 
-    Numbered from 1 per channel and term, without gaps (I6). Channels: `shot/TREE/SHOT` (records:
+    Numbered from 1 per channel and term, without gaps. Channels: `shot/TREE/SHOT` (records:
     the JSON array of journal records), `output/TREE/SHOT/PATH` (one OutputEvent), `servers`, `log`,
     `feed` (one FeedBeat a second).
     """
@@ -530,7 +530,7 @@ class Behalf(Struct):
 
 
 class Request(Message, tag="request"):
-    """Client → broker → dispatcher: a command. `id` makes a repeat harmless (D15).
+    """Client → broker → dispatcher: a command. `id` makes a repeat harmless.
 
     `deadline_s` is on the broker's clock; after it the command is refused as expired.
     `command` is the JSON of one of `shotline.common.commands`.

@@ -157,7 +157,7 @@ class SleepTask(_Kind, tag="sleep"):
 class MdsplusTask(_Kind, tag="mdsplus"):
     """Run `do_task` on the node, natively or through the mdsip server at `url`.
 
-    The server's own configuration may name another url (DESIGN §6, mdsip).
+    The server's own configuration may name another url.
     """
 
     nid: Small
@@ -224,7 +224,7 @@ class TaskOutcome(Struct):
 
 
 class DispatchOptions(Struct):
-    """Compatibility choices of one experiment (DESIGN D2, D3, D4, D13)."""
+    """Compatibility choices of one experiment."""
 
     barrier: Annotated[
         Literal["class", "global"],

@@ -1,4 +1,4 @@
-"""The words between provider and dispatcher: pilots, and what each class needs (DESIGN §12). Pure.
+"""The words between provider and dispatcher: pilots, and what each class needs. Pure.
 
 A pilot is an ordinary action server that an engine has started. What tells it from others is the
 token that its provider gave it: the incarnations of all its lives begin with it, so that what an

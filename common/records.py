@@ -2,10 +2,10 @@
 
 A shot's state is the fold of its records; the dispatcher decides by making records and applying
 them, and recovers by applying the stored ones. The same JSON bytes go to the journal, to Redis'
-projections and to observers, so what is shown is what is stored (DESIGN I4, I6).
+projections and to observers, so what is shown is what is stored.
 
 Times are wall clock seconds since 1970 and only for display; durations are measured where the
-action ran (DESIGN §5, Time).
+action ran.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,7 +76,7 @@ class SourceSeen(_Recorded, tag="source_seen"):
 
 
 class NodeRead(_Recorded, tag="node_read"):
-    """One node was read again, for a redispatch (D10)."""
+    """One node was read again, for a redispatch."""
 
     time: Wall
     node: ActionNode
@@ -91,7 +91,7 @@ class RunKind(StrEnum):
 
 
 class RunOpened(_Recorded, tag="run_opened"):
-    """A run began. `paths` are its actions in the table's order; it resets them (D11, D12)."""
+    """A run began. `paths` are its actions in the table's order; it resets them."""
 
     time: Wall
     run: Small
@@ -108,7 +108,7 @@ class Transition(_Recorded, tag="transition"):
     """An action changed. The record holds the action's whole live state after the change.
 
     It is also the value stored under the action's path in the shot's hash. `attempt` 0 means never
-    tried. A pending action has no cause; a cause means settled (D7).
+    tried. A pending action has no cause; a cause means settled.
     """
 
     time: Wall
@@ -140,7 +140,7 @@ class RunOutcome(StrEnum):
 
 
 class Counts(Struct):
-    """Actions by what is shown of them (D7)."""
+    """Actions by what is shown of them."""
 
     pending: Count = 0
     in_progress: Count = 0
@@ -156,7 +156,7 @@ class Counts(Struct):
 
 
 class RunEnded(_Recorded, tag="run_ended"):
-    """The run is over; journalled exactly once, after its last action has settled (I5)."""
+    """The run is over; journalled exactly once, after its last action has settled."""
 
     time: Wall
     run: Small
@@ -189,7 +189,7 @@ class RunResumed(_Recorded, tag="run_resumed"):
 
 
 class Redispatched(_Recorded, tag="redispatched"):
-    """Somebody asked for one action again: its next attempt is exempt from sequences (D10)."""
+    """Somebody asked for one action again: its next attempt is exempt from sequences."""
 
     time: Wall
     run: Small
@@ -207,7 +207,7 @@ class RunAborting(_Recorded, tag="run_aborting"):
 
 
 class Mark(_Recorded, tag="mark"):
-    """The dispatcher was alive with an open run at this time (DESIGN §5, restart)."""
+    """The dispatcher was alive with an open run at this time."""
 
     time: Wall
 
@@ -232,7 +232,7 @@ class LateResult(_Recorded, tag="late_result"):
 
 
 class EventOutcome(StrEnum):
-    """What became of a completion event (D13)."""
+    """What became of a completion event."""
 
     INTENDED = "intended"  # journalled before it is raised
     RAISED = "raised"
@@ -281,7 +281,7 @@ class KeptReply(Struct):
 
 
 class CommandDone(_Recorded, tag="command_done"):
-    """A command's final reply, kept with its effect so that a repeat gets the same (D15)."""
+    """A command's final reply, kept with its effect so that a repeat gets the same."""
 
     time: Wall
     command: str
@@ -289,7 +289,7 @@ class CommandDone(_Recorded, tag="command_done"):
 
 
 class UnknownResult(_Recorded, tag="unknown_result"):
-    """A result of an attempt that no journal knows; kept so that nothing is lost (I2)."""
+    """A result of an attempt that no journal knows; kept so that nothing is lost."""
 
     time: Wall
     tree: str
@@ -400,7 +400,7 @@ def decode_records(data: bytes | str) -> tuple[Record, ...]:
 
 
 class Commit(NamedTuple):
-    """What is journalled together, all or nothing (I4): records of shots and of the whole system.
+    """What is journalled together, all or nothing: records of shots and of the whole system.
 
     The id in the journal is `term-number`; numbers of a term rise by one.
     """

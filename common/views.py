@@ -409,7 +409,7 @@ class AuditEvent(Struct):
 
 
 class FeedBeat(Struct):
-    """Payload on `feed`, once a second: the last number of each channel in use (I6)."""
+    """Payload on `feed`, once a second: the last number of each channel in use."""
 
     last: dict[str, Count]
     journal: JournalState

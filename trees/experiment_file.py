@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, cast
 
-from pydantic import BeforeValidator, Discriminator, Field, JsonValue, StringConstraints, Tag
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    Tag,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError, to_json
 
 from shotline.common.nodes import (
@@ -37,7 +45,13 @@ from shotline.common.nodes import (
 )
 from shotline.common.ranges import DURATION_MAX, NUMBER_MAX
 from shotline.common.settings.model import OF_STRUCTS, Model
-from shotline.common.settings.yamlfile import FileProblem, FileProblems, LocatedDocument, parse_yaml
+from shotline.common.settings.yamlfile import (
+    FileProblem,
+    FileProblems,
+    LocatedDocument,
+    parse_yaml,
+    validated,
+)
 from shotline.trees.condition_text import ConditionError, parse_when, resolve
 from shotline.trees.tree import TreeError
 
@@ -45,6 +59,8 @@ _NAME: Final = r"[A-Za-z][A-Za-z0-9_]{0,62}"
 _PATH: Final = re.compile(
     rf"(?:\\(?P<tree>{_NAME})::TOP:)?(?P<short>{_NAME}(?::{_NAME}){{0,15}})", re.ASCII
 )
+
+_OF_ACTION: Final = re.compile(r"actions\[([0-9]+)\]")
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?![0-9-])", re.ASCII)
 
@@ -170,6 +186,54 @@ class Experiment:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What is wrong with a file, all of it, and what is worth a look; what it declares."""
+
+    problems: tuple[FileProblem, ...]
+    warnings: tuple[str, ...] = ()
+    experiment: Experiment | None = None
+
+
+def check_experiment(content: bytes, path: Path) -> Checked:
+    """Return everything that is wrong with a file; conditions that cannot be understood, too.
+
+    Where the form of some actions is wrong, the others are looked at without them.
+    """
+    try:
+        document = parse_yaml(content, path)
+    except FileProblems as wrong:
+        return Checked(wrong.problems)
+    try:
+        found = _Reader(document, document.validate(ExperimentEntry)).experiment()
+    except FileProblems as wrong:
+        return Checked(FileProblems((*wrong.problems, *_others(document, wrong.problems))).problems)
+    unusable = [
+        document.problem(("actions", node.nid or 0), node.unreadable)
+        for node in found.actions
+        if node.unreadable is not None
+    ]
+    return Checked(FileProblems(unusable).problems, found.warnings, found)
+
+
+def _others(document: LocatedDocument, known: Sequence[FileProblem]) -> list[FileProblem]:
+    """Return what is wrong with a file besides its form, as far as that can be told."""
+    data = document.data
+    entries = data.get("actions") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(entries, list):
+        return []
+    named = (_OF_ACTION.match(one.where) for one in known)
+    bad = {int(one[1]) for one in named if one is not None}
+    kept = [number for number in range(len(entries)) if number not in bad]
+    rest = {key: value for key, value in data.items() if key in ExperimentEntry.model_fields}
+    try:
+        entry = validated(ExperimentEntry, {**rest, "actions": [entries[one] for one in kept]})
+    except ValidationError:
+        return []
+    found = _Reader(document, entry, kept).problems_of_some()
+    return [one for one in found if one not in known]
+
+
 def read_experiment(content: bytes, path: Path) -> Experiment:
     """Return what the file declares. Raise TreeError with all its problems, each with its line.
 
@@ -186,9 +250,15 @@ def read_experiment(content: bytes, path: Path) -> Experiment:
 class _Reader:
     """Turns the entries of one file into nodes; collects problems and warnings on the way."""
 
-    def __init__(self, document: LocatedDocument, entry: ExperimentEntry) -> None:
+    def __init__(
+        self,
+        document: LocatedDocument,
+        entry: ExperimentEntry,
+        numbers: Sequence[int] | None = None,
+    ) -> None:
         self._document = document
         self._entry = entry
+        self._numbers = numbers  # of the actions in the file, where the entry has only some
         self._tree = entry.experiment.upper()
         self._problems: list[FileProblem] = []
         self._warnings: list[str] = []
@@ -218,6 +288,17 @@ class _Reader:
             actions=nodes,
             warnings=tuple(self._warnings),
         )
+
+    def problems_of_some(self) -> list[FileProblem]:
+        """Return what is wrong with the actions, of which some are missing."""
+        for number, entry in enumerate(self._entry.actions):
+            self._declare(number)
+            try:
+                parse_when(entry.when)
+            except ConditionError as error:
+                self._problem(("actions", number, "when"), str(error))
+        self._check_phases()
+        return self._problems
 
     def _declare(self, number: int) -> str:
         """Return the short path of an action, upper-cased, and make it known to conditions."""
@@ -355,6 +436,8 @@ class _Reader:
         return short if short.startswith("\\") else f"\\{self._tree}::TOP:{short}"
 
     def _problem(self, location: Sequence[str | int], message: str) -> None:
+        if self._numbers is not None and location[0] == "actions":
+            location = ("actions", self._numbers[int(location[1])], *location[2:])
         self._problems.append(self._document.problem(location, message))
 
 

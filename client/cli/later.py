@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from shotline.common.keys import peers as peers
     from shotline.common.settings import config as config
     from shotline.common.settings import yamlfile as yamlfile
+    from shotline.trees import experiment_file as experiment_file
 
 _FOLDERS: Final = {
     "errors": "client",
@@ -85,6 +86,7 @@ _FOLDERS: Final = {
     "peers": "common.keys",
     "config": "common.settings",
     "yamlfile": "common.settings",
+    "experiment_file": "trees",
     "scopes": "common",
     "secret_file": "common.files",
     "consumer": "client",

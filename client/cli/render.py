@@ -96,7 +96,7 @@ def put(out: Console, drawn: Table) -> None:
 def action_rows(
     out: Console, actions: Sequence[ActionView], now: float
 ) -> Iterable[Sequence[Text | str]]:
-    """Yield one row per action, coloured by its state (D7).
+    """Yield one row per action, coloured by its state.
 
     Of very many, each says only the beginning of its reason: `show` and `--json` have it whole.
     """

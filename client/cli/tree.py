@@ -1,6 +1,8 @@
-"""The commands of `shotline` that ask a tree itself: `tree` and `current`."""
+"""The commands of `shotline` about trees: `tree`, `current`, `check-experiment`."""
 
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import structs
@@ -14,11 +16,15 @@ from shotline.client.cli.base import (
     finish,
     optional_shot,
     options_of,
+    plain_lines,
     say,
     send,
     words,
     wrong,
 )
+
+if TYPE_CHECKING:
+    from shotline.common.settings.yamlfile import FileProblem
 
 
 @command("tree", example="shotline tree TEST/42\nshotline tree TEST/-1 --check")
@@ -60,4 +66,44 @@ def current(given: tuple[str, ...], increment: bool) -> None:  # noqa: FBT001
     send(later.verbs.current(given[0], shot, increment=increment))
 
 
-COMMANDS: tuple[click.Command, ...] = (tree, current)
+@command("check-experiment", example="shotline check-experiment etc/experiments/demo.yaml")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def check_experiment(file: Path) -> None:
+    """Show everything that is wrong with an experiment file, with lines and columns.
+
+    Nobody is asked: it needs neither a broker nor a configuration. Exit code 1 where something is
+    wrong. What only the whole tree shows, as conditions in a circle, `tree --check` tells.
+    """
+    try:
+        checked = later.experiment_file.check_experiment(later.yamlfile.read_bounded(file), file)
+    except later.yamlfile.FileProblems as unread:
+        checked = later.experiment_file.Checked(unread.problems)
+    count = None if checked.experiment is None else len(checked.experiment.actions)
+    if options_of().json:
+        problems = [
+            {"line": one.line, "column": one.column, "where": one.where, "message": one.message}
+            for one in checked.problems
+        ]
+        shown = {"file": str(file), "problems": problems, "warnings": list(checked.warnings)}
+        say(json.dumps({**shown, "actions": count}))
+    else:
+        for problem in checked.problems:
+            say(plain_lines(in_file(problem)), err=True)
+        for warning in checked.warnings:
+            say(f"note: {plain_lines(warning)}", err=True)
+        many = len(checked.problems)
+        words = f"has {many} problem{'s' * (many != 1)}" if many else "is in order"
+        counted = "" if count is None else f"; it declares {count} actions"
+        say(f"{file} {words}{counted}")
+    if checked.problems:
+        raise click.exceptions.Exit(later.messages.EXIT_CODES[later.messages.Outcome.USAGE])
+
+
+def in_file(problem: "FileProblem") -> str:
+    """Return a problem as compilers write it, FILE:LINE:COLUMN first."""
+    column = f":{problem.column}" if problem.line is not None and problem.column else ""
+    place = f"{problem.file}{'' if problem.line is None else f':{problem.line}'}{column}"
+    return ": ".join(filter(None, (place, problem.where, problem.message)))
+
+
+COMMANDS: tuple[click.Command, ...] = (tree, current, check_experiment)

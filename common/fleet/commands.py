@@ -1,4 +1,4 @@
-"""The commands about the fleet, one class each (DESIGN §10). Pure.
+"""The commands about the fleet, one class each. Pure.
 
 All but the questions act on the servers that `select` means, and are answered for each of them.
 """

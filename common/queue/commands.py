@@ -1,4 +1,4 @@
-"""The commands about the pulse queue, one class each (DESIGN §9). Pure.
+"""The commands about the pulse queue, one class each. Pure.
 
 All that change something take who asks, what they have seen (`version`), and the key of a lock.
 Positions count from 0; negative ones from behind: as a place to add to, -1 is before the last.

@@ -56,6 +56,7 @@ class FileProblem(NamedTuple):
     line: int | None
     where: str  # dotted, as `actions[3].task`; "" for the file as a whole
     message: str
+    column: int | None = None  # from 1, where it is known
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line is not None else str(self.file)
@@ -80,6 +81,7 @@ class LocatedDocument:
     data: JsonValue
     locate: Callable[[], Mapping[Location, int]] = field(repr=False)
     problems: tuple[FileProblem, ...] = ()
+    columns: Mapping[Location, int] = field(default_factory=dict, repr=False)
 
     @cached_property
     def lines(self) -> Mapping[Location, int]:
@@ -95,7 +97,8 @@ class LocatedDocument:
 
     def problem(self, location: Sequence[str | int], message: str) -> FileProblem:
         """Return a problem with the part at `location`."""
-        return FileProblem(self.path, self.line_of(location), dotted(location), message)
+        column = self.columns.get(self._known(location))
+        return FileProblem(self.path, self.line_of(location), dotted(location), message, column)
 
     def problems_of(
         self, error: ValidationError, model: type[BaseModel] | None = None
@@ -120,7 +123,8 @@ class LocatedDocument:
         known = self._known(location)
         # The tag of a union is no part of the file; a missing key is worth naming.
         where = dotted((*known, location[-1]) if is_missing else known)
-        return FileProblem(self.path, self.lines.get(known), where, message)
+        column = self.columns.get(known)
+        return FileProblem(self.path, self.lines.get(known), where, message, column)
 
     def _known(self, location: Sequence[str | int]) -> Location:
         known: Location = ()
@@ -174,7 +178,8 @@ def parse_yaml(content: bytes, path: Path) -> LocatedDocument:
         except (ValueError, RecursionError):
             pass  # it is YAML that only begins like JSON, or is refused with a line below
     builder = _build(text, path)
-    return LocatedDocument(path, builder.data, lambda: builder.lines, tuple(builder.problems))
+    problems = tuple(builder.problems)
+    return LocatedDocument(path, builder.data, lambda: builder.lines, problems, builder.columns)
 
 
 def _build(text: str, path: Path) -> "_Builder":
@@ -184,11 +189,11 @@ def _build(text: str, path: Path) -> "_Builder":
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
         if error.problem == _TOO_DEEP:
             raise _too_deep(path, line) from None
         message = " ".join(filter(None, (error.context, error.problem)))
-        raise _failure(path, line, f"is not YAML: {message}") from None
+        raise _failure(path, line, f"is not YAML: {message}", column) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _failure(path, line, f"is not YAML: {error.reason}") from None
@@ -249,8 +254,8 @@ def _events(text: str) -> Iterator[yaml.Event]:
     return events
 
 
-def _failure(path: Path, line: int | None, message: str) -> FileProblems:
-    return FileProblems([FileProblem(path, line, "", message)])
+def _failure(path: Path, line: int | None, message: str, column: int | None = None) -> FileProblems:
+    return FileProblems([FileProblem(path, line, "", message, column)])
 
 
 def _too_deep(path: Path, line: int | None) -> FileProblems:
@@ -274,12 +279,15 @@ class _Builder:
         self.path = path
         self.data: JsonValue = None
         self.lines: dict[Location, int] = {}
+        self.columns: dict[Location, int] = {}
+        self._column = 1
         self.problems: list[FileProblem] = []
         self._open: list[_Open] = []
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 1
+        self._column = event.start_mark.column + 1 if event.start_mark else 1
         if isinstance(event, yaml.ScalarEvent):  # most of them are
             self._refuse_marks(event, line)
             self._scalar(event, line)
@@ -309,9 +317,10 @@ class _Builder:
             first = self.lines[(*parent.location, key)]
             where = dotted((*parent.location, key))
             message = f"is given a second time (first on line {first})"
-            self.problems.append(FileProblem(self.path, line, where, message))
+            self.problems.append(FileProblem(self.path, line, where, message, self._column))
         else:
             self.lines[(*parent.location, key)] = line
+            self.columns[(*parent.location, key)] = self._column
 
     def _begin(self, value: list[JsonValue] | dict[str, JsonValue], line: int) -> None:
         if len(self._open) >= DEPTH_MAX:
@@ -334,6 +343,7 @@ class _Builder:
             location: Location = (*parent.location, len(parent.value))
             parent.value.append(value)
             self.lines[location] = line
+            self.columns[location] = self._column
             return location
         assert parent.key is not None
         location = (*parent.location, parent.key)
@@ -349,11 +359,11 @@ class _Builder:
     def _refuse_marks(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int) -> None:
         if event.anchor is not None:
             message = f"names an anchor (&{event.anchor}); write the value out where it is needed"
-            self.problems.append(FileProblem(self.path, line, "", message))
+            self.problems.append(FileProblem(self.path, line, "", message, self._column))
         if event.tag is not None:
             shown = str(event.tag).replace(_STANDARD_TAG, "!!")
             message = f"uses the tag {shown}; leave it out: text is written in quotes"
-            self.problems.append(FileProblem(self.path, line, "", message))
+            self.problems.append(FileProblem(self.path, line, "", message, self._column))
 
 
 def _plain_value(text: str) -> JsonValue:

@@ -1,4 +1,4 @@
-"""The commands about volumes and data records, one class each (DESIGN §11). Pure.
+"""The commands about volumes and data records, one class each. Pure.
 
 Consumers lease records, renew and end their leases; watchers announce files and ask what to do;
 people look, redrive, and have a volume scanned or replayed.

@@ -29,7 +29,7 @@ Numbers = tuple[Count, ...]
 
 
 class RecordState(StrEnum):
-    """How a data record stands. Those that are announced are the sum of all of these (V1)."""
+    """How a data record stands. Those that are announced are the sum of all of these."""
 
     READY = "ready"
     LEASED = "leased"

@@ -23,6 +23,16 @@ TEXT_SUFFIXES = {".cfg", ".css", ".html", ".js", ".md", ".py", ".service", ".sh"
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home/\w+|opt/(?:pypi|wheels))(?:/|\b)")
 BANNER = re.compile(r"(#|//|/\*)\s*[-=*#~_]{8,}")
 TICKET = re.compile(r"\bissues?[ /]#?\d", re.IGNORECASE)
+# The numbers of the design's rules: for those who build this, not for those who use it.
+RULE = re.compile(r"\b(?:I[1-9]|D(?:1[0-7]|[1-9])|Q(?:10|[1-9])|F[1-4]|V[1-4]|P[1-4])\b|\bDESIGN\b")
+FOR_USERS = (
+    "README.md",
+    "CHANGELOG.md",
+    "etc/config.yaml",
+    "etc/config.schema.json",
+    "docs/openapi.json",
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")),
+)
 # What a pure module never calls; what it never imports is in .importlinter.
 IMPURE_CALLS = {"breakpoint", "eval", "exec", "input", "open", "print", "datetime.now"}
 IMPURE_METHODS = {"read_bytes", "read_text", "today", "utcnow", "write_bytes", "write_text"}
@@ -156,3 +166,17 @@ def test_nothing_written_depends_on_one_machine_or_draws_banners() -> None:
             assert not MACHINE_PATH.search(line), f"{named(path)}:{number} names a machine's path"
             assert not TICKET.search(line), f"{named(path)}:{number} names a ticket"
             assert not BANNER.search(line), f"{named(path)}:{number} is a banner: say it in words"
+
+
+@pytest.mark.parametrize("name", FOR_USERS)
+def test_what_users_read_has_no_numbers_of_rules(name: str) -> None:
+    for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), 1):
+        assert not RULE.search(line), f"{name}:{number}: say what the rule says"
+
+
+@pytest.mark.parametrize("path", sources("client"), ids=named)
+def test_the_library_s_and_the_command_s_words_have_no_numbers_of_rules(path: Path) -> None:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(parse(path)):
+        if isinstance(node, documented):
+            assert not RULE.search(ast.get_docstring(node) or ""), getattr(node, "name", "")

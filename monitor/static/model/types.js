@@ -154,7 +154,7 @@
  * @property {string[]} [remaining]
  */
 
-/** What a row shows (D7). Words and symbols go with it; nobody depends on colour alone. @typedef {'blue'|'green'|'grey'|'grey-outlined'|'orange'|'red'} Colour */
+/** What a row shows. Words and symbols go with it; nobody depends on colour alone. @typedef {'blue'|'green'|'grey'|'grey-outlined'|'orange'|'red'} Colour */
 
 /**
  * A consumer as it stands.
@@ -184,7 +184,7 @@
  */
 
 /**
- * Actions by what is shown of them (D7).
+ * Actions by what is shown of them.
  * @typedef {object} Counts
  * @property {number} [pending]
  * @property {number} [in_progress]
@@ -321,7 +321,7 @@
  * @property {string[]} [slow]
  */
 
-/** What became of a completion event (D13). @typedef {'failed'|'intended'|'perhaps_not_raised'|'raised'} EventOutcome */
+/** What became of a completion event. @typedef {'failed'|'intended'|'perhaps_not_raised'|'raised'} EventOutcome */
 
 /**
  * A completion event was, or is about to be, raised.
@@ -878,7 +878,7 @@
  * @property {Transition} last
  */
 
-/** How a data record stands. Those that are announced are the sum of all of these (V1). @typedef {'dead'|'done'|'leased'|'orphaned'|'ready'|'removed'} RecordState */
+/** How a data record stands. Those that are announced are the sum of all of these. @typedef {'dead'|'done'|'leased'|'orphaned'|'ready'|'removed'} RecordState */
 
 /**
  * A record that is not done.
@@ -932,7 +932,7 @@
  */
 
 /**
- * Somebody asked for one action again: its next attempt is exempt from sequences (D10).
+ * Somebody asked for one action again: its next attempt is exempt from sequences.
  * @typedef {object} Redispatched
  * @property {'redispatched'} [type]
  * @property {number} time

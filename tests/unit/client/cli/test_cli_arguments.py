@@ -159,6 +159,7 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
         ("-n 0", "-n"),
     ),
     "tree": (("TEST", "both TREE and SHOT"), ("TEST x", "whole number")),
+    "check-experiment": (("", "Missing argument"), ("/none/there", "cannot be read")),
     "current": (
         ("", "Missing argument"),
         ("TEST x", "whole number"),

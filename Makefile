@@ -55,7 +55,7 @@ ifneq ($(REAL_TESTS),)
 	$(PYTEST) -n 3 --dist loadfile $(REAL_TESTS)
 endif
 	$(MAKE) test-hub
-	$(MAKE) -j2 test-queue-server test-slurm
+	$(MAKE) -j2 test-queue-server test-slurm docs
 ifneq ($(BROWSER_TESTS),)
 	$(PYTEST) -n 2 --dist loadfile $(BROWSER_TESTS)
 endif

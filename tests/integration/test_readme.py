@@ -1,12 +1,12 @@
 """The README's supervisor does what stands there, as it stands there."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.support import documents
 from tests.support.stack import DEADLINE_S, Stack
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -36,7 +36,7 @@ actions:
 def test_the_supervisor_of_the_readme(
     tmp_path: Path, arm: str, fire: str, code: int, told: str
 ) -> None:
-    (found,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    (found,) = [block.text for block in documents.blocks(README) if block.language == "python"]
     (tmp_path / "experiment.yaml").write_text(EXPERIMENT % (arm, fire))
     stack = Stack(tmp_path, ("A:1",), {"TEST": tmp_path / "experiment.yaml"})
     stack.make_keys()

@@ -208,7 +208,7 @@ def is_shown(said: str, shown: str) -> bool:
 
 def simple_commands(script: str) -> Iterator[list[str]]:
     """Yield the words of each of our programs' commands in a script, without what is around it."""
-    for line in _logical_lines(script):
+    for line in _logical_lines(re.sub(r"\$\((?![^()]*shotline)[^()]*\)", "WORD", script)):
         for part in re.split(r"\|\||&&|[|;&](?!\d)|\$\(|`", _without_comment(line)):
             words = _without_lead(_split(part.strip().rstrip(")")))
             name = words[0].rpartition("/")[2] if words else ""

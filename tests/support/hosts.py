@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 import yaml
 from tests.support.stack import DEADLINE_S, eventually
@@ -23,21 +24,30 @@ CABLE: Final = "cable"
 
 
 class Host:
-    """A network namespace, kept by a process of its own."""
+    """A network namespace, kept by a process of its own.
 
-    def __init__(self) -> None:
+    With `own_processes` none of other hosts is seen there, and none outlives it.
+    """
+
+    def __init__(self, *, own_processes: bool = False) -> None:
+        alone = ["--pid", "--fork", "--kill-child", "--mount-proc"] if own_processes else []
         self.keeper = subprocess.Popen(
-            ["unshare", "-n", "sh", "-c", "ip link set lo up && echo up && exec cat"],
+            ["unshare", "-n", *alone, "sh", "-c", "ip link set lo up && echo up && exec cat"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         assert self.keeper.stdout is not None
         assert self.keeper.stdout.readline() == b"up\n"
         self._running: list[subprocess.Popen[bytes]] = []
+        inside = self.keeper.pid
+        if own_processes:
+            (child,) = psutil.Process(self.keeper.pid).children()
+            inside = child.pid
+        self._enter = ["nsenter", "-t", str(inside), "-n", *(["-p", "-m"] if own_processes else [])]
 
     def command(self, *words: str | Path) -> list[str]:
         """Return the command that runs another on this host."""
-        return ["nsenter", "-t", str(self.keeper.pid), "-n", "--", *map(str, words)]
+        return [*self._enter, "--", *map(str, words)]
 
     def run(self, *words: str | Path) -> "subprocess.CompletedProcess[str]":
         """Run a command here to its end."""
@@ -80,18 +90,19 @@ def can_make_hosts() -> bool:
 
 
 @contextlib.contextmanager
-def two_hosts() -> Iterator[tuple[Host, Host]]:
+def two_hosts(*, own_processes: bool = False) -> Iterator[tuple[Host, Host]]:
     """Give two hosts with a cable between them: 10.0.0.1 and 10.0.0.2."""
     if not can_make_hosts():
         pytest.skip("only root may make network namespaces")
     with contextlib.ExitStack() as stack:
-        pair = Host(), Host()
+        pair = Host(own_processes=own_processes), Host(own_processes=own_processes)
         for host in pair:
             stack.callback(host.close)
         one, two = pair
         peer = str(two.keeper.pid)
-        made = one.run("ip", "link", "add", CABLE, "type", "veth", "peer", CABLE, "netns", peer)
-        assert made.returncode == 0, made.stderr
+        cable = ["ip", "link", "add", CABLE, "type", "veth", "peer", CABLE, "netns", peer]
+        # With the processes of this machine, among which the peer is known.
+        subprocess.run(["nsenter", "-t", str(one.keeper.pid), "-n", "--", *cable], check=True)
         for number, host in enumerate(pair, 1):
             assert (
                 host.run("ip", "addr", "add", f"10.0.0.{number}/24", "dev", CABLE).returncode == 0

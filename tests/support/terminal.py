@@ -5,12 +5,11 @@ import os
 import subprocess
 import uuid
 from pathlib import Path
-from typing import Final
+from typing import Any
 
+import psutil
 from tests.support.hosts import Host
 from tests.support.stack import eventually
-
-BIN: Final = Path(__file__).resolve().parents[2] / ".venv" / "bin"
 
 
 class Terminal:
@@ -35,12 +34,10 @@ class Terminal:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            cwd=folder,
             env=self._environment,
         )
-        if first:
-            said, code = self.run(first)
-            assert code == 0, said
+        said, code = self.run(f"cd '{folder}'\n{first}")
+        assert code == 0, said
 
     def run(self, script: str) -> tuple[str, int]:
         """Run commands to their end; return what they have said, and the exit code."""
@@ -62,15 +59,14 @@ class Terminal:
         log = self._folder / f".stays-{len(self._kept)}-{self._end}"
         where, _ = self.run("pwd; export -p | sed 's/^declare -x/export/' > .exported")
         folder = Path(where.strip())
+        whole = f"cd '{folder}' && . ./.exported && exec {script}"
         with log.open("wb") as said:
             process = subprocess.Popen(
-                self._host.command("bash", "-c", f". ./.exported; exec {script}"),
+                self._host.command("bash", "-c", whole),
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
-                cwd=folder,
                 env=self._environment,
-                start_new_session=True,
             )
         self._kept.append(process)
 
@@ -82,15 +78,22 @@ class Terminal:
         return log.read_text(encoding="utf-8")
 
     def close(self) -> None:
-        """End what goes on here, and the shell."""
+        """End what goes on here, in order, and the shell."""
         for process in reversed(self._kept):
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(30)
-            process.kill()
-            process.wait()
+            _end_inside(process)
         assert self._shell.stdin is not None
         self._shell.stdin.close()
-        self._shell.wait(10)
+        _end_inside(self._shell)
         assert self._shell.stdout is not None
         self._shell.stdout.close()
+
+
+def _end_inside(process: "subprocess.Popen[Any]") -> None:
+    """End what a process has entered the host with; it ends by itself then."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children():
+            child.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(30)
+    process.kill()
+    process.wait()

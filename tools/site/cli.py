@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from shotline.client.cli.helped import ShotlineGroup
 from tools.site.words import cell, code, prose, table
 
 PROGRAMS: Final = ("shotline-hub", "shotline-broker", "shotline-dispatcher")
@@ -24,16 +25,17 @@ terminal. What an operator does with them is in [Operating](../operating.md); ex
 def page() -> str:
     """Return the whole page."""
     root = program("shotline")
-    assert isinstance(root, click.Group)
+    assert isinstance(root, ShotlineGroup)
     context = click.Context(root, info_name="shotline")
     common: set[str | None] = {option.name for option in root.params}
     parts = [_INTRODUCTION, "## shotline\n\n", _about(root)]
     parts.append("Every command takes these options, before its name or after it:\n\n")
     parts.append(_options(root, context, set()))
-    for name in root.list_commands(context):
-        command = root.get_command(context, name)
-        if command is not None and not command.hidden:
-            parts += _sections(command, context, common)
+    for heading, commands in root.sections.items():
+        parts.append(f"## {heading}\n\n")
+        for command in commands:
+            if not command.hidden:
+                parts += _sections(command, context, common)
     parts.append("## The daemons\n\n")
     for name in daemons():
         parts += _section(program(name), click.Context(program(name), info_name=name), set())
@@ -64,10 +66,18 @@ def _sections(
     context = click.Context(command, info_name=command.name, parent=above)
     yield from _section(command, context, common)
     if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            inner = command.get_command(context, name)
-            if inner is not None and not inner.hidden:
-                yield from _sections(inner, context, common)
+        shown = [one for one in command.commands.values() if not one.hidden]
+        rows = [
+            (_link(f"{context.command_path} {one.name}"), cell(one.get_short_help_str(limit=200)))
+            for one in shown
+        ]
+        yield table(("command", ""), rows)
+        for inner in shown:
+            yield from _sections(inner, context, common)
+
+
+def _link(command: str) -> str:
+    return f"[{code(command)}](#{command.replace(' ', '-')})"
 
 
 def _section(
@@ -100,7 +110,9 @@ def _about(command: click.Command) -> str:
 def _options(command: click.Command, context: click.Context, common: set[str | None]) -> str:
     rows = []
     for one in command.get_params(context):
-        if isinstance(one, click.Option) and not one.hidden and one.name not in common | {"help"}:
+        if not isinstance(one, click.Option) or one.hidden or "--help" in one.opts:
+            continue
+        if one.name not in common:
             said = one.get_help_record(context)
             if said is not None:
                 names = " ".join(said[0].split())

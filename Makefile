@@ -16,7 +16,8 @@
 #   make schema   write anew what is written from the code: etc/config.schema.json,
 #                 docs/openapi.json, docs/protocol.md, the pictures in docs/architecture.md,
 #                 the methods in client/methods.py, the page's types
-#   make screenshots  the pictures of the page in docs/images, from the demo
+#   make screenshots  the pictures of the page in docs/images, from the demo, and every tab at four
+#                 sizes in var/screenshots, to be looked at
 #   make bench    the performance suite, beside its baselines; BENCH="--only W1 W2": other options
 #   make bench-doc  the tables in docs/performance.md, from the results of `make bench`
 #   make docs     the documents as a site, in build/site; fails on whatever is not in order
@@ -125,7 +126,7 @@ $(VENV)/page/node_modules: tests/js/package.json tests/js/package-lock.json | in
 
 # Needs Chromium.
 screenshots: install
-	$(BIN)/python -m tests.browser.screenshots docs/images
+	$(BIN)/python -m tests.browser.screenshots docs/images var/screenshots
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -13,6 +13,7 @@ import { Feed } from './view/feed.js';
 import { Inputs } from './view/part.js';
 import { useForms } from './view/forms.js';
 import { useTheme } from './view/theme.js';
+import { useZone } from './view/zone.js';
 import { Windowed } from './view/windowed.js';
 import { styled, useStyle } from './view/style.js';
 
@@ -51,7 +52,7 @@ const found = h('span', { class: 'count' });
 const connection = h('span', { class: 'pill' });
 const newest = h('button', { class: 'small', onclick: () => { following = true; frame.ask(); } }, 'Newest ↓');
 const space = h('div', { class: 'table-space' });
-const scroll = h('div', { class: 'output-scroll', tabIndex: 0, role: 'log', 'aria-label': 'output' }, space);
+const scroll = h('div', { class: 'output-scroll', tabIndex: 0, role: 'log', 'aria-live': 'off', 'aria-label': 'output' }, space);
 const rows = new Windowed(scroll, space, createLine, fill);
 const frame = new Frame(draw);
 
@@ -269,6 +270,7 @@ async function save() {
 }
 
 useTheme();
+useZone();
 useForms();
 await styled();
 build();

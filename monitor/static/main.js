@@ -3,21 +3,23 @@
  */
 
 import { TABS } from './tabs.js';
-import { clock, day } from './model/format.js';
+import { clock, day, isUtc, zone } from './model/format.js';
 import { plain } from './model/words.js';
 import { App } from './view/app.js';
 import { Frame, h, setAttribute, setText } from './view/dom.js';
-import { useForms } from './view/forms.js';
-import { Banners } from './view/banners.js';
-import { ConnectionState } from './view/connection-state.js';
-import { Replies } from './view/replies.js';
+import { isForm, useForms } from './view/forms.js';
+import { Banners } from './frame/banners.js';
+import { ConnectionState } from './frame/connection-state.js';
+import { Replies } from './frame/replies.js';
 import { Inputs } from './view/part.js';
-import { showKeys } from './view/keys.js';
+import { showKeys } from './frame/keys.js';
 import { WhoPart } from './view/who.js';
 import { styled } from './view/style.js';
 import { toggleTheme, useTheme } from './view/theme.js';
+import { chooseZone, useZone } from './view/zone.js';
 
 const TICK_MS = 100;
+const CALM_TICK_MS = 1000; // for whoever wants less to move
 
 const app = new App(TABS);
 // The tenth has the key 0.
@@ -36,6 +38,8 @@ const main = h('main');
 const foot = new Inputs();
 const time = h('time', { class: 'clock' });
 const about = h('span', { class: 'about' });
+const heading = h('h1', { class: 'unseen' });
+const zones = h('button', { class: 'quiet small', title: 'times in local time or in UTC', onclick: () => chooseZone(!isUtc()) });
 const theme = h('button', { class: 'quiet small', onclick: toggleTheme }, 'Dark / light');
 
 function build() {
@@ -53,12 +57,13 @@ function build() {
   document.body.append(
     h('header', { class: 'page-head' },
       h('span', { class: 'brand' }, 'Shotline'),
+      heading,
       h('nav', { 'aria-label': 'tabs' }, ...tabs.map((tab) => tab.link)),
       state),
     banners,
     main,
     replies,
-    h('footer', { class: 'page-foot' }, time, about, who,
+    h('footer', { class: 'page-foot' }, time, about, who, zones,
       h('button', { class: 'quiet small', onclick: keys, title: 'keys (?)' }, 'Keys'), theme),
   );
 }
@@ -85,6 +90,7 @@ function draw() {
   who.draw();
   drawFoot();
   setText(document.head.getElementsByTagName('title')[0], title());
+  setText(heading, shown().kind.title);
 }
 
 function title() {
@@ -97,8 +103,9 @@ function title() {
 function drawFoot() {
   const now = app.now();
   const { view } = app.system;
-  if (!foot.changed(Math.floor(now), view, app.who.role)) return;
-  setText(time, `${clock(now)}  ${day(now)}`);
+  if (!foot.changed(Math.floor(now), view, app.who.role, isForm('phone'))) return;
+  setText(time, `${clock(now)} ${zone(now)}${isForm('phone') ? '' : `  ${day(now)}`}`);
+  setText(zones, isUtc() ? 'UTC / local' : 'Local / UTC');
   const parts = [
     view.broker && `broker ${view.broker}`,
     view.dispatcher && `dispatcher ${plain(view.dispatcher)}, term ${view.term}`,
@@ -140,6 +147,7 @@ function keydown(event) {
 }
 
 useTheme();
+useZone();
 useForms();
 await styled();
 build();
@@ -151,6 +159,6 @@ window.addEventListener('resize', restyle);
 window.addEventListener('theme', restyle);
 setInterval(() => {
   if (!document.hidden) frame.ask();
-}, TICK_MS);
+}, window.matchMedia('(prefers-reduced-motion: reduce)').matches ? CALM_TICK_MS : TICK_MS);
 if (await app.who.ask()) app.start();
 frame.ask();

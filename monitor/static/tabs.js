@@ -9,11 +9,11 @@ import { TabAlarms } from './alarms/tab.js';
 import { TabFleet } from './fleet/tab.js';
 import { TabQueue } from './queue/tab.js';
 import { TabData } from './records/tab.js';
-import { TabActions } from './tabs/actions.js';
+import { TabActions } from './actions/tab.js';
 import { TabAudit } from './tabs/audit.js';
 import { TabLog } from './tabs/log.js';
 import { TabLogins } from './tabs/logins.js';
-import { TabTimeline } from './tabs/timeline.js';
+import { TabTimeline } from './timeline/tab.js';
 
 /** @type {(typeof Tab)[]} */
 export const TABS = [TabActions, TabTimeline, TabQueue, TabFleet, TabData, TabLog, TabAlarms, TabAudit, TabLogins];

@@ -1,6 +1,9 @@
 """`make screenshots`: the tabs, from a demo's shots and programme as they go on, as PNG files.
 
-python -m tests.browser.screenshots docs/images
+The few pictures of the documents, and every tab at four sizes, dark, light and on the wall, to be
+looked at.
+
+python -m tests.browser.screenshots docs/images var/screenshots
 """
 
 import sys
@@ -36,6 +39,8 @@ KINDS = {
         "fails_on": "none",
     },
 }
+SIZES = {"1920": (1920, 1080), "1366": (1366, 768), "1024": (1024, 768), "telephone": (390, 844)}
+VIEWS = ("fleet", "servers", "heartbeat", "windows", "server/DAQ:1")
 SHOTS_BEFORE = 2  # so that usual durations are known
 
 
@@ -72,7 +77,27 @@ def take(page: Page, folder: Path, name: str) -> None:
     page.screenshot(path=folder / f"{name}.png")
 
 
-def screenshots(folder: Path, work: Path) -> None:
+def every_tab(stack: Stack, browser: Browser, folder: Path) -> None:
+    """Write every tab at four sizes, dark and light, and what is on the wall."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for size, (width, height) in SIZES.items():
+        for scheme in ("dark", "light"):
+            page = browser.open(stack, "#/actions", browser.new_page(width, height, scheme=scheme))
+            links = page.locator("nav[aria-label=tabs] a:visible")
+            tabs = links.evaluate_all("(all) => all.map((one) => one.dataset.tab)")
+            for view in dict.fromkeys([*tabs, *VIEWS]):
+                page.goto(f"{address_of(stack)}/#/{view}")
+                live(page)
+                page.wait_for_function("() => new Promise(requestAnimationFrame)")
+                take(page, folder, f"{size}-{scheme}-{view.replace('/', '-')}")
+            page.close()
+    for tab in ("actions", "timeline", "queue", "fleet"):
+        page = browser.open(stack, f"?wall#/{tab}", browser.new_page(*SIZES["1920"]))
+        take(page, folder, f"wall-{tab}")
+        page.close()
+
+
+def screenshots(folder: Path, every: Path, work: Path) -> None:
     """Write all of them."""
     folder.mkdir(parents=True, exist_ok=True)
     demo = Path(str(packaged("experiments/demo.yaml")))
@@ -128,8 +153,9 @@ def screenshots(folder: Path, work: Path) -> None:
         page.locator("a[data-tab=log]").click()
         shown(page.locator(".log-line:not([hidden])").first).to_be_visible()
         take(page, folder, "log")
+        every_tab(stack, browser, every)
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        screenshots(Path(sys.argv[1]), Path(scratch))
+        screenshots(Path(sys.argv[1]), Path(sys.argv[2]), Path(scratch))

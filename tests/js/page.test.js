@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { columnFilter, columnFilters, readRoute, readSort, shotNumber, writeRoute, writeSort } from '../../monitor/static/model/route.js';
+import { readRoute, readSort, readTable, shotNumber, writeRoute, writeSort } from '../../monitor/static/model/route.js';
 import { ServerTime } from '../../monitor/static/model/servertime.js';
 import { Subscriptions, retryMs } from '../../monitor/static/model/subscriptions.js';
 import { Log, Servers, System, filterLog, shownShot } from '../../monitor/static/model/system.js';
-import { age, duration } from '../../monitor/static/model/format.js';
+import { age, duration, clock, moment, sameDay, useUtc } from '../../monitor/static/model/format.js';
 import { statusWords } from '../../monitor/static/model/words.js';
 
 function subscribed() {
@@ -132,10 +132,10 @@ test('the log keeps its last lines, and filters by level, source and text', () =
 
 test('an address says which tab and shot, and survives nonsense', () => {
   const TABS = ['actions', 'timeline'];
-  const route = { tab: 'timeline', about: '', tree: 'DEMO', shot: 12, wrong: '', find: 'a&b=c', show: 'all', filters: { who: 'alice', outcome: 'refused' } };
+  const route = { tab: 'timeline', about: '', tree: 'DEMO', shot: 12, wrong: '', at: 'X:1', only: 'failed', find: 'a&b=c', show: 'all', filters: { who: 'alice', outcome: 'refused' } };
   assert.deepEqual(readRoute(writeRoute(route), TABS), route);
   assert.equal(writeRoute(readRoute('', TABS)), '#/actions');
-  assert.deepEqual(readRoute('#/nothing?shot=x&show=evil&tree=demo', TABS), { tab: 'actions', about: '', tree: 'DEMO', shot: null, wrong: 'x', find: '', show: 'auto', filters: {} });
+  assert.deepEqual(readRoute('#/nothing?shot=x&show=evil&tree=demo', TABS), { tab: 'actions', about: '', tree: 'DEMO', shot: null, wrong: 'x', at: null, only: null, find: '', show: 'auto', filters: {} });
   const unreadable = readRoute('#/actions?tree=DEMO&shot=1e3', TABS);
   assert.equal(unreadable.wrong, '1e3', 'which is not the current shot');
   assert.deepEqual(readRoute(writeRoute(unreadable), TABS), unreadable);
@@ -145,13 +145,37 @@ test('an address says which tab and shot, and survives nonsense', () => {
   const evil = readRoute(`#/actions?__proto__=x&A=1&in.node=cam&${'long=' + 'x'.repeat(9000)}`, TABS);
   assert.deepEqual(Object.keys(evil.filters), ['in.node', 'long']);
   assert.equal(evil.filters.long.length, 2000);
-  assert.deepEqual(columnFilters(evil.filters), { node: 'cam' });
-  assert.deepEqual(columnFilter('when', '>5'), { 'in.when': '>5' });
+  assert.deepEqual(readTable({ 'all.node': 'cam', 'all.sort': '-duration', 'active.sort': 'when' }, 'all'), { filters: { node: 'cam' }, sort: 'duration', descending: true });
+  const chosen = readRoute('#/actions?at=CAMERA:ARM&only=failed&all.sort=-duration', TABS);
+  assert.deepEqual([chosen.at, chosen.only, readRoute('#/actions?only=evil', TABS).only], ['CAMERA:ARM', 'failed', null]);
+  assert.deepEqual(readRoute(writeRoute(chosen), TABS), chosen);
   assert.deepEqual([readSort('-duration'), readSort('node'), readSort()], [{ sort: 'duration', descending: true }, { sort: 'node', descending: false }, { sort: null, descending: false }]);
   assert.deepEqual([writeSort('duration', true), writeSort(null, true)], ['-duration', '']);
   assert.equal(shotNumber('2147483648'), null);
   assert.equal(shotNumber('-1'), -1);
   assert.equal(shotNumber('1e3'), null);
+});
+
+test('the log is looked at by server and shot, as words of their own', () => {
+  const log = new Log();
+  for (const [source, text, more] of [['A:1', 'it began'], ['dispatcher', 'A:10 is lost'], ['dispatcher', 'worker of A:1 died'], ['dispatcher', 'T/1: X failed', { tree: 'T', shot: 1, task_id: 'X' }], ['dispatcher', 'T/12 built']]) {
+    log.apply({ command: 'LOG', level: 'info', source, text, ...more });
+  }
+  const found = (filter) => filterLog(log.lines, { level: 'debug', source: '', text: '', ...filter }).map((line) => line.text);
+  assert.deepEqual(found({ server: 'a:1' }), ['it began', 'worker of A:1 died']);
+  assert.deepEqual(found({ server: 'A' }), ['it began', 'A:10 is lost', 'worker of A:1 died']);
+  assert.deepEqual(found({ shot: 'T/1' }), ['T/1: X failed']);
+  assert.deepEqual(found({ shot: 't' }), ['T/1: X failed', 'T/12 built']);
+});
+
+test('times are written in the zone that is chosen, and name it', () => {
+  useUtc(true);
+  assert.equal(moment(1_700_000_000), '2023-11-14 22:13:20 UTC');
+  assert.equal(clock(1_700_000_000.25, 3), '22:13:20.250');
+  assert.deepEqual([clock(null), moment(undefined)], ['', '']);
+  useUtc(false);
+  assert.match(moment(1_700_000_000), /^2023-11-1[345] \d\d:\d\d:20 UTC([+−]\d+(:\d\d)?)?$/);
+  assert.ok(sameDay(1_700_000_000, 1_700_000_001));
 });
 
 test('a status is said with its cause', () => {

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Shot } from '../../monitor/static/model/shot.js';
-import { TableView, matcher, nothingWanted, ordered, rowFilter, visible } from '../../monitor/static/model/table.js';
-import { COLUMNS, styleOf } from '../../monitor/static/view/columns.js';
+import { Stack, halves, linesOf } from '../../monitor/static/model/stack.js';
+import { TableView, matcher, nothingWanted, ordered, rowFilter, sortedBy, sortedNext } from '../../monitor/static/model/table.js';
+import { COLUMNS, styleOf } from '../../monitor/static/actions/columns.js';
 
 const DONE = { state: 'DONE', status: 'Success', cause: 'result', category: 'success' };
 const ABORTED = { state: 'ABORTED', cause: 'operator', category: 'failed' };
@@ -47,10 +48,32 @@ test('a column sorts both ways, numbers as numbers, and what has failed stays fi
   assert.equal(names(node), 'N0 N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N11');
 });
 
-test('durations sort the longest first, those that run by what they have taken', () => {
+test('durations sort by what they have taken, both ways; what has none stands last, both ways', () => {
   const { rows } = rowsOf({ ...DONE, duration_s: 3 }, { state: 'DOING', started_at: 90, category: 'in_progress' }, DONE, { ...DONE, duration_s: 5 });
   const wanted = { ...nothingWanted(), sort: 'duration', failedFirst: false };
-  assert.equal(names(ordered(rows, wanted, 100, COLUMNS)), 'N1 N3 N0 N2');
+  assert.equal(names(ordered(rows, { ...wanted, descending: true }, 100, COLUMNS)), 'N1 N3 N0 N2');
+  assert.equal(names(ordered(rows, wanted, 100, COLUMNS)), 'N0 N3 N1 N2');
+  const column = { id: 'x', title: '', text: String, key: (value) => value };
+  assert.deepEqual(sortedBy([2, null, NaN, 1, '', undefined], column, true, 0), [2, 1, null, NaN, '', undefined]);
+});
+
+test('a click on a column’s head sorts its way, then the other, then not', () => {
+  const clicks = (column) => {
+    let now = { sort: null, descending: false };
+    return [1, 2, 3].map(() => (now = sortedNext(now, column))).map(({ sort, descending }) => `${descending ? '-' : ''}${sort}`);
+  };
+  assert.deepEqual(clicks({ id: 'node' }), ['node', '-node', 'null']);
+  assert.deepEqual(clicks({ id: 'duration', down: true }), ['-duration', 'duration', 'null']);
+  assert.equal(COLUMNS.find(({ id }) => id === 'duration').down, true);
+});
+
+test('what has failed in an earlier phase is among the active, and first', () => {
+  const shot = new Shot('T', 1);
+  const actions = [['A', 'INIT', DONE], ['B', 'INIT', ABORTED], ['C', 'PULSE', PENDING], ['D', 'INIT', { ...PENDING, category: 'not_dispatched', failed: true }]]
+    .map(([name, phase, { category, failed, ...last }]) => ({ path: name, name, phase, category, failed, last }));
+  const run = { tree: 'T', shot: 1, run: 2, kind: 'phase', phase: 'PULSE', state: 'open', opened_at: 0 };
+  shot.apply({ command: 'WHOLE', seq: 1, shot: { tree: 'T', shot: 1, runs: [run] }, actions });
+  assert.equal(names(ordered(shot.activeRows(), nothingWanted(), 0, COLUMNS)), 'B D C');
 });
 
 test('filters take parts, alternatives, the opposite, and comparisons of numbers', () => {
@@ -103,23 +126,48 @@ test('a row that changes enters and leaves a filtered table', () => {
 });
 
 test('only the rows that are seen exist', () => {
-  assert.deepEqual(visible(10_000, 30, 3000, 600, 4), { first: 96, end: 124 });
-  assert.deepEqual(visible(3, 30, 0, 600, 4), { first: 0, end: 3 });
-  assert.deepEqual(visible(0, 30, 500, 600), { first: 0, end: 0 });
-  assert.deepEqual(visible(5, 30, 99_999, 600, 4), { first: 5, end: 5 });
+  const stack = (count, heightOf = null) => {
+    const one = new Stack();
+    one.fill(count, 30, heightOf);
+    return one;
+  };
+  assert.deepEqual(stack(10_000).visible(3000, 600), { first: 96, end: 125 });
+  assert.deepEqual(stack(3).visible(0, 600), { first: 0, end: 3 });
+  assert.deepEqual(stack(0).visible(500, 600), { first: 0, end: 0 });
+  assert.deepEqual(stack(5).visible(99_999, 600), { first: 5, end: 5 });
+  const high = stack(1000, (index) => (index % 2 ? 60 : 30));
+  assert.equal(high.height, 45_000);
+  assert.deepEqual([high.top(3), high.heightAt(3), high.at(119), high.at(120), high.at(1e9)], [120, 60, 2, 3, 999]);
+  assert.deepEqual(high.visible(450, 90, 0), { first: 10, end: 13 });
+});
+
+test('a text takes as many lines as a browser gives it', () => {
+  const measure = (text) => 10 * text.length;
+  const lines = (text, room) => linesOf(text, room, measure);
+  assert.deepEqual([lines('', 100), lines('abc', 100), lines('aaaa bbbb cccc', 100), lines('aaaa bbbb cccc', 40)], [0, 1, 2, 3]);
+  assert.equal(lines('x'.repeat(25), 100), 3, 'a word that is longer than a line is broken');
+  assert.equal(lines(`ab ${'x'.repeat(25)}`, 100), 4);
+  assert.equal(lines('abc', 0), 1);
+});
+
+test('of a long name the end stays', () => {
+  assert.deepEqual(halves('CAMERA:ARM'), ['CAMERA:ARM', '']);
+  assert.deepEqual(halves('DIAGNOSTICS:THOMSON:ACQUIRE'), ['DIAGNOSTICS:THOMSON', ':ACQUIRE']);
+  assert.equal(halves('x'.repeat(50)).join(''), 'x'.repeat(50));
 });
 
 test('a column stands where it has a place, as wide as it says, and nowhere else', () => {
   const style = styleOf([
     { id: 'one', place: { wide: { least: 60 }, narrow: { least: 50 }, phone: '1 / 2' } },
-    { id: 'two', place: { wide: { least: 80, share: 1.5 }, wall: { least: 200, share: 1 } } },
+    { id: 'two', place: { wide: { least: 80, share: 1.5 }, below: '2 / 1' } },
+    { id: 'three', place: { wide: { least: 10 } } },
   ]).split('\n');
   const about = (...words) => style.filter((line) => words.every((word) => line.includes(word))).join('\n');
-  assert.match(style[0], /grid-template-columns: 60px minmax\(80px, 1.5fr\); min-width: 140px;/);
+  assert.match(style[0], /grid-template-columns: 60px minmax\(80px, 1.5fr\) 10px; min-width: 150px;/);
   assert.match(about('narrow', 'columns:'), /columns: 50px; min-width: 50px;/);
-  assert.match(about('narrow', 'display: none'), /:is\(\.c-two\)/);
-  assert.match(about('wall', 'columns:'), /columns: minmax\(200px, 1fr\)/);
-  assert.match(about('body.wall', 'display: none'), /:is\(\.c-one\)/);
-  assert.match(about('phone', 'display: none'), /:is\(\.c-two\)/);
+  assert.match(about('narrow', ', .row) >', 'display: none'), /:is\(\.c-three\)/);
+  assert.match(about('narrow .table-head', 'display: none'), /:is\(\.c-two\)/);
+  assert.match(about('narrow', '.c-two {'), /grid-area: 2 \/ 1;/);
+  assert.match(about('phone', 'display: none'), /:is\(\.c-two, \.c-three\)/);
   assert.match(about('phone', '.c-one'), /grid-area: 1 \/ 2;/);
 });

@@ -1,9 +1,11 @@
 // The timeline: lanes, and how long an action took beside its usual.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { Shot } from '../../monitor/static/model/shot.js';
-import { layout, ticks, timesUsual, zoomed } from '../../monitor/static/model/timeline.js';
+import { contrast, inkOn, mixed } from '../../monitor/static/model/contrast.js';
+import { beyond, beyondWords, layout, layoutWords, ticks, timesUsual, zoomed } from '../../monitor/static/model/timeline.js';
 
 function done(server, start, end, more = {}) {
   return { state: 'DONE', status: 'Success', cause: 'result', run: 1, attempt: 1, server, started_at: start, ended_at: end, duration_s: end - start, ...more };
@@ -65,4 +67,32 @@ test('the ruler has round marks', () => {
   assert.deepEqual(texts(1, 5), ['0.0 s', '0.2 s', '0.4 s', '0.6 s', '0.8 s', '1.0 s']);
   assert.deepEqual(texts(180, 4), ['0 s', '1:00', '2:00', '3:00']);
   assert.ok(ticks({ start: 1e9, end: 1e9 + 0.001 }, 1e9, 10).length > 3);
+});
+
+test('lanes can be left out; what has failed is known of each, and out of sight', () => {
+  const shot = shotOf({
+    X: { last: done('A:1', 0, 5), failed: true, category: 'failed' },
+    Y: { last: done('B:1', 1, 3) },
+  });
+  const drawn = layout(shot.rows, new Map(), ['C:1'], (name) => name !== 'B:1');
+  assert.deepEqual(drawn.lanes.map(({ name, failed }) => [name, failed]), [['A:1', 1], ['C:1', 0]]);
+  assert.deepEqual([drawn.hidden, drawn.failed.length, drawn.bars.length], [1, 1, 1]);
+  assert.equal(layoutWords(drawn), 'Timeline of the shot: 1 actions on 2 servers, 1 failed');
+  const found = beyond(drawn, (lane) => ({ top: 100 * lane.top, end: 100 * lane.top + 20 }), { top: 50, end: 400 });
+  assert.deepEqual(found, { above: { lanes: 1, failed: 1 }, below: { lanes: 0, failed: 0 } });
+  assert.equal(beyondWords(found.above), '1 more lane, 1 failed');
+});
+
+test('labels on bars are readable in both themes: their contrast is at least 4.5', () => {
+  const tokens = readFileSync(new URL('../../monitor/static/css/tokens.css', import.meta.url), 'utf8');
+  const [dark, light] = tokens.split('[data-theme="light"]');
+  for (const theme of [dark, light]) {
+    const colour = (name) => new RegExp(`--${name}: (#[0-9a-f]{6});`).exec(theme)[1];
+    for (const bar of ['blue', 'orange', 'green', 'red', 'grey'].map(colour)) {
+      for (const ground of [bar, mixed(bar, colour('lane'), 0.45), mixed(colour('panel'), bar, 0.45)]) {
+        assert.ok(contrast(inkOn(ground), ground) >= 4.5, `${bar} ${ground}`);
+      }
+    }
+  }
+  assert.equal(contrast('#fff', '#000000'), 21);
 });

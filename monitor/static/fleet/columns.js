@@ -55,7 +55,7 @@ export const COLUMNS = [
   },
   {
     id: 'why', title: 'Why', sets: ['work', 'all'], least: 190, share: 2, phone: '3 / 2 / 4 / 5',
-    text: whyWords, key: (server) => whyWords(server) || '\uffff',
+    text: whyWords, key: whyWords,
     cell: (cell) => {
       const chips = h('span', { class: 'flags' });
       const words = h('span', { class: 'why' });
@@ -77,7 +77,7 @@ export const COLUMNS = [
   words('labels', 'Labels', 100, ({ labels }) => (labels ?? []).join(', '), { sets: ['versions', 'all'], share: 1 }),
   {
     ...words('slots', 'Slots', 104, slotsWords, { sets: ['work', 'all'], phone: '1 / 4' }),
-    key: ({ usable = 0, slots = 0 }) => -(usable * 1000 + slots), number: ({ busy }) => busy?.length ?? 0,
+    key: ({ usable = 0, slots = 0 }) => (slots ? usable * 1000 + slots : null), down: true, number: ({ busy }) => busy?.length ?? 0,
   },
   words('doing', 'What it is doing', 130, ({ busy, state }) => (busy ?? []).map(doing).join(', ') || (state === 'ON' ? 'idle' : ''), { sets: ['work', 'all'], share: 1.2 }),
   curved('cpu', 'CPU', 1, (server) => host(server)?.cpu_percent, { sets: ['work', 'host', 'all'], phone: '2 / 2' }),
@@ -94,7 +94,7 @@ export const COLUMNS = [
   number('cpu_time', 'CPU time', 84, (server) => server.facts?.cpu_time_s, { sets: ['work', 'all'], shown: duration }),
   {
     ...number('seen', 'Last seen', 82, (server) => server.last_seen_at, { sets: EVERY, shown: moment, phone: '2 / 4' }),
-    key: ({ last_seen_at: at }) => -(at ?? 0),
+    key: ({ last_seen_at: at }) => at,
     cell: (cell) => ({ last_seen_at: at }, now) => {
       setText(cell, at ? `${age(now - at)} ago` : 'never');
       setAttribute(cell, 'title', at ? moment(at) : null);
@@ -105,7 +105,7 @@ export const COLUMNS = [
   number('offset', 'Clock', 78, (server) => host(server)?.clock_offset_s, { sets: ['host', 'all'], shown: milliseconds }),
   words('address', 'Address', 110, (server) => server.address ?? '', { sets: ['versions', 'all'], share: 0.6 }),
   number('pid', 'Process', 70, (server) => server.pid, { sets: ['versions', 'all'] }),
-  number('started', 'Started', 136, (server) => server.started_at, { sets: ['versions', 'all'], shown: moment }),
+  number('started', 'Started', 186, (server) => server.started_at, { sets: ['versions', 'all'], shown: moment }),
   words('version', 'Version', 80, (server) => server.version ?? '', { sets: ['versions', 'all'] }),
   words('python', 'Python', 70, (server) => server.facts?.python ?? '', { sets: ['versions', 'all'] }),
   words('mdsplus', 'MDSplus', 78, (server) => server.facts?.mdsplus ?? '', { sets: ['versions', 'all'] }),

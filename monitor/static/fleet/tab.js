@@ -78,10 +78,7 @@ export class TabFleet extends Tab {
     for (const part of [this.#bar, this.#plans, this.#server]) part.giver = this.#giver;
     this.#bar.servers = () => this.#table.chosen;
     this.#plans.chosen = () => this.#table.chosen;
-    this.#find.addEventListener('input', () => {
-      this.#table.search = this.#find.value;
-      app.changed();
-    });
+    this.#find.addEventListener('input', () => app.go({ find: this.#find.value }));
     this.#by.addEventListener('change', () => this.#show({ by: /** @type {Grouping} */ (this.#by.value) }));
     this.#overview.append(
       h('div', { class: 'toolbar' }, this.#find, h('label', { class: 'field' }, h('span', {}, 'Rows'), this.#by),
@@ -92,11 +89,22 @@ export class TabFleet extends Tab {
     this.append(
       this.#views.element, this.#alerts.element, this.#starting, this.#answers,
       this.#overview, this.#servers, this.#heartbeat, this.#plans, this.#server);
+    this.fromRoute();
   }
 
-  /** @param {{by?: Grouping, set?: typeof SETS[number][0]}} how */
-  #show(how) {
-    Object.assign(this.#table, how);
+  /** @param {{by?: string, set?: string}} how */
+  #show({ by = this.#table.by, set = this.#table.set }) {
+    this.app.filter({ by: by === 'none' ? '' : by, columns: set === 'work' ? '' : set });
+  }
+
+  fromRoute() {
+    const { tab, find, filters } = this.app.route;
+    if (tab !== 'fleet') return; // its views have addresses of their own
+    if (this.#find.value !== find) this.#find.value = find;
+    this.#table.search = find;
+    this.#table.by = GROUPINGS.find(([by]) => by === filters.by)?.[0] ?? 'none';
+    this.#table.set = SETS.find(([set]) => set === filters.columns)?.[0] ?? 'work';
+    this.#by.value = this.#table.by;
     this.app.changed();
   }
 
@@ -104,7 +112,7 @@ export class TabFleet extends Tab {
     const { app } = this;
     const { tab: view, about } = app.route;
     this.#drawTop();
-    this.#views.draw(view, plain(about) || 'no server');
+    this.#views.draw(app, plain(about) || 'no server');
     const parts = { fleet: this.#overview, servers: this.#servers, heartbeat: this.#heartbeat, windows: this.#plans, server: this.#server };
     for (const [name, part] of Object.entries(parts)) part.hidden = name !== view;
     if (view === 'fleet') this.#drawOverview();

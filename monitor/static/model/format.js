@@ -1,8 +1,44 @@
 /**
- * How numbers and times are written for people. Pure.
+ * How numbers and times are written for people. Pure, but for the zone that is chosen once.
  */
 
-const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
+/** @type {{utc: boolean, zone: string|undefined, day: Intl.DateTimeFormat}} */
+let shown = zoned(false);
+
+/** @param {boolean} utc */
+function zoned(utc) {
+  const zone = utc ? 'UTC' : undefined;
+  return { utc, zone, day: new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', timeZone: zone }) };
+}
+
+/** Write all times in UTC from now on, or in the browser's own zone. @param {boolean} utc */
+export function useUtc(utc) {
+  shown = zoned(utc);
+}
+
+export function isUtc() {
+  return shown.utc;
+}
+
+/** Return what fits a time's fields: those of its zone, read as if they were UTC. @param {number} at */
+function shifted(at) {
+  const date = new Date(at * 1000);
+  return shown.utc ? date : new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
+}
+
+/** Return the zone in which a time is written, in short: UTC, or how far it is before it. @param {number} at */
+export function zone(at) {
+  const minutes = shown.utc ? 0 : -new Date(at * 1000).getTimezoneOffset();
+  if (minutes === 0) return 'UTC';
+  const whole = Math.abs(minutes);
+  const part = whole % 60 ? `:${two(whole % 60)}` : '';
+  return `UTC${minutes < 0 ? '−' : '+'}${Math.floor(whole / 60)}${part}`;
+}
+
+/** Return whether two times are on one day. @param {number} one @param {number} other */
+export function sameDay(one, other) {
+  return shifted(one).toISOString().slice(0, 10) === shifted(other).toISOString().slice(0, 10);
+}
 
 /**
  * Return a duration as people say it.
@@ -36,31 +72,28 @@ function two(number) {
 }
 
 /**
- * Return the time of day, in the browser's own time zone; `digits` of a second.
+ * Return the time of day, in the zone that is chosen; `digits` of a second.
  * @param {number|null|undefined} at seconds since 1970
  * @param {0|1|3} [digits]
  */
 export function clock(at, digits = 0) {
   if (at === null || at === undefined) return '';
-  const date = new Date(at * 1000);
-  const text = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-  if (digits === 0) return text;
-  return `${text}.${String(date.getMilliseconds()).padStart(3, '0').slice(0, digits)}`;
+  const text = shifted(at).toISOString().slice(11, 23);
+  return digits === 0 ? text.slice(0, 8) : text.slice(0, 9 + digits);
 }
 
 /**
- * Return date and time.
+ * Return date, time and zone.
  * @param {number|null|undefined} at seconds since 1970
  */
 export function moment(at) {
   if (at === null || at === undefined) return '';
-  const date = new Date(at * 1000);
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(at)}`;
+  return `${shifted(at).toISOString().slice(0, 10)} ${clock(at)} ${zone(at)}`;
 }
 
 /** Return the day in the browser's own language. @param {number} at seconds since 1970 */
 export function day(at) {
-  return DAY.format(at * 1000);
+  return shown.day.format(at * 1000);
 }
 
 /** Return an age that ticks: with a tenth of a second while it is short. @param {number} seconds */
@@ -117,5 +150,5 @@ export function percent(value) {
 
 /** Return a time; with its day where that is not today. @param {number} at seconds since 1970 */
 export function when(at) {
-  return new Date(at * 1000).toDateString() === new Date().toDateString() ? clock(at) : moment(at);
+  return sameDay(at, Date.now() / 1000) ? clock(at) : moment(at);
 }

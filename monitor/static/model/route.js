@@ -2,16 +2,20 @@
  * The page's address: which tab, which shot, what is searched for, and all else by which a tab is
  * looked at: filters, order, selection. Pure.
  *
- *     #/actions?tree=DEMO&shot=12&find=camera&sort=-duration&only=failed
+ *     #/actions?tree=DEMO&shot=12&find=camera&all.sort=-duration&only=failed&at=CAMERA:ARM
  *     #/audit?who=alice&outcome=refused
  *     #/server/CAMERA:1
  *
- * Tree and shot are the page's; what else stands behind the question mark is the tab's own.
+ * Tree and shot, which actions of it are looked at and which is selected, are the page's; what else
+ * stands behind the question mark is the tab's own.
  */
+
+/** @import {Category} from './types.js' */
+import { CATEGORIES } from './words.js';
 
 const SHOWS = /** @type {const} */ (['auto', 'both', 'active', 'all']);
 /** @typedef {typeof SHOWS[number]} Show */
-const OWN = ['tree', 'shot', 'find', 'show'];
+const OWN = ['tree', 'shot', 'find', 'show', 'at', 'only'];
 const FILTER = /^[a-z][a-z0-9_.-]{0,39}$/;
 const FILTERS_MAX = 60;
 const VALUE_MAX = 2000;
@@ -23,6 +27,8 @@ const VALUE_MAX = 2000;
  * @property {string} tree upper case; empty: the current one
  * @property {number|null} shot null: follow the current one
  * @property {string} wrong what stands in the place of the shot, and is none; else empty
+ * @property {string|null} at the selected action's path
+ * @property {Category|null} only the actions of one category; null: all
  * @property {string} find
  * @property {Show} show auto: both where there is room
  * @property {Record<string, string>} filters what else the tab has set, by names of its own; those
@@ -45,6 +51,8 @@ export function readRoute(hash, tabs) {
     about: name === tab ? decoded(rest.join('/')) : '',
     tree: (values.get('tree') ?? '').trim().toUpperCase(),
     ...readShot(text),
+    at: values.get('at') || null,
+    only: CATEGORIES.find(([one]) => one === values.get('only'))?.[0] ?? null,
     find: values.get('find') ?? '',
     show: SHOWS.find((one) => one === values.get('show')) ?? 'auto',
     filters: Object.fromEntries([...values].filter(([key, value]) => value && isFilter(key)).slice(0, FILTERS_MAX)
@@ -57,6 +65,8 @@ export function writeRoute(route) {
   const values = new URLSearchParams();
   if (route.tree) values.set('tree', route.tree);
   if (route.wrong || route.shot !== null) values.set('shot', route.wrong || String(route.shot));
+  if (route.at) values.set('at', route.at);
+  if (route.only) values.set('only', route.only);
   if (route.find) values.set('find', route.find);
   if (route.show !== 'auto') values.set('show', route.show);
   for (const [name, value] of Object.entries(route.filters)) {
@@ -99,18 +109,17 @@ export function writeSort(sort, descending) {
   return sort === null ? '' : `${descending ? '-' : ''}${sort}`;
 }
 
-/** What stands before a column's name in the address, where its filter does. */
-const COLUMN = 'in.';
-
-/** Return the columns' filters of an address. @param {Record<string, string>} filters */
-export function columnFilters(filters) {
-  return Object.fromEntries(Object.entries(filters).filter(([name]) => name.startsWith(COLUMN))
-    .map(([name, value]) => [name.slice(COLUMN.length), value]));
-}
-
-/** Return the change of an address that filters a column. @param {string} id @param {string} value */
-export function columnFilter(id, value) {
-  return { [`${COLUMN}${id}`]: value };
+/**
+ * Return how a table is looked at, by an address: `all.node=cam` filters its column Node, and
+ * `all.sort=-duration` sorts it.
+ * @param {Record<string, string>} filters
+ * @param {string} table its name there
+ * @returns {{filters: Record<string, string>, sort: string|null, descending: boolean}}
+ */
+export function readTable(filters, table) {
+  const own = Object.entries(filters).filter(([name]) => name.startsWith(`${table}.`)).map(([name, value]) => [name.slice(table.length + 1), value]);
+  const { sort: sorted, ...columns } = Object.fromEntries(own);
+  return { filters: columns, ...readSort(sorted) };
 }
 
 /** @param {string} text */

@@ -35,6 +35,11 @@ export function noCounts() {
   return { failed: 0, server_off: 0, in_progress: 0, pending: 0, success: 0, not_dispatched: 0 };
 }
 
+/** Return whether somebody should look at an action. @param {Row} row */
+export function hasFailed(row) {
+  return row.failed || row.category === 'failed' || row.category === 'server_off';
+}
+
 /** What the page knows of one shot. */
 export class Shot {
   /**
@@ -93,12 +98,15 @@ export class Shot {
     return run !== null && run.state !== 'ended';
   }
 
-  /** Return the actions of the current phase: an open run's own, too, where it has others. */
+  /**
+   * Return the actions of the current phase, an open run's own, too, where it has others, and what
+   * has failed in any phase: that is nowhere out of sight.
+   */
   activeRows() {
     const { phase, run } = this;
     const number = run !== null && run.state !== 'ended' ? run.run : null;
     return this.rows.filter(
-      (row) => row.view.phase === phase || (number !== null && row.last.run === number),
+      (row) => row.view.phase === phase || hasFailed(row) || (number !== null && row.last.run === number),
     );
   }
 

@@ -268,18 +268,51 @@ function aboutOf({ tree, shot, task_id: path }) {
 }
 
 /**
- * Return the lines that fit: of this level or above, from this source, with this text.
+ * What is looked at of the log.
+ * @typedef {object} LogFilter
+ * @property {string} level this or above
+ * @property {string} source the daemon or server that has written; empty: all
+ * @property {string} text
+ * @property {string} [server] that it is about, or from; or a class of servers
+ * @property {string} [shot] TREE/SHOT, or TREE, that it is about
+ */
+
+/**
+ * Return the lines that fit. A line is about a server or a shot where it names it.
  * @param {LogLine[]} lines
- * @param {{level: string, source: string, text: string}} filter
+ * @param {LogFilter} filter
  */
 export function filterLog(lines, filter) {
   const least = Math.max(0, LEVELS.indexOf(filter.level));
   const text = filter.text.trim().toLowerCase();
-  if (least === 0 && !filter.source && !text) return lines;
+  const server = naming((filter.server ?? '').trim());
+  const shot = naming((filter.shot ?? '').trim());
+  if (least === 0 && !filter.source && !text && !server && !shot) return lines;
   return lines.filter(
     (line) =>
       LEVELS.indexOf(line.level) >= least &&
       (!filter.source || line.source === filter.source) &&
-      (!text || line.text.toLowerCase().includes(text) || line.source.toLowerCase().includes(text)),
+      (!text || line.text.toLowerCase().includes(text) || line.source.toLowerCase().includes(text)) &&
+      (!server || server(line.source) || server(line.text)) &&
+      (!shot || (line.about !== null && shot(`${line.about.tree}/${line.about.shot}`)) || shot(line.text)),
   );
+}
+
+/**
+ * Return what tells whether a text has a name as a word of its own: `A:1` is not in `A:10`. Null
+ * where there is no name.
+ * @param {string} name
+ * @returns {((text: string) => boolean)|null}
+ */
+function naming(name) {
+  if (!name) return null;
+  const low = name.toLowerCase();
+  const part = /[\p{L}\p{N}_-]/u;
+  return (text) => {
+    const within = text.toLowerCase();
+    for (let at = within.indexOf(low); at >= 0; at = within.indexOf(low, at + 1)) {
+      if (!part.test(within[at - 1] ?? ' ') && !part.test(within[at + low.length] ?? ' ')) return true;
+    }
+    return false;
+  };
 }

@@ -4,6 +4,7 @@
 
 /** @import {Category} from './types.js' */
 /** @import {Row} from './shot.js' */
+import { hasFailed } from './shot.js';
 
 /**
  * What is looked at of a column of any rows: its text (for filter and search), and its sort key.
@@ -13,9 +14,12 @@
  * @property {string} title
  * @property {(row: R) => string} text
  * @property {(row: R) => string} [also] what its filter and the search find, too
- * @property {(row: R, now: number) => number|string} key
+ * @property {(row: R, now: number) => Key} key
+ * @property {boolean} [down] sorted downwards first: what is most is looked for
  * @property {(row: R) => number|null|undefined} [number] what comparisons of its filter look at
  */
+
+/** What is sorted by; nothing, or an empty text, stands behind all else. @typedef {number|string|null|undefined} Key */
 
 /** @typedef {ColumnOf<Row>} Column */
 
@@ -164,7 +168,18 @@ export function ordered(rows, wanted, now, columns) {
 }
 
 /**
- * Return rows sorted by a column; those that are alike there stand as they stood.
+ * Return how a table is sorted after one more click on a column's head: one way, the other, not.
+ * @param {{sort: string|null, descending: boolean}} now
+ * @param {{id: string, down?: boolean}} column
+ */
+export function sortedNext({ sort, descending }, { id, down = false }) {
+  if (sort !== id) return { sort: id, descending: down };
+  return descending === down ? { sort: id, descending: !down } : { sort: null, descending: false };
+}
+
+/**
+ * Return rows sorted by a column; those that are alike there stand as they stood, and those with
+ * nothing there stand last, whichever way it is sorted.
  * @template R
  * @param {R[]} rows
  * @param {ColumnOf<R>} column
@@ -172,10 +187,18 @@ export function ordered(rows, wanted, now, columns) {
  * @param {number} now
  */
 export function sortedBy(rows, column, descending, now) {
-  const keyed = rows.map((row) => ({ row, key: column.key(row, now) }));
+  /** @type {{row: R, key: number|string}[]} */
+  const keyed = [];
+  /** @type {R[]} */
+  const blank = [];
+  for (const row of rows) {
+    const key = column.key(row, now);
+    if (key === null || key === undefined || key === '' || Number.isNaN(key)) blank.push(row);
+    else keyed.push({ row, key });
+  }
   const sign = descending ? -1 : 1;
   keyed.sort((a, b) => sign * compare(a.key, b.key));
-  return keyed.map((one) => one.row);
+  return [...keyed.map((one) => one.row), ...blank];
 }
 
 /**
@@ -186,7 +209,7 @@ export function sortedBy(rows, column, descending, now) {
 function byRank(rows, rank, ranks) {
   /** @type {Row[][]} */
   const buckets = Array.from({ length: ranks }, () => []);
-  for (const row of rows) buckets[rank[row.category]].push(row);
+  for (const row of rows) buckets[hasFailed(row) ? rank.failed : rank[row.category]].push(row);
   return buckets.flat();
 }
 
@@ -268,18 +291,4 @@ export function movedBy(key, at, count, page) {
   const moves = { ArrowUp: at - 1, ArrowDown: at + 1, PageUp: at - page, PageDown: at + page, Home: 0, End: count - 1 };
   if (!(key in moves) || count === 0) return null;
   return Math.max(0, Math.min(count - 1, moves[key]));
-}
-
-/**
- * Return which rows of a list to draw: from `first` up to but not with `end`.
- * @param {number} count
- * @param {number} rowHeight
- * @param {number} top how far it is scrolled
- * @param {number} height of what is seen
- * @param {number} [beyond] rows to draw above and below
- */
-export function visible(count, rowHeight, top, height, beyond = 4) {
-  const first = Math.max(0, Math.min(count, Math.floor(top / rowHeight) - beyond));
-  const end = Math.min(count, Math.ceil((top + height) / rowHeight) + beyond);
-  return { first, end: Math.max(first, end) };
 }

@@ -5,6 +5,7 @@
 
 /** @import {Row} from './shot.js' */
 import { offset } from './format.js';
+import { hasFailed } from './shot.js';
 import { byName, takenS } from './words.js';
 
 /**
@@ -23,12 +24,15 @@ import { byName, takenS } from './words.js';
  * @property {string} name
  * @property {number} lines how many bars stand one below the other
  * @property {number} top its first line, counted over all lanes
+ * @property {number} failed how many of its bars have failed
  */
 
 /**
  * @typedef {object} Layout
  * @property {Lane[]} lanes
  * @property {Bar[]} bars by start
+ * @property {Bar[]} failed of them, by start
+ * @property {number} hidden lanes that are left out
  * @property {Map<string, Bar>} byPath
  * @property {number} lines of all lanes
  * @property {number} start of the first bar
@@ -41,9 +45,10 @@ import { byName, takenS } from './words.js';
  * @param {Row[]} rows
  * @param {ReadonlyMap<string, number>} medians
  * @param {string[]} servers that have a lane even without a bar
+ * @param {(name: string, bars: Bar[]) => boolean} [keep] tells which lanes are shown
  * @returns {Layout}
  */
-export function layout(rows, medians, servers) {
+export function layout(rows, medians, servers, keep = () => true) {
   /** @type {Map<string, Bar[]>} */
   const byServer = new Map(servers.map((name) => [name, []]));
   for (const row of rows) {
@@ -56,7 +61,7 @@ export function layout(rows, medians, servers) {
     byServer.set(last.server, bars);
     bars.push({ row, lane: 0, line: 0, start, end, median: medians.get(row.path) ?? null });
   }
-  const names = [...byServer.keys()].sort(byName);
+  const names = [...byServer].filter(([name, bars]) => keep(name, bars)).map(([name]) => name).sort(byName);
   /** @type {Lane[]} */
   const lanes = [];
   /** @type {Bar[]} */
@@ -65,7 +70,7 @@ export function layout(rows, medians, servers) {
   for (const [index, name] of names.entries()) {
     const bars = /** @type {Bar[]} */ (byServer.get(name));
     const lines = stack(bars, index);
-    lanes.push({ name, lines, top });
+    lanes.push({ name, lines, top, failed: bars.filter((bar) => hasFailed(bar.row)).length });
     top += lines;
     for (const bar of bars) all.push(bar);
   }
@@ -75,6 +80,8 @@ export function layout(rows, medians, servers) {
   return {
     lanes,
     bars: all,
+    failed: all.filter((bar) => hasFailed(bar.row)),
+    hidden: byServer.size - lanes.length,
     byPath: new Map(all.map((bar) => [bar.row.path, bar])),
     lines: top,
     start: all[0]?.start ?? 0,
@@ -99,6 +106,42 @@ function stack(bars, lane) {
     ends[line] = bar.end ?? Infinity;
   }
   return Math.max(1, ends.length);
+}
+
+/**
+ * What is out of sight above or below: lanes, and how many have failed there.
+ * @typedef {{lanes: number, failed: number}} Beyond
+ */
+
+/**
+ * Return what is out of sight above and below.
+ * @param {Layout} drawn
+ * @param {(lane: Lane, index: number) => {top: number, end: number}} place where a lane stands on the screen
+ * @param {{top: number, end: number}} seen
+ * @returns {{above: Beyond, below: Beyond}}
+ */
+export function beyond(drawn, place, seen) {
+  const above = { lanes: 0, failed: 0 };
+  const below = { lanes: 0, failed: 0 };
+  for (const [index, lane] of drawn.lanes.entries()) {
+    const { top, end } = place(lane, index);
+    const middle = (top + end) / 2;
+    const where = middle < seen.top ? above : middle > seen.end ? below : null;
+    if (!where) continue;
+    where.lanes += 1;
+    where.failed += lane.failed;
+  }
+  return { above, below };
+}
+
+/** Return how much is out of sight, in words. @param {Beyond} where */
+export function beyondWords({ lanes, failed }) {
+  return `${lanes} more ${lanes === 1 ? 'lane' : 'lanes'}${failed ? `, ${failed} failed` : ''}`;
+}
+
+/** Return the whole in words, for whoever does not see it. @param {Layout} drawn */
+export function layoutWords({ lanes, bars, failed }) {
+  return `Timeline of the shot: ${bars.length} actions on ${lanes.length} ${lanes.length === 1 ? 'server' : 'servers'}, ${failed.length} failed`;
 }
 
 /**

@@ -76,6 +76,16 @@ export function statusWords(last) {
 }
 
 /**
+ * Return state and status in one: what has become of an action, else how it stands.
+ * @param {Transition} last
+ */
+export function outcomeWords(last) {
+  const status = statusWords(last);
+  if (last.status) return status;
+  return [stateWords(last).replace('NOT_DISPATCHED', 'not dispatched').replace('SERVER_OFF', 'server off'), status].filter(Boolean).join(', ');
+}
+
+/**
  * Return why an action is as it is: its progress, its reason, or what it waits for. That its
  * completion event was not raised stands before them, since nothing else shows it.
  * @param {Row} row

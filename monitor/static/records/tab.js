@@ -59,7 +59,7 @@ export class TabData extends Tab {
   draw() {
     const { tab: view, about } = this.app.route;
     const { volume, path } = fileOf(about);
-    this.#views.draw(view, plain(path ? `${path} on ${volume}` : 'no file'));
+    this.#views.draw(this.app, plain(path ? `${path} on ${volume}` : 'no file'));
     this.#drawTop();
     for (const [name, part] of Object.entries(this.#parts)) part.hidden = name !== view;
     this.#parts[view]?.draw();

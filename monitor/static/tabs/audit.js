@@ -53,7 +53,7 @@ export class TabAudit extends Tab {
     since: choice('audit-since', SINCE),
   };
   #count = h('span', { class: 'count' });
-  #scroll = h('div', { class: 'log-scroll', tabIndex: 0, role: 'log', 'aria-label': 'audit' });
+  #scroll = h('div', { class: 'log-scroll', tabIndex: 0, role: 'log', 'aria-live': 'off', 'aria-label': 'audit' });
   #asked = new Inputs();
   /** @type {Audited[]} */ #lines = [];
   /** @type {string|null} */ #next = null; // older ones may follow behind this one

@@ -4,11 +4,14 @@
 
 /** @import {LogLine} from '../model/system.js' */
 import { LEVELS, LOG, filterLog } from '../model/system.js';
-import { clock } from '../model/format.js';
+import { clock, moment } from '../model/format.js';
+import { linesOf } from '../model/stack.js';
 import { plain } from '../model/words.js';
 import { command } from '../view/api.js';
 import { openLogs, tell } from '../view/commands.js';
-import { h, setText } from '../view/dom.js';
+import { h, setOptions, setText } from '../view/dom.js';
+import { isForm } from '../view/forms.js';
+import { measureOf } from '../view/measure.js';
 import { Inputs } from '../view/part.js';
 import { Windowed } from '../view/windowed.js';
 import { Tab } from '../view/tab.js';
@@ -17,6 +20,12 @@ import { useStyle } from '../view/style.js';
 useStyle(import.meta.url);
 
 const SYMBOL = /** @type {Record<string, string>} */ ({ debug: '·', info: 'ℹ', warning: '▲', error: '✗', critical: '✗✗' });
+
+/** What a line takes on a telephone: who has written it, and when, stands above it. */
+const LINE = 19; // pixels
+const AROUND = 22;
+const PADDING = 20;
+const USUAL = 'info';
 
 /** @param {string} id @param {string[]} values */
 function choice(id, values) {
@@ -30,11 +39,15 @@ export class TabLog extends Tab {
   #level = choice('log-level', LEVELS);
   #source = choice('log-source', ['']);
   #text = h('input', { type: 'search', id: 'log-find', placeholder: 'Search the log   /' });
+  #server = h('input', { id: 'log-server', list: 'log-servers', size: 9, autocomplete: 'off', spellcheck: false });
+  #servers = h('datalist', { id: 'log-servers' });
+  #shot = h('input', { id: 'log-shot', list: 'log-shots', size: 9, placeholder: 'TREE/SHOT', autocomplete: 'off', spellcheck: false });
+  #shots = h('datalist', { id: 'log-shots' });
   #newest = h('button', { class: 'small', onclick: () => this.#follow(true) }, 'Newest ↓');
   #count = h('span', { class: 'count' });
-  #scroll = h('div', { class: 'log-scroll', tabIndex: 0, role: 'log', 'aria-label': 'log' });
+  #scroll = h('div', { class: 'log-scroll', tabIndex: 0, role: 'log', 'aria-live': 'off', 'aria-label': 'log' });
   #testLevel = choice('test-level', LEVELS);
-  #testText = h('input', { id: 'test-text', placeholder: 'a test message', autocomplete: 'off' });
+  #testText = h('input', { id: 'test-text', placeholder: 'a test message', 'aria-label': 'test message', autocomplete: 'off' });
   #following = true;
   #filtered = new Inputs();
   #offered = new Inputs();
@@ -42,12 +55,17 @@ export class TabLog extends Tab {
   /** @type {Windowed<HTMLElement>} */ #rows = /** @type {any} */ (null);
 
   build() {
-    this.#level.value = 'info';
-    this.#testLevel.value = 'info';
-    for (const input of [this.#level, this.#source, this.#text]) input.addEventListener('input', () => this.app.changed());
+    this.#testLevel.value = USUAL;
+    this.#testLevel.setAttribute('aria-label', 'its level');
+    this.#text.setAttribute('aria-label', 'search the log');
+    this.#text.addEventListener('input', () => this.app.go({ find: this.#text.value }));
+    for (const [name, input] of this.#fields) {
+      input.addEventListener('input', () => this.app.filter({ [name]: name === 'level' && input.value === USUAL ? '' : input.value.trim() }));
+    }
     const space = h('div', { class: 'table-space' });
     this.#scroll.append(space);
     this.#rows = new Windowed(this.#scroll, space, createLine, (element, index, made) => this.#fill(element, index, made));
+    this.#rows.heightOf = (index) => this.#heightOf(index);
     this.#scroll.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.app.changed()).observe(this.#scroll);
     const form = h('form', { class: 'test-message', onsubmit: (/** @type {Event} */ event) => void this.#send(event) },
@@ -55,8 +73,35 @@ export class TabLog extends Tab {
     /** @param {string} text @param {HTMLElement} input */
     const field = (text, input) => h('label', { class: 'field' }, h('span', {}, text), input);
     this.append(
-      h('div', { class: 'toolbar' }, this.#text, field('Level', this.#level), field('From', this.#source), this.#count, this.#newest),
+      h('div', { class: 'toolbar' }, this.#text, field('Level', this.#level), field('From', this.#source), field('Server', this.#server), field('Shot', this.#shot),
+        this.#servers, this.#shots, this.#count, this.#newest),
       this.#scroll, form);
+    this.fromRoute();
+  }
+
+  /** By their names in the address. @type {[string, HTMLInputElement|HTMLSelectElement][]} */
+  get #fields() {
+    return [['level', this.#level], ['from', this.#source], ['server', this.#server], ['of', this.#shot]];
+  }
+
+  fromRoute() {
+    const { find, filters } = this.app.route;
+    if (this.#text.value !== find) this.#text.value = find;
+    for (const [name, input] of this.#fields) {
+      const value = filters[name] ?? (name === 'level' ? USUAL : '');
+      if (name === 'from') this.#offer(value);
+      if (input.value.trim() !== value) input.value = value;
+    }
+    if (!LEVELS.includes(this.#level.value)) this.#level.value = USUAL;
+  }
+
+  /** Offer the daemons that have written, and the one that the address names. @param {string} chosen */
+  #offer(chosen) {
+    const sources = this.app.of(LOG).sources();
+    const all = chosen && !sources.includes(chosen) ? [...sources, chosen].sort() : sources;
+    if (!this.#offered.changed(...all)) return;
+    this.#source.replaceChildren(...['', ...all].map((value) => h('option', { value }, plain(value) || 'all')));
+    this.#source.value = chosen;
   }
 
   focusSearch() {
@@ -69,13 +114,10 @@ export class TabLog extends Tab {
 
   draw() {
     const log = this.app.of(LOG);
-    const sources = log.sources();
-    if (this.#offered.changed(...sources)) {
-      const chosen = this.#source.value;
-      this.#source.replaceChildren(...['', ...sources].map((value) => h('option', { value }, plain(value) || 'all')));
-      this.#source.value = chosen;
-    }
-    if (this.#filtered.changed(log.version, this.#level.value, this.#source.value, this.#text.value)) this.#refresh();
+    this.#offer(this.app.route.filters.from ?? '');
+    setOptions(this.#servers, [...this.app.servers.byName.keys()].sort());
+    setOptions(this.#shots, [...this.app.system.shots.keys()].slice(-50).reverse());
+    if (this.#filtered.changed(log.version, this.#text.value, ...this.#fields.map(([, input]) => input.value))) this.#refresh();
     this.#rows.draw(this.#lines.length);
     if (this.#following) {
       this.#scroll.scrollTop = this.#scroll.scrollHeight;
@@ -86,15 +128,29 @@ export class TabLog extends Tab {
     this.#newest.hidden = this.#following;
   }
 
+  /** How high a line is: on a telephone it is wrapped, and whole. @param {number} index */
+  #heightOf(index) {
+    if (!isForm('phone')) return this.#rows.rowHeight;
+    this.#measure ??= measureOf(this.#scroll);
+    return AROUND + LINE * Math.max(1, linesOf(plain(this.#lines[index].text), this.#scroll.clientWidth - PADDING, this.#measure));
+  }
+
+  /** @type {((text: string) => number)|undefined} */ #measure;
+
   /** Filter anew; whoever has scrolled up keeps seeing the same lines. */
   #refresh() {
     const log = this.app.of(LOG);
-    const first = this.#following ? undefined : this.#lines[Math.floor(this.#scroll.scrollTop / (this.#rows.rowHeight || 1))];
-    this.#lines = filterLog(log.lines, { level: this.#level.value, source: this.#source.value, text: this.#text.value });
+    const { stack } = this.#rows;
+    const { scrollTop } = this.#scroll;
+    const at = stack.at(scrollTop);
+    const first = this.#following ? undefined : this.#lines[at];
+    const into = scrollTop - stack.top(at);
+    this.#lines = filterLog(log.lines, { level: this.#level.value, source: this.#source.value, text: this.#text.value, server: this.#server.value, shot: this.#shot.value });
+    this.#rows.stale();
     if (!first || !this.#rows.rowHeight) return;
     const index = this.#lines.findIndex((line) => line.number >= first.number);
-    const height = this.#rows.rowHeight;
-    if (index >= 0) this.#scroll.scrollTop = index * height + (this.#scroll.scrollTop % height);
+    this.#rows.draw(this.#lines.length);
+    if (index >= 0) this.#scroll.scrollTop = this.#rows.stack.top(index) + into;
     this.#rows.look();
   }
 
@@ -118,6 +174,7 @@ export class TabLog extends Tab {
     element.className = `log-line ${line.level}`;
     const [at, level, source, text, output] = element.children;
     setText(at, clock(line.at, 3));
+    /** @type {HTMLElement} */ (at).title = moment(line.at);
     setText(level, `${SYMBOL[line.level] ?? ''} ${line.level}`);
     setText(source, plain(line.source));
     setText(text, plain(line.text));

@@ -1,8 +1,7 @@
 /**
  * What all parts of the page share: the connection, what is known, the address, what is selected.
  *
- * Sends `change` when anything to be drawn has changed, `route` when the address has, and `category`
- * when another one is looked at.
+ * Sends `change` when anything to be drawn has changed, and `route` when the address has.
  */
 
 /** @import {Channel, Fold} from '../model/channel.js' */
@@ -18,9 +17,13 @@ import { Who } from './who.js';
 
 /** A whole state is asked for at most this often. */
 const WHOLE_MS = 2000;
+/** So often what changes within a tab is written to the address: browsers bear no more. */
+const WRITTEN_EVERY_MS = 250;
 
 export class App extends EventTarget {
   /** @type {Map<Channel<any>, Fold>} */ #folds = new Map();
+  /** Whether the address names an action that was chosen in the shot before. */ #chosenBefore = true;
+  /** @type {number|undefined} */ #writing;
   /** What each tab was looked at by when it was left. @type {Map<string, ReturnType<typeof ownOf>>} */ #left = new Map();
 
   /** @param {(typeof Tab)[]} tabs */
@@ -38,10 +41,6 @@ export class App extends EventTarget {
     this.shot = null;
     /** @type {Route} */
     this.route = this.#routeNow();
-    /** The action that the cursor is on. @type {string|null} */
-    this.selected = null;
-    /** Which rows and bars are looked at; null: all. @type {Category|null} */
-    this.category = null;
     this.wall = new URLSearchParams(window.location.search).has('wall');
   }
 
@@ -66,7 +65,11 @@ export class App extends EventTarget {
       }, { state });
       listen();
     }
-    window.addEventListener('hashchange', () => this.#take(this.#routeNow()));
+    window.addEventListener('hashchange', () => {
+      window.clearTimeout(this.#writing); // it is another address by now
+      this.#writing = undefined;
+      this.#take(this.#routeNow());
+    });
     this.feed.open();
   }
 
@@ -110,16 +113,36 @@ export class App extends EventTarget {
     this.dispatchEvent(new Event('change'));
   }
 
+  /** The path of the action that the cursor is on. */
+  get selected() {
+    return this.route.at;
+  }
+
+  /** Which rows and bars are looked at; null: all. */
+  get category() {
+    return this.route.only;
+  }
+
   /** @param {Partial<Route>} change */
   go(change) {
     const route = this.#to(change);
     const hash = writeRoute(route);
     if (hash === writeRoute(this.route)) return;
-    if (route.tab !== this.route.tab || route.about !== this.route.about) window.location.hash = hash;
-    else {
-      window.history.replaceState(null, '', hash);
+    if (route.tab !== this.route.tab || route.about !== this.route.about) {
+      this.#write();
+      window.location.hash = hash;
+    } else {
       this.#take(route);
+      this.#writing ??= window.setTimeout(() => this.#write(), WRITTEN_EVERY_MS);
     }
+  }
+
+  /** Let the address say what is looked at. */
+  #write() {
+    if (this.#writing === undefined) return;
+    window.clearTimeout(this.#writing);
+    this.#writing = undefined;
+    window.history.replaceState(null, '', writeRoute(this.route));
   }
 
   /** Set filters of the tab that is shown; empty: none. @param {Record<string, string>} change */
@@ -142,24 +165,22 @@ export class App extends EventTarget {
   /** @param {Route} route */
   #take(route) {
     this.#left.set(this.route.tab, ownOf(this.route));
+    this.#chosenBefore = route.at === this.route.at;
     this.route = route;
     this.follow();
+    this.#chosenBefore = true;
     this.dispatchEvent(new Event('route'));
     this.changed();
   }
 
   /** @param {string|null} path */
   select(path) {
-    if (this.selected === path) return;
-    this.selected = path;
-    this.changed();
+    this.go({ at: path });
   }
 
   /** Look at one category; again: at all. @param {Category|null} category */
   choose(category) {
-    this.category = this.category === category ? null : category;
-    this.dispatchEvent(new Event('category'));
-    this.changed();
+    this.go({ only: this.category === category ? null : category });
   }
 
   /** Watch the shot that the address names, or the current one. */
@@ -171,10 +192,11 @@ export class App extends EventTarget {
       this.#retry();
       return;
     }
-    if (this.shot) this.feed.unsubscribe(this.shot.name);
+    const before = this.shot;
+    if (before) this.feed.unsubscribe(before.name);
     this.shot = wanted ? new Shot(wanted[0], wanted[1]) : null;
-    this.selected = null;
     if (this.shot) this.#subscribe(this.shot);
+    if (before && this.#chosenBefore) this.select(null);
     this.changed();
   }
 

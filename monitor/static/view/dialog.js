@@ -9,12 +9,12 @@ import { useStyle } from './style.js';
 useStyle(import.meta.url);
 
 /**
- * Ask; return whether the answer was yes. Escape and a click beside it mean no. `cautious`: so does
- * Enter, as always where several things are meant.
+ * Ask; return whether the answer was yes. Escape and a click beside it mean no, and so does Enter
+ * (`cautious`) where something may be lost, or several things are meant.
  * @param {{title: string, text?: string, items?: string[], yes: string, danger?: boolean, cautious?: boolean}} question
  * @returns {Promise<boolean>}
  */
-export function ask({ title, text = '', items = [], yes, danger = true, cautious = items.length > 1 }) {
+export function ask({ title, text = '', items = [], yes, danger = true, cautious = danger || items.length > 1 }) {
   return new Promise((resolve) => {
     const shown = items.slice(0, 12);
     const list = h('ul', { class: 'ask-items' }, ...shown.map((item) => h('li', {}, item)));
@@ -70,7 +70,11 @@ export function askFor({ title, text = '', items = [], fields = [], yes, danger 
       ...parts,
       h('div', { class: 'ask-buttons' },
         h('button', { type: 'button', class: 'quiet', onclick: () => dialog.close('no') }, 'Cancel'),
-        h('button', { value: 'yes', class: danger ? 'danger' : 'primary' }, yes)));
+        // What may lose something is done by its button alone, not by Enter in a field.
+        danger
+          ? h('button', { type: 'button', value: 'yes', class: 'danger', onclick: () => { if (form.reportValidity()) dialog.close('yes'); } }, yes)
+          : h('button', { value: 'yes', class: 'primary' }, yes)));
+    if (danger) form.addEventListener('submit', (event) => event.preventDefault());
     const dialog = h('dialog', { class: 'ask ask-form', 'aria-label': title },
       h('h2', {}, title), text && h('p', {}, text), listed.length > 0 && h('ul', { class: 'ask-items' }, ...listed), form);
     dialog.addEventListener('close', () => {

@@ -4,7 +4,8 @@
  */
 
 /** @import {ColumnOf} from '../model/table.js' */
-import { movedBy, sortedBy, textFilter } from '../model/table.js';
+import { readTable, writeSort } from '../model/route.js';
+import { movedBy, sortedBy, sortedNext, textFilter } from '../model/table.js';
 import { byName, plain } from '../model/words.js';
 import { h, setAttribute, setText } from './dom.js';
 import { Inputs, Part } from './part.js';
@@ -15,6 +16,8 @@ useStyle(import.meta.url);
 
 /** The order is looked at only so often: what rows show changes all the time. */
 const ORDERED_EVERY_MS = 250;
+/** So many characters of an address are taken by the rows that are selected. */
+const SELECTION_MAX = 1500;
 
 /**
  * Draws a row's cell; `around` is what is known of the row beside it.
@@ -60,6 +63,8 @@ export class Grid extends Part {
   /** What one of its rows is. */
   one = 'row';
   /** @type {GridColumn<R>[]} */ columns = [];
+  /** Its name in the address, before what filters and sorts it. */
+  address = 'in';
   /** What is wanted of it. */
   search = '';
   /** @type {Record<string, string>} */ filters = {};
@@ -75,6 +80,7 @@ export class Grid extends Part {
   #wanted = new Inputs();
   #ordered = new Inputs();
   /** @type {Map<string, HTMLElement>} */ #heads = new Map();
+  /** @type {Map<string, HTMLInputElement>} */ #filters = new Map();
   #tickAllBox = h('input', { type: 'checkbox' });
   #body = h('div', { class: 'grid-scroll', tabIndex: 0, role: 'grid', 'aria-multiselectable': 'true' });
   #empty = h('p', { class: 'empty', hidden: true });
@@ -139,6 +145,8 @@ export class Grid extends Part {
       event.preventDefault();
       this.selectAll();
     });
+    this.app.addEventListener('route', () => this.#fromRoute());
+    this.#fromRoute();
     const head = /** @type {HTMLElement} */ (this.#body.firstElementChild);
     new ResizeObserver(() => {
       this.#rows.head = head.offsetHeight;
@@ -196,7 +204,8 @@ export class Grid extends Part {
     if (!this.#ordered.due(ORDERED_EVERY_MS, ...this.inputs())) return;
     const all = this.source();
     this.#byKey = new Map(all.map((row) => [this.keyOf(row), row]));
-    for (const key of this.#ticked) if (!this.#byKey.has(key)) this.#ticked.delete(key);
+    // Before anything is known, nothing is gone.
+    for (const key of all.length > 0 ? this.#ticked : []) if (!this.#byKey.has(key)) this.#ticked.delete(key);
     const fits = textFilter(this, this.columns);
     const found = fits ? all.filter((row) => fits(row)) : all;
     const column = this.columns.find(({ id }) => id === this.sort);
@@ -226,12 +235,10 @@ export class Grid extends Part {
       const filter = h('input', {
         class: 'column-filter', type: 'search', 'aria-label': `filter ${column.title}`,
         title: column.number ? 'a part of it, >5, <5, 5..9, a|b, !not' : 'a part of it, a|b for either, !a for all others',
-        oninput: () => {
-          this.filters = { ...this.filters, [column.id]: filter.value };
-          this.app.changed();
-        },
+        oninput: () => this.app.filter({ [`${this.address}.${column.id}`]: filter.value }),
       });
-      const button = h('button', { class: 'column-sort', onclick: () => this.#sort(column.id) }, column.title);
+      this.#filters.set(column.id, filter);
+      const button = h('button', { class: 'column-sort', onclick: () => this.#sort(column) }, column.title);
       const cell = h('div', { class: `cell g-${column.id}`, role: 'columnheader' }, button, filter);
       this.#heads.set(column.id, cell);
       row.append(cell);
@@ -239,12 +246,30 @@ export class Grid extends Part {
     return row;
   }
 
-  /** @param {string} id */
-  #sort(id) {
-    if (this.sort !== id) [this.sort, this.descending] = [id, false];
-    else if (!this.descending) this.descending = true;
-    else [this.sort, this.descending] = [null, false];
+  /** @param {GridColumn<R>} column */
+  #sort(column) {
+    const { sort, descending } = sortedNext(this, column);
+    this.app.filter({ [`${this.address}.sort`]: writeSort(sort, descending) });
+  }
+
+  /** Take over what the address says: columns' filters, order, and which rows are selected. */
+  #fromRoute() {
+    const { filters: all } = this.app.route;
+    const { filters: { selected = '', ...filters }, sort, descending } = readTable(all, this.address);
+    for (const [id, input] of this.#filters) {
+      const value = filters[id] ?? '';
+      if (input.value.trim() !== value.trim()) input.value = value;
+    }
+    if (JSON.stringify(filters) !== JSON.stringify(this.filters)) this.filters = filters;
+    Object.assign(this, { sort, descending });
+    if (selected !== this.#selection()) this.#ticked = new Set(selected.split(',').filter(Boolean));
     this.app.changed();
+  }
+
+  /** The selected rows, as they stand in the address; of very many none do. */
+  #selection() {
+    const text = [...this.#ticked].join(',');
+    return text.length <= SELECTION_MAX ? text : '';
   }
 
   // Rows
@@ -339,6 +364,7 @@ export class Grid extends Part {
   #selected() {
     this.dispatchEvent(new Event('selection'));
     this.app.changed();
+    this.app.filter({ [`${this.address}.selected`]: this.#selection() });
   }
 
   /** @param {Line<R>|null|undefined} line */
@@ -356,6 +382,7 @@ export class Grid extends Part {
       if (event.shiftKey) this.#tick(this.#lines[to], true);
       this.#cursor = this.#lines[to].key;
       this.#rows.reveal(to);
+      this.#body.focus({ preventScroll: true }); // whose cursor it is, is said
       this.#selected();
     } else if (event.key === ' ' && at >= 0) this.#tick(this.#lines[at], !this.#isTicked(this.#lines[at]));
     else if (event.key === 'Escape') this.#tickAll(false);
@@ -416,7 +443,7 @@ export function useColumns(tag, columns, sets = [''], card = '1fr 1fr 1fr / 30px
  */
 export function words(id, title, least, of, more = {}) {
   return {
-    id, title, least, ...more, text: of, key: (row) => of(row) || '\uffff',
+    id, title, least, ...more, text: of, key: of,
     cell: (cell) => (row) => {
       const shown = plain(of(row));
       setText(cell, shown);
@@ -442,7 +469,7 @@ export function number(id, title, least, of, { shown = String, titled, much, ...
     return value === null || value === undefined ? '' : shown(value);
   };
   return {
-    id, title, least, ...more, right: true, text, key: (row) => -(of(row) ?? -Infinity), number: of,
+    id, title, least, ...more, right: true, text, key: of, down: true, number: of,
     cell: (cell) => (row) => {
       setText(cell, text(row));
       if (titled) setAttribute(cell, 'title', titled(row) || null);

@@ -1,6 +1,6 @@
 /** The views of a tab that has several: links to them, and what holds for all of them in numbers. */
 
-import { readRoute, writeRoute } from '../model/route.js';
+/** @import {App} from './app.js' */
 import { h, setAttribute, setText } from './dom.js';
 import { useStyle } from './style.js';
 
@@ -16,15 +16,18 @@ export class SubViews {
    * @param {[string, string][]} views address and title of each
    */
   constructor(of, views) {
-    const addresses = views.map(([view]) => view);
-    this.#links = views.map(([view, text]) => ({ view, link: h('a', { class: 'sub-link', href: writeRoute(readRoute(`#/${view}`, addresses)), 'data-view': view }, text) }));
+    this.#links = views.map(([view, text]) => ({ view, link: h('a', { class: 'sub-link', href: `#/${view}`, 'data-view': view }, text) }));
     this.#numbers = h('dl', { class: 'sub-numbers', 'aria-label': `${of} in numbers` });
     this.element = h('div', { class: 'sub-top' }, h('nav', { class: 'sub-views', 'aria-label': `views of ${of}` }, ...this.#links.map(({ link }) => link), this.#here), this.#numbers);
   }
 
-  /** @param {string} current @param {string} [here] what is looked at, where no link leads there */
-  draw(current, here = '') {
-    for (const { view, link } of this.#links) setAttribute(link, 'aria-current', view === current ? 'page' : null);
+  /** Each link leads to a view as it was left. @param {App} app @param {string} [here] what is looked at, where no link leads there */
+  draw(app, here = '') {
+    const current = app.route.tab;
+    for (const { view, link } of this.#links) {
+      setAttribute(link, 'aria-current', view === current ? 'page' : null);
+      setAttribute(link, 'href', app.href({ tab: view, about: '' }));
+    }
     this.#here.hidden = this.#links.some(({ view }) => view === current);
     setText(this.#here, here);
   }

@@ -2,7 +2,7 @@
  * A long list of which only the rows that are seen exist.
  */
 
-import { visible } from '../model/table.js';
+import { Stack } from '../model/stack.js';
 import { h } from './dom.js';
 import { Inputs } from './part.js';
 import { useStyle } from './style.js';
@@ -12,7 +12,7 @@ useStyle(import.meta.url);
 /**
  * A row's element: where it stands, and what it was made of.
  * @template {HTMLElement} E
- * @typedef {{element: E, index: number, made: Inputs}} Shown
+ * @typedef {{element: E, index: number, top: number, height: number, made: Inputs}} Shown
  */
 
 /**
@@ -39,7 +39,10 @@ export class Windowed {
     /** @type {Shown<E>[]} */
     this.spare = [];
     this.rowHeight = 0;
-    this.count = 0;
+    /** How high each row is; null: all are alike. @type {((index: number) => number)|null} */
+    this.heightOf = null;
+    this.stack = new Stack();
+    this.old = true;
     this.head = 0;
     // As they were seen last: asked for while something is being drawn, they cost a layout.
     this.top = 0;
@@ -60,11 +63,12 @@ export class Windowed {
    */
   draw(count) {
     if (this.rowHeight === 0 && !this.#take()) return;
-    if (count !== this.count) {
-      this.count = count;
-      this.space.style.height = `${count * this.rowHeight}px`;
+    if (this.old || count !== this.stack.count) {
+      this.old = false;
+      this.stack.fill(count, this.rowHeight, this.heightOf);
+      this.space.style.height = `${this.stack.height}px`;
     }
-    const { first, end } = visible(count, this.rowHeight, this.top, this.height);
+    const { first, end } = this.stack.visible(this.top, this.height);
     const before = this.shown;
     this.shown = new Map();
     /** @type {[unknown, number][]} */
@@ -83,10 +87,15 @@ export class Windowed {
     for (const [key, index] of fresh) {
       const one = this.spare.pop() ?? this.#make();
       one.element.hidden = false;
-      one.index = -1;
+      one.top = -1;
       this.#place(key, one, index);
     }
     for (const { element } of this.spare) element.hidden = true;
+  }
+
+  /** Ask anew how high rows are: they, or their order, have changed. */
+  stale() {
+    this.old = true;
   }
 
   /** Measure a row's height anew when the rows are next drawn: what is hidden has none. */
@@ -100,7 +109,7 @@ export class Windowed {
     this.scroller.append(probe);
     this.rowHeight = probe.offsetHeight;
     probe.remove();
-    this.count = -1;
+    this.old = true;
     this.look();
     this.spare.push(...this.shown.values());
     this.shown.clear();
@@ -112,12 +121,11 @@ export class Windowed {
    * @param {number} index
    */
   reveal(index) {
-    const top = index * this.rowHeight;
+    const top = this.stack.top(index);
+    const end = this.stack.top(index + 1);
     const room = this.scroller.clientHeight - this.head;
     if (top < this.scroller.scrollTop) this.scroller.scrollTop = top;
-    else if (top + this.rowHeight > this.scroller.scrollTop + room) {
-      this.scroller.scrollTop = top + this.rowHeight - room;
-    }
+    else if (end > this.scroller.scrollTop + room) this.scroller.scrollTop = end - room;
     this.look();
   }
 
@@ -129,14 +137,17 @@ export class Windowed {
   #place(key, one, index) {
     const { element, made } = one;
     this.shown.set(key, one);
-    if (index !== one.index) element.style.transform = `translateY(${index * this.rowHeight}px)`;
-    one.index = index;
+    const top = this.stack.top(index);
+    const height = this.stack.heightAt(index);
+    if (top !== one.top) element.style.transform = `translateY(${top}px)`;
+    if (height !== one.height) element.style.height = this.heightOf ? `${height}px` : '';
+    Object.assign(one, { index, top, height });
     this.update(element, index, made);
   }
 
   #make() {
     const element = this.create();
     this.space.append(element);
-    return { element, index: -1, made: new Inputs() };
+    return { element, index: -1, top: -1, height: -1, made: new Inputs() };
   }
 }

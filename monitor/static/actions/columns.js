@@ -5,16 +5,19 @@
 
 /** @import {Row} from '../model/shot.js' */
 /** @import {Column} from '../model/table.js' */
+import { halves } from '../model/stack.js';
 import { nodeOf, serverOf } from '../model/table.js';
 import { clock, duration } from '../model/format.js';
-import { SYMBOLS, details, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
-import { h, setAttribute, setText } from './dom.js';
+import { SYMBOLS, details, outcomeWords, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
+import { h, setAttribute, setText } from '../view/dom.js';
 
 /**
  * What a cell is drawn with beside its row.
  * @typedef {object} Surroundings
  * @property {() => number} now the machines' time
  * @property {(row: Row) => number|undefined} usual how long an action usually takes
+ * @property {(row: Row) => string} address of a row
+ * @property {() => boolean} merged whether state and status stand in one column
  * @property {(row: Row) => string} silence that the action's server is silent, in words
  */
 
@@ -29,7 +32,7 @@ import { h, setAttribute, setText } from './dom.js';
  * @typedef {object} Place
  * @property {Width} [wide]
  * @property {Width} [narrow]
- * @property {Width} [wall] what is seen from three metres
+ * @property {string} [below] in the narrow form: the part of a row's grid, where that is no track
  * @property {string} [phone] the part of a row's grid
  */
 
@@ -43,8 +46,8 @@ import { h, setAttribute, setText } from './dom.js';
 
 /** @typedef {Column & {place: Place, cell: (cell: HTMLElement) => Cell}} ShownColumn */
 
-/** On a telephone a row is what matters of it, on two lines. */
-const PHONE = '1fr 1fr / 30px 1fr auto auto';
+/** On a telephone a row is a card: its name, how it stands, why; the buttons of the one that is selected. */
+const PHONE = 'auto auto 1fr auto / 30px minmax(0, 1fr) auto';
 
 /** @type {ShownColumn[]} */
 export const COLUMNS = [
@@ -68,7 +71,7 @@ export const COLUMNS = [
   {
     id: 'server',
     title: 'Server',
-    place: { wide: { least: 98, share: 0.8 }, narrow: { least: 90, share: 0.8 }, wall: { least: 160, share: 1 } },
+    place: { wide: { least: 98, share: 0.8 }, narrow: { least: 90, share: 0.8 } },
     text: serverOf,
     key: serverOf,
     cell: (cell) => ({
@@ -81,29 +84,25 @@ export const COLUMNS = [
   {
     id: 'node',
     title: 'Node',
-    place: { wide: { least: 170, share: 1.6 }, narrow: { least: 160, share: 1.6 }, wall: { least: 260, share: 2 }, phone: '1 / 2' },
+    place: { wide: { least: 170, share: 1.6 }, narrow: { least: 160, share: 1.6 }, phone: '1 / 2 / 2 / 4' },
     text: nodeOf,
     also: (row) => row.path,
     key: nodeOf,
-    cell: (cell) => ({
-      draw: (row) => {
-        setText(cell, plain(nodeOf(row)));
-        cell.title = row.view.text ? `${plain(row.path)}\n${plain(row.view.text)}` : plain(row.path);
-      },
-    }),
+    cell: nodeCell,
   },
   {
     id: 'state',
     title: 'State',
-    place: { wide: { least: 166, share: 1 }, narrow: { least: 136, share: 1 }, wall: { least: 240, share: 1.4 }, phone: '1 / 3' },
+    place: { wide: { least: 166, share: 1 }, narrow: { least: 160, share: 1.1 }, phone: '2 / 2' },
     text: (row) => stateWords(row.last),
-    key: (row) => row.last.state,
+    also: (row) => statusWords(row.last),
+    key: (row) => `${row.last.state} ${statusWords(row.last)}`,
     cell: stateCell,
   },
   {
     id: 'status',
     title: 'Status',
-    place: { wide: { least: 86, share: 1 }, narrow: { least: 80, share: 1 }, wall: { least: 200, share: 1.2 } },
+    place: { wide: { least: 86, share: 1 } }, // else it stands with the state
     text: (row) => statusWords(row.last),
     key: (row) => statusWords(row.last),
     cell: text((row) => statusWords(row.last), { titled: true }),
@@ -119,9 +118,9 @@ export const COLUMNS = [
   {
     id: 'when',
     title: 'When',
-    place: { wide: { least: 86, share: 1 }, narrow: { least: 56, share: 0.7 } },
+    place: { wide: { least: 86, share: 1 }, narrow: { least: 56, share: 0.5 } },
     text: (row) => whenWords(row.view),
-    key: (row) => row.view.number ?? `~${row.view.when ?? ''}`,
+    key: (row) => row.view.number ?? (row.view.when ? `~${row.view.when}` : null),
     number: (row) => row.view.number,
     cell: text((row) => whenWords(row.view), { titled: true }),
   },
@@ -130,24 +129,25 @@ export const COLUMNS = [
     title: 'Start',
     place: { wide: { least: 80 } }, // the shot's name stands above; its start is in the timeline
     text: (row) => clock(row.last.started_at),
-    key: (row) => row.last.started_at ?? Infinity,
+    key: (row) => row.last.started_at,
     cell: text((row) => clock(row.last.started_at)),
   },
   {
     id: 'duration',
     title: 'Duration',
-    place: { wide: { least: 92 }, narrow: { least: 86 }, wall: { least: 190 }, phone: '1 / 4' },
+    place: { wide: { least: 92 }, narrow: { least: 86 }, phone: '2 / 3' },
+    down: true,
     text: (row) => duration(row.last.duration_s),
-    key: (row, now) => -(takenS(row.last, now) ?? -1),
+    key: (row, now) => takenS(row.last, now),
     number: (row) => row.last.duration_s,
     cell: durationCell,
   },
   {
     id: 'reason',
     title: 'Reason',
-    place: { wide: { least: 120, share: 2 }, narrow: { least: 76, share: 1.6 }, wall: { least: 200, share: 2 }, phone: '2 / 2 / 3 / 3' },
+    place: { wide: { least: 120, share: 2 }, below: '2 / 3 / 3 / -2', phone: '3 / 2 / 4 / 4' },
     text: details,
-    key: (row) => details(row) || '\uffff',
+    key: details,
     cell: reasonCell,
   },
 ];
@@ -168,6 +168,22 @@ function text(words, { titled = false } = {}) {
   });
 }
 
+/** A link to the row; where there is no room for the name its middle is left out. @param {HTMLElement} cell @returns {Cell} */
+function nodeCell(cell) {
+  const [head, tail] = [h('span', { class: 'head' }), h('span', { class: 'tail' })];
+  const link = h('a', { class: 'node-link', tabIndex: -1 }, head, tail);
+  cell.append(link);
+  return {
+    draw: (row, around) => {
+      const [first, second] = halves(plain(nodeOf(row)));
+      setText(head, first);
+      setText(tail, second);
+      setAttribute(link, 'href', around.address(row));
+      cell.title = row.view.text ? `${plain(row.path)}\n${plain(row.view.text)}` : plain(row.path);
+    },
+  };
+}
+
 /** @param {HTMLElement} cell @returns {Cell} */
 function stateCell(cell) {
   const symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
@@ -175,11 +191,12 @@ function stateCell(cell) {
   const word = h('span', { class: 'word' });
   cell.append(symbol, unknown, word);
   return {
-    draw: (row) => {
+    draw: (row, around) => {
       setText(symbol, SYMBOLS[row.colour]);
       unknown.hidden = !row.last.outcome_unknown;
       setText(unknown, row.last.outcome_unknown ? '?' : '');
-      setText(word, stateWords(row.last));
+      setText(word, around.merged() ? outcomeWords(row.last) : stateWords(row.last));
+      setAttribute(word, 'title', outcomeWords(row.last));
     },
   };
 }
@@ -225,24 +242,26 @@ export function styleOf(columns) {
   return [
     tracks('', columns, 'wide'),
     tracks(':where(body.narrow) ', columns, 'narrow'),
-    tracks('body.wall ', columns, 'wall'),
     `:where(body.phone) .row { grid-template: ${PHONE}; min-width: 0; }`,
-    hidden('body.narrow:not(.wall) :is(.table-head, .row) > ', columns.filter(({ place }) => !place.narrow)),
-    hidden('body.wall :is(.table-head, .row) > ', columns.filter(({ place }) => !place.wall)),
+    hidden('body.narrow :is(.table-head, .row) > ', columns.filter(({ place }) => !place.narrow && !place.below)),
+    hidden('body.narrow .table-head > ', columns.filter(({ place }) => place.below)),
     hidden('body.phone .row > ', columns.filter(({ place }) => !place.phone)),
-    ...columns.map(({ id, place }) => (place.phone ? `:where(body.phone) .row .c-${id} { grid-area: ${place.phone}; }` : '')),
-  ].join('\n');
+    ...columns.flatMap(({ id, place }) => [
+      place.below ? `:where(body.narrow) .row .c-${id} { grid-area: ${place.below}; }` : '',
+      place.phone ? `:where(body.phone) .row .c-${id} { grid-area: ${place.phone}; }` : '',
+    ]),
+  ].filter(Boolean).join('\n');
 }
 
 /**
  * @param {string} where
  * @param {{place: Place}[]} columns
- * @param {'wide'|'narrow'|'wall'} form
+ * @param {'wide'|'narrow'} form
  */
 function tracks(where, columns, form) {
   const widths = columns.map(({ place }) => place[form]).filter((width) => width !== undefined);
   const each = widths.map(({ least, share }) => (share === undefined ? `${least}px` : `minmax(${least}px, ${share}fr)`));
-  const least = form === 'wall' ? 0 : widths.reduce((sum, width) => sum + width.least, 0);
+  const least = widths.reduce((sum, width) => sum + width.least, 0);
   return `${where}:is(.table-head, .row) { grid-template-columns: ${each.join(' ')}; min-width: ${least}px; }`;
 }
 

@@ -2,18 +2,20 @@
  * The tab Timeline: the drawing, its zoom and pan, and what is known of the selected action.
  */
 
-/** @import {Layout, Span} from '../model/timeline.js' */
+/** @import {Bar, Layout, Span} from '../model/timeline.js' */
 /** @import {Row, Shot} from '../model/shot.js' */
-import { layout, timesUsual, zoomed } from '../model/timeline.js';
+import { beyondWords, layout, layoutWords, timesUsual, zoomed } from '../model/timeline.js';
 import { SERVERS } from '../model/system.js';
-import { nodeOf, serverOf } from '../model/table.js';
+import { matcher, nodeOf, serverOf } from '../model/table.js';
+import { hasFailed } from '../model/shot.js';
 import { clock, duration, times } from '../model/format.js';
-import { SYMBOLS, details, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
+import { SYMBOLS, details, outcomeWords, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from '../view/commands.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { Inputs } from '../view/part.js';
 import { RunStrip, remainingWords } from '../view/run-strip.js';
-import { TimelineCanvas } from '../view/timeline-canvas.js';
+import { TimelineCanvas } from './canvas.js';
+import { TimelineText } from './text.js';
 import { Tab } from '../view/tab.js';
 import { useStyle } from '../view/style.js';
 
@@ -23,17 +25,29 @@ const MANY = 2000;
 const LAID_OUT_EVERY_MS = 250;
 const LISTED = 30;
 const LONG = 120;
+/** @type {[string, string][]} */
+const LANES = [['', 'all lanes'], ['used', 'lanes with actions'], ['failed', 'lanes with failures']];
 
 export class TabTimeline extends Tab {
   static id = 'timeline';
   static title = 'Timeline';
   static channels = [SERVERS];
   /** @type {[string, string][]} */
-  static keys = [['+ − ← →', 'zoom, move'], ['f  n  p', 'fit and follow, next and previous action']];
+  static keys = [['+ − ← → PgUp PgDn', 'zoom, move, other lanes'], ['f  n  p', 'fit and follow, next and previous action'], ['N  P', 'next and previous that has failed'], ['/', 'filter the lanes']];
   #strip = /** @type {RunStrip} */ (document.createElement('run-strip'));
   #canvas = h('canvas', { class: 'timeline-canvas', role: 'img', 'aria-label': 'timeline of the shot' });
   #space = h('div', { class: 'timeline-space' });
-  #scroll = h('div', { class: 'timeline-scroll', tabIndex: 0 }, this.#canvas, this.#space);
+  #scroll = h('div', { class: 'timeline-scroll', tabIndex: 0, role: 'group', 'aria-label': 'timeline: n and p go from action to action' }, this.#canvas, this.#space);
+  #above = h('button', { class: 'small more-lanes above', tabIndex: -1, hidden: true, onclick: () => this.#page(-1) });
+  #below = h('button', { class: 'small more-lanes below', tabIndex: -1, hidden: true, onclick: () => this.#page(1) });
+  #area = h('div', { class: 'timeline-area' }, this.#scroll, this.#above, this.#below);
+  #text = /** @type {TimelineText} */ (document.createElement('timeline-text'));
+  #asText = h('button', { 'aria-pressed': 'false', onclick: () => this.app.filter({ as: this.app.route.filters.as ? '' : 'table' }) }, 'As a table');
+  #said = h('p', { class: 'unseen', 'aria-live': 'polite' });
+  #find = h('input', { type: 'search', id: 'lanes', placeholder: 'Lanes, as CAMERA | DAQ:1   /', spellcheck: false, 'aria-label': 'filter the lanes' });
+  #which = h('select', { id: 'which-lanes', 'aria-label': 'which lanes' }, ...LANES.map(([value, text]) => h('option', { value }, text)));
+  #failed = h('ul', { class: 'action-list failed-list' });
+  #failedTitle = h('h2', {}, 'Failed');
   #hover = h('div', { class: 'hover', hidden: true });
   #range = h('select', { id: 'range' }, h('option', { value: 'run' }, 'this run'), h('option', { value: 'shot' }, 'whole shot'));
   #fit = h('button', { onclick: () => this.#follow() }, 'Fit and follow');
@@ -41,7 +55,8 @@ export class TabTimeline extends Tab {
   #critical = h('ol', { class: 'action-list critical-list' });
   #slow = h('ul', { class: 'action-list slow-list' });
   #facts = h('dl', { class: 'facts' });
-  #factsTitle = h('h3', {}, 'Selected action');
+  #noFacts = h('p', { class: 'none' }, 'Click a bar to see its conditions.');
+  #factsTitle = h('h2', {}, 'Selected action');
   #dispatch = h('button', { class: 'small' }, 'Dispatch');
   #abort = h('button', { class: 'small' }, 'Abort');
   #logs = h('button', { class: 'small' }, 'Logs');
@@ -52,8 +67,11 @@ export class TabTimeline extends Tab {
   /** @type {Span} */ #shown = { start: 0, end: 1 };
   #whose = new Inputs();
   #laidOut = new Inputs();
+  #wanted = new Inputs();
   #listed = new Inputs();
   #told = new Inputs();
+  #failures = new Inputs();
+  #chosen = new Inputs();
   /** @type {string|null} */ #hovered = null;
   /** @type {Map<number, {x: number, y: number}>} */ #pointers = new Map();
   #moved = false;
@@ -63,22 +81,30 @@ export class TabTimeline extends Tab {
     const zoom = /** @param {string} text @param {string} label @param {number} factor */ (text, label, factor) =>
       h('button', { 'aria-label': label, title: label, onclick: () => this.#zoom(factor) }, text);
     const toolbar = h('div', { class: 'toolbar' },
-      h('label', { class: 'field' }, h('span', {}, 'Show'), this.#range), this.#fit,
-      zoom('+', 'zoom in', 0.6), zoom('−', 'zoom out', 1 / 0.6),
+      this.#find, this.#which, h('label', { class: 'field' }, h('span', {}, 'Show'), this.#range), this.#fit,
+      zoom('+', 'zoom in', 0.6), zoom('−', 'zoom out', 1 / 0.6), this.#asText,
       h('span', { class: 'legend' }, legend('usual', 'usual duration'), legend('slow', 'beyond the usual'), legend('critical', 'limits the phase')));
-    const side = h('aside', { class: 'timeline-side' },
+    const side = h('aside', { class: 'timeline-side', 'aria-label': 'about the timeline', tabIndex: 0 },
       this.#left,
-      h('section', {}, this.#factsTitle, this.#facts, this.#factButtons),
-      h('section', {}, h('h3', {}, 'Slower than usual'), this.#slow),
-      h('section', {}, h('h3', {}, 'Limits the phase'), this.#critical));
-    this.append(this.#strip, toolbar, h('div', { class: 'timeline-body' }, this.#scroll, side), this.#hover);
+      h('section', {}, this.#failedTitle, this.#failed),
+      h('section', {}, this.#factsTitle, this.#noFacts, this.#facts, this.#factButtons),
+      h('section', {}, h('h2', {}, 'Slower than usual'), this.#slow),
+      h('section', {}, h('h2', {}, 'Limits the phase'), this.#critical));
+    this.append(this.#strip, toolbar, h('div', { class: 'timeline-body' }, this.#area, this.#text, side), this.#said, this.#hover);
+    this.#text.app = this.app;
     this.#listen();
+    this.fromRoute();
     this.#painter.restyle();
   }
 
   #listen() {
     const row = () => this.#selectedRow();
-    this.#range.addEventListener('input', () => this.#follow());
+    this.#range.addEventListener('input', () => {
+      this.#span = null;
+      this.app.filter({ range: this.#range.value === 'run' ? '' : this.#range.value });
+    });
+    this.#find.addEventListener('input', () => this.app.go({ find: this.#find.value }));
+    this.#which.addEventListener('input', () => this.app.filter({ lanes: this.#which.value }));
     this.#dispatch.addEventListener('click', () => { const one = row(); if (one) void dispatchRows([one]); });
     this.#abort.addEventListener('click', () => { const one = row(); if (one) void abortRows([one]); });
     this.#logs.addEventListener('click', () => { const one = row(); if (one) openLogs(one); });
@@ -95,11 +121,20 @@ export class TabTimeline extends Tab {
   }
 
   focusSearch() {
-    this.#scroll.focus();
+    this.#find.focus();
+    this.#find.select();
+  }
+
+  fromRoute() {
+    const { find, filters } = this.app.route;
+    if (this.#find.value !== find) this.#find.value = find;
+    this.#range.value = filters.range === 'shot' ? 'shot' : 'run';
+    this.#which.value = LANES.find(([value]) => value === filters.lanes)?.[0] ?? '';
   }
 
   restyle() {
     this.#painter.restyle();
+    this.#text.restyle();
     this.app.changed();
   }
 
@@ -116,7 +151,12 @@ export class TabTimeline extends Tab {
     const critical = shot?.estimate?.critical ?? [];
     this.#shown = this.#span ?? this.#wholeSpan(shot, now);
     this.#space.style.height = `${Math.max(0, this.#painter.heightOf(this.#drawn) - this.#scroll.clientHeight)}px`;
-    this.#painter.draw({
+    const asText = Boolean(this.app.route.filters.as);
+    this.#area.hidden = asText;
+    this.#text.hidden = !asText;
+    setAttribute(this.#asText, 'aria-pressed', String(asText));
+    if (asText) this.#text.show(this.#drawn);
+    else this.#paint({
       drawn: this.#drawn,
       span: this.#shown,
       now,
@@ -129,10 +169,70 @@ export class TabTimeline extends Tab {
       open: shot?.busy ?? false,
       category: this.app.category,
     });
+    setAttribute(this.#canvas, 'aria-label', layoutWords(this.#drawn));
     setAttribute(this.#fit, 'aria-pressed', String(this.#span === null));
     setText(this.#left, shot ? remainingWords(shot) : '');
     this.#drawLists(shot, critical, slow, now);
+    this.#drawFailed();
     this.#drawFacts(now);
+    this.#say();
+  }
+
+  /** @param {import('./canvas.js').Scene} scene */
+  #paint(scene) {
+    this.#painter.draw(scene);
+    const { above, below } = this.#painter.beyond(scene);
+    for (const [button, where, sign] of /** @type {const} */ ([[this.#above, above, '▲'], [this.#below, below, '▼']])) {
+      button.hidden = where.lanes === 0;
+      setText(button, `${sign} ${beyondWords(where)}`);
+      button.classList.toggle('danger', where.failed > 0);
+    }
+  }
+
+  /** See other lanes. @param {1|-1} by */
+  #page(by) {
+    this.#scroll.scrollTop += by * Math.max(60, this.#scroll.clientHeight - 80);
+  }
+
+  /** Say what was chosen, once. */
+  #say() {
+    const row = this.#selectedRow();
+    if (!this.#chosen.changed(row?.path)) return;
+    setText(this.#said, row ? `${plain(nodeOf(row))}, ${outcomeWords(row.last)}, ${plain(serverOf(row))}, ${duration(takenS(row.last, this.app.now()))}` : '');
+  }
+
+  /** All that has failed in the shot, also what no server took. */
+  #drawFailed() {
+    const { shot } = this.app;
+    const rows = (shot?.rows ?? []).filter(hasFailed);
+    if (!this.#failures.changed(shot, shot?.generation, rows.length, ...rows.slice(0, LISTED).flatMap((row) => [row.path, row.version]))) return;
+    setText(this.#failedTitle, rows.length > 0 ? `Failed: ${rows.length}` : 'Failed');
+    this.#failed.replaceChildren(...rows.slice(0, LISTED).map((row) => h('li', { 'data-path': row.path },
+      h('a', { class: 'link', href: this.app.href({ at: row.path }), onclick: (/** @type {Event} */ event) => { event.preventDefault(); this.#choose(row.path); } }, `${SYMBOLS[row.colour]}\u00a0${plain(nodeOf(row))}`),
+      h('span', {}, details(row) || outcomeWords(row.last)))));
+    if (rows.length === 0) this.#failed.append(h('li', { class: 'none' }, 'none'));
+    else if (rows.length > LISTED) {
+      this.#failed.append(h('li', {}, h('a', { class: 'link', href: this.app.href({ tab: 'actions', only: 'failed' }) }, `${rows.length - LISTED} more`)));
+    }
+  }
+
+  /** Choose an action, and bring its bar into sight. @param {string} path */
+  #choose(path) {
+    this.app.select(path);
+    const bar = this.#drawn.byPath.get(path);
+    if (this.app.route.filters.as) this.#text.reveal(path);
+    const place = this.#painter.scrollTo(this.#drawn, path);
+    if (!bar || !place) return;
+    const room = this.#scroll.clientHeight - this.#painter.ruler;
+    if (place.top < this.#scroll.scrollTop) this.#scroll.scrollTop = place.top;
+    else if (place.end > this.#scroll.scrollTop + room) this.#scroll.scrollTop = place.end - room;
+    const end = bar.end ?? this.app.now();
+    const { start, end: until } = this.#shown;
+    if (end < start || bar.start > until) {
+      const length = until - start;
+      this.#span = { start: bar.start - length / 2, end: bar.start + length / 2 };
+    }
+    this.app.changed();
   }
 
   /**
@@ -149,10 +249,15 @@ export class TabTimeline extends Tab {
   #layOut(shot) {
     const there = [...this.app.servers.byName.values()].filter((server) => server.liveness !== 'absent');
     const every = (shot?.rows.length ?? 0) > MANY ? LAID_OUT_EVERY_MS : 0;
+    const { find, filters } = this.app.route;
+    if (this.#wanted.changed(find, filters.lanes)) this.#laidOut.forget();
     if (!this.#laidOut.due(every, shot, shot?.version, ...there.map((server) => server.server))) return;
     const classes = new Set(shot?.rows.map((row) => row.view.server_class));
     const servers = there.filter((server) => classes.has(server.server_class)).map((server) => server.server);
-    this.#drawn = layout(shot?.rows ?? [], shot?.medians ?? new Map(), servers);
+    const fits = matcher(find, false);
+    const keep = /** @param {string} name @param {Bar[]} bars */ (name, bars) => fits(name)
+      && (filters.lanes !== 'used' || bars.length > 0) && (filters.lanes !== 'failed' || bars.some((bar) => hasFailed(bar.row)));
+    this.#drawn = layout(shot?.rows ?? [], shot?.medians ?? new Map(), servers, keep);
   }
 
   /** @param {Shot|null} shot */
@@ -278,7 +383,9 @@ export class TabTimeline extends Tab {
     else if (event.key === 'ArrowLeft') this.#pan(-step);
     else if (event.key === 'ArrowRight') this.#pan(step);
     else if (event.key === 'f') this.#follow();
-    else if (event.key === 'n' || event.key === 'p') this.#next(event.key === 'n' ? 1 : -1);
+    else if (event.key === 'n' || event.key === 'p') this.#next(event.key === 'n' ? 1 : -1, this.#barsShown());
+    else if (event.key === 'N' || event.key === 'P') this.#next(event.key === 'N' ? 1 : -1, this.#drawn.failed);
+    else if (event.key === 'PageDown' || event.key === 'PageUp') this.#page(event.key === 'PageDown' ? 1 : -1);
     else if (event.key === 'l' && row) openLogs(row);
     else if (event.key === 'd' && row && this.app.may('dispatch')) void dispatchRows([row]);
     else if (event.key === 'a' && row && this.app.may('abort')) void abortRows([row]);
@@ -287,13 +394,17 @@ export class TabTimeline extends Tab {
     event.preventDefault();
   }
 
-  /** @param {number} by */
-  #next(by) {
+  /** The bars of the run, or of all. */
+  #barsShown() {
     const run = this.#range.value === 'run' ? (this.app.shot?.run?.run ?? null) : null;
-    const bars = this.#drawn.bars.filter((bar) => run === null || bar.row.last.run === run);
+    return this.#drawn.bars.filter((bar) => run === null || bar.row.last.run === run);
+  }
+
+  /** @param {number} by @param {Bar[]} bars */
+  #next(by, bars) {
     const at = bars.findIndex((bar) => bar.row.path === this.app.selected);
     const next = bars[at < 0 ? 0 : Math.max(0, Math.min(bars.length - 1, at + by))];
-    if (next) this.app.select(next.row.path);
+    if (next) this.#choose(next.row.path);
   }
 
   #selectedRow() {
@@ -335,9 +446,10 @@ export class TabTimeline extends Tab {
     const facts = row ? factsOf(row, this.app.shot, Math.floor(now * 5) / 5).filter(([, text]) => text) : [];
     if (!this.#told.changed(row?.path, row && nodeOf(row), ...facts.flat())) return;
     this.#factButtons.hidden = !row;
+    this.#noFacts.hidden = Boolean(row);
     setText(this.#factsTitle, row ? plain(nodeOf(row)) : 'Selected action');
     if (!row) {
-      this.#facts.replaceChildren(h('dd', { class: 'none' }, 'Click a bar to see its conditions.'));
+      this.#facts.replaceChildren();
       return;
     }
     this.#facts.replaceChildren(...facts.flatMap(([name, text]) => [h('dt', {}, name), h('dd', { class: text.length > LONG ? 'long' : '' }, text)]));

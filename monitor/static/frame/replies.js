@@ -1,15 +1,17 @@
 /**
- * What commands were answered with: shown for a while, failures until they are closed.
+ * What commands were answered with: shown for a while, failures longer; not while somebody points at
+ * them, or has the focus in them.
  */
 
 import { clock } from '../model/format.js';
-import { h, setText } from './dom.js';
-import { Part } from './part.js';
-import { useStyle } from './style.js';
+import { h, setText } from '../view/dom.js';
+import { Part } from '../view/part.js';
+import { useStyle } from '../view/style.js';
 
 useStyle(import.meta.url);
 
 const SHOWN_MS = 8000;
+const FAILURE_SHOWN_MS = 45_000;
 const MOST = 5;
 /** Of failures nothing but the oldest of very many goes before it is closed. */
 const FAILURES_MAX = 20;
@@ -43,7 +45,16 @@ export class Replies extends Part {
     this.append(reply);
     this.#makeRoom();
     this.scrollTop = this.scrollHeight;
-    if (good) setTimeout(() => reply.remove(), SHOWN_MS);
+    this.#leaves(reply, good ? SHOWN_MS : FAILURE_SHOWN_MS);
+  }
+
+  /** Let a reply go after a while. @param {HTMLElement} reply @param {number} ms */
+  #leaves(reply, ms) {
+    setTimeout(() => {
+      if (this.matches(':hover, :focus-within')) return this.#leaves(reply, SHOWN_MS);
+      reply.remove();
+      return this.#count();
+    }, ms);
   }
 
   /** What was done goes first; failures only when they are very many, and are counted then. */

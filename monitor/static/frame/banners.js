@@ -6,9 +6,9 @@
 import { shownShot } from '../model/system.js';
 import { troubleOf } from '../model/trouble.js';
 import { plain } from '../model/words.js';
-import { h, setAttribute, setText } from './dom.js';
-import { Part } from './part.js';
-import { useStyle } from './style.js';
+import { h, setAttribute, setText } from '../view/dom.js';
+import { Part } from '../view/part.js';
+import { useStyle } from '../view/style.js';
 
 useStyle(import.meta.url);
 

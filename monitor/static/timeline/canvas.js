@@ -3,12 +3,19 @@
  */
 
 /** @import {Bar, Layout, Span} from '../model/timeline.js' */
-import { ticks, timesUsual } from '../model/timeline.js';
+import { inkOn, mixed } from '../model/contrast.js';
+import { hasFailed } from '../model/shot.js';
+import { beyond, ticks, timesUsual } from '../model/timeline.js';
 import { times } from '../model/format.js';
 import { SYMBOLS, plain } from '../model/words.js';
 import { nodeOf } from '../model/table.js';
 
 const FAINT = 0.15;
+const SENT = 0.45; // of its colour a bar has that has not begun
+const TO_COME = 0.45; // of the ground is over what is still to come
+/** However short an action was, it is seen; what has failed stands out. */
+const LEAST = 4;
+const LEAST_FAILED = 9;
 const CHARACTER = 0.56; // of the font's size: about the width of one
 const COLOURS = ['blue', 'orange', 'green', 'red', 'grey', 'text', 'muted', 'line', 'lane', 'panel', 'accent', 'critical'];
 
@@ -112,9 +119,10 @@ export class TimelineCanvas {
     context.clip();
     this.#grid(scene);
     for (const bar of scene.drawn.bars) {
-      this.faint = scene.category !== null && bar.row.category !== scene.category;
-      this.#bar(scene, bar);
+      if (!hasFailed(bar.row)) this.#bar(scene, bar);
     }
+    // Above all others, which may be many.
+    for (const bar of scene.drawn.failed) this.#bar(scene, bar);
     this.faint = false;
     this.#arrows(scene);
     this.#now(scene);
@@ -159,6 +167,9 @@ export class TimelineCanvas {
       context.fillRect(0, y - this.gap / 2, this.width, height + this.gap - 2);
       context.fillStyle = colours.text;
       context.fillText(this.#cut(plain(lane.name), this.gutter - 16), 10, y + this.line / 2);
+      if (lane.failed === 0) continue;
+      context.fillStyle = colours.red;
+      context.fillRect(0, y - this.gap / 2, 5, height + this.gap - 2);
     }
   }
 
@@ -192,11 +203,13 @@ export class TimelineCanvas {
       if (x >= this.gutter - 1) context.fillText(mark.text, x + 4, this.ruler / 2);
     }
     context.fillRect(0, this.ruler - 1, this.width, 1);
+    this.#flags(scene);
   }
 
   /** @param {Scene} scene @param {Bar} bar */
   #bar(scene, bar) {
     const { span } = scene;
+    this.faint = scene.category !== null && bar.row.category !== scene.category;
     const end = bar.end ?? Math.max(scene.now, bar.start);
     if (end < span.start || bar.start > span.end) return;
     const y = this.#y(scene, bar.lane, bar.line) + 2;
@@ -204,11 +217,13 @@ export class TimelineCanvas {
     if (y + height < this.ruler || y > this.height) return;
     const x = Math.max(this.gutter - 4, this.x(bar.start, span));
     const right = Math.min(this.width + 4, this.x(end, span));
-    const width = Math.max(2, right - x);
+    const failed = hasFailed(bar.row);
+    const width = Math.max(failed ? LEAST_FAILED : LEAST, right - x);
     const { path } = bar.row;
     this.rects.push({ path, x, y, width, height });
     this.#fill(bar, x, y, width, height);
     if (this.faint) return;
+    if (failed) this.#outline(this.colours.text, x, y, width, height, 1.25);
     if (width > 3 || scene.slow.has(path)) this.#median(scene, bar, x, y, height);
     this.#labels(scene, bar, x, y, width, height);
     if (scene.critical.has(path)) this.#outline(this.colours.critical, x, y + height + 1, width, 0);
@@ -229,12 +244,12 @@ export class TimelineCanvas {
     const { row } = bar;
     const colour = colours[row.colour === 'grey-outlined' ? 'grey' : row.colour];
     context.fillStyle = colour;
-    context.globalAlpha = this.faint ? FAINT : row.last.state === 'DISPATCHED' ? 0.45 : 1;
+    context.globalAlpha = this.faint ? FAINT : row.last.state === 'DISPATCHED' ? SENT : 1;
     context.fillRect(x, y, width, height);
     context.globalAlpha = 1;
     if (row.last.state === 'DOING' && row.progress !== null && width > 8) {
       context.fillStyle = colours.panel;
-      context.globalAlpha = 0.45;
+      context.globalAlpha = TO_COME;
       context.fillRect(x + width * row.progress, y, width * (1 - row.progress), height);
       context.globalAlpha = 1;
     }
@@ -307,10 +322,9 @@ export class TimelineCanvas {
     const { context, colours } = this;
     const middle = y + height / 2 + 0.5;
     if (width > this.font * 3) {
-      context.fillStyle = '#ffffff';
       const left = Math.max(x, this.gutter) + 5;
-      const text = `${SYMBOLS[bar.row.colour]} ${plain(nodeOf(bar.row))}`;
-      context.fillText(this.#cut(text, x + width - left - 4), left, middle);
+      const text = this.#cut(`${SYMBOLS[bar.row.colour]} ${plain(nodeOf(bar.row))}`, x + width - left - 4);
+      for (const [from, to, ground] of this.#grounds(bar, x, width)) this.#inked(text, left, middle, from, to, ground);
     }
     if (!scene.slow.has(bar.row.path)) return;
     const factor = timesUsual(bar, scene.now);
@@ -319,13 +333,84 @@ export class TimelineCanvas {
   }
 
   /**
+   * Return what a bar's label stands on: from, to, and the colour there.
+   * @param {Bar} bar
+   * @param {number} x
+   * @param {number} width
+   * @returns {[number, number, string][]}
+   */
+  #grounds({ row }, x, width) {
+    const { colours } = this;
+    const colour = colours[row.colour === 'grey-outlined' ? 'grey' : row.colour];
+    if (row.last.state === 'DISPATCHED') return [[x, x + width, mixed(colour, colours.lane, SENT)]];
+    if (row.last.state !== 'DOING' || row.progress === null) return [[x, x + width, colour]];
+    const done = x + width * row.progress;
+    return [[x, done, colour], [done, x + width, mixed(colours.panel, colour, TO_COME)]];
+  }
+
+  /**
+   * Draw the part of a text that stands on one ground, readable there.
+   * @param {string} text
+   * @param {number} left
+   * @param {number} middle
+   * @param {number} from
+   * @param {number} to
+   * @param {string} ground
+   */
+  #inked(text, left, middle, from, to, ground) {
+    const { context } = this;
+    if (to <= left) return;
+    context.save();
+    context.beginPath();
+    context.rect(from, middle - this.line, to - from, 2 * this.line);
+    context.clip();
+    context.fillStyle = inkOn(ground);
+    context.fillText(text, left, middle);
+    context.restore();
+  }
+
+  /** Return what is out of sight above and below. @param {Scene} scene */
+  beyond(scene) {
+    const place = /** @param {import('../model/timeline.js').Lane} lane @param {number} index */ (lane, index) => {
+      const top = this.#y(scene, index, 0);
+      return { top, end: top + lane.lines * this.line };
+    };
+    return beyond(scene.drawn, place, { top: this.ruler, end: this.height });
+  }
+
+  /** Return how far to scroll so that an action's bar is seen. @param {Layout} drawn @param {string} path */
+  scrollTo(drawn, path) {
+    const bar = drawn.byPath.get(path);
+    if (!bar) return null;
+    const lane = drawn.lanes[bar.lane];
+    const top = this.gap + (lane.top + bar.line) * this.line + bar.lane * this.gap;
+    return { top, end: top + this.line };
+  }
+
+  /** When something has failed, on the ruler: also where its lane is out of sight. @param {Scene} scene */
+  #flags(scene) {
+    const { context, colours } = this;
+    context.fillStyle = colours.red;
+    for (const bar of scene.drawn.failed) {
+      const x = this.x(bar.end ?? scene.now, scene.span);
+      if (x < this.gutter - 1 || x > this.width + 1) continue;
+      context.beginPath();
+      context.moveTo(x, this.ruler);
+      context.lineTo(x - 5, this.ruler - 9);
+      context.lineTo(x + 5, this.ruler - 9);
+      context.fill();
+    }
+  }
+
+  /**
    * @param {string} colour
    * @param {number} x
    * @param {number} y
    * @param {number} width
    * @param {number} height
+   * @param {number} [line]
    */
-  #outline(colour, x, y, width, height) {
+  #outline(colour, x, y, width, height, line = 2) {
     const { context } = this;
     if (height === 0) {
       context.fillStyle = colour;
@@ -333,7 +418,7 @@ export class TimelineCanvas {
       return;
     }
     context.strokeStyle = colour;
-    context.lineWidth = 2;
+    context.lineWidth = line;
     context.strokeRect(x, y, width, height);
   }
 
@@ -393,6 +478,10 @@ export class TimelineCanvas {
   #cut(text, room) {
     const fits = Math.floor(room / (this.font * CHARACTER));
     if (text.length <= fits) return text;
-    return fits < 3 ? '' : `${text.slice(0, fits - 1)}…`;
+    if (fits < 3) return '';
+    if (fits < 8) return `${text.slice(0, fits - 1)}…`;
+    // Names differ most at their end.
+    const tail = Math.floor((fits - 1) / 2);
+    return `${text.slice(0, fits - 1 - tail)}…${text.slice(-tail)}`;
   }
 }

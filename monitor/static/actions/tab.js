@@ -4,7 +4,7 @@
 
 import { readShot } from '../model/route.js';
 import { plain } from '../model/words.js';
-import { ActionTable, KEYS } from '../view/action-table.js';
+import { ActionTable, KEYS } from './table.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, run, tell } from '../view/commands.js';
 import { post } from '../view/api.js';
 import { CommandOutput } from '../view/command-output.js';
@@ -13,6 +13,7 @@ import { h, setAttribute, setOptions, setText } from '../view/dom.js';
 import { isForm } from '../view/forms.js';
 import { RunStrip } from '../view/run-strip.js';
 import { Tab } from '../view/tab.js';
+import { WallBoard } from './wall.js';
 import { useStyle } from '../view/style.js';
 
 useStyle(import.meta.url);
@@ -44,19 +45,22 @@ export class TabActions extends Tab {
   #show = /** @type {Map<string, HTMLButtonElement>} */ (new Map());
   #tables = h('div', { class: 'tables' });
   #strip = /** @type {RunStrip} */ (document.createElement('run-strip'));
+  #wall = /** @type {WallBoard} */ (document.createElement('wall-board'));
   #active = /** @type {ActionTable} */ (document.createElement('action-table'));
   #all = /** @type {ActionTable} */ (document.createElement('action-table'));
   /** @type {string[]} */ #history = [];
 
   build() {
     this.#setUp();
-    this.append(this.#topRow(), this.#reply, this.#strip, this.#toolbar(), this.#tables);
+    this.append(this.#topRow(), this.#reply, this.#strip, this.#toolbar(), this.#tables, this.#wall);
     this.#tables.append(this.#active, this.#all);
     this.fromRoute();
   }
 
   #setUp() {
-    for (const part of [this.#strip, this.#active, this.#all]) part.app = this.app;
+    this.#wall.hidden = !this.app.wall;
+    this.#tables.hidden = this.app.wall;
+    for (const part of [this.#strip, this.#wall, this.#active, this.#all]) part.app = this.app;
     this.#active.title = 'Active';
     this.#active.id = 'active';
     this.#active.source = () => this.app.shot?.activeRows() ?? [];
@@ -66,11 +70,10 @@ export class TabActions extends Tab {
     for (const table of [this.#active, this.#all]) {
       table.addEventListener('selection', () => this.app.changed());
     }
-    this.app.addEventListener('category', () => this.#want({ category: this.app.category }));
     this.#tree.addEventListener('change', () => this.app.go({ tree: this.#tree.value.trim().toUpperCase() }));
     this.#shot.addEventListener('change', () => this.app.go(readShot(this.#shot.value)));
     this.#find.addEventListener('input', () => this.app.go({ find: this.#find.value }));
-    this.#failedFirst.addEventListener('change', () => this.#want({ failedFirst: this.#failedFirst.checked }));
+    this.#failedFirst.addEventListener('change', () => this.app.filter({ failed: this.#failedFirst.checked ? '' : 'mixed' }));
     this.#line.addEventListener('keydown', (event) => this.#recall(event));
   }
 
@@ -126,12 +129,17 @@ export class TabActions extends Tab {
 
   /** Take over what the address says. */
   fromRoute() {
-    const { tree, shot, wrong, find } = this.app.route;
+    const { tree, shot, wrong, find, only, filters } = this.app.route;
+    const failedFirst = filters.failed !== 'mixed';
     if (document.activeElement !== this.#tree) this.#tree.value = tree;
     if (document.activeElement !== this.#shot) this.#shot.value = wrong || (shot === null ? '' : String(shot));
     setAttribute(this.#shot, 'aria-invalid', wrong ? 'true' : null);
     if (this.#find.value !== find) this.#find.value = find;
-    if (this.#all.view.wanted.search !== find) this.#want({ search: find });
+    this.#failedFirst.checked = failedFirst;
+    const { wanted } = this.#all.view;
+    if (wanted.search !== find || wanted.category !== only || wanted.failedFirst !== failedFirst) this.#want({ search: find, category: only, failedFirst });
+    this.#active.fromRoute();
+    this.#all.fromRoute();
   }
 
   focusSearch() {
@@ -166,7 +174,7 @@ export class TabActions extends Tab {
     this.#build.disabled = !app.may('build_tables');
     this.#dispatch.disabled = this.#run.disabled = !app.may('do_phase');
     const room = window.innerHeight >= ROOM_FOR_BOTH && !isForm('phone');
-    const show = app.wall ? 'active' : route.show === 'auto' ? (room ? 'both' : 'active') : route.show;
+    const show = route.show === 'auto' ? (room ? 'both' : 'active') : route.show;
     for (const [id, button] of this.#show) setAttribute(button, 'aria-pressed', String(id === show));
     if (this.#tables.dataset.show !== show) {
       this.#tables.dataset.show = show;
@@ -177,8 +185,11 @@ export class TabActions extends Tab {
     this.#selected.hidden = chosen === 0;
     setText(this.#selectedCount, `${chosen} selected`);
     this.#strip.draw();
-    this.#active.draw();
-    this.#all.draw();
+    if (app.wall) this.#wall.draw();
+    else {
+      this.#active.draw();
+      this.#all.draw();
+    }
   }
 
   /**

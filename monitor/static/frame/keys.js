@@ -1,8 +1,8 @@
 /** The keys, shown when somebody asks for them. */
 
-/** @import {Tab} from './tab.js' */
-import './dialog.js'; // its style
-import { h } from './dom.js';
+/** @import {Tab} from '../view/tab.js' */
+import '../view/dialog.js'; // its style
+import { h } from '../view/dom.js';
 
 /** @param {(typeof Tab)[]} tabs */
 export function showKeys(tabs) {

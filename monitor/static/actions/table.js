@@ -4,16 +4,20 @@
 
 /** @import {Row, Shot} from '../model/shot.js' */
 /** @import {Cell, Place, Surroundings} from './columns.js' */
-import { TableView, movedBy } from '../model/table.js';
-import { plain } from '../model/words.js';
+import { linesOf } from '../model/stack.js';
+import { TableView, movedBy, nodeOf, sortedNext } from '../model/table.js';
+import { readTable, writeSort } from '../model/route.js';
+import { details, outcomeWords, plain } from '../model/words.js';
 import { COLUMNS, styleOf } from './columns.js';
-import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, openLogs } from './commands.js';
-import { h, setAttribute, setText } from './dom.js';
-import { Inputs, Part } from './part.js';
-import { Windowed } from './windowed.js';
-import { useRules, useStyle } from './style.js';
+import { abortRows, canAbort, canDispatch, dispatchRows, openAllLogs, openLogs } from '../view/commands.js';
+import { h, setAttribute, setText } from '../view/dom.js';
+import { isForm } from '../view/forms.js';
+import { measureOf, roomIn } from '../view/measure.js';
+import { Inputs, Part } from '../view/part.js';
+import { Windowed } from '../view/windowed.js';
+import { useRules, useStyle } from '../view/style.js';
 
-useStyle(new URL('grid.js', import.meta.url).href); // what all tables have
+useStyle(new URL('../view/grid.js', import.meta.url).href); // what all tables have
 useStyle(import.meta.url);
 
 /** What a table's keys do. @type {[string, string][]} */
@@ -30,11 +34,14 @@ const MANY = 2000;
 const ORDERED_EVERY_MS = 100;
 const SORTED_EVERY_MS = 250;
 const HELD_MS = 3000;
+/** So many lines of a reason are shown where it has a column; in the other forms all of them. */
+const LINES_MAX = 3;
+const WHOLE_LINES_MAX = 12;
 
 /** What stands before and behind the columns. @type {{id: string, place: Place}} */
-const TICK = { id: 'tick', place: { wide: { least: 32 }, narrow: { least: 32 }, phone: '1 / 1 / 3 / 2' } };
+const TICK = { id: 'tick', place: { wide: { least: 32 }, narrow: { least: 32 }, phone: '1 / 1 / -1 / 2' } };
 /** @type {{id: string, place: Place}} */
-const BUTTONS = { id: 'actions', place: { wide: { least: 196 }, narrow: { least: 194 }, phone: '2 / 3 / 3 / 5' } };
+const BUTTONS = { id: 'actions', place: { wide: { least: 196 }, narrow: { least: 194 }, phone: '4 / 2 / 5 / 4' } };
 
 useRules(styleOf([TICK, ...COLUMNS, BUTTONS]));
 
@@ -56,6 +63,8 @@ export class ActionTable extends Part {
   /** @type {() => Row[]} */ source = () => [];
   /** @type {Surroundings} */ #around = {
     now: () => this.app.now(),
+    address: (row) => this.app.href({ tree: row.tree, shot: row.shot, wrong: '', at: row.path }),
+    merged: () => isForm('narrow'),
     usual: (row) => this.app.shot?.medians.get(row.path),
     silence: (row) => (row.category === 'in_progress' ? this.app.servers.silence(row.last.server, this.app.now()) : ''),
   };
@@ -66,11 +75,15 @@ export class ActionTable extends Part {
   #heldAt = -Infinity;
   #total = 0;
   #cursor = 0;
+  #cursorShown = false;
+  #heights = new Heights();
+  #opened = new Inputs();
   /** @type {Windowed<RowElement>} */ #rows = /** @type {any} */ (null);
   /** @type {HTMLElement} */ #count = h('span', { class: 'count' });
   /** @type {HTMLElement} */ #empty = h('p', { class: 'empty', hidden: true });
   /** @type {HTMLElement} */ #body = h('div', { class: 'grid-scroll table-scroll', tabIndex: 0, role: 'grid' });
   /** @type {Map<string, HTMLElement>} */ #heads = new Map();
+  /** @type {Map<string, HTMLInputElement>} */ #filters = new Map();
   /** @type {HTMLInputElement} */ #all = h('input', { type: 'checkbox', 'aria-label': 'select all rows' });
 
   build() {
@@ -86,6 +99,7 @@ export class ActionTable extends Part {
       (element, index, made) => this.#update(element, index, made),
       (index) => this.view.rows[index],
     );
+    this.#rows.heightOf = (index) => this.#heights.of(this.view.rows[index], isForm('phone') && this.view.rows[index].path === this.app.selected);
     this.#body.addEventListener('scroll', () => this.app.changed(), { passive: true });
     space.addEventListener('pointermove', (event) => {
       const onButtons = event.target instanceof Element && event.target.closest('.row-actions') !== null;
@@ -102,6 +116,7 @@ export class ActionTable extends Part {
   /** Measure anew: the style has changed. */
   restyle() {
     this.#rows.measure();
+    this.#heights.forget();
   }
 
   /** The paths of the ticked rows: they belong to the shot in which they were ticked. */
@@ -134,7 +149,11 @@ export class ActionTable extends Part {
     if (this.hidden) return;
     this.#refresh();
     const shown = this.view.rows;
+    if (!this.#heights.known && shown.length > 0) this.#heights.take(this.#body, () => this.#create(), shown[0], this.#around);
+    if (this.#opened.changed(isForm('phone') && this.app.selected)) this.#rows.stale();
+    this.#cursorShown = false;
     this.#rows.draw(shown.length);
+    setAttribute(this.#body, 'aria-activedescendant', this.#cursorShown ? `${this.id}-cursor` : null);
     setAttribute(this.#body, 'aria-rowcount', String(shown.length + 1));
     setText(this.#count, shown.length === this.#total ? `${shown.length}` : `${shown.length} of ${this.#total}`);
     this.#empty.hidden = shown.length > 0;
@@ -157,6 +176,7 @@ export class ActionTable extends Part {
     const rows = shot ? this.source() : [];
     this.#total = rows.length;
     this.view.update(rows, this.app.now());
+    this.#rows.stale();
   }
 
   /** @param {number} all */
@@ -184,14 +204,15 @@ export class ActionTable extends Part {
         title: column.number
           ? 'a part of it, >5, <5, 5..9, a|b, !not'
           : 'a part of it, a|b for either, !a for all others',
-        oninput: () => this.want({ filters: { ...this.view.wanted.filters, [column.id]: filter.value } }),
+        oninput: () => this.app.filter({ [`${this.id}.${column.id}`]: filter.value }),
       });
-      const button = h('button', { class: 'column-sort', onclick: () => this.#sort(column.id) }, column.title);
+      this.#filters.set(column.id, filter);
+      const button = h('button', { class: 'column-sort', onclick: () => this.#sort(column) }, column.title);
       const cell = h('div', { class: `cell c-${column.id}`, role: 'columnheader' }, button, filter);
       this.#heads.set(column.id, cell);
       row.append(cell);
     }
-    row.append(h('div', { class: `cell c-${BUTTONS.id}`, role: 'columnheader' }));
+    row.append(h('div', { class: `cell c-${BUTTONS.id}`, role: 'columnheader' }, h('span', { class: 'unseen' }, 'Buttons')));
     return row;
   }
 
@@ -201,12 +222,21 @@ export class ActionTable extends Part {
     setAttribute(head, 'aria-sort', sort === id ? (descending ? 'descending' : 'ascending') : null);
   }
 
-  /** @param {string} id */
-  #sort(id) {
-    const { sort, descending } = this.view.wanted;
-    if (sort !== id) this.want({ sort: id, descending: false });
-    else if (!descending) this.want({ descending: true });
-    else this.want({ sort: null, descending: false });
+  /** @param {import('../model/table.js').Column} column */
+  #sort(column) {
+    const { sort, descending } = sortedNext(this.view.wanted, column);
+    this.app.filter({ [`${this.id}.sort`]: writeSort(sort, descending) });
+  }
+
+  /** Take over what the address says of this table. */
+  fromRoute() {
+    const { filters, sort, descending } = readTable(this.app.route.filters, this.id);
+    for (const [id, input] of this.#filters) {
+      const value = filters[id] ?? '';
+      if (input.value.trim() !== value.trim()) input.value = value;
+    }
+    const { wanted } = this.view;
+    if (sort !== wanted.sort || descending !== wanted.descending || JSON.stringify(filters) !== JSON.stringify(wanted.filters)) this.want({ filters, sort, descending });
   }
 
   /** @returns {RowElement} */
@@ -225,6 +255,11 @@ export class ActionTable extends Part {
       const { row } = element.drawn;
       if (row) act(row);
     };
+    element.addEventListener('click', (event) => {
+      // A click selects; with a key held it opens what the link leads to.
+      const plainly = !event.ctrlKey && !event.metaKey && !event.shiftKey;
+      if (plainly && event.target instanceof Element && event.target.closest('.node-link')) event.preventDefault();
+    });
     const button = /** @param {string} text @param {(row: Row) => void} act */ (text, act) =>
       h('button', { class: 'small', tabIndex: -1, onclick: onRow(act) }, text);
     const dispatch = button('Dispatch', (row) => void dispatchRows([row]));
@@ -243,7 +278,7 @@ export class ActionTable extends Part {
     const row = this.view.rows[index];
     const { drawn } = element;
     if (!row) return;
-    if (made.changed(row, row.version)) this.#fill(element, row);
+    if (made.changed(row, row.version, this.#around.merged())) this.#fill(element, row);
     for (const { tick } of drawn.cells) tick?.(row, this.#around);
     const ticked = this.ticked.has(row.path);
     const cursor = this.app.selected === row.path;
@@ -252,6 +287,10 @@ export class ActionTable extends Part {
     drawn.box.checked = ticked;
     setAttribute(element, 'aria-selected', ticked ? 'true' : 'false');
     setAttribute(element, 'aria-rowindex', String(index + 2));
+    if (cursor) {
+      element.id = `${this.id}-cursor`;
+      this.#cursorShown = true;
+    } else if (element.id) element.removeAttribute('id');
     drawn.dispatch.disabled = !this.app.may('dispatch') || !canDispatch(row);
     drawn.abort.disabled = !this.app.may('abort') || !canAbort(row);
   }
@@ -311,6 +350,7 @@ export class ActionTable extends Part {
       if (event.shiftKey && next) this.#tick(next.path, true);
       this.app.select(next?.path ?? null);
       this.#rows.reveal(to);
+      this.#body.focus({ preventScroll: true }); // whose cursor it is, is said
     } else if (event.key === ' ' && row) this.#tick(row.path, !this.ticked.has(row.path));
     else if (event.key === 'Escape') this.#tickAll(false);
     else if (event.key === 'Enter' && row) openLogs(row);
@@ -332,6 +372,78 @@ export class ActionTable extends Part {
     const index = this.view.rows.findIndex((row) => row.path === path);
     if (index >= 0) this.#rows.reveal(index);
   }
+}
+
+/** How high the rows are, so that names and reasons are whole: measured without drawing them. */
+class Heights {
+  known = false;
+  #row = 0; // with one line of everything
+  #line = 0; // each further one
+  #buttons = 0; // of the row that is selected, on a telephone
+  /** @type {{room: number, measure: (text: string) => number}|null} */ #node = null;
+  /** @type {{room: number, measure: (text: string) => number}|null} */ #state = null;
+  /** @type {{room: number, measure: (text: string) => number}|null} */ #reason = null;
+  #below = false; // whether the reason stands below the rest
+  /** @type {WeakMap<Row, {version: number, height: number}>} */ #found = new WeakMap();
+
+  forget() {
+    this.known = false;
+  }
+
+  /**
+   * Measure how much room there is, by a row that is not seen.
+   * @param {HTMLElement} body
+   * @param {() => RowElement} create
+   * @param {Row} row
+   * @param {Surroundings} around
+   */
+  take(body, create, row, around) {
+    const probe = create();
+    probe.classList.add('probe', 'red'); // whose words are the widest
+    body.append(probe);
+    for (const { draw } of probe.drawn.cells) draw?.(row, around);
+    const of = /** @param {string} name */ (name) => {
+      const cell = /** @type {HTMLElement} */ (probe.querySelector(name));
+      return cell.clientWidth > 0 ? { room: roomIn(cell) - 1, measure: measureOf(cell) } : null;
+    };
+    this.#node = of('.c-node');
+    this.#state = of('.c-state .word');
+    this.#reason = of('.c-reason');
+    const style = getComputedStyle(probe);
+    this.#row = parseFloat(style.getPropertyValue('--row'));
+    this.#line = parseFloat(style.getPropertyValue('--line-height'));
+    this.#buttons = parseFloat(style.getPropertyValue('--control')) + 8;
+    this.#below = isForm('narrow');
+    this.known = this.#row > 0 && this.#node !== null && this.#node.room > 0;
+    this.#found = new WeakMap();
+    probe.remove();
+  }
+
+  /** @param {Row} row @param {boolean} opened whether its buttons stand below it */
+  of(row, opened) {
+    const known = this.#found.get(row);
+    const height = known?.version === row.version ? known.height : this.#measure(row);
+    if (known?.version !== row.version) this.#found.set(row, { version: row.version, height });
+    return height + (opened ? this.#buttons : 0);
+  }
+
+  /** @param {Row} row */
+  #measure(row) {
+    if (!this.known) return this.#row || 30;
+    if (this.#below) {
+      const name = lines(this.#node, plain(nodeOf(row)), WHOLE_LINES_MAX);
+      const node = Math.max(name, isForm('phone') ? 1 : lines(this.#state, outcomeWords(row.last), WHOLE_LINES_MAX));
+      const why = lines(this.#reason, details(row), WHOLE_LINES_MAX);
+      return this.#row + (Math.max(1, node) - 1) * this.#line + (row.last.state === 'DOING' ? Math.max(1, why) : why) * this.#line;
+    }
+    const why = row.failed ? lines(this.#reason, details(row), LINES_MAX) : 1;
+    return this.#row + (Math.max(1, why) - 1) * this.#line;
+  }
+}
+
+/** @param {{room: number, measure: (text: string) => number}|null} where @param {string} text @param {number} most */
+function lines(where, text, most) {
+  return where === null ? 1 : Math.min(most, linesOf(text, where.room, where.measure));
 }
 
 customElements.define('action-table', ActionTable);

@@ -4,14 +4,16 @@
 
 import { age, clock } from '../model/format.js';
 import { plain } from '../model/words.js';
-import { h, setAttribute, setText } from './dom.js';
-import { Part } from './part.js';
+import { h, setAttribute, setText } from '../view/dom.js';
+import { Part } from '../view/part.js';
 
 export class ConnectionState extends Part {
   #journal = h('span', { class: 'pill bad', hidden: true });
   #symbol = h('span', { class: 'symbol', 'aria-hidden': 'true' });
-  #text = h('span', { class: 'state-text' });
-  #pill = h('span', { class: 'pill', role: 'status' }, this.#symbol, this.#text);
+  // What changes at every second is seen, and not said.
+  #text = h('span', { class: 'state-text', 'aria-hidden': 'true' });
+  #said = h('span', { class: 'unseen', role: 'status' });
+  #pill = h('span', { class: 'pill' }, this.#symbol, this.#text, this.#said);
 
   build() {
     this.append(this.#journal, this.#pill);
@@ -42,6 +44,7 @@ export class ConnectionState extends Part {
       text = 'live, the dispatcher recovers';
     }
     setText(this.#text, text);
+    setText(this.#said, text.replace(/ \([^()]*\)$/, ''));
     setText(this.#symbol, kind === 'good' ? '●' : kind === 'warn' ? '◐' : '▲');
     setAttribute(this.#pill, 'class', `pill ${kind}`);
     this.#drawJournal();

@@ -91,7 +91,7 @@ def test_in_a_timeline_of_many_failures_stand_out(monitor: MockMonitor) -> None:
     page.locator("#lanes").fill("DAQ")
     page.get_by_role("button", name="As a table").click()
     shown(page.locator(".timeline-text-row.red:not([hidden])")).to_have_count(1)
-    page.wait_for_function("window.location.hash.includes('as=table')")
+    page.wait_for_function("() => window.location.hash.includes('as=table')")
     for part in ("range=shot", "lanes=failed", "find=DAQ", "at=CAMERA"):
         assert part in address(page)
 
@@ -100,14 +100,14 @@ def test_what_is_looked_at_is_there_again_after_a_reload(monitor: MockMonitor) -
     large_shot(monitor)
     page = monitor.open("#/actions?show=all")
     page.locator("#all").get_by_label("filter Phase").fill("INIT")
-    page.locator("#all").get_by_role("button", name="Duration", exact=True).click()
+    page.locator("#all").get_by_role("button", name="Node", exact=True).click()
     page.locator("tab-actions .chip[data-category=failed]").click()
     row(page, "CAMERA:ARM").click()
-    page.wait_for_function("window.location.hash.includes('at=CAMERA')")
+    page.wait_for_function("() => window.location.hash.includes('at=CAMERA')")
     before = [cells[3] for cells in rows(page)]
     page.reload()
     shown(row(page, "CAMERA:ARM")).to_have_class("grid-row row red failed cursor")
-    assert [cells[3] for cells in rows(page)] == before == ["GAS:VALVE_3", "CAMERA:ARM", LONG_NAME]
+    assert [cells[3] for cells in rows(page)] == before == ["CAMERA:ARM", LONG_NAME, "GAS:VALVE_3"]
     assert page.locator("#all").get_by_label("filter Phase").input_value() == "INIT"
     link = row(page, "GAS:VALVE_3").locator("a").get_attribute("href")
     assert link is not None
@@ -126,7 +126,7 @@ def test_the_log_wraps_on_a_telephone_and_stands_in_the_address(monitor: MockMon
     page.locator("#log-shot").fill("")
     shown(line).to_have_count(2)
     page.locator("#log-source").select_option("broker")
-    page.wait_for_function("window.location.hash === '#/log?from=broker'")
+    page.wait_for_function("() => window.location.hash === '#/log?from=broker'")
     page.locator("#log-source").select_option("")
     page.locator("#log-server").fill("DAQ:1")
     shown(line).to_have_count(1)

@@ -13,20 +13,20 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
+
+from msgspec import structs
 
 from shotline.client.errors import SupervisorError
 from shotline.client.supervisor import AsyncSupervisor, Supervisor
 from shotline.common.base import to_json
 from shotline.common.closable import AsyncClosable, Closable
 from shotline.common.files.checksum import checksum_of
+from shotline.common.volumes.commands import Verify
 from shotline.common.volumes.views import LeasesResult, LeaseView, TokenFate, TokensResult
-
-Verify = Literal["checksum", "size", ""]
-"""What of a record's file is compared with what was announced, before it is given to anybody."""
 
 RECORD_VARIABLE: Final = "SHOTLINE_RECORD"
 NEVER: Final = 65
@@ -73,6 +73,33 @@ def what_is_wrong(lease: LeaseView, verify: Verify) -> str:
     return ""
 
 
+def sorted_out(
+    leases: Iterable[LeaseView], verify: Verify
+) -> tuple[list[LeaseView], dict[str, str]]:
+    """Return those whose files are as they were announced; and what is wrong, by token."""
+    good, bad = [], {}
+    for lease in leases:
+        wrong = what_is_wrong(lease, verify)
+        if wrong:
+            bad[lease.token] = wrong
+        else:
+            good.append(lease)
+    return good, bad
+
+
+def passed_on(found: LeasesResult, verify: Verify) -> tuple[LeasesResult, dict[str, str]]:
+    """Return leases for somebody else: without those whose files have changed, as far as these are
+    on this machine; and what is wrong with those, by token.
+    """
+    mine = [lease for lease in found.leases if lease.host == here()]
+    _, bad = sorted_out(mine, verify)
+    if not bad:
+        return found, bad
+    leases = tuple(lease for lease in found.leases if lease.token not in bad)
+    why = "" if leases else "; ".join(bad.values())
+    return structs.replace(found, leases=leases, why=why), bad
+
+
 _Ask = Callable[[list[str]], TokensResult]
 _AskAsync = Callable[[list[str]], Awaitable[TokensResult]]
 
@@ -100,15 +127,9 @@ class _Choice:
         self.verify: Verify = verify
         self.leases: dict[str, LeaseView] = {}  # by token: what it has
 
-    def _take(self, found: LeasesResult) -> tuple[list[LeaseView], list[tuple[str, str]]]:
-        """Return what is as it was announced, and the tokens of the rest, with what is wrong."""
-        good, bad = [], []
-        for lease in found.leases:
-            wrong = what_is_wrong(lease, self.verify)
-            if wrong:
-                bad.append((lease.token, wrong))
-            else:
-                good.append(lease)
+    def _take(self, found: LeasesResult) -> tuple[list[LeaseView], dict[str, str]]:
+        """Return what is as it was announced, and what is wrong with the rest, by token."""
+        good, bad = sorted_out(found.leases, self.verify)
         self.leases.update((lease.token, lease) for lease in good)
         return good, bad
 
@@ -159,7 +180,7 @@ class Consumer(_Choice, Closable):
         )
         with self._lock:
             good, bad = self._take(found)
-        for token, wrong in bad:
+        for token, wrong in bad.items():
             self._supervisor.records_return(self.name, [token], delay_s=DELAY_S, reason=wrong)
         if good and self._renewer is None:
             self._renewer = threading.Thread(target=self._renew_on, daemon=True)
@@ -263,7 +284,7 @@ class AsyncConsumer(_Choice, AsyncClosable):
             wait=wait,
         )
         good, bad = await asyncio.to_thread(self._take, found)
-        for token, wrong in bad:
+        for token, wrong in bad.items():
             await self._supervisor.records_return(self.name, [token], delay_s=DELAY_S, reason=wrong)
         return good
 

@@ -59,6 +59,7 @@ class Scheduling:
         self.has_longest_queues = False
         self._limits: list[Limit] = []  # across classes
         self._of_class: dict[str, tuple[ClassSection, tuple[Limit, ...]]] = {}
+        self._dismissed: dict[str, float] = {}  # servers, and when (wall time)
 
     def configure(self, config: Config, shots: Iterable[Shot]) -> None:
         """Take the configuration; who holds places is counted anew."""
@@ -99,7 +100,7 @@ class Scheduling:
         if live.path not in shot.table:
             return
         for limit in self._rules(shot.table.node(live.path).server_class)[1]:
-            if live.state in IN_PROGRESS or live.outcome_unknown:
+            if live.state in IN_PROGRESS or self._may_still_run(live):
                 limit.holders[shot.key, live.path] = live
             else:
                 limit.holders.pop((shot.key, live.path), None)
@@ -120,12 +121,19 @@ class Scheduling:
             if (live := limit.holders.get(holder)) and live.attempt == attempt.number:
                 del limit.holders[holder]
 
-    def forget_server(self, name: str) -> None:
-        """Give back what a server holds that is gone: somebody has dismissed it."""
+    def _may_still_run(self, live: Transition) -> bool:
+        """Return whether nobody knows, or has said by dismissing its server, that it has ended."""
+        dismissed = self._dismissed.get(live.server or "", float("-inf"))
+        return live.outcome_unknown and live.time > dismissed
+
+    def forget_server(self, name: str, at: float) -> None:
+        """Give back what a server holds that is gone: somebody has dismissed it, then."""
+        self._dismissed[name] = at
         for limit in self._all_limits():
             gone = [one for one, live in limit.holders.items() if live.server == name]
             for holder in gone:
-                if limit.holders[holder].outcome_unknown:
+                live = limit.holders[holder]
+                if live.outcome_unknown and not self._may_still_run(live):
                     del limit.holders[holder]
 
     def _all_limits(self) -> Iterator[Limit]:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,9 @@ from shotline.client.cli.base import (
 )
 
 if TYPE_CHECKING:
+    from shotline.client.cli.base import Heard
     from shotline.client.consumer import Consumer
+    from shotline.common.volumes.commands import Verify
     from shotline.common.volumes.views import LeaseView
 
 GROUP = click.option("--group", metavar="GROUP", help="Of consumers.")
@@ -94,26 +97,50 @@ def file(volume: str, path: str) -> None:
 @click.option(
     "--wait", default=0.0, type=click.FloatRange(0, 60), metavar="S", help="For the first."
 )
-def lease(
-    group: str, consumer: str, host: str | None, limit: int, hold_s: float | None, wait: float
-) -> None:
+@click.option(
+    "--verify",
+    type=click.Choice(["size", "checksum", "none"]),
+    default="size",
+    help="What of files on this machine must be as announced; others are given back.",
+)
+def lease(group: str, consumer: str, host: str | None, verify: str, **options: Any) -> None:
     """Lease records of a group of consumers: nobody else gets them until their time is over.
 
     Their tokens are given to `complete`, `return` and `renew`, with the consumer's name.
     """
-    name, here = later.consumer.default_name(), later.consumer.here()
+    name, here = consumer or later.consumer.default_name(), later.consumer.here()
     call = later.records_verbs.records_lease(
-        group,
-        consumer or name,
-        host=here if host is None else host,
-        limit=limit,
-        hold_s=hold_s,
-        wait=wait,
+        group, name, host=here if host is None else host, **options
     )
-    told = ask(call)
+    told = _as_announced(ask(call), name, verify)
     if not options_of().json:
-        say(f"consumer {consumer or name}")
+        say(f"consumer {name}")
     finish(told, later.records_view.show_leases)
+
+
+def _as_announced(told: "Heard", consumer: str, verify: str) -> "Heard":
+    """Give back what has changed, where the files are on this machine; return the rest."""
+    from msgspec import structs
+
+    from shotline.common.volumes.views import LeasesResult
+
+    if not isinstance(told.result, LeasesResult):
+        return told
+    wanted: Verify = "checksum" if verify == "checksum" else "size" if verify == "size" else ""
+    found, bad = later.consumer.passed_on(told.result, wanted)
+    for token, why in bad.items():
+        delay_s = later.consumer.DELAY_S
+        ask(later.records_verbs.records_return(consumer, [token], delay_s=delay_s, reason=why))
+        say(f"given back: {why}", err=True)
+    if not bad:
+        return told
+    left = len(found.leases)
+    reply = structs.replace(
+        told.reply,
+        message=f"{left} record{'' if left == 1 else 's'}",
+        result=later.base.to_json(found),
+    )
+    return replace(told, reply=reply, result=found)
 
 
 @command("complete", example="shotline records complete --consumer me 18f2-4-1")

@@ -102,7 +102,7 @@ class FleetHeartbeat(FleetCommand, tag="fleet_heartbeat"):
 
 
 class FleetAdd(Command, tag="fleet_add"):
-    """Start servers by the site's own program (`monitor.server_command`); the answer has what it
+    """Start servers by the site's own program (`dispatcher.server_command`); the answer has what it
     says.
     """
 

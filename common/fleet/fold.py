@@ -32,6 +32,7 @@ class FleetFold:
 
     servers: dict[str, KeptServer] = field(default_factory=dict)  # that are set to something
     gone: dict[str, ServerView] = field(default_factory=dict)  # the last gone last
+    dismissed: dict[str, float] = field(default_factory=dict)  # when, the last ones last
     windows: dict[str, Window] = field(default_factory=dict)
     expected: dict[str, ExpectedServer] = field(default_factory=dict)
     expected_note: SetBy = field(default_factory=SetBy)
@@ -51,8 +52,12 @@ class FleetFold:
                 self.gone[last.server] = last
                 while len(self.gone) > GONE_MAX:
                     del self.gone[next(iter(self.gone))]
-            case ServersDismissed(servers=servers):
+            case ServersDismissed(time=time, servers=servers):
                 for server in servers:
+                    self.dismissed.pop(server, None)
+                    self.dismissed[server] = time
+                    if len(self.dismissed) > GONE_MAX:
+                        del self.dismissed[next(iter(self.dismissed))]
                     self.gone.pop(server, None)
                     self.servers.pop(server, None)
             case WindowSet(window=window):
@@ -99,6 +104,7 @@ class FleetFold:
     def _kept(self, record: FleetKept) -> None:
         self.servers = {one.server: one for one in record.servers}
         self.gone = {one.server: one for one in record.gone}
+        self.dismissed = dict(record.dismissed)
         self.windows = {one.id: one for one in record.windows}
         self.expected = {one.server: one for one in record.expected}
         self.expected_note = record.expected_note
@@ -109,6 +115,7 @@ class FleetFold:
             time=wall,
             servers=tuple(self.servers.values()),
             gone=tuple(self.gone.values()),
+            dismissed=dict(self.dismissed),
             windows=tuple(self.windows.values()),
             expected=tuple(self.expected.values()),
             expected_note=self.expected_note,

@@ -103,6 +103,7 @@ class FleetKept(_FleetRecord, tag="fleet_kept"):
 
     servers: tuple[KeptServer, ...] = ()
     gone: tuple[ServerView, ...] = ()
+    dismissed: dict[str, Wall] = {}  # when servers were dismissed last
     windows: tuple[Window, ...] = ()
     expected: tuple[ExpectedServer, ...] = ()
     expected_note: SetBy = SetBy()

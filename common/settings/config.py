@@ -141,6 +141,7 @@ def check_config(
     named: dict[Location, Path | None] = {
         ("monitor", "server_command"): config.monitor.server_command,
         ("alarms", "alarm_command"): config.alarms.program,
+        ("dispatcher", "server_command"): config.dispatcher.server_command,
         ("providers", "script"): config.providers.script,
         ("providers", "slurm_script"): config.providers.slurm_script,
     }

@@ -122,6 +122,7 @@ class Config(Section):
         log = self.logging.file
         path = self.action_server.task_path
         script, access = self.monitor.server_command, self.monitor.access
+        starts = self.dispatcher.server_command or script
         own_script, slurm_script = self.providers.script, self.providers.slurm_script
         key, qserver_key = self.queue.emergency_key_file, self.qserver.key_file
         return self.model_copy(
@@ -146,6 +147,9 @@ class Config(Section):
                     )
                     for name, experiment in self.experiments.items()
                 },
+                "dispatcher": self.dispatcher.model_copy(
+                    update={"server_command": starts and beside / starts}
+                ),
                 "monitor": self.monitor.model_copy(
                     update={
                         "server_command": script and beside / script,

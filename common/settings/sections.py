@@ -287,6 +287,13 @@ class DispatcherSection(Section):
         description="Of the hours and maintenance windows of servers that name none (an IANA name, "
         "as Europe/Berlin).",
     )
+    server_command: Path | None = Field(
+        None,
+        description="The site's script that starts servers for `shotline fleet add`, beside the "
+        "configuration file; null: that of `monitor.server_command`, else the one that came with "
+        "the installation.",
+    )
+    server_command_timeout_s: Seconds = Field(60.0, description="It is ended when it takes longer.")
     source_look_s: Seconds = Field(
         2.0,
         description="The answer of a run that begins waits this long for the look whether the "

@@ -26,6 +26,8 @@ Token = Annotated[str, Meta(min_length=1, max_length=100)]
 Tokens = Annotated[tuple[Token, ...], Meta(min_length=1, max_length=10_000)]
 HoldTime = Annotated[float, Meta(gt=0, le=86_400)]
 WaitTime = Annotated[float, Meta(ge=0, le=60)]
+Verify = Literal["checksum", "size", ""]
+"""What of a record's file is compared with what was announced, before it is given to anybody."""
 Batch = Annotated[int, Meta(ge=1, le=1000)]
 
 
@@ -40,7 +42,9 @@ class _Consuming(Command):
 class RecordsLease(_Consuming, tag="records_lease"):
     """Take the oldest ready records of a group, for a while; `wait` so many seconds for the first.
 
-    `host`: where the consumer runs, for groups whose records stay on their hosts.
+    `host`: where the consumer runs, for groups whose records stay on their hosts. `verify`: what
+    whoever passes the answer on compares, where the file is on its machine; what has changed is
+    given back, and not passed on.
     """
 
     group: GroupName
@@ -49,6 +53,7 @@ class RecordsLease(_Consuming, tag="records_lease"):
     limit: Batch = 1
     hold_s: HoldTime | None = None  # None: as the group's configuration says
     wait: WaitTime = 0.0
+    verify: Verify = "size"
 
 
 class RecordsRenew(_Consuming, tag="records_renew"):

@@ -40,6 +40,9 @@ def fleet_metrics(servers: Iterable[Server]) -> Iterator[Metric]:
         values = [((host,), value(facts)) for host, facts in hosts.items()]
         there = [(labels, number) for labels, number in values if number is not None]
         yield gauges(f"host_{name}", words, ("host",), there)
-    words = "What is free on the file system of a folder."
-    disks = [((host, one.path), one.free_b) for host, f in hosts.items() for one in f.disks]
-    yield gauges("host_disk_free_bytes", words, ("host", "folder"), disks)
+    disks = {(host, one.path): one for host, f in hosts.items() for one in f.disks}
+    words, folder = "What is free on the file system of a folder.", ("host", "folder")
+    free = [(of, float(one.free_b)) for of, one in disks.items()]
+    yield gauges("host_disk_free_bytes", words, folder, free)
+    whole = [(of, float(one.total_b)) for of, one in disks.items()]
+    yield gauges("host_disk_bytes", "How large it is.", folder, whole)

@@ -49,6 +49,10 @@ from shotline.fleet.setting import answered
 from shotline.fleet.showing import Showing
 from shotline.fleet.world import PlanAhead, ServerState
 
+_RECOVERS: Final = (
+    "the dispatcher recovers: servers that are there are listed as soon as they have registered "
+    "with it again"
+)
 _NOT_BACK: Final = "it has not registered since the dispatcher came back"
 TELL_S: Final = 1.0
 """Observers are told of the fleet as a whole so often, where it has changed."""
@@ -84,6 +88,8 @@ class Steering(Family):
         self._keeper.loaded(len(records))
         self._core.fleet.absent.update(self._showing.absent(()))
         self._core.steered.update(self.machine.core.fold.servers)
+        for name, at in self.machine.core.fold.dismissed.items():
+            self._core.fleet.scheduling.forget_server(name, at)
 
     def configured(self) -> None:
         """Take another configuration."""
@@ -149,7 +155,9 @@ class Steering(Family):
     def operate(self, asked: Asked, command: f.AnyFleetCommand) -> Answer | None:
         """Carry out an operation. None: the answer follows."""
         if isinstance(command, f.FleetList):
-            return Answer(Outcome.OK, "", self._listed(command))
+            return Answer(
+                Outcome.OK, _RECOVERS if self._core.recovering else "", self._listed(command)
+            )
         if isinstance(command, f.FleetAdd):
             self._add(asked, command)
             return None
@@ -163,8 +171,8 @@ class Steering(Family):
 
     def _add(self, asked: Asked, command: f.FleetAdd) -> None:
         """Have servers started by the site's program, all at once; answer when it has ended."""
-        core, monitor = self._core, self._core.config.monitor
-        script = monitor.server_command
+        core, section = self._core, self._core.config.dispatcher
+        script = section.server_command
         answers: dict[str, FleetAnswer] = {}
         names = tuple(dict.fromkeys(command.servers))
         if script is None:
@@ -172,7 +180,7 @@ class Steering(Family):
             if found := [name for name in names if name in own]:
                 raise Refused(
                     f"{', '.join(found)} is started by `shotline up start {found[0]}`, and the "
-                    "configuration names no program for it (monitor.server_command)"
+                    "configuration names no program for it (dispatcher.server_command)"
                 )
 
         def done_for(name: str) -> Callable[[Done], Answer | None]:
@@ -192,7 +200,7 @@ class Steering(Family):
                     self._requests.later(asked, done_for(name)),
                     "" if script is None else str(script),
                     (server_class, "START", server_id),
-                    monitor.server_command_timeout_s,
+                    section.server_command_timeout_s,
                 )
             )
 
@@ -275,7 +283,7 @@ class Steering(Family):
             server = core.fleet.servers.get(name)
             if server is not None and server.is_lost:
                 core.fleet.forget(server)
-            core.fleet.scheduling.forget_server(name)
+            core.fleet.scheduling.forget_server(name, core.wall)
             core.logs.forget(name)
             core.seen.pop(name, None)
             core.fleet.absent.pop(name, None)

@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from msgspec import structs
 from pydantic import BaseModel, ValidationError
 from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
 from shotline.client import queue_export
 from shotline.client.calls import Call
+from shotline.client.consumer import DELAY_S, passed_on
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.plain import plain as shown
 from shotline.common.audit_words import said, words_of
@@ -30,6 +32,9 @@ from shotline.common.queue.commands import QueueCommand, QueueHistory
 from shotline.common.queue.plans import HistoryItem
 from shotline.common.scopes import Scope
 from shotline.common.settings.sections import MonitorSection
+from shotline.common.views import decode_result
+from shotline.common.volumes.commands import RecordsLease
+from shotline.common.volumes.views import LeasesResult
 from shotline.monitor.access import Identity, Refusal
 from shotline.monitor.access.gate import Gate
 from shotline.monitor.access.identity import behalf_of
@@ -292,15 +297,40 @@ class CommandHandler(Handler):
             self.refuse(403, Outcome.REFUSED, f"`user`: you are known as {self.who}; leave it out")
             return
         call = raw_call(command, None if self.who is None else self.who.behalf)
-        changes = command.SCOPE is not Scope.READ
+        changes = command.SCOPE is not Scope.READ and not command.ROUTINE
         given = shown(words_of(command)) if changes else ""
         if changes:
             log.info("%s gives %s", self.who, given)
         reply = await self.waited(self.services.follower.supervisor.ask(call))
+        reply = await self._passed_on(command, reply)
         if changes:
             log.info("%s: %s, %s for %s", reply.outcome, shown(reply.message), self.who, given)
         self.set_status(status_of(reply))
         self.finish(body_of(reply))
+
+    async def _passed_on(self, command: AnyCommand, reply: Reply) -> Reply:  # noqa: ARG002
+        """Return the reply as it is passed on."""
+        return reply
+
+
+class LeaseHandler(CommandHandler):
+    """Leases of data records: of files on this machine nobody is given one that has changed."""
+
+    async def _passed_on(self, command: AnyCommand, reply: Reply) -> Reply:
+        assert isinstance(command, RecordsLease)
+        result = decode_result(reply.result) if reply.result else None
+        if not isinstance(result, LeasesResult):
+            return reply
+        found, bad = await asyncio.to_thread(passed_on, result, command.verify)
+        if not bad:
+            return reply
+        for token, wrong in bad.items():
+            await self.services.follower.supervisor.records_return(
+                command.consumer, [token], delay_s=DELAY_S, reason=wrong
+            )
+        left = len(found.leases)
+        message = f"{left} record{'' if left == 1 else 's'}; given back: {'; '.join(bad.values())}"
+        return structs.replace(reply, message=message, result=to_json(found))
 
 
 class LogFileHandler(Handler):

@@ -10,6 +10,7 @@ from tornado.routing import URLSpec
 from shotline import __version__
 from shotline.common.commands import VERBS
 from shotline.common.scopes import Scope
+from shotline.common.volumes.commands import RecordsLease
 from shotline.monitor.access.handlers import (
     ControlHandler,
     EndSessionsHandler,
@@ -33,6 +34,7 @@ from shotline.monitor.http.api import (
     CommandHandler,
     CommandLineHandler,
     HistoryFileHandler,
+    LeaseHandler,
     LogFileHandler,
     LogHandler,
     MonitorHandler,
@@ -60,7 +62,12 @@ ROUTES: Final = (
     Route("/", pages.PageHandler, {"GET": None}),
     Route("/ws", pages.SocketHandler, {"GET": Scope.READ}),
     *(
-        Route(path_of(verb), CommandHandler, needs_of(verb), command=command)
+        Route(
+            path_of(verb),
+            LeaseHandler if command is RecordsLease else CommandHandler,
+            needs_of(verb),
+            command=command,
+        )
         for verb, command in VERBS.items()
     ),
     Route(

@@ -252,6 +252,11 @@ def test_axe_finds_nothing(monitor: MockMonitor, theme: str, width: int) -> None
         page.keyboard.press(key)
     shown(page.locator(".fleet-chosen")).to_contain_text("selected")
     assert violations(page, "tab-fleet") == []
+    for text in ("Slots …", "Hours …", "Drain …", "Quit after …", "Add …"):
+        page.locator(".fleet-overview").get_by_role("button", name=text, exact=True).click()
+        shown(page.locator("dialog.ask-form")).to_be_visible()
+        assert violations(page, "dialog") == [], text
+        page.keyboard.press("Escape")
     for view in ("servers", "heartbeat", "windows", "server/DAQ:2", "server/CONTROL:1"):
         page.goto(page.url.partition("#")[0] + f"#/{view}")
         shown(page.locator("tab-fleet .sub-view:visible")).to_have_count(1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.support.faults import journal_is
 from tests.support.stack import eventually
-from tests.support.volumes import GROUP, DataStack
+from tests.support.volumes import GROUP, VOLUME, DataStack
 
 from shotline.common.keys.folder import KeysFolder
 
@@ -125,6 +125,28 @@ def test_what_nobody_completes_is_dead_until_it_is_redriven(tmp_path: Path) -> N
             (late,) = shotline.records_complete("silent", [lease.token]).answers
             assert late.fate == "late", "nobody else has it: it counts"
         assert stack.volume().counts.done == 1
+
+
+def test_a_replay_that_is_cut_short_by_a_kill_goes_on(tmp_path: Path) -> None:
+    sections = {"folders": {VOLUME: {"scan_files_per_s": 2}}, "consumers": {"later": {}}}
+    expected = [f"run{number}/a.dat" for number in range(6)]
+    with DataStack(tmp_path, sections) as stack:
+        for path in expected:
+            stack.write(path)
+        assert sorted(drain(stack, len(expected))) == expected
+        with stack.supervisor() as shotline:
+            shotline.records_replay(VOLUME, "later")
+            seen: list[str] = []
+            while len(seen) < len(expected):
+                (lease,) = shotline.records_lease("later", "one", wait=30).leases
+                seen.append(lease.path)
+                shotline.records_complete("one", [lease.token])
+                if len(seen) == 2:
+                    stack.watcher.kill()
+                    stack.restart(stack.watcher)
+            stack.wait_volume(lambda volume: not volume.orders)
+            assert shotline.records_lease("later", "one").leases == ()
+        assert sorted(seen) == expected
 
 
 def test_a_disk_that_goes_and_comes_back_takes_nothing_with_it(tmp_path: Path) -> None:

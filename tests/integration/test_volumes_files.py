@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import h5py
 import pytest
-from tests.support.faults import action, experiment
-from tests.support.stack import eventually
+from tests.support.faults import action, experiment, shotline_command
+from tests.support.ports import free_ports
+from tests.support.stack import HUB, eventually
 from tests.support.volumes import GROUP, VOLUME, DataStack, names
 
 
@@ -150,15 +152,35 @@ def test_what_was_there_before_waits_for_a_scan_and_a_new_group_has_a_replay(
 
 
 def test_a_file_that_has_changed_since_is_not_given_to_anybody(tmp_path: Path) -> None:
-    with DataStack(tmp_path) as stack:
+    (port,) = free_ports(1)
+    central = ["hub"] if HUB else ["broker", "dispatcher"]
+    settings = {
+        "up": {"daemons": [*central, "watcher", "monitor"]},
+        "monitor": {"port": port, "role": "operator"},
+    }
+    volumes = {"consumers": {GROUP: {"max_attempts": 9}}}
+    with DataStack(tmp_path, volumes, settings=settings) as stack:
         stack.write("a.dat", b"12345")
         stack.wait_volume(lambda volume: volume.counts.ready == 1)
         stack.watcher.kill()
         stack.write("a.dat", b"123456")
         with stack.consumer() as consumer:
             assert consumer.take() == []
+        lease = ("records", "lease", GROUP, "--consumer", "me", "--wait", "20")
+        code, said = shotline_command(stack, *lease)
+        assert (code, "was announced with 5" in said, "0 records" in said) == (0, True, True), said
+        request = Request(
+            f"http://127.0.0.1:{port}/api/records/lease?wait=20",
+            json.dumps({"group": GROUP, "consumer": "curl"}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urlopen(request, timeout=60) as answer:
+            told = json.load(answer)
+        assert told["result"].get("leases", []) == []
+        assert "was announced with 5" in told["message"]
         with stack.supervisor() as shotline:
             (left,) = shotline.records_list().records
+            assert left.state == "ready"
             assert "was announced with 5" in left.reason
             told = shotline.records_file(VOLUME, "a.dat")
         assert any("was announced with 5" in event.text for event in told.story)

@@ -36,6 +36,10 @@ CREATE TABLE outbox (
 CREATE INDEX of_volume ON outbox (volume, place);
 CREATE TABLE orders (id TEXT PRIMARY KEY, volume TEXT NOT NULL, said TEXT NOT NULL);
 """
+_LATER_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS begun (
+  id TEXT PRIMARY KEY, volume TEXT NOT NULL, number INTEGER NOT NULL);
+"""
 
 
 class Known(StrEnum):
@@ -85,6 +89,7 @@ class Memory:
                 self._db.execute(f"PRAGMA user_version = {_FORM}")
         elif form != _FORM:
             raise sqlite3.DatabaseError(f"{path} is of another version ({form})")
+        self._db.execute(_LATER_TABLES)
 
     def close(self) -> None:
         """Close the file."""
@@ -313,6 +318,17 @@ class Memory:
         query = "SELECT id, said FROM orders WHERE volume = ?"
         return dict(self._db.execute(query, (volume,)).fetchall())
 
+    def begin_order(self, volume: str, order: str) -> int:
+        """Return the last number that was given when an order was begun, now or in another life.
+
+        What has a higher one was announced since then: by this order, or as it came.
+        """
+        _, number = self.life(volume)
+        self._db.execute("INSERT OR IGNORE INTO begun VALUES (?, ?, ?)", (order, volume, number))
+        query = "SELECT number FROM begun WHERE id = ?"
+        (begun,) = self._db.execute(query, (order,)).fetchone()
+        return int(begun)
+
     def take(self, volume: str, order: str, said: str) -> None:
         """Remember that an order was carried out."""
         self._db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?)", (order, volume, said))
@@ -320,6 +336,10 @@ class Memory:
     def forget_orders(self, volume: str, still: Iterable[str]) -> None:
         """Forget the orders of which it was told; `still` are those that stand."""
         stand = set(still)
+        query = "SELECT id FROM begun WHERE volume = ?"
+        for (order,) in self._db.execute(query, (volume,)).fetchall():
+            if order not in stand:
+                self._db.execute("DELETE FROM begun WHERE id = ?", (order,))
         for order in self.taken(volume):
             if order not in stand:
                 self._db.execute("DELETE FROM orders WHERE id = ?", (order,))

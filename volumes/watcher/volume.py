@@ -454,6 +454,7 @@ class VolumeWatch:
         count = 0
         memory = self._memory
         wanted = Known.ANNOUNCED if order.kind is OrderKind.REPLAY else None
+        begun = memory.begin_order(self.name, order.id)
         async for piece in scanning.pieces(self.root, self._folder.scan_files_per_s):
             rows = memory.known(self.name, piece.folder, [one.name for one in piece.entries])
             for name, row in rows.items():
@@ -464,6 +465,8 @@ class VolumeWatch:
                     continue
                 if (row.state is not wanted) if wanted else (row.state is Known.ANNOUNCED):
                     continue
+                if row.number > begun:
+                    continue  # it was announced since: before a kill, or as it came
                 found = self._rules.found(path)
                 if found is None:
                     continue

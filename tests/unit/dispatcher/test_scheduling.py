@@ -8,7 +8,7 @@ from tests.support.tables import action
 
 from shotline.common import commands as c
 from shotline.common.actions import ActionState, Cause
-from shotline.common.fleet.commands import FleetDismiss, FleetResume
+from shotline.common.fleet.commands import FleetDismiss, FleetList, FleetResume
 from shotline.common.fleet.settings import Select
 from shotline.common.fleet.views import FlagKind
 from shotline.common.messages import LivenessState
@@ -258,3 +258,23 @@ def test_who_dismisses_a_lost_server_frees_the_places_that_it_holds() -> None:
     assert bench.told(FleetDismiss(select=Select(servers=("NBI1:1",)))).outcome == "ok"
     assert bench.dispatched() == ["ONE", "TWO"]
     assert bench.live("ONE").outcome_unknown
+
+
+def test_a_place_that_a_dismissal_has_freed_stays_free_over_restarts_and_new_tables() -> None:
+    bench = heaters().start("ONE")
+    bench.judge("NBI1:1", LivenessState.LOST)
+    assert bench.told(FleetDismiss(select=Select(servers=("NBI1:1",)))).outcome == "ok"
+    bench.start("TWO").finish("TWO").start("WAVES").finish("WAVES")
+    later = bench.restart(recover=True).restart(recover=True)
+    later.configure(**HEATER)
+    later.register("NBI2:1", incarnation="two")
+    assert later.live("ONE").outcome_unknown
+    later.told(c.DispatchAction(path="TWO", tree="T", shot=1))
+    assert later.dispatched() == ["TWO"]
+
+
+def test_who_asks_for_the_fleet_while_the_dispatcher_recovers_is_told_so() -> None:
+    bench = Bench(action("A0", 1)).register("SRV_A:1").build()
+    later = bench.restart(recover=False)
+    assert "recovers" in later.told(FleetList()).message
+    assert bench.told(FleetList()).message == ""

@@ -18,6 +18,13 @@ from shotline.common.queue.commands import QueueAdd
 from shotline.common.queue.plans import PlanPhase, PulsePlan
 from shotline.common.records import Audited, PulseCreated, RunOpened, ShotKey
 from shotline.common.views import AuditEvent, AuditResult, decode_result
+from shotline.common.volumes.commands import (
+    RecordsComplete,
+    RecordsLease,
+    RecordsRenew,
+    RecordsScan,
+    RecordsWatch,
+)
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 
@@ -62,6 +69,24 @@ def test_a_command_is_told_with_who_from_where_when_what_and_what_came_of_it() -
     assert "run 1" in line.message
     assert line.duration_s == 0
     assert line.id == f"{int(bench.wall * 1000)}-{line.id.partition('-')[2]}"
+
+
+def test_what_consumers_and_watchers_say_all_the_time_is_not_told() -> None:
+    bench = small()
+    bench.configure(volumes={"folders": {"RAW": {"folder": "/raw"}}, "consumers": {"filter": {}}})
+    give(bench, RecordsLease(group="filter", consumer="one"))
+    give(bench, RecordsRenew(consumer="one"))
+    give(bench, RecordsComplete(consumer="one", tokens=("1-1-1",)))
+    watch = RecordsWatch(volume="RAW", host="data1", memory="m", folder="/raw")
+    give(bench, watch)
+    assert lines(bench, "records_lease") + lines(bench, "records_watch") == []
+    give(bench, RecordsScan(volume="RAW"))
+    (line,) = [one for one in lines(bench) if one.verb.startswith("records_")]
+    assert line.verb == "records_scan"
+    routine = {verb for verb, kind in c.VERBS.items() if kind.ROUTINE}
+    consumers = {"lease", "renew", "complete", "return", "credit", "leave"}
+    watchers = {"announce", "gone", "watch"}
+    assert routine == {f"records_{name}" for name in consumers | watchers}
 
 
 def test_without_anybody_else_it_is_the_program_s_own_user() -> None:

@@ -8,6 +8,12 @@
 #                 finds; SHARES=N: in so many processes
 #   make test-slurm  servers on demand with a real Slurm, which must be installed; ALL=1: also what
 #                 takes minutes
+#   make faults   break the real system on purpose, and count: kills, bad networks, Redis, full disks;
+#                 ONLY="NAME …": some of the trials; SCALE=0.1: less of each. make faults-doc: the
+#                 table in docs/reliability.md from the last runs
+#   make fuzz     mutants of every message through codec and sockets; N=1000000, LIVE=20000 of them
+#                 through sockets
+#   make soak MINUTES=10  whether memory, descriptors, threads and keys stay flat over many shots
 #   make test-hub the part of it that kills daemons, with broker and dispatcher in one process
 #   make sim SEEDS=5000  so many seeds of the simulations, all daemons and their faults on a virtual
 #                 clock; SEEDS=7:9 these; ONLY=NAME: of one simulation
@@ -40,10 +46,11 @@ EXTRAS := embedded,hdf5,mdsip,mdsplus,docs,dev
 CODE := action_server alarms bridges broker client common dispatcher fleet hub monitor providers pulse_queue trees volumes
 FAST_TESTS := $(wildcard tests/unit tests/simulation)
 REAL_TESTS := $(wildcard tests/integration)
+TRIALS := $(wildcard tests/faults tests/fuzz tests/soak)
 FAULT_TESTS := $(wildcard tests/integration/test_faults_*.py)
 BROWSER_TESTS := $(wildcard tests/browser)
 
-.PHONY: demo docs sim test test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
+.PHONY: demo docs sim faults faults-doc fuzz soak test test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
 	check-page screenshots format schema bench bench-doc install lock test-newest clean distclean
 .DEFAULT_GOAL := demo
 
@@ -53,7 +60,7 @@ demo: install
 test: check
 	$(PYTEST) -n 2 $(FAST_TESTS)
 ifneq ($(REAL_TESTS),)
-	$(PYTEST) -n 3 --dist loadfile $(REAL_TESTS)
+	$(PYTEST) -n 3 --dist loadfile $(REAL_TESTS) $(TRIALS)
 endif
 	$(MAKE) test-hub
 	$(MAKE) -j2 test-queue-server test-slurm docs
@@ -70,6 +77,23 @@ test-hub: install
 ifneq ($(FAULT_TESTS),)
 	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 3 --dist loadfile -m "not apart" $(FAULT_TESTS)
 endif
+
+SCALE := 1
+faults: install
+	$(BIN)/python -m tests.faults --scale $(SCALE) --keep tests/faults/results.json \
+		$(addprefix --only ,$(ONLY))
+
+faults-doc: install
+	$(BIN)/python -m tests.faults.document docs/reliability.md
+
+N := 1000000
+LIVE := 20000
+fuzz: install
+	$(BIN)/python -m tests.fuzz --count $(N) --live $(LIVE)
+
+MINUTES := 10
+soak: install
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 # Slurm is started by the tests, in a network namespace that they have to themselves.
 test-slurm: install

@@ -58,7 +58,7 @@ def serve(
             daemon = make(hangup.config)
             watch, unwatch = loop.add_reader, loop.remove_reader
             open_address(hangup.config, name, daemon.metrics, watch, unwatch)
-            beats = loop.create_task(_keep_alive(hangup.systemd))
+            beats = loop.create_task(keep_alive(hangup.systemd))
             try:
                 return await daemon.run(hangup.systemd)
             finally:
@@ -70,7 +70,7 @@ def serve(
     sys.exit(code)
 
 
-async def _keep_alive(systemd: Systemd) -> None:
+async def keep_alive(systemd: Systemd) -> None:
     """Tell the watchdog from the loop that does the daemon's work.
 
     It is a task of its own, since the others may wait for a Shotline that is away for long.

@@ -6,7 +6,6 @@ Each time: a clear error to the sender, no change, no crash, and the run goes on
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,6 @@ from pathlib import Path
 import msgpack
 import pytest
 import yaml
-import zmq
 from tests.support.action_server import ServerProcess, ServersBroker
 from tests.support.faults import (
     SUCCESS,
@@ -26,6 +24,7 @@ from tests.support.faults import (
     shotline_command,
     stack_of,
 )
+from tests.support.peers import peers
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.cli import main as cli
@@ -61,7 +60,6 @@ from shotline.common.messages import (
 )
 from shotline.common.ranges import TERM_MAX
 from shotline.common.records import ShotRecord
-from shotline.common.transport import Dealer
 
 GATED = (action("A_FIRST", "A", 1, gate="a"), action("A_NEXT", "A", 2))
 
@@ -119,51 +117,6 @@ BAD_COMMANDS: dict[str, bytes] = {
 
 # Whoever may say anything is to be refused for what is said alone.
 WITHOUT_KEYS = {"keys": {"made_by_up": False}}
-
-
-class Peer:
-    """A peer of the broker that may send anything."""
-
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", address: str, name: str) -> None:
-        self.name = name
-        self.dealer = Dealer(context, address)
-        self.inbox: list[Message] = []
-
-    def send(self, *frames: bytes) -> None:
-        """Send frames as soon as there is a connection."""
-        eventually(lambda: self.dealer.send(list(frames)))
-
-    def say(self, *messages: Message) -> None:
-        self.send(encode(messages))
-
-    def get(self, *kinds: type[Message]) -> Message:
-        """Return the next message of these kinds; what came before it is dropped."""
-        deadline = time.monotonic() + DEADLINE_S
-        while True:
-            while self.inbox:
-                message = self.inbox.pop(0)
-                if isinstance(message, kinds):
-                    return message
-            assert time.monotonic() < deadline, f"{self.name!r} got none of {kinds}"
-            self.dealer.socket.poll(200)
-            for frames in self.dealer.receive_all():
-                batches = (
-                    frames if len(frames) == 1 else frames[1::2]
-                )  # a dispatcher's have addresses
-                self.inbox += decode_all(batches)
-
-
-@contextmanager
-def peers(*wanted: tuple[str, str]) -> Iterator[list[Peer]]:
-    """Open peers: address, and a name for each."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    found = [Peer(context, address, name) for address, name in wanted]
-    try:
-        yield found
-    finally:
-        for peer in found:
-            peer.dealer.close()
-        context.term()
 
 
 def told(pulse: Pulse) -> list[ShotRecord]:
@@ -379,7 +332,6 @@ BAD_LINES = (
     "do-sequence TEST 1 INIT first last",
     "dispatch",
     "dispatch A B C D",
-    "abort TEST",
     "abort TEST x",
     "abort-pending TEST",
     "hold TEST",
@@ -478,6 +430,7 @@ REFUSED_LINES = (
     "dispatch A_FIRST TEST 1",
     "abort TEST 2",
     "abort NO_SUCH_PATH TEST 1",
+    "abort NO_SUCH_PATH",
     "resume TEST 1",
     "wait TEST 1 --run 9",
     "show NO_SUCH_PATH TEST 1",

@@ -1,0 +1,1 @@
+"""Mutants of every message and command, through the codec and the live sockets of all daemons."""

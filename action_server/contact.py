@@ -95,9 +95,11 @@ class Contact:
     def heard(self, now: Instant, pong: Pong) -> None:
         """Take the answer to a heartbeat; another broker's means that we must register anew."""
         self.heard_at = now.mono
-        self.round_trip_s = max(0.0, now.mono - pong.sent_s)
-        if pong.at is not None:
-            self.clock_offset_s = round(now.wall - self.round_trip_s / 2 - pong.at, 4)
+        round_trip_s = pong.round_trip_s(now.mono)
+        if round_trip_s is not None:
+            self.round_trip_s = round_trip_s
+            if pong.at is not None:
+                self.clock_offset_s = round(now.wall - round_trip_s / 2 - pong.at, 4)
         if self.is_registered and pong.broker != self._broker:
             self.register_soon(now)
 

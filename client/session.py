@@ -249,7 +249,9 @@ class Session:
 
     def _ponged(self, now: float, pong: Pong) -> list[Effect]:
         self._unanswered_ping = None
-        self._offset_s = pong.clock_s - (pong.sent_s + now) / 2
+        round_trip_s = pong.round_trip_s(now)
+        if round_trip_s is not None:
+            self._offset_s = pong.clock_s + round_trip_s / 2 - now
         if self.welcome is None or pong.broker != self.welcome.broker:
             self._lose_contact(now)
             return self._greet(now)

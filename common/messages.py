@@ -17,6 +17,7 @@ from shotline.common.base import Struct, tag_of
 from shotline.common.dangers import NamedDanger
 from shotline.common.fleet.facts import ServerFacts
 from shotline.common.ranges import (
+    DURATION_MAX,
     Clock,
     Code,
     Count,
@@ -84,6 +85,11 @@ class Pong(Message, tag="pong"):
     clock_s: Clock
     term: Term | None = None  # of the dispatcher that is there, None without one
     at: Wall | None = None  # the broker's wall clock
+
+    def round_trip_s(self, now: float) -> float | None:
+        """Return how long ago its heartbeat was sent; None where that cannot be one of ours."""
+        took_s = now - self.sent_s
+        return took_s if 0.0 <= took_s <= DURATION_MAX else None
 
 
 class Problem(Message, tag="problem"):

@@ -86,8 +86,8 @@ class BrokerLink:
 
     def pong(self, pong: Pong) -> None:
         """Take a heartbeat's answer: the broker's clock, and whether it still knows us."""
-        round_trip_s = self._core.now - pong.sent_s
-        if 0 <= round_trip_s <= self._round_trip_s:
+        round_trip_s = pong.round_trip_s(self._core.now)
+        if round_trip_s is not None and round_trip_s <= self._round_trip_s:
             self._round_trip_s = round_trip_s
             self._core.clock_offset_s = pong.clock_s + round_trip_s / 2 - self._core.now
         if pong.broker != self._core.broker or pong.term != self._core.term:

@@ -12,6 +12,7 @@ from shotline.action_server.events import (
     WorkerReady,
 )
 from shotline.action_server.task.channel import Ended
+from shotline.common.codec import decode, encode
 from shotline.common.fleet.facts import Health, HostFacts, ServerFacts
 from shotline.common.messages import CommandBeats, Pong, ServerBeat
 
@@ -92,6 +93,17 @@ def test_the_clock_ahead_of_the_brokers_is_told(world: World) -> None:
     host = told(world)[-1].host
     assert host is not None
     assert host.clock_offset_s == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("sent_s", [-1e12, 1e12])
+def test_a_pong_to_no_heartbeat_of_ours_makes_no_beat_that_cannot_be_sent(
+    world: World, sent_s: float
+) -> None:
+    pass_beats(world, 2)
+    world.handle(Pong(sent_s=sent_s, broker="b", clock_s=0.0, at=world.now.wall))
+    world.advance(2.0)
+    beats = [one for one in world.sent if isinstance(one, ServerBeat)]
+    assert decode(encode(beats)) == beats
 
 
 def test_who_asks_gets_facts_at_once_and_heartbeats_as_often_as_they_want(world: World) -> None:

@@ -283,3 +283,13 @@ def test_who_is_not_let_in_gives_up_at_once_what_was_never_sent() -> None:
     assert talk.do(ShutOut()) == [GaveUp("unsent", broker_there=False, reached=False)]
     assert talk.session.unanswered == ("sent",)
     assert [request.id for request in requests(talk.welcome())] == ["sent"]
+
+
+@pytest.mark.parametrize("sent_s", [-1e12, 1e12])
+def test_a_pong_to_no_ping_of_ours_does_not_move_deadlines(sent_s: float) -> None:
+    talk = Conversation()
+    talk.welcome()
+    talk.do(Received(Pong(sent_s=sent_s, broker="b1", clock_s=talk.clock(), term=1)))
+    (request,) = [effect.message for effect in talk.ask() if isinstance(effect, Send)]
+    assert isinstance(request, Request)
+    assert abs(request.deadline_s - talk.clock()) < 1e6

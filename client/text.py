@@ -4,13 +4,16 @@ Text from trees and tasks is shown as text (`plain`). Nobody depends on colour a
 symbol and a word go with each.
 """
 
-from datetime import UTC, datetime
+from contextvars import ContextVar
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from shotline.client.plain import plain
 from shotline.common.actions import ActionState, Cause, Colour, colour_of
 from shotline.common.records import Counts, Transition
 from shotline.common.views import ActionView, RunView, ShotView
+
+_ZONE: ContextVar[tzinfo | None] = ContextVar("zone", default=None)  # in which times are shown
 
 SYMBOLS: Final[dict[Colour, str]] = {
     Colour.BLUE: "·",
@@ -116,23 +119,38 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02} h"
 
 
+def show_in(zone: tzinfo | None) -> None:
+    """Show times in this zone from now on, in this context; None: in local time."""
+    _ZONE.set(zone)
+
+
 def clock(at: float | None) -> str:
-    """Return a wall clock time of today's style, in local time, to the millisecond."""
+    """Return a time of day to the millisecond; Z stands behind it in UTC, nothing in local time."""
     if at is None:
         return ""
-    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    shown = in_zone(at)
+    return shown.strftime("%H:%M:%S.%f")[:-3] + ("Z" if shown.tzinfo is UTC else "")
 
 
 def date(at: float | None) -> str:
-    """Return date and time, in local time."""
-    if at is None:
-        return ""
-    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """Return date and time with the zone: 2026-11-29 08:30:00+01:00, or Z for UTC."""
+    return "" if at is None else _dated(at, "seconds")
 
 
 def moment(at: float) -> str:
-    """Return date and time to the millisecond, in local time."""
-    return f"{date(at)}{clock(at)[-4:]}"
+    """Return date and time to the millisecond, with the zone."""
+    return _dated(at, "milliseconds")
+
+
+def in_zone(at: float) -> datetime:
+    """Return a wall clock time in the zone in which times are shown."""
+    return datetime.fromtimestamp(at, UTC).astimezone(_ZONE.get())
+
+
+def _dated(at: float, precision: str) -> str:
+    shown = in_zone(at)
+    text = shown.isoformat(" ", precision)
+    return text.replace("+00:00", "Z") if shown.tzinfo is UTC else text
 
 
 def counts_words(counts: Counts) -> str:

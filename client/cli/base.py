@@ -57,6 +57,7 @@ class Options:
     timeout_s: float | None = None
     on_behalf_of: str = ""
     json: bool = False
+    utc: bool = False
 
     def supervisor(self) -> Supervisor:
         """Return a connection to the broker that counts here."""
@@ -89,6 +90,8 @@ def common_options(function: Callable[P, T]) -> Callable[P, T]:
     def note(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
         if value is not None and value is not False:
             setattr(options_of(ctx), str(parameter.name), value)
+            if parameter.name == "utc":
+                _show_utc()
 
     added = (
         click.option(
@@ -136,10 +139,26 @@ def common_options(function: Callable[P, T]) -> Callable[P, T]:
             callback=note,
             help="Write one JSON object.",
         ),
+        click.option(
+            "--utc",
+            is_flag=True,
+            envvar="SHOTLINE_UTC",
+            expose_value=False,
+            callback=note,
+            help="Show times in UTC, not in local time.  [env SHOTLINE_UTC]",
+        ),
     )
     for option in reversed(added):
         function = option(function)
     return function
+
+
+def _show_utc() -> None:
+    from datetime import UTC
+
+    from shotline.client.text import show_in
+
+    show_in(UTC)
 
 
 def command(

@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -89,6 +90,10 @@ for _heading, _modules in _SECTIONS.items():
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out a command line and return its exit code."""
+    return copy_context().run(_run, arguments)  # in which times are shown is this line's
+
+
+def _run(arguments: Sequence[str]) -> int:
     as_object = "--json" in arguments
     try:
         with shotline.make_context("shotline", list(arguments), obj=Options()) as ctx:

@@ -13,7 +13,7 @@ import stat
 import sys
 import syslog
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ from shotline.common.settings.sections import LoggingSection
 
 # Names the file that standard error is, where who starts the daemon wants it rotated.
 ERROR_FILE_VARIABLE: Final = "SHOTLINE_ERROR_FILE"
-_TEXT: Final = "{asctime}.{msecs:03.0f} {levelname:<8} {name}: {message}"
+_TEXT: Final = "{asctime} {levelname:<8} {name}: {message}"
 _HANDLER: Final = "shotline"  # what `configure_logging` has set
 _JOURNAL_LEVELS: Final = {
     logging.DEBUG: 7,
@@ -166,7 +166,9 @@ def rotate(path: Path, settings: LoggingSection) -> None:
 
 
 def _lines_of(settings: LoggingSection, program: str) -> logging.Formatter:
-    return _JsonFormatter(program) if settings.format == "json" else _Formatter()
+    if settings.format == "json":
+        return _JsonFormatter(program)
+    return _Formatter(zone=UTC if settings.times == "utc" else None)
 
 
 def is_configured() -> bool:
@@ -200,8 +202,17 @@ class _Formatter(logging.Formatter):
     What peers send stands in messages: only their own line feeds are kept, with an indent behind.
     """
 
-    def __init__(self, form: str = _TEXT) -> None:
-        super().__init__(form, "%Y-%m-%d %H:%M:%S", "{")
+    def __init__(self, form: str = _TEXT, zone: tzinfo | None = None) -> None:
+        super().__init__(form, style="{")
+        self._zone = zone  # None: local time
+
+    def formatTime(  # noqa: N802  # logging's own name
+        self,
+        record: logging.LogRecord,
+        datefmt: str | None = None,  # noqa: ARG002
+    ) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).astimezone(self._zone)
+        return at.isoformat(" ", "milliseconds")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
         record.message = record.message.replace("\n", "\n    ")

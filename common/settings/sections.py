@@ -752,6 +752,10 @@ class LoggingSection(Section):
         description="text: lines for people. json: one object a line, with the shot, action and "
         "attempt that it is about.",
     )
+    times: Literal["local", "utc"] = Field(
+        "local",
+        description="In which time lines of text are, each with its zone. JSON is in UTC always.",
+    )
     max_size: Bytes = Field(
         1024 * 1024, alias="max-size", description="Bytes after which a file is rotated."
     )

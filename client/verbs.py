@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from shotline.client.calls import Call, answer, make, named_shot, reading, result, run, shot_of
+from shotline.client.errors import WrongArguments
 from shotline.client.report import Answer, Report
 from shotline.common import commands as c
 from shotline.common import views as v
@@ -107,22 +108,26 @@ def dispatch(
 
 
 def abort(
-    path: str | None = None,
+    what: str | None = None,
     tree: str | None = None,
     shot: int | None = None,
     *,
+    path: str | None = None,
     all_runs: bool = False,
 ) -> Call[Answer]:
-    """Abort the open run of a shot, or of the current pulse, or one action of it; or all open runs.
+    """Abort the open run of the current pulse, or of a shot, or one action of it; or all open runs.
 
-    The answer says which runs are open all the same. Refused where the current pulse has none and
-    others are open. `abort("TEST", 42)` and `abort("TEST", 42, path)` mean that shot, too.
+    `what` is a path, or a shot as `TREE/SHOT`. The answer says which runs are open all the same.
+    Refused where the current pulse has none and others are open. `abort("TEST", 42, path)` means
+    that shot, too.
     """
     if isinstance(tree, int):  # the shot stands first
-        path, tree, shot = shot, path, tree
-    elif path is not None and tree is None and named_shot(path) is not None:
-        path, tree = None, path
-    return answer(make(c.Abort, tree=tree, shot=shot, path=path, all=all_runs))
+        what, tree, shot = shot, what, tree
+    elif what is not None and tree is None and named_shot(what) is not None:
+        what, tree = None, what
+    if what is not None and path is not None:
+        raise WrongArguments(f"one path, not both {what!r} and {path!r}")
+    return answer(make(c.Abort, tree=tree, shot=shot, path=path or what, all=all_runs))
 
 
 def abort_pending(tree: str | None = None, shot: int | None = None) -> Call[Answer]:

@@ -121,7 +121,7 @@ class RunCommands(Family):
         report = self._views.report(shot, run)
         name = f"{shot.key} run {run.number} ({run.opened.phase})"
         if run.ended is None:
-            text = f"{name} is HELD: {run.held}; `shotline resume` or `shotline abort`"
+            text = f"{name} is HELD: {run.held}; {_ways_on(shot)}"
             return Answer(Outcome.FAILED, text, report, notices)
         if run.ended.outcome is RunOutcome.ABORTED:
             text = f"{name} was aborted: {run.ended.reason}"
@@ -301,8 +301,12 @@ def _left_words(opened: Sequence[tuple[Shot, Run]]) -> str:
     return f"; STILL OPEN: {meant.open_words(left)}"
 
 
+def _ways_on(shot: Shot) -> str:
+    return f"`shotline resume {shot.key}` or `shotline abort {shot.key}`"
+
+
 def _open_words(shot: Shot, run: Run) -> str:
     name = f"{shot.key}: run {run.number} ({run.opened.phase})"
     if run.held is not None:
-        return f"{name} is HELD: {run.held}; `shotline resume` or `shotline abort`"
+        return f"{name} is HELD: {run.held}; {_ways_on(shot)}"
     return f"{name} is open; one run at a time per shot"

@@ -160,7 +160,7 @@ def stack(shared: Stack) -> Iterator[Stack]:
     """The shared daemons; behind the test all of them run again, and no run is open."""
     yield shared
     with shared.supervisor() as shotline, contextlib.suppress(NoDispatcher):
-        shotline.abort()
+        shotline.abort(all_runs=True)
     for daemon in shared.daemons.all:
         if not daemon.running:
             shared.restart(daemon)

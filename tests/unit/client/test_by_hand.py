@@ -63,6 +63,14 @@ ABORTS: list[tuple[tuple[Any, ...], tuple[Any, ...]]] = [
 ]
 
 
+def test_an_abort_takes_its_path_by_name_behind_a_shot(shotline: FakeShotline) -> None:
+    shotline.never_ends("A")
+    shotline.do_phase("PULSE", wait=False)
+    assert "aborting" in shotline.abort("TEST", 1, path="A").message  # type: ignore[arg-type]
+    with pytest.raises(WrongArguments, match="one path"):
+        shotline.abort("A", path="B")
+
+
 @pytest.mark.parametrize(("given", "meant"), ABORTS)
 def test_an_abort_means_what_it_was_given(
     shotline: FakeShotline, given: tuple[Any, ...], meant: tuple[Any, ...]

@@ -1,10 +1,11 @@
 """The commands of `shotline queue`: the programme of pulses that run one after the other."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
 
 import click
 
@@ -16,6 +17,7 @@ from shotline.client.cli.base import (
     options_of,
     say,
     send,
+    signed,
     wrong,
 )
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 Wrap = Callable[[Callable[P, T]], Callable[P, T]]
+
+_NAMED: Final = re.compile(r"[A-Za-z_]\w*=")
 
 UID = click.argument("uid")
 UIDS = click.argument("uids", nargs=-1, required=True, metavar="UID...")
@@ -135,10 +139,15 @@ def _pair(word: str) -> tuple[str, Any]:
     name, sign, text = word.partition("=")
     if not sign:
         wrong(f"give NAME=VALUE, not {word!r}")
+    return name, _value(text)
+
+
+def _value(text: str) -> Any:
+    """Return what a word stands for: JSON where it is some, else text."""
     try:
-        return name, json.loads(text)
+        return json.loads(text)
     except ValueError:
-        return name, text
+        return text
 
 
 def _place(options: dict[str, Any]) -> None:
@@ -508,15 +517,21 @@ def task() -> None:
     """Functions that the configuration names, called in a worker of a server."""
 
 
-@command("run", example="shotline queue task run calibrate coil=3 --wait")
+@command("run", example="shotline queue task run calibrate 3 current_ka=400 --wait")
 @click.argument("function")
-@click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
+@click.argument("arguments", nargs=-1, metavar="[VALUE]... [NAME=VALUE]...")
 @click.option("--background", is_flag=True, help="Also while a plan runs.")
 @WAIT
 @_asking
 def run_task(function: str, arguments: tuple[str, ...], **options: Any) -> None:
-    """Call a function."""
-    call = later.queue_verbs.queue_run_task(function, dict(map(_pair, arguments)), **options)
+    """Call a function, with arguments in its order, by name, or both."""
+    named = [word for word in arguments if _NAMED.match(word)]
+    positional = [_value(signed(word)) for word in arguments if not _NAMED.match(word)]
+    if list(arguments[len(positional) :]) != named:
+        wrong("arguments in the function's order stand before those by name")
+    call = later.queue_verbs.queue_run_task(
+        function, dict(map(_pair, named)), positional=positional, **options
+    )
     send(call, later.queue_view.show_tasks)
 
 

@@ -76,7 +76,10 @@ def run_of(core: Core, command: OnShot) -> tuple[Shot, Run]:
     if command.shot is not None:
         found = [pair for pair in found if pair[0].key.shot == command.shot]
     if not found:
-        raise Refused("no run is open" + (f" in {command.tree}" if command.tree else ""))
+        named = command.tree if command.shot is None else f"{command.tree}/{command.shot}"
+        where = f" in {named}" if command.tree else ""
+        others = ", ".join(f"{shot.key} run {run.number}" for shot, run in core.open_runs())
+        raise Refused(f"no run is open{where}" + (f"; open: {others}" if others else ""))
     if len(found) > 1:
         listed = ", ".join(str(shot.key) for shot, _ in found)
         raise Refused(f"runs of several shots are open ({listed}): name tree and shot")

@@ -90,7 +90,7 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
         ("environment repair", "not one of"),
         ("history --last 0", "--last"),
         ("export --by shot", "--by"),
-        ("task run calibrate coil", "NAME=VALUE"),
+        ("task run calibrate coil=3 4", "stand before those by name"),
         ("status now", "unexpected extra argument"),
     ),
     "alarms": (
@@ -453,3 +453,15 @@ def test_an_interrupted_wait_says_what_goes_on(
     with pytest.raises((KeyboardInterrupt, click.Abort)):
         run(line.split())
     assert ("`shotline abort` ends it" in capsys.readouterr().err) is goes_on
+
+
+def test_a_task_takes_arguments_in_order_and_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[object, ...]] = []
+
+    def run_task(function: str, named: object, *, positional: object, **_: object) -> None:
+        given.append((function, named, positional))
+        raise click.Abort
+
+    monkeypatch.setattr("shotline.client.queue_verbs.queue_run_task", run_task)
+    run(["queue", "task", "run", "calibrate", "-3", "coil", "[1]", "ka=400", "name=x"])
+    assert given == [("calibrate", {"ka": 400, "name": "x"}, [-3, "coil", [1]])]

@@ -478,6 +478,13 @@ def test_an_abort_alone_is_of_the_current_pulse_and_says_what_is_still_open() ->
     assert bench.states(U)["TWO"] == "NOT_DISPATCHED"
 
 
+def test_an_abort_of_a_shot_without_a_run_says_which_are_open() -> None:
+    bench = two_runs()
+    bench.told(c.Abort(tree="U", shot=7))
+    words = refused(bench.ask(c.Abort(tree="T", shot=99)))
+    assert words == "no run is open in T/99; open: T/1 run 1"
+
+
 def test_an_abort_of_one_shot_says_what_is_still_open() -> None:
     bench = two_runs()
     words = bench.told(c.Abort(tree="U", shot=7)).message

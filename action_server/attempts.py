@@ -5,6 +5,7 @@ answered it (I1, I2, D8, D9). What a slot's worker process goes through meanwhil
 what is told of an attempt while it runs is `live`'s business.
 """
 
+from itertools import islice
 from math import inf
 from typing import Final, TypeVar
 
@@ -26,6 +27,7 @@ from shotline.common.messages import Dispatch, EndedBy, Finished, Held, HeldAs, 
 from shotline.common.settings.sections import ActionServerSection
 
 _SEEN_MAX: Final = 10_000  # attempts whose start is remembered
+_ANSWERED_TOLD_MAX: Final = 256  # of these are told at a registration
 _ABORTS_MAX: Final = 1000  # of attempts that have not come yet
 _REPORT_HOLD_S: Final = 0.001  # a result waits so long for those of other short tasks
 _REASON_MAX: Final = 4096
@@ -126,6 +128,15 @@ class Attempts:
             for result in self.reports.all()
         ]
         return [*queued, *running, *finished]
+
+    def have_ended(self) -> tuple[AttemptId, ...]:
+        """Return the last that were started here and whose end was answered."""
+        ended = (
+            attempt
+            for attempt, started_at in reversed(self._seen.items())
+            if started_at is not None and not self._holds(attempt)
+        )
+        return tuple(islice(ended, _ANSWERED_TOLD_MAX))
 
     def close(self, now: Instant, ended_by: EndedBy, reason: str) -> None:
         """Give back what waits, and end what runs (D17)."""

@@ -9,6 +9,7 @@ from math import inf
 
 from msgspec import structs
 
+from shotline.common.actions import AttemptId
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, Held, Pong, Register, Registered
 from shotline.common.settings.sections import BrokerSection
@@ -65,7 +66,9 @@ class Contact:
         """Whether `register` is to be called now."""
         return not self.is_registered and now.mono >= self.wake_at()
 
-    def register(self, now: Instant, holding: Sequence[Held]) -> Register:
+    def register(
+        self, now: Instant, holding: Sequence[Held], answered: tuple[AttemptId, ...] = ()
+    ) -> Register:
         """Open a new epoch. Dispatches of any other are dropped from here on."""
         self.is_registered = False
         self._awaits_answer = True
@@ -73,7 +76,11 @@ class Contact:
         self.last_number = 0
         self._register_at = now.mono + self._register_wait_s
         return structs.replace(
-            self._identity, epoch=self.epoch, term=self.term, holding=tuple(holding)
+            self._identity,
+            epoch=self.epoch,
+            term=self.term,
+            holding=tuple(holding),
+            answered=answered,
         )
 
     def accepted(self, now: Instant, message: Registered) -> bool:

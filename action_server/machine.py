@@ -401,7 +401,8 @@ class ActionServer:
             if self._contact.is_registered:
                 self._attempts.report(now)
             elif self._contact.is_registration_due(now):
-                self._out.send(self._contact.register(now, self._attempts.holding()))
+                ended, holding = self._attempts.have_ended(), self._attempts.holding()
+                self._out.send(self._contact.register(now, holding, ended))
             if not self._ending.is_begun:
                 self._look_whether_served(now)
             if self._ending.is_begun:

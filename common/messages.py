@@ -117,9 +117,9 @@ class Held(Message, tag="held"):
 class Register(Message, tag="register"):
     """Server → broker → dispatcher: at start, and whenever something may have been lost.
 
-    It opens a new epoch: dispatches of any other are dropped by the server. What it does not hold
-    it will never start; that is the proof. After it the server sends again every result and
-    all output that the dispatcher has not answered.
+    It opens a new epoch: dispatches of any other are dropped by the server. What it neither holds
+    nor has told the end of it will never start; that is the proof. After it the server sends again
+    every result and all output that the dispatcher has not answered.
     """
 
     server_class: Name
@@ -138,6 +138,9 @@ class Register(Message, tag="register"):
     ended: tuple[Name, ...] = ()  # earlier incarnations whose processes are proven gone
     address: str = ""  # network address that it comes from; the broker writes what it sees
     labels: tuple[Name, ...] = ()  # what the site calls it, so that actions can ask for it
+    # The last that it has started, whose end was answered: what it does not hold has run all the
+    # same where a journal has lost that.
+    answered: tuple[AttemptId, ...] = ()
 
     @property
     def server(self) -> str:

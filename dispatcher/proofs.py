@@ -45,6 +45,7 @@ def take_proofs(core: Core, shot: Shot, register: Register) -> None:
             and live.cause is Cause.SERVER_LOST
             and live.started_at is None
             and shot.attempt_of(live) not in held
+            and shot.attempt_of(live) not in register.answered
         ):
             prove(core, shot, live, f"{live.server} is back without it: it was never started")
 

@@ -247,12 +247,16 @@ class Recovery:
         return shot, live
 
     def _not_held(self, server: Server, attempt: AttemptId) -> None:
-        """A registration without an attempt that was sent: proof that it never starts (I1)."""
+        """A registration without an attempt that was sent: proof that it never starts (I1).
+
+        Unless the server has told of its end before, to a dispatcher whose journal has lost that.
+        """
         found = self._current(server, attempt)
         if found is None:
             return
         shot, live = found
-        if live.state is ActionState.DISPATCHED:
+        is_unstarted = attempt not in server.register.answered
+        if live.state is ActionState.DISPATCHED and is_unstarted:
             self._execution.requeue(shot, live.path, f"{server.name} registered without it")
         else:
             self._execution.forget(shot, live.path)

@@ -259,6 +259,7 @@ class Bench(DrivenDispatcher):
         holding: Sequence[Held] = (),
         ended: Sequence[str] = (),
         labels: Sequence[str] = (),
+        answered: Sequence[AttemptId] = (),
     ) -> Self:
         """Let a server register."""
         server_class, _, server_id = name.partition(":")
@@ -271,6 +272,7 @@ class Bench(DrivenDispatcher):
             holding=tuple(holding),
             ended=tuple(ended),
             labels=tuple(labels),
+            answered=tuple(answered),
         )
         return self.from_server(name, register)
 

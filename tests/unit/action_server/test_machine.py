@@ -280,6 +280,19 @@ def test_asked_twice_to_register_anew_the_server_does_it_once() -> None:
     assert len([one for one in world.sent if isinstance(one, Register)]) == 2
 
 
+def test_a_registration_names_what_was_started_and_answered() -> None:
+    world = started(slots=1)
+    first, second = world.dispatch(), world.dispatch()
+    world.end_task(0)
+    world.handle(RegisterAnew(why="there is another dispatcher"))
+    assert [one for one in world.sent if isinstance(one, Register)][-1].answered == ()
+    world.answer()
+    world.handle(RegisterAnew(why="and another"))
+    last = [one for one in world.sent if isinstance(one, Register)][-1]
+    assert last.answered == (first,)
+    assert [one.attempt for one in last.holding] == [second]
+
+
 def test_a_returned_attempt_may_come_again_and_a_started_one_may_not() -> None:
     world = started(ActionServerSection(results_max=1), slots=1)
     first = world.dispatch()

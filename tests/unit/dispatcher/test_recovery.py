@@ -140,6 +140,18 @@ def test_a_sent_attempt_that_its_server_does_not_hold_is_sent_again() -> None:
     assert bench.records(RunEnded)[0].counts.success == 2
 
 
+def test_what_its_server_has_told_the_end_of_is_not_sent_again_where_the_journal_lost_that() -> (
+    None
+):
+    bench = running(started=False)
+    answered = [held(bench, "ONE", HeldAs.FINISHED).attempt]
+    bench = bench.restart().register("SRV_A:1", epoch=2, answered=answered).recover()
+    live = bench.live("ONE")
+    assert (live.state, live.cause) == (ActionState.ABORTED, Cause.FORGOTTEN)
+    assert live.outcome_unknown
+    assert bench.dispatches("ONE") == []
+
+
 def test_a_started_attempt_that_its_server_has_forgotten_may_have_run() -> None:
     bench = running()
     bench = bench.restart().register("SRV_A:1", epoch=2).recover()
@@ -202,7 +214,9 @@ def test_a_server_that_is_back_without_what_it_was_sent_has_never_started_it() -
     one = held(bench, "ONE", HeldAs.QUEUED)
     bench.register("SRV_A:1", epoch=2, holding=[one])
     assert bench.live("ONE").outcome_unknown, "it has it"
-    bench.register("SRV_A:1", epoch=3)
+    bench.register("SRV_A:1", epoch=3, answered=[one.attempt])
+    assert bench.live("ONE").outcome_unknown, "it had it"
+    bench.register("SRV_A:1", epoch=4)
     assert bench.live("ONE").state is ActionState.ABORTED
     assert not bench.live("ONE").outcome_unknown
     assert bench.live("ONE").reason.endswith("it was never started")

@@ -1,7 +1,7 @@
 """The commands as methods, for a blocking and for an asynchronous supervisor.
 
-Both are made of the functions in `verbs`, `alarm_verbs`, `fleet_verbs`, `queue_verbs` and
-`records_verbs`; how a call reaches the dispatcher is the subclasses'.
+Both are made of the functions in `verbs` and the other modules of verbs; how a call reaches the
+dispatcher is the subclasses'.
 """
 
 from abc import ABC, abstractmethod
@@ -10,7 +10,14 @@ from functools import wraps
 from inspect import Parameter, Signature, signature
 from typing import Concatenate, ParamSpec, TypeVar
 
-from shotline.client import alarm_verbs, fleet_verbs, queue_verbs, records_verbs, verbs
+from shotline.client import (
+    alarm_verbs,
+    fleet_verbs,
+    past_verbs,
+    queue_verbs,
+    records_verbs,
+    verbs,
+)
 from shotline.client.calls import Call
 
 P = ParamSpec("P")
@@ -92,6 +99,15 @@ class Commands(ABC):
     shots = _blocking(verbs.shots)
     audit = _blocking(verbs.audit)
     quit = _blocking(verbs.quit_dispatcher)
+    find_shots = _blocking(past_verbs.find_shots)
+    failures = _blocking(past_verbs.failures)
+    search = _blocking(past_verbs.search)
+    compare = _blocking(past_verbs.compare)
+    trend = _blocking(past_verbs.trend)
+    export = _blocking(past_verbs.export)
+    import_piece = _blocking(past_verbs.import_piece)
+    import_shot = _blocking(past_verbs.import_shot)
+    note = _blocking(past_verbs.note)
     alarms = _blocking(alarm_verbs.alarms)
     alarms_ack = _blocking(alarm_verbs.alarms_ack)
     alarms_shelve = _blocking(alarm_verbs.alarms_shelve)
@@ -194,6 +210,15 @@ class AsyncCommands(ABC):
     shots = _awaiting(verbs.shots)
     audit = _awaiting(verbs.audit)
     quit = _awaiting(verbs.quit_dispatcher)
+    find_shots = _awaiting(past_verbs.find_shots)
+    failures = _awaiting(past_verbs.failures)
+    search = _awaiting(past_verbs.search)
+    compare = _awaiting(past_verbs.compare)
+    trend = _awaiting(past_verbs.trend)
+    export = _awaiting(past_verbs.export)
+    import_piece = _awaiting(past_verbs.import_piece)
+    import_shot = _awaiting(past_verbs.import_shot)
+    note = _awaiting(past_verbs.note)
     alarms = _awaiting(alarm_verbs.alarms)
     alarms_ack = _awaiting(alarm_verbs.alarms_ack)
     alarms_shelve = _awaiting(alarm_verbs.alarms_shelve)

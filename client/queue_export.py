@@ -1,15 +1,13 @@
 """The queue's history as JSON lines or CSV, a row for each plan, run or action. Pure."""
 
 import json
-import re
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any, Final
 
+from shotline.client.csv_lines import cell, csv_line, time_text
 from shotline.common.queue.plans import HistoryItem, PlanRun
 from shotline.common.views import RunReport
 
-_QUOTED: Final = re.compile(r'[",\r\n]')
 COLUMNS: Final = {
     "plan": (
         "uid",
@@ -76,13 +74,13 @@ Row = dict[str, Any]
 def head(by: str, *, as_csv: bool) -> Iterator[str]:
     """Yield what stands before the rows: CSV has a line of their columns."""
     if as_csv:
-        yield _csv(COLUMNS[by])
+        yield csv_line(COLUMNS[by])
 
 
 def line(row: Row, by: str, *, as_csv: bool) -> str:
     """Return a row as a line."""
     if as_csv:
-        return _csv([_cell(row.get(name)) for name in COLUMNS[by]])
+        return csv_line([cell(row.get(name)) for name in COLUMNS[by]])
     return json.dumps(row, ensure_ascii=False)
 
 
@@ -102,8 +100,8 @@ def plan_row(item: HistoryItem) -> Row:
     return {
         **_head(item),
         "result": result.exit_status.value,
-        "began": _time(result.began_at),
-        "ended": _time(result.ended_at),
+        "began": time_text(result.began_at),
+        "ended": time_text(result.ended_at),
         "duration_s": round(max(result.ended_at - result.began_at, 0.0), 6),
         "group": entry.group,
         "ended_by": result.ended_by,
@@ -123,8 +121,8 @@ def run_row(item: HistoryItem, run: PlanRun) -> Row:
         "phase": run.phase,
         "outcome": run.outcome,
         "reason": run.reason,
-        "began": _time(run.opened_at),
-        "ended": _time(run.ended_at),
+        "began": time_text(run.opened_at),
+        "ended": time_text(run.ended_at),
         "duration_s": run.duration_s,
         "success": counts.success,
         "failed": counts.failed,
@@ -151,26 +149,9 @@ def action_rows(item: HistoryItem, run: PlanRun, report: RunReport) -> Iterator[
             "reason": live.reason,
             "code": live.code,
             "server": live.server or "",
-            "began": _time(live.started_at),
-            "ended": _time(live.ended_at),
+            "began": time_text(live.started_at),
+            "ended": time_text(live.ended_at),
             "duration_s": live.duration_s,
             "output": f"shotline logs '{action.path}' {run.tree} {run.shot} "
             f"--attempt {live.attempt}",
         }
-
-
-def _time(at: float | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _csv(cells: Iterable[str]) -> str:
-    """Return a line of CSV (RFC 4180), without its end."""
-    return ",".join(
-        '"{}"'.format(one.replace('"', '""')) if _QUOTED.search(one) else one for one in cells
-    )

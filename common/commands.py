@@ -32,6 +32,7 @@ from shotline.common.command import (
 from shotline.common.dangers import Danger
 from shotline.common.fleet.commands import AnyFleetCommand
 from shotline.common.messages import Outcome, WorkersAct
+from shotline.common.past.commands import AnyPastCommand
 from shotline.common.pilots import ClassReport
 from shotline.common.queue.commands import AnyQueueCommand
 from shotline.common.ranges import NUMBER_MAX, Count, Duration, SequenceNumber, Small, Wall
@@ -471,6 +472,7 @@ AnyCommand = (
     | Quit
     | AnyFleetCommand
     | AnyAlarmsCommand
+    | AnyPastCommand
     | AnyQueueCommand
     | AnyRecordsCommand
 )

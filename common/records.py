@@ -269,6 +269,23 @@ class CheckReset(_Recorded, tag="check_reset"):
     remaining: tuple[str, ...] = ()  # not seen yet; only where lost history is written anew
 
 
+class NoteWritten(_Recorded, tag="note_written"):
+    """Somebody has written a note on a shot, or on one of its actions.
+
+    `note` numbers the shot's notes; a later record of the same number takes the earlier one's
+    place. Of one that was removed it stays known who wrote it and who removed it.
+    """
+
+    time: Wall
+    note: Small
+    path: str = ""  # of the action; empty: on the shot as a whole
+    text: str = ""
+    by: str
+    first_at: Wall | None = None  # when and by whom it was written first, where this is not the
+    first_by: str = ""  # first text
+    removed: bool = False
+
+
 class KeptReply(Struct):
     """What a command was answered with; the fields are those of `Reply`."""
 
@@ -371,6 +388,7 @@ ShotRecord = (
     | LateResult
     | EventRaised
     | CheckReset
+    | NoteWritten
 )
 GlobalRecord = CommandDone | UnknownResult | ServerSeen | Audited
 Record = ShotRecord | GlobalRecord

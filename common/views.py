@@ -11,7 +11,7 @@ from typing import ClassVar, Final, Literal, Self
 import msgspec
 from msgspec import structs
 
-from shotline.common.actions import Cause
+from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.alarms.views import AlarmsAnswered, AlarmsEvent, AlarmsResult
 from shotline.common.base import Struct, to_json
 from shotline.common.fleet.facts import LoggedLine, ServerFacts
@@ -19,6 +19,7 @@ from shotline.common.fleet.settings import ServerSettings
 from shotline.common.fleet.views import Flag, FleetAnswers, FleetExpectedResult, FleetView
 from shotline.common.nodes import ActionNode, Contact, Help
 from shotline.common.paged import Paged, Result
+from shotline.common.past.views import AnyPastResult, LookedBack
 from shotline.common.pilots import ClassDemand
 from shotline.common.queue.views import AnyQueueResult, QueueSnapshot
 from shotline.common.ranges import (
@@ -32,7 +33,15 @@ from shotline.common.ranges import (
     Term,
     Wall,
 )
-from shotline.common.records import Audited, Counts, Record, RunKind, RunOutcome, Transition
+from shotline.common.records import (
+    Audited,
+    Counts,
+    NoteWritten,
+    Record,
+    RunKind,
+    RunOutcome,
+    Transition,
+)
 from shotline.common.volumes.views import AnyRecordsResult, LedgerView
 
 
@@ -108,6 +117,10 @@ class ShotView(Struct):
     source_changed: str = ""  # what has changed since its tables were built, as last seen
     current: bool = False  # the current pulse (D16)
     loaded: bool = True  # False: stored, and not looked at yet; nothing else is known of it here
+    notes: tuple[NoteWritten, ...] = ()  # as they stand, also those on its actions
+    changed_at: Wall | None = None  # when its last record was written
+    kept: Literal["", "kept", "imported"] = ""  # a file has it: it is only looked at
+    kept_words: str = ""  # where that has come from
 
 
 class ServerView(Struct):
@@ -201,6 +214,7 @@ class StoryResult(Paged, tag="story"):
     LIST: ClassVar[str] = "records"
     action: ActionView
     records: tuple[Record, ...]
+    notes: tuple[NoteWritten, ...] = ()  # on it, as they stand
 
 
 class OutputLine(Struct):
@@ -285,6 +299,47 @@ class ShotsResult(Paged, tag="shots"):
     shots: tuple[ShotView, ...]
 
 
+class FoundShotsResult(LookedBack, tag="find_shots"):
+    """Answer to `find_shots`: the newest first, without their sources."""
+
+    shots: tuple[ShotView, ...] = ()
+
+
+class ComparedSide(Struct):
+    """An action as it has ended in one of two shots."""
+
+    state: ActionState
+    status: Status | None = None
+    cause: Cause | None = None
+    failed: bool = False
+    reason: str = ""
+    server: str | None = None
+    attempt: Small = 0
+    duration_s: Duration | None = None
+
+
+class ComparedAction(Struct):
+    """An action of two shots; a side is missing where the shot has no such action."""
+
+    path: str
+    name: str
+    phase: str
+    left: ComparedSide | None = None
+    right: ComparedSide | None = None
+    differs: tuple[Literal["outcome", "duration", "reason", "declaration"], ...] = ()
+    change_s: float | None = None  # by how much the second took longer
+
+
+class CompareResult(Paged, tag="compare"):
+    """Answer to `compare`; `totals` counts actions by what is different."""
+
+    LIST: ClassVar[str] = "actions"
+    left: ShotView | None = None  # both on the first page
+    right: ShotView | None = None
+    totals: dict[str, Count] = {}  # on the first page
+    actions: tuple[ComparedAction, ...] = ()
+
+
 class AuditResult(Result, tag="audit"):
     """Answer to `audit`: lines, the newest first.
 
@@ -345,6 +400,9 @@ AnyResult = (
     | AnyRecordsResult
     | AlarmsResult
     | AlarmsAnswered
+    | FoundShotsResult
+    | CompareResult
+    | AnyPastResult
 )
 
 _DECODER: Final[msgspec.json.Decoder[AnyResult]] = msgspec.json.Decoder(AnyResult)

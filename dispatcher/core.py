@@ -70,6 +70,7 @@ class Core:
     logs: ServerLogs = field(default_factory=ServerLogs)
     shots: dict[ShotKey, Shot] = field(default_factory=dict)
     stored: dict[ShotKey, None] = field(default_factory=dict)  # all, unused for longest first
+    kept: set[ShotKey] = field(default_factory=set)  # that files have: they are only looked at
     newest: dict[str, int] = field(default_factory=dict)  # tree → newest built shot
     current: ShotKey | None = None
     seen: dict[str, ServerSeen] = field(default_factory=dict)  # servers before our start, by name

@@ -1,7 +1,8 @@
 """What goes into the dispatcher's machine and what comes out of it: plain values.
 
 The shell turns sockets, the journal and the tree worker into events, and carries the effects out.
-What the journal is asked and what it tells is in `journal`, what tree workers are in `trees.jobs`.
+What the journal is asked and what it tells is in `journal`, what tree workers are in `trees.jobs`,
+what the worker of the past is in `past.jobs`.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from shotline.common.messages import Event, Message
 from shotline.common.records import ShotKey
 from shotline.common.settings.configuration import Config
 from shotline.dispatcher.journal import EncodedCommit, JournalEvent, JournalQuery
+from shotline.dispatcher.past.jobs import AnyPastJob, PastDone
 from shotline.dispatcher.trees.jobs import TreeDone, TreeJob
 
 
@@ -77,7 +79,9 @@ class RunProgram:
     environment: tuple[tuple[str, str], ...] = ()  # beside our own
 
 
-Effect = ToPeer | Publish | WriteCommit | TreeJob | JournalQuery | RunProgram | Say | Exit
+Effect = (
+    ToPeer | Publish | WriteCommit | TreeJob | AnyPastJob | JournalQuery | RunProgram | Say | Exit
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ MachineEvent = (
     | MalformedFrom
     | JournalEvent
     | TreeDone
+    | PastDone
     | ProgramDone
     | BrokerReached
     | BrokerGone

@@ -13,6 +13,7 @@ from shotline.common.actions import IN_PROGRESS, ActionState
 from shotline.common.alarms.commands import AnyAlarmsCommand
 from shotline.common.base import to_json
 from shotline.common.channels import ALARMS, LOG, QUEUE, SERVERS, VOLUMES
+from shotline.common.command import OnShot
 from shotline.common.fleet import commands as f
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -42,6 +43,7 @@ from shotline.common.messages import (
     Vouched,
     WorkersTold,
 )
+from shotline.common.past.commands import AnyPastCommand
 from shotline.common.queue import commands as q
 from shotline.common.records import PulseCreated, ShotKey
 from shotline.common.settings.configuration import Config
@@ -51,6 +53,7 @@ from shotline.dispatcher.aftermath import Aftermath
 from shotline.dispatcher.alarms.host import AlarmsHost
 from shotline.dispatcher.broker_link import BrokerLink
 from shotline.dispatcher.commands.answer import Answer, Asked, Refused
+from shotline.dispatcher.commands.past_commands import PastCommands
 from shotline.dispatcher.commands.queries import Queries
 from shotline.dispatcher.commands.requests import NOBODY_KNOWN, Requests
 from shotline.dispatcher.commands.run_commands import RunCommands
@@ -87,6 +90,7 @@ from shotline.dispatcher.journal import (
     TermPassed,
     Written,
 )
+from shotline.dispatcher.past.jobs import PastDone
 from shotline.dispatcher.plans.functions import Functions
 from shotline.dispatcher.plans.host import PlansHost
 from shotline.dispatcher.provision import Provision
@@ -123,6 +127,7 @@ class Dispatcher:
         self.server_commands = ServerCommands(self.core, self.execution)
         self.tree_commands = TreeCommands(self.requests)
         self.queries = Queries(self.requests)
+        self.past = PastCommands(self.requests)
         self.worker_commands = WorkerCommands(self.requests)
         self.functions = Functions(self.requests, self.execution)
         self.plans = PlansHost(self.requests)
@@ -164,6 +169,7 @@ class Dispatcher:
         self.volumes.load(loaded)
         self.steering.load(loaded)
         self.alarms.load(loaded)
+        self.past.look_for_kept()
 
     # Events
 
@@ -204,6 +210,8 @@ class Dispatcher:
             case TreeDone():
                 if not self.aftermath.done(event):
                     self.requests.done(event.job, event)
+            case PastDone():
+                self.past.take(event)
             case ProgramDone():
                 if not self.alarms.program_done(event):
                     self.requests.done(event.job, event)
@@ -426,6 +434,8 @@ class Dispatcher:
     def _carry_out(self, asked: Asked, command: c.AnyCommand) -> Answer | None:
         """Carry out a command (D9 to D17). None: the answer follows. Raise Refused."""
         runs, servers, trees = self.run_commands, self.server_commands, self.tree_commands
+        if command.changes and isinstance(command, OnShot | c.CreatePulse):
+            self.past.refuse_kept(command)
         match command:
             case c.CreatePulse():
                 return trees.create_pulse(asked, command)
@@ -483,6 +493,10 @@ class Dispatcher:
                 return self.plans.operate(asked, command)
             case _ if isinstance(command, AnyRecordsCommand):
                 return self.volumes.operate(asked, command)
+            case _ if isinstance(command, AnyPastCommand):
+                return self.past.operate(asked, command)
+            case c.Actions() | c.Show() | c.Logs() | c.Check() if self.past.of_kept(asked, command):
+                return None
             case _:
                 return self.queries.read(asked, command)
 

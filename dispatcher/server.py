@@ -45,6 +45,8 @@ from shotline.dispatcher.journal import JournalChanged, JournalQuery, Loaded, Wr
 from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
+from shotline.dispatcher.past.host import past_host
+from shotline.dispatcher.past.jobs import AnyPastJob, KeptJob, PastJob
 from shotline.dispatcher.reading.metrics import metrics
 from shotline.dispatcher.steering.programs import Programs
 from shotline.dispatcher.trees.host import TreeHost
@@ -93,6 +95,7 @@ class DispatcherServer:
             config.dispatcher.tree_timeout_s,
             self._events.append,
         )
+        self._past = past_host(service, config, self._events.append)
         self._programs = Programs(self._events.append)
         self._connection = connection or BrokerSocket(
             config.broker, service, own_key(config.keys, "dispatcher")
@@ -137,6 +140,7 @@ class DispatcherServer:
             return
         self._closed = True
         self._trees.close()
+        self._past.close()
         self._programs.close()
         self._journal.close()
         self._connection.close()
@@ -279,6 +283,7 @@ class DispatcherServer:
             self._machine.wake_at(),
             self._journal.wake_at(),
             self._trees.wake_at(),
+            self._past.wake_at(),
             self._programs.wake_at(),
         )
         return min((at for at in due if at is not None), default=None)
@@ -289,6 +294,7 @@ class DispatcherServer:
             return
         self._read_journal()
         self._trees.tick()
+        self._past.tick()
         self._programs.tick()
         self._events.append(Tick())
 
@@ -317,7 +323,7 @@ class DispatcherServer:
         """Let leave first what others wait for; then tell the log, and ask who is slower."""
         outgoing = self._outgoing
         said: list[Say] = []
-        asked: list[TreeJob | JournalQuery | RunProgram] = []
+        asked: list[TreeJob | AnyPastJob | JournalQuery | RunProgram] = []
         ends: Exit | None = None
         for effect in effects:
             match effect:
@@ -356,9 +362,11 @@ class DispatcherServer:
             undeliverable = Undeliverable(target=target, why=why, batches=(batch,))
             self._events.append(FromBroker(BROKER, (undeliverable,)))
 
-    def _ask(self, effect: TreeJob | JournalQuery | RunProgram) -> None:
+    def _ask(self, effect: TreeJob | AnyPastJob | JournalQuery | RunProgram) -> None:
         if isinstance(effect, RunProgram):
             self._programs.run(effect)
+        elif isinstance(effect, PastJob | KeptJob):
+            self._past.do(effect)
         elif isinstance(effect, TreeJob):
             self._trees.do(effect)
         else:

@@ -29,6 +29,7 @@ from shotline.common.records import (
     LateResult,
     Mark,
     NodeRead,
+    NoteWritten,
     PulseCreated,
     Redispatched,
     RunAborting,
@@ -106,6 +107,8 @@ class Shot:
     given_up: dict[str, None] = field(default_factory=dict)  # with an unknown outcome, once
     lines: dict[tuple[str, int], int] = field(default_factory=dict)  # output lines stored
     output_bytes: dict[tuple[str, int], int] = field(default_factory=dict)  # since our start
+    notes: dict[int, NoteWritten] = field(default_factory=dict)  # as they stand, by number
+    note_texts: int = 0  # ever written, also those that others have taken the place of
     last_record_at: float | None = None
 
     def apply(self, record: ShotRecord) -> None:
@@ -149,6 +152,9 @@ class Shot:
                 self._event(record)
             case CheckReset():
                 self.essential_failures = dict.fromkeys(record.remaining)
+            case NoteWritten():
+                self.notes[record.note] = record
+                self.note_texts += 1
             case PulseCreated(replaced=True):
                 self._pulse_replaced()
             case PulseCreated() | Mark():
@@ -396,6 +402,7 @@ class Shot:
             for (path, attempt), event in self.events.items()
         )
         told.extend(self.troubles.values())
+        told.extend(self.notes.values())
         again = Shot(self.key)
         for record in told:
             again.apply(record)

@@ -30,6 +30,7 @@ from shotline.common.records import (
     CheckReset,
     EventRaised,
     LateResult,
+    NoteWritten,
     PulseCreated,
     Redispatched,
     SourceSeen,
@@ -197,7 +198,14 @@ class ChannelMessage(Struct):
     first: int = 0
     lines: tuple[tuple[float, int, str], ...] = ()
     record: (
-        EventRaised | LateResult | Redispatched | CheckReset | PulseCreated | SourceSeen | None
+        EventRaised
+        | LateResult
+        | Redispatched
+        | CheckReset
+        | PulseCreated
+        | SourceSeen
+        | NoteWritten
+        | None
     ) = None
     since: int = field(default=0, name="from")  # of what is missing
     queue: QueueView | None = None

@@ -11,7 +11,14 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from shotline.client import alarm_verbs, fleet_verbs, queue_verbs, records_verbs, verbs
+from shotline.client import (
+    alarm_verbs,
+    fleet_verbs,
+    past_verbs,
+    queue_verbs,
+    records_verbs,
+    verbs,
+)
 
 _METHODS: Final = re.compile(r"(?:    \w+ = _(blocking|awaiting)\((?:\w+_)?verbs\.\w+\)\n)+")
 
@@ -30,7 +37,7 @@ def _verbs() -> list[tuple[str, str]]:
     return [
         # `quit` would hide Python's own in that module.
         (name.removesuffix("_dispatcher"), f"{module.__name__.rpartition('.')[2]}.{name}")
-        for module in (verbs, alarm_verbs, fleet_verbs, queue_verbs, records_verbs)
+        for module in (verbs, past_verbs, alarm_verbs, fleet_verbs, queue_verbs, records_verbs)
         for name, function in vars(module).items()
         if inspect.isfunction(function)
         and function.__module__ == module.__name__

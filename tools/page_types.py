@@ -13,11 +13,12 @@ from pydantic import JsonValue
 from shotline.common.base import Struct
 from shotline.common.dangers import NamedDanger
 from shotline.common.fleet.views import FleetAnswers, FleetExpectedResult
+from shotline.common.past.views import FailuresResult, SearchResult, TrendResult
 from shotline.common.queue.kinds import FunctionView, KindView
 from shotline.common.queue.records import QueueGroup, QueueTask
 from shotline.common.queue.views import QueueRefused
 from shotline.common.records import Audited
-from shotline.common.views import ServerLogResult
+from shotline.common.views import CompareResult, FoundShotsResult, ServerLogResult
 from shotline.common.volumes.views import (
     RecordsFileResult,
     RecordsListResult,
@@ -47,6 +48,11 @@ _WANTED: Final[tuple[type[Struct], ...]] = (
     FleetAnswers,
     FleetExpectedResult,
     ServerLogResult,
+    FoundShotsResult,
+    FailuresResult,
+    SearchResult,
+    CompareResult,
+    TrendResult,
     QueueRefused,
     RecordsListResult,
     RecordsFileResult,

@@ -155,9 +155,9 @@ class DataLedger:
         if chosen:
             numbers = tuple(item.number for item in chosen)
             core.put(RecordsRedriven(time=core.wall, by=user, numbers=numbers))
-        count = len(chosen)
-        said = "1 record is" if count == 1 else f"{count} records are"
-        return ok(f"{said} offered again", RecordsChangedResult(records=count))
+        return ok(
+            f"{len(chosen)} records are offered again", RecordsChangedResult(records=len(chosen))
+        )
 
     def _dead(self, command: r.RecordsRedrive) -> list[Item]:
         items = self.core.fold.items

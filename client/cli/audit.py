@@ -1,18 +1,15 @@
 """The command `shotline audit`: who has asked for what, from where, and what came of it."""
 
 import re
-import time
-from datetime import datetime
 from typing import Final
 
 import click
 
 from shotline.client.cli import later
 from shotline.client.cli.base import command, shot_number, wrong
+from shotline.client.cli.times import time_of
 from shotline.client.plain import plain
 
-_AGO: Final = re.compile(r"([0-9]{1,9})([smhd])")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHOT: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(?:/([0-9]{1,18}))?")
 
 
@@ -55,7 +52,7 @@ def audit(
     """Show who has asked for what, from where, and what came of it; the newest last."""
     tree, number = (None, None) if shot is None else _shot(shot)
     wanted = {
-        "since": None if since is None else _time(since),
+        "since": None if since is None else time_of(since),
         "who": who,
         "command": None if verb is None else verb.replace("-", "_"),
         "tree": tree,
@@ -63,17 +60,6 @@ def audit(
         "outcome": outcome,
     }
     later.audit_view.show(wanted, limit, follow=follow)
-
-
-def _time(word: str) -> float:
-    """Return a time as seconds since 1970; without a zone it is local. End with a usage error."""
-    ago = _AGO.fullmatch(word)
-    if ago is not None:
-        return max(time.time() - int(ago[1]) * _SECONDS[ago[2]], 0.0)
-    try:
-        return datetime.fromisoformat(word).astimezone().timestamp()
-    except (ValueError, OverflowError, OSError):
-        wrong(f"{plain(word)!r} is no time: 2026-11-29, 2026-11-29T08:30, 90s, 30m, 2h, 3d")
 
 
 def _shot(word: str) -> tuple[str, int | None]:

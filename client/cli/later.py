@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     from shotline.client import consumer as consumer
     from shotline.client import errors as errors
     from shotline.client import fleet_verbs as fleet_verbs
+    from shotline.client import past_verbs as past_verbs
     from shotline.client import queue_export as queue_export
     from shotline.client import queue_verbs as queue_verbs
     from shotline.client import records_verbs as records_verbs
+    from shotline.client import shot_files as shot_files
     from shotline.client import verbs as verbs
     from shotline.client.cli import alarms_view as alarms_view
     from shotline.client.cli import audit_view as audit_view
     from shotline.client.cli import fleet_file as fleet_file
     from shotline.client.cli import fleet_view as fleet_view
     from shotline.client.cli import follow as follow
+    from shotline.client.cli import past_view as past_view
     from shotline.client.cli import queue_view as queue_view
     from shotline.client.cli import records_view as records_view
     from shotline.client.cli import render as render
@@ -57,8 +60,11 @@ if TYPE_CHECKING:
 
 _FOLDERS: Final = {
     "errors": "client",
+    "past_verbs": "client",
+    "past_view": "client.cli",
     "queue_export": "client",
     "alarms_view": "client.cli",
+    "shot_files": "client",
     "audit_view": "client.cli",
     "fleet_file": "client.cli",
     "fleet_view": "client.cli",

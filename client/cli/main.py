@@ -1,7 +1,7 @@
 """The `shotline` command: its group, its exit codes, and what an operator sees of errors.
 
-The commands are in `shot`, `queue`, `records`, `fleet`, `alarms`, `server`, `show`, `audit`,
-`tree`, `live`, `system`, `users`, `keys`, `doctor` and `debug`.
+The commands are in `shot`, `queue`, `records`, `fleet`, `alarms`, `server`, `show`, `past`,
+`audit`, `tree`, `live`, `system`, `users`, `keys`, `doctor` and `debug`.
 Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an action
 failed or the run was aborted or is HELD.
 """
@@ -26,6 +26,7 @@ from shotline.client.cli import (
     keys,
     later,
     live,
+    past,
     queue,
     records,
     server,
@@ -78,6 +79,7 @@ assert isinstance(shotline, ShotlineGroup)
 _SECTIONS: Final = {
     "Run shots": (shot,),
     "See how things stand": (show, live, alarms, tree),
+    "What has been": (past,),
     "The day's programme and its data": (queue, records),
     "Servers and hosts": (server, fleet),
     "Who may, and who did": (audit, users, keys),

@@ -28,7 +28,14 @@ from shotline.client.text import (
 )
 from shotline.common.actions import Colour
 from shotline.common.base import as_plain
-from shotline.common.records import EventRaised, LateResult, NodeRead, Record, Transition
+from shotline.common.records import (
+    EventRaised,
+    LateResult,
+    NodeRead,
+    NoteWritten,
+    Record,
+    Transition,
+)
 from shotline.common.views import (
     ActionsResult,
     ActionView,
@@ -41,7 +48,6 @@ from shotline.common.views import (
     ServerLogResult,
     ServersResult,
     ServerView,
-    ShotsResult,
     ShotView,
     SnapshotResult,
     StatusResult,
@@ -204,12 +210,6 @@ def show_status(out: Console, result: AnyResult) -> None:
     _print_shots(out, result.shots)
 
 
-def show_shots(out: Console, result: AnyResult) -> None:
-    """Show `shots`."""
-    assert isinstance(result, ShotsResult)
-    _print_shots(out, result.shots)
-
-
 def _print_shots(out: Console, shots: Sequence[ShotView]) -> None:
     if not shots:
         out.print("no shots are known; begin with `shotline create-pulse TREE/SHOT`")
@@ -254,6 +254,7 @@ def show_story(out: Console, result: AnyResult) -> None:
     for name, value in facts:
         if value:
             out.print(Text(f"  {name}: {plain(value)}"))
+    show_notes(out, result.notes)
     out.print()
     rows = ((moment(record.time), *_told(record)) for record in result.records)
     put(out, table("WHEN", "WHAT", "HOW", rows=rows))
@@ -275,6 +276,8 @@ def _told(record: Record) -> tuple[str, str]:
         case EventRaised():
             words = record.trouble or f"event {record.event} {record.outcome.value}"
             return "completion event", plain(words)
+        case NoteWritten():
+            return f"note {record.note}", plain(f"{note_words(record)}: {record.text}".strip(": "))
         case NodeRead():
             return "node read again", plain(record.node.unreadable or "")
         case _:
@@ -283,6 +286,24 @@ def _told(record: Record) -> tuple[str, str]:
                 f"{name} {value}" for name, value in rest.items() if value and name not in _NOT_TOLD
             )
             return record.type.replace("_", " "), plain(words)[:200]
+
+
+def note_words(note: NoteWritten) -> str:
+    """Return who has written a note, or removed it, and when it was written first."""
+    if note.removed:
+        return f"of {note.first_by}, removed by {note.by}"
+    if note.first_at is not None:
+        return f"{note.by}, first by {note.first_by} {date(note.first_at)}"
+    return note.by
+
+
+def show_notes(out: Console, notes: Sequence[NoteWritten]) -> None:
+    """Show notes; of one that was removed that it was there."""
+    for note in notes:
+        about = f" on {note.path}" if note.path else ""
+        head = f"  note {note.note}{about}, {date(note.time)}, {note_words(note)}"
+        end = ": " if note.text else ""
+        out.print(Text.assemble((f"{plain(head)}{end}", "dim"), plain(note.text)))
 
 
 def show_logs(out: Console, result: AnyResult) -> None:

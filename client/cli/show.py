@@ -11,7 +11,6 @@ from shotline.client.cli.base import (
     optional_shot,
     send,
     words,
-    wrong,
 )
 from shotline.client.cli.completion import complete
 
@@ -28,15 +27,6 @@ def phases(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Comp
 def status() -> None:
     """Show the state of everything, in short."""
     send(later.verbs.status(), later.render.show_status)
-
-
-@command("shots", example="shotline shots TEST")
-@words("[TREE]")
-def shots(given: tuple[str, ...]) -> None:
-    """Show the shots that are known."""
-    if len(given) > 1:
-        wrong("give at most one TREE")
-    send(later.verbs.shots(given[0] if given else None), later.render.show_shots)
 
 
 @command("actions", example="shotline actions TEST/42 --phase INIT")
@@ -101,7 +91,6 @@ def snapshot(given: tuple[str, ...]) -> None:
 
 COMMANDS: tuple[click.Command, ...] = (
     status,
-    shots,
     actions,
     print_pending,
     show,

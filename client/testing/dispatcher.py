@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Self
 
 from shotline.client.testing.journal import MemoryJournal
+from shotline.client.testing.past import MemoryStore
 from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
@@ -29,6 +30,8 @@ from shotline.common.settings.sections import ExperimentSection
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.machine import Dispatcher
+from shotline.dispatcher.past import jobs as p
+from shotline.dispatcher.past.reader import Reader
 from shotline.dispatcher.trees import jobs as t
 
 BROKER_AHEAD_S: Final = 5000.0
@@ -80,6 +83,7 @@ class DrivenDispatcher(ABC):
     ) -> None:
         self.config = config
         self.journal = journal
+        self._reader = Reader(MemoryStore(journal))
         self.now, self.wall = now, wall
         self.machine = Dispatcher(self.instant, journal.claim(), config, "here", 1)
         self.machine.load(journal.loaded())
@@ -165,10 +169,18 @@ class DrivenDispatcher(ABC):
                 yield (j.AuditTrimmed(),)
             case j.ForgetShots() | d.Say() | d.Exit():
                 self.noted(effect)
+            case p.PastJob() | p.KeptJob():
+                yield (self.past_done(effect),)
             case d.RunProgram(job):
                 yield (d.ProgramDone(job, error="no program is run here"),)
             case _:
                 yield (self.tree_done(effect),)
+
+    def past_done(self, job: p.AnyPastJob) -> p.PastDone:
+        """Return what the worker of the past answers, out of the journal in memory."""
+        if isinstance(job, p.KeptJob):
+            return p.PastDone(job=job.job, kept=())
+        return self._reader.answer(job)
 
     def _to_peer(self, effect: d.ToPeer) -> Iterable[WakeUp]:
         if not effect.target:

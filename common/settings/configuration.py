@@ -34,6 +34,7 @@ from shotline.common.settings.sections import (
     DispatcherSection,
     ExperimentSection,
     JournalSection,
+    KeptSection,
     KeysSection,
     LegacySection,
     LoggingSection,
@@ -65,6 +66,7 @@ class Config(Section):
     broker: BrokerSection = Field(BrokerSection(), description="The broker.")
     redis: RedisSection = Field(RedisSection(), description="The Redis server.")
     journal: JournalSection = Field(JournalSection(), description="The dispatcher's journal.")
+    kept: KeptSection = Field(KeptSection(), description="Shots that are kept in files.")
     dispatcher: DispatcherSection = Field(DispatcherSection(), description="The dispatcher.")
     action_server: ActionServerSection = Field(
         ActionServerSection(), description="All action servers that read this file."
@@ -134,6 +136,7 @@ class Config(Section):
                 "journal": self.journal.model_copy(
                     update={"spill_file": data / self.journal.spill_file}
                 ),
+                "kept": self.kept.model_copy(update={"folder": data / self.kept.folder}),
                 "action_server": self.action_server.model_copy(
                     update={
                         "state_folder": data / self.action_server.state_folder,

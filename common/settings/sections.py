@@ -256,6 +256,18 @@ class JournalSection(Section):
     audit_days: PositiveCount = Field(400, description="Days after which they are removed.")
 
 
+class KeptSection(Section):
+    """Shots in files of their own, which are looked at beside those in Redis."""
+
+    folder: Path = Field(
+        Path("kept"),
+        description="Folder of the files, inside `data_folder`; imported shots come into it.",
+    )
+    bytes_max: Bytes = Field(
+        10 * 1024**3, description="Of all files in it; beyond that nothing is imported."
+    )
+
+
 class DispatcherSection(Section):
     """When the dispatcher gives up waiting, and how much it remembers."""
 

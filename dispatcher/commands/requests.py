@@ -26,6 +26,7 @@ from shotline.dispatcher.commands.audit_trail import AuditTrail, Given
 from shotline.dispatcher.core import INSIDE, Core
 from shotline.dispatcher.effects import ProgramDone
 from shotline.dispatcher.journal import AuditRead, OutputRead, ReadShot, ShotRead
+from shotline.dispatcher.past.jobs import PastDone
 from shotline.dispatcher.proofs import take_end, take_proofs
 from shotline.dispatcher.reading.paging import Page
 from shotline.dispatcher.reading.views import Views
@@ -40,7 +41,7 @@ NOBODY_KNOWN: Final = Vouched()
 ACCEPT_S: Final = 0.02  # a run that is over by then is answered once, by its end
 
 Handler = Callable[[Asked, AnyCommand], Answer | None]
-Done = TreeDone | ShotRead | OutputRead | AuditRead | ProgramDone
+Done = TreeDone | PastDone | ShotRead | OutputRead | AuditRead | ProgramDone
 Continuation = Callable[[Done], Answer | None]
 
 

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple, Self
 from shotline.common.base import Struct
 from shotline.common.errors import JournalError
 from shotline.common.records import (
+    NoteWritten,
     PulseCreated,
     ShotKey,
     ShotRecord,
@@ -28,6 +29,7 @@ LINE: Final = b"line"  # of the audit
 _NUMBERS: Final[dict[bytes, Literal[0, 1, 2]]] = {b"note": 0, b"out": 1, b"err": 2}
 _STREAMS: Final[dict[int, bytes]] = {number: word for word, number in _NUMBERS.items()}
 _TICKS: Final = 10_000_000  # tenths of microseconds tell all wall-clock floats apart
+_ALONE: Final = (PulseCreated, NoteWritten)  # what is understood without a table
 _LAST_SECOND: Final = 253402300799  # of the year 9999
 _PIECE: Final = re.compile(
     rb"(\d+) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{7})Z (note|out|err) (.*)", re.DOTALL
@@ -268,12 +270,12 @@ def parse_hosted(stream: str, key: str, entries: Iterable[Entry]) -> list[Struct
 
 
 def readable_history(records: Sequence[ShotRecord]) -> tuple[ShotRecord, ...]:
-    """Leave out what cannot be understood: all before the first table but for PulseCreated.
+    """Leave out what cannot be understood: all before the first table but pulses and notes.
 
     Only a shot whose beginning Redis has lost has such records; a snapshot follows them.
     """
     for index, record in enumerate(records):
         if isinstance(record, TableBuilt):
-            kept = [before for before in records[:index] if isinstance(before, PulseCreated)]
+            kept = [before for before in records[:index] if isinstance(before, _ALONE)]
             return (*kept, *records[index:])
-    return tuple(record for record in records if isinstance(record, PulseCreated))
+    return tuple(record for record in records if isinstance(record, _ALONE))

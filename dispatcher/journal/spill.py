@@ -14,6 +14,7 @@ from typing import Final
 
 from shotline.common.errors import JournalError
 from shotline.common.files.own import GROUP_FOLDER, make_folder, private_opener
+from shotline.common.files.replacing import sync_folder
 
 _HEAD: Final = struct.Struct(">II")  # length and CRC-32 of what follows
 _PIECE_BYTES: Final = 1 << 20
@@ -26,15 +27,6 @@ class SpillFull(JournalError):
 def frame(data: bytes) -> bytes:
     """Return data with its length and checksum before it."""
     return _HEAD.pack(len(data), zlib.crc32(data)) + data
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make sure that a new file's name is on disk, too."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class SpillFile:
@@ -53,7 +45,7 @@ class SpillFile:
             make_folder(path.parent, GROUP_FOLDER)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             os.fchmod(self._file, 0o600)  # it may be there from other times
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             raise JournalError(
                 f"the spill file {path} cannot be opened: {error.strerror}; "
@@ -135,7 +127,7 @@ class SpillFile:
             copy.writelines(pieces)
             copy.flush()
             os.fsync(copy.fileno())
-        _sync_folder(aside.parent)
+        sync_folder(aside.parent)
         return aside
 
     def close(self) -> None:

@@ -111,7 +111,7 @@ class Views:
     ) -> Page:
         return page(items, self._core.page_bytes, head)
 
-    def shot(self, shot: Shot) -> ShotView:
+    def shot(self, shot: Shot, *, with_notes: bool = True) -> ShotView:
         """Return a shot in short, with its last runs."""
         return ShotView(
             tree=shot.key.tree,
@@ -124,6 +124,8 @@ class Views:
             essential_failures=tuple(shot.essential_failures),
             source_changed=shot.source_changed,
             current=self._core.current == shot.key,
+            notes=tuple(shot.notes.values()) if with_notes else (),
+            changed_at=shot.last_record_at,
         )
 
     def _stored(self, key: ShotKey) -> ShotView:
@@ -179,9 +181,10 @@ class Views:
         if live.state in IN_PROGRESS and live not in told:
             told.append(live)
         action = self.action(shot, path)
+        notes = tuple(one for one in shot.notes.values() if one.path == path)
         return self._page(
             numbered(told, since, lambda record: record),
-            lambda next_: StoryResult(action=action, records=(), next=next_),
+            lambda next_: StoryResult(action=action, records=(), notes=notes, next=next_),
         )
 
     def failures(self, shot: Shot, since: int = 0) -> Page:
@@ -220,7 +223,7 @@ class Views:
 
     def _known(self, key: ShotKey) -> ShotView:
         shot = self._core.shots.get(key)
-        return self._stored(key) if shot is None else self.shot(shot)
+        return self._stored(key) if shot is None else self.shot(shot, with_notes=False)
 
     def status(self) -> StatusResult:
         """Return everything in short."""
@@ -234,7 +237,7 @@ class Views:
             journal_text=core.journal_text,
             recovering=core.recovering,
             current=core.current,
-            shots=tuple(self.shot(shot) for shot in core.shots.values()),
+            shots=tuple(self.shot(shot, with_notes=False) for shot in core.shots.values()),
             servers=self.servers(),
         )
 

@@ -60,6 +60,13 @@ _DOWNLOADS: Final = {
         ("application/jsonl", "text/csv"),
         (_choice("form", "jsonl", "csv"), _choice("by", "plan", "run", "action")),
     ),
+    "shot_file": _Download(
+        "download_shot",
+        "Export",
+        "The shot.",
+        ("application/gzip", "text/csv", "text/html"),
+        (_choice("form", "shot", "csv", "report"),),
+    ),
 }
 
 
@@ -178,7 +185,7 @@ def _download(route: Route, schemas: Schema) -> Schema:
         "operationId": download.name,
         "tags": ["reading"],
         "summary": route.summary,
-        "parameters": [*_parameters(schema, leaving=("since", "limit")), *download.more],
+        "parameters": [*_parameters(schema, leaving=("since", "limit", "place")), *download.more],
         "responses": {
             "200": {
                 "description": download.what,

@@ -45,6 +45,7 @@ from shotline.monitor.http.api import (
 )
 from shotline.monitor.http.route import Route, needs_of, path_of
 from shotline.monitor.http.serving import SOCKETS
+from shotline.monitor.http.shot_files import ShotFileHandler
 from shotline.monitor.metrics import Metrics
 from shotline.monitor.models import (
     CommandLineRequest,
@@ -121,6 +122,12 @@ ROUTES: Final = (
         {"GET": Scope.READ},
         "The pulse queue's history as JSON lines or CSV.",
     ),
+    Route(
+        "/api/shot_file",
+        ShotFileHandler,
+        {"GET": Scope.READ},
+        "A shot as its own file, as a table (CSV), or as a report that prints (HTML).",
+    ),
     Route("/api/me", MeHandler, {"GET": None}, "Who asks, and what they may.", answer=MeAnswer),
     Route("/api/login", LoginHandler, {"POST": None}, "Log in.", LoginRequest, MeAnswer),
     Route("/api/logout", LogoutHandler, {"POST": None}, "Log out.", LogoutRequest, MeAnswer),
@@ -146,6 +153,9 @@ ROUTES: Final = (
         "End one login, or all of a user.",
         EndSessionsRequest,
         EndedAnswer,
+    ),
+    Route(
+        "/shots/([A-Za-z][A-Za-z0-9_]*)/([0-9]{1,10})/report", ShotFileHandler, {"GET": Scope.READ}
     ),
     Route("/login", pages.LoginPage, {"GET": None}),
     Route("/api/openapi.json", pages.DocumentHandler, {"GET": None}),

@@ -15,6 +15,7 @@ from shotline.common.records import (
     LateResult,
     Mark,
     NodeRead,
+    NoteWritten,
     PulseCreated,
     Record,
     Redispatched,
@@ -92,6 +93,7 @@ class ShotState:
         """Return the shot in short, as it stands."""
         return structs.replace(
             self._short,
+            notes=(),
             actions=len(self.board.actions),
             counts=self.tally.total(),
             runs=tuple(self._counted(run) for run in list(self.board.runs.values())[-20:]),
@@ -101,7 +103,7 @@ class ShotState:
         """Return the whole state for a reader."""
         return whole_shot(
             time,
-            self.short(),
+            structs.replace(self.short(), notes=self._short.notes),
             list(self.board.actions.values()),
             self.tally.shown(),
             self.durations.medians(self.key, self.board.actions),
@@ -149,7 +151,8 @@ class ShotState:
             return
         before, runs_before = dict(self.board.actions), dict(self.board.runs)
         missed = self.board.take(update)
-        is_other = snapshot.shot.source_changed != self._short.source_changed
+        told = (snapshot.shot.source_changed, snapshot.shot.notes)
+        is_other = told != (self._short.source_changed, self._short.notes)
         self._short, self.touched = snapshot.shot, now.mono
         self._places = {path: place for place, path in enumerate(self.board.actions)}
         self.tally.begin(self.board.actions.values())
@@ -238,6 +241,10 @@ class ShotState:
             case EventRaised() | LateResult() | Redispatched() | CheckReset() | PulseCreated():
                 told = record_message(_COMMANDS[type(record)], record.time, record)
                 yield Post(self.channel, told)
+            case NoteWritten():
+                notes = {note.note: note for note in self._short.notes} | {record.note: record}
+                self._short = structs.replace(self._short, notes=tuple(notes.values()))
+                yield Post(self.channel, record_message("NOTE", time, record))
             case TableBuilt() | NodeRead() | Mark():
                 pass  # the board asks for a snapshot where it must
             case _:

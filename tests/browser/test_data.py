@@ -1,17 +1,13 @@
 """The tab Data: volumes, groups, consumers; records that are not done; a file's story."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 from tests.support.axe import THEMES, needs_axe, use_theme, violations
-from tests.support.browser import Browser, live, shown
+from tests.support.browser import shown
 from tests.support.data_page import ledger, listed, record, status, story, tell, volume
 from tests.support.mock_monitor import MockMonitor, reply
-from tests.support.ports import free_ports
-from tests.support.stack import HUB
-from tests.support.volumes import DataStack
 
 from shotline.common.commands import AnyCommand
 from shotline.common.messages import Reply
@@ -186,40 +182,6 @@ def test_what_cannot_be_read_says_why(monitor: MockMonitor) -> None:
     )
     page.goto(page.url.partition("#")[0] + "#/file/RAW%2Fgone.dat")
     shown(page.locator("file-page > .empty")).to_have_text("nothing is known of gone.dat on RAW")
-
-
-def test_with_real_daemons_a_dead_record_is_redriven_and_its_story_outlives_the_dispatcher(
-    browser: Browser, tmp_path: Path
-) -> None:
-    (port,) = free_ports(1)
-    central = ["hub"] if HUB else ["broker", "dispatcher"]
-    settings = {
-        "up": {"daemons": [*central, "watcher", "monitor"]},
-        "monitor": {"port": port, "role": "operator"},
-    }
-    with DataStack(tmp_path, settings=settings) as stack:
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{port}/#/data")
-        live(page)
-        stack.write("a.dat")
-        with stack.consumer("me") as consumer:
-            (lease,) = consumer.take(wait=20)
-            consumer.give_back(lease, never=True, reason="no beam")
-            dead = page.locator("tr[data-key='RAW'] .s-dead a")
-            shown(dead).to_have_text("1")
-            dead.click()
-            row = page.locator("record-table .grid-row:not([hidden])")
-            shown(row).to_contain_text("no beam")
-            row.locator(".g-group").click()
-            page.get_by_role("button", name="Redrive", exact=True).click()
-            shown(page.locator("reply-list")).to_contain_text("1 record is offered again")
-            shown(row).to_have_count(0)
-            consumer.done(*consumer.take(wait=20))
-        stack.dispatcher.kill()
-        stack.restart(stack.dispatcher)
-        page.goto(page.url.partition("#")[0] + "#/file/RAW%2Fa.dat")
-        shown(page.locator(".file-story li")).to_have_count(6)
-        shown(page.locator(".file-story li").last).to_contain_text("completed by me")
 
 
 @needs_axe

@@ -58,6 +58,7 @@ from shotline.common.views import (
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.commands.requests import ACCEPT_S
+from shotline.dispatcher.past import jobs as p
 from shotline.dispatcher.shots import Shot
 from shotline.dispatcher.trees import jobs as t
 
@@ -159,6 +160,8 @@ class Bench(DrivenDispatcher):
                 return replace(self.store.read_output(effect), error=error)
             case j.ReadAudit():
                 return replace(self.store.read_audit(effect), error=error)
+            case p.PastJob() | p.KeptJob():
+                return structs.replace(self.past_done(effect), error=error)
             case _:
                 return structs.replace(self.tree_done(effect), error=error)
 

@@ -7,7 +7,7 @@ import { useStyle } from '../view/style.js';
 
 useStyle(import.meta.url);
 
-const SPACE = 'http://www.w3.org/2000/svg';
+export const SPACE = 'http://www.w3.org/2000/svg';
 
 export class Curve {
   element = document.createElementNS(SPACE, 'svg');
@@ -46,10 +46,13 @@ export function pathOf(samples, place, { width, height, most, span }) {
   if (seen.length < 2) return '';
   const begin = Math.min(Number(seen[0][0]), last - 60);
   const top = most || Math.max(...seen.map((one) => Number(one[1])), 1e-9) * 1.1;
-  const points = seen.map(([at, value]) => {
-    const x = (width * (Number(at) - begin)) / (last - begin);
-    const y = height - 1 - (Math.min(Number(value), top) / top) * (height - 2);
-    return `${x.toFixed(1)} ${y.toFixed(1)}`;
-  });
-  return `M${points.join('L')}`;
+  return line(seen.map(([at, value]) => [
+    (width * (Number(at) - begin)) / (last - begin),
+    height - 1 - (Math.min(Number(value), top) / top) * (height - 2),
+  ]));
+}
+
+/** Return the path of a line through points. Pure. @param {number[][]} points x and y of each */
+export function line(points) {
+  return points.length > 0 ? `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join('L')}` : '';
 }

@@ -179,8 +179,17 @@ export class Shot {
       case 'SOURCE_SEEN':
         if (this.view && message.record?.type === 'source_seen') this.view.source_changed = message.record.changed ?? '';
         break;
+      case 'NOTE':
+        if (this.view && message.record?.type === 'note_written') this.#note(message.record);
+        break;
       default: // PULSE, LATE, REDISPATCHED, CHECK_RESET, CUT: nothing that the tables show
     }
+  }
+
+  /** Take a note, in the place of an earlier one of its number. @param {import('./types.js').NoteWritten} note */
+  #note(note) {
+    if (!this.view) return;
+    this.view.notes = [...(this.view.notes ?? []).filter((one) => one.note !== note.note), note];
   }
 
   /** @param {Message} message */

@@ -130,7 +130,7 @@
  * @property {number} [stream]
  * @property {number} [first]
  * @property {[number, number, string][]} [lines]
- * @property {EventRaised|LateResult|Redispatched|CheckReset|PulseCreated|SourceSeen|null} [record]
+ * @property {EventRaised|LateResult|Redispatched|CheckReset|PulseCreated|SourceSeen|NoteWritten|null} [record]
  * @property {number} [from]
  * @property {QueueView|null} [queue]
  * @property {Entry[]} [entries]
@@ -155,6 +155,42 @@
  */
 
 /** What a row shows. Words and symbols go with it; nobody depends on colour alone. @typedef {'blue'|'green'|'grey'|'grey-outlined'|'orange'|'red'} Colour */
+
+/**
+ * Answer to `compare`; `totals` counts actions by what is different.
+ * @typedef {object} CompareResult
+ * @property {'compare'} [kind]
+ * @property {number|null} [next]
+ * @property {ShotView|null} [left]
+ * @property {ShotView|null} [right]
+ * @property {Record<string, number>} [totals]
+ * @property {ComparedAction[]} [actions]
+ */
+
+/**
+ * An action of two shots; a side is missing where the shot has no such action.
+ * @typedef {object} ComparedAction
+ * @property {string} path
+ * @property {string} name
+ * @property {string} phase
+ * @property {ComparedSide|null} [left]
+ * @property {ComparedSide|null} [right]
+ * @property {('declaration'|'duration'|'outcome'|'reason')[]} [differs]
+ * @property {number|null} [change_s]
+ */
+
+/**
+ * An action as it has ended in one of two shots.
+ * @typedef {object} ComparedSide
+ * @property {ActionState} state
+ * @property {Status|null} [status]
+ * @property {Cause|null} [cause]
+ * @property {boolean} [failed]
+ * @property {string} [reason]
+ * @property {string|null} [server]
+ * @property {number} [attempt]
+ * @property {number|null} [duration_s]
+ */
 
 /**
  * A consumer as it stands.
@@ -366,7 +402,39 @@
  * @property {number|null} [duration_s]
  */
 
+/**
+ * An attempt that has failed, and what has become of the action since.
+ * @typedef {object} FailedAttempt
+ * @property {string} tree
+ * @property {number} shot
+ * @property {string} path
+ * @property {string} name
+ * @property {string} [phase]
+ * @property {number|null} [run]
+ * @property {number} [attempt]
+ * @property {ActionState} state
+ * @property {Status|null} [status]
+ * @property {Cause|null} [cause]
+ * @property {string} [reason]
+ * @property {number|null} [code]
+ * @property {string|null} [server]
+ * @property {number} at
+ * @property {number|null} [duration_s]
+ * @property {string} [since]
+ */
+
 /** Which failed actions make a plan a failed one. @typedef {'any'|'essential'|'none'} FailsOn */
+
+/**
+ * Answer to `failures`.
+ * @typedef {object} FailuresResult
+ * @property {'failures'} [kind]
+ * @property {number} [looked_at]
+ * @property {number|null} [back_to]
+ * @property {string|null} [next]
+ * @property {string[]} [unread]
+ * @property {FailedAttempt[]} [failures]
+ */
 
 /**
  * Something that has happened to a file or one of its records.
@@ -448,6 +516,30 @@
  * @property {string[]} [expected_missing]
  * @property {Alert[]} [alerts]
  * @property {Starting[]} [starting]
+ */
+
+/**
+ * A place where the words were found.
+ * @typedef {object} Found
+ * @property {string} tree
+ * @property {number} shot
+ * @property {'action'|'note'|'output'|'reason'|'server'|'who'} where
+ * @property {number} at
+ * @property {string} text
+ * @property {string} [path]
+ * @property {number|null} [attempt]
+ * @property {number|null} [line]
+ */
+
+/**
+ * Answer to `find_shots`: the newest first, without their sources.
+ * @typedef {object} FoundShotsResult
+ * @property {'find_shots'} [kind]
+ * @property {number} [looked_at]
+ * @property {number|null} [back_to]
+ * @property {string|null} [next]
+ * @property {string[]} [unread]
+ * @property {ShotView[]} [shots]
  */
 
 /**
@@ -568,6 +660,20 @@
  * @typedef {object} Danger
  * @property {DangerCode} danger
  * @property {string} text
+ */
+
+/**
+ * Somebody has written a note on a shot, or on one of its actions.
+ * @typedef {object} NoteWritten
+ * @property {'note_written'} [type]
+ * @property {number} time
+ * @property {number} note
+ * @property {string} [path]
+ * @property {string} [text]
+ * @property {string} by
+ * @property {number|null} [first_at]
+ * @property {string} [first_by]
+ * @property {boolean} [removed]
  */
 
 /** What a watcher is to do. @typedef {'replay'|'scan'} OrderKind */
@@ -971,6 +1077,18 @@
  */
 
 /**
+ * Answer to `search`; `lines` of output were looked at.
+ * @typedef {object} SearchResult
+ * @property {'search'} [kind]
+ * @property {number} [looked_at]
+ * @property {number|null} [back_to]
+ * @property {string|null} [next]
+ * @property {string[]} [unread]
+ * @property {Found[]} [found]
+ * @property {number} [lines]
+ */
+
+/**
  * Which servers are meant: those that one pattern of each list that is given fits.
  * @typedef {object} Select
  * @property {string[]} [classes]
@@ -1044,6 +1162,10 @@
  * @property {string} [source_changed]
  * @property {boolean} [current]
  * @property {boolean} [loaded]
+ * @property {NoteWritten[]} [notes]
+ * @property {number|null} [changed_at]
+ * @property {''|'imported'|'kept'} [kept]
+ * @property {string} [kept_words]
  */
 
 /**
@@ -1176,6 +1298,39 @@
  * @property {number|null} [started_at]
  * @property {number|null} [ended_at]
  * @property {number|null} [duration_s]
+ */
+
+/**
+ * An action in one shot, as it has ended there.
+ * @typedef {object} TrendPoint
+ * @property {number} shot
+ * @property {number} at
+ * @property {ActionState} state
+ * @property {Status|null} [status]
+ * @property {boolean} [failed]
+ * @property {string} [reason]
+ * @property {number} [attempt]
+ * @property {string|null} [server]
+ * @property {number|null} [duration_s]
+ * @property {boolean} [kept]
+ */
+
+/**
+ * Answer to `trend`: the oldest shot first; numbers are of the attempts that were successful.
+ * @typedef {object} TrendResult
+ * @property {'trend'} [kind]
+ * @property {string} tree
+ * @property {string} path
+ * @property {string} name
+ * @property {TrendPoint[]} [points]
+ * @property {number} [looked_at]
+ * @property {number} [measured]
+ * @property {number|null} [median_s]
+ * @property {number|null} [low_s]
+ * @property {number|null} [high_s]
+ * @property {number|null} [slope_s]
+ * @property {'longer'|'shorter'|'steady'|'unknown'} [trend]
+ * @property {string} [words]
  */
 
 /**

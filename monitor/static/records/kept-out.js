@@ -21,7 +21,7 @@ const COLUMNS = [
   fileColumn(({ volume, path }) => ({ volume, path }), '1 / 2 / 2 / 4'),
   words('rule', 'Rule', 90, ({ rule }) => rule ?? '', { share: 0.4 }),
   words('why', 'Why', 240, ({ reason }) => reason, { share: 3, phone: '2 / 2 / 3 / 5' }),
-  number('at', 'Since', 186, ({ at }) => at || null, { shown: moment, phone: '3 / 2 / 4 / 4' }),
+  number('at', 'Since', 154, ({ at }) => at || null, { shown: moment, phone: '3 / 2 / 4 / 4' }),
 ];
 useColumns('kept-out-table', COLUMNS);
 

@@ -44,7 +44,7 @@ export const COLUMNS = [
   number('attempts', 'Leases', 60, ({ attempts }) => attempts ?? 0),
   words('run', 'Run', 54, ({ run }) => (typeof run === 'number' ? String(run) : '')),
   number('size', 'Size', 76, ({ size_b: size }) => size, { shown: bytes, phone: '2 / 4' }),
-  number('announced', 'Announced', 186, ({ announced_at: at }) => at, { shown: moment }),
+  number('announced', 'Announced', 154, ({ announced_at: at }) => at, { shown: moment }),
 ];
 useColumns('record-table', COLUMNS);
 

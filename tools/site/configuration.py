@@ -139,9 +139,14 @@ def _plain_kind(kind: str, schema: Schema) -> str:
         "string": "path" if schema.get("format") == "path" else "text",
         "null": "`null`",
     }
-    limits = " ".join(
-        f"{sign} {schema[word]:g}" for word, sign in _LIMITS.items() if _is_told(schema, word)
-    )
+    if _is_told(schema, "minimum") and _is_told(schema, "maximum"):
+        limits = f"{schema['minimum']:.16g} to {schema['maximum']:.16g}"
+    else:
+        limits = " ".join(
+            f"{sign} {schema[word]:.16g}"
+            for word, sign in _LIMITS.items()
+            if _is_told(schema, word)
+        )
     return f"{names.get(kind, kind)} {limits}".strip()
 
 

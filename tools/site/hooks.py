@@ -7,9 +7,9 @@ shows the file, so that it can be read without the project.
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -21,6 +21,7 @@ from tools.site import cli, configuration, http
 ROOT: Final = Path(__file__).resolve().parents[2]
 DOCS: Final = ROOT / "docs"
 SHOWN: Final = "source"
+PLACE_OF_NEW: Final = "How to"
 WRITTEN: Final[dict[str, Callable[[], str]]] = {
     "reference/cli.md": cli.page,
     "reference/configuration.md": configuration.page,
@@ -34,7 +35,31 @@ SCRIPTS: Final = {
     "assets/iframe-worker.js": PACKAGES / "iframe-worker/shim/index.js",
 }
 RECORDS: Final = "decisions/README.md"
+_LOADED: Final = re.compile(
+    r"""<(?:script|img|iframe|source)[^>]*\ssrc=["']?(?:https?:)?//[^>]*"""
+    r"""|<link[^>]*\shref=["']?(?:https?:)?//[^>]*"""
+)
 _LINK: Final = re.compile(r"\[([^\]\[]*)\]\(([^)#\s:]+)(#[^)\s]*)?\)")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put pages of docs/ that mkdocs.yml does not name yet behind those of `PLACE_OF_NEW`."""
+    named = set(_named(config.nav or []))
+    new = [file for file in sorted(DOCS.glob("*.md")) if file.name not in named]
+    for section in config.nav or []:
+        if PLACE_OF_NEW in section:
+            section[PLACE_OF_NEW] += [{_title(file): file.name} for file in new]
+    return config
+
+
+def _named(nav: Sequence[Any]) -> Iterator[str]:
+    for entry in nav:
+        for value in entry.values() if isinstance(entry, dict) else [entry]:
+            yield from _named(value) if isinstance(value, list) else [str(value)]
+
+
+def _title(file: Path) -> str:
+    return file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -65,7 +90,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:  # noqa: ARG001
-    """Load what draws diagrams on the pages that have any, from the site itself."""
+    """Load what draws diagrams on the pages that have any, from the site itself.
+
+    Raise PluginError where a page would load something from elsewhere.
+    """
+    if elsewhere := _LOADED.search(output):
+        raise PluginError(f"{page.file.src_uri} loads something from elsewhere: {elsewhere[0]}")
     if 'class="mermaid"' not in output:
         return output
     if not SCRIPTS[DIAGRAMS].exists():
@@ -84,11 +114,8 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 def _records() -> str:
     """Return the list of all decision records."""
-    found = []
-    for file in sorted((DOCS / RECORDS).parent.glob("[0-9]*.md")):
-        title = file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
-        found.append(f"* [{title}]({file.name})\n")
-    return "\n" + "".join(found)
+    records = sorted((DOCS / RECORDS).parent.glob("[0-9]*.md"))
+    return "\n" + "".join(f"* [{_title(file)}]({file.name})\n" for file in records)
 
 
 def _targets(file: File) -> Iterator[Path]:

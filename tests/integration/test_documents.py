@@ -15,7 +15,10 @@ from tests.support.documents import ROOT, Block, is_shown
 from tests.support.hosts import CONTROL, Host, can_make_hosts, two_hosts
 from tests.support.terminal import Terminal
 
-pytestmark = pytest.mark.skipif(not can_make_hosts(), reason="only root may make hosts")
+pytestmark = [
+    pytest.mark.skipif(not can_make_hosts(), reason="only root may make hosts"),
+    pytest.mark.timeout(600),  # a page is many commands, and the machine may be loaded
+]
 
 PAGES = {page: place for page in documents.pages() if (place := documents.place_of(page))}
 BIN = ROOT / ".venv" / "bin"

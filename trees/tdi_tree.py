@@ -3,12 +3,14 @@
 What the records mean is `mdsplus_records`'s. Reading never evaluates a task.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
+from msgspec import structs
+
 from shotline.common.base import Json
-from shotline.common.nodes import ActionNode, Phase, SourceMark
+from shotline.common.nodes import CONTACT_MAX, HELP_MAX, ActionNode, Phase, SourceMark
 from shotline.trees.marks import mark_of, mark_of_parts
 from shotline.trees.mdsplus_records import NodeFacts, action_node, unreadable_node
 from shotline.trees.mdsplus_terms import UndecodableRecord, decode_term
@@ -18,6 +20,9 @@ from shotline.trees.tree import PulseExists, TreeError
 MODEL_SHOT: Final = -1
 SHOT_MAX: Final = 2**31 - 1
 _TEXT: Final = 'decompile(`getnci({},"RECORD"))'
+_VALUE: Final = 'data(getnci({},"RECORD"))'
+_HELP: Final = "HELP"  # members of an action, which are texts
+_CONTACT: Final = "CONTACT"
 _RECORD: Final = 'SerializeOut(`(getnci({},"RECORD");))'
 _TOGETHER_MAX: Final = 25  # nodes in one expression; an expression has at most 65,535 bytes
 _NO_NODE: Final = 265388144  # TreeNNF
@@ -201,7 +206,47 @@ class TdiTree:
             batch = nodes[start : start + _TOGETHER_MAX]
             known = self._records([facts.nid for facts in batch])
             actions.extend(self._node(facts, known.get(facts.nid), lookup) for facts in batch)
-        return actions
+        return self._with_texts(actions)
+
+    def _with_texts(self, actions: list[ActionNode]) -> list[ActionNode]:
+        """Return actions with what their members HELP and CONTACT say, where they have any."""
+        paths = {action.path for action in actions}
+        helps, contacts = self._members(_HELP, paths), self._members(_CONTACT, paths)
+        return [
+            structs.replace(
+                action,
+                help=helps.get(action.path, "")[:HELP_MAX],
+                contact=contacts.get(action.path, "")[:CONTACT_MAX],
+            )
+            if action.path in helps or action.path in contacts
+            else action
+            for action in actions
+        ]
+
+    def _members(self, name: str, paths: Container[str]) -> dict[str, str]:
+        """Return the texts of the members of this name, by the path of the action that has them.
+
+        Nobody is kept from a run by a help that cannot be read.
+        """
+        connection, pattern = self._connection, f"***:{name}"
+        try:
+            nids = connection.several(f'getnci("{pattern}","NID_NUMBER")')
+            found = connection.several(f'getnci("{pattern}","FULLPATH")')
+        except MdsplusFailure:
+            return {}  # mostly: there is none
+        wanted = [
+            (int(nid), parent)
+            for nid, path in zip(nids, found, strict=False)
+            if (parent := str(path).strip().rpartition(":")[0]) in paths
+        ]
+        texts: dict[str, str] = {}
+        for start in range(0, len(wanted), _TOGETHER_MAX):
+            batch = wanted[start : start + _TOGETHER_MAX]
+            answers = connection.together([_VALUE.format(nid) for nid, _ in batch])
+            for (_, parent), text in zip(batch, answers, strict=False):
+                if isinstance(text, str) and text.strip():
+                    texts[parent] = text.strip()
+        return texts
 
     def _records(self, nids: Sequence[int]) -> dict[int, tuple[str, bytes]]:
         """Return the texts and records of those of the nodes where both can be read."""

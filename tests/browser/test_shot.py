@@ -153,7 +153,7 @@ def test_the_tabs_keep_their_address_and_obey_keys(stack: Stack, browser: Browse
     page.locator("a[data-view=heartbeat]").click()
     shown(page.locator("tab-heartbeat tbody tr")).to_have_count(5)
     shown(page.locator("tab-heartbeat tbody tr").first).to_contain_text(re.compile(r"\d+\.\d ms"))
-    page.keyboard.press("5")
+    page.keyboard.press("6")
     page.locator("#test-text").fill("is anybody there?")
     page.locator("#test-text").press("Enter")
     shown(page.locator(".log-line:not([hidden])").last).to_contain_text("is anybody there?")

@@ -198,6 +198,7 @@ class AlarmsMachine:
         """Begin the command for what it is to be told of, once that has gathered."""
         section, mono = self._raising.section, self._instant.mono
         if not self._ready or self._telling or section.alarm_command is None:
+            self._tell_at = None
             return
         untold = map(self.fold.alarms.__getitem__, self.fold.untold)
         waiting = [one for one in untold if self._is_told_of(one)]

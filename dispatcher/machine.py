@@ -137,7 +137,7 @@ class Dispatcher:
         self.steering = Steering(
             self.requests, self.server_commands, self.plans.ahead, self.provision.starting
         )
-        self.alarms = AlarmsHost(self.requests)
+        self.alarms = AlarmsHost(self.requests, self.provision.heard, self.volumes.heard)
         self.plans.warnings = self.steering.window_notices
         self.link = BrokerLink(self.core)
         self.waits = Waits(self.core, self.views)

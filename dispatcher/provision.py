@@ -109,6 +109,10 @@ class Provision:
         del self._told[name]
         self._core.fleet.provided(name, None, self._core.now)
 
+    def heard(self) -> dict[str, float]:
+        """Return until when the last report of each class holds (monotonic)."""
+        return {f"provider of {name}": told.until for name, told in self._told.items()}
+
     def starting(self) -> tuple[Starting, ...]:
         """Return which classes have servers on the way, with the engine's reason."""
         found = []

@@ -1,19 +1,32 @@
 """Which daemons are away, as far as the dispatcher can see. Pure.
 
-Those that it talks to: Redis and the broker. Whoever is away for a moment only is no alarm.
+Those that it talks to, Redis and the broker, and those that report to it: providers and watchers of
+volumes. Whoever is away for a moment only is no alarm.
 """
+
+from collections.abc import Callable, Mapping
+from itertools import chain
+from typing import Final
 
 from shotline.alarms.events import Trouble, TroubleIsOver
 from shotline.alarms.raising import severity_of
 from shotline.common.alarms.alarm import AlarmKind
 from shotline.dispatcher.core import Core
 
+LOOK_S: Final = 1.0
+
+Heard = Callable[[], Mapping[str, float]]
+"""Who reports, and until when they need not say anything again (monotonic)."""
+
 
 class Daemons:
     """Looks who is away, and tells the machine of alarms."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, *heard: Heard) -> None:
         self._core = core
+        self._heard = heard
+        self._reporters: dict[str, float] = {}  # as they were when they were looked at last
+        self._look_at = 0.0
         self._away: set[str] = set()  # of whom it was told
         self._broker_since: float | None = None  # monotonic; without one
 
@@ -24,10 +37,36 @@ class Daemons:
     def wake_at(self) -> float | None:
         """Return when somebody has been away for too long."""
         since = self._broker_since
-        return None if since is None or "broker" in self._away else since + self._grace_s
+        due = [
+            max(until, self._look_at)  # nobody is looked at before
+            for who, until in self._reporters.items()
+            if who not in self._away
+        ]
+        if since is not None and "broker" not in self._away:
+            due.append(since + self._grace_s)
+        return min(due, default=None)
 
     def look(self) -> None:
         """Look who is away."""
+        self._look_at_broker()
+        if self._core.now >= self._look_at:
+            self._look_at = self._core.now + LOOK_S
+            self._look_at_reporters()
+
+    def _look_at_reporters(self) -> None:
+        now, before = self._core.now, self._reporters
+        found = dict(chain.from_iterable(heard().items() for heard in self._heard))
+        self._reporters = found
+        for who, until in found.items():
+            if now >= until:
+                self._say(who, "it has said nothing for longer than it should", "")
+            elif who in self._away or who not in before:
+                self._say(who, "", "it is heard of again")
+        for who in before:
+            if who not in found:
+                self._say(who, "", "nobody waits for its reports any more")
+
+    def _look_at_broker(self) -> None:
         core = self._core
         if core.broker is not None:
             if self._broker_since is not None:
@@ -51,8 +90,10 @@ class Daemons:
             self._away.discard(who)
             core.alarm_news.append(TroubleIsOver(AlarmKind.DAEMON, who, over))
             return
-        severity = severity_of(core.config.alarms.severity.daemon)
-        if who in self._away or severity is None:
+        if who in self._away:
             return
         self._away.add(who)
+        severity = severity_of(core.config.alarms.severity.daemon)
+        if severity is None:
+            return
         core.alarm_news.append(Trouble(AlarmKind.DAEMON, who, trouble, severity))

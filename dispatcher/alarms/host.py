@@ -33,7 +33,7 @@ from shotline.common.base import to_json
 from shotline.common.channels import ALARMS
 from shotline.common.messages import Outcome
 from shotline.common.views import JournalState, SnapshotResult
-from shotline.dispatcher.alarms.daemons import Daemons
+from shotline.dispatcher.alarms.daemons import Daemons, Heard
 from shotline.dispatcher.alarms.telling import program_of, trouble_of
 from shotline.dispatcher.commands.answer import Answer, Asked
 from shotline.dispatcher.commands.requests import Family, Requests
@@ -47,9 +47,9 @@ EVENT_ALARMS_MAX: Final = 200  # in one event
 
 
 class AlarmsHost(Family):
-    """The alarms, and all that they have to do with the dispatcher."""
+    """The alarms, and all that they have to do with the dispatcher. `heard`: who reports to it."""
 
-    def __init__(self, requests: Requests) -> None:
+    def __init__(self, requests: Requests, *heard: Heard) -> None:
         super().__init__(requests)
         core = self._core
         self.machine = AlarmsMachine(core.config.alarms, core.instant)
@@ -58,7 +58,7 @@ class AlarmsHost(Family):
         )
         self._job: int | None = None  # of the site's command that runs
         self._told: tuple[int, ...] = ()  # of what
-        self._daemons = Daemons(core)
+        self._daemons = Daemons(core, *heard)
         core.alarmed = self.machine.fold.failed
         core.tell_hosted[ALARMS] = self._events
 

@@ -114,6 +114,12 @@ class VolumesHost(Family):
                 self._tell(CommandAnswered(message.id, message.outcome, message.message, exists))
         return bool(inside)
 
+    def heard(self) -> dict[str, float]:
+        """Return until when the watcher of each volume need not say anything (monotonic)."""
+        core = self.ledger.core
+        lost_s = core.section.watcher_lost_s
+        return {f"watcher of {name}": seen + lost_s for name, (seen, _) in core.watchers.items()}
+
     def operate(self, asked: Asked, command: r.AnyRecordsCommand) -> Answer | None:
         """Carry out an operation; None: its answer follows."""
         if isinstance(command, r.RecordsList):

@@ -40,13 +40,16 @@ class AlarmsFold:
     shelved: dict[int, None] = field(default_factory=dict)
 
     def apply(self, record: AlarmRecord) -> None:
-        """Take one record into the state."""
+        """Take one record into the state.
+
+        Of an alarm that is not known nothing is taken: Redis may have lost what raised it.
+        """
         match record:
             case AlarmRaised(alarm=alarm):
                 self._raised(alarm, record)
-            case AlarmRepeated():
+            case AlarmRepeated() if record.number in self.alarms:
                 self._repeated(record)
-            case AlarmCleared():
+            case AlarmCleared() if record.number in self.alarms:
                 self._cleared(record)
             case AlarmsAcked():
                 for alarm in self._of(record.numbers):

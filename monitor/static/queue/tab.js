@@ -48,7 +48,6 @@ export class TabQueue extends Tab {
   #changes = /** @type {ChangesPane} */ (document.createElement('queue-changes'));
   #main = h('section', { class: 'queue-main', 'aria-label': 'programme' });
   #side = h('section', { class: 'queue-side', 'aria-label': 'history, proposals, tasks, changes' });
-  /** @type {Name} */ #chosen = 'programme';
   /** @type {{name: Name, title: string, button: HTMLButtonElement}[]} */
   #segments = /** @type {[Name, string][]} */ ([['programme', 'Programme'], ['history', 'History'], ['proposals', 'Proposals'], ['tasks', 'Tasks'], ['changes', 'Who did what']])
     .map(([name, title]) => ({ name, title, button: h('button', { 'data-pane': name, 'aria-pressed': 'false', onclick: () => this.#choose(name) }, title) }));
@@ -81,8 +80,12 @@ export class TabQueue extends Tab {
 
   /** @param {Name} name */
   #choose(name) {
-    this.#chosen = name;
-    this.app.changed();
+    this.app.filter({ pane: name === 'programme' ? '' : name });
+  }
+
+  /** Which pane the address names. @returns {Name} */
+  get #chosen() {
+    return this.#segments.find(({ name }) => name === this.app.route.filters.pane)?.name ?? 'programme';
   }
 
   draw() {

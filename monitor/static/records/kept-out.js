@@ -74,16 +74,16 @@ export class KeptOutView extends Part {
 
   build() {
     this.#table.app = this.app;
-    this.#find.addEventListener('input', () => {
-      this.#table.search = this.#find.value;
-      this.app.changed();
-    });
+    this.#find.addEventListener('input', () => this.app.go({ find: this.#find.value }));
     this.append(h('div', { class: 'toolbar' }, this.#find, this.#count), this.#table, this.#selection);
   }
 
   draw() {
     const { app } = this;
     const ledger = app.of(VOLUMES);
+    const { find } = app.route;
+    if (this.#find.value !== find) this.#find.value = find;
+    this.#table.search = find;
     const counts = ledger.volumes.map(({ kept_out: kept = 0 }) => kept).join(' ');
     this.#reader.look('records/status', {}, keptOf, counts, ledger.changes, app.feed.connected);
     this.#table.rows = this.#reader.rows;

@@ -34,10 +34,7 @@ export class RecordsView extends Part {
 
   build() {
     this.#table.app = this.app;
-    this.#find.addEventListener('input', () => {
-      this.#table.search = this.#find.value;
-      this.app.changed();
-    });
+    this.#find.addEventListener('input', () => this.app.go({ find: this.#find.value }));
     this.append(
       h('div', { class: 'toolbar' }, this.#find, h('div', { class: 'segments', role: 'group', 'aria-label': 'states' }, ...this.#states.map(({ button }) => button)),
         this.#volume, this.#group, this.#count),
@@ -47,6 +44,9 @@ export class RecordsView extends Part {
   draw() {
     const { app } = this;
     const ledger = app.of(VOLUMES);
+    const { find } = app.route;
+    if (this.#find.value !== find) this.#find.value = find;
+    this.#table.search = find;
     const { state = '', volume = '', group = '' } = app.route.filters;
     if (this.#offered.changed(names(ledger.volumes.map((one) => one.volume), volume), names(ledger.groups.map((one) => one.group), group), volume, group)) {
       offer(this.#volume, 'all volumes', ledger.volumes.map((one) => one.volume), volume);

@@ -22,7 +22,7 @@ export class ServerTable extends Part {
   #rows = /** @type {PlainRows<ServerView>} */ (/** @type {unknown} */ (null));
 
   build() {
-    this.find.addEventListener('input', () => this.app.changed());
+    this.find.addEventListener('input', () => this.app.go({ find: this.find.value }));
     this.toolbar.prepend(this.find);
     this.#rows = new PlainRows(this.columns, ({ server }) => server, () => this.app.changed());
     this.append(this.toolbar, h('div', { class: 'plain-scroll', tabIndex: 0, role: 'region', 'aria-label': 'action servers' }, this.#rows.table, this.empty));
@@ -43,8 +43,9 @@ export class ServerTable extends Part {
   }
 
   draw() {
-    const { servers } = this.app;
-    const text = this.find.value.trim().toLowerCase();
+    const { servers, route } = this.app;
+    if (this.find.value !== route.find) this.find.value = route.find;
+    const text = route.find.trim().toLowerCase();
     const shown = servers.sorted().filter((server) => this.searched(server).includes(text));
     this.#rows.draw(shown, (server) => ({ look: `server-${server.state}`, made: this.inputs(server) }));
     this.empty.hidden = shown.length > 0;

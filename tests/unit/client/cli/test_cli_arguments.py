@@ -198,6 +198,13 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
         ("token grafana --scope all --file /none/users", "unknown scope"),
         ("remove anna --file /none/users", "no user and no token"),
     ),
+    "failures": (("--since", "requires an argument"), ("--nonsense", "No such option")),
+    "search": (("", "Missing argument"),),
+    "compare": (("TEST/1", "Missing argument"), ("TEST/1 TEST/x", "write TREE/SHOT")),
+    "trend": (("", "Missing argument"), ("TEST", "Missing argument")),
+    "note": (("", "Missing argument"), ("TEST text", "write TREE/SHOT")),
+    "export": (("", "Missing argument"), ("TEST", "write TREE/SHOT")),
+    "import": (("", "Missing argument"), ("/none/there", "does not exist")),
     "version": (("now", "unexpected extra argument"),),
     "doctor": (("now", "unexpected extra argument"), ("--page", "requires an argument")),
     "debug": (

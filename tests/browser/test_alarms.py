@@ -68,7 +68,7 @@ def test_alarms_are_listed_counted_and_acknowledged(monitor: MockMonitor) -> Non
     shown(first.locator(".alarm-contact")).to_have_text("Contact gas crew 4711")
     shown(page.locator(".alarm[data-number='4'] .alarm-state")).to_have_text("cleared")
     first.get_by_role("button", name="acknowledge").click()
-    page.get_by_label("Note").fill("closed by hand")
+    page.get_by_role("dialog").get_by_label("Note").fill("closed by hand")
     page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
     shown(page.locator("reply-list")).to_contain_text("Acknowledge")
     seen = alarm(1, "TEST/1 GAS:FILL", acked_at=time.time(), acked_by="ben", note="closed by hand")

@@ -87,6 +87,6 @@ export class Pages {
     if (this.problem) return this.problem;
     if (this.reading && this.rows.length === 0) return 'reading …';
     const count = `${this.rows.length} ${this.rows.length === 1 ? one : `${one}s`}`;
-    return this.lookedAt > 0 ? `${count} in ${this.lookedAt} ${this.lookedAt === 1 ? 'shot' : 'shots'}${this.next === null ? '' : ' so far'}` : count;
+    return this.lookedAt > 0 && one !== 'shot' ? `${count} in ${this.lookedAt} ${this.lookedAt === 1 ? 'shot' : 'shots'}${this.next === null ? '' : ' so far'}` : `${count}${this.next === null ? '' : ' so far'}`;
   }
 }

@@ -43,7 +43,7 @@ export class TabShots extends Tab {
 
   draw() {
     const { tab: view, about } = this.app.route;
-    this.#views.draw(view, plain(about) || 'no shot');
+    this.#views.draw(this.app, plain(about) || 'no shot');
     for (const [name, part] of Object.entries(this.#parts)) part.hidden = name !== view;
     this.#parts[view]?.draw();
   }

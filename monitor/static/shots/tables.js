@@ -46,7 +46,7 @@ const firstNote = (shot) => (shot.notes ?? []).filter((note) => !note.removed).m
 /** @type {GridColumn<ShotView>[]} */
 const SHOTS = [
   link('shot', 'Shot', 110, nameOf, shotAddress, { share: 0.4, phone: '1 / 2 / 2 / 3' }),
-  number('began', 'Began', 152, (shot) => shot.runs?.[0]?.opened_at ?? shot.built_at ?? shot.changed_at ?? null, { shown: moment, phone: '1 / 3 / 2 / 5' }),
+  number('began', 'Began', 188, (shot) => shot.runs?.[0]?.opened_at ?? shot.built_at ?? shot.changed_at ?? null, { shown: moment, phone: '1 / 3 / 2 / 5' }),
   words('phases', 'Phases run', 120, (shot) => [...new Set((shot.runs ?? []).map((run) => run.phase))].join(', '), { share: 0.6, phone: '2 / 2 / 3 / 4' }),
   number('failed', 'Failed', 62, (shot) => failedOf(shot.counts), { phone: '2 / 4' }),
   number('success', 'Success', 70, (shot) => shot.counts?.success ?? 0),
@@ -62,7 +62,7 @@ const outcome = (one) => one.status ?? one.state;
 
 /** @type {GridColumn<FailedAttempt>[]} */
 const FAILURES = [
-  number('at', 'When', 152, (one) => one.at, { shown: moment, phone: '1 / 3 / 2 / 5' }),
+  number('at', 'When', 188, (one) => one.at, { shown: moment, phone: '1 / 3 / 2 / 5' }),
   link('shot', 'Shot', 100, nameOf, shotAddress, { share: 0.3, phone: '1 / 2 / 2 / 3' }),
   link('action', 'Action', 140, (one) => one.name, (one) => trendAddress(one.tree, one.path), { share: 1, phone: '2 / 2 / 3 / 4' }),
   words('phase', 'Phase', 70, (one) => one.phase ?? ''),
@@ -75,7 +75,7 @@ useColumns('failures-table', FAILURES, [''], CARD);
 
 /** @type {GridColumn<Found>[]} */
 const FOUND = [
-  number('at', 'When', 152, (one) => one.at, { shown: moment, phone: '1 / 3 / 2 / 5' }),
+  number('at', 'When', 188, (one) => one.at, { shown: moment, phone: '1 / 3 / 2 / 5' }),
   link('shot', 'Shot', 100, nameOf, shotAddress, { share: 0.3, phone: '1 / 2 / 2 / 3' }),
   words('where', 'In', 100, (one) => (typeof one.line === 'number' ? `output #${one.attempt} line ${one.line}` : one.where), { share: 0.4, phone: '2 / 4' }),
   words('action', 'Action', 140, (one) => one.path ?? '', { share: 0.9, phone: '2 / 2 / 3 / 4' }),
@@ -129,6 +129,7 @@ class ReadTable extends Grid {
 /** @extends {ReadTable<ShotView>} */
 export class ShotsTable extends ReadTable {
   label = 'shots';
+  address = 'shots';
   one = 'shot';
   columns = SHOTS;
 
@@ -151,6 +152,7 @@ export class ShotsTable extends ReadTable {
 /** @extends {ReadTable<FailedAttempt>} */
 export class FailuresTable extends ReadTable {
   label = 'failures';
+  address = 'failures';
   one = 'failure';
   columns = FAILURES;
 
@@ -172,6 +174,7 @@ export class FailuresTable extends ReadTable {
 /** @extends {ReadTable<Found>} */
 export class FoundTable extends ReadTable {
   label = 'what was found';
+  address = 'found';
   one = 'place';
   columns = FOUND;
 
@@ -189,6 +192,7 @@ export class FoundTable extends ReadTable {
 /** @extends {ReadTable<ComparedAction & {tree: string}>} */
 export class ComparedTable extends ReadTable {
   label = 'two shots side by side';
+  address = 'compared';
   one = 'action';
   columns = COMPARED;
 

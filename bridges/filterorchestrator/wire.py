@@ -51,7 +51,7 @@ class Parser:
             return None
         if end.start() > HEAD_BYTES_MAX:
             raise NoRequest("its head is too long")
-        first, *lines = bytes(self._buffer[: end.start()]).splitlines()
+        first, *lines = bytes(self._buffer[: end.start()]).splitlines() or [b""]
         line = _LINE.fullmatch(first)
         if line is None:
             raise NoRequest("its first line is none of HTTP/1")

@@ -42,6 +42,7 @@ def test_any_bytes_are_taken_or_refused(data: bytes) -> None:
         b"POST / HTTP/1.1\r\nContent-Length: 99999999999",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked",
         b"hello",
+        b"\n",
     ],
 )
 def test_what_cannot_be_read_is_refused(head: bytes) -> None:

@@ -16,7 +16,9 @@
 #   make soak MINUTES=10  whether memory, descriptors, threads and keys stay flat over many shots
 #   make test-hub the part of it that kills daemons, with broker and dispatcher in one process
 #   make sim SEEDS=5000  so many seeds of the simulations, all daemons and their faults on a virtual
-#                 clock; SEEDS=7:9 these; ONLY=NAME: of one simulation
+#                 clock; SEEDS=7:9 these; without: 200 fresh ones; ONLY=NAME: of one simulation
+#   make sim-mutants  plant bugs in the machines, one by one: the simulations must see each of them;
+#                 writes the table in docs/reliability.md
 #   make check    only what runs in seconds: format, lint, types, architecture, style
 #   make format   lay out the code and mend what the linter can mend
 #   make schema   write anew what is written from the code: etc/config.schema.json,
@@ -50,7 +52,7 @@ TRIALS := $(wildcard tests/faults tests/fuzz tests/soak)
 FAULT_TESTS := $(wildcard tests/integration/test_faults_*.py)
 BROWSER_TESTS := $(wildcard tests/browser)
 
-.PHONY: demo docs sim faults faults-doc fuzz soak test test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
+.PHONY: demo docs sim sim-mutants faults faults-doc fuzz soak test test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
 	check-page screenshots format schema bench bench-doc install lock test-newest clean distclean
 .DEFAULT_GOAL := demo
 
@@ -68,9 +70,12 @@ ifneq ($(BROWSER_TESTS),)
 	$(PYTEST) -n 2 --dist loadfile $(BROWSER_TESTS)
 endif
 
-SEEDS := 200
+SEEDS := fresh
 sim: install
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(ONLY),--only $(ONLY))
+
+sim-mutants: install
+	$(BIN)/python -m tests.simulation.mutants docs/reliability.md
 
 # What happens after faults, with broker and dispatcher in one process instead of two.
 test-hub: install

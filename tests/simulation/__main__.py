@@ -6,6 +6,7 @@ python -m tests.simulation --seeds 3 --digest      what stands for all that happ
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,9 +19,10 @@ from tests.simulation.test_fleet import FleetScenario
 from tests.simulation.test_limits import LimitedScenario
 from tests.simulation.test_mdsip import TwoShots
 from tests.simulation.test_pilots import PilotScenario
-from tests.simulation.test_queue import KilledEarly, QueueScenario
+from tests.simulation.test_queue import KilledEarly, LockedQueue, QueueScenario
 from tests.simulation.test_volumes import VolumesScenario
 
+FRESH: Final = 200
 KINDS: Final[Mapping[str, Callable[[int], Scenario]]] = {
     kind.__name__: kind
     for kind in (
@@ -30,6 +32,7 @@ KINDS: Final[Mapping[str, Callable[[int], Scenario]]] = {
         LimitedScenario,
         QueueScenario,
         KilledEarly,
+        LockedQueue,
         VolumesScenario,
         TwoShots,
         PilotScenario,
@@ -38,7 +41,10 @@ KINDS: Final[Mapping[str, Callable[[int], Scenario]]] = {
 
 
 def seeds_of(text: str) -> range:
-    """Return the seeds that `COUNT` or `FIRST:BEHIND` names."""
+    """Return the seeds that `COUNT`, `FIRST:BEHIND` or `fresh` names: some that nobody has seen."""
+    if text == "fresh":
+        begin = int.from_bytes(os.urandom(4))
+        return range(begin, begin + FRESH)
     first, colon, behind = text.partition(":")
     return range(int(first), int(behind)) if colon else range(int(first))
 
@@ -46,11 +52,13 @@ def seeds_of(text: str) -> range:
 def main(arguments: list[str]) -> int:
     """Run them. Return the exit code: 1 where one has broken a rule."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seeds", type=seeds_of, default=range(200))
+    parser.add_argument("--seeds", type=seeds_of, default=seeds_of("fresh"))
     parser.add_argument("--only", choices=KINDS, action="append", help="of these simulations")
     parser.add_argument("--digest", action="store_true")
     asked = parser.parse_args(arguments)
     broken = 0
+    if not asked.digest:
+        say(f"seeds {asked.seeds.start} to {asked.seeds.stop - 1}")
     for name in asked.only or KINDS:
         kind, began = KINDS[name], time.process_time()
         for seed in asked.seeds:

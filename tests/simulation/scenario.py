@@ -87,6 +87,7 @@ class Scenario:
     """One seed. `make` may be a dispatcher with a planted bug."""
 
     end_s = 400.0
+    quiet_s = 30.0  # at the end
     sections: Mapping[str, Mapping[str, object]] = {}  # of the dispatcher's configuration
 
     def __init__(self, seed: int, make: type[Dispatcher] = Dispatcher) -> None:
@@ -120,7 +121,7 @@ class Scenario:
         dispatcher = self.dispatcher
         assert dispatcher is not None
         # What is on its way arrives: late results, events, the last commit.
-        self.world.run(self.world.now + 30.0, lambda: False)
+        self.world.run(self.world.now + self.quiet_s, lambda: False)
         shots = dispatcher.machine.core.shots
         self.checks.at_end({key: shot.actions for key, shot in shots.items()})
 

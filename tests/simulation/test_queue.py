@@ -12,6 +12,7 @@ from shotline.client.testing.journal import MemoryJournal
 from shotline.common.base import Struct
 from shotline.common.channels import QUEUE
 from shotline.common.commands import AnyCommand
+from shotline.common.messages import Outcome, Reply
 from shotline.common.queue import commands as q
 from shotline.common.queue.fold import QueueFold
 from shotline.common.queue.plans import EntryState, PhaseWhen, PlanPhase, PulsePlan
@@ -23,6 +24,7 @@ from shotline.pulse_queue.running import Running
 
 SEEDS = 120
 GROUP = 20
+KEY = "mine"
 
 
 class QueueDispatcher(DispatcherDaemon):
@@ -48,6 +50,8 @@ class QueueScenario(Scenario):
         self.queue_checks = QueueChecks()
         self.pulses: set[ShotKey] = set()
         self.versions = 0
+        self.locked_since: float | None = None  # until nobody can tell any more
+        self.unlocked_at = -1000.0
         super().__init__(seed)
 
     def _new_store(self) -> MemoryJournal:
@@ -127,8 +131,36 @@ class QueueScenario(Scenario):
             *(q.QueueEnd(how=how) for how in PlanEnding),
             q.QueueMode(ignore_failures=self.chance.random() < 0.5),
             q.QueueAutostart(enable=self.chance.random() < 0.5),
+            q.QueueLock(key=KEY, queue=True),
+            q.QueueUnlock(key=KEY),
         )
-        self._order(self.chance.choice(orders))
+        self._give(self.chance.choice(orders))
+
+    def _give(self, order: AnyCommand) -> None:
+        """Give an order; while the queue is locked, those without the key change nothing (Q8)."""
+        asked_at = self.world.now
+        if isinstance(order, q.QueueUnlock):
+            self.locked_since = None
+
+        def told(reply: Reply) -> None:
+            self.world.tell(f"operator is told {reply.outcome}: {reply.message}")
+            since = self.locked_since
+            is_edit = isinstance(order, q.QueueAdd | q.QueueMove | q.QueueRemove)
+            if is_edit and since is not None and since <= asked_at:
+                assert reply.outcome is not Outcome.OK, (
+                    f"Q8: {order.verb} has changed what is locked"
+                )
+            if isinstance(order, q.QueueLock) and reply.outcome is Outcome.OK and since is None:
+                self.locked_since = self.world.now if not self._unlocks(asked_at) else None
+
+        if isinstance(order, q.QueueUnlock):
+            self.unlocked_at = asked_at
+        self.world.tell(f"operator: {order!r}"[:200])
+        self.client.ask(order, told)
+
+    def _unlocks(self, since: float) -> bool:
+        """Return whether somebody has asked to unlock since then."""
+        return self.unlocked_at >= since - 100.0
 
     def _look(self) -> None:
         """Once faults are over, see to it that the programme comes to its end."""
@@ -140,6 +172,8 @@ class QueueScenario(Scenario):
         self._check_versions(fold)
         if self.world.now < 100.0 + 30.0 + 95.0:
             return
+        if fold.lock is not None:
+            self._give(q.QueueUnlock(key=KEY))
         running = fold.running
         if running is not None and running.paused:
             self._order(q.QueueResume(aborted="leave"))
@@ -161,10 +195,27 @@ class KilledEarly(QueueScenario):
         self.world.after(self.chance.uniform(3.0, 6.0), self._kill_dispatcher)
 
 
+class LockedQueue(KilledEarly):
+    """Somebody has locked the queue before that, and others go on trying."""
+
+    def _plan_orders(self) -> None:
+        self.world.after(2.0, lambda: self._give(q.QueueLock(key=KEY, queue=True)))
+        for _ in range(4):
+            plan = self._draw_plan()
+            at_s = self.chance.uniform(3.0, 40.0)
+            self.world.after(at_s, lambda one=plan: self._give(q.QueueAdd(plans=(one,))))
+
+
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 def test_the_programme_holds_from_seed(first: int) -> None:
     for seed in range(first, first + GROUP):
         run_seed(QueueScenario, seed)
+
+
+@pytest.mark.parametrize("first", range(0, 40, GROUP))
+def test_a_lock_outlives_the_dispatcher_from_seed(first: int) -> None:
+    for seed in range(first, first + GROUP):
+        run_seed(LockedQueue, seed)
 
 
 @pytest.mark.parametrize("first", range(120, 220, GROUP))

@@ -14,6 +14,7 @@ from shotline.common.machine import Instant
 EPOCH_WALL = 1_700_000_000.0
 UNNOTICED = 0.5  # share of the breaks that the ROUTER notices late
 NOTICED_S_MAX = 3.0
+CHECKED_EVERY: Final = 16  # steps
 RESENT_MAX: Final = 3  # multiparts that come once more after a link was made again
 
 
@@ -45,6 +46,14 @@ class World:
     def set_wall(self, host: str, offset_s: float) -> None:
         """Let the wall clock of a host be wrong by so much from now on."""
         self._walls[host] = offset_s
+
+    @property
+    def is_time_to_check(self) -> bool:
+        """Whether a machine is to look at all that it holds; what has changed is looked at always.
+
+        It costs as much as all decisions of a step.
+        """
+        return self.steps % CHECKED_EVERY == 0
 
     def next_life(self, what: str) -> int:
         """Return a number that no other life of such a thing in this world has."""

@@ -7,14 +7,16 @@ machines came to their decisions. A violation is an AssertionError that begins w
 * `I2`: output that is said to be stored is, without a gap; a server's results have their limit
 * `truth`: a result that is recorded is the one that its very attempt had
 * `honest`: what is said to be over runs no more, anywhere; doubt is said
+* `settled`: what is settled stays as it is until somebody asks for it again
 * `slots`: no server is given more than it has slots for
 * `HELD`: nothing begins in a run that is HELD; an old one is HELD after a restart
 * `I6`: events are numbered without gaps, beats tell the last; what is shown is what is journalled
+* `I9`: what Redis has lost is there again, and nothing is written to it for ever
 * `term`: whoever dispatches has a higher term than all before
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -23,7 +25,7 @@ from tests.simulation.daemons import ServerDaemon
 
 from shotline.common.actions import IN_PROGRESS, ActionState, AttemptId, Cause, Status
 from shotline.common.channels import FEED
-from shotline.common.messages import Event, OutputStored
+from shotline.common.messages import Event, OutputStored, Reply
 from shotline.common.records import (
     Redispatched,
     RunAborting,
@@ -61,6 +63,22 @@ class StormShot(ShotCheck):
         """The run that has not ended."""
         return next((run for run in reversed(self.runs) if not self.ended[run]), None)
 
+    def is_told_by(self, records: Sequence[ShotRecord]) -> bool:
+        """Return whether these records come to the same."""
+        told = StormShot()
+        told.is_written_anew = True
+        try:
+            for record in records:
+                told.take(record)
+        except (KeyError, AssertionError):  # its beginning is not among them
+            return False
+        return (told.told, told.ended, told.nodes) == (self.told, self.ended, self.nodes)
+
+    @property
+    def told(self) -> dict[str, Transition]:
+        """What has become of actions, but for those that wait."""
+        return {path: live for path, live in self.live.items() if not _is_pending(live)}
+
     def take(self, record: ShotRecord) -> None:
         """Fold a record, unless it only says again what is known."""
         self.last_record_at = record.time
@@ -81,6 +99,13 @@ class StormShot(ShotCheck):
                 self.must_hold.pop(run, None)
         super().take(record)
 
+    def check_order(self, path: str, run: int) -> None:
+        """Nothing: the order is looked at where an action is sent; a redispatch may come later."""
+
+    def check_sent(self, path: str, run: int) -> None:
+        """I3: this action may be sent now."""
+        super().check_order(path, run)
+
     def _is_known(self, record: ShotRecord) -> bool:
         match record:
             case RunOpened(run=run):
@@ -89,7 +114,7 @@ class StormShot(ShotCheck):
                 return self.ended[run] > 0
             case Transition(path=path):
                 live = self.live.get(path)
-                return live == record or (live is None and record.state not in IN_PROGRESS)
+                return live == record or (live is None and _is_pending(record))
             case TableBuilt():
                 return bool(self.nodes)
             case Redispatched(run=run, path=path):
@@ -134,6 +159,8 @@ class StormChecks(Checks):
         if (commit.term, commit.number) in self.seen or commit.term < self.term:
             return
         self.seen.add((commit.term, commit.number))
+        if self.is_forgiven:
+            return
         anew = self.writes_anew and any(
             isinstance(one, TableBuilt)
             for encoded in commit.shots.values()
@@ -168,6 +195,12 @@ class StormChecks(Checks):
         if before == record or (shot.is_written_anew and before is None):
             return
         attempt = AttemptId(key.tree, key.shot, record.path, record.attempt)
+        if before is not None and before.cause is not None and attempt in self.sent:
+            is_same = before.attempt != record.attempt or (before.state, before.status) == (
+                record.state,
+                record.status,
+            )
+            assert is_same or record.cause is None, f"settled: {before.state} becomes {record}"
         if before is not None and before.state in IN_PROGRESS:
             held = AttemptId(key.tree, key.shot, record.path, before.attempt)
             self.busy.get(before.incarnation or "", set()).discard(held)
@@ -189,6 +222,7 @@ class StormChecks(Checks):
         self.sent[attempt] = new.server or ""
         most = self.slots.get(life)
         assert most is None or len(there) <= most, f"slots: {new.server} has {most}, and {there}"
+        shot.check_sent(attempt.path, run)
         assert run not in shot.on_hold, f"HELD: {attempt} is sent in run {run}"
         assert run not in shot.must_hold, (
             f"HELD: {attempt} is sent in run {run}, {shot.must_hold[run]:.0f} s old, "
@@ -206,6 +240,8 @@ class StormChecks(Checks):
             return
         if new.outcome_unknown or (new.state not in ENDED and not was_there):
             return
+        if new.server is None and not was_there:
+            return  # it is about a try that was never sent, and has no number of its own
         runs = [life.incarnation for life in self.lives if attempt in life.runs.values()]
         assert not runs, f"honest: {attempt} runs on {runs}, and is said to be over"
         self.over.add(attempt)
@@ -292,13 +328,22 @@ class StormChecks(Checks):
         self.busy.clear()
         self.stored.clear()
 
+    def reply(self, reply: Reply, key: ShotKey, run: int) -> None:
+        """The final reply of a run that was waited for."""
+        if not self.is_forgiven:
+            super().reply(reply, key, run)
+
     def at_end(self, live_of: Mapping[ShotKey, Mapping[str, Transition]]) -> None:
         """Faults have stopped, and time has passed."""
-        super().at_end(live_of)
         if self.is_forgiven:
             return
+        super().at_end(live_of)
         for key, shot in self.shots.items():
             for path, live in shot.live.items():
                 assert live.state not in IN_PROGRESS, f"I5: {path} of {key} is still {live.state}"
                 if live.state is ActionState.NOT_DISPATCHED and live.run is not None:
                     assert live.cause is not None, f"I5: {path} of {key} has not settled"
+
+
+def _is_pending(live: Transition) -> bool:
+    return live.cause is None and live.state is ActionState.NOT_DISPATCHED

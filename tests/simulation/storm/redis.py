@@ -6,7 +6,7 @@ own, `RedisJournal`, with its spill file's `Disk` and its memory of what was con
 threads and sockets are the world's.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from tests.simulation.world import World
 
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.settings.sections import JournalSection, RedisSection
+from shotline.common.views import JournalState
 from shotline.dispatcher.journal import (
     EncodedCommit,
     ForgetShots,
@@ -42,7 +43,9 @@ from shotline.dispatcher.journal.worker import Failed
 
 CONNECT_S = 0.01
 CONNECT_TIMEOUT_S = 2.0
-STOPPED_S = 5.0  # behind a failed append
+STOPPED_S = 25.0  # behind a failed append, also of a dispatcher that was paused
+WHOLE_S = 3.0  # since when the journal has said that Redis has everything
+TIMES_MAX = 100
 
 
 class Entry(NamedTuple):
@@ -64,6 +67,7 @@ class SimRedis:
         self.error = ""  # what it answers to whatever writes
         self.life = 1
         self.has_lost = False
+        self.has_hole = False  # what it has lost is not there again
 
     @property
     def last(self) -> CommitId:
@@ -119,7 +123,7 @@ class SimRedis:
         if lose_s and len(kept) < len(self.entries):
             self._world.tell(f"redis loses all behind {kept[-1].id if kept else 'nothing'}")
             self.entries = kept
-            self.has_lost = True
+            self.has_lost = self.has_hole = True
         self._world.after(away_s, self._begin)
 
     def _begin(self) -> None:
@@ -210,7 +214,7 @@ class SimLink:
     """A connection in use: commits go, answers come."""
 
     def __init__(self, world: World, redis: SimRedis, life: int, notify: Callable[[], None]):
-        self._world, self._redis, self._life, self._notify = world, redis, life, notify
+        self._world, self._redis, self.life, self._notify = world, redis, life, notify
         self._waiting: deque[tuple[float, Callable[[Any], None]]] = deque()
         self._replies: deque[object] = deque()
         self._free_at = 0.0
@@ -244,14 +248,14 @@ class SimLink:
         if redis.stalled_until > self._world.now:
             self._world.at(redis.stalled_until, lambda: self._arrive(id_, commit, confirmed))
             return
-        if not redis.is_up or redis.life != self._life:
+        if not redis.is_up or redis.life != self.life:
             self._break()
             return
         reply = redis.write(id_, commit, confirmed)
         self._later(lambda: self._answer(reply))
 
     def _answer(self, reply: object) -> None:
-        if self._redis.life != self._life:
+        if self._redis.life != self.life:
             self._break()
         elif not self.is_lost:
             self._replies.append(reply)
@@ -264,7 +268,7 @@ class SimLink:
 
     def look(self) -> None:
         """Notice that the Redis of this connection is gone."""
-        if self._redis.life != self._life and not self.is_lost:
+        if self._redis.life != self.life and not self.is_lost:
             self.broken = self.broken or "it closed the connection"
 
     def has_replies(self) -> bool:
@@ -327,6 +331,8 @@ class SimJournal(RedisJournal):
         self._world, self.redis, self._spill = world, redis, spill
         self._told = notify
         self._commits: dict[CommitId, EncodedCommit] = {}
+        self._times: Counter[CommitId] = Counter()
+        self._good_since: float | None = None
         self._selector = cast("Any", _Selector(self))
         uniform = world.random.uniform
         self._threads = [
@@ -363,9 +369,10 @@ class SimJournal(RedisJournal):
         redis.write(CommitId(term, 0), None, NO_COMMIT)
         self._confirmed.claimed(term, before)
         self._take_link(cast("Any", SimConnection(redis.life)))
-        return term, self._loaded(term)
+        return term, self.loaded_now(term)
 
-    def _loaded(self, term: int) -> Loaded:
+    def loaded_now(self, term: int) -> Loaded:
+        """Return what a dispatcher that begins now would read."""
         view = self.redis.view()
         view.term = term
         found = view.loaded()
@@ -398,6 +405,19 @@ class SimJournal(RedisJournal):
         self._commits[CommitId(commit.term, commit.number)] = commit
         self.write(now, commit)
 
+    def poll(self, now: float) -> list[JournalEvent]:
+        """Do what can be done; take note of when it says that Redis has everything again."""
+        events = super().poll(now)
+        link = self.link
+        is_good = self._state is JournalState.OK and link is not None and not link.broken
+        if not is_good or link is None or link.life != self.redis.life:
+            self._good_since = None
+        elif self._good_since is None:
+            self._good_since = now
+        elif self.redis.has_hole and now > self._good_since + WHOLE_S:
+            self.redis.has_hole = False
+        return events
+
     def fileno(self) -> int:
         """Return nothing that could be watched."""
         return -1
@@ -420,6 +440,8 @@ class SimJournal(RedisJournal):
 
     def _send_commit(self, now: float, sent: CommitRequest) -> None:
         self._sent = sent
+        self._times[sent.id] += 1
+        assert self._times[sent.id] < TIMES_MAX, f"I9: {sent.id} is written again and again"
         link = self.link
         assert link is not None
         known = self._commits.get(sent.id)

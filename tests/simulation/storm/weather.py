@@ -7,15 +7,19 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from tests.simulation.daemons import Daemon
-from tests.simulation.scenario import FAULTS_UNTIL_S
+from tests.simulation.storm.rubbish import RUBBISH, Rubbish
 from tests.simulation.world import Network
+
+from shotline.common.commands import DispatchAction
 
 if TYPE_CHECKING:
     from tests.simulation.storm.scenario import Storm
 
+FAULTS_UNTIL_S: Final = 20.0
 COUNTS: Final = (0, 1, 3, 6, 12, 25)
 PAUSES_S: Final = (0.5, 1.5, 5.0, 15.0)
 AWAY_S: Final = (0.1, 0.5, 2.0, 2.0, 12.0)
+SILENT_S: Final = 14.0  # longer than it takes to be lost
 LONG_AWAY_S: Final = 75.0  # a run is old by then
 HOSTS: Final = ("hub", "a", "b")
 WALLS_S: Final = (-3600.0, -3.0, 0.0, 3.0, 3600.0)
@@ -37,15 +41,16 @@ class Weather:
         """Whether nothing breaks any more, and what was broken is mended."""
         return self._world.now > self._clear_at
 
-    def _lasts(self, for_s: float) -> None:
+    def lasts(self, for_s: float) -> None:
+        """Let it not be over for a while."""
         self._clear_at = max(self._clear_at, self._world.now + for_s)
 
     def plan(self) -> None:
         """Plan all faults of the seed."""
-        self._lasts(2.0)
+        self.lasts(2.0)
         for _ in range(self._chance.choice(COUNTS)):
             at_s = self._chance.uniform(0.3, FAULTS_UNTIL_S)
-            self._lasts(at_s + 1.0)
+            self.lasts(at_s + 1.0)
             self._world.after(at_s, self._strike)
 
     def _strike(self) -> None:
@@ -58,7 +63,7 @@ class Weather:
                 self._world.in_steps(self._chance.randint(1, 60), fault)
         if self._chance.random() < 0.3:
             after_s = self._chance.uniform(0.05, 4.0)
-            self._lasts(after_s + 1.0)
+            self.lasts(after_s + 1.0)
             self._world.after(after_s, self._chance.choice(self._faults()))
 
     def _faults(self) -> Sequence[Fault]:
@@ -69,6 +74,9 @@ class Weather:
             self.kill_server,
             self.kill_server,
             self.kill_server,
+            self.silence_one,
+            self.silence_one,
+            self.silence_one,
             self.kill_host,
             self.cut_one,
             self.cut_one,
@@ -85,6 +93,7 @@ class Weather:
             self.fill_disk,
             self.jump_clock,
             self.cut_observer,
+            self.send_rubbish,
         )
 
     # Daemons
@@ -99,7 +108,7 @@ class Weather:
         scenario.dispatcher = None
         is_long = self._chance.random() < 0.08
         wait_s = LONG_AWAY_S if is_long else self._chance.choice(AWAY_S)
-        self._lasts(wait_s + 5.0)
+        self.lasts(wait_s + 5.0)
         self._world.after(wait_s, scenario._start_dispatcher)
         if scenario.is_hub:
             self._kill_broker(wait_s)
@@ -118,7 +127,7 @@ class Weather:
         self._world.tell("broker killed")
         scenario.broker.kill()
         scenario.broker = None
-        self._lasts(wait_s + 5.0)
+        self.lasts(wait_s + 5.0)
         self._world.after(wait_s, scenario._start_broker)
 
     def kill_server(self) -> None:
@@ -127,14 +136,31 @@ class Weather:
         if server is not None:
             self._kill_server(server.name)
 
-    def _kill_server(self, name: tuple[str, str]) -> None:
+    def _kill_server(self, name: tuple[str, str], away_s: float | None = None) -> None:
         server = self._scenario.servers.get(name)
         if server is None:
             return
         self._world.tell(f"server {name} killed")
         server.kill()
-        self._lasts(8.0)
-        self._scenario._restart_server(name)
+        self._scenario._restart_server(name, away_s)
+
+    def silence_one(self) -> None:
+        """A server that works is lost: it has ended, or is only silent."""
+        server = self._scenario._some_server()
+        if server is None:
+            return
+        for attempt in server.runs.values():  # somebody does not want to wait until it is back
+            again = DispatchAction(tree="T", shot=1, path=attempt.path, even_if_running=True)
+            self._world.after(
+                self._chance.uniform(SILENT_S - 3.0, SILENT_S + 0.1),
+                lambda order=again: self._scenario._order(order),
+            )
+        if self._chance.random() < 0.4:
+            self._kill_server(server.name, SILENT_S)
+        elif not server.is_paused:
+            self._world.tell(f"server {server.name} is silent for {SILENT_S} s")
+            self.lasts(SILENT_S + 5.0)
+            server.pause(SILENT_S)
 
     def kill_host(self) -> None:
         """A host with all daemons that are on it."""
@@ -156,13 +182,16 @@ class Weather:
         alive += [one for one in (scenario.broker, scenario.dispatcher) if one is not None]
         if not alive:
             return
-        one = self._chance.choice(alive)
+        server = scenario._some_server()
+        one: Daemon = self._chance.choice(alive)
+        if server is not None and self._chance.random() < 0.5:
+            one = server
         for_s = self._chance.choice(PAUSES_S)
         both = (scenario.broker, scenario.dispatcher)
         paused = (
             [two for two in both if two is not None] if scenario.is_hub and one in both else [one]
         )
-        self._lasts(for_s + 5.0)
+        self.lasts(for_s + 5.0)
         for two in paused:
             self._world.tell(
                 f"{type(two).__name__} {getattr(two, 'name', '')} paused for {for_s} s"
@@ -180,7 +209,7 @@ class Weather:
             return
         self._world.tell("another dispatcher begins")
         scenario.dispatcher = scenario._begin_dispatcher(0)
-        self._lasts(15.0)
+        self.lasts(15.0)
         self._world.after(10.0, first.kill)
 
     # The network
@@ -206,7 +235,7 @@ class Weather:
         ways = self._chance.choice(WAYS)
         breaks = self._chance.random() < 0.5
         self._world.tell(f"host {host}: nothing gets on {' and '.join(ways)} for {for_s} s")
-        self._lasts(for_s + 8.0)
+        self.lasts(for_s + 8.0)
         for network in self._networks():
             for link in network.links(host):
                 if self._chance.random() < share:
@@ -220,8 +249,13 @@ class Weather:
         observer = self._scenario.observer
         if observer is not None:
             observer.is_cut = True
-            self._lasts(8.0)
+            self.lasts(8.0)
             self._world.after(self._chance.choice((0.3, 3.0, 7.0)), lambda: _join(observer))
+
+    def send_rubbish(self) -> None:
+        """Somebody sends the broker what is no message."""
+        chance = self._chance
+        Rubbish(self._scenario, chance.choice(self._networks()), chance.choice(RUBBISH))
 
     # Redis, the disk, the clocks
 
@@ -229,14 +263,14 @@ class Weather:
         """Redis ends and comes back, with all that it had."""
         away_s = self._chance.choice((0.2, 2.0, 10.0))
         self._world.tell(f"redis is away for {away_s} s")
-        self._lasts(away_s + 5.0)
+        self.lasts(away_s + 5.0)
         self._scenario.redis.end(away_s, 0.0)
 
     def stall_redis(self) -> None:
         """Redis does not answer for a while."""
         for_s = self._chance.choice((0.2, 1.0, 8.0))
         self._world.tell(f"redis stalls for {for_s} s")
-        self._lasts(for_s + 5.0)
+        self.lasts(for_s + 5.0)
         self._scenario.redis.stall(for_s)
 
     def refuse_in_redis(self) -> None:
@@ -244,7 +278,7 @@ class Weather:
         error = self._chance.choice(("OOM it is full", "READONLY it is a replica"))
         for_s = self._chance.choice((0.5, 6.0))
         self._world.tell(f"redis refuses for {for_s} s: {error}")
-        self._lasts(for_s + 5.0)
+        self.lasts(for_s + 5.0)
         self._scenario.redis.refuse(error, for_s)
 
     def lose_in_redis(self) -> None:
@@ -253,7 +287,7 @@ class Weather:
             return
         lose_s = self._chance.choice((0.05, 1.0, 2.0, 8.0, 20.0, 1000.0))
         away_s = self._chance.choice((0.1, 1.0, 5.0))
-        self._lasts(away_s + 5.0)
+        self.lasts(away_s + 5.0)
         self._scenario.redis.end(away_s, lose_s)
 
     def fill_disk(self) -> None:
@@ -262,7 +296,7 @@ class Weather:
         self._world.tell("the disk is full")
         spill.full = True
         for_s = self._chance.choice((1.0, 6.0))
-        self._lasts(for_s + 5.0)
+        self.lasts(for_s + 5.0)
         self._world.after(for_s, lambda: setattr(spill, "full", False))
 
     def jump_clock(self) -> None:

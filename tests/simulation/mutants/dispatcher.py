@@ -1,0 +1,177 @@
+"""Bugs of the dispatcher."""
+
+from typing import Final
+
+from tests.simulation.mutants.planting import Edit, Mutant
+
+from shotline.dispatcher.commands.audit_trail import AuditTrail
+from shotline.dispatcher.core import Core
+from shotline.dispatcher.event_feed import EventFeed
+from shotline.dispatcher.execution import Execution
+from shotline.dispatcher.fleet import Server
+from shotline.dispatcher.recovery import Recovery
+from shotline.dispatcher.reports import Results
+from shotline.dispatcher.scheduling import Scheduling
+from shotline.dispatcher.sequencer import Sequencer
+from shotline.dispatcher.turns import Turns
+from shotline.dispatcher.urls import Urls
+
+
+def _one(
+    what: str, rules: str, seed: int, *edits: Edit, kind: str = "Storm", machine: str = "dispatcher"
+) -> Mutant:
+    return Mutant(what, machine, tuple(rules.split()), kind, seed, edits)
+
+
+DISPATCHER: Final = (
+    _one(
+        "answers and dispatches leave before they are journalled",
+        "I4",
+        0,
+        Edit(
+            Core,
+            "send",
+            "self.ledger.after(ToPeer(target, messages))",
+            "self.at_once(ToPeer(target, messages))",
+        ),
+    ),
+    _one(
+        "what a lost server had is forgotten",
+        "I5 I1 slots",
+        4,
+        Edit(Recovery, "lost", "for attempt in attempts:", "for attempt in ():"),
+    ),
+    _one(
+        "what has succeeded is ready once more in the same run",
+        "I1",
+        0,
+        Edit(
+            Sequencer,
+            "changed",
+            "self._tell_dependents(path)\n    return self._step()",
+            "self._tell_dependents(path)\n"
+            "    step, live = self._step(), self._actions[path]\n"
+            "    if live.cause is not Cause.RESULT or live.attempt > 1:\n"
+            "        return step\n"
+            "    return step._replace(reopened=(*step.reopened, path), ready=(*step.ready, path))",
+        ),
+    ),
+    _one(
+        "a number begins before the one before it has settled",
+        "I3",
+        1,
+        Edit(Turns, "_advance_lane", "            return\n", "            pass\n"),
+    ),
+    _one(
+        "a run ends while something of it still runs",
+        "I5",
+        0,
+        Edit(
+            Execution,
+            "_end_run",
+            "if self._hold_when_quiet(shot, run)",
+            "if sequencer is not None and len(sequencer.busy) == 1:\n"
+            "        self._close(shot, run)\n"
+            "        return\n"
+            "    if self._hold_when_quiet(shot, run)",
+        ),
+    ),
+    _one(
+        "the end of a run is journalled twice",
+        "I5",
+        0,
+        Edit(
+            Execution,
+            "_close",
+            "core.put(shot, ended)",
+            "core.put(shot, ended)\n    core.put(shot, ended)",
+        ),
+    ),
+    _one(
+        "output is said to be stored and is not",
+        "I2",
+        0,
+        Edit(
+            Results,
+            "output",
+            "if pieces:\n            self._core.ledger.output(",
+            "if pieces and not stored:\n            self._core.ledger.output(",
+        ),
+    ),
+    _one(
+        "what is ready in a HELD run is sent",
+        "HELD",
+        6,
+        Edit(
+            Execution,
+            "_go",
+            "elif run.held is not None or run.coming_hold is not None:",
+            "elif run.coming_hold is not None:",
+        ),
+    ),
+    _one(
+        "event numbers have gaps",
+        "I6",
+        0,
+        Edit(
+            EventFeed,
+            "publish",
+            "self.last(channel) + 1",
+            "self.last(channel) + 1 + (len(payload) % 64 == 0)",
+        ),
+    ),
+    _one(
+        "a server is given one more than it has slots",
+        "slots I2",
+        0,
+        Edit(
+            Server,
+            "free",
+            "return able - len(self.attempts)\n",
+            "return able + 1 - len(self.attempts)\n",
+        ),
+    ),
+    _one(
+        "a result gives two slots back",
+        "slots I5 I1 I2",
+        1,
+        Edit(
+            Results,
+            "finished",
+            "server.attempts.pop(attempt, None)",
+            "server.attempts.pop(attempt, None)\n"
+            "    server.attempts.pop(next(iter(server.attempts), None), None)",
+        ),
+    ),
+    _one(
+        "nobody is told who has asked for a run",
+        "audit",
+        0,
+        Edit(
+            AuditTrail,
+            "begun",
+            "self._put(given, command, Outcome.ACCEPTED, message)",
+            "pass",
+        ),
+    ),
+    _one(
+        "a place of a limit is free as soon as its server is lost",
+        "limit",
+        4,
+        Edit(
+            Scheduling,
+            "changed",
+            "if live.state in IN_PROGRESS or live.outcome_unknown:",
+            "if live.state in IN_PROGRESS:",
+        ),
+        kind="LimitedScenario",
+    ),
+    _one(
+        "it is forgotten for which shot an mdsip server works",
+        "mdsip",
+        0,
+        Edit(Urls, "take", "self._url_of[attempt] = key", "del self._unanswered[key][attempt]"),
+        Edit(Urls, "answered", "if key is not None:", "if False:"),
+        kind="TwoShots",
+    ),
+)

@@ -1,0 +1,238 @@
+"""Bugs of the servers, the broker, the journal, and of what the dispatcher hosts."""
+
+from typing import Final
+
+from tests.simulation.mutants.planting import Edit, Mutant
+
+from shotline.action_server.attempts import Attempts
+from shotline.action_server.contact import Contact
+from shotline.action_server.live import Live
+from shotline.action_server.reports import Reports
+from shotline.broker.registry import Registry
+from shotline.dispatcher.journal.ledger import Ledger
+from shotline.providers.machine import Provider
+from shotline.pulse_queue.machine import PulseQueue
+from shotline.pulse_queue.running import Running
+from shotline.volumes.announcing import Announcing
+from shotline.volumes.fold import LedgerFold
+from shotline.volumes.leasing import Leasing
+from shotline.volumes.offers import Offers
+
+
+def _of(
+    machine: str, what: str, rules: str, seed: int, *edits: Edit, kind: str = "Storm"
+) -> Mutant:
+    return Mutant(what, machine, tuple(rules.split()), kind, seed, edits)
+
+
+SERVERS: Final = (
+    _of(
+        "server",
+        "a dispatch is taken whatever its epoch",
+        "I1 honest",
+        4,
+        Edit(
+            Contact,
+            "takes",
+            "return self.is_registered and dispatch.epoch == self.epoch",
+            "return True",
+        ),
+    ),
+    _of(
+        "server",
+        "the epoch is looked at only in a new life",
+        "I1 honest",
+        4,
+        Edit(
+            Contact,
+            "takes",
+            "return self.is_registered and dispatch.epoch == self.epoch",
+            "return dispatch.epoch <= self.epoch",
+        ),
+    ),
+    _of(
+        "server",
+        "an action is said to be aborted before its processes are gone",
+        "honest",
+        0,
+        Edit(
+            Attempts,
+            "end",
+            "self._slots.end(now, running.slot)",
+            "self._slots.end(now, running.slot)\n"
+            "    self.settle_ended(now, running.slot, is_unknown=False)",
+        ),
+    ),
+    _of(
+        "server",
+        "what runs is not told at a registration",
+        "I1 honest",
+        3,
+        Edit(
+            Attempts,
+            "holding",
+            "return [*queued, *running, *finished]",
+            "return [*queued, *finished]",
+        ),
+    ),
+    _of(
+        "server",
+        "output is forgotten that is only sent",
+        "I2",
+        3,
+        Edit(Live, "tell_again", "for message in running.log.unstored():", "for message in ():"),
+        Edit(
+            Reports,
+            "_send",
+            "messages += report.log.unstored() if report.is_repeat else fresh",
+            "messages += fresh",
+        ),
+    ),
+    _of(
+        "broker",
+        "a registration does not reach the dispatcher",
+        "I5 I1 slots",
+        2,
+        Edit(
+            Registry,
+            "_accept",
+            "self._outbox.forward_to_dispatcher(known.identity, encode([register]))",
+            "if register.epoch < 3:\n"
+            "        self._outbox.forward_to_dispatcher(known.identity, encode([register]))",
+        ),
+    ),
+    _of(
+        "journal",
+        "effects leave with the next commit, not with their own",
+        "I4",
+        0,
+        Edit(
+            Ledger,
+            "flush",
+            "self._flying, self._gathering = batch, _Batch()\n    return [WriteCommit(encoded)]",
+            "self._flying, self._gathering = batch, _Batch()\n"
+            "    left, batch.effects = batch.effects, []\n"
+            "    return [WriteCommit(encoded), *left]",
+        ),
+    ),
+)
+
+HOSTED: Final = (
+    _of(
+        "pulse queue",
+        "nobody holds the run of a plan that pauses",
+        "Q6",
+        1,
+        Edit(
+            Running,
+            "_hold",
+            "if running.run is not None and running.pause:",
+            'self._paused("as asked")\n    if False:',
+        ),
+        kind="QueueScenario",
+    ),
+    _of(
+        "pulse queue",
+        "the queue is idle between two plans",
+        "Q10",
+        0,
+        Edit(
+            Running,
+            "advance",
+            "if not has_gone_on:",
+            "if not has_gone_on or self._core.fold.running is None:",
+        ),
+        kind="QueueScenario",
+    ),
+    _of(
+        "pulse queue",
+        "a lock is lost at a restart",
+        "Q8",
+        0,
+        Edit(
+            PulseQueue,
+            "load",
+            "fold.history.clear()",
+            "fold.history.clear()\n    fold.lock = None",
+        ),
+        kind="LockedQueue",
+    ),
+    _of(
+        "volumes",
+        "an announcement is taken twice",
+        "V2",
+        0,
+        Edit(
+            Announcing,
+            "announce",
+            "taken = known.number if known.memory == command.memory else 0",
+            "taken = command.number - 1",
+        ),
+        kind="VolumesScenario",
+    ),
+    _of(
+        "volumes",
+        "a lease is ended by somebody else",
+        "V3",
+        0,
+        Edit(
+            Leasing,
+            "_own",
+            "if attempt != item.attempts or item.lease.consumer != consumer:",
+            "if False:",
+        ),
+        kind="VolumesScenario",
+    ),
+    _of(
+        "volumes",
+        "a lease is given twice",
+        "V3",
+        0,
+        Edit(
+            Offers,
+            "changed",
+            "elif item.state is RecordState.READY:",
+            "elif item.state is RecordState.READY or item.number % 5 == 0:",
+        ),
+        kind="VolumesScenario",
+    ),
+    _of(
+        "volumes",
+        "the order within a key is not kept",
+        "V3",
+        0,
+        Edit(
+            Offers,
+            "_lane",
+            'return item.group, item.key if group.ordered else f"{item.volume}\\0{item.held.host}"',
+            "return item.group, str(item.number)",
+        ),
+        kind="VolumesScenario",
+    ),
+    _of(
+        "volumes",
+        "a sum is wrong",
+        "V1",
+        0,
+        Edit(
+            LedgerFold,
+            "_drop",
+            "del self.items[item.number]",
+            "del self.items[item.number]\n    volume.counts[item.state] = 0",
+        ),
+        kind="VolumesScenario",
+    ),
+    _of(
+        "providers",
+        "a job that has had several lives proves the end of all of them",
+        "proof",
+        6,
+        Edit(
+            Provider,
+            "_report",
+            'proof=pilot.proof if pilot.has_lived_once else "",',
+            'proof="it is over" if pilot.state is PilotState.ENDED else "",',
+        ),
+        kind="PilotScenario",
+    ),
+)

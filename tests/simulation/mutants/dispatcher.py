@@ -11,7 +11,6 @@ from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.reports import Results
-from shotline.dispatcher.scheduling import Scheduling
 from shotline.dispatcher.sequencer import Sequencer
 from shotline.dispatcher.turns import Turns
 from shotline.dispatcher.urls import Urls
@@ -134,7 +133,7 @@ DISPATCHER: Final = (
     _one(
         "a result gives two slots back",
         "slots I5 I1 I2",
-        1,
+        2,
         Edit(
             Results,
             "finished",
@@ -153,18 +152,6 @@ DISPATCHER: Final = (
             "self._put(given, command, Outcome.ACCEPTED, message)",
             "pass",
         ),
-    ),
-    _one(
-        "a place of a limit is free as soon as its server is lost",
-        "limit",
-        4,
-        Edit(
-            Scheduling,
-            "changed",
-            "if live.state in IN_PROGRESS or live.outcome_unknown:",
-            "if live.state in IN_PROGRESS:",
-        ),
-        kind="LimitedScenario",
     ),
     _one(
         "it is forgotten for which shot an mdsip server works",

@@ -6,8 +6,6 @@ from tests.simulation.mutants.planting import Edit, Mutant
 
 from shotline.action_server.attempts import Attempts
 from shotline.action_server.contact import Contact
-from shotline.action_server.live import Live
-from shotline.action_server.reports import Reports
 from shotline.broker.registry import Registry
 from shotline.dispatcher.journal.ledger import Ledger
 from shotline.providers.machine import Provider
@@ -64,31 +62,6 @@ SERVERS: Final = (
         ),
     ),
     _of(
-        "server",
-        "what runs is not told at a registration",
-        "I1 honest",
-        3,
-        Edit(
-            Attempts,
-            "holding",
-            "return [*queued, *running, *finished]",
-            "return [*queued, *finished]",
-        ),
-    ),
-    _of(
-        "server",
-        "output is forgotten that is only sent",
-        "I2",
-        3,
-        Edit(Live, "tell_again", "for message in running.log.unstored():", "for message in ():"),
-        Edit(
-            Reports,
-            "_send",
-            "messages += report.log.unstored() if report.is_repeat else fresh",
-            "messages += fresh",
-        ),
-    ),
-    _of(
         "broker",
         "a registration does not reach the dispatcher",
         "I5 I1 slots",
@@ -122,7 +95,7 @@ HOSTED: Final = (
         "pulse queue",
         "nobody holds the run of a plan that pauses",
         "Q6",
-        1,
+        17,
         Edit(
             Running,
             "_hold",

@@ -6,7 +6,7 @@ import pytest
 from tests.simulation.seeds import run_seed
 from tests.simulation.storm.scenario import Storm
 
-SEEDS: Final = 160
+SEEDS: Final = 80
 GROUP: Final = 20
 
 

@@ -13,6 +13,35 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.mutants.planting import SEEDS, Mutant, first_seed
 
 MARK: Final = "<!-- planted bugs -->"
+WORDS: Final = {
+    "I1": "nothing starts twice",
+    "I2": "output and results are kept",
+    "I3": "the order is kept",
+    "I4": "the journal comes first",
+    "I5": "a run ends, once, behind its actions",
+    "I6": "what is shown is true",
+    "I9": "Redis gets again what it has lost",
+    "F2": "a server serves no more than it is to",
+    "Q1": "a plan runs once",
+    "Q5": "what is HELD waits",
+    "Q6": "a paused plan starts nothing",
+    "Q8": "locks survive restarts",
+    "Q10": "no idle moment between two plans",
+    "V1": "sums are right",
+    "V2": "a file is announced once",
+    "V3": "a record is leased once, in its order",
+    "HELD": "what is HELD starts nothing",
+    "audit": "it is told who has asked for a run",
+    "honest": "what is said to be over runs no more",
+    "mdsip": "an mdsip server works for one shot",
+    "proof": "what is proven is true",
+    "settled": "what is settled stays so",
+    "slots": "no more is given than there are slots",
+    "term": "the highest term dispatches",
+    "truth": "a result is its own attempt's",
+}
+"""The rules in the words of those who read the page."""
+
 HEAD: Final = """\
 A simulation that has never failed proves little. So bugs are planted in the machines, one by one,
 and the simulations must see each of them (`make sim-mutants` plants all, and writes this table):
@@ -21,9 +50,9 @@ and the simulations must see each of them (`make sim-mutants` plants all, and wr
 
 def table(found: dict[Mutant, int | None]) -> str:
     """Return the table for the page."""
-    lines = ["| machine | planted bug | breaks the rule | in seed |", "| --- | --- | --- | --- |"]
+    lines = ["| machine | planted bug | what it breaks | in seed |", "| --- | --- | --- | --- |"]
     for mutant, seed in found.items():
-        with_it = "" if seed is None else " or ".join(f"`{rule}`" for rule in mutant.rules)
+        with_it = "" if seed is None else "; or ".join(WORDS[rule] for rule in mutant.rules)
         at = "**not caught**" if seed is None else f"{seed} of `{mutant.kind}`"
         lines.append(f"| {mutant.machine} | {mutant.what} | {with_it} | {at} |")
     caught = sum(seed is not None for seed in found.values())

@@ -80,7 +80,8 @@ export class ActionTable extends Part {
   #opened = new Inputs();
   /** @type {Windowed<RowElement>} */ #rows = /** @type {any} */ (null);
   /** @type {HTMLElement} */ #count = h('span', { class: 'count' });
-  /** @type {HTMLElement} */ #empty = h('p', { class: 'empty', hidden: true });
+  /** @type {HTMLElement} */ #why = h('span', { role: 'gridcell' });
+  /** @type {HTMLElement} */ #empty = h('p', { class: 'empty', role: 'row', hidden: true }, this.#why);
   /** @type {HTMLElement} */ #body = h('div', { class: 'grid-scroll table-scroll', tabIndex: 0, role: 'grid' });
   /** @type {Map<string, HTMLElement>} */ #heads = new Map();
   /** @type {Map<string, HTMLInputElement>} */ #filters = new Map();
@@ -157,7 +158,7 @@ export class ActionTable extends Part {
     setAttribute(this.#body, 'aria-rowcount', String(shown.length + 1));
     setText(this.#count, shown.length === this.#total ? `${shown.length}` : `${shown.length} of ${this.#total}`);
     this.#empty.hidden = shown.length > 0;
-    if (shown.length === 0) setText(this.#empty, this.#emptyWords(this.#total));
+    if (shown.length === 0) setText(this.#why, this.#emptyWords(this.#total));
     for (const [id, head] of this.#heads) this.#drawHead(id, head);
     this.#all.checked = this.ticked.size > 0 && shown.length > 0 && shown.every((row) => this.ticked.has(row.path));
   }

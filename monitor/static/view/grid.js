@@ -83,7 +83,8 @@ export class Grid extends Part {
   /** @type {Map<string, HTMLInputElement>} */ #filters = new Map();
   #tickAllBox = h('input', { type: 'checkbox' });
   #body = h('div', { class: 'grid-scroll', tabIndex: 0, role: 'grid', 'aria-multiselectable': 'true' });
-  #empty = h('p', { class: 'empty', hidden: true });
+  #why = h('span', { role: 'gridcell' });
+  #empty = h('p', { class: 'empty', role: 'row', hidden: true }, this.#why);
   /** @type {Windowed<LineElement<R>>} */ #rows = /** @type {any} */ (null);
 
   // What whoever makes one of it says.
@@ -192,7 +193,7 @@ export class Grid extends Part {
     setAttribute(this.#body, 'aria-rowcount', String(this.#lines.length + 1));
     setAttribute(this.#body, 'aria-activedescendant', this.#lines.some(({ key }) => key === this.#cursor) ? this.#idOf(this.#cursor) : null);
     this.#empty.hidden = this.#lines.length > 0;
-    setText(this.#empty, this.#lines.length > 0 ? '' : this.emptyWords(this.#byKey.size > 0));
+    setText(this.#why, this.#lines.length > 0 ? '' : this.emptyWords(this.#byKey.size > 0));
     for (const [id, head] of this.#heads) setAttribute(head, 'aria-sort', this.sort !== id ? null : this.descending ? 'descending' : 'ascending');
     const ticked = this.#ticked.size === 0 ? 0 : this.#shown.filter((row) => this.#ticked.has(this.keyOf(row))).length;
     this.#tickAllBox.checked = ticked > 0 && ticked === this.#shown.length;

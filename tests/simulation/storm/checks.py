@@ -53,6 +53,7 @@ class StormShot(ShotCheck):
     def __init__(self) -> None:
         super().__init__()
         self.is_written_anew = False
+        self.is_told_anew = False  # ends of runs may stand before what has become of their actions
         self.on_hold: set[int] = set()
         self.aborting: set[int] = set()
         self.must_hold: dict[int, float] = {}  # runs that a new dispatcher must put on hold first
@@ -66,7 +67,7 @@ class StormShot(ShotCheck):
     def is_told_by(self, records: Sequence[ShotRecord]) -> bool:
         """Return whether these records come to the same."""
         told = StormShot()
-        told.is_written_anew = True
+        told.is_written_anew = told.is_told_anew = True
         try:
             for record in records:
                 told.take(record)
@@ -98,6 +99,12 @@ class StormShot(ShotCheck):
                 self.on_hold.discard(run)
                 self.must_hold.pop(run, None)
         super().take(record)
+
+    def _run_ended(self, record: RunEnded) -> None:
+        if self.is_told_anew:
+            self.ended[record.run] += 1
+        else:
+            super()._run_ended(record)
 
     def check_order(self, path: str, run: int) -> None:
         """Nothing: the order is looked at where an action is sent; a redispatch may come later."""

@@ -151,7 +151,7 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     "check": (("TEST", "both TREE and SHOT"),),
     "audit": (
         ("now", "unexpected extra argument"),
-        ("--since yesterday", "is no time"),
+        ("--since tomorrow", "is no time"),
         ("--since 5x", "is no time"),
         ("--shot 42", "neither TREE/SHOT nor TREE"),
         ("--shot TEST/x", "neither TREE/SHOT nor TREE"),

@@ -41,7 +41,7 @@ body { font: 10pt/1.4 system-ui, sans-serif; color: #111; background: #fff; marg
 h1 { font-size: 1.6em; margin: 0 0 .2em; } h2 { font-size: 1.15em; margin: 1.6em 0 .4em; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .2em .6em .2em 0;
-  border-bottom: 1px solid #ccc; overflow-wrap: anywhere; }
+  border-bottom: 1px solid #ccc; overflow-wrap: break-word; }
 th { border-bottom: 2px solid #555; white-space: nowrap; }
 td.n { text-align: right; white-space: nowrap; } td.w { white-space: nowrap; }
 tr.bad td:first-child { font-weight: 700; border-left: .4em solid #b00020; padding-left: .4em; }

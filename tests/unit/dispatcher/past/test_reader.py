@@ -59,9 +59,9 @@ def test_failures_are_told_with_what_came_since(shotline: FakeShotline) -> None:
 def test_a_search_ends_where_its_work_is_done_and_goes_on(
     shotline: FakeShotline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(folding, "SHOTS_MAX", 0)  # what is in memory costs nothing
     whole = shotline.search("camera arm", where=("action",))
     assert [one.shot for one in whole.found] == [3, 2, 1]
-    monkeypatch.setattr(folding, "SHOTS_MAX", 0)  # what is in memory costs nothing
     monkeypatch.setattr(folding, "RECORDS_MAX", 1)
     found: list[int] = []
     before: str | None = None

@@ -46,6 +46,9 @@ DURATION_MAX: Final = 1e9
 Duration = Annotated[float, Meta(ge=0, le=DURATION_MAX)]
 """Seconds, up to 31 years."""
 
+Change = Annotated[float, Meta(ge=-DURATION_MAX, le=DURATION_MAX)]
+"""Seconds by which something takes longer; negative: shorter."""
+
 TimeLimit = Annotated[float, Meta(gt=0, le=DURATION_MAX)]
 """Seconds after which something is ended."""
 

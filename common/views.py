@@ -23,6 +23,7 @@ from shotline.common.past.views import AnyPastResult, LookedBack
 from shotline.common.pilots import ClassDemand
 from shotline.common.queue.views import AnyQueueResult, QueueSnapshot
 from shotline.common.ranges import (
+    Change,
     Count,
     Duration,
     Fraction,
@@ -327,7 +328,7 @@ class ComparedAction(Struct):
     left: ComparedSide | None = None
     right: ComparedSide | None = None
     differs: tuple[Literal["outcome", "duration", "reason", "declaration"], ...] = ()
-    change_s: float | None = None  # by how much the second took longer
+    change_s: Change | None = None  # by how much the second took longer
 
 
 class CompareResult(Paged, tag="compare"):

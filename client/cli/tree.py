@@ -75,9 +75,10 @@ def check_experiment(file: Path) -> None:
     wrong. What only the whole tree shows, as conditions in a circle, `tree --check` tells.
     """
     try:
-        checked = later.experiment_file.check_experiment(later.yamlfile.read_bounded(file), file)
+        text = later.yamlfile.read_bounded(file)
     except later.yamlfile.FileProblems as unread:
-        checked = later.experiment_file.Checked(unread.problems)
+        wrong(str(unread))
+    checked = later.experiment_file.check_experiment(text, file)
     count = None if checked.experiment is None else len(checked.experiment.actions)
     if options_of().json:
         problems = [

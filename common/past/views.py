@@ -6,7 +6,7 @@ from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.base import Struct
 from shotline.common.paged import Result
 from shotline.common.past.commands import Place
-from shotline.common.ranges import Code, Count, Duration, ShotNumber, Small, Wall
+from shotline.common.ranges import Change, Code, Count, Duration, ShotNumber, Small, Wall
 from shotline.common.records import NoteWritten
 
 
@@ -98,7 +98,7 @@ class TrendResult(Result, tag="trend"):
     median_s: Duration | None = None
     low_s: Duration | None = None
     high_s: Duration | None = None
-    slope_s: float | None = None
+    slope_s: Change | None = None
     trend: Literal["longer", "shorter", "steady", "unknown"] = "unknown"
     words: str = ""
 

@@ -7,8 +7,8 @@ from shotline.common.process.service import Service
 from shotline.common.settings.configuration import Config
 from shotline.dispatcher.job_process import JobProcess, Trade
 from shotline.dispatcher.past.jobs import AnyPastJob, PastDone, decode_answer, encode_job
-from shotline.dispatcher.past.surroundings import Surroundings
 
+SECTIONS: Final = {"broker", "redis", "kept"}  # of the configuration, for the process
 TIMEOUT_S: Final = 60.0  # of one answer, which is bounded by its work
 
 
@@ -16,7 +16,11 @@ def past_host(
     service: Service, config: Config, on_done: Callable[[PastDone], None]
 ) -> JobProcess[AnyPastJob, PastDone]:
     """Return the process, not started yet."""
-    around = Surroundings(config.redis, config.kept, Config(broker=config.broker))
+
+    def told() -> bytes:
+        """What no other user may see among a program's arguments: how Redis is reached."""
+        return config.model_dump_json(include=SECTIONS).encode() + b"\n"
+
     return JobProcess(
         service,
         "the worker of the past",
@@ -24,7 +28,7 @@ def past_host(
         ("shotline.dispatcher.past.worker",),
         on_done,
         timeout_s=TIMEOUT_S,
-        first=around.encoded,
+        first=told,
     )
 
 

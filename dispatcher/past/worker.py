@@ -17,6 +17,7 @@ from shotline.common.past.commands import ImportPiece, ImportShot
 from shotline.common.past.shotfile import BadShotFile
 from shotline.common.past.views import ImportPieceResult, ImportShotResult
 from shotline.common.records import ShotKey
+from shotline.common.settings.configuration import Config
 from shotline.dispatcher.past.folder import Folder, Incoming
 from shotline.dispatcher.past.jobs import (
     AnyPastJob,
@@ -29,18 +30,17 @@ from shotline.dispatcher.past.jobs import (
 from shotline.dispatcher.past.reader import Reader
 from shotline.dispatcher.past.redis_store import RedisStore
 from shotline.dispatcher.past.store import Both, Unreadable
-from shotline.dispatcher.past.surroundings import Surroundings
 
 
 class PastWorker:
-    """Answers jobs."""
+    """Answers jobs. Of the configuration, the sections of `host.SECTIONS` count."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._redis = RedisStore(around.redis)
-        self._folder = Folder(around.kept.folder)
-        self.reader = Reader(Both(self._redis, self._folder), __version__, around.config)
+    def __init__(self, config: Config) -> None:
+        self._redis = RedisStore(config.redis)
+        self._folder = Folder(config.kept.folder)
+        self.reader = Reader(Both(self._redis, self._folder), __version__, config)
         views = self.reader.folds.views
-        self._incoming = Incoming(around.kept.folder, around.kept.bytes_max, views)
+        self._incoming = Incoming(config.kept.folder, config.kept.bytes_max, views)
         self._incoming.clear()
 
     def answer(self, job: AnyPastJob) -> PastDone:
@@ -89,7 +89,7 @@ def _done(job: int, result: ImportPieceResult | ImportShotResult, message: str =
 def main(jobs: int, answers: int) -> None:
     """Serve until the dispatcher closes the pipe."""
     with os.fdopen(jobs, "rb") as lines, os.fdopen(answers, "wb") as out:
-        worker = PastWorker(Surroundings.decoded(lines.readline()))
+        worker = PastWorker(Config.model_validate_json(lines.readline()))
         for line in lines:
             job = decode_job(line)
             try:

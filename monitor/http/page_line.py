@@ -17,12 +17,14 @@ from shotline.common.scopes import Scope
 # Commands of the wire, and those that only show what these tell. Any other is refused.
 # Queue, fleet and alarms have pages of their own; the queue gives commands itself.
 _OF_THE_QUEUE: Final = ("write_nodes", "run_function", "server_workers")
+# A shot's file is read and written where the command runs; the page has a download.
+_OF_FILES: Final = ("export", "find_shots", "import_piece", "import_shot")
 ALLOWED: Final = frozenset(
     {
         verb.replace("_", "-")
         for verb in VERBS
         if not verb.startswith(("queue_", "records_", "fleet", "alarms"))
-        and verb not in _OF_THE_QUEUE
+        and verb not in (*_OF_THE_QUEUE, *_OF_FILES)
     }
     | {"display-logs", "show-log", "version", "watch"}
 )

@@ -17,6 +17,7 @@ from shotline.monitor.http.page_line import (
 # What acts on the monitor's own machine: processes that it starts, files that it reads or writes.
 REFUSED = {"up", "demo", "check-config", "completion", "doctor", "support-bundle"}
 REFUSED |= {"users", "queue", "records", "alarms", "fleet", "keys", "debug"}
+REFUSED |= {"check-experiment", "export", "import"}
 APART = (
     "queue_end",
     "server_workers",

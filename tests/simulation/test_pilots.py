@@ -315,7 +315,7 @@ class PilotScenario(Scenario):
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 def test_what_is_proven_is_over_and_nothing_starts_twice_from_seed(first: int) -> None:
     found = [run_seed(PilotScenario, seed) for seed in range(first, first + GROUP)]
-    assert sum(len(one.pilots) for one in found) > GROUP
+    assert sum(len(one.pilots) for one in found) > GROUP // 2
     assert sum(one.proven for one in found) > 0
 
 

@@ -233,7 +233,7 @@ def test_a_plan_that_is_started_again_after_a_restart_is_caught(
             self.start(running.entry, executed=False)
 
     monkeypatch.setattr(Running, "recovered", recovered)
-    assert caught(QueueScenario, "Q10", 80)
+    assert caught(KilledEarly, "Q10", 30)
 
 
 def test_a_held_plan_that_runs_by_itself_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

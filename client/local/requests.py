@@ -17,7 +17,7 @@ from shotline.common.messages import Outcome
 VERBS: Final = ("start", "stop", "restart", "kill", "status")
 WITHOUT_NAME: Final = ("start", "status")
 REDIS: Final = "redis"
-_LOGGED: Final = re.compile(r"[-0-9]+ [.:0-9]+ ([A-Z]+) +[\w.]+: ")
+_LOGGED: Final = re.compile(r"[-0-9]+ [-+.:0-9]+Z? ([A-Z]+) +[\w.]+: ")
 HELP: Final = (
     "start [NAME], restart NAME, stop NAME, kill NAME, status [NAME]; NAME is a daemon, CLASS, or "
     "CLASS:ID; without one, start means all that does not run"

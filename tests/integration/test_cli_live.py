@@ -150,7 +150,7 @@ def test_output_of_what_is_unknown_is_refused_in_words(shot: Shot) -> None:
     for words, text in (
         (("TEST", "1", "C", "ANY"), "no actions of class C; it has A, B"),
         (("TEST", "1", "A", "NOBODY"), "has no action NOBODY"),
-        (("TEST", "9", "A", "ANY"), "tables are not built"),
+        (("TEST", "9", "A", "ANY"), "nothing is known of TEST/9"),
     ):
         with shotline(shot.stack, "display-logs", *words) as process:
             out, _ = process.communicate(timeout=DEADLINE_S)

@@ -59,6 +59,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "up": {"daemons": ["broker", "dispatcher", "monitor", "legacy"]},
         "logging": {"format": "json"},
         "volumes": {"folders": {"RAW": {"folder": "raw"}}},
+        "action_server": {"disks": [str(folder)]},
         "metrics": {
             "addresses": {
                 name: f"127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)
@@ -71,6 +72,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             shotline.create_pulse("TEST", 1)
             shotline.build_tables("TEST", 1)
             shotline.do_phase("INIT", "TEST", 1)
+        dispatcher = running.config.metrics.addresses["dispatcher"]
+        # What hosts tell of themselves comes with a heartbeat.
+        of_hosts = {"shotline_host_disk_bytes", "shotline_host_clock_offset_seconds"}
+        eventually(lambda: of_hosts <= known({"": samples_at(dispatcher)}))
         yield running
 
 

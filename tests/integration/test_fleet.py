@@ -17,7 +17,7 @@ from tests.support.faults import (
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.errors import Refused
-from shotline.client.observer import News
+from shotline.client.observer import News, Whole
 from shotline.common.channels import SERVERS
 from shotline.common.fleet.views import AlertKind, FlagKind
 from shotline.common.views import FleetResult, ServersEvent, ServerView
@@ -187,8 +187,10 @@ def alerts(stack: Stack) -> set[tuple[AlertKind, str]]:
 def test_a_window_and_an_alert_are_told_on_the_channel_of_servers(tmp_path: Path) -> None:
     with stack_of(tmp_path, ("A:1",), *THREE) as stack, stack.supervisor() as shotline:
         with shotline.events(SERVERS) as stream:
+            updates = iter(stream)
+            assert isinstance(next(updates), Whole)  # what comes now, comes as news
             shotline.fleet_window(time.time() - 1, 3600, id="pump", classes="A")
-            for update in stream:
+            for update in updates:
                 payload = update.payload if isinstance(update, News) else None
                 if isinstance(payload, ServersEvent) and payload.fleet and payload.fleet.windows:
                     (window,) = payload.fleet.windows

@@ -100,7 +100,7 @@ def test_it_is_for_administrators(browser: Browser, stack: Stack) -> None:
     shown(page.locator("tab-actions:not([hidden])")).to_have_count(1)
     for tab in ("audit", "logins"):
         assert page.locator(f"nav [data-tab={tab}]").is_hidden()
-    page.keyboard.press("8")
+    page.keyboard.press("9")
     shown(page.locator("tab-actions:not([hidden])")).to_have_count(1)
 
 

@@ -266,7 +266,7 @@ def test_a_filter_and_the_keys_find_and_act(stack: Stack, browser: Browser, fold
     page.keyboard.press("/")
     page.keyboard.type("evil")
     shown(page.locator("#all .row:not([hidden])")).to_have_count(1)
-    assert "find=evil" in page.url
+    page.wait_for_url(re.compile("find=evil"))
     page.locator("#find").fill("")
     page.locator("#all").get_by_label("filter Status").fill("success")
     shown(page.locator("#all .row:not([hidden])")).to_have_count(2)

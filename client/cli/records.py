@@ -1,6 +1,5 @@
 """The commands of `shotline records`: volumes, data records and their consumers."""
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from shotline.client.cli.base import (
     send,
     wrong,
 )
+from shotline.client.cli.spans import is_span, seconds_of
 
 if TYPE_CHECKING:
     from shotline.client.cli.base import Heard
@@ -36,7 +36,6 @@ SINCE = click.option(
     "--since", default="", metavar="TIME", help="2026-11-29, 2026-11-29T14:00, or 3d, 12h, 90m ago."
 )
 PATTERN = click.option("--pattern", default="", help="Only paths that fit it, such as run1/*.h5.")
-_AGO = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @click.group(
@@ -55,9 +54,8 @@ def _when(text: str) -> float:
 
     if not text:
         return 0.0
-    ago = re.fullmatch(r"(\d{1,9})([smhd])", text, re.ASCII)
-    if ago is not None:
-        return max(time.time() - int(ago[1]) * _AGO[ago[2]], 0.0)
+    if is_span(text):
+        return max(time.time() - seconds_of(text), 0.0)
     try:
         return max(datetime.fromisoformat(text).timestamp(), 0.0)
     except (ValueError, OverflowError):

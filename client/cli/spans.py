@@ -6,7 +6,7 @@ from typing import Final
 from shotline.client.cli.base import wrong
 from shotline.client.plain import plain
 
-_SPAN: Final = re.compile(r"(\d{1,9})([smhd])")
+_SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 

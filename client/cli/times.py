@@ -1,24 +1,21 @@
 """Points in time as an operator writes them."""
 
-import re
 import time
 from datetime import datetime, timedelta
 from typing import Final
 
 from shotline.client.cli.base import wrong
+from shotline.client.cli.spans import is_span, seconds_of
 from shotline.client.plain import plain
 
-_AGO: Final = re.compile(r"([0-9]{1,9})([smhd])")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DAYS: Final = {"today": 0, "yesterday": 1}
 HELP: Final = "2026-11-29 or 2026-11-29T08:30, `yesterday`, `today`, or 90s, 30m, 2h, 3d ago."
 
 
 def time_of(word: str) -> float:
     """Return a time as seconds since 1970; without a zone it is local. End with a usage error."""
-    ago = _AGO.fullmatch(word)
-    if ago is not None:
-        return max(time.time() - int(ago[1]) * _SECONDS[ago[2]], 0.0)
+    if is_span(word):
+        return max(time.time() - seconds_of(word), 0.0)
     try:
         if word.lower() in _DAYS:
             midnight = (

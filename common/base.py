@@ -76,6 +76,11 @@ def to_json(record: Struct) -> bytes:
     return _ENCODER.encode(record)
 
 
+def to_line(value: Struct) -> bytes:
+    """Return a record as a line of JSON, for a pipe."""
+    return to_json(value) + b"\n"
+
+
 def as_plain(record: Struct) -> dict[str, Any]:
     """Return a struct's fields as JSON would have them."""
     fields: dict[str, Any] = msgspec.to_builtins(record)

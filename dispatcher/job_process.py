@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from shotline.common.base import Struct, to_line
 from shotline.common.codec import sendable
 from shotline.common.process import interpreter
 from shotline.common.process.error_pipe import ErrorPipe
@@ -26,15 +27,14 @@ log = logging.getLogger(__name__)
 _READ_BYTES: Final = 1 << 20
 _ANSWER_BYTES_MAX: Final = 256 << 20
 
-J = TypeVar("J")
+J = TypeVar("J", bound=Struct)
 D = TypeVar("D")
 
 
 @dataclass(frozen=True, slots=True)
 class Trade(Generic[J, D]):
-    """What the jobs and answers of a process look like; each is one line."""
+    """What the answers of a process look like. Jobs and answers are a line of JSON each."""
 
-    encode: Callable[[J], bytes]
     decode: Callable[[bytes], D]  # raises ValueError
     failed: Callable[[J, str], D]  # what is answered to a job that came to nothing, and why
 
@@ -120,7 +120,7 @@ class JobProcess(Generic[J, D]):
     def _hand(self, job: J) -> None:
         """Give the process its next job; one that has died since its last never got it."""
         # A job is smaller than a pipe, and only one is ever in it.
-        line = self._trade.encode(job)
+        line = to_line(job)
         if self._process is not None:
             with suppress(BrokenPipeError):
                 os.write(self._jobs, line)

@@ -6,7 +6,7 @@ from typing import Final
 from shotline.common.process.service import Service
 from shotline.common.settings.configuration import Config
 from shotline.dispatcher.job_process import JobProcess, Trade
-from shotline.dispatcher.past.jobs import AnyPastJob, PastDone, decode_answer, encode_job
+from shotline.dispatcher.past.jobs import AnyPastJob, PastDone, decode_answer
 
 SECTIONS: Final = {"broker", "redis", "kept"}  # of the configuration, for the process
 TIMEOUT_S: Final = 60.0  # of one answer, which is bounded by its work
@@ -24,7 +24,7 @@ def past_host(
     return JobProcess(
         service,
         "the worker of the past",
-        Trade(encode_job, decode_answer, _failed),
+        Trade(decode_answer, _failed),
         ("shotline.dispatcher.past.worker",),
         on_done,
         timeout_s=TIMEOUT_S,

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from shotline.common import commands as c
-from shotline.common.base import Struct, to_json
+from shotline.common.base import Struct
 from shotline.common.past.commands import PastImport, PastQuestion
 from shotline.common.records import ShotKey
 
@@ -52,19 +52,9 @@ _JOBS: Final[msgspec.json.Decoder[AnyPastJob]] = msgspec.json.Decoder(AnyPastJob
 _ANSWERS: Final = msgspec.json.Decoder(PastDone)
 
 
-def encode_job(job: AnyPastJob) -> bytes:
-    """Return a job as a line."""
-    return to_json(job) + b"\n"
-
-
 def decode_job(line: bytes) -> AnyPastJob:
     """Return the job of a line. Raise ValueError."""
     return _JOBS.decode(line)
-
-
-def encode_answer(done: PastDone) -> bytes:
-    """Return an answer as a line."""
-    return to_json(done) + b"\n"
 
 
 def decode_answer(line: bytes) -> PastDone:

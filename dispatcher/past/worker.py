@@ -11,7 +11,7 @@ import msgspec
 from msgspec import structs
 
 from shotline import __version__
-from shotline.common.base import to_json
+from shotline.common.base import to_json, to_line
 from shotline.common.codec import sendable
 from shotline.common.past.commands import ImportPiece, ImportShot
 from shotline.common.past.shotfile import BadShotFile
@@ -25,7 +25,6 @@ from shotline.dispatcher.past.jobs import (
     PastDone,
     PastJob,
     decode_job,
-    encode_answer,
 )
 from shotline.dispatcher.past.reader import Reader
 from shotline.dispatcher.past.redis_store import RedisStore
@@ -97,7 +96,7 @@ def main(jobs: int, answers: int) -> None:
             except Exception as error:  # noqa: BLE001  say so, and go on with the next
                 text = sendable(f"it cannot be answered: {type(error).__name__}: {error}")
                 answer = PastDone(job=job.job, error=text)
-            out.write(encode_answer(answer))
+            out.write(to_line(answer))
             out.flush()
 
 

@@ -16,7 +16,6 @@ from shotline.dispatcher.trees.jobs import (
     TreeDone,
     TreeJob,
     decode_answer,
-    encode_job,
 )
 
 
@@ -80,8 +79,7 @@ class TreeHost:
         found = self._workers.get(tree)
         if found is None:
             source = to_json(self._sources[tree]).decode()
-            trade = Trade(
-                encode_job,
+            trade: Trade[TreeJob, TreeDone] = Trade(
                 decode_answer,
                 lambda job, why: TreeDone(job=job.job, error=f"the tree {tree}: {why}"),
             )

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from shotline.common.base import Json, Struct, to_json
+from shotline.common.base import Json, Struct
 from shotline.common.nodes import ActionNode, DispatchOptions, Phase, SourceMark
 from shotline.common.records import ShotKey
 
@@ -105,19 +105,9 @@ _JOBS: Final[msgspec.json.Decoder[TreeJob]] = msgspec.json.Decoder(TreeJob)
 _ANSWERS: Final = msgspec.json.Decoder(TreeDone)
 
 
-def encode_job(job: TreeJob) -> bytes:
-    """Return a job as a line."""
-    return to_json(job) + b"\n"
-
-
 def decode_job(line: bytes) -> TreeJob:
     """Return the job of a line. Raise ValueError."""
     return _JOBS.decode(line)
-
-
-def encode_answer(done: TreeDone) -> bytes:
-    """Return an answer as a line."""
-    return to_json(done) + b"\n"
 
 
 def decode_answer(line: bytes) -> TreeDone:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from shotline.common.base import to_json
+from shotline.common.base import to_json, to_line
 from shotline.common.codec import sendable
 from shotline.common.nodes import ActionNode, Source, SourceMark
 from shotline.dispatcher.trees.jobs import (
@@ -26,7 +26,6 @@ from shotline.dispatcher.trees.jobs import (
     WriteNodesJob,
     WriteStatusJob,
     decode_job,
-    encode_answer,
 )
 from shotline.trees.marks import MarksSources
 from shotline.trees.open_tree import open_tree
@@ -140,7 +139,7 @@ def main(name: str, source: str, jobs: int, answers: int) -> None:
             except Exception as error:  # noqa: BLE001  say so, and try again with the next job
                 text = sendable(f"{name} cannot be opened: {error}")
                 answer = TreeDone(job=job.job, error=text)
-            out.write(encode_answer(answer))
+            out.write(to_line(answer))
             out.flush()
 
 

@@ -63,21 +63,25 @@ def test_axe_finds_nothing_in_what_is_opened(monitor: MockMonitor, theme: str) -
     assert violations(page) == []
 
 
+ANNOUNCED = """([where, text]) => {
+    const grid = document.activeElement;
+    if (!grid?.matches(where)) return false;
+    const row = document.getElementById(grid.getAttribute('aria-activedescendant'));
+    return row?.classList.contains('cursor') && row.textContent.includes(text);
+}"""
+"""Whether the row that the focused grid announces is its cursor's, and shows a text."""
+
+
 def test_the_cursor_of_a_grid_is_announced(monitor: MockMonitor) -> None:
     page = monitor.open("#/actions?show=all")
     shown(row(page, "CAMERA:ARM")).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    grid = page.locator("#all [role=grid]:focus")
-    shown(grid).to_have_count(1)
-    active = grid.get_attribute("aria-activedescendant")
-    assert active is not None
-    shown(page.locator(f"#{active}")).to_contain_text("GAS:VALVE_3")
+    page.wait_for_function(ANNOUNCED, arg=["#all [role=grid]", "GAS:VALVE_3"])
     page.goto(page.url.partition("#")[0] + "#/fleet")
-    shown(page.locator(".grid-row:visible").first).to_be_visible()
+    shown(page.locator("fleet-table .grid-row:visible").first).to_be_visible()
     page.keyboard.press("ArrowDown")
-    active = page.locator("fleet-table .grid-scroll:focus").get_attribute("aria-activedescendant")
-    shown(page.locator(f"[id='{active}'].cursor")).to_have_count(1)
+    page.wait_for_function(ANNOUNCED, arg=["fleet-table .grid-scroll", ""])
 
 
 def test_what_is_dangerous_is_not_what_enter_does(monitor: MockMonitor) -> None:
@@ -116,6 +120,7 @@ def test_whoever_wants_less_to_move_sees_less_move(browser: Browser) -> None:
     page.emulate_media(reduced_motion="reduce")
     monitor.shot("T", 1, action("ONE", ActionState.DOING, attempt=1, server="A:1", started_at=1.0))
     monitor.open("#/actions?show=all", page)
+    shown(page.locator("#all .c-duration .taken")).to_be_visible()
     page.evaluate(
         """() => {
             window.changes = 0;

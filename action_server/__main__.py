@@ -20,7 +20,7 @@ from shotline.common.process.scrape import open_address
 from shotline.common.process.service import Service, give_up
 from shotline.common.process.streams import Program
 from shotline.common.settings.config import find_config, fingerprint, load_config
-from shotline.common.settings.sections import ServerClass, ServerId
+from shotline.common.settings.sections.values import ServerClass, ServerId
 
 EPILOG = """\b
 Examples:

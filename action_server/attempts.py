@@ -24,7 +24,7 @@ from shotline.action_server.until import Until
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, EndedBy, Finished, Held, HeldAs, Returned
-from shotline.common.settings.sections import ActionServerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
 
 _SEEN_MAX: Final = 10_000  # attempts whose start is remembered
 _ANSWERED_TOLD_MAX: Final = 256  # of these are told at a registration

@@ -12,7 +12,7 @@ from msgspec import structs
 from shotline.common.actions import AttemptId
 from shotline.common.machine import Instant
 from shotline.common.messages import Dispatch, Held, Pong, Register, Registered
-from shotline.common.settings.sections import BrokerSection
+from shotline.common.settings.sections.broker import BrokerSection
 
 
 class Contact:

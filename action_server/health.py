@@ -22,7 +22,7 @@ from shotline.common.base import to_json
 from shotline.common.codec import sendable
 from shotline.common.fleet.facts import Health
 from shotline.common.process.service import Service
-from shotline.common.settings.sections import HealthSection
+from shotline.common.settings.sections.action_server import HealthSection
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from shotline.common.messages import Bound
 from shotline.common.process import interpreter
 from shotline.common.process.error_pipe import ErrorPipe
 from shotline.common.process.service import Service
-from shotline.common.settings.sections import ActionServerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
 from shotline.trees.mdsip_client import (
     Clear,
     Handed,

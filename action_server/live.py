@@ -14,7 +14,7 @@ from shotline.action_server.slots import RunningAttempt, Slot, Slots, SlotState
 from shotline.common.actions import AttemptId
 from shotline.common.machine import Instant
 from shotline.common.messages import Progress, Started
-from shotline.common.settings.sections import ActionServerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
 
 _TAIL_S: Final = 1.0  # a line that has not ended by then is told as it is
 _PROGRESS_S: Final = 0.1  # between two reports of one attempt

@@ -72,7 +72,8 @@ from shotline.common.messages import (
     ServerOrder,
 )
 from shotline.common.metrics import Metric, counter, gauge
-from shotline.common.settings.sections import ActionServerSection, BrokerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
+from shotline.common.settings.sections.broker import BrokerSection
 
 _TROUBLE_MAX: Final = 512
 _NO_FACTS: Final = ServerFacts()

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from shotline.common.actions import AttemptId
 from shotline.common.messages import TAIL_BYTES_MAX, Output, Tail
-from shotline.common.settings.sections import ActionServerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
 
 STDOUT: Final = 1
 STDERR: Final = 2

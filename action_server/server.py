@@ -58,8 +58,8 @@ from shotline.common.messages import Dispatch, Message, Problem, Register, Serve
 from shotline.common.metrics import Metric
 from shotline.common.pilots import incarnation_of
 from shotline.common.process.service import Service
-from shotline.common.settings.classes_section import ClassSection
 from shotline.common.settings.config import ActionServerSection, BrokerSection
+from shotline.common.settings.sections.classes import ClassSection
 from shotline.common.transport import CurveClient, Dealer, SocketLimits
 
 log = logging.getLogger(__name__)

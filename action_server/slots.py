@@ -28,7 +28,7 @@ from shotline.common.actions import AttemptId
 from shotline.common.machine import Instant
 from shotline.common.messages import EndedBy
 from shotline.common.process.last_words import LastWords
-from shotline.common.settings.sections import ActionServerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
 
 _WORKER_START_S: Final = 60.0
 _WORKER_RETRY_S: Final = 1.0  # after a worker that did not start; doubled each time

@@ -7,7 +7,7 @@ from shotline.common.alarms.commands import AlarmsAck, AlarmsShelve
 from shotline.common.alarms.records import AlarmRecord
 from shotline.common.alarms.views import AlarmsAnswered
 from shotline.common.messages import Outcome
-from shotline.common.settings.alarms_section import AlarmsSection
+from shotline.common.settings.sections.alarms import AlarmsSection
 
 
 @dataclass(frozen=True, slots=True)

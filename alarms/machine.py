@@ -36,7 +36,7 @@ from shotline.common.alarms.records import (
 from shotline.common.alarms.views import AlarmsAnswered
 from shotline.common.machine import Instant
 from shotline.common.messages import Outcome
-from shotline.common.settings.alarms_section import AlarmsSection
+from shotline.common.settings.sections.alarms import AlarmsSection
 
 OUR_COMMAND: Final = "the alarm command"
 TOLD_MAX: Final = 200  # alarms in one call

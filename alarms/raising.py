@@ -26,7 +26,7 @@ from shotline.common.alarms.records import (
     AlarmRepeated,
     AlarmsDropped,
 )
-from shotline.common.settings.alarms_section import AlarmsSection
+from shotline.common.settings.sections.alarms import AlarmsSection
 
 _OVERFLOW: Final = "more than can be kept"
 

@@ -27,7 +27,7 @@ from shotline.client.supervisor import Supervisor
 from shotline.common.keys.folder import own_key
 from shotline.common.process.service import PROFILE_VARIABLE
 from shotline.common.settings.config import Config, load_config
-from shotline.common.settings.sections import UpSection
+from shotline.common.settings.sections.up import UpSection
 
 PHASE: Final = "PULSE"
 SERVER_CLASS: Final = "BENCH"

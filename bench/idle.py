@@ -15,7 +15,8 @@ from shotline.action_server.machine import ActionServer
 from shotline.common.codec import decode_all, encode
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import Register
-from shotline.common.settings.sections import ActionServerSection, BrokerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
+from shotline.common.settings.sections.broker import BrokerSection
 from shotline.common.transport import Dealer
 
 

@@ -14,7 +14,7 @@ import psutil
 
 from bench.programs import say
 from shotline.client.supervisor import AsyncSupervisor
-from shotline.common.settings.volumes_section import VolumesSection
+from shotline.common.settings.sections.volumes import VolumesSection
 from shotline.common.volumes.views import WatchResult
 from shotline.volumes.watcher.memory import Memory
 from shotline.volumes.watcher.volume import VolumeWatch

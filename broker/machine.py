@@ -58,7 +58,7 @@ from shotline.common.messages import (
     Welcome,
 )
 from shotline.common.metrics import Metric, counter, counters, gauge
-from shotline.common.settings.sections import BrokerSection
+from shotline.common.settings.sections.broker import BrokerSection
 from shotline.common.tellings import Tellings
 
 FROM_SERVERS: Final = frozenset(

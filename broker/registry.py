@@ -31,7 +31,7 @@ from shotline.common.messages import (
     RegistrationRefused,
 )
 from shotline.common.ranges import can_have_come_about
-from shotline.common.settings.sections import BrokerSection
+from shotline.common.settings.sections.broker import BrokerSection
 
 _PROBES_MAX: Final = 3
 _ASK_S: Final = 1.0  # between two requests to register anew

@@ -18,7 +18,7 @@ from shotline.common.messages import (
     LogLevel,
     SupersededNotice,
 )
-from shotline.common.settings.sections import BrokerSection
+from shotline.common.settings.sections.broker import BrokerSection
 
 
 @dataclass(slots=True)

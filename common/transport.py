@@ -25,7 +25,7 @@ from shotline.common.binding import ADVICE, BROKER_ADVICE, host_of, permit
 from shotline.common.closable import Closable
 
 if TYPE_CHECKING:
-    from shotline.common.settings.sections import BrokerSection
+    from shotline.common.settings.sections.broker import BrokerSection
 
 DRAIN_MAX: Final = 1000
 # Plain numbers: the arithmetic of zmq's enumerations would cost as much as a frame.

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import zmq
 
 from shotline.common.process.service import Service
-from shotline.common.settings.sections import BrokerSection
+from shotline.common.settings.sections.broker import BrokerSection
 from shotline.common.transport import CurveClient, Dealer, SocketLimits
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from typing import Final
 
 from shotline.common.actions import IN_PROGRESS, AttemptId
 from shotline.common.records import ShotKey, Transition
-from shotline.common.settings.classes_section import ClassSection
 from shotline.common.settings.configuration import Config
+from shotline.common.settings.sections.classes import ClassSection
 from shotline.dispatcher.shots import Shot
 
 _MAY_RUN: Final = ", which may still run there (if it does not: shotline fleet dismiss {})"

@@ -37,7 +37,7 @@ from shotline.common.records import (
     Transition,
 )
 from shotline.common.settings.model import Model
-from shotline.common.settings.sections import ServerClass, ServerId
+from shotline.common.settings.sections.values import ServerClass, ServerId
 from shotline.common.views import ActionView, AnyResult, JournalState, RunView, ServerView, ShotView
 from shotline.common.volumes.views import LedgerView
 

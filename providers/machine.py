@@ -15,7 +15,7 @@ from typing import Final, Literal
 from shotline.common.commands import ProviderReport
 from shotline.common.machine import Instant
 from shotline.common.pilots import ClassDemand, ClassReport, Pilot, PilotState, is_of
-from shotline.common.settings.providers_section import ProvidedClass, ProvidersSection
+from shotline.common.settings.sections.providers import ProvidedClass, ProvidersSection
 from shotline.providers.events import (
     Cancel,
     Effect,

@@ -7,7 +7,7 @@ import logging
 import os
 from pathlib import Path
 
-from shotline.common.settings.providers_section import ProvidersSection
+from shotline.common.settings.sections.providers import ProvidersSection
 from shotline.providers.events import Cancel, NotStarted, Start, Started
 from shotline.providers.programs import Ran, Unanswered, run
 

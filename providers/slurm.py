@@ -10,7 +10,7 @@ import time
 from typing import Final
 
 from shotline.common.settings.config import packaged
-from shotline.common.settings.providers_section import ProvidersSection
+from shotline.common.settings.sections.providers import ProvidersSection
 from shotline.providers.accounting import (
     LISTING,
     SACCT_FIELDS,

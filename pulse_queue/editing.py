@@ -21,7 +21,7 @@ from shotline.common.queue.views import (
     QueueState,
     RefusalCode,
 )
-from shotline.common.settings.queue_section import QueueSection
+from shotline.common.settings.sections.queue import QueueSection
 from shotline.pulse_queue.checks import Checks, Seen
 from shotline.pulse_queue.core import QueueCore, uid_of
 from shotline.pulse_queue.events import QueueAnswer

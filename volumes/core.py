@@ -13,7 +13,7 @@ from shotline.common.commands import AnyCommand
 from shotline.common.machine import Instant
 from shotline.common.messages import Outcome
 from shotline.common.settings.configuration import Config
-from shotline.common.settings.volumes_section import ConsumersSection, VolumesSection
+from shotline.common.settings.sections.volumes import ConsumersSection, VolumesSection
 from shotline.common.volumes.commands import RecordsLease, RecordsWatch
 from shotline.common.volumes.records import LedgerRecord, RecordState
 from shotline.common.volumes.views import AnyRecordsResult, RecordsCode, RecordsRefused

@@ -13,7 +13,7 @@ from msgspec import ValidationError, convert
 from shotline.common import commands as c
 from shotline.common.messages import Outcome
 from shotline.common.queue.commands import QueueAdd
-from shotline.common.settings.volumes_section import ThenSection
+from shotline.common.settings.sections.volumes import ThenSection
 from shotline.common.volumes.records import (
     OrphansGone,
     RecordsDead,

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
-from shotline.common.settings.volumes_section import ConsumersSection
+from shotline.common.settings.sections.volumes import ConsumersSection
 from shotline.common.volumes.records import RecordState
 from shotline.volumes.fold import Item
 

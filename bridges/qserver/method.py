@@ -9,7 +9,7 @@ from shotline.bridges.qserver.view import View
 from shotline.common.base import Json
 from shotline.common.commands import AnyCommand
 from shotline.common.queue.views import RefusalCode
-from shotline.common.settings.qserver_section import QserverSection
+from shotline.common.settings.sections.qserver import QserverSection
 
 Part = Literal["", "queue", "environment"]
 

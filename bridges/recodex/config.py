@@ -6,7 +6,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from shotline.common.settings.model import Model
-from shotline.common.settings.sections import LoggingSection, Port
+from shotline.common.settings.sections.logs import LoggingSection
+from shotline.common.settings.sections.values import Port
 from shotline.common.settings.yamlfile import FileProblems, load_yaml
 
 _LEVELS: Final = ("debug", "info", "warning", "error", "critical")

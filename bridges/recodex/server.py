@@ -10,7 +10,7 @@ from tornado.routing import URLSpec
 from shotline.bridges.recodex.config import RecodexConfig
 from shotline.bridges.recodex.source import RecodexSource
 from shotline.common.process.systemd import Systemd
-from shotline.common.settings.sections import MonitorSection
+from shotline.common.settings.sections.monitor import MonitorSection
 from shotline.monitor.access.gate import Anyone
 from shotline.monitor.channels import Channels
 from shotline.monitor.channels.histories import Limits

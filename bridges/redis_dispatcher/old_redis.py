@@ -19,7 +19,7 @@ from shotline.bridges.redis_dispatcher.changes import Written
 from shotline.bridges.redis_dispatcher.translation import COMMANDS, MONITOR, SERVER_COMMANDS
 from shotline.common.records import ShotKey
 from shotline.common.redis.connection import REDIS_ERRORS, client_options
-from shotline.common.settings.sections import RedisAccess
+from shotline.common.settings.sections.redis import RedisAccess
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from shotline.client.doctor.finding import Finding, fine, problem, warning
 from shotline.common.errors import ConfigError
 from shotline.common.redis.connection import REDIS_ERRORS, client_options
 from shotline.common.redis.durability import SETTINGS, UNTOLD, warnings_about
-from shotline.common.settings.sections import RedisSection
+from shotline.common.settings.sections.redis import RedisSection
 
 _FULL: Final = 0.8  # of the memory that it may have
 _CLOCK_S: Final = 1.0

@@ -1,6 +1,6 @@
 """When what was lost is started again: soon, and later each time that it is lost anew. Pure."""
 
-from shotline.common.settings.sections import UpSection
+from shotline.common.settings.sections.up import UpSection
 
 
 class Backoff:

@@ -24,7 +24,7 @@ from shotline.common.files.own import GROUP_FOLDER, log_opener, make_folder
 from shotline.common.process import interpreter
 from shotline.common.process.logs import ERROR_FILE_VARIABLE, rotate
 from shotline.common.settings.config import Config, LoggingSection
-from shotline.common.settings.sections import UpServer
+from shotline.common.settings.sections.up import UpServer
 
 _LINES_SHOWN: Final = 8
 FOLDERS: Final = {

@@ -28,7 +28,7 @@ from shotline.common.errors import LocalError
 from shotline.common.files.own import log_opener, make_folder, private_opener
 from shotline.common.files.secret_file import read_secret
 from shotline.common.process import interpreter
-from shotline.common.settings.sections import OWN_PASSWORD
+from shotline.common.settings.sections.redis import OWN_PASSWORD
 
 LOOPBACK: Final = "127.0.0.1"
 LOG_NAME: Final = "redis.log"

@@ -26,7 +26,7 @@ from shotline.common.messages import (
 )
 from shotline.common.nodes import DispatchOptions, FileSource
 from shotline.common.settings.configuration import Config
-from shotline.common.settings.sections import ExperimentSection
+from shotline.common.settings.sections.experiment import ExperimentSection
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.machine import Dispatcher

@@ -34,7 +34,7 @@ from shotline.common.keys.peers import (
 from shotline.common.transport import CurveClient, CurveServer
 
 if TYPE_CHECKING:
-    from shotline.common.settings.sections import KeysSection
+    from shotline.common.settings.sections.security import KeysSection
 
 AUTHORISED: Final = "authorised.json"
 CREDENTIAL: Final = "shotline_key"

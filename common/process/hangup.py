@@ -14,7 +14,7 @@ from shotline.common.process import rehearsal
 from shotline.common.process.logs import configure_logging
 from shotline.common.process.systemd import Systemd
 from shotline.common.settings.config import Config
-from shotline.common.settings.sections import LoggingSection
+from shotline.common.settings.sections.logs import LoggingSection
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from shotline.common.actions import AttemptId
 from shotline.common.errors import ConfigError
 from shotline.common.files.own import GROUP_FOLDER, log_opener, make_folder
 from shotline.common.records import ShotKey
-from shotline.common.settings.sections import LoggingSection
+from shotline.common.settings.sections.logs import LoggingSection
 
 # Names the file that standard error is, where who starts the daemon wants it rotated.
 ERROR_FILE_VARIABLE: Final = "SHOTLINE_ERROR_FILE"

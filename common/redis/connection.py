@@ -8,7 +8,7 @@ from redis.retry import Retry
 
 from shotline.common.errors import ConfigError
 from shotline.common.files.secret_file import problem_of, secret_of
-from shotline.common.settings.sections import RedisAccess
+from shotline.common.settings.sections.redis import RedisAccess
 
 REDIS_ERRORS: Final = (redis.RedisError, OSError)
 """What a Redis server that is away, or refuses, raises."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shotline.common.settings.sections import RedisSection
+from shotline.common.settings.sections.redis import RedisSection
 
 SETTINGS: Final = ("maxmemory-policy", "appendonly", "appendfsync", "min-replicas-to-write")
 UNTOLD: Final = (

@@ -19,20 +19,16 @@ from pydantic import JsonValue, ValidationError
 from shotline.common.files.secret_file import problem_of
 from shotline.common.nodes import FileSource, untold
 from shotline.common.settings.configuration import Config
-from shotline.common.settings.sections import (
-    ActionServerSection,
-    BrokerSection,
-    DispatcherSection,
-    ExperimentSection,
-    JournalSection,
-    LegacySection,
-    LoggingSection,
-    MonitorSection,
-    RedisSection,
-    SecuritySection,
-    UpSection,
-    UpServer,
-)
+from shotline.common.settings.sections.action_server import ActionServerSection
+from shotline.common.settings.sections.broker import BrokerSection
+from shotline.common.settings.sections.dispatcher import DispatcherSection
+from shotline.common.settings.sections.experiment import ExperimentSection
+from shotline.common.settings.sections.legacy import LegacySection
+from shotline.common.settings.sections.logs import LoggingSection
+from shotline.common.settings.sections.monitor import MonitorSection
+from shotline.common.settings.sections.redis import JournalSection, RedisSection
+from shotline.common.settings.sections.security import SecuritySection
+from shotline.common.settings.sections.up import UpSection, UpServer
 from shotline.common.settings.yamlfile import (
     FileProblem,
     FileProblems,

@@ -14,39 +14,32 @@ from shotline.common.accounts import Role
 from shotline.common.binding import ADVICE, BROKER_ADVICE, PAGE_ADVICE, host_of, is_loopback
 from shotline.common.nodes import FileSource, Source
 from shotline.common.redis.url import RedisUrl
-from shotline.common.settings import sections
-from shotline.common.settings.alarms_section import AlarmsSection
-from shotline.common.settings.classes_section import (
+from shotline.common.settings.sections.action_server import ActionServerSection
+from shotline.common.settings.sections.alarms import AlarmsSection
+from shotline.common.settings.sections.broker import BrokerSection
+from shotline.common.settings.sections.classes import (
     ClassPattern,
     ClassSection,
     LimitName,
     NamedLimit,
     class_of,
 )
-from shotline.common.settings.filterorchestrator_section import FilterorchestratorSection
-from shotline.common.settings.providers_section import ProvidersSection
-from shotline.common.settings.qserver_section import QserverSection
-from shotline.common.settings.queue_section import QueueSection
-from shotline.common.settings.sections import (
-    ActionServerSection,
-    BrokerSection,
-    DebugSection,
-    DispatcherSection,
-    ExperimentSection,
-    JournalSection,
-    KeptSection,
-    KeysSection,
-    LegacySection,
-    LoggingSection,
-    MetricsSection,
-    MonitorSection,
-    RedisAccess,
-    RedisSection,
-    Section,
-    SecuritySection,
-    UpSection,
-)
-from shotline.common.settings.volumes_section import VolumesSection
+from shotline.common.settings.sections.debugging import DebugSection
+from shotline.common.settings.sections.dispatcher import DispatcherSection, KeptSection
+from shotline.common.settings.sections.experiment import ExperimentSection
+from shotline.common.settings.sections.filterorchestrator import FilterorchestratorSection
+from shotline.common.settings.sections.legacy import LegacySection
+from shotline.common.settings.sections.logs import LoggingSection
+from shotline.common.settings.sections.metrics import MetricsSection
+from shotline.common.settings.sections.monitor import MonitorSection
+from shotline.common.settings.sections.providers import ProvidersSection
+from shotline.common.settings.sections.qserver import QserverSection
+from shotline.common.settings.sections.queue import QueueSection
+from shotline.common.settings.sections.redis import JournalSection, RedisAccess, RedisSection
+from shotline.common.settings.sections.security import KeysSection, SecuritySection
+from shotline.common.settings.sections.up import UpSection
+from shotline.common.settings.sections.values import Section, TreeName
+from shotline.common.settings.sections.volumes import VolumesSection
 from shotline.common.settings.yamlfile import Location
 
 AnyAccess = TypeVar("AnyAccess", bound=RedisAccess)
@@ -79,7 +72,7 @@ class Config(Section):
     limits: dict[LimitName, NamedLimit] = Field(
         {}, description="How many actions may run at a time, across classes, by any name."
     )
-    experiments: dict[sections.TreeName, ExperimentSection] = Field(
+    experiments: dict[TreeName, ExperimentSection] = Field(
         {}, description="Experiments by tree name, in upper case."
     )
     queue: QueueSection = Field(QueueSection(), description="The pulse queue.")

@@ -9,7 +9,7 @@ from typing import Final
 
 from shotline.common.alarms.alarm import Alarm
 from shotline.common.base import to_json
-from shotline.common.settings.alarms_section import AlarmsSection
+from shotline.common.settings.sections.alarms import AlarmsSection
 from shotline.dispatcher.effects import ProgramDone, RunProgram
 
 LINE_MAX: Final = 300

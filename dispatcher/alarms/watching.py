@@ -25,7 +25,7 @@ from shotline.common.records import (
     TableBuilt,
     Transition,
 )
-from shotline.common.settings.alarms_section import AlarmsSection
+from shotline.common.settings.sections.alarms import AlarmsSection
 from shotline.dispatcher.shots import Shot
 
 _NO_LONGER_HELD: Final = {

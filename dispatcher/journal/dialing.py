@@ -7,7 +7,7 @@ from redis.exceptions import AuthenticationError, AuthorizationError
 
 from shotline.common.errors import ConfigError, JournalError
 from shotline.common.redis.connection import REDIS_ERRORS, master_of
-from shotline.common.settings.sections import RedisSection
+from shotline.common.settings.sections.redis import RedisSection
 from shotline.dispatcher.journal.link import Connection, connect
 
 

@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from shotline.common.errors import JournalError
 from shotline.common.redis.connection import client_options
-from shotline.common.settings.sections import RedisAccess
+from shotline.common.settings.sections.redis import RedisAccess
 from shotline.dispatcher.journal.layout import NO_COMMIT, CommitId, Entry
 from shotline.dispatcher.journal.projection import (
     COMMIT_SCRIPT,

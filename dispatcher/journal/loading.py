@@ -24,7 +24,7 @@ from shotline.common.records import (
     decode_records,
 )
 from shotline.common.redis import durability
-from shotline.common.settings.sections import RedisSection
+from shotline.common.settings.sections.redis import RedisSection
 from shotline.dispatcher.journal import Loaded, LoadedShot, layout
 from shotline.dispatcher.journal.commit import EncodedCommit, unpack_commit
 from shotline.dispatcher.journal.layout import NO_COMMIT, CommitId, Keys, ShotKeys

@@ -19,7 +19,7 @@ import hiredis
 
 from shotline.common.errors import ConfigError, JournalError
 from shotline.common.redis.connection import REDIS_ERRORS
-from shotline.common.settings.sections import JournalSection, RedisSection
+from shotline.common.settings.sections.redis import JournalSection, RedisSection
 from shotline.common.views import JournalState
 from shotline.dispatcher.journal import (
     ForgetShots,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from shotline.common.ranges import TERM_MAX
-from shotline.common.settings.sections import JournalSection, RedisSection
+from shotline.common.settings.sections.redis import JournalSection, RedisSection
 from shotline.dispatcher.journal import layout
 from shotline.dispatcher.journal.commit import unpack_commit
 from shotline.dispatcher.journal.dialing import Dialer

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 from shotline.common.errors import JournalError
 from shotline.common.records import Record, ShotKey, Transition, decode_record
 from shotline.common.redis.connection import REDIS_ERRORS
-from shotline.common.settings.sections import RedisSection
+from shotline.common.settings.sections.redis import RedisSection
 from shotline.dispatcher.journal import layout
 from shotline.dispatcher.journal.dialing import Dialer
 from shotline.dispatcher.journal.layout import Keys

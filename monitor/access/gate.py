@@ -25,7 +25,7 @@ from shotline.common.files.secret_file import read_secret, write_secret
 from shotline.common.machine import Instant
 from shotline.common.messages import Via
 from shotline.common.scopes import Scope
-from shotline.common.settings.sections import MonitorSection
+from shotline.common.settings.sections.monitor import MonitorSection
 from shotline.monitor.access.identity import Identity, Refusal, behalf_of
 from shotline.monitor.access.lease import Lease
 from shotline.monitor.access.notes import Notes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shotline.common.accounts import Role
-from shotline.common.settings.sections import AccessSection
+from shotline.common.settings.sections.monitor import AccessSection
 
 SECRET_HEADER: Final = "X-Shotline-Proxy"
 _RANKS: Final = tuple(Role)

@@ -31,7 +31,7 @@ from shotline.common.messages import Behalf, Outcome, Reply
 from shotline.common.queue.commands import QueueCommand, QueueHistory
 from shotline.common.queue.plans import HistoryItem
 from shotline.common.scopes import Scope
-from shotline.common.settings.sections import MonitorSection
+from shotline.common.settings.sections.monitor import MonitorSection
 from shotline.common.views import decode_result
 from shotline.common.volumes.commands import RecordsLease
 from shotline.common.volumes.views import LeasesResult

@@ -25,7 +25,7 @@ from tornado.iostream import IOStream, SSLIOStream
 
 from shotline.common.binding import ADVICE, permit
 from shotline.common.errors import ConfigError
-from shotline.common.settings.sections import AccessSection
+from shotline.common.settings.sections.monitor import AccessSection
 
 log = logging.getLogger(__name__)
 

@@ -42,7 +42,7 @@ from shotline.common.records import (
     decode_record,
     decode_records,
 )
-from shotline.common.settings.sections import JournalSection, RedisSection
+from shotline.common.settings.sections.redis import JournalSection, RedisSection
 from shotline.common.views import JournalState, OutputLine
 from shotline.dispatcher.journal import (
     AuditRead,

@@ -9,7 +9,7 @@ from tests.support.stack import DEADLINE_S, Stack, eventually
 
 from shotline.client.local.daemons import Daemon
 from shotline.client.local.redis_server import RedisServer
-from shotline.common.settings.sections import RedisSection
+from shotline.common.settings.sections.redis import RedisSection
 
 
 def test_the_dispatcher_waits_for_redis_and_serves_once_it_is_right(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from shotline.client.local.daemons import DaemonError
 from shotline.common.accounts import Role
 from shotline.common.scopes import Scope
 from shotline.common.settings.config import load_config
-from shotline.common.settings.sections import AccessSection, MonitorSection
+from shotline.common.settings.sections.monitor import AccessSection, MonitorSection
 from shotline.monitor.access import Identity
 from shotline.monitor.access.gate import Gate
 from shotline.monitor.http.route import Route

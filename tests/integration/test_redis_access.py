@@ -14,7 +14,7 @@ from tests.support.stack import eventually
 from shotline.common.errors import JournalError
 from shotline.common.nodes import ActionNode, DispatchOptions
 from shotline.common.records import Commit, ShotKey, TableBuilt
-from shotline.common.settings.sections import JournalSection, RedisSection
+from shotline.common.settings.sections.redis import JournalSection, RedisSection
 from shotline.dispatcher.journal import Written, encode_commit
 from shotline.dispatcher.journal.redis_journal import RedisJournal
 

@@ -24,7 +24,7 @@ from tests.support.redis_site import MASTER, Process, Watched
 from tests.support.stack import Stack, eventually
 
 from shotline.common.records import Commit, Mark, ShotKey, ShotRecord
-from shotline.common.settings.sections import JournalSection, RedisSection
+from shotline.common.settings.sections.redis import JournalSection, RedisSection
 from shotline.dispatcher.journal import JournalChanged, JournalEvent, Written, encode_commit
 from shotline.dispatcher.journal.layout import Keys, parse_journal
 from shotline.dispatcher.journal.redis_journal import RedisJournal

@@ -38,7 +38,8 @@ from shotline.common.messages import (
 )
 from shotline.common.nodes import ActionNode, DispatchOptions, SourceMark
 from shotline.common.pilots import incarnation_of
-from shotline.common.settings.sections import ActionServerSection, BrokerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
+from shotline.common.settings.sections.broker import BrokerSection
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.journal import EncodedCommit

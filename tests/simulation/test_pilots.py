@@ -23,7 +23,7 @@ from shotline.common.actions import AttemptId, Cause
 from shotline.common.messages import Outcome, Reply
 from shotline.common.pilots import PilotState
 from shotline.common.records import ShotKey, ShotRecord, Transition
-from shotline.common.settings.providers_section import ProvidedClass, ProvidersSection
+from shotline.common.settings.sections.providers import ProvidedClass, ProvidersSection
 from shotline.common.views import DemandResult, decode_result
 from shotline.providers.events import (
     Cancel,

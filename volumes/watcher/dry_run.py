@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shotline.common.errors import ConfigError
-from shotline.common.settings.volumes_section import ThenSection, VolumesSection
+from shotline.common.settings.sections.volumes import ThenSection, VolumesSection
 from shotline.volumes.watcher import contents
 from shotline.volumes.watcher.rules import Rules
 

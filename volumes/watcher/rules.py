@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from shotline.common.settings.volumes_section import RuleSection
+from shotline.common.settings.sections.volumes import RuleSection
 
 TREE: Final = ".tree"
 COMPANIONS: Final = (".characteristics", ".datafile")

@@ -14,7 +14,7 @@ from typing import Final
 from shotline.client.errors import Closed, Nobody, Refused, SupervisorError
 from shotline.client.supervisor import AsyncSupervisor
 from shotline.common.fleet.facts import DiskSpace
-from shotline.common.settings.volumes_section import FolderSection, RuleSection
+from shotline.common.settings.sections.volumes import FolderSection, RuleSection
 from shotline.common.volumes.files import FileSeen
 from shotline.common.volumes.records import OrderKind, WatchOrder
 from shotline.common.volumes.views import RecordsCode, RecordsRefused, WatchResult

@@ -18,7 +18,7 @@ from redis.exceptions import ConnectionError as NoConnection
 from tests.simulation.world import World
 
 from shotline.client.testing.journal import MemoryJournal
-from shotline.common.settings.sections import JournalSection, RedisSection
+from shotline.common.settings.sections.redis import JournalSection, RedisSection
 from shotline.common.views import JournalState
 from shotline.dispatcher.journal import (
     EncodedCommit,

@@ -35,7 +35,8 @@ from shotline.common.nodes import (
     SleepTask,
 )
 from shotline.common.records import ShotKey
-from shotline.common.settings.sections import ActionServerSection, BrokerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
+from shotline.common.settings.sections.broker import BrokerSection
 from shotline.dispatcher.journal import EncodedCommit, Loaded
 from shotline.dispatcher.machine import Dispatcher
 

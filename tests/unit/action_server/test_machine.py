@@ -41,7 +41,7 @@ from shotline.common.messages import (
     Started,
     Tail,
 )
-from shotline.common.settings.sections import ActionServerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
 
 MDSPLUS = b'{"kind": "mdsplus", "nid": 7, "task_kind": "expression", "text": "", "url": "mds:8000"}'
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shotline.action_server.output import NOTE, STDERR, STDOUT, OutputLog
 from shotline.common.actions import AttemptId
 from shotline.common.messages import TAIL_BYTES_MAX, Output
-from shotline.common.settings.sections import ActionServerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
 
 ATTEMPT = AttemptId("TEST", 1, "A", 1)
 

@@ -46,7 +46,8 @@ from shotline.common.messages import (
     ServerBeat,
     Verdict,
 )
-from shotline.common.settings.sections import ActionServerSection, BrokerSection
+from shotline.common.settings.sections.action_server import ActionServerSection
+from shotline.common.settings.sections.broker import BrokerSection
 
 
 @dataclass

@@ -29,7 +29,7 @@ from shotline.common.alarms.records import AlarmRecord, decode_alarm_records
 from shotline.common.base import to_json
 from shotline.common.machine import Instant
 from shotline.common.messages import Outcome
-from shotline.common.settings.alarms_section import AlarmsSection
+from shotline.common.settings.sections.alarms import AlarmsSection
 
 FAILED = ActionHasFailed(
     tree="TEST",

@@ -29,7 +29,7 @@ from shotline.common.messages import (
     Request,
     ServerBeat,
 )
-from shotline.common.settings.sections import BrokerSection
+from shotline.common.settings.sections.broker import BrokerSection
 
 SECTION = BrokerSection(clients_max=5, servers_max=5)
 DISPATCHER = b"dispatcher/d1"

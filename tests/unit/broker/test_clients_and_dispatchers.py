@@ -33,7 +33,7 @@ from shotline.common.messages import (
     Welcome,
 )
 from shotline.common.ranges import TERM_MAX, TERM_STEP_MAX
-from shotline.common.settings.sections import BrokerSection
+from shotline.common.settings.sections.broker import BrokerSection
 
 from .peers import CLIENT, DISPATCHER, World, register
 

@@ -10,7 +10,7 @@ from shotline.client.doctor.site import clocks, dispatcher, servers
 from shotline.common.actions import ActionState, Cause, Status
 from shotline.common.records import Transition
 from shotline.common.settings.config import Config, UpSection, UpServer
-from shotline.common.settings.providers_section import ProvidedClass, ProvidersSection
+from shotline.common.settings.sections.providers import ProvidedClass, ProvidersSection
 from shotline.common.views import ActionView, JournalState, ServerView, StatusResult
 
 CONFIG = Config(up=UpSection(servers=(UpServer.model_validate({"class": "A", "id": "1"}),)))

@@ -7,7 +7,7 @@ import pytest
 from shotline.client.doctor.finding import Level
 from shotline.client.doctor.providers import COMMANDS, providers
 from shotline.common.settings.config import Config
-from shotline.common.settings.providers_section import ProvidedClass, ProvidersSection
+from shotline.common.settings.sections.providers import ProvidedClass, ProvidersSection
 
 
 def config(**keys: object) -> Config:

@@ -12,7 +12,7 @@ from shotline.client.cli.base import Options, options_of
 from shotline.client.cli.main import run, shotline
 from shotline.client.text import clock, date, moment, show_in
 from shotline.common.process.logs import _lines_of  # its lines are what is tested
-from shotline.common.settings.sections import LoggingSection
+from shotline.common.settings.sections.logs import LoggingSection
 
 AT = 1_764_405_000.25  # 2025-11-29 08:30:00.25 UTC
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shotline.common.machine import Instant
 from shotline.common.pilots import ClassDemand, ClassReport, PilotServer, PilotState
-from shotline.common.settings.providers_section import ProvidedClass, ProvidersSection
+from shotline.common.settings.sections.providers import ProvidedClass, ProvidersSection
 from shotline.common.views import DemandResult
 from shotline.providers.events import (
     Cancel,

@@ -22,7 +22,7 @@ from shotline.common.queue.kinds import KindView, Parameter, PlanKind, schema_of
 from shotline.common.queue.plans import PlanPhase
 from shotline.common.queue.records import EntriesAdded
 from shotline.common.queue.views import QueueTasksResult
-from shotline.common.settings.qserver_section import QserverSection
+from shotline.common.settings.sections.qserver import QserverSection
 
 KIND = PlanKind(
     description="Readings.",

@@ -1,7 +1,7 @@
 """When `shotline up` starts again what was lost."""
 
 from shotline.client.local.backoff import Backoff
-from shotline.common.settings.sections import UpSection
+from shotline.common.settings.sections.up import UpSection
 
 
 def backoff() -> Backoff:

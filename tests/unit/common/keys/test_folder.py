@@ -10,7 +10,7 @@ import zmq
 from shotline.common.errors import ConfigError
 from shotline.common.keys.folder import KeysFolder, brokers_key, own_key, read_key
 from shotline.common.keys.peers import PeerRole
-from shotline.common.settings.sections import KeysSection
+from shotline.common.settings.sections.security import KeysSection
 
 
 @pytest.fixture

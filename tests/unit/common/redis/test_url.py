@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shotline.common.redis.url import RedisUrl
-from shotline.common.settings.sections import LegacySection, RedisSection
+from shotline.common.settings.sections.legacy import LegacySection
+from shotline.common.settings.sections.redis import RedisSection
 
 SECRET = "s3cret-of-the-lab"
 

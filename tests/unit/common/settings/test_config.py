@@ -24,7 +24,7 @@ from shotline.common.settings.config import (
 )
 from shotline.common.settings.limits import TaskLimits
 from shotline.common.settings.model import modelled
-from shotline.common.settings.sections import BrokerSection
+from shotline.common.settings.sections.broker import BrokerSection
 from shotline.common.settings.yamlfile import load_yaml
 from shotline.trees.experiment_file import read_experiment
 

@@ -15,7 +15,7 @@ from shotline.common import commands as c
 from shotline.common.nodes import DispatchOptions
 from shotline.common.paged import Paged
 from shotline.common.records import Record, TableBuilt, encode_record
-from shotline.common.settings.sections import BrokerSection
+from shotline.common.settings.sections.broker import BrokerSection
 from shotline.common.views import (
     ActionsResult,
     CheckResult,

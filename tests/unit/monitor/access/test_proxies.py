@@ -4,7 +4,7 @@ import pytest
 from tornado.httputil import HTTPHeaders
 
 from shotline.common.accounts import Role
-from shotline.common.settings.sections import AccessSection
+from shotline.common.settings.sections.monitor import AccessSection
 from shotline.monitor.access.proxies import Proxies, Said
 
 SETTINGS = AccessSection(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shotline.common.settings.volumes_section import RuleSection
+from shotline.common.settings.sections.volumes import RuleSection
 from shotline.volumes.watcher.candidates import Candidates, How, Look
 from shotline.volumes.watcher.rules import Found, Rules, glob_of, parts_named
 

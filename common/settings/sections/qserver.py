@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shotline.common.settings.sections import Endpoint, PositiveCount, Section, Switch
+from shotline.common.settings.sections.values import Endpoint, PositiveCount, Section, Switch
 
 DeviceName = Annotated[str, Field(min_length=1, max_length=200)]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from shotline.common.settings.sections import (
+from shotline.common.settings.sections.values import (
     Bytes,
     PlanKindName,
     PositiveCount,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from shotline.common.settings.sections import (
+from shotline.common.settings.sections.values import (
     Label,
     PositiveCount,
     Seconds,

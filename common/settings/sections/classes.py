@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shotline.common.settings.limits import TaskLimits
-from shotline.common.settings.sections import PositiveCount, Section
+from shotline.common.settings.sections.values import PositiveCount, Section
 
 ClassPattern = Annotated[str, Field(pattern=r"^[A-Za-z*?][A-Za-z0-9_.*?-]*$", max_length=64)]
 LimitName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shotline.common.settings.sections import HostAndPort, PositiveCount, Seconds, Section
+from shotline.common.settings.sections.values import HostAndPort, PositiveCount, Seconds, Section
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 

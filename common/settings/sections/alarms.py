@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shotline.common.settings.sections import PositiveCount, Seconds, SecondsOrZero, Section
+from shotline.common.settings.sections.values import PositiveCount, Seconds, SecondsOrZero, Section
 
 Raises = Literal["high", "medium", "low", "none"]
 Word = Annotated[str, Field(min_length=1, max_length=4096)]

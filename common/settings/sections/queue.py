@@ -8,7 +8,7 @@ from pydantic import Field
 from shotline.common.queue.kinds import Parameter, ParameterName, PlanKind
 from shotline.common.queue.records import QueueGroup
 from shotline.common.settings.model import OF_STRUCTS
-from shotline.common.settings.sections import (
+from shotline.common.settings.sections.values import (
     Bytes,
     PlanKindName,
     PositiveCount,

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from shotline.client import records_verbs as records_verbs
     from shotline.client import shot_files as shot_files
     from shotline.client import verbs as verbs
-    from shotline.client.cli import alarms_view as alarms_view
-    from shotline.client.cli import audit_view as audit_view
     from shotline.client.cli import fleet_file as fleet_file
-    from shotline.client.cli import fleet_view as fleet_view
-    from shotline.client.cli import follow as follow
-    from shotline.client.cli import past_view as past_view
-    from shotline.client.cli import queue_view as queue_view
-    from shotline.client.cli import records_view as records_view
-    from shotline.client.cli import render as render
-    from shotline.client.cli import tree_view as tree_view
+    from shotline.client.cli.views import alarms_view as alarms_view
+    from shotline.client.cli.views import audit_view as audit_view
+    from shotline.client.cli.views import fleet_view as fleet_view
+    from shotline.client.cli.views import follow as follow
+    from shotline.client.cli.views import past_view as past_view
+    from shotline.client.cli.views import queue_view as queue_view
+    from shotline.client.cli.views import records_view as records_view
+    from shotline.client.cli.views import render as render
+    from shotline.client.cli.views import tree_view as tree_view
     from shotline.client.doctor import bundle as bundle
     from shotline.client.doctor import keys as keys
     from shotline.client.doctor import machine as machine
@@ -61,18 +61,18 @@ if TYPE_CHECKING:
 _FOLDERS: Final = {
     "errors": "client",
     "past_verbs": "client",
-    "past_view": "client.cli",
+    "past_view": "client.cli.views",
     "queue_export": "client",
-    "alarms_view": "client.cli",
+    "alarms_view": "client.cli.views",
     "shot_files": "client",
-    "audit_view": "client.cli",
+    "audit_view": "client.cli.views",
     "fleet_file": "client.cli",
-    "fleet_view": "client.cli",
-    "follow": "client.cli",
-    "queue_view": "client.cli",
-    "records_view": "client.cli",
-    "render": "client.cli",
-    "tree_view": "client.cli",
+    "fleet_view": "client.cli.views",
+    "follow": "client.cli.views",
+    "queue_view": "client.cli.views",
+    "records_view": "client.cli.views",
+    "render": "client.cli.views",
+    "tree_view": "client.cli.views",
     "bundle": "client.doctor",
     "keys": "client.doctor",
     "machine": "client.doctor",

@@ -1,7 +1,6 @@
 """The `shotline` command: its group, its exit codes, and what an operator sees of errors.
 
-The commands are in `shot`, `queue`, `records`, `fleet`, `alarms`, `server`, `show`, `past`,
-`audit`, `tree`, `live`, `system`, `users`, `keys`, `doctor` and `debug`.
+The commands are in `commands`, what they show in `views`.
 Exit codes: 0 ok, 1 usage, 2 refused, 3 nobody there, 4 a fault of ours, 5 carried out but an action
 failed or the run was aborted or is HELD.
 """
@@ -17,14 +16,24 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shotline import __version__
-from shotline.client.cli import (
+from shotline.client.cli import completion_bash as completion_bash  # takes click's place
+from shotline.client.cli import later
+from shotline.client.cli.base import (
+    Options,
+    ShotlineGroup,
+    as_json,
+    common_options,
+    plain_lines,
+    say,
+    show_error,
+)
+from shotline.client.cli.commands import (
     alarms,
     audit,
     debug,
     doctor,
     fleet,
     keys,
-    later,
     live,
     past,
     queue,
@@ -35,16 +44,6 @@ from shotline.client.cli import (
     system,
     tree,
     users,
-)
-from shotline.client.cli import completion_bash as completion_bash  # takes click's place
-from shotline.client.cli.base import (
-    Options,
-    ShotlineGroup,
-    as_json,
-    common_options,
-    plain_lines,
-    say,
-    show_error,
 )
 from shotline.common.errors import ConfigError, LocalError, ShotlineError
 from shotline.common.process import streams

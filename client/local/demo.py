@@ -17,9 +17,9 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from shotline.client.cli.live_table import view_for
-from shotline.client.cli.render import show_line, symbol
-from shotline.client.cli.watching import Watching
+from shotline.client.cli.views.live_table import view_for
+from shotline.client.cli.views.render import show_line, symbol
+from shotline.client.cli.views.watching import Watching
 from shotline.client.errors import RunNotGood
 from shotline.client.local.daemons import DaemonError, Daemons
 from shotline.client.local.demo_queue import run_programme

@@ -6,7 +6,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from shotline.client.cli.queue_view import plan_words, progress_words
+from shotline.client.cli.views.queue_view import plan_words, progress_words
 from shotline.client.observer import News
 from shotline.client.plain import plain
 from shotline.client.queue_verbs import Plan

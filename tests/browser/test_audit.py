@@ -20,7 +20,7 @@ LINES = "tab-audit .audit-line:not([hidden])"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("audit")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("shotline.client.cli.users._password", lambda _: PASSWORD)
+        patch.setattr("shotline.client.cli.commands.users._password", lambda _: PASSWORD)
         for name, role in (("ada", "administrator"), ("otto", "operator")):
             words = ["users", "add", name, "--role", role, "--file", str(folder / "users")]
             assert run(words) == 0

@@ -19,7 +19,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("login")
     access = {"users_file": "users", "lease": True}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("shotline.client.cli.users._password", lambda _: PASSWORD)
+        patch.setattr("shotline.client.cli.commands.users._password", lambda _: PASSWORD)
         for name, role in (("anna", "operator"), ("bert", "operator"), ("vera", "viewer")):
             words = ["users", "add", name, "--role", role, "--file", str(folder / "users")]
             assert run(words) == 0

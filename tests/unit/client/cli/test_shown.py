@@ -7,8 +7,8 @@ from msgspec import structs
 from rich.console import Console
 
 from shotline.client.board import Board
-from shotline.client.cli.live_table import LineView, TableView
-from shotline.client.cli.render import show_actions, show_report
+from shotline.client.cli.views.live_table import LineView, TableView
+from shotline.client.cli.views.render import show_actions, show_report
 from shotline.client.observer import FeedStopped, News, Whole
 from shotline.client.plain import plain
 from shotline.client.text import ASCII_SYMBOLS, SYMBOLS, details, duration, state_words

@@ -5,7 +5,7 @@ import io
 from msgspec import structs
 from rich.console import Console
 
-from shotline.client.cli.tree_view import condition_in_words, show_tree
+from shotline.client.cli.views.tree_view import condition_in_words, show_tree
 from shotline.common.nodes import (
     ActionNode,
     And,

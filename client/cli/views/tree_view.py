@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from rich.console import Console
 from rich.text import Text
 
-from shotline.client.cli.render import put, table
+from shotline.client.cli.views.render import put, table
 from shotline.client.plain import plain
 from shotline.client.text import duration
 from shotline.common.nodes import (

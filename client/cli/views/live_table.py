@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shotline.client.board import ORDER, Board
-from shotline.client.cli.render import symbol, table
+from shotline.client.cli.views.render import symbol, table
 from shotline.client.plain import plain
 from shotline.client.text import (
     STYLES,

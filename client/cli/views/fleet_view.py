@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
-from shotline.client.cli.render import put, table
+from shotline.client.cli.views.render import put, table
 from shotline.client.plain import plain
 from shotline.client.text import date, duration
 from shotline.common.fleet.views import FleetAnswers, FleetExpectedResult, FleetView, WindowView

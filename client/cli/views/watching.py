@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from shotline.client.board import Board
-from shotline.client.cli.live_table import View
+from shotline.client.cli.views.live_table import View
 from shotline.client.connection import EventStream
 from shotline.client.supervisor import Supervisor
 from shotline.common.records import Record

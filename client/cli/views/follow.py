@@ -9,9 +9,9 @@ from rich.segment import ControlType
 
 from shotline.client.board import Board
 from shotline.client.cli.base import console, options_of, say
-from shotline.client.cli.live_table import view_for
-from shotline.client.cli.render import show_line, show_tail
-from shotline.client.cli.watching import Watching
+from shotline.client.cli.views.live_table import view_for
+from shotline.client.cli.views.render import show_line, show_tail
+from shotline.client.cli.views.watching import Watching
 from shotline.client.errors import Refused
 from shotline.client.observer import (
     FeedStopped,

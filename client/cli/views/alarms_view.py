@@ -5,7 +5,7 @@ import json
 from rich.console import Console
 
 from shotline.client.cli.base import options_of, say
-from shotline.client.cli.render import put, table
+from shotline.client.cli.views.render import put, table
 from shotline.client.observer import FeedStopped, News, Update, Whole
 from shotline.client.plain import plain
 from shotline.client.text import date

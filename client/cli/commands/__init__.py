@@ -1,0 +1,1 @@
+"""The commands of `shotline`, a file a subject."""

@@ -1,0 +1,1 @@
+"""What the commands of `shotline` show: tables, lines, and what changes while one looks."""

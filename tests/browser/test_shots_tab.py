@@ -77,7 +77,7 @@ def test_a_note_is_written_and_shown_as_text(browser: Browser, stack: Stack) -> 
     page = opened(browser, stack, "shot/TEST%2F1")
     page.locator("shot-story textarea").fill(f"valve {MARKUP}")
     page.get_by_role("button", name="Write note").click()
-    shown(page.locator(".shot-note-text")).to_have_text(f"valve {MARKUP}")
+    shown(page.locator(".notes-text")).to_have_text(f"valve {MARKUP}")
     assert page.locator("shot-story img").count() == 0
     page.goto(f"{address_of(stack)}/shots/TEST/1/report")
     shown(page.locator("h1")).to_have_text("TEST/1")

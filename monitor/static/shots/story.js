@@ -1,15 +1,15 @@
 /** The page of one shot: its runs, its notes, and the ways to its actions, its files, its report. */
 
-/** @import {NoteWritten, ShotView} from '../model/types.js' */
+/** @import {ShotView} from '../model/types.js' */
+/** @import {NotesPart} from '../view/notes.js' */
 import { duration, moment } from '../model/format.js';
 import { plain } from '../model/words.js';
-import { command, placed } from '../view/api.js';
-import { tell } from '../view/commands.js';
-import { ask, askFor } from '../view/dialog.js';
+import { placed } from '../view/api.js';
 import { h, setText } from '../view/dom.js';
+import '../view/notes.js';
 import { Inputs, Part } from '../view/part.js';
 import { Pages } from './pages.js';
-import { compareAddress, failedOf, nameOf, noteWords, people, shotName } from './words.js';
+import { compareAddress, failedOf, nameOf, people, shotName } from './words.js';
 
 export class ShotStory extends Part {
   /** @type {Pages<ShotView>} */ #pages = new Pages('find_shots', 'shots', () => this.app.changed());
@@ -19,9 +19,7 @@ export class ShotStory extends Part {
   #links = h('p', { class: 'shot-links' });
   #runs = h('tbody');
   #failed = h('ul', { class: 'shot-failed' });
-  #notes = h('ul', { class: 'shot-notes' });
-  #text = h('textarea', { rows: 2, maxLength: 4000, 'aria-label': 'a note on this shot', placeholder: 'A note on this shot' });
-  #add = h('button', { type: 'submit' }, 'Write note');
+  #notes = /** @type {NotesPart} */ (document.createElement('notes-part'));
   #none = h('p', { class: 'empty', hidden: true });
   #with = h('input', { placeholder: 'TREE/SHOT', 'aria-label': 'compare with', size: 12, spellcheck: false, autocomplete: 'off' });
   #body = h('div', { class: 'shot-body' });
@@ -40,16 +38,14 @@ export class ShotStory extends Part {
         else this.#with.focus();
       },
     }, h('label', { class: 'field' }, h('span', {}, 'Compare with'), this.#with), h('button', { type: 'submit', class: 'small' }, 'Compare'));
-    const form = h('form', {
-      class: 'shot-note-form',
-      onsubmit: (/** @type {Event} */ event) => {
-        event.preventDefault();
-        void this.#write();
-      },
-    }, this.#text, this.#add);
+    this.#notes.app = this.app;
+    this.#notes.addEventListener('written', () => {
+      this.#pages.forget();
+      this.app.changed();
+    });
     this.#body.append(
       h('header', { class: 'shot-head' }, this.#name, this.#about, this.#kept, this.#links, compare),
-      section('Notes', this.#notes, form),
+      section('Notes', this.#notes),
       section('Essential actions that have failed', this.#failed),
       section('Runs', h('div', { class: 'shot-wide', tabIndex: 0, role: 'region', 'aria-label': 'runs' }, h('table', { class: 'plain-table' }, h('thead', {}, h('tr', {}, ...heads)), this.#runs))));
     this.append(this.#body, this.#none);
@@ -68,11 +64,11 @@ export class ShotStory extends Part {
     const name = this.#wanted;
     const tree = name?.split('/')[0] ?? null;
     const live = app.shot && app.shot.name === name ? app.shot.view?.notes : null;
-    this.#pages.look(name ? { tree, words: name, limit: 20 } : null, app.feed.connected, app.system.audited, live?.length ?? 0);
+    this.#pages.look(name ? { tree, words: name, limit: 20 } : null, app.feed.connected, app.system.audited, live?.at(-1)?.time ?? 0);
     if (!this.#shot && this.#pages.next !== null) this.#pages.more(); // others whose names begin so
-    this.#add.disabled = this.#text.disabled = !app.may('note') || Boolean(this.#shot?.kept);
-    if (!this.#made.changed(this.#pages.version, name, app.may('note'))) return;
     const shot = this.#shot;
+    this.#notes.show(shot ? { tree: shot.tree, shot: shot.shot, notes: shot.notes, fixed: Boolean(shot.kept) } : null);
+    if (!this.#made.changed(this.#pages.version, name)) return;
     this.#body.hidden = !shot;
     this.#none.hidden = Boolean(shot);
     if (shot) this.#drawShot(shot);
@@ -100,49 +96,6 @@ export class ShotStory extends Part {
         .map((text) => h('td', {}, plain(text))))));
     const failed = shot.essential_failures ?? [];
     this.#failed.replaceChildren(...(failed.length > 0 ? failed : ['none']).map((path) => h('li', {}, plain(path))));
-    this.#drawNotes(shot);
-  }
-
-  /** @param {ShotView} shot */
-  #drawNotes(shot) {
-    const may = this.app.may('note') && !shot.kept;
-    const notes = shot.notes ?? [];
-    this.#notes.replaceChildren(...notes.map((note) => h('li', { class: note.removed ? 'removed' : '' },
-      h('span', { class: 'shot-note-head' }, `${note.note}${note.path ? ` on ${plain(note.path)}` : ''}, ${noteWords(note)}`),
-      note.text && h('span', { class: 'shot-note-text' }, note.text),
-      may && !note.removed && h('span', { class: 'shot-note-acts' },
-        h('button', { class: 'small', 'aria-label': `change note ${note.note}`, onclick: () => void this.#change(shot, note) }, 'Change …'),
-        h('button', { class: 'small quiet', 'aria-label': `remove note ${note.note}`, onclick: () => void this.#remove(shot, note) }, 'Remove …')))));
-    if (notes.length === 0) this.#notes.replaceChildren(h('li', { class: 'empty' }, 'none'));
-  }
-
-  async #write() {
-    const shot = this.#shot;
-    const text = this.#text.value.trim();
-    if (!shot || !text) return this.#text.focus();
-    const done = await this.#give(shot, { text });
-    if (done) this.#text.value = '';
-  }
-
-  /** @param {ShotView} shot @param {NoteWritten} note */
-  async #change(shot, note) {
-    const said = await askFor({ title: `Note ${note.note} on ${nameOf(shot)}`, fields: [{ name: 'text', label: 'Text', value: note.text ?? '', required: true }], yes: 'Write it' });
-    if (said) await this.#give(shot, { text: said.text, note: note.note });
-  }
-
-  /** @param {ShotView} shot @param {NoteWritten} note */
-  async #remove(shot, note) {
-    const yes = await ask({ title: `Remove note ${note.note} on ${nameOf(shot)}?`, text: plain(note.text ?? ''), yes: 'Remove it', cautious: true });
-    if (yes) await this.#give(shot, { note: note.note, remove: true });
-  }
-
-  /** @param {ShotView} shot @param {Record<string, unknown>} said */
-  async #give(shot, said) {
-    const answer = await command('note', { tree: shot.tree, shot: shot.shot, ...said });
-    tell(`Note on ${nameOf(shot)}`, answer);
-    this.#pages.forget();
-    this.app.changed();
-    return answer.outcome === 'ok';
   }
 }
 

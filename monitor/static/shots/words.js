@@ -1,8 +1,6 @@
 /** Words and addresses of shots that have been. Pure. */
 
-/** @import {NoteWritten, RunView, ShotView} from '../model/types.js' */
-import { moment } from '../model/format.js';
-import { plain } from '../model/words.js';
+/** @import {RunView, ShotView} from '../model/types.js' */
 
 const NAME = /^\s*([A-Za-z][A-Za-z0-9_]*)\/(\d{1,10})\s*$/;
 const SECONDS = /** @type {Record<string, number>} */ ({ h: 3600, d: 86_400 });
@@ -61,11 +59,4 @@ export function failedOf(counts) {
 export function tookS(runs) {
   const took = (runs ?? []).map((run) => run.duration_s).filter((one) => typeof one === 'number');
   return took.length > 0 ? took.reduce((sum, one) => sum + Number(one), 0) : null;
-}
-
-/** Return who has written a note, or removed it, and when. @param {NoteWritten} note */
-export function noteWords(note) {
-  if (note.removed) return `of ${plain(note.first_by ?? '')}, removed by ${plain(note.by)}, ${moment(note.time)}`;
-  const first = note.first_at ? `, first by ${plain(note.first_by ?? '')} ${moment(note.first_at)}` : '';
-  return `${plain(note.by)}, ${moment(note.time)}${first}`;
 }

@@ -4,6 +4,7 @@
 
 /** @import {Bar, Layout, Span} from '../model/timeline.js' */
 /** @import {Row, Shot} from '../model/shot.js' */
+/** @import {NotesPart} from '../view/notes.js' */
 import { beyondWords, layout, layoutWords, timesUsual, zoomed } from '../model/timeline.js';
 import { SERVERS } from '../model/system.js';
 import { matcher, nodeOf, serverOf } from '../model/table.js';
@@ -12,6 +13,7 @@ import { clock, duration, times } from '../model/format.js';
 import { SYMBOLS, details, outcomeWords, plain, stateWords, statusWords, takenS, whenWords } from '../model/words.js';
 import { abortRows, canAbort, canDispatch, dispatchRows, openLogs } from '../view/commands.js';
 import { h, setAttribute, setText } from '../view/dom.js';
+import '../view/notes.js';
 import { Inputs } from '../view/part.js';
 import { RunStrip, remainingWords } from '../view/run-strip.js';
 import { TimelineCanvas } from './canvas.js';
@@ -61,6 +63,8 @@ export class TabTimeline extends Tab {
   #abort = h('button', { class: 'small' }, 'Abort');
   #logs = h('button', { class: 'small' }, 'Logs');
   #factButtons = h('div', { class: 'fact-buttons', hidden: true }, this.#dispatch, this.#abort, this.#logs);
+  #notes = /** @type {NotesPart} */ (document.createElement('notes-part'));
+  #noted = h('section', { class: 'fact-notes', hidden: true }, h('h2', {}, 'Notes on it'), this.#notes);
   #painter = new TimelineCanvas(this.#canvas);
   /** @type {Layout} */ #drawn = layout([], new Map(), []);
   /** @type {Span|null} */ #span = null;
@@ -88,10 +92,12 @@ export class TabTimeline extends Tab {
       this.#left,
       h('section', {}, this.#failedTitle, this.#failed),
       h('section', {}, this.#factsTitle, this.#noFacts, this.#facts, this.#factButtons),
+      this.#noted,
       h('section', {}, h('h2', {}, 'Slower than usual'), this.#slow),
       h('section', {}, h('h2', {}, 'Limits the phase'), this.#critical));
     this.append(this.#strip, toolbar, h('div', { class: 'timeline-body' }, this.#area, this.#text, side), this.#said, this.#hover);
     this.#text.app = this.app;
+    this.#notes.app = this.app;
     this.#listen();
     this.fromRoute();
     this.#painter.restyle();
@@ -443,6 +449,8 @@ export class TabTimeline extends Tab {
     const row = this.#selectedRow();
     this.#dispatch.disabled = !row || !this.app.may('dispatch') || !canDispatch(row);
     this.#abort.disabled = !row || !this.app.may('abort') || !canAbort(row);
+    this.#noted.hidden = !row;
+    this.#notes.show(row ? { tree: row.tree, shot: row.shot, path: row.path, notes: this.app.shot?.view?.notes } : null);
     const facts = row ? factsOf(row, this.app.shot, Math.floor(now * 5) / 5).filter(([, text]) => text) : [];
     if (!this.#told.changed(row?.path, row && nodeOf(row), ...facts.flat())) return;
     this.#factButtons.hidden = !row;

@@ -99,8 +99,12 @@ export class App extends EventTarget {
 
   /** Return whether a command may be given now. @param {string} verb */
   may(verb) {
-    const { scope, always } = VERBS[verb];
-    return this.feed.connected && this.who.may.includes(scope) && (always || this.who.hasControl);
+    return this.feed.connected && this.allows(verb) && (VERBS[verb].always || this.who.hasControl);
+  }
+
+  /** Return whether a command is for who looks, whenever it may be given. @param {string} verb */
+  allows(verb) {
+    return this.who.may.includes(VERBS[verb].scope);
   }
 
   /** Ask who looks, and what they may. */

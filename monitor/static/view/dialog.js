@@ -48,10 +48,11 @@ export function ask({ title, text = '', items = [], yes, danger = true, cautious
  * @typedef {object} Asked
  * @property {string} name
  * @property {string} label
- * @property {'text'|'password'|'number'|'datetime-local'|'tick'|'choice'} [type]
+ * @property {'text'|'lines'|'password'|'number'|'datetime-local'|'tick'|'choice'} [type]
  * @property {string} [value] of a tick: '1' or ''
  * @property {string} [placeholder]
  * @property {string} [step] of a number
+ * @property {number} [longest] so many characters
  * @property {boolean} [required]
  * @property {[string, string, string][]} [choices] value, name, what it means
  */
@@ -91,7 +92,7 @@ export function askFor({ title, text = '', items = [], fields = [], yes, danger 
 }
 
 /** @param {Asked} asked */
-function fieldOf({ name, label, type = 'text', value = '', placeholder = '', step = '1', required = false, choices = [] }) {
+function fieldOf({ name, label, type = 'text', value = '', placeholder = '', step = '1', longest = 200, required = false, choices = [] }) {
   if (type === 'tick') {
     const box = h('input', { type: 'checkbox', name, value: '1', checked: value === '1' });
     return h('label', { class: 'tick' }, box, label);
@@ -103,7 +104,8 @@ function fieldOf({ name, label, type = 'text', value = '', placeholder = '', ste
     });
     return h('fieldset', { class: 'ask-choices' }, h('legend', {}, label), ...options);
   }
-  const input = h('input', { name, type, value, required, autocomplete: 'off', maxLength: 200, placeholder });
+  const about = { name, value, required, autocomplete: 'off', maxLength: longest, placeholder };
+  const input = type === 'lines' ? h('textarea', { ...about, rows: 4 }) : h('input', { ...about, type });
   if (type === 'number') Object.assign(input, { min: '0', step });
   return h('label', { class: 'ask-field' }, h('span', {}, label), input);
 }

@@ -93,7 +93,7 @@ def import_piece(upload: str, offset: int, data: bytes) -> Call[pv.ImportPieceRe
     )
 
 
-def import_shot(upload: str, size: int, sha256: str) -> Call[pv.ImportShotResult]:
+def import_shot(upload: str, size: int, sha256: str = "") -> Call[pv.ImportShotResult]:
     """Have a file that was sent checked and kept. Its shot is only looked at, never run."""
     return reading(make(p.ImportShot, upload=upload, size=size, sha256=sha256), pv.ImportShotResult)
 

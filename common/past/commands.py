@@ -96,11 +96,14 @@ class ImportPiece(Command, tag="import_piece"):
 
 
 class ImportShot(Command, tag="import_shot"):
-    """Check the file that has come in pieces, and keep the shot in it. It is only looked at."""
+    """Check the file that has come in pieces, and keep the shot in it. It is only looked at.
+
+    The file has checksums of its own; `sha256` is one of its bytes, where who sends it has one.
+    """
 
     upload: Upload
     size: Count
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")] = ""
 
 
 class WriteNote(OnShot, tag="note"):

@@ -40,7 +40,20 @@ KINDS = {
     },
 }
 SIZES = {"1920": (1920, 1080), "1366": (1366, 768), "1024": (1024, 768), "telephone": (390, 844)}
-VIEWS = ("fleet", "servers", "heartbeat", "windows", "server/DAQ:1")
+VIEWS = {
+    "servers": "servers",
+    "heartbeat": "heartbeat",
+    "windows": "windows",
+    "server": "server/DAQ:1",
+    "failures": "failures",
+    "search": "search?words=damaged",
+    "compare": "compare/DEMO%2F1%20DEMO%2F2?all=1",
+    "trend": "trend/DEMO%20NBI:CONDITION",
+    "shot": "shot/DEMO%2F1",
+    "noted": "timeline?shot=1&tree=DEMO&range=shot&at=%5CDEMO::TOP:CAMERA:ARM",
+    "records": "records",
+}
+READ = "() => !document.querySelector('main > :not([hidden])').innerText.includes('reading …')"
 SHOTS_BEFORE = 2  # so that usual durations are known
 
 
@@ -51,6 +64,7 @@ def whole_shot(stack: Stack, shot: int) -> None:
         shotline.build_tables("DEMO", shot)
         for phase in PHASES:
             shotline.do_phase(phase, "DEMO", shot, check=False)
+        shotline.note("DEMO", shot, "the camera's fibre again", path="CAMERA:ARM")
 
 
 def begun(stack: Stack, shot: int, phase: str) -> None:
@@ -85,11 +99,12 @@ def every_tab(stack: Stack, browser: Browser, folder: Path) -> None:
             page = browser.open(stack, "#/actions", browser.new_page(width, height, scheme=scheme))
             links = page.locator("nav[aria-label=tabs] a:visible")
             tabs = links.evaluate_all("(all) => all.map((one) => one.dataset.tab)")
-            for view in dict.fromkeys([*tabs, *VIEWS]):
-                page.goto(f"{address_of(stack)}/#/{view}")
+            for name, view in (dict.fromkeys(tabs) | VIEWS).items():
+                page.goto(f"{address_of(stack)}/#/{view or name}")
                 live(page)
+                page.wait_for_function(READ)
                 page.wait_for_function("() => new Promise(requestAnimationFrame)")
-                take(page, folder, f"{size}-{scheme}-{view.replace('/', '-')}")
+                take(page, folder, f"{size}-{scheme}-{name}")
             page.close()
     for tab in ("actions", "timeline", "queue", "fleet"):
         page = browser.open(stack, f"?wall#/{tab}", browser.new_page(*SIZES["1920"]))

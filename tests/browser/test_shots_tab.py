@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
-from tests.support.browser import Browser, address_of, live, shown
+from tests.support.browser import Browser, address_of, live, reply, shown
+from tests.support.mock_monitor import MockMonitor
 from tests.support.monitor import with_monitor
 from tests.support.stack import Stack
+
+from shotline.client.shot_files import export_shot
+from shotline.common.past.commands import ImportPiece, ImportShot
 
 EXPERIMENT = """\
 experiment: TEST
@@ -86,3 +90,40 @@ def test_a_note_is_written_and_shown_as_text(browser: Browser, stack: Stack) -> 
     assert page.evaluate("getComputedStyle(document.querySelector('table')).borderCollapse") == (
         "collapse"
     ), "the style is let in by the page's policy"
+
+
+def test_a_file_is_imported_and_what_is_no_shot_is_refused(
+    browser: Browser, stack: Stack, tmp_path: Path
+) -> None:
+    file = tmp_path / "one.shot.gz"
+    with stack.supervisor() as shotline:
+        export_shot(shotline, "TEST", 1, file)
+    (tmp_path / "TEST-1.shot.gz").write_bytes(file.read_bytes()[:-9])
+    (tmp_path / "notes.txt").write_text("no shot")
+    page = opened(browser, stack, "shots")
+    chosen = page.locator("import-part input")
+    for name, words in (
+        ("one.shot.gz", "TEST/1 is here already; nothing has changed"),
+        ("TEST-1.shot.gz", "it is cut: the compressed data do not end"),
+        ("notes.txt", "It is no shot"),
+    ):
+        chosen.set_input_files(tmp_path / name)
+        shown(reply(page, f"Import {name}")).to_contain_text(words)
+
+
+def test_a_file_is_sent_in_pieces_by_who_may_give_commands(browser: Browser) -> None:
+    monitor = MockMonitor(browser)
+    page = monitor.open("#/shots")
+    packed = b"\x1f\x8b" + bytes(range(256)) * 400
+    page.locator("import-part input").set_input_files(
+        {"name": "T-1.shot.gz", "mimeType": "application/gzip", "buffer": packed}
+    )
+    shown(reply(page, "Import T-1.shot.gz")).to_contain_text("done")
+    pieces = [one for one in monitor.asked if isinstance(one, ImportPiece)]
+    assert b"".join(one.data for one in pieces) == packed
+    assert [one.offset for one in pieces] == [0, 36864, 73728]
+    (taken,) = (one for one in monitor.asked if isinstance(one, ImportShot))
+    assert (taken.size, {one.upload for one in pieces}) == (len(packed), {taken.upload})
+    looking = MockMonitor(browser, role="viewer").open("#/shots")
+    shown(looking.locator("shots-table")).to_be_visible()
+    assert looking.locator("import-part button:visible").count() == 0

@@ -58,7 +58,7 @@ export const COLUMNS = [
     text: whyWords, key: whyWords,
     cell: (cell) => {
       const chips = h('span', { class: 'flags' });
-      const words = h('span', { class: 'why' });
+      const words = h('span', { class: 'why whole' });
       cell.append(chips, words);
       /** @type {unknown} */
       let drawn = null;
@@ -80,18 +80,18 @@ export const COLUMNS = [
     key: ({ usable = 0, slots = 0 }) => (slots ? usable * 1000 + slots : null), down: true, number: ({ busy }) => busy?.length ?? 0,
   },
   words('doing', 'What it is doing', 130, ({ busy, state }) => (busy ?? []).map(doing).join(', ') || (state === 'ON' ? 'idle' : ''), { sets: ['work', 'all'], share: 1.2 }),
-  curved('cpu', 'CPU', 1, (server) => host(server)?.cpu_percent, { sets: ['work', 'host', 'all'], phone: '2 / 2' }),
+  curved('cpu', 'CPU', 1, (server) => host(server)?.cpu_percent, { sets: ['work', 'host', 'all'], phone: '2 / 2', leaves: 'tight' }),
   number('cpus', 'CPUs', 52, (server) => host(server)?.cpus, { sets: ['host', 'all'] }),
   number('load', 'Load', 56, (server) => host(server)?.load_1, { sets: ['host', 'all'], shown: (value) => value.toFixed(2) }),
-  curved('memory', 'Memory', 3, memoryShare, { sets: ['work', 'host', 'all'], phone: '2 / 3', titled: (server) => of(host(server)?.memory_used_b, host(server)?.memory_total_b) }),
+  curved('memory', 'Memory', 3, memoryShare, { sets: ['work', 'host', 'all'], phone: '2 / 3', leaves: 'tight', titled: (server) => of(host(server)?.memory_used_b, host(server)?.memory_total_b) }),
   number('swap', 'Swap', 62, (server) => (host(server)?.swap_total_b ? share(host(server)?.swap_used_b ?? 0, host(server)?.swap_total_b ?? 0) : null),
     { sets: ['host', 'all'], shown: percent, much: MUCH, titled: (server) => of(host(server)?.swap_used_b, host(server)?.swap_total_b) }),
   number('disk', 'Disk', 62, diskShare,
     { sets: ['host', 'all'], shown: percent, much: MUCH, titled: (server) => (host(server)?.disks ?? []).map((one) => `${plain(one.path)}: ${bytes(one.free_b)} of ${bytes(one.total_b)} free`).join('\n') }),
   number('temperature', 'Temp.', 60, (server) => host(server)?.temperature_c, { sets: ['host', 'all'], shown: (value) => `${Math.round(value)} °C` }),
-  number('done', 'Done', 58, (server) => server.facts?.done, { sets: ['work', 'all'] }),
-  number('failed', 'Failed', 58, (server) => server.facts?.failed, { sets: ['work', 'all'] }),
-  number('cpu_time', 'CPU time', 84, (server) => server.facts?.cpu_time_s, { sets: ['work', 'all'], shown: duration }),
+  number('done', 'Done', 58, (server) => server.facts?.done, { sets: ['work', 'all'], leaves: 'tight' }),
+  number('failed', 'Failed', 58, (server) => server.facts?.failed, { sets: ['work', 'all'], leaves: 'tight' }),
+  number('cpu_time', 'CPU time', 84, (server) => server.facts?.cpu_time_s, { sets: ['work', 'all'], leaves: 'narrow', shown: duration }),
   {
     ...number('seen', 'Last seen', 82, (server) => server.last_seen_at, { sets: EVERY, shown: moment, phone: '2 / 4' }),
     key: ({ last_seen_at: at }) => at,
@@ -145,7 +145,7 @@ function doing(text) {
  * @param {string} title
  * @param {number} place in a sample
  * @param {(server: ServerView) => number|null|undefined} of
- * @param {{sets: ColumnSet[], phone: string, titled?: (server: ServerView) => string}} more
+ * @param {{sets: ColumnSet[], phone: string, leaves?: 'narrow'|'tight', titled?: (server: ServerView) => string}} more
  * @returns {GridColumn<ServerView>}
  */
 function curved(id, title, place, of, more) {

@@ -25,6 +25,7 @@ export class FleetTable extends Grid {
   label = 'fleet';
   one = 'server';
   set = 'work';
+  twoLines = true;
   columns = COLUMNS;
   /** @type {Grouping} */ by = 'none';
 

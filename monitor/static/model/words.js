@@ -165,3 +165,8 @@ export function runWords(run) {
   if (run.first !== null && run.first !== undefined) what += ` ${run.first}–${run.last}`;
   return `run ${run.run} of ${plain(what)}`;
 }
+
+/** Return an action's path without what all of its tree begin with. @param {string} path */
+export function shortOf(path) {
+  return path.replace(/^\\\w+::TOP[.:]/, '');
+}

@@ -1,8 +1,10 @@
 /** The views that are lists: shots, failures, what was found. What is looked for stands in the address. */
 
+/** @import {ImportPart} from './import.js' */
 import { plain } from '../model/words.js';
 import { h, setText } from '../view/dom.js';
 import { Part } from '../view/part.js';
+import './import.js';
 import { Pages } from './pages.js';
 import { FailuresTable, FoundTable, ShotsTable } from './tables.js';
 import { SINCE, compareAddress, nameOf, sinceOf } from './words.js';
@@ -115,6 +117,7 @@ export class ShotsView extends ListView {
     noted: h('input', { type: 'checkbox' }),
     kept: h('input', { type: 'checkbox' }),
   };
+  #import = /** @type {ImportPart} */ (document.createElement('import-part'));
   #chosen = h('strong', {});
   #compare = h('a', { class: 'sub-link' }, 'Compare');
   #selection = h('div', { class: 'sub-selection', role: 'group', 'aria-label': 'selected shots', hidden: true }, this.#chosen, this.#compare);
@@ -122,7 +125,9 @@ export class ShotsView extends ListView {
   build() {
     this.begin('shots-table');
     const { words, tree, since, failed, noted, kept } = this.fields;
-    this.bar(words, field('Experiment', tree), field('Since', since), tick('failed', failed), tick('with notes', noted), tick('in files', kept));
+    this.bar(words, field('Experiment', tree), field('Since', since), tick('failed', failed), tick('with notes', noted), tick('in files', kept), this.#import);
+    this.#import.app = this.app;
+    this.#import.addEventListener('imported', () => this.again());
     this.append(this.#selection);
     this.table.addEventListener('selection', () => this.app.changed());
   }
@@ -134,6 +139,7 @@ export class ShotsView extends ListView {
 
   draw() {
     super.draw();
+    this.#import.draw();
     const chosen = this.table.ticked === 2 ? this.table.chosen.map(nameOf) : [];
     this.#selection.hidden = this.table.ticked === 0;
     setText(this.#chosen, chosen.length === 2 ? chosen.join(' and ') : `${this.table.ticked} selected: select two to compare them`);

@@ -3,7 +3,7 @@
 /** @import {ShotView} from '../model/types.js' */
 /** @import {NotesPart} from '../view/notes.js' */
 import { duration, moment } from '../model/format.js';
-import { plain } from '../model/words.js';
+import { plain, shortOf } from '../model/words.js';
 import { placed } from '../view/api.js';
 import { h, setText } from '../view/dom.js';
 import '../view/notes.js';
@@ -95,7 +95,7 @@ export class ShotStory extends Part {
       ...[String(one.run), one.phase, moment(one.opened_at), typeof one.duration_s === 'number' ? duration(one.duration_s) : '', one.outcome ?? one.state, one.who ?? '', String(failedOf(one.counts) || ''), one.reason ?? '']
         .map((text) => h('td', {}, plain(text))))));
     const failed = shot.essential_failures ?? [];
-    this.#failed.replaceChildren(...(failed.length > 0 ? failed : ['none']).map((path) => h('li', {}, plain(path))));
+    this.#failed.replaceChildren(...(failed.length > 0 ? failed : ['none']).map((path) => h('li', {}, plain(shortOf(path)))));
   }
 }
 

@@ -3,7 +3,7 @@
 /** @import {ComparedAction, ComparedSide, FailedAttempt, Found, ShotView} from '../model/types.js' */
 /** @import {GridColumn} from '../view/grid.js' */
 import { duration, moment } from '../model/format.js';
-import { plain } from '../model/words.js';
+import { plain, shortOf } from '../model/words.js';
 import { h, setAttribute, setText } from '../view/dom.js';
 import { Grid, number, useColumns, words } from '../view/grid.js';
 import { failedOf, nameOf, people, shotAddress, tookS, trendAddress } from './words.js';
@@ -29,13 +29,31 @@ function link(id, title, least, of, address, more = {}) {
   return {
     id, title, least, ...more, text: of, key: of,
     cell: (cell) => {
-      const anchor = h('a', { class: 'grid-link', tabIndex: -1 });
+      const anchor = h('a', { class: 'grid-link whole', tabIndex: -1 });
       cell.append(anchor);
       return (row) => {
         setText(anchor, plain(of(row)));
         setAttribute(anchor, 'href', address(row));
         setAttribute(anchor, 'title', plain(of(row)));
       };
+    },
+  };
+}
+
+/**
+ * A column that is shown in two lines where there is little room.
+ * @template R
+ * @param {GridColumn<R>} column
+ * @returns {GridColumn<R>}
+ */
+function whole(column) {
+  const { cell } = column;
+  return {
+    ...column,
+    cell: (place) => {
+      const inner = h('span', { class: 'whole' });
+      place.append(inner);
+      return cell(inner);
     },
   };
 }
@@ -47,13 +65,13 @@ const firstNote = (shot) => (shot.notes ?? []).filter((note) => !note.removed).m
 const SHOTS = [
   link('shot', 'Shot', 110, nameOf, shotAddress, { share: 0.4, phone: '1 / 2 / 2 / 3' }),
   number('began', 'Began', 188, (shot) => shot.runs?.[0]?.opened_at ?? shot.built_at ?? shot.changed_at ?? null, { shown: moment, phone: '1 / 3 / 2 / 5' }),
-  words('phases', 'Phases run', 120, (shot) => [...new Set((shot.runs ?? []).map((run) => run.phase))].join(', '), { share: 0.6, phone: '2 / 2 / 3 / 4' }),
+  whole(words('phases', 'Phases run', 120, (shot) => [...new Set((shot.runs ?? []).map((run) => run.phase))].join(', '), { share: 0.6, phone: '2 / 2 / 3 / 4' })),
   number('failed', 'Failed', 62, (shot) => failedOf(shot.counts), { phone: '2 / 4' }),
-  number('success', 'Success', 70, (shot) => shot.counts?.success ?? 0),
+  number('success', 'Success', 70, (shot) => shot.counts?.success ?? 0, { leaves: 'tight' }),
   number('took', 'Took', 84, (shot) => tookS(shot.runs), { shown: duration }),
   words('who', 'Run by', 110, people, { share: 0.5 }),
   words('kept', 'File', 78, (shot) => shot.kept ?? ''),
-  words('notes', 'Notes', 140, firstNote, { share: 1.6, phone: '3 / 2 / 4 / 5' }),
+  whole(words('notes', 'Notes', 140, firstNote, { share: 1.6, phone: '3 / 2 / 4 / 5' })),
 ];
 useColumns('shots-table', SHOTS, [''], CARD);
 
@@ -65,11 +83,11 @@ const FAILURES = [
   number('at', 'When', 188, (one) => one.at, { shown: moment, phone: '1 / 3 / 2 / 5' }),
   link('shot', 'Shot', 100, nameOf, shotAddress, { share: 0.3, phone: '1 / 2 / 2 / 3' }),
   link('action', 'Action', 140, (one) => one.name, (one) => trendAddress(one.tree, one.path), { share: 1, phone: '2 / 2 / 3 / 4' }),
-  words('phase', 'Phase', 70, (one) => one.phase ?? ''),
+  words('phase', 'Phase', 70, (one) => one.phase ?? '', { leaves: 'tight' }),
   words('outcome', 'Outcome', 112, outcome, { phone: '2 / 4' }),
   words('server', 'Server', 90, (one) => one.server ?? '', { share: 0.3 }),
-  words('since', 'Since then', 130, (one) => one.since ?? '', { share: 0.4 }),
-  words('reason', 'Reason', 200, (one) => one.reason ?? '', { share: 2.4, phone: '3 / 2 / 4 / 5' }),
+  words('since', 'Since then', 120, (one) => one.since ?? '', { share: 0.4 }),
+  whole(words('reason', 'Reason', 200, (one) => one.reason ?? '', { share: 2.4, phone: '3 / 2 / 4 / 5' })),
 ];
 useColumns('failures-table', FAILURES, [''], CARD);
 
@@ -77,9 +95,9 @@ useColumns('failures-table', FAILURES, [''], CARD);
 const FOUND = [
   number('at', 'When', 188, (one) => one.at, { shown: moment, phone: '1 / 3 / 2 / 5' }),
   link('shot', 'Shot', 100, nameOf, shotAddress, { share: 0.3, phone: '1 / 2 / 2 / 3' }),
-  words('where', 'In', 100, (one) => (typeof one.line === 'number' ? `output #${one.attempt} line ${one.line}` : one.where), { share: 0.4, phone: '2 / 4' }),
-  words('action', 'Action', 140, (one) => one.path ?? '', { share: 0.9, phone: '2 / 2 / 3 / 4' }),
-  words('text', 'Text', 220, (one) => one.text, { share: 2.4, phone: '3 / 2 / 4 / 5' }),
+  words('where', 'In', 152, (one) => (typeof one.line === 'number' ? `output #${one.attempt} line ${one.line}` : one.where), { share: 0.4, phone: '2 / 4' }),
+  whole(words('action', 'Action', 140, (one) => shortOf(one.path ?? ''), { share: 0.9, phone: '2 / 2 / 3 / 4' })),
+  whole(words('text', 'Text', 220, (one) => one.text, { share: 2.4, phone: '3 / 2 / 4 / 5' })),
 ];
 useColumns('found-table', FOUND, [''], CARD);
 
@@ -91,14 +109,14 @@ const differs = (one) => (!one.left ? 'new' : !one.right ? 'gone' : (one.differs
 /** @type {GridColumn<ComparedAction & {tree: string}>[]} */
 const COMPARED = [
   link('action', 'Action', 150, (one) => one.name, (one) => trendAddress(one.tree, one.path), { share: 1, phone: '1 / 2 / 2 / 4' }),
-  words('phase', 'Phase', 72, (one) => one.phase),
+  words('phase', 'Phase', 72, (one) => one.phase, { leaves: 'tight' }),
   words('left', 'First', 148, (one) => sideWords(one.left), { share: 0.3, phone: '2 / 2 / 3 / 3' }),
   number('lefttook', 'Took', 78, (one) => one.left?.duration_s ?? null, { shown: duration }),
   words('right', 'Second', 148, (one) => sideWords(one.right), { share: 0.3, phone: '2 / 3 / 3 / 4' }),
   number('righttook', 'Took', 78, (one) => one.right?.duration_s ?? null, { shown: duration }),
-  number('change', 'Change', 84, (one) => one.change_s ?? null, { shown: (value) => (typeof value === 'number' ? `${value > 0 ? '+' : '−'}${duration(Math.abs(value))}` : ''), phone: '2 / 4' }),
+  number('change', 'Change', 84, (one) => one.change_s ?? null, { leaves: 'tight', shown: (value) => (typeof value === 'number' ? `${value > 0 ? '+' : '−'}${duration(Math.abs(value))}` : ''), phone: '2 / 4' }),
   words('differs', 'Different', 140, differs, { share: 0.5, phone: '1 / 4' }),
-  words('reason', 'Reason in the second', 180, (one) => one.right?.reason ?? '', { share: 1.6, phone: '3 / 2 / 4 / 5' }),
+  whole(words('reason', 'Reason in the second', 180, (one) => one.right?.reason ?? '', { share: 1.6, phone: '3 / 2 / 4 / 5' })),
 ];
 useColumns('compared-table', COMPARED, [''], CARD);
 
@@ -111,6 +129,8 @@ class ReadTable extends Grid {
   /** @type {R[]} */ rows = [];
   /** Why there are none. */
   none = '';
+  twoLines = true;
+  orderedEveryMs = 0; // what was read does not change by itself
 
   source() {
     return this.rows;

@@ -21,7 +21,7 @@ useStyle(import.meta.url);
 
 const SYMBOL = /** @type {Record<string, string>} */ ({ debug: '·', info: 'ℹ', warning: '▲', error: '✗', critical: '✗✗' });
 
-/** What a line takes on a telephone: who has written it, and when, stands above it. */
+/** What a line takes where there is little room: who has written it, and when, stands above it. */
 const LINE = 19; // pixels
 const AROUND = 22;
 const PADDING = 20;
@@ -128,9 +128,9 @@ export class TabLog extends Tab {
     this.#newest.hidden = this.#following;
   }
 
-  /** How high a line is: on a telephone it is wrapped, and whole. @param {number} index */
+  /** How high a line is: where there is little room it is wrapped, and whole. @param {number} index */
   #heightOf(index) {
-    if (!isForm('phone')) return this.#rows.rowHeight;
+    if (!isForm('tight')) return this.#rows.rowHeight;
     this.#measure ??= measureOf(this.#scroll);
     return AROUND + LINE * Math.max(1, linesOf(plain(this.#lines[index].text), this.#scroll.clientWidth - PADDING, this.#measure));
   }

@@ -25,11 +25,13 @@ const SELECTION_MAX = 1500;
  * @typedef {(row: R, now: number, around: any[]) => void} Draw
  */
 
+/** A form of the page in which there is no room for a column any more. @typedef {'narrow'|'tight'} Form */
+
 /**
  * A column owns all that is known of it: its room, its cell, what is found and compared in it.
  * @template R
  * @typedef {ColumnOf<R> & {sets?: string[], least: number, share?: number, phone?: string, right?: boolean,
- *   cell: (cell: HTMLElement) => Draw<R>}} GridColumn
+ *   leaves?: Form, cell: (cell: HTMLElement) => Draw<R>}} GridColumn
  */
 
 /**
@@ -62,6 +64,10 @@ export class Grid extends Part {
   label = '';
   /** What one of its rows is. */
   one = 'row';
+  /** Whether a row has two lines where there is little room, for what is worth to be read whole. */
+  twoLines = false;
+  /** Its order is looked at once in so many milliseconds. */
+  orderedEveryMs = ORDERED_EVERY_MS;
   /** @type {GridColumn<R>[]} */ columns = [];
   /** Its name in the address, before what filters and sorts it. */
   address = 'in';
@@ -134,6 +140,7 @@ export class Grid extends Part {
 
   build() {
     this.classList.add('grid', 'grid-cards');
+    this.classList.toggle('grid-two', this.twoLines);
     const space = h('div', { class: 'table-space', role: 'rowgroup' });
     setAttribute(this.#tickAllBox, 'aria-label', `select all ${this.one}s that are shown`);
     setAttribute(this.#body, 'aria-label', this.label);
@@ -202,7 +209,7 @@ export class Grid extends Part {
 
   #refresh() {
     if (this.#wanted.changed(this.search, this.filters, this.sort, this.descending, this.by)) this.#ordered.forget();
-    if (!this.#ordered.due(ORDERED_EVERY_MS, ...this.inputs())) return;
+    if (!this.#ordered.due(this.orderedEveryMs, ...this.inputs())) return;
     const all = this.source();
     this.#byKey = new Map(all.map((row) => [this.keyOf(row), row]));
     // Before anything is known, nothing is gone.
@@ -413,15 +420,18 @@ export class Grid extends Part {
  */
 export function useColumns(tag, columns, sets = [''], card = '1fr 1fr 1fr / 30px minmax(0, 1fr) minmax(0, 1fr) 84px') {
   const rows = ':is(.grid-head, .grid-row)';
-  const wide = sets.map((set) => {
-    const where = set ? `${tag}[data-set="${set}"]` : tag;
-    const shown = columns.filter((one) => !one.sets || one.sets.includes(set));
+  /** @param {string} set @param {string} body in which form of the page @param {Form[]} left */
+  const inForm = (set, body, left) => {
+    const where = body + (set ? `${tag}[data-set="${set}"]` : tag);
+    const shown = columns.filter((one) => (!one.sets || one.sets.includes(set)) && !(one.leaves && left.includes(one.leaves)));
     const tracks = shown.map(({ least, share: part }) => (part === undefined ? `${least}px` : `minmax(${least}px, ${part}fr)`));
     const least = shown.reduce((sum, one) => sum + one.least, 34);
     const gone = columns.filter((one) => !shown.includes(one)).map(({ id }) => `.g-${id}`);
     return `${where} ${rows} { grid-template-columns: 34px ${tracks.join(' ')}; min-width: ${least}px; }
       ${gone.length > 0 ? `${where} ${rows} > :is(${gone.join(', ')}) { display: none; }` : ''}`;
-  });
+  };
+  const [first] = sets; // the others are for whoever wants more than has room, and scroll
+  const wide = [...sets.map((set) => inForm(set, '', [])), inForm(first, 'body.narrow ', ['narrow']), inForm(first, 'body.tight ', ['narrow', 'tight'])];
   const cards = columns.filter((one) => one.phone);
   const phone = `body.phone ${tag}${sets[0] ? '[data-set]' : ''}`;
   useRules([
@@ -439,7 +449,7 @@ export function useColumns(tag, columns, sets = [''], card = '1fr 1fr 1fr / 30px
  * @param {string} title
  * @param {number} least
  * @param {(row: R) => string} of
- * @param {{sets?: string[], share?: number, phone?: string}} [more]
+ * @param {{sets?: string[], share?: number, phone?: string, leaves?: Form}} [more]
  * @returns {GridColumn<R>}
  */
 export function words(id, title, least, of, more = {}) {
@@ -460,7 +470,7 @@ export function words(id, title, least, of, more = {}) {
  * @param {string} title
  * @param {number} least
  * @param {(row: R) => number|null|undefined} of
- * @param {{sets?: string[], share?: number, phone?: string, shown?: (value: number) => string, titled?: (row: R) => string, much?: number}} [more]
+ * @param {{sets?: string[], share?: number, phone?: string, leaves?: Form, shown?: (value: number) => string, titled?: (row: R) => string, much?: number}} [more]
  * @returns {GridColumn<R>}
  */
 export function number(id, title, least, of, { shown = String, titled, much, ...more } = {}) {

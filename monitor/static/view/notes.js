@@ -5,7 +5,7 @@
 
 /** @import {NoteWritten} from '../model/types.js' */
 import { moment } from '../model/format.js';
-import { plain } from '../model/words.js';
+import { plain, shortOf } from '../model/words.js';
 import { command } from './api.js';
 import { tell } from './commands.js';
 import { ask, askFor } from './dialog.js';
@@ -71,7 +71,7 @@ export class NotesPart extends Part {
 
   /** @param {NoteWritten} note @param {boolean} writable */
   #item(note, writable) {
-    const about = note.path && !this.#on?.path ? ` on ${plain(note.path)}` : '';
+    const about = note.path && !this.#on?.path ? ` on ${plain(shortOf(note.path))}` : '';
     return h('li', { class: note.removed ? 'removed' : '' },
       h('span', { class: 'notes-head' }, `${note.note}${about}, ${whoAndWhen(note)}`),
       note.text && h('span', { class: 'notes-text' }, note.text.split('\n').map(plain).join('\n')),
@@ -118,7 +118,7 @@ export class NotesPart extends Part {
 
 /** @param {NotedOn|null} on */
 function nameOf(on) {
-  return on ? `${on.tree}/${on.shot}${on.path ? ` ${plain(on.path)}` : ''}` : '';
+  return on ? `${on.tree}/${on.shot}${on.path ? ` ${plain(shortOf(on.path))}` : ''}` : '';
 }
 
 /** Return who has written a note, or removed it, and when. @param {NoteWritten} note */

@@ -193,6 +193,7 @@ class Dispatcher:
                 self.execution.pump()
             self.alarms.tick()
             self.alarms.settle()
+        self.volumes.go_on()
         left = core.take_effects() + released + core.ledger.flush()
         if core.journal_state is JournalState.STOPPED:
             left += core.ledger.take_unbound()

@@ -4,7 +4,7 @@ It holds what is not done, and counts the rest (V2). `apply` returns the records
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -23,6 +23,7 @@ from shotline.common.volumes.records import (
     HeldVolume,
     LedgerBegun,
     LedgerKept,
+    LedgerPart,
     LedgerRecord,
     OrderGiven,
     OrderTaken,
@@ -39,6 +40,7 @@ from shotline.common.volumes.records import (
 )
 
 ENDED = (RecordState.DONE, RecordState.REMOVED)
+HELD = tuple(state for state in RecordState if state not in ENDED)
 
 
 @dataclass(slots=True)
@@ -83,9 +85,16 @@ class Item:
             forgiven=self.forgiven,
             lease=self.lease,
             reason=self.reason,
+            delay_s=self.delay_s,
             step=self.step,
             command=self.command,
         )
+
+    def take(self, record: HeldRecord) -> None:
+        """Stand as the whole state's record has it."""
+        self.state, self.reason, self.delay_s = record.state, record.reason, record.delay_s
+        self.attempts, self.forgiven = record.attempts, record.forgiven
+        self.lease, self.step, self.command = record.lease, record.step, record.command
 
 
 @dataclass(slots=True)
@@ -121,7 +130,11 @@ def items_of(volume: str, held: HeldFile) -> Iterator[Item]:
 
 @dataclass(slots=True)
 class LedgerFold:
-    """All volumes and their records."""
+    """All volumes and their records.
+
+    While the journal is read, a record may be about what comes only later, in a part of the whole
+    state: there it has what became of it. `loaded` ends that.
+    """
 
     life: str = ""
     next_number: int = 1
@@ -129,6 +142,7 @@ class LedgerFold:
     items: dict[int, Item] = field(default_factory=dict)  # by number
     leased: dict[str, set[int]] = field(default_factory=dict)  # by consumer, orphaned ones, too
     credits: dict[str, dict[str, int]] = field(default_factory=dict)  # by group, by consumer
+    loading: bool = False
 
     def apply(self, record: LedgerRecord) -> list[Item]:
         """Make a record true; return what has changed, what has ended included."""
@@ -160,11 +174,13 @@ class LedgerFold:
             case OrderTaken(volume=volume, order=id_):
                 self.volume(volume).orders.pop(id_, None)
             case StepGiven(number=number, step=step, command=command):
-                item = self.items[number]
-                item.step, item.command = step, command
+                for item in self.of_numbers((number,)):
+                    item.step, item.command = step, command
             case StepDone(number=number):
-                item = self.items[number]
-                item.step, item.command = item.step + 1, ""
+                for item in self.of_numbers((number,)):
+                    item.step, item.command = item.step + 1, ""
+            case LedgerPart():
+                self._part(record)
             case LedgerKept():
                 self._kept(record)
         return []
@@ -182,6 +198,12 @@ class LedgerFold:
             for number in range(held.first, held.first + len(held.groups) * len(held.file.parts))
             if number in self.items
         ]
+
+    def of_numbers(self, numbers: Iterable[int]) -> list[Item]:
+        """Return these records; all of them are held, but while the journal is read."""
+        if self.loading:
+            return [self.items[number] for number in numbers if number in self.items]
+        return [self.items[number] for number in numbers]
 
     # Files
 
@@ -219,9 +241,8 @@ class LedgerFold:
     # Records
 
     def _lease(self, record: RecordsLeased) -> list[Item]:
-        changed = []
-        for number in record.numbers:
-            item = self.items[number]
+        changed = self.of_numbers(record.numbers)
+        for item in changed:
             self._turn(item, RecordState.LEASED)
             item.attempts += 1
             item.lease = HeldLease(
@@ -231,8 +252,7 @@ class LedgerFold:
                 command=record.command,
                 at=record.time,
             )
-            self.leased.setdefault(record.consumer, set()).add(number)
-            changed.append(item)
+            self.leased.setdefault(record.consumer, set()).add(item.number)
         return changed
 
     def _returned(self, record: RecordsReturned) -> list[Item]:
@@ -248,7 +268,7 @@ class LedgerFold:
         return changed
 
     def _each(self, numbers: Iterable[int], state: RecordState, reason: str = "") -> list[Item]:
-        changed = [self.items[number] for number in numbers]
+        changed = self.of_numbers(numbers)
         for item in changed:
             self._turn(item, state, reason)
         return changed
@@ -292,15 +312,44 @@ class LedgerFold:
 
     # The whole
 
-    def kept(self, time: float) -> LedgerKept:
-        """Return the record that makes this state again."""
-        by_volume: dict[str, list[HeldRecord]] = {name: [] for name in self.volumes}
-        files: dict[str, dict[int, HeldFile]] = {name: {} for name in self.volumes}
-        for item in self.items.values():
-            by_volume[item.volume].append(item.kept())
-            files[item.volume][item.held.first] = item.held
+    def parts(self, wall: Callable[[], float], size: int) -> Iterator[LedgerPart]:
+        """Yield all that is held, in parts of about so many records, each as it stands then.
+
+        What is announced meanwhile need not be among them: its own record follows the first part.
+        """
+        files: dict[int, HeldFile] = {}
+        records: list[HeldRecord] = []
+        volume = ""
+
+        def part() -> LedgerPart:
+            made = LedgerPart(
+                time=wall(), volume=volume, files=tuple(files.values()), records=tuple(records)
+            )
+            files.clear()
+            records.clear()
+            return made
+
+        for number in list(self.items):
+            item = self.items.get(number)
+            if item is None:
+                continue
+            first = item.held.first
+            if records and (item.volume != volume or (len(records) >= size and first not in files)):
+                yield part()
+                item = self.items.get(number)  # a while later
+                if item is None:
+                    continue
+            volume = item.volume
+            files[first] = item.held
+            records.append(item.kept())
+        if records:
+            yield part()
+
+    def kept(self, time: float, since: str = "") -> LedgerKept:
+        """Return the record that makes this state again, with the parts since that commit."""
         return LedgerKept(
             time=time,
+            since=since,
             life=self.life,
             next_number=self.next_number,
             volumes=tuple(
@@ -310,8 +359,6 @@ class LedgerFold:
                     folder=volume.folder,
                     memory=volume.memory,
                     number=volume.number,
-                    files=tuple(files[volume.name].values()),
-                    records=tuple(by_volume[volume.name]),
                     counts=volume.counted(),
                     quarantine=tuple(volume.quarantine.values()),
                     orders=tuple(volume.orders.values()),
@@ -325,39 +372,54 @@ class LedgerFold:
             ),
         )
 
+    def _part(self, part: LedgerPart) -> None:
+        volume = self.volume(part.volume)
+        states = {record.number: record for record in part.records}
+        for held in part.files:
+            for made in items_of(volume.name, held):
+                record = states.get(made.number)
+                if record is None:
+                    continue
+                item = self.items.get(made.number)
+                if item is None:
+                    item = self.items[made.number] = made
+                    if not volume.left[held.first]:
+                        volume.files.setdefault(held.file.path, []).append(held)
+                    volume.left[held.first] += 1
+                item.take(record)
+
     def _kept(self, kept: LedgerKept) -> None:
         self.life, self.next_number = kept.life, kept.next_number
-        self.volumes, self.items, self.leased, self.credits = {}, {}, {}, {}
         for one in kept.volumes:
-            self._kept_volume(one)
-        self.items = dict(sorted(self.items.items()))
+            volume = self.volume(one.volume)
+            volume.host, volume.folder = one.host, one.folder
+            volume.memory, volume.number = one.memory, one.number
+            counts = structs.asdict(one.counts)
+            volume.announced = counts.pop("announced")
+            volume.counts = Counter({RecordState(state): n for state, n in counts.items()})
+            volume.quarantine = {kept_out.path: kept_out for kept_out in one.quarantine}
+            volume.orders = {order.id: order for order in one.orders}
+        self.credits = {}
         for credit in kept.credits:
             self._set_credits(credit.group, credit.consumer, credit.credits)
 
-    def _kept_volume(self, one: HeldVolume) -> None:
-        volume = self.volumes[one.volume] = Volume(
-            one.volume, one.host, one.folder, one.memory, one.number
-        )
-        counts = structs.asdict(one.counts)
-        volume.announced = counts.pop("announced")
-        volume.counts.update({RecordState(state): count for state, count in counts.items()})
-        volume.quarantine = {kept_out.path: kept_out for kept_out in one.quarantine}
-        volume.orders = {order.id: order for order in one.orders}
-        states = {record.number: record for record in one.records}
-        for held in one.files:
-            for item in items_of(one.volume, held):
-                record = states.get(item.number)
-                if record is None:
-                    continue
-                item.state, item.reason = record.state, record.reason
-                item.attempts, item.forgiven = record.attempts, record.forgiven
-                item.lease, item.step, item.command = record.lease, record.step, record.command
-                self.items[item.number] = item
-                if item.lease is not None:
-                    self.leased.setdefault(item.lease.consumer, set()).add(item.number)
-                if not volume.left[held.first]:
-                    volume.files.setdefault(held.file.path, []).append(held)
-                volume.left[held.first] += 1
+    def loaded(self) -> None:
+        """The journal was read: find again what follows from how records stand."""
+        self.loading = False
+        self.items = dict(sorted(self.items.items()))
+        self.leased = {}
+        held: dict[str, Counter[RecordState]] = {name: Counter() for name in self.volumes}
+        for item in self.items.values():
+            held[item.volume][item.state] += 1
+            if item.lease is not None:
+                self.leased.setdefault(item.lease.consumer, set()).add(item.number)
+        for volume in self.volumes.values():
+            for files in volume.files.values():
+                files.sort(key=lambda one: one.first)
+            # Where Redis had lost records of the journal, nobody knows how many have ended.
+            for state in HELD:
+                volume.counts[state] = held[volume.name][state]
+            volume.announced = sum(volume.counts.values())
 
     # For tests
 

@@ -51,9 +51,11 @@ class DataLedger:
     def load(self, records: Sequence[LedgerRecord]) -> None:
         """Take what the journal holds, once, before the first event."""
         core = self.core
+        core.fold.loading = True
         for record in records:
             core.story.note(core.fold, record)
             core.fold.apply(record)
+        core.fold.loaded()
         for item in core.fold.items.values():
             core.note(item)
 

@@ -104,7 +104,6 @@ class Offers:
                 continue
             self._had[found[1]] -= 1
             self.delayed[item.group] -= 1
-            item.delay_s = 0.0
             self._offer(item, found[1])
             groups.add(item.group)
         return groups

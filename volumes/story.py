@@ -77,9 +77,11 @@ def _said(fold: LedgerFold, record: LedgerRecord) -> Iterator[_OfFile]:
             | RecordsRedriven(numbers=numbers)
             | OrphansGone(numbers=numbers)
         ):
-            yield from _of((fold.items[number] for number in numbers), record, _words(record))
+            yield from _of(fold.of_numbers(numbers), record, _words(record))
         case StepGiven(number=number, step=step):
-            yield from _of((fold.items[number],), record, f"step {step + 1} of its rule begins")
+            yield from _of(
+                fold.of_numbers((number,)), record, f"step {step + 1} of its rule begins"
+            )
         case _:
             pass
 

@@ -4,12 +4,12 @@ Only the real journal's promises count here: all or nothing, in order, nothing o
 a claim. What becomes of them with a real Redis and a real disk is tested elsewhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from shotline.common.base import Struct
-from shotline.common.channels import QUEUE
+from shotline.common.queue.plans import HistoryItem
 from shotline.common.queue.records import PlanEnded
 from shotline.common.records import (
     Audited,
@@ -36,6 +36,7 @@ from shotline.dispatcher.journal import (
     ReadShot,
     ShotRead,
 )
+from shotline.dispatcher.journal.layout import CommitId
 
 
 @dataclass(slots=True)
@@ -52,7 +53,8 @@ class MemoryJournal:
     lines: dict[ShotKey, dict[tuple[str, int], int]] = field(default_factory=dict)
     output: dict[ShotKey, dict[tuple[str, int], list[OutputLine]]] = field(default_factory=dict)
     audit: list[Audited] = field(default_factory=list)
-    hosted: dict[str, list[Struct]] = field(default_factory=dict)
+    hosted: dict[str, list[tuple[CommitId, Struct]]] = field(default_factory=dict)
+    history: list[HistoryItem] = field(default_factory=list)
     on_hosted: Callable[[str, tuple[Struct, ...]], None] = lambda _stream, _records: None
     on_record: Callable[[ShotKey, ShotRecord], None] = lambda _key, _record: None
 
@@ -76,10 +78,8 @@ class MemoryJournal:
             commands=tuple(self.commands),
             servers=tuple(self.servers.values()),
             audited=self.audit[-1].id if self.audit else "0-0",
-            hosted={stream: tuple(records) for stream, records in self.hosted.items()},
-            history=tuple(
-                one.item for one in self.hosted.get(QUEUE, ()) if isinstance(one, PlanEnded)
-            ),
+            hosted={stream: tuple(one for _, one in kept) for stream, kept in self.hosted.items()},
+            history=tuple(self.history),
         )
 
     def write(self, commit: EncodedCommit) -> bool:
@@ -96,7 +96,7 @@ class MemoryJournal:
         """Take what a commit holds, whatever its number."""
         for stream, one in commit.hosted.items():
             records = HOSTED[stream].decode(one.body)
-            self.hosted.setdefault(stream, []).extend(records)
+            self._take_hosted(stream, CommitId(commit.term, commit.number), records)
             self.on_hosted(stream, records)
         for key, encoded in commit.shots.items():
             # Through JSON and back, as in Redis.
@@ -146,6 +146,18 @@ class MemoryJournal:
             if len(found) == asked.limit:
                 return AuditRead(asked.query, tuple(found), line.id)
         return AuditRead(asked.query, tuple(found))
+
+    def _take_hosted(self, stream: str, id_: CommitId, records: Iterable[Struct]) -> None:
+        kept = self.hosted.setdefault(stream, [])
+        for record in records:
+            kept.append((id_, record))
+            if isinstance(record, PlanEnded):
+                self.history.append(record.item)
+        for record in records:
+            begins = HOSTED[stream].begins(record, str(id_))
+            if begins is not None:
+                first = CommitId.parse(begins.encode())
+                kept[:] = [one for one in kept if one[0] >= first]
 
     def _take(self, key: ShotKey, record: ShotRecord) -> None:
         self.shots.setdefault(key, []).append(record)

@@ -222,8 +222,17 @@ class HeldRecord(Struct):
     forgiven: Small = 0
     lease: HeldLease | None = None
     reason: Words = ""  # why it is dead, or was given back
+    delay_s: Duration = 0.0  # for which it is not offered, since it was given back
     step: Small = 0  # of its rule, that is next
     command: Annotated[str, Meta(max_length=200)] = ""  # of a step that was given
+
+
+class LedgerPart(_LedgerRecord, tag="ledger_part"):
+    """Some of what the ledger holds, as it stands now. It changes nothing; see LedgerKept."""
+
+    volume: VolumeName
+    files: tuple[HeldFile, ...]
+    records: tuple[HeldRecord, ...]
 
 
 class Counted(Struct):
@@ -239,23 +248,25 @@ class Counted(Struct):
 
 
 class HeldVolume(Struct):
-    """What the ledger holds of a volume."""
+    """What the ledger holds of a volume, beside its records."""
 
     volume: VolumeName
     host: Host = ""
     folder: Annotated[str, Meta(max_length=4096)] = ""
     memory: Annotated[str, Meta(max_length=64)] = ""
     number: Count = 0
-    files: tuple[HeldFile, ...] = ()
-    records: tuple[HeldRecord, ...] = ()
     counts: Counted = Counted()
     quarantine: tuple[FileKeptOut, ...] = ()
     orders: tuple[WatchOrder, ...] = ()
 
 
 class LedgerKept(_LedgerRecord, tag="ledger_kept"):
-    """The whole state: the ledger's stream may begin here."""
+    """The whole state, together with the parts before it: the ledger's stream may begin there.
 
+    `since` is the commit with the first of them, empty where there are none.
+    """
+
+    since: Annotated[str, Meta(max_length=64)] = ""
     life: Annotated[str, Meta(max_length=32)]
     next_number: Count
     volumes: tuple[HeldVolume, ...] = ()
@@ -278,6 +289,7 @@ LedgerRecord = (
     | OrderTaken
     | StepGiven
     | StepDone
+    | LedgerPart
     | LedgerKept
 )
 

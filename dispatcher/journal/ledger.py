@@ -18,6 +18,7 @@ from shotline.common.records import (
 )
 from shotline.dispatcher.effects import Effect, Publish, ToReader, WriteCommit
 from shotline.dispatcher.journal import EncodedCommit, encode_commit
+from shotline.dispatcher.journal.layout import CommitId
 
 OnCommit = Callable[[EncodedCommit], list[Effect]]
 
@@ -60,6 +61,11 @@ class Ledger:
                 taken += filter(_is_unbound, batch.effects)
                 batch.effects = [one for one in batch.effects if not _is_unbound(one)]
         return taken
+
+    @property
+    def gathering(self) -> str:
+        """The id of the commit that gathers now."""
+        return str(CommitId(self.term, self._number + 1))
 
     def record(self, key: ShotKey, record: ShotRecord) -> None:
         """Add a shot's record to the next commit."""

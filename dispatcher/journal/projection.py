@@ -260,8 +260,10 @@ def commands(keys: Keys, commit: EncodedCommit) -> Iterator[Command]:
 def _hosted(keys: Keys, name: str, encoded: EncodedHosted, id_: bytes) -> Iterator[Command]:
     """Yield what a hosted machine's records write; a whole state begins its stream anew."""
     yield ("XADD", keys.hosted[name], id_, layout.RECORDS, encoded.body)
-    if any(isinstance(record, HOSTED[name].whole) for record in encoded.records):
-        yield ("XTRIM", keys.hosted[name], "MINID", id_)
+    for record in encoded.records:
+        begins = HOSTED[name].begins(record, id_.decode())
+        if begins is not None:
+            yield ("XTRIM", keys.hosted[name], "MINID", begins)
     ended = [record for record in encoded.records if isinstance(record, PlanEnded)]
     if ended:
         body = b"[" + b",".join(map(to_json, ended)) + b"]"

@@ -20,6 +20,7 @@ from shotline.dispatcher.commands.answer import Answer, Asked
 from shotline.dispatcher.commands.requests import Family, Requests
 from shotline.dispatcher.core import RULES
 from shotline.dispatcher.journal import Loaded
+from shotline.dispatcher.journal.hosted import PartsKeeper
 from shotline.dispatcher.reading.paging import page
 from shotline.volumes.events import (
     AnswerTo,
@@ -41,6 +42,8 @@ TELL_S: Final = 1.0
 """Observers are told how everything stands so often, where it has changed."""
 
 RECORDS_MAX: Final = 100_000  # of the ledger's stream, before it begins with a whole state again
+PART_RECORDS: Final = 500
+"""Of the whole state in one commit: some hundred kilobytes, about a millisecond."""
 
 
 class VolumesHost(Family):
@@ -51,14 +54,21 @@ class VolumesHost(Family):
         self.ledger = DataLedger(self._core.config, self._core.instant)
         self._shown = LedgerView()
         self._tell_at = 0.0
-        self._records = 0  # of the stream since it began with a whole state
+        core, fold = self._core, self.ledger.core.fold
+        self._keeper = PartsKeeper(
+            VOLUMES,
+            core.put_hosted,
+            lambda: fold.parts(lambda: core.wall, PART_RECORDS),
+            lambda since: fold.kept(core.wall, since),
+            lambda: core.ledger.gathering,
+        )
         requests.made_again[r.RecordsLease] = self._leased_again
 
     def load(self, loaded: Loaded) -> None:
         """Take what the journal holds of the ledger."""
         records = cast("tuple[LedgerRecord, ...]", loaded.hosted.get(VOLUMES, ()))
         self.ledger.load(records)
-        self._records = len(records)
+        self._keeper.loaded(len(records))
 
     def recovered(self) -> None:
         """Let leases be given: the dispatcher dispatches."""
@@ -81,15 +91,16 @@ class VolumesHost(Family):
         if self._core.now >= self._tell_at:
             self._tell_at = self._core.now + TELL_S
             self._show()
-        if self._records > max(RECORDS_MAX, 2 * len(self.ledger.core.fold.items)):
-            self.write_anew()
+        self._keeper.shorten(max(RECORDS_MAX, 2 * len(self.ledger.core.fold.items)))
 
     def write_anew(self) -> None:
-        """Journal the whole state of the ledger."""
-        if not self.ledger.core.fold.volumes:
-            return
-        self._core.put_hosted(VOLUMES, self.ledger.core.fold.kept(self._core.wall))
-        self._records = 1
+        """Begin to journal the whole state of the ledger."""
+        if self.ledger.core.fold.volumes:
+            self._keeper.write_anew()
+
+    def go_on(self) -> None:
+        """Journal more of the whole state, where that has begun."""
+        self._keeper.go_on()
 
     def view(self) -> LedgerView:
         """Return the whole of the channel `volumes`."""
@@ -150,8 +161,7 @@ class VolumesHost(Family):
         for one in output:
             match one:
                 case Keep(record):
-                    self._records += 1
-                    self._core.put_hosted(VOLUMES, record)
+                    self._keeper.keep(record)
                 case AnswerTo(command, verb, answer):
                     self._requests.answer_id(command, verb, _answer(answer))
                 case Give(command_id, given):

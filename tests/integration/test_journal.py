@@ -18,6 +18,8 @@ from msgspec import structs
 
 from shotline.client.local.redis_server import RedisServer
 from shotline.common.actions import ActionState, Cause, Status
+from shotline.common.base import Struct
+from shotline.common.channels import VOLUMES
 from shotline.common.errors import JournalError
 from shotline.common.messages import Outcome
 from shotline.common.nodes import ActionNode, DispatchOptions
@@ -44,6 +46,7 @@ from shotline.common.records import (
 )
 from shotline.common.settings.sections.redis import JournalSection, RedisSection
 from shotline.common.views import JournalState, OutputLine
+from shotline.common.volumes.records import LedgerBegun, LedgerKept, LedgerPart, OrphansGone
 from shotline.dispatcher.journal import (
     AuditRead,
     AuditTrimmed,
@@ -320,6 +323,26 @@ def test_the_next_dispatcher_reads_what_the_last_one_wrote(
     assert [command.command for command in loaded.commands] == ["c2", "c3", "c4"]
     assert loaded.servers == (stopped,)
     assert loaded.warnings == ()
+
+
+def test_a_hosted_stream_begins_with_the_parts_of_its_whole_state(
+    start: Callable[..., Dispatcher],
+) -> None:
+    first = start()
+    records: list[tuple[Struct, ...]] = [
+        (LedgerBegun(time=1.0, life="a"),),
+        (LedgerPart(time=2.0, volume="RAW", files=(), records=()),),
+        (OrphansGone(time=3.0, numbers=()),),
+        (LedgerKept(time=4.0, since=f"{first.term}-2", life="a", next_number=7),),
+        (OrphansGone(time=5.0, numbers=()),),
+    ]
+    for some in records:
+        first.number += 1
+        commit = Commit(first.term, first.number, {}, hosted={VOLUMES: some})
+        first.journal.write(time.monotonic(), encode_commit(commit))
+        first.written()
+    first.journal.close()
+    assert start().loaded.hosted[VOLUMES] == tuple(one for some in records[1:] for one in some)
 
 
 def test_the_shots_stand_in_the_order_of_their_use_whatever_the_clock_said(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from shotline.common.volumes.records import (
     FilesAnnounced,
     FilesGone,
-    LedgerKept,
+    LedgerPart,
     LedgerRecord,
     OrphansGone,
     RecordsDead,
@@ -75,10 +75,9 @@ class LedgerChecks:
                     if path in paths:
                         after = {"leased": "orphaned", "ready": "removed", "dead": "removed"}
                         self.state[number] = after.get(self.state[number], self.state[number])
-            case LedgerKept():
-                held = {one.number for volume in record.volumes for one in volume.records}
-                open_ = {n for n, state in self.state.items() if state not in ("done", "removed")}
-                assert held == open_, "V2: kept otherwise"
+            case LedgerPart(records=held):
+                for one in held:
+                    assert self.state[one.number] == one.state, f"V2: {one} kept otherwise"
             case _:
                 pass
 

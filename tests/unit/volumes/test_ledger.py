@@ -110,8 +110,7 @@ class Book:
     def again(self) -> "Book":
         """Return the next life, of what is journalled; whole states must be the same."""
         book = Book(self.kept, self.now + 1)
-        mine, its = self.ledger.core.fold.kept(0.0), book.ledger.core.fold.kept(0.0)
-        assert its == mine
+        assert whole(book) == whole(self)
         book.announced = self.announced
         return book
 
@@ -144,6 +143,12 @@ class Book:
     def fate(self, command: r.RecordsComplete | r.RecordsReturn) -> str:
         (answer,) = self.ask(command, v.TokensResult).answers
         return answer.fate
+
+
+def whole(book: Book) -> tuple[LedgerRecord, ...]:
+    """Return the whole state that a ledger is in."""
+    fold = book.ledger.core.fold
+    return (*fold.parts(lambda: 0.0, 1_000_000), fold.kept(0.0))
 
 
 def paths(leases: Sequence[v.LeaseView]) -> list[str]:

@@ -4,12 +4,12 @@ Messages of the broker and the dispatcher are events as they are (`shotline.comm
 `Outlet` gathers the effects of one event.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
 from shotline.action_server.task.channel import Ended
 from shotline.common.actions import AttemptId, Status
+from shotline.common.base import Value
 from shotline.common.fleet.facts import Health, HostFacts
 from shotline.common.machine import Tick
 from shotline.common.messages import (
@@ -51,13 +51,11 @@ RECEIVED = (
 """The messages that a server takes; any other is refused before it gets here (I7)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(Value):
     """A connection to the broker was made; what was sent over the one before may be lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendFailed:
+class SendFailed(Value):
     """A message could not be sent: no connection, or too much waits. It is lost."""
 
 

@@ -12,7 +12,6 @@ import signal
 import socket
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +19,7 @@ import msgspec
 import psutil
 
 from shotline.action_server import kernel
-from shotline.common.base import Struct, to_json
+from shotline.common.base import Struct, Value, to_json
 from shotline.common.files.own import make_folder, private_opener
 
 log = logging.getLogger(__name__)
@@ -70,8 +69,7 @@ class ServerFile(Struct):
     workers: tuple[KnownProcess, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
+class Cleared(Value):
     """What was found of earlier lives."""
 
     incarnations: tuple[str, ...]  # whose processes are proven gone, the last one at the end

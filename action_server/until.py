@@ -6,10 +6,10 @@ come, or come back, before that is answered. Where nobody answers it ends by its
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import inf
 from typing import Final, Self
 
+from shotline.common.base import Value
 from shotline.common.machine import Instant
 from shotline.common.ranges import NUMBER_MAX
 
@@ -19,8 +19,7 @@ ANSWER_S: Final = 10.0
 _WORDS: Final = re.compile(r"(idle|actions)=([0-9]{1,9}(?:\.[0-9]{1,6})?)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Value):
     """How long a server serves: until it was idle so long, or for so many actions; both: the first
     of them. None: for ever.
     """

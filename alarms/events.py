@@ -1,25 +1,22 @@
 """What goes into the machine of alarms, and what comes out of it: plain values. Pure."""
 
-from dataclasses import dataclass
-
 from shotline.common.alarms.alarm import Alarm, AlarmKind, AlarmSeverity
 from shotline.common.alarms.commands import AlarmsAck, AlarmsShelve
 from shotline.common.alarms.records import AlarmRecord
 from shotline.common.alarms.views import AlarmsAnswered
+from shotline.common.base import Value
 from shotline.common.messages import Outcome
 from shotline.common.settings.sections.alarms import AlarmsSection
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmOperation:
+class AlarmOperation(Value):
     """Somebody acknowledges or shelves."""
 
     command: AlarmsAck | AlarmsShelve
     user: str  # as the connection says
 
 
-@dataclass(frozen=True, slots=True)
-class ActionHasFailed:
+class ActionHasFailed(Value):
     """An attempt at an action has failed; `name` is how people call it."""
 
     tree: str
@@ -35,8 +32,7 @@ class ActionHasFailed:
     contact: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionIsWell:
+class ActionIsWell(Value):
     """An action that had failed has not, this time."""
 
     tree: str
@@ -45,8 +41,7 @@ class ActionIsWell:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShotIsNew:
+class ShotIsNew(Value):
     """Nothing of what a shot's actions have done is known any more: it begins anew."""
 
     tree: str
@@ -54,8 +49,7 @@ class ShotIsNew:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Value):
     """Something that lasts has begun; `about` says what is concerned."""
 
     kind: AlarmKind
@@ -67,8 +61,7 @@ class Trouble:
     server: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TroubleIsOver:
+class TroubleIsOver(Value):
     """It lasts no longer."""
 
     kind: AlarmKind
@@ -76,28 +69,24 @@ class TroubleIsOver:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class CommandEnded:
+class CommandEnded(Value):
     """The site's own command has ended; `trouble` says why it has not done what it should."""
 
     numbers: tuple[int, ...]
     trouble: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmsRecovered:
+class AlarmsRecovered(Value):
     """The dispatcher dispatches from now on."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmsConfigured:
+class AlarmsConfigured(Value):
     """This configuration counts from now on."""
 
     section: AlarmsSection
 
 
-@dataclass(frozen=True, slots=True)
-class LookAtDue:
+class LookAtDue(Value):
     """It is time to look at what is due."""
 
 
@@ -114,15 +103,13 @@ AlarmInput = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KeepRecord:
+class KeepRecord(Value):
     """Journal this; it is true already."""
 
     record: AlarmRecord
 
 
-@dataclass(frozen=True, slots=True)
-class TellOthers:
+class TellOthers(Value):
     """Run the site's own command for these; `CommandEnded` answers."""
 
     alarms: tuple[Alarm, ...]
@@ -131,8 +118,7 @@ class TellOthers:
 AlarmOutput = KeepRecord | TellOthers
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmsDone:
+class AlarmsDone(Value):
     """What an operation is answered with."""
 
     outcome: Outcome

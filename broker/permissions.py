@@ -3,10 +3,9 @@
 Which role a peer has is decided by its key; without keys everybody has every role.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-from shotline.common.base import tag_of
+from shotline.common.base import Value, tag_of
 from shotline.common.commands import VIEWING, WATCHING, NoteAccess, ProviderReport, Rehearse
 from shotline.common.keys.peers import ANY_CLASS, PeerRole, covers
 
@@ -25,8 +24,7 @@ _OF_DAEMONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Value):
     """Who is behind a connection.
 
     `name`: of the key that it has proven to have, empty without keys. `classes`: patterns of those

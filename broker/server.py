@@ -4,9 +4,9 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 import zmq
+from msgspec.structs import replace
 
 from shotline.broker.doorkeeper import EVENTS, Doorkeeper, Guests
 from shotline.broker.machine import (

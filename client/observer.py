@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from shotline.common.alarms.views import AlarmsEvent
+from shotline.common.base import Value
 from shotline.common.channels import ALARMS, AUDIT, FEED, LOG, QUEUE, SERVERS, VOLUMES
 from shotline.common.codec import describe
 from shotline.common.errors import MalformedMessage
@@ -45,8 +46,7 @@ Payload = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(Value):
     """One event of the channel, in order and without gaps."""
 
     channel: str
@@ -54,24 +54,21 @@ class News:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Value):
     """The channel's whole state: the first item, and again after something was missed."""
 
     channel: str
     snapshot: SnapshotResult
 
 
-@dataclass(frozen=True, slots=True)
-class FeedStopped:
+class FeedStopped(Value):
     """Nothing has come for `silent_s`; what is shown may be old until a Whole follows."""
 
     channel: str
     silent_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Value):
     """Nothing is known any more of a channel that was followed; it is no longer."""
 
     channel: str

@@ -1,10 +1,9 @@
 """How long a client waits: apart, so that who names it loads no connection. Pure."""
 
-from dataclasses import dataclass
+from shotline.common.base import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Value):
     """How long a client waits for what, in seconds."""
 
     heartbeat_s: float = 1.0

@@ -8,6 +8,7 @@ absence for the broker's.
 from dataclasses import dataclass, field
 
 from shotline.client.patience import Patience
+from shotline.common.base import Value
 from shotline.common.machine import Tick
 from shotline.common.messages import (
     Behalf,
@@ -23,13 +24,11 @@ from shotline.common.messages import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Value):
     """Get into contact."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Value):
     """A new request of this process."""
 
     id: str
@@ -39,67 +38,57 @@ class Ask:
     behalf: Behalf | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(Value):
     """Nobody waits for this request any more."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Value):
     """A message of the broker's."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(Value):
     """A connection to the broker's machine was made, for the first time or again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnected:
+class Disconnected(Value):
     """The connection broke; what was under way in it may be lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unsent:
+class Unsent(Value):
     """A message could not be sent: there is no connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShutOut:
+class ShutOut(Value):
     """The broker is there, and does not let us in."""
 
 
 Event = Begin | Ask | Forget | Received | Connected | Disconnected | Unsent | ShutOut | Tick
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Value):
     """Send this message, or answer with Unsent."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Welcomed:
+class Welcomed(Value):
     """In contact with this broker."""
 
     welcome: Welcome
 
 
-@dataclass(frozen=True, slots=True)
-class Replied:
+class Replied(Value):
     """A reply to a request; not final when its outcome is ACCEPTED."""
 
     id: str
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
-class GaveUp:
+class GaveUp(Value):
     """No answer can be expected; `reached` when the request may have been carried out."""
 
     id: str

@@ -11,11 +11,14 @@ Neither passwords nor tokens stand in it, only what they are checked by.
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from msgspec import field
+from msgspec.structs import replace
+
+from shotline.common.base import Value
 from shotline.common.errors import ConfigError
 from shotline.common.scopes import Scope
 
@@ -53,8 +56,7 @@ _HEAD: Final = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Value):
     """Somebody who logs in. `password` is what argon2 has made of it."""
 
     name: str
@@ -62,8 +64,7 @@ class User:
     password: str
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Value):
     """What a program may do that shows it, and until when (seconds since 1970)."""
 
     name: str
@@ -72,8 +73,7 @@ class Token:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Accounts:
+class Accounts(Value):
     """The users and tokens of a file, each by its name."""
 
     users: Mapping[str, User] = field(default_factory=dict)

@@ -32,6 +32,14 @@ class Struct(msgspec.Struct, metaclass=_Meta, frozen=True, forbid_unknown_fields
         printer.text(in_short(self))
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
+class Value(msgspec.Struct, frozen=True):
+    """A frozen value within a process, as what goes into a machine and what comes out of it.
+
+    Built in a tenth of the time that a frozen dataclass takes, defined in a hundredth.
+    """
+
+
 TEXT_SHOWN: Final = 60
 ITEMS_SHOWN: Final = 3
 

@@ -3,8 +3,9 @@
 A machine is `handle(now, event) -> effects` and `wake_at()`; it never reads a clock (DESIGN §6).
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from shotline.common.base import Value
 
 
 class Instant(NamedTuple):
@@ -14,6 +15,5 @@ class Instant(NamedTuple):
     wall: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Value):
     """A deadline that `wake_at` named may be due."""

@@ -15,12 +15,12 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
+from shotline.common.base import Value
 from shotline.common.binding import ADVICE, BROKER_ADVICE, host_of, permit
 from shotline.common.closable import Closable
 
@@ -50,8 +50,7 @@ _REFUSALS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SocketLimits:
+class SocketLimits(Value):
     """What bounds a socket (I8). `heartbeat_timeout_s`: a silent connection is closed then."""
 
     high_water_mark: int = 100_000
@@ -73,8 +72,7 @@ class SocketLimits:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class CurveServer:
+class CurveServer(Value):
     """The key pair of a socket that binds; both as libzmq's 40 printable characters.
 
     `domain`: what whoever looks at keys (ZAP) is told of the socket.
@@ -85,8 +83,7 @@ class CurveServer:
     domain: str = PEERS
 
 
-@dataclass(frozen=True, slots=True)
-class CurveClient:
+class CurveClient(Value):
     """The key pair of a socket that connects, and the public key of the one that it connects to.
 
     `name`: what people call the key.
@@ -98,8 +95,7 @@ class CurveClient:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Value):
     """Where a connection comes from, as libzmq has seen it itself.
 
     `key`: the public key whose secret it has proven to have, empty without CURVE. `number`: of the

@@ -5,10 +5,10 @@ What the journal is asked and what it tells is in `journal`, what tree workers a
 what the worker of the past is in `past.jobs`.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from shotline.common.actions import AttemptId
+from shotline.common.base import Value
 from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message
 from shotline.common.records import ShotKey
@@ -18,35 +18,30 @@ from shotline.dispatcher.past.jobs import AnyPastJob, PastDone
 from shotline.dispatcher.trees.jobs import TreeDone, TreeJob
 
 
-@dataclass(frozen=True, slots=True)
-class ToPeer:
+class ToPeer(Value):
     """Send messages through the broker; an empty target is the broker itself."""
 
     target: bytes
     messages: tuple[Message, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class ToReader(ToPeer):
     """Answer somebody who only looks: it need not wait for a journal that has stopped (I9)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Value):
     """Put an event on the feed."""
 
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class WriteCommit:
+class WriteCommit(Value):
     """Journal this; `Written` answers. Never more than one is in flight."""
 
     commit: EncodedCommit
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(Value):
     """A line for the dispatcher's log; `about`: the attempt or the shot that it is about."""
 
     level: Literal["info", "warning", "error"]
@@ -54,8 +49,7 @@ class Say:
     about: AttemptId | ShotKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Value):
     """End the process; with `claim_above` begin again at once, with a term above it.
 
     `taken_over`: another dispatcher has the seat, and the journal; a hub goes on as its broker.
@@ -67,8 +61,7 @@ class Exit:
     taken_over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunProgram:
+class RunProgram(Value):
     """Run a program of the site's, for a limited time; `ProgramDone` answers."""
 
     job: int
@@ -84,8 +77,7 @@ Effect = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramDone:
+class ProgramDone(Value):
     """A program has ended, or was ended since it took too long (no code)."""
 
     job: int
@@ -94,42 +86,36 @@ class ProgramDone:
     error: str = ""  # why it could not be run
 
 
-@dataclass(frozen=True, slots=True)
-class FromBroker:
+class FromBroker(Value):
     """Messages that came through the broker; an empty source is the broker itself."""
 
     source: bytes
     messages: tuple[Message, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MalformedFrom:
+class MalformedFrom(Value):
     """Something that is no message came from this peer (I7)."""
 
     source: bytes
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerReached:
+class BrokerReached(Value):
     """A connection to the broker was made; without it nothing could be sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerGone:
+class BrokerGone(Value):
     """The connection to the broker broke; what was on its way may be lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
+class Configured(Value):
     """The configuration was read again: this one counts from now on."""
 
     config: Config
     emergency_key: str = ""  # of the pulse queue's locks
 
 
-@dataclass(frozen=True, slots=True)
-class StopAsked:
+class StopAsked(Value):
     """A signal asked the dispatcher to end; running actions go on in their servers."""
 
 

@@ -1,7 +1,6 @@
 """What goes into the fleet's machine, and what comes out of it: plain values. Pure."""
 
-from dataclasses import dataclass
-
+from shotline.common.base import Value
 from shotline.common.fleet.commands import AnyFleetCommand
 from shotline.common.fleet.records import FleetRecord
 from shotline.common.fleet.views import FleetAnswers, FleetExpectedResult
@@ -9,8 +8,7 @@ from shotline.common.messages import Outcome
 from shotline.common.views import ServerView
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Value):
     """Somebody asks for something; `id` is the command's."""
 
     id: str
@@ -18,59 +16,51 @@ class Operation:
     user: str  # as the connection says
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(Value):
     """A server has registered: perhaps a new life of it."""
 
     server: str
     incarnation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Value):
     """A server is not there any more; this is the last that is known of it."""
 
     last: ServerView
 
 
-@dataclass(frozen=True, slots=True)
-class ServersChanged:
+class ServersChanged(Value):
     """Something has changed with these: actions, liveness, slots."""
 
     servers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ActionGiven:
+class ActionGiven(Value):
     """A server was given an action of a shot."""
 
     server: str
     shot: str  # TREE/SHOT
 
 
-@dataclass(frozen=True, slots=True)
-class ActionEnded:
+class ActionEnded(Value):
     """An action of a server has ended."""
 
     server: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunOver:
+class RunOver(Value):
     """A run in which these servers took part has ended."""
 
     servers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunBegun:
+class RunBegun(Value):
     """A run of a shot has begun."""
 
     shot: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckFailed:
+class CheckFailed(Value):
     """A server's host is not well, and somebody has to say when it may go on."""
 
     server: str
@@ -78,15 +68,13 @@ class CheckFailed:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(Value):
     """The dispatcher dispatches from now on; every server that is there has registered."""
 
     gone: tuple[ServerView, ...] = ()  # that were there before, and are not
 
 
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(Value):
     """It is time to look at what is due."""
 
 
@@ -104,30 +92,26 @@ FleetInput = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Value):
     """Journal this; it is true already."""
 
     record: FleetRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Stands:
+class Stands(Value):
     """How much this server may take has changed, or how it is shown."""
 
     server: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndActions:
+class EndActions(Value):
     """End what a server runs."""
 
     server: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Value):
     """Let a server end, or begin anew; it runs nothing."""
 
     server: str
@@ -135,8 +119,7 @@ class Order:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetHeartbeat:
+class SetHeartbeat(Value):
     """Tell a server how often it is to tell of itself, or ask it now."""
 
     server: str
@@ -144,8 +127,7 @@ class SetHeartbeat:
     now: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(Value):
     """Nobody needs to know of these servers any more."""
 
     servers: tuple[str, ...]
@@ -154,8 +136,7 @@ class Forget:
 FleetOutput = Keep | Stands | EndActions | Order | SetHeartbeat | Forget
 
 
-@dataclass(frozen=True, slots=True)
-class FleetDone:
+class FleetDone(Value):
     """What an operation is answered with."""
 
     outcome: Outcome

@@ -1,9 +1,9 @@
 """The ids of channels: how they are made, and what one names. Pure."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from shotline.common.base import Value
 from shotline.common.records import ShotKey
 
 SYSTEM: Final = "system"
@@ -14,15 +14,13 @@ _RUN: Final = re.compile(r"(.{1,64})/([1-9][0-9]{0,8})", re.DOTALL)
 _ATTEMPT: Final = re.compile(r"(.{1,1024})#([1-9][0-9]{0,8})", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class ShotName:
+class ShotName(Value):
     """A shot's channel."""
 
     key: ShotKey
 
 
-@dataclass(frozen=True, slots=True)
-class RunName:
+class RunName(Value):
     """A run's channel."""
 
     key: ShotKey
@@ -30,8 +28,7 @@ class RunName:
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptName:
+class AttemptName(Value):
     """An attempt's channel."""
 
     key: ShotKey

@@ -8,10 +8,10 @@ has a state for the last time only.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from shotline.common.base import Value
 from shotline.common.pilots import PILOT, PilotState
 from shotline.providers.events import Job
 
@@ -32,8 +32,7 @@ _NO_NODES: Final = frozenset({"", "(null)", "None assigned"})
 _FIELD: Final = re.compile(r"(?:^|\s)([A-Za-z][A-Za-z0-9/:_]*)=([^\s=]*)(?=\s|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Value):
     """A job of ours as `squeue` lists it."""
 
     job: str

@@ -1,30 +1,27 @@
 """What a provider's machine is told, and what it asks for. Plain values; no decisions. Pure."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from shotline.common.base import Value
 from shotline.common.pilots import PilotState
 from shotline.common.views import DemandResult
 
 EngineName = Literal["script", "slurm"]
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Value):
     """The dispatcher has taken our report, and says what is needed."""
 
     demand: DemandResult
 
 
-@dataclass(frozen=True, slots=True)
-class Unheard:
+class Unheard(Value):
     """It has not: nothing is started."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Value):
     """What an engine says of one pilot. STARTING: the engine runs it."""
 
     server: str
@@ -37,8 +34,7 @@ class Job:
     is_kept: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Value):
     """All that an engine has of ours, as it was when it was asked (monotonic)."""
 
     engine: EngineName
@@ -46,16 +42,14 @@ class Listed:
     asked_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class NotListed:
+class NotListed(Value):
     """The engine does not answer."""
 
     engine: EngineName
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Value):
     """A start was accepted."""
 
     server: str
@@ -63,8 +57,7 @@ class Started:
     job: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NotStarted:
+class NotStarted(Value):
     """It was not; `is_unsure`: perhaps it was, the engine has not answered."""
 
     server: str
@@ -76,16 +69,14 @@ class NotStarted:
 Event = Heard | Unheard | Listed | NotListed | Started | NotStarted
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Value):
     """Ask an engine what it has of ours. `judged`: jobs of which nothing more need be known."""
 
     engine: EngineName
     judged: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Value):
     """Start a pilot. `is_kept`: it does not end for want of work. `may_run`: the one before in its
     place may still be there, and is ended first.
     """
@@ -96,8 +87,7 @@ class Start:
     may_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Value):
     """End a pilot; `only_queued`: where the engine has not started it."""
 
     server: str
@@ -106,8 +96,7 @@ class Cancel:
     only_queued: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(Value):
     """A line for the log."""
 
     level: Literal["info", "warning", "error"]

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from shotline.common.base import Value
 from shotline.common.process import interpreter
 
 _FORGOTTEN: Final = (
@@ -26,8 +26,7 @@ class Unanswered(Exception):
     """The command has said nothing in its time: what it did is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(Value):
     """What a command has said."""
 
     code: int

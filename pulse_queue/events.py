@@ -1,8 +1,10 @@
 """What goes into the queue's machine, and what comes out of it: plain values. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from msgspec import field
+
+from shotline.common.base import Value
 from shotline.common.commands import AnyCommand
 from shotline.common.messages import Outcome
 from shotline.common.queue.commands import AnyQueueCommand
@@ -12,8 +14,7 @@ from shotline.common.queue.views import AnyQueueResult, ProgressView
 from shotline.common.settings.configuration import Config
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Value):
     """Somebody asks for something; `id` is the command's."""
 
     id: str
@@ -21,8 +22,7 @@ class Operation:
     user: str  # as the connection says
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Value):
     """The run that a command of the queue has opened, or found."""
 
     run: PlanRun
@@ -31,8 +31,7 @@ class Opened:
     failure: str = ""  # of one that has ended; see `RunNews`
 
 
-@dataclass(frozen=True, slots=True)
-class CommandAnswered:
+class CommandAnswered(Value):
     """What the dispatcher has answered to a command of the queue."""
 
     command: str
@@ -45,8 +44,7 @@ class CommandAnswered:
     servers: tuple[EnvironmentServer, ...] = ()  # what they say of an order
 
 
-@dataclass(frozen=True, slots=True)
-class RunNews:
+class RunNews(Value):
     """Something has become of a run of the running plan's shot.
 
     `failures`: why it counts as failed, by what a plan fails on.
@@ -60,8 +58,7 @@ class RunNews:
     failures: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionEnded:
+class FunctionEnded(Value):
     """A function of a task has ended; `text` is what it returned, as JSON, or why it failed."""
 
     command: str
@@ -71,23 +68,20 @@ class FunctionEnded:
     duration_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(Value):
     """The dispatcher dispatches from now on. `silent_s`: since the last sign of life before."""
 
     silent_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reconfigured:
+class Reconfigured(Value):
     """Another configuration counts from now on."""
 
     config: Config
     emergency_key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(Value):
     """It is time to look at what is due."""
 
 
@@ -96,23 +90,20 @@ QueueInput = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Value):
     """Journal this; it is true already."""
 
     record: QueueRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Give:
+class Give(Value):
     """Give the dispatcher a command, as any supervisor does."""
 
     id: str
     command: AnyCommand
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerTo:
+class AnswerTo(Value):
     """The final answer to an operation that has waited."""
 
     id: str
@@ -120,15 +111,13 @@ class AnswerTo:
     answer: "QueueAnswer"
 
 
-@dataclass(frozen=True, slots=True)
-class TellProgress:
+class TellProgress(Value):
     """Tell observers how far the running plan is."""
 
     progress: ProgressView
 
 
-@dataclass(frozen=True, slots=True)
-class QueueAnswer:
+class QueueAnswer(Value):
     """What an operation is answered with."""
 
     outcome: Outcome

@@ -5,11 +5,11 @@ else changes the fold. It is hosted by the dispatcher, whose journal has its rec
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from typing import Final, Literal
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from shotline.common.base import Struct, to_json
 from shotline.common.machine import Instant

@@ -7,8 +7,10 @@ makes its action unreadable, with the decompiled text. Tasks are described, neve
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal, Protocol
+
+from msgspec.structs import replace
 
 from shotline.common.nodes import (
     LABEL,

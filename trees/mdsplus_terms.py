@@ -9,8 +9,9 @@ is missing; all offsets count from the record's own first byte. All numbers are 
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+from shotline.common.base import Value
 
 DEPTH_MAX: Final = 200  # records inside each other; `A && B && C …` nests as deep as it is long
 TERMS_MAX: Final = 100_000
@@ -45,41 +46,35 @@ class UndecodableRecord(ValueError):
     """The bytes are not a serialized MDSplus record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Value):
     """A part that is missing; MDSplus writes it as `*`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Value):
     """A number; floats stay floats."""
 
     value: int | float
 
 
-@dataclass(frozen=True, slots=True)
-class MdsText:
+class MdsText(Value):
     """Quoted text."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRef:
+class NodeRef(Value):
     """A node that exists, by its number in the tree."""
 
     nid: int
 
 
-@dataclass(frozen=True, slots=True)
-class PathRef:
+class PathRef(Value):
     """A node by its path: the tree had no such node when the record was written."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class MdsRecord:
+class MdsRecord(Value):
     """A record of parts. `code` is a function's opcode, or what a dispatch or dependency is."""
 
     dtype: int
@@ -91,8 +86,7 @@ class MdsRecord:
         return self.parts[index] if index < len(self.parts) else Nothing()
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
+class Other(Value):
     """Something that is none of these, such as an array."""
 
     dtype: int

@@ -1,7 +1,6 @@
 """What goes into the ledger's machine, and what comes out of it: plain values. Pure."""
 
-from dataclasses import dataclass
-
+from shotline.common.base import Value
 from shotline.common.commands import AnyCommand
 from shotline.common.messages import Outcome
 from shotline.common.settings.configuration import Config
@@ -10,8 +9,7 @@ from shotline.common.volumes.records import LedgerRecord
 from shotline.common.volumes.views import AnyRecordsResult
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Value):
     """Somebody asks for something; `id` is the command's."""
 
     id: str
@@ -19,8 +17,7 @@ class Operation:
     user: str  # as the connection says
 
 
-@dataclass(frozen=True, slots=True)
-class CommandAnswered:
+class CommandAnswered(Value):
     """What the dispatcher has answered to a command of a rule."""
 
     command: str
@@ -29,43 +26,37 @@ class CommandAnswered:
     exists: bool = False  # refused, since the pulse exists
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(Value):
     """The dispatcher dispatches from now on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reconfigured:
+class Reconfigured(Value):
     """Another configuration counts from now on."""
 
     config: Config
 
 
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(Value):
     """It is time to look at what is due."""
 
 
 LedgerInput = CommandAnswered | Recovered | Reconfigured | TimePassed
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Value):
     """Journal this; it is true already."""
 
     record: LedgerRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Give:
+class Give(Value):
     """Give the dispatcher a command, as any supervisor does."""
 
     id: str
     command: AnyCommand
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerTo:
+class AnswerTo(Value):
     """The answer to an operation that has waited."""
 
     id: str
@@ -73,8 +64,7 @@ class AnswerTo:
     answer: "LedgerAnswer"
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerAnswer:
+class LedgerAnswer(Value):
     """What an operation is answered with."""
 
     outcome: Outcome

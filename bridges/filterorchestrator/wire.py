@@ -4,11 +4,12 @@ It takes what servers usually refuse: no Host header, a body with GET, several r
 """
 
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
+
+from shotline.common.base import Value
 
 HEAD_BYTES_MAX: Final = 16 * 1024
 BODY_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -20,8 +21,7 @@ class NoRequest(Exception):
     """These bytes are no request; the connection cannot go on behind them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Value):
     """A request."""
 
     method: str

@@ -1,10 +1,9 @@
 """What a request comes to: an answer at once, or a command whose answer leads on. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 
-from shotline.common.base import Json
+from shotline.common.base import Json, Value
 from shotline.common.commands import AnyCommand
 from shotline.common.messages import Outcome
 from shotline.common.queue.views import QueueRefused, RefusalCode
@@ -22,16 +21,14 @@ class Effect(Enum):
     FALL_SILENT = auto()  # it answers nobody for a while, as a hung manager would
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Value):
     """The reply; None: there is none."""
 
     body: Body | None
     effect: Effect = Effect.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Value):
     """What the dispatcher has answered, or that it has not (`nobody`)."""
 
     outcome: Outcome
@@ -54,8 +51,7 @@ class Heard:
         return self.refused.code if self.refused is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Value):
     """A command to the dispatcher, and what its answer comes to.
 
     `longer_s`: how much longer than the usual it may take.

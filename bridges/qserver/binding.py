@@ -1,11 +1,10 @@
 """A kind's parameters as those of a Python function: what clients bind arguments to. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from shotline.bridges.qserver.asking import Body, Sorry
-from shotline.common.base import Json
+from shotline.common.base import Json, Value
 from shotline.common.queue.kinds import KindView, Parameter
 
 _ANNOTATIONS: Final = {
@@ -20,8 +19,7 @@ _POSITIONAL: Final[Body] = {"name": "POSITIONAL_OR_KEYWORD", "value": 1}
 _KEYWORD: Final[Body] = {"name": "KEYWORD_ONLY", "value": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Value):
     """A parameter of a kind. After one that may be left out, required ones are given by name."""
 
     name: str

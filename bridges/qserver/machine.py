@@ -5,8 +5,9 @@ does is in `editing`, `driving`, `telling` and `locking`.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from shotline.bridges.qserver import driving, editing, locking, telling
 from shotline.bridges.qserver.asking import Body, Done, Heard, Question, Sorry, Step

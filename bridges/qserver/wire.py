@@ -1,13 +1,12 @@
 """Requests and replies as bytes: JSON or msgpack, one frame. Pure."""
 
 import json
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgpack
 
 from shotline.bridges.qserver.asking import Body
-from shotline.common.base import Json
+from shotline.common.base import Json, Value
 from shotline.common.errors import RemoteError
 
 Encoding = Literal["json", "msgpack"]
@@ -19,8 +18,7 @@ class BadRequest(RemoteError):
     """A client sent what is no request of the queue server's."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRequest:
+class QueueRequest(Value):
     """One request of a client."""
 
     method: str

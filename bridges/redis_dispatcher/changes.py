@@ -4,10 +4,10 @@ Keys and fields are those of the MDSplus Redis dispatcher; MARKERS and `outputs_
 hold what a bridge that was restarted must know.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from shotline.bridges.redis_dispatcher.translation import end_phase
+from shotline.common.base import Value
 from shotline.common.records import ShotKey
 
 MARKERS: Final = "SHOTLINE_BRIDGE:ANNOUNCED"
@@ -58,48 +58,42 @@ def log_key(key: ShotKey) -> str:
 Fields = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SetFields:
+class SetFields(Value):
     """Set fields of a hash; the others stay."""
 
     key: str
     fields: Fields
 
 
-@dataclass(frozen=True, slots=True)
-class SetText:
+class SetText(Value):
     """Set a key to a text."""
 
     key: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AddOne:
+class AddOne(Value):
     """Count a field of a hash up."""
 
     key: str
     field: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReplaceShot:
+class ReplaceShot(Value):
     """Put these hashes in place of all that stood there about a shot's actions, at one moment."""
 
     key: ShotKey
     hashes: tuple[tuple[str, Fields], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Value):
     """Publish a message on one of the old channels."""
 
     channel: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoreOutput:
+class StoreOutput(Value):
     """Put an attempt's output into ACTION_LOG."""
 
     key: ShotKey
@@ -108,8 +102,7 @@ class StoreOutput:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndPhase:
+class EndPhase(Value):
     """Publish the end of a run, and note that it was published."""
 
     key: ShotKey
@@ -126,8 +119,7 @@ Written = SetFields | SetText | AddOne | ReplaceShot | Publish | StoreOutput | E
 """What is written to the old Redis."""
 
 
-@dataclass(frozen=True, slots=True)
-class FetchOutput:
+class FetchOutput(Value):
     """Read an attempt's output; put it into ACTION_LOG and, if `announce`, publish it.
 
     `ran`: when it began and ended, in seconds of wall clock; None: it never began.
@@ -142,30 +134,26 @@ class FetchOutput:
     announce: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class FillOutputs:
+class FillOutputs(Value):
     """Read those outputs of a shot that ACTION_LOG lacks."""
 
     key: ShotKey
     wanted: tuple[FetchOutput, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Refresh:
+class Refresh(Value):
     """Ask for the shot's whole state again."""
 
     key: ShotKey
 
 
-@dataclass(frozen=True, slots=True)
-class LookAgain:
+class LookAgain(Value):
     """The shot was not found; ask once more in a while."""
 
     key: ShotKey
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(Value):
     """Follow a shot no longer; what is mirrored of it stays."""
 
     key: ShotKey

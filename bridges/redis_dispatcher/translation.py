@@ -6,7 +6,6 @@ the items of its queues, and the values of its hashes. Anything else raises BadO
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
@@ -14,6 +13,7 @@ from msgspec import structs
 
 from shotline.common import commands as c
 from shotline.common.actions import IN_PROGRESS, ActionState, Cause, Status
+from shotline.common.base import Value
 from shotline.common.codec import describe
 from shotline.common.command import Command
 from shotline.common.errors import RemoteError
@@ -46,33 +46,28 @@ class BadOldMessage(RemoteError):
         self.end_phase = end_phase
 
 
-@dataclass(frozen=True, slots=True)
-class AbortAll:
+class AbortAll(Value):
     """Abort every open run."""
 
 
-@dataclass(frozen=True, slots=True)
-class AbortAllPending:
+class AbortAllPending(Value):
     """Remove what was not sent yet from every open run."""
 
 
-@dataclass(frozen=True, slots=True)
-class TakeQueue:
+class TakeQueue(Value):
     """Dispatch what the page has put into a server class's queue."""
 
     server_class: str
 
 
-@dataclass(frozen=True, slots=True)
-class AbortAction:
+class AbortAction(Value):
     """Abort one action of a server class; the old message does not say in which shot."""
 
     server_class: str
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(Value):
     """Show that a server is alive."""
 
     server: str

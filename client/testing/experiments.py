@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import structs
 
+from shotline.common.base import Value
 from shotline.common.nodes import (
     ActionNode,
     ConditionWhen,
@@ -50,8 +51,7 @@ class FakeAction:
     timeout_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ActionOfTree:
+class ActionOfTree(Value):
     """An action of all shots of an experiment."""
 
     tree: str

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from shotline.common.actions import AttemptId, Status
+from shotline.common.base import Value
 from shotline.common.machine import Instant
 from shotline.common.messages import (
     AbortAttempt,
@@ -28,8 +29,7 @@ from shotline.common.messages import (
 from shotline.dispatcher.effects import FromBroker
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Value):
     """How an action ends; `takes_s` None: it does not end by itself."""
 
     ended_by: EndedBy = EndedBy.RESULT

@@ -1,8 +1,9 @@
 """`FakeShotline`, `AsyncFakeShotline`: the supervisors' interface, and what a test says. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from shotline.client.calls import Call, fetched, shot_of
 from shotline.client.errors import SupervisorError

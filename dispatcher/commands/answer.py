@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shotline.common.base import Value
 from shotline.common.commands import READING, AnyCommand
 from shotline.common.dangers import NamedDanger, words_of
 from shotline.common.messages import Outcome
@@ -11,8 +12,7 @@ from shotline.dispatcher.commands.audit_trail import Given
 from shotline.dispatcher.reading.paging import Page
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Value):
     """What a command's handler says."""
 
     outcome: Outcome

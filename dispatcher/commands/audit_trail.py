@@ -4,11 +4,10 @@ A line goes into the commit that has the command's effect, and into the dispatch
 longer has two: that it has begun, and how it ended. Pure.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from shotline.common.audit_words import TEXT_MAX, in_words, said, without_credentials
-from shotline.common.base import to_json
+from shotline.common.base import Value, to_json
 from shotline.common.channels import AUDIT
 from shotline.common.codec import decode_one
 from shotline.common.commands import AnyCommand, Audit, NoteAccess, decode_command
@@ -28,8 +27,7 @@ TRIM_LINES: Final = 1000
 _DAY_MS: Final = 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Value):
     """A command as it was given: by whom, from where, when (monotonic)."""
 
     request: Request

@@ -7,12 +7,12 @@ and `queries`. Pure.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from math import inf
 from typing import Any, Final
 
 import msgspec
 from msgspec import structs
+from msgspec.structs import replace
 
 from shotline.common.codec import describe
 from shotline.common.command import Command

@@ -6,10 +6,11 @@ spill file (DESIGN I4, I9). It is imported from there, so that this module stays
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shotline.common.base import Struct
+from msgspec import field
+
+from shotline.common.base import Struct, Value
 from shotline.common.queue.plans import HistoryItem
 from shotline.common.records import Audited, CommandDone, ServerSeen, ShotKey, ShotRecord
 from shotline.common.views import JournalState, OutputLine
@@ -50,16 +51,14 @@ class Where(StrEnum):
     SPILL = "spill"  # in the spill file; it goes to Redis later
 
 
-@dataclass(frozen=True, slots=True)
-class ReadShot:
+class ReadShot(Value):
     """Read a shot's records; `ShotRead` answers."""
 
     query: int
     key: ShotKey
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOutput:
+class ReadOutput(Value):
     """Read a page of an attempt's output from line `since` on; `OutputRead` answers.
 
     It has at most `limit` lines, and some hundreds of kilobytes.
@@ -73,15 +72,13 @@ class ReadOutput:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetShots:
+class ForgetShots(Value):
     """Remove these shots for good (retention); `Forgotten` answers."""
 
     keys: tuple[ShotKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadAudit:
+class ReadAudit(Value):
     """Read lines of the audit that are wanted, the newest first; `AuditRead` answers.
 
     It looks at a few thousand at most, so that commits go in between. `before`: from behind this
@@ -96,8 +93,7 @@ class ReadAudit:
     after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TrimAudit:
+class TrimAudit(Value):
     """Keep about so many lines of the audit, and none that is older; nobody waits for it."""
 
     keep: int
@@ -107,31 +103,27 @@ class TrimAudit:
 JournalQuery = ReadShot | ReadOutput | ForgetShots | ReadAudit | TrimAudit
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Value):
     """The commit with this number is journalled: its effects may leave now (I4)."""
 
     number: int
     where: Where = Where.REDIS
 
 
-@dataclass(frozen=True, slots=True)
-class JournalChanged:
+class JournalChanged(Value):
     """The journal's state, or the text about it, has changed."""
 
     state: JournalState
     text: str  # what happened and what to do, in words
 
 
-@dataclass(frozen=True, slots=True)
-class TermPassed:
+class TermPassed(Value):
     """A dispatcher with a higher term has claimed the journal. Nothing is written any more."""
 
     term: int
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryLost:
+class HistoryLost(Value):
     """Redis has lost what it had confirmed (it was emptied, or is an older copy), or lost a key.
 
     What is kept here is written again. For what is not, the dispatcher now commits snapshots of its
@@ -144,8 +136,7 @@ class HistoryLost:
     shots: frozenset[ShotKey] | None = None  # whose state is written anew; None: everything known
 
 
-@dataclass(frozen=True, slots=True)
-class ShotRead:
+class ShotRead(Value):
     """A shot's records, oldest first; none when it is not stored."""
 
     query: int
@@ -154,8 +145,7 @@ class ShotRead:
     error: str = ""  # why it cannot be read now
 
 
-@dataclass(frozen=True, slots=True)
-class OutputRead:
+class OutputRead(Value):
     """Lines of an attempt from the asked number on. Where numbers are missing, Redis lost them."""
 
     query: int
@@ -166,8 +156,7 @@ class OutputRead:
     error: str = ""  # why it cannot be read now
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRead:
+class AuditRead(Value):
     """Lines of the audit, the newest first; `next` where older ones may follow."""
 
     query: int
@@ -176,15 +165,13 @@ class AuditRead:
     error: str = ""  # why it cannot be read now
 
 
-@dataclass(frozen=True, slots=True)
-class AuditTrimmed:
+class AuditTrimmed(Value):
     """The audit was trimmed, or could not be now."""
 
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Forgotten:
+class Forgotten(Value):
     """The shots that were removed; open, newest and current ones are kept."""
 
     shots: tuple[ShotKey, ...]
@@ -219,16 +206,14 @@ def failed(asked: JournalQuery, why: str) -> JournalEvent:
             return AuditTrimmed(error=why)
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedShot:
+class LoadedShot(Value):
     """A shot that is held in memory from the start: all its records, oldest first."""
 
     records: tuple[ShotRecord, ...]
     lines: Mapping[tuple[str, int], int]  # (path, attempt) → lines stored
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Value):
     """What the journal knows at the dispatcher's start. The term is claimed already."""
 
     term: int

@@ -11,12 +11,12 @@ import os
 import selectors
 import socket
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
 import hiredis
 
+from shotline.common.base import Value
 from shotline.common.errors import ConfigError, JournalError
 from shotline.common.redis.connection import REDIS_ERRORS
 from shotline.common.settings.sections.redis import JournalSection, RedisSection
@@ -70,16 +70,14 @@ class _At(Enum):
     REDIS = auto()  # sent, not answered yet
 
 
-@dataclass(frozen=True, slots=True)
-class _Connected:
+class _Connected(Value):
     """A new connection, and the last commit that Redis has."""
 
     connection: Connection
     last: CommitId
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(Value):
     """Where the Sentinels say that the master is; None: they do not say now."""
 
     master: tuple[str, int] | None

@@ -8,14 +8,14 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from shotline.common.base import Value
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Value):
     """A call raised."""
 
     error: Exception

@@ -5,10 +5,10 @@ becomes of the runs of its plan, are told to it before anything else happens (`s
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Final, cast
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from shotline.common.actions import Cause, Status
 from shotline.common.base import to_json

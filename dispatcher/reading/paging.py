@@ -5,18 +5,16 @@ dispatcher does other work between two pages.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
-from shotline.common.base import Struct, to_json
+from shotline.common.base import Struct, Value, to_json
 from shotline.common.paged import Paged
 from shotline.common.views import encode_page
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Value):
     """A result with so many of its items as fit, as JSON."""
 
     data: bytes

@@ -1,9 +1,9 @@
 """Who asks, and what that allows. Pure."""
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from shotline.common.accounts import Role
+from shotline.common.base import Value
 from shotline.common.messages import Behalf, Via
 from shotline.common.scopes import Scope
 
@@ -19,8 +19,7 @@ _VIAS: Final[dict[By, Via]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Value):
     """Somebody who asks. `key` tells them from others while they come by this way."""
 
     name: str
@@ -48,8 +47,7 @@ def behalf_of(name: str, address: str, via: Via = Via.PAGE) -> Behalf:
     return Behalf(name=name[:_NAME_MAX], via=via, address=address[:_ADDRESS_MAX])
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Value):
     """Why somebody may not: the HTTP status, and words for people."""
 
     status: Literal[400, 401, 403, 409, 429]

@@ -1,12 +1,10 @@
 """Who controls the experiment from pages, where only one may: the others watch. Pure."""
 
-from dataclasses import dataclass
-
+from shotline.common.base import Value
 from shotline.monitor.access.identity import Identity
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Value):
     """The lease as somebody holds it. Times are wall clock, for display."""
 
     by: Identity

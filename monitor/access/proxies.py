@@ -3,18 +3,17 @@
 import hmac
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from shotline.common.accounts import Role
+from shotline.common.base import Value
 from shotline.common.settings.sections.monitor import AccessSection
 
 SECRET_HEADER: Final = "X-Shotline-Proxy"
 _RANKS: Final = tuple(Role)
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Value):
     """What is known of a request's way. `user` None: nobody is vouched for."""
 
     address: str

@@ -6,16 +6,16 @@ to point here, from asking in somebody's place.
 
 import hmac
 import ipaddress
-from dataclasses import dataclass
 from typing import Final
+
+from shotline.common.base import Value
 
 HEADER: Final = "X-XSRFToken"
 _DEFAULT_PORTS: Final = (80, 443)  # which browsers leave out
 _OWN_SITE: Final = ("same-origin", "none")  # none: somebody has typed it
 
 
-@dataclass(frozen=True, slots=True)
-class CookieNames:
+class CookieNames(Value):
     """What our cookies are called. `__Host-` is kept by browsers from all but this very host."""
 
     xsrf: str
@@ -31,8 +31,7 @@ def cookie_names(*, secure: bool) -> CookieNames:
     return _SECURE if secure else _PLAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Value):
     """What a request says of who asks from where. `peer` is at the other end of the connection."""
 
     host: str
@@ -52,8 +51,7 @@ class Asked:
     vouched_groups: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Value):
     """The rules of one monitor. `hosts` are names beside those of this machine."""
 
     port: int

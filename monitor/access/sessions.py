@@ -5,13 +5,12 @@ outlive the monitor's process.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from shotline.common.accounts import digest_of
-from shotline.common.base import Struct
+from shotline.common.base import Struct, Value
 
 SAVED_EVERY_S: Final = 60.0  # how far the time of the last request may be behind in the file
 
@@ -28,8 +27,7 @@ class Login(Struct):
     seen_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Lasting:
+class Lasting(Value):
     """How long sessions last, and how many there may be."""
 
     session_s: float = 12 * 3600.0

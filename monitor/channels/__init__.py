@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
+from shotline.common.base import Value
 from shotline.monitor.channels.histories import Channel, Histories, Kept, Limits
 from shotline.monitor.messages import Body, cut_message, quoted
 
@@ -51,8 +52,7 @@ class Reader:
     sending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Value):
     """What to send to a reader now, and whether it is to be closed then."""
 
     frames: tuple[bytes, ...] = ()
@@ -61,8 +61,7 @@ class Due:
     more: bool = False  # something is left for when this has been taken
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribed:
+class Subscribed(Value):
     """A reader stands in a channel; `seq` is the last number before what follows."""
 
     seq: int
@@ -72,8 +71,7 @@ class Subscribed:
 WholeOf = Callable[[str], Body | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Whole:
+class _Whole(Value):
     """A channel's state as a frame, and the number up to which it tells."""
 
     seq: int

@@ -6,6 +6,7 @@ Who reads them how far is `channels`' business; what the messages say is `messag
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from shotline.common.base import Value
 from shotline.common.channels import LOG
 from shotline.monitor.messages import Body
 
@@ -14,8 +15,7 @@ _MESSAGE_OVERHEAD: Final = 150  # bytes that a kept message costs beside its tex
 _CHANNEL_OVERHEAD: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Value):
     """What bounds channels and readers; see the configuration's section `monitor`."""
 
     history_bytes_max: int = 32 * 1024 * 1024

@@ -9,7 +9,6 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from msgspec import structs
@@ -23,7 +22,7 @@ from shotline.client.consumer import DELAY_S, passed_on
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.plain import plain as shown
 from shotline.common.audit_words import said, words_of
-from shotline.common.base import Struct, to_json
+from shotline.common.base import Struct, Value, to_json
 from shotline.common.command import Command
 from shotline.common.commands import AnyCommand, Check, Logs
 from shotline.common.dangers import Danger, NamedDanger
@@ -98,8 +97,7 @@ def raw_call(command: AnyCommand, behalf: Behalf | None = None) -> Call[Reply]:
     return Call(command, lambda reply, _: reply, waits, raw=True, behalf=behalf)
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(Value):
     """What the handlers share."""
 
     follower: Follower

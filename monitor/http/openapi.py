@@ -6,14 +6,13 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 from pydantic import JsonValue
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from shotline.common.base import Struct
+from shotline.common.base import Struct, Value
 from shotline.common.command import Command
 from shotline.common.scopes import Scope
 from shotline.monitor.http.route import Route
@@ -35,8 +34,7 @@ _REFUSALS: Final = {
 _RULES: Final = re.compile(r" \((?:[DI]\d+(?:(?:, | to | and )[DI]\d+)*|DESIGN [^)]*)\)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Download:
+class _Download(Value):
     """A file: what it is asked for with, as this command and some more, and what is in it."""
 
     name: str

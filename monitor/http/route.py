@@ -5,12 +5,11 @@ may do what are made from it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from pydantic import BaseModel
 
-from shotline.common.base import Struct, tag_of
+from shotline.common.base import Struct, Value, tag_of
 from shotline.common.command import Command
 from shotline.common.commands import READING, VERBS
 from shotline.common.scopes import Scope
@@ -22,8 +21,7 @@ Needs = Mapping[str, Scope | None]
 """By method, what a request is about; None: it is answered to everybody."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Value):
     """One address. With a `summary` it is described in the OpenAPI document."""
 
     path: str  # as tornado has it: a group at its end is the name of a file

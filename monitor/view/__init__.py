@@ -6,13 +6,13 @@ The feed's updates come in, messages for the channels come out (I6). `shots` fol
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec import structs
 
 from shotline.client.observer import FeedStopped, News, Unknown, Update, Whole
 from shotline.common.actions import Colour
+from shotline.common.base import Value
 from shotline.common.channels import (
     ALARMS,
     FEED,
@@ -78,8 +78,7 @@ SAMPLES_MAX: Final = 60  # of each
 PAST_MAX: Final = 200  # actions that a server has run
 
 
-@dataclass(frozen=True, slots=True)
-class ViewSettings:
+class ViewSettings(Value):
     """What bounds the view; see the configuration's section `monitor`."""
 
     broker: str
@@ -482,8 +481,7 @@ def _absent(name: str) -> ServerView:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class StandingChannel:
+class StandingChannel(Value):
     """A channel that is always there: its whole state, and what its news become."""
 
     id: str

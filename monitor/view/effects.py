@@ -1,12 +1,10 @@
 """What the monitor's view asks its shell to do: plain values. Pure."""
 
-from dataclasses import dataclass
-
+from shotline.common.base import Value
 from shotline.monitor.messages import Body
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(Value):
     """Publish a message on a channel; a later one of the same key replaces it."""
 
     channel: str
@@ -14,59 +12,51 @@ class Post:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Value):
     """Let there be a channel; `lacks` says why its beginning is missing."""
 
     channel: str
     lacks: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Value):
     """End a channel."""
 
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Value):
     """Forget a channel at once."""
 
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class Follow:
+class Follow(Value):
     """Have the events of a shot."""
 
     tree: str
     shot: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unfollow:
+class Unfollow(Value):
     """Have a shot's events no longer, until there are new ones."""
 
     tree: str
     shot: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refresh:
+class Refresh(Value):
     """Have the whole state of a shot again: events told of something that they do not carry."""
 
     tree: str
     shot: int
 
 
-@dataclass(frozen=True, slots=True)
-class AskSystem:
+class AskSystem(Value):
     """Ask the dispatcher for its status and the shots that it knows."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskLines:
+class AskLines(Value):
     """Ask for the stored output of an attempt from a line on."""
 
     channel: str

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from shotline.common.actions import IN_PROGRESS, ActionState
+from shotline.common.base import Value
 from shotline.common.views import ActionView, ServerView
 
 STEP: Final = 100  # actions that are looked at in one go
@@ -22,8 +23,7 @@ _EPSILON_S: Final = 0.05  # clocks of two machines are not the same
 Usual = Callable[[str], float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Value):
     """What is expected of a run."""
 
     run: int

@@ -5,13 +5,14 @@ job a second time. Seen from outside: what still runs when it is recorded that n
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import Final
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 from tests.simulation.daemons import Client, Daemon, ServerDaemon, Task, Timer
 from tests.simulation.scenario import Scenario
 from tests.simulation.seeds import caught, run_seed

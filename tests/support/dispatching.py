@@ -9,11 +9,11 @@ life of the dispatcher over what was journalled. Nothing here decides anything.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Self, TypeVar
 
 import msgspec
 from msgspec import structs
+from msgspec.structs import replace
 
 from shotline.client.testing.dispatcher import (
     DrivenDispatcher,

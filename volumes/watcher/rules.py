@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import field
+
+from shotline.common.base import Value
 from shotline.common.settings.sections.volumes import RuleSection
 
 TREE: Final = ".tree"
@@ -29,8 +31,7 @@ def glob_of(pattern: str) -> re.Pattern[str]:
     return re.compile(out, re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Value):
     """A path that a rule fits: the path of its main file, and what the name tells."""
 
     rule: "Rule"

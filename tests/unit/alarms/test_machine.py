@@ -1,10 +1,9 @@
 """The machine of alarms: what is latched, counted up, grouped, acknowledged, shelved and told."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shotline.alarms.events import (
     ActionHasFailed,

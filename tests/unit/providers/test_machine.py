@@ -4,12 +4,13 @@ The engine is a fake that keeps jobs; it may be away, forget, and answer late.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shotline.common.machine import Instant
 from shotline.common.pilots import ClassDemand, ClassReport, PilotServer, PilotState

@@ -150,8 +150,10 @@ class ActionServerShell:
         service = self._service
         kernel.adopt_orphans()
         service.watch(self._link.socket, self._read_link)
-        # By its descriptor, which costs a poll less for each wake-up; it is drained each time.
+        # By its descriptor, which costs a poll less for each wake-up; it is drained each time, and
+        # once before, or it would never be readable.
         service.watch(self._link.connection_socket.fileno(), self._read_connection)
+        self._read_connection()
         service.on_due(self._wake_at, self._tick)
         service.after_each(self._decide)
         service.on_stop(lambda: self._tell(Stop(ServerOrder.QUIT, "its process was stopped")))

@@ -71,7 +71,7 @@ def own_key(
 
     if not file:
         return folder.own_key(_configured(config).keys, "operator", "viewer")
-    return folder.curve_of(folder.read_key(Path(file))) if isinstance(file, str | Path) else file
+    return folder.curve_in(Path(file)) if isinstance(file, str | Path) else file
 
 
 def _configured(config: Path | None) -> "Config":

@@ -100,7 +100,6 @@ class Wire:
         self.user = who()
         self.behalf = behalf
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
-        self._curve = curve
         self.dealer = Dealer(self._context, address, curve=curve)
         self.subscriber: Subscriber | None = None
         self._refusal = ""  # of the broker's, as it was said
@@ -324,11 +323,12 @@ class Wire:
         """Connect to the feed and subscribe for all streams, unless that was done."""
         address = reachable(welcome.events, self.address)
         if self.subscriber is not None:
-            if self.subscriber.address == address and not self._feed_ended:
+            is_same = self.subscriber.curve == self.dealer.curve
+            if self.subscriber.address == address and is_same and not self._feed_ended:
                 return False
             self.subscriber.close()
         self._feed_ended = False
-        self.subscriber = Subscriber(self._context, address, curve=self._curve)
+        self.subscriber = Subscriber(self._context, address, curve=self.dealer.curve)
         for stream in self._streams:
             self._subscribe(stream)
         return True
@@ -395,7 +395,7 @@ class Wire:
         """Return the error for an address at which nobody answers, or lets us in."""
         if self.dealer.refusal:
             advice = "; name its file by --key-file or SHOTLINE_KEY, or in --config"
-            return NotLetIn(self.dealer.refusal + ("" if self._curve else advice))
+            return NotLetIn(self.dealer.refusal + ("" if self.dealer.curve else advice))
         return NoBroker(
             f"no broker answers at {self.address}; start it (`shotline up`, or shotline-broker), "
             "or give its address by --broker or SHOTLINE_BROKER"

@@ -19,6 +19,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
 import zmq
+from msgspec import structs
 
 from shotline.common.base import Value
 from shotline.common.binding import ADVICE, BROKER_ADVICE, host_of, permit
@@ -86,13 +87,16 @@ class CurveServer(Value):
 class CurveClient(Value):
     """The key pair of a socket that connects, and the public key of the one that it connects to.
 
-    `name`: what people call the key.
+    `name`: what people call the key. `also`: other public keys that the one at the other end may
+    have. `again` reads all of it again; None: it cannot be read.
     """
 
     public: bytes
     secret: bytes
     server: bytes
     name: str
+    also: tuple[bytes, ...] = ()
+    again: "Callable[[], CurveClient | None] | None" = None
 
 
 class Origin(Value):
@@ -231,8 +235,10 @@ class Dealer(_Connected):
         self.address = address
         self.refusal = ""
         """Why the last handshake failed, in words; empty after one that did not."""
-        self._key = "" if curve is None else curve.name
+        self.curve = curve
+        """Its key, with the one of the broker's that is being tried, or has been right."""
         self._failures = 0
+        self._tried: set[bytes] = set()  # keys of the broker's that were wrong
         self._try_at: float | None = None  # it is not connected until then
         self.socket.setsockopt(zmq.IMMEDIATE, 1)
         # Readable when the connection was made or lost; drain it with `connection`.
@@ -282,6 +288,7 @@ class Dealer(_Connected):
             changes.append(event == zmq.EVENT_HANDSHAKE_SUCCEEDED)
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self.refusal, self._failures = "", 0
+                self._tried.clear()
         return changes
 
     def _refused(self, event: int, value: int) -> None:
@@ -289,24 +296,60 @@ class Dealer(_Connected):
         for_no_reason = event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
         if for_no_reason and self._failures == 1:
             return  # the other end may just have ended
-        if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH and value == _NOT_LET_IN:
+        is_unknown = event == zmq.EVENT_HANDSHAKE_FAILED_AUTH and value == _NOT_LET_IN
+        if self._take_another_key(is_wrong=not is_unknown) and not is_unknown:
+            self._let_go()
+            self._try_at = None
+            self.socket.connect(self.address)
+            return
+        name = "" if self.curve is None else self.curve.name
+        if is_unknown:
             self.refusal = (
-                f"the broker at {self.address} refused this key ({self._key}): it does not know "
+                f"the broker at {self.address} refused this key ({name}): it does not know "
                 "it, or it was revoked"
             )
-        elif self._key:
+        elif name:
             self.refusal = (
-                f"the broker at {self.address} and this key ({self._key}) do not belong together: "
-                "that broker has another key, or none"
+                f"the broker at {self.address} and this key ({name}) do not belong together: "
+                "that broker has another key, or none; where its own was rotated, carry a new "
+                f"bundle here (shotline keys bundle {name})"
             )
         else:
             self.refusal = (
                 f"the broker at {self.address} asks for a key, and none was found for this program"
             )
         if self._try_at is None:
+            self._let_go()
             self._try_at = time.monotonic() + _TRY_AGAIN_S
-            with contextlib.suppress(zmq.ZMQError):  # libzmq has given up already
-                self.socket.disconnect(self.address)
+
+    def _take_another_key(self, *, is_wrong: bool) -> bool:
+        """Read our key again; where the broker's is wrong try another. Return whether one is left.
+
+        All of them are tried again and again.
+        """
+        if self.curve is None:
+            return False
+        if is_wrong:
+            self._tried.add(self.curve.server)
+        read = (self.curve.again and self.curve.again()) or self.curve
+        known = (read.server, *read.also)
+        left = [one for one in known if one not in self._tried]
+        if self.curve.server in left:
+            left = [self.curve.server]
+        if not left:
+            self._tried.clear()
+        server = (left or known)[0]
+        others = tuple(one for one in known if one != server)
+        curve = self.curve = structs.replace(
+            read, server=server, also=others, again=self.curve.again
+        )
+        self.socket.curve_publickey, self.socket.curve_secretkey = curve.public, curve.secret
+        self.socket.curve_serverkey = curve.server
+        return bool(left)
+
+    def _let_go(self) -> None:
+        with contextlib.suppress(zmq.ZMQError):  # libzmq has given up already
+            self.socket.disconnect(self.address)
 
     def close(self) -> None:
         """Close the socket; what was not sent yet is dropped."""
@@ -489,6 +532,7 @@ class Subscriber(_Connected):
     ) -> None:
         super().__init__(context, zmq.SUB, limits, curve)
         self.address = address
+        self.curve = curve
         _speak(self.socket, address)
         self.socket.connect(address)
 

@@ -2,6 +2,7 @@
 
     keys/                  0700
         broker.key         0600, the broker's own pair
+        broker.next.key    0600, the one that follows it, while it is rotated
         authorised.json    0600, the public keys that it lets in, with their roles
         NAME.key           0600, a peer's pair with the broker's public key
 
@@ -12,17 +13,22 @@ host's own folder, or the configuration names it.
 import os
 import stat
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import zmq
+from msgspec import structs
 
 from shotline.common.errors import ConfigError
 from shotline.common.files.own import make_folder
 from shotline.common.files.secret_file import read_secret, secret_of, write_secret
 from shotline.common.keys.peers import (
     BROKER,
+    NEXT,
     AuthorisedKey,
     AuthorisedKeys,
     PeerKey,
@@ -40,6 +46,21 @@ AUTHORISED: Final = "authorised.json"
 CREDENTIAL: Final = "shotline_key"
 BROKER_CREDENTIAL: Final = "shotline_broker_key"
 SUFFIX: Final = ".key"
+
+
+class Rotation(StrEnum):
+    """How far the broker's key is rotated, in words."""
+
+    NONE = "the broker's key is not being rotated"
+    BEGUN = "the broker's next key is made, and its own is still the former one"
+    SWITCHED = "the broker has another key from its next start on, and peers know the former, too"
+
+
+_ROTATED_BY: Final = {
+    Rotation.NONE: "`shotline keys rotate` begins it",
+    Rotation.BEGUN: "carry the bundles to the other hosts, then `shotline keys rotate switch`",
+    Rotation.SWITCHED: "start the broker anew, then `shotline keys rotate finish`",
+}
 
 
 class KeysFolder:
@@ -97,14 +118,20 @@ class KeysFolder:
         """Make a key for a peer, and let it in."""
         check_key(name, role, classes)
         before = self.read()
-        broker = self.key(BROKER).public
+        broker = self.key(BROKER)
         public, secret = _key_pair()
         authorised = AuthorisedKey(
             name=name, role=role, public=public, classes=classes, created_at=time.time()
         )
         known = before.with_key(authorised)
         key = PeerKey(
-            name=name, role=role, classes=classes, public=public, secret=secret, broker=broker
+            name=name,
+            role=role,
+            classes=classes,
+            public=public,
+            secret=secret,
+            broker=broker.public,
+            also=broker.also,
         )
         self._write(self.file_of(name), key.text())
         self._write(self.authorised, known.text())
@@ -115,6 +142,77 @@ class KeysFolder:
         self._write(self.authorised, self.read().without(name, time.time()).text())
         with suppress(OSError):
             self.file_of(name).unlink()
+
+    # Another key for the broker itself
+
+    @property
+    def rotation(self) -> Rotation:
+        """How far the broker's key is rotated."""
+        broker = self.key(BROKER)
+        if not broker.also:
+            return Rotation.NONE
+        return Rotation.SWITCHED if self._next() is None else Rotation.BEGUN
+
+    def rotate(self) -> list[str]:
+        """Make the broker's next key, and tell it to the files of all peers.
+
+        The broker's own is still what it was. Return the peers whose files are not here, and so
+        not told.
+        """
+        self._require(Rotation.NONE)
+        broker, following = self.key(BROKER), self._next()  # one is there after a kill
+        if following is None:
+            public, secret = _key_pair()
+            following = PeerKey(name=NEXT, public=public, secret=secret, broker=public)
+            self._write(self.file_of(NEXT), following.text())
+        missing = self._tell_peers(broker.public, following.public)
+        told = structs.replace(broker, also=(following.public,))
+        self._write(self.file_of(BROKER), told.text())
+        return missing
+
+    def switch(self) -> list[str]:
+        """Let the next key be the broker's own from its next start on; peers know both."""
+        self._require(Rotation.BEGUN)
+        broker, following = self.key(BROKER), self.key(NEXT)
+        missing = self._tell_peers(following.public, broker.public)
+        own = structs.replace(following, name=BROKER, also=(broker.public,))
+        self._write(self.file_of(BROKER), own.text())
+        self.file_of(NEXT).unlink()
+        return missing
+
+    def finish(self) -> list[str]:
+        """Let all peers forget the key that the broker had."""
+        self._require(Rotation.SWITCHED)
+        broker = self.key(BROKER)
+        missing = self._tell_peers(broker.public)
+        self._write(self.file_of(BROKER), structs.replace(broker, also=()).text())
+        self.file_of(NEXT).unlink(missing_ok=True)  # a kill may have left it
+        return missing
+
+    def _next(self) -> PeerKey | None:
+        if not _is_there(self.file_of(NEXT)):
+            return None
+        found = self.key(NEXT)
+        # It is both where a kill has come between.
+        return None if found.public == self.key(BROKER).public else found
+
+    def _require(self, rotation: Rotation) -> None:
+        found = self.rotation
+        if found is not rotation:
+            raise ConfigError(f"{found.value}: {_ROTATED_BY[found]}")
+
+    def _tell_peers(self, broker: str, *also: str) -> list[str]:
+        """Write the broker's public keys into the files of peers. Return whose are not here."""
+        missing = []
+        for one in self.read().keys:
+            if one.revoked_at is not None:
+                continue
+            if not _is_there(self.file_of(one.name)):
+                missing.append(one.name)
+                continue
+            told = structs.replace(self.key(one.name), broker=broker, also=also)
+            self._write(self.file_of(one.name), told.text())
+        return missing
 
     def key(self, name: str) -> PeerKey:
         """Return a key of this folder."""
@@ -169,15 +267,17 @@ def own_key(section: "KeysSection", *names: str) -> CurveClient | None:
 
     Raise ConfigError, in words, for one that cannot be used.
     """
-    if text := secret_of(section.file, CREDENTIAL):
-        return curve_of(peer_key_of(text, section.file or f"the credential {CREDENTIAL}"))
+    where = section.file or f"the credential {CREDENTIAL}"
+    if secret_of(section.file, CREDENTIAL):
+        return _curve_by(lambda: peer_key_of(secret_of(section.file, CREDENTIAL) or "", where))
     folder = KeysFolder(section.folder)
     for name in names:
         if _is_there(folder.file_of(name)):
-            return curve_of(folder.key(name))
+            return _curve_by(partial(folder.key, name))
     if section.required:
-        where = f"there is no {' or '.join(f'{name}{SUFFIX}' for name in names)} in {folder.folder}"
-        raise ConfigError(f"this program needs a key (keys.required), and {where}")
+        files = " or ".join(f"{name}{SUFFIX}" for name in names)
+        text = f"there is no {files} in {folder.folder}"
+        raise ConfigError(f"this program needs a key (keys.required), and {text}")
     return None
 
 
@@ -196,9 +296,29 @@ def brokers_key(section: "KeysSection") -> CurveServer | None:
     return CurveServer(key.public.encode(), key.secret.encode())
 
 
+def curve_in(file: Path) -> CurveClient:
+    """Return the key in a file as a socket takes it. Raise ConfigError."""
+    return _curve_by(partial(read_key, file))
+
+
 def curve_of(key: PeerKey) -> CurveClient:
     """Return a key as a socket takes it."""
-    return CurveClient(key.public.encode(), key.secret.encode(), key.broker.encode(), key.name)
+    also = tuple(one.encode() for one in key.also)
+    return CurveClient(
+        key.public.encode(), key.secret.encode(), key.broker.encode(), key.name, also
+    )
+
+
+def _curve_by(read: Callable[[], PeerKey]) -> CurveClient:
+    """Return a key that its socket reads again where the broker refuses it."""
+
+    def again() -> CurveClient | None:
+        try:
+            return curve_of(read())
+        except ConfigError:
+            return None  # it is being replaced, or was removed
+
+    return structs.replace(curve_of(read()), again=again)
 
 
 def _is_there(file: Path) -> bool:

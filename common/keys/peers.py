@@ -20,6 +20,8 @@ NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,96}", re.ASCII)
 ANY_CLASS: Final = "*"
 BROKER: Final = "broker"
 """The name of the broker's own key."""
+NEXT: Final = "broker.next"
+"""The name of the key that follows it, while it is rotated."""
 
 
 class PeerRole(StrEnum):
@@ -89,7 +91,8 @@ class AuthorisedKeys(Struct):
 class PeerKey(Struct):
     """A peer's key file: its key pair, what it is for, and the broker's public key.
 
-    In the broker's own `role` is None, and `broker` its own public key.
+    In the broker's own `role` is None, and `broker` its own public key. `also`: what else the
+    broker's public key may be, while that is rotated.
     """
 
     name: str
@@ -98,6 +101,7 @@ class PeerKey(Struct):
     public: _Public
     secret: _Public
     broker: _Public
+    also: tuple[_Public, ...] = ()
 
     def text(self) -> str:
         """Return the file's text."""
@@ -124,10 +128,10 @@ def peer_key_of(text: str, where: object) -> PeerKey:
 
 def check_key(name: str, role: PeerRole, classes: str) -> None:
     """Raise ConfigError where a key cannot be named so, or its role and classes do not fit."""
-    if not NAME.fullmatch(name) or name == BROKER:
+    if not NAME.fullmatch(name) or name in (BROKER, NEXT):
         raise ConfigError(
             f"a key cannot have the name {name!r}: letters, digits, '_', '.', ':' and '-', at most "
-            f"97, and not {BROKER}"
+            f"97, and neither {BROKER} nor {NEXT}"
         )
     if (role is PeerRole.SERVER) != bool(classes):
         raise ConfigError(

@@ -35,6 +35,7 @@ from tests.support.faults import (
 from tests.support.stack import Stack, eventually
 
 from shotline.client.errors import RunHeld
+from shotline.common.keys.folder import KeysFolder
 
 
 def recovered(stack: Stack) -> None:
@@ -76,6 +77,25 @@ def test_broker_killed_while_actions_run(tmp_path: Path) -> None:
         stack.restart(stack.broker)
         pulse.open("b")
         assert_all_good(pulse, report)
+
+
+def test_the_brokers_key_is_rotated_while_actions_run(tmp_path: Path) -> None:
+    """Servers, dispatcher and whoever waits find the broker's new key by themselves."""
+    with in_mid_phase(tmp_path, keyed=True) as (stack, pulse, report):
+        keys = KeysFolder(stack.config.keys.folder)
+        keys.rotate()
+        keys.switch()
+        pulse.open("a")
+        eventually(lambda: pulse.ends()["A_FIRST"] == 1)
+        stack.broker.kill()
+        stack.restart(stack.broker)
+        recovered(stack)
+        assert pulse.action("B_FIRST").last.state == "DOING"
+        pulse.open("b")
+        assert_all_good(pulse, report)
+        keys.finish()
+        with stack.supervisor() as shotline:
+            assert shotline.status().servers
 
 
 def test_broker_and_dispatcher_killed_together(tmp_path: Path) -> None:

@@ -247,6 +247,45 @@ def test_who_was_refused_gets_in_once_the_key_is_known(site: Site) -> None:
         assert peer.dealer.refusal == ""
 
 
+def test_the_brokers_key_is_rotated_and_who_was_told_of_it_stays(site: Site) -> None:
+    """One who was not is refused in words: it has no bundle of after the beginning."""
+    old = site.curve("operator")
+    carried = site.folder / "carried.key"
+    carried.write_text(site.keys.key("server").text())
+    carried.chmod(0o600)
+    with (
+        connected(site, "dispatcher", file=site.keys.file_of("dispatcher")) as dispatcher,
+        connected(site, "server", "servers", file=carried) as server,
+    ):
+        dispatcher.say(Claim(term=1, name="test"), target=BROKER)
+        dispatcher.get(ClaimAccepted)
+        server.say(registration("A:1"))
+        server.get(Registered)
+        assert site.keys.rotate() == []
+        carried.write_text(site.keys.key("server").text())
+        with connected(site, "operator") as told_early:  # the broker has its former key still
+            assert told_early.is_let_in
+        assert site.keys.switch() == []
+        with connected(site, "operator") as before_the_restart:
+            assert before_the_restart.is_let_in
+        site.stop()
+        site.process = site.start()
+        for peer in (dispatcher, server):
+            peer.until(lambda peer=peer: peer.lost)  # type: ignore[misc]
+        dispatcher.say(Claim(term=2, name="test"), target=BROKER)
+        dispatcher.get(ClaimAccepted)
+        server.say(registration("A:1", epoch=2))
+        server.get(Registered)
+        assert (dispatcher.dealer.refusal, server.dealer.refusal) == ("", "")
+    with connected(site, "old", curve=old) as late:
+        assert not late.is_let_in
+        assert "carry a new bundle here (shotline keys bundle operator)" in late.dealer.refusal
+    assert site.keys.finish() == []
+    assert site.keys.key("operator").also == ()
+    with connected(site, "operator") as operator:
+        assert operator.is_let_in
+
+
 def test_a_list_that_cannot_be_read_leaves_all_as_it_was(site: Site) -> None:
     with connected(site, "operator") as operator:
         operator.say(Hello(name="test"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 import yaml
-from tests.support.stack import DEADLINE_S, Stack, eventually, merged
+from tests.support.stack import DEADLINE_S, HUB, Stack, eventually, merged
 
 from shotline.client.cli import main as cli
 from shotline.client.local.daemons import Daemon
@@ -112,6 +112,7 @@ def stack_of(
     servers: Sequence[str],
     *actions: Mapping[str, object],
     settings: Mapping[str, object] | None = None,
+    keyed: bool = HUB,
 ) -> Stack:
     """Return a stack, to be entered, with one experiment of these actions."""
     return Stack(
@@ -119,6 +120,7 @@ def stack_of(
         servers=servers,
         experiments={TREE: experiment(folder, *actions)},
         settings=merged(SETTINGS, settings or {}),
+        keyed=keyed,
     )
 
 
@@ -241,13 +243,18 @@ class Pulse:
 
 @contextlib.contextmanager
 def in_mid_phase(
-    folder: Path, settings: Mapping[str, object] | None = None, *, shown: bool = False
+    folder: Path,
+    settings: Mapping[str, object] | None = None,
+    *,
+    shown: bool = False,
+    keyed: bool = HUB,
 ) -> Iterator[tuple[Stack, Pulse, Waiting[Report]]]:
     """Give a stack with `ACTIONS` in a phase: the first ones have started and wait at their gates.
 
     `shown`: the dispatcher has heard of it, too.
     """
-    with stack_of(folder, ("A:1", "B:1"), *ACTIONS, settings=settings) as stack:
+    servers = ("A:1", "B:1")
+    with stack_of(folder, servers, *ACTIONS, settings=settings, keyed=keyed) as stack:
         with stack.redis.client() as client:
             # Otherwise a Redis whose disk is slow may lose what it has confirmed when it is killed.
             client.config_set("appendfsync", "always")

@@ -18,7 +18,7 @@ import zmq
 from tests.support.ports import free_ports
 
 from shotline.common.codec import BROKER, decode, encode, is_addressed
-from shotline.common.keys.folder import KeysFolder, curve_of
+from shotline.common.keys.folder import KeysFolder, curve_in, curve_of
 from shotline.common.keys.peers import PeerKey, PeerRole
 from shotline.common.messages import (
     Claim,
@@ -169,9 +169,9 @@ class Connected:
     """A peer with a key, on one of the broker's two links."""
 
     def __init__(
-        self, context: ZContext, running: Site, key: str | None, link: str = "clients"
+        self, context: ZContext, running: Site, curve: CurveClient | None, link: str = "clients"
     ) -> None:
-        self.dealer = Dealer(context, running.addresses[link], curve=running.curve(key))
+        self.dealer = Dealer(context, running.addresses[link], curve=curve)
         self.inbox: list[Message] = []
         self.lost = False
 
@@ -233,10 +233,19 @@ class Connected:
 
 @contextmanager
 def connected(
-    running: Site, key: str | None, link: str = "clients", *, context: ZContext | None = None
+    running: Site,
+    key: str | None,
+    link: str = "clients",
+    *,
+    context: ZContext | None = None,
+    file: Path | None = None,
+    curve: CurveClient | None = None,
 ) -> Iterator[Connected]:
+    """A peer with a key of the site's, or the one in a file, or another."""
     own: ZContext = zmq.Context() if context is None else context
-    peer = Connected(own, running, key, link)
+    if curve is None:
+        curve = running.curve(key) if file is None else curve_in(file)
+    peer = Connected(own, running, curve, link)
     try:
         yield peer
     finally:

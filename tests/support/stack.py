@@ -60,8 +60,11 @@ class Stack:
         servers: Sequence[str] = (),
         experiments: Mapping[str, Path | Mapping[str, object]] | None = None,
         settings: Mapping[str, object] | None = None,
+        *,
+        keyed: bool = HUB,
     ) -> None:
         self.folder = folder
+        self._keyed = keyed
         clients, server_port, events, redis_port = free_ports(4)
         usual: dict[str, object] = {
             "data_folder": str(folder / "var"),
@@ -173,7 +176,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         try:
-            if HUB:
+            if self._keyed:
                 self.make_keys()
             self.start()
         except BaseException:

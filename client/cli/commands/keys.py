@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from shotline.common.keys.folder import KeysFolder
     from shotline.common.keys.peers import AuthorisedKey
 
-_VERBS: Final = ("init", "new", "list", "revoke", "bundle")
-_FORMS: Final = "init, new NAME --role ROLE, list, revoke NAME, or bundle NAME [FILE]"
+_VERBS: Final = ("init", "new", "list", "revoke", "bundle", "rotate")
+_STEPS: Final = ("begin", "switch", "finish")
+_FORMS: Final = (
+    "init, new NAME --role ROLE, list, revoke NAME, bundle NAME [FILE], or "
+    "rotate [begin | switch | finish]"
+)
 
 
 @command(
@@ -47,12 +51,21 @@ def keys(
 
     VERB is `init` (the broker's own key: from its next start it lets nobody in without one),
     `new NAME`, `list`, `revoke NAME` (its open connections end within a second), or `bundle NAME`,
-    which writes one file for another host: NAME's key and the broker's public key. Do it on the
-    broker's host, as the user that the broker runs as.
+    which writes one file for another host: NAME's key and the broker's public key. `rotate` gives
+    the broker itself another key, in three steps: `begin` makes it and tells all peers' files,
+    `switch` lets it count from the broker's next start on, `finish` makes peers forget the former.
+    Do it on the broker's host, as the user that the broker runs as.
     """
     verb, *rest = given
-    most = {"init": 0, "new": 1, "list": 0, "revoke": 1, "bundle": 2}
-    if verb not in _VERBS or not min(most[verb], 1) <= len(rest) <= most[verb]:
+    counts = {
+        "init": range(1),
+        "new": range(1, 2),
+        "list": range(1),
+        "revoke": range(1, 2),
+        "bundle": range(1, 3),
+        "rotate": range(2),
+    }
+    if verb not in _VERBS or len(rest) not in counts[verb]:
         wrong(f"give {_FORMS}")
     if verb != "new" and (role is not None or classes is not None):
         wrong("--role and --classes go with new NAME")
@@ -67,6 +80,8 @@ def keys(
     elif verb == "revoke":
         place.revoke(rest[0])
         _say(f"{rest[0]} is let in no longer", {"revoked": rest[0]})
+    elif verb == "rotate":
+        _rotate(place, rest[0] if rest else "begin")
     else:
         _bundle(place, rest[0], Path(rest[1]) if len(rest) > 1 else None)
 
@@ -90,13 +105,16 @@ def _new(place: "KeysFolder", name: str, role: str | None, classes: str | None) 
 def _list(place: "KeysFolder") -> None:
     known = place.read().keys
     if options_of().json:
-        say(json.dumps({"keys": [later.base.as_plain(one) for one in known]}))
+        told = {"keys": [later.base.as_plain(one) for one in known]}
+        say(json.dumps(told | {"rotation": place.rotation.name.lower()}))
         return
     width = max((len(one.name) for one in known), default=0)
     for one in known:
         say(plain_lines(f"{one.name:<{width}}  {one.role:<10}  {_state(one)}"))
     if not known:
         say("no keys but the broker's own")
+    if (rotation := place.rotation) is not later.folder.Rotation.NONE:
+        say(f"being rotated: {rotation.value}")
 
 
 def _state(key: "AuthorisedKey") -> str:
@@ -117,6 +135,24 @@ def _bundle(place: "KeysFolder", name: str, file: Path | None) -> None:
         "folder of keys there, or name it under keys.file",
         {"file": str(where)},
     )
+
+
+def _rotate(place: "KeysFolder", step: str) -> None:
+    if step not in _STEPS:
+        wrong(f"rotate {step}: give {', '.join(_STEPS[:-1])} or {_STEPS[-1]}")
+    act = {"begin": place.rotate, "switch": place.switch, "finish": place.finish}[step]
+    missing = act()
+    said = {
+        "begin": "the broker's next key is made; carry a new bundle of each peer to its host "
+        "(shotline keys bundle NAME), then `shotline keys rotate switch`",
+        "switch": "start the broker anew now: it has its new key from then on; running servers and "
+        "programs find their way by themselves. Then `shotline keys rotate finish`",
+        "finish": "the former key counts nowhere on this host any more; carry new bundles to the "
+        "others, which still know it",
+    }[step]
+    if missing:
+        said += f"; without a file here, and so not told: {', '.join(missing)}"
+    _say(said, {"step": step, "not_told": missing})
 
 
 def _classes(classes: str) -> str:

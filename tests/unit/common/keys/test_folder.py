@@ -1,5 +1,6 @@
 """The folder of keys: what is made there, found there, and refused."""
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -160,3 +161,56 @@ def test_where_keys_are_required_nothing_begins_without(tmp_path: Path) -> None:
         own_key(section(nowhere, required=True), "monitor")
     with pytest.raises(ConfigError, match="shotline keys init"):
         brokers_key(section(nowhere, required=True))
+
+
+def test_each_step_of_a_rotation_follows_the_one_before(folder: KeysFolder) -> None:
+    folder.new("A:1", PeerRole.SERVER, "A")
+    folder.new("gone", PeerRole.VIEWER)
+    folder.file_of("gone").unlink()
+    former = folder.key("broker").public
+    for early, words in ((folder.switch, "not being rotated"), (folder.finish, "rotate` begins")):
+        with pytest.raises(ConfigError, match=words):
+            early()
+    assert folder.rotate() == ["gone"], "who has no file here is not told"
+    key = folder.key("A:1")
+    assert (key.broker, folder.key("broker").public) == (former, former)
+    (following,) = key.also
+    with pytest.raises(ConfigError, match=r"carry the bundles .* `shotline keys rotate switch`"):
+        folder.rotate()
+    assert folder.new("B:1", PeerRole.SERVER, "B").also == (following,)
+    folder.switch()
+    assert folder.key("broker").public == folder.key("A:1").broker == following
+    assert folder.key("A:1").also == (former,)
+    assert {one.name for one in folder.folder.iterdir()} == {
+        *("authorised.json", "broker.key", "A:1.key", "B:1.key")
+    }
+    folder.finish()
+    assert (folder.key("A:1").broker, folder.key("A:1").also) == (following, ())
+
+
+def test_a_rotation_that_was_killed_goes_on(
+    folder: KeysFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.new("A:1", PeerRole.SERVER, "A")
+    write = KeysFolder._write
+    for step in ("rotate", "switch", "finish"):
+        for killed_at in range(1, 4):
+            count = 0
+
+            def dying(self: KeysFolder, file: Path, text: str, at: int = killed_at) -> None:
+                nonlocal count
+                count += 1
+                if count == at:
+                    raise KeyboardInterrupt
+                write(self, file, text)
+
+            monkeypatch.setattr(KeysFolder, "_write", dying)
+            with contextlib.suppress(KeyboardInterrupt, ConfigError):
+                getattr(folder, step)()
+            monkeypatch.setattr(KeysFolder, "_write", write)
+            peer, broker = folder.key("A:1"), folder.key("broker")
+            assert broker.public in (peer.broker, *peer.also), f"{step} killed at {killed_at}"
+        with contextlib.suppress(ConfigError):  # all of it was done before the kill
+            getattr(folder, step)()
+    assert folder.key("A:1").broker == folder.key("broker").public
+    assert folder.key("A:1").also == folder.key("broker").also == ()

@@ -175,6 +175,7 @@ class StatusResult(Result, tag="status"):
     journal: JournalState
     journal_text: str = ""
     recovering: bool = False
+    keep_trouble: str = ""  # why old shots cannot be written into files, and stay in Redis
     current: tuple[str, ShotNumber] | None = None
     shots: tuple[ShotView, ...] = ()
     servers: tuple[ServerView, ...] = ()

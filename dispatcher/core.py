@@ -71,6 +71,8 @@ class Core:
     shots: dict[ShotKey, Shot] = field(default_factory=dict)
     stored: dict[ShotKey, None] = field(default_factory=dict)  # all, unused for longest first
     kept: set[ShotKey] = field(default_factory=set)  # that files have: they are only looked at
+    keeping: ShotKey | None = None  # is written into a file, and has not changed since that began
+    keep_trouble: str = ""  # why old shots cannot be written into files, and stay
     newest: dict[str, int] = field(default_factory=dict)  # tree → newest built shot
     current: ShotKey | None = None
     seen: dict[str, ServerSeen] = field(default_factory=dict)  # servers before our start, by name
@@ -143,6 +145,7 @@ class Core:
         before = shot.actions.get(record.path) if isinstance(record, Transition) else None
         shot.apply(record)
         self.ledger.record(shot.key, record)
+        self.touched(shot.key)
         is_watched = shot.key == self.watched or shot.key.tree == TASKS
         if is_watched and isinstance(record, _OF_RUNS):
             self.run_news.append((shot.key, record.run))
@@ -163,6 +166,11 @@ class Core:
             self.alarm_news += of_record(self.config.alarms, shot, record)
             if isinstance(record, EventRaised) and record.trouble:
                 self._say_of(shot, shot.actions[record.path], record.trouble)
+
+    def touched(self, key: ShotKey) -> None:
+        """Note that a shot is another one than a file has that is being written."""
+        if key == self.keeping:
+            self.keeping = None
 
     def _tell_fleet(self, shot: Shot, record: ShotRecord, before: Transition | None) -> None:
         """Note what servers that are set to something serve, in the commit that has it."""

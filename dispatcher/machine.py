@@ -56,6 +56,7 @@ from shotline.dispatcher.commands.answer import Answer, Asked, Refused
 from shotline.dispatcher.commands.past_commands import PastCommands
 from shotline.dispatcher.commands.queries import Queries
 from shotline.dispatcher.commands.requests import NOBODY_KNOWN, Requests
+from shotline.dispatcher.commands.retention import Retention
 from shotline.dispatcher.commands.run_commands import RunCommands
 from shotline.dispatcher.commands.server_commands import ServerCommands
 from shotline.dispatcher.commands.sources import Sources
@@ -125,7 +126,8 @@ class Dispatcher:
         self.sources = Sources(self.requests)
         self.run_commands = RunCommands(self.requests, self.execution, self.sources)
         self.server_commands = ServerCommands(self.core, self.execution)
-        self.tree_commands = TreeCommands(self.requests)
+        self.retention = Retention(self.core)
+        self.tree_commands = TreeCommands(self.requests, self.retention)
         self.queries = Queries(self.requests)
         self.past = PastCommands(self.requests)
         self.worker_commands = WorkerCommands(self.requests)
@@ -212,7 +214,8 @@ class Dispatcher:
                 if not self.aftermath.done(event):
                     self.requests.done(event.job, event)
             case PastDone():
-                self.past.take(event)
+                if not self.retention.done(event):
+                    self.past.take(event)
             case ProgramDone():
                 if not self.alarms.program_done(event):
                     self.requests.done(event.job, event)
@@ -273,6 +276,7 @@ class Dispatcher:
             self.requests.wake_at(),
             self.server_commands.wake_at(),
             self.sources.wake_at(),
+            self.retention.wake_at(),
             core.servers_due,
             None
             if core.recovering
@@ -289,6 +293,7 @@ class Dispatcher:
         self.waits.tick()
         self.requests.tick()
         self.sources.tick()
+        self.retention.tick()
         if core.servers_due is not None and core.now >= core.servers_due:
             core.publish_servers()
         if core.now >= self._feed_at:
@@ -506,6 +511,7 @@ class Dispatcher:
         self.plans.recovered()
         self.volumes.recovered()
         self.alarms.recovered()
+        self.retention.look()
         self.requests.take_early()
 
     def _queue_snapshot(self) -> Answer:

@@ -118,6 +118,7 @@ class Results:
             if shot is not None:
                 pieces = self._within_limit(shot, attempt, pieces)
             if pieces:
+                self._core.touched(key)
                 self._core.ledger.output(
                     StoredOutput(*key, attempt.path, attempt.number, first, pieces)
                 )

@@ -46,7 +46,7 @@ from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
 from shotline.dispatcher.past.host import past_host
-from shotline.dispatcher.past.jobs import AnyPastJob, KeptJob, PastJob
+from shotline.dispatcher.past.jobs import AnyPastJob, KeepJob, KeptJob, PastJob
 from shotline.dispatcher.reading.metrics import metrics
 from shotline.dispatcher.steering.programs import Programs
 from shotline.dispatcher.trees.host import TreeHost
@@ -365,7 +365,7 @@ class DispatcherServer:
     def _ask(self, effect: TreeJob | AnyPastJob | JournalQuery | RunProgram) -> None:
         if isinstance(effect, RunProgram):
             self._programs.run(effect)
-        elif isinstance(effect, PastJob | KeptJob):
+        elif isinstance(effect, PastJob | KeptJob | KeepJob):
             self._past.do(effect)
         elif isinstance(effect, TreeJob):
             self._trees.do(effect)

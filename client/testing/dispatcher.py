@@ -169,7 +169,7 @@ class DrivenDispatcher(ABC):
                 yield (j.AuditTrimmed(),)
             case j.ForgetShots() | d.Say() | d.Exit():
                 self.noted(effect)
-            case p.PastJob() | p.KeptJob():
+            case p.PastJob() | p.KeptJob() | p.KeepJob():
                 yield (self.past_done(effect),)
             case d.RunProgram(job):
                 yield (d.ProgramDone(job, error="no program is run here"),)
@@ -178,6 +178,8 @@ class DrivenDispatcher(ABC):
 
     def past_done(self, job: p.AnyPastJob) -> p.PastDone:
         """Return what the worker of the past answers, out of the journal in memory."""
+        if isinstance(job, p.KeepJob):
+            return p.PastDone(job=job.job)
         if isinstance(job, p.KeptJob):
             return p.PastDone(job=job.job, kept=())
         return self._reader.answer(job)

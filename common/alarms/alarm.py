@@ -45,6 +45,7 @@ class AlarmKind(StrEnum):
     SERVER = "server"  # an action server was lost
     DAEMON = "daemon"  # a daemon, or Redis, is away
     COMMAND = "command"  # the site's own alarm command does not do what it should
+    KEEPING = "keeping"  # old shots cannot be written into files, and stay in Redis
     OVERFLOW = "overflow"  # more alarms than can be kept: the others are only counted
 
 

@@ -12,7 +12,7 @@ from shotline.common.views import CurrentResult, Severity, TreeProblem, TreeResu
 from shotline.dispatcher.commands import meant
 from shotline.dispatcher.commands.answer import Answer, Asked, Dangerous, Refused
 from shotline.dispatcher.commands.requests import Done, Family, Requests
-from shotline.dispatcher.journal import ForgetShots
+from shotline.dispatcher.commands.retention import Retention
 from shotline.dispatcher.reading.paging import Page, numbered, page
 from shotline.dispatcher.reading.problems import TableProblem, find_problems
 from shotline.dispatcher.shots import Shot
@@ -32,8 +32,9 @@ PROBLEMS_MAX: Final = 500  # told of one tree
 class TreeCommands(Family):
     """Makes pulses and tables, asks trees; keeps what is loaded and stored within its limits."""
 
-    def __init__(self, requests: Requests) -> None:
+    def __init__(self, requests: Requests, retention: Retention) -> None:
         super().__init__(requests)
+        self._retention = retention
         self._read: tuple[ShotKey, Table] | None = None  # the last one whose pages are not all told
 
     def create_pulse(self, asked: Asked, command: c.CreatePulse) -> Answer | None:
@@ -135,20 +136,8 @@ class TreeCommands(Family):
 
     def _unload(self) -> None:
         """Forget closed shots in memory, and old ones in Redis (retention)."""
-        core = self._core
-        core.unload()
-        for tree in {key.tree for key in core.stored}:
-            mine = [key for key in core.stored if key.tree == tree]
-            old = [
-                key
-                for key in mine[: max(len(mine) - core.config.journal.keep_shots, 0)]
-                if not core.is_open(key) and key != core.current
-            ]
-            if old:
-                for key in old:
-                    del core.stored[key]
-                    core.shots.pop(key, None)
-                core.after(ForgetShots(tuple(old)))
+        self._core.unload()
+        self._retention.look()
 
     # What only looks
 

@@ -53,6 +53,11 @@ class Exporting:
                 digest.update(line + b"\n")
         return digest.hexdigest()
 
+    def lines(self, key: ShotKey, wall: float) -> Iterator[bytes]:
+        """Yield all lines of a shot's file but the last, the head first. Raise Nowhere."""
+        for _, line in self._lines_from(key, self._begin(key), wall):
+            yield line
+
     def _begin(self, key: ShotKey) -> "_Place":
         if not self._folds.store.version(key):
             raise Nowhere(f"nothing is known of {key}")

@@ -86,7 +86,7 @@ class Folder:
         if known is not None and (known.mtime_ns, known.size) == (about.st_mtime_ns, about.st_size):
             return known
         try:
-            head = read_head(_pieces(Path(entry.path)))
+            head = read_head(pieces_of(Path(entry.path)))
         except BadShotFile:
             return _Known(about.st_mtime_ns, about.st_size, None)
         if self.file_of(head.key).name != entry.name:
@@ -104,7 +104,7 @@ class Folder:
     def _lines(self, key: ShotKey) -> Iterator[Line]:
         file = self.file_of(key)
         try:
-            for _, line in read_lines(_pieces(file)):
+            for _, line in read_lines(pieces_of(file)):
                 yield line
         except BadShotFile as error:
             raise Unreadable(f"{file}: {error}") from error
@@ -220,7 +220,7 @@ class Incoming:
         records: list[ShotRecord] = []
         attempts: list[tuple[str, int]] = []
         last = ""
-        for _, line in read_lines(_pieces(file)):
+        for _, line in read_lines(pieces_of(file)):
             match line:
                 case FileHead():
                     head = line
@@ -248,7 +248,7 @@ class Incoming:
         part = self._part(upload)
         with replaced(file, private_opener) as out:
             writer = ShotFileWriter(out.write)
-            for raw, line in read_lines(_pieces(part)):
+            for raw, line in read_lines(pieces_of(part)):
                 if isinstance(line, FileHead):
                     head = structs.replace(
                         line,
@@ -301,7 +301,8 @@ def _stored(head: FileHead) -> Stored:
     return Stored(head.made_at if at is None else at, head.key, kept, words, head)  # type: ignore[arg-type]
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
+def pieces_of(file: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file. Raise OSError."""
     with file.open("rb") as opened:
         while piece := opened.read(_READ_BYTES):
             yield piece

@@ -29,6 +29,14 @@ class KeptJob(Struct, tag_field="job_kind", tag="kept"):
     job: int
 
 
+class KeepJob(Struct, tag_field="job_kind", tag="keep"):
+    """Write a shot that Redis has into its file; done means that it is whole, and on the disk."""
+
+    job: int
+    key: ShotKey
+    wall: float
+
+
 class PastDone(Struct):
     """A job has ended: a result as JSON, or in words why there is none.
 
@@ -46,7 +54,7 @@ class PastDone(Struct):
     kept: tuple[ShotKey, ...] | None = None
 
 
-AnyPastJob = PastJob | KeptJob
+AnyPastJob = PastJob | KeptJob | KeepJob
 
 _JOBS: Final[msgspec.json.Decoder[AnyPastJob]] = msgspec.json.Decoder(AnyPastJob)
 _ANSWERS: Final = msgspec.json.Decoder(PastDone)

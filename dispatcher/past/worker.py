@@ -1,7 +1,8 @@
 """The process that looks at the past for the dispatcher, so that its loop never waits for that.
 
 It reads jobs as JSON lines from one descriptor and answers each with one line on another; the
-first line says where everything is. It writes nothing to Redis. The other side is `host`.
+first line says where everything is. It writes nothing to Redis, and files into one folder alone.
+The other side is `host`.
 """
 
 import os
@@ -19,13 +20,16 @@ from shotline.common.past.views import ImportPieceResult, ImportShotResult
 from shotline.common.records import ShotKey
 from shotline.common.settings.configuration import Config
 from shotline.dispatcher.past.folder import Folder, Incoming
+from shotline.dispatcher.past.folding import Nowhere
 from shotline.dispatcher.past.jobs import (
     AnyPastJob,
+    KeepJob,
     KeptJob,
     PastDone,
     PastJob,
     decode_job,
 )
+from shotline.dispatcher.past.keeping import Keeping
 from shotline.dispatcher.past.reader import Reader
 from shotline.dispatcher.past.redis_store import RedisStore
 from shotline.dispatcher.past.store import Both, Unreadable
@@ -39,6 +43,9 @@ class PastWorker:
         self._folder = Folder(config.kept.folder)
         self.reader = Reader(Both(self._redis, self._folder), __version__, config)
         views = self.reader.folds.views
+        self._keeping = Keeping(
+            self._redis, self._folder, self.reader.exporting, config.kept.bytes_max
+        )
         self._incoming = Incoming(config.kept.folder, config.kept.bytes_max, views)
         self._incoming.clear()
 
@@ -48,6 +55,9 @@ class PastWorker:
             match job:
                 case KeptJob():
                     return PastDone(job=job.job, kept=self._kept())
+                case KeepJob():
+                    self._keeping.keep(job.key, job.wall)
+                    return PastDone(job=job.job)
                 case PastJob(asked=ImportPiece() as piece):
                     received = self._incoming.piece(piece.upload, piece.offset, piece.data)
                     return _done(job.job, ImportPieceResult(received=received))
@@ -55,7 +65,7 @@ class PastWorker:
                     return self._import(job, asked)
                 case PastJob():
                     return self.reader.answer(job)
-        except (BadShotFile, Unreadable) as error:
+        except (BadShotFile, Unreadable, Nowhere) as error:
             return PastDone(job=job.job, error=str(error))
         except OSError as error:
             return PastDone(job=job.job, error=f"{error.filename}: {error.strerror}")

@@ -236,6 +236,7 @@ class Views:
             journal=core.journal_state,
             journal_text=core.journal_text,
             recovering=core.recovering,
+            keep_trouble=core.keep_trouble,
             current=core.current,
             shots=tuple(self.shot(shot, with_notes=False) for shot in core.shots.values()),
             servers=self.servers(),

@@ -160,7 +160,7 @@ class Bench(DrivenDispatcher):
                 return replace(self.store.read_output(effect), error=error)
             case j.ReadAudit():
                 return replace(self.store.read_audit(effect), error=error)
-            case p.PastJob() | p.KeptJob():
+            case p.PastJob() | p.KeptJob() | p.KeepJob():
                 return structs.replace(self.past_done(effect), error=error)
             case _:
                 return structs.replace(self.tree_done(effect), error=error)

@@ -23,6 +23,7 @@ WHAT = {
     AlarmKind.SERVER: "server lost",
     AlarmKind.DAEMON: "daemon away",
     AlarmKind.COMMAND: "not told",
+    AlarmKind.KEEPING: "shots not kept",
     AlarmKind.OVERFLOW: "too many",
 }
 

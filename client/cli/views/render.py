@@ -202,6 +202,8 @@ def show_status(out: Console, result: AnyResult) -> None:
     style = STYLES[_JOURNAL[result.journal]]
     journal = "ok" if result.journal == "ok" else result.journal.upper()
     out.print(Text.assemble("journal     ", (journal, style), f"  {plain(result.journal_text)}"))
+    if result.keep_trouble:
+        out.print(Text(f"old shots   stay in Redis: {plain(result.keep_trouble)}", "red"))
     if result.current is not None:
         out.print(f"pulse       {plain(result.current[0])}/{result.current[1]} is the current one")
     out.print()

@@ -21,6 +21,7 @@ class SeveritySection(Section):
     server: Raises = Field("medium", description="An action server was lost.")
     daemon: Raises = Field("high", description="A daemon, or Redis, is away.")
     command: Raises = Field("medium", description="The alarm command has failed.")
+    keeping: Raises = Field("medium", description="Old shots cannot be written into files.")
 
 
 class AlarmsSection(Section):

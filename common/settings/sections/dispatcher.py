@@ -11,6 +11,7 @@ from shotline.common.settings.sections.values import (
     Seconds,
     SecondsOrZero,
     Section,
+    Switch,
 )
 
 
@@ -22,7 +23,12 @@ class KeptSection(Section):
         description="Folder of the files, inside `data_folder`; imported shots come into it.",
     )
     bytes_max: Bytes = Field(
-        10 * 1024**3, description="Of all files in it; beyond that nothing is imported."
+        10 * 1024**3, description="Of all files in it; beyond that no file comes into it."
+    )
+    before_removal: Switch = Field(
+        False,
+        description="true: before an old shot leaves Redis (`journal.keep_shots`), it is written "
+        "into a file there; while it cannot be written, it stays.",
     )
 
 

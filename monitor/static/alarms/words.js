@@ -15,6 +15,7 @@ const WHAT = {
   server: 'Server lost',
   daemon: 'Away',
   command: 'Nobody was told',
+  keeping: 'Shots not kept',
   overflow: 'Too many alarms',
 };
 

@@ -41,7 +41,7 @@
  * @property {string} [told_text]
  */
 
-/** What an alarm is about. @typedef {'action'|'actions'|'command'|'daemon'|'held'|'overflow'|'server'} AlarmKind */
+/** What an alarm is about. @typedef {'action'|'actions'|'command'|'daemon'|'held'|'keeping'|'overflow'|'server'} AlarmKind */
 
 /** How soon somebody has to look. @typedef {'high'|'low'|'medium'} AlarmSeverity */
 

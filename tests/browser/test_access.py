@@ -2,9 +2,10 @@
 
 import pytest
 from playwright.sync_api import Page
-from tests.support.axe import THEMES, needs_axe, use_theme, violations
+from tests.support.axe import needs_axe, violations
 from tests.support.browser import Browser, row, shown
 from tests.support.mock_monitor import MockMonitor, action, refused
+from tests.support.past_page import past
 from tests.support.shot_page import all_of_it, many_servers
 
 from shotline.common.actions import ActionState
@@ -28,39 +29,60 @@ def tabs(page: Page) -> list[str]:
 
 
 @needs_axe
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES)
-def test_axe_finds_nothing_in_any_tab(monitor: MockMonitor, theme: str, size: str) -> None:
+def test_axe_finds_nothing_in_any_tab(monitor: MockMonitor, size: str) -> None:
     page = monitor.open("#/actions?show=all", monitor.new_page(*SIZES[size]))
-    use_theme(page, theme)
-    for tab in tabs(page):
+    assert violations(page) == []
+    for tab in tabs(page)[1:]:
         page.locator(f"a[data-tab={tab}]").click()
         shown(page.locator(f"tab-{tab}")).to_be_visible()
-        assert violations(page) == [], tab
+        assert violations(page, f"tab-{tab}") == [], tab
 
 
 @needs_axe
-@pytest.mark.parametrize("theme", THEMES)
-def test_axe_finds_nothing_in_what_is_opened(monitor: MockMonitor, theme: str) -> None:
+def test_axe_finds_nothing_in_what_is_opened(monitor: MockMonitor) -> None:
     monitor.answers["abort"] = refused("it is over")
     page = monitor.open("#/actions?show=both&at=CAMERA:ARM&only=failed")
-    use_theme(page, theme)
     page.get_by_role("button", name="Keys").click()
     shown(page.locator("dialog.ask")).to_be_visible()
-    assert violations(page) == []
+    assert violations(page, "dialog") == []
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Abort run").first.click()
     shown(page.locator("dialog.ask")).to_be_visible()
-    assert violations(page) == []
+    assert violations(page, "dialog") == []
     page.locator("dialog.ask button[value=yes]").click()
     shown(page.locator("reply-list .reply")).to_be_visible()
     assert violations(page) == []
     page.goto(page.url.partition("#")[0] + "#/timeline?range=shot&as=table&at=CAMERA:ARM")
     shown(page.locator(".timeline-text-row.red").first).to_be_visible()
-    assert violations(page) == []
+    assert violations(page, "main") == []
     page.goto(page.url.partition("#")[0] + "?wall#/actions")
     shown(page.locator(".wall-row.red")).to_have_count(3)
     assert violations(page) == []
+
+
+@needs_axe
+@pytest.mark.parametrize("size", SIZES)
+def test_axe_finds_nothing_in_what_has_been(monitor: MockMonitor, size: str) -> None:
+    past(monitor)
+    page = monitor.open("#/shots", monitor.new_page(*SIZES[size]))
+    for address, drawn in (
+        ("shots", "shots-table a"),
+        ("failures", "failures-table a"),
+        ("search?words=damaged", "found-table a"),
+        ("compare/DEMO%2F1%20DEMO%2F2", "compared-table a"),
+        ("trend/DEMO%20CAMERA:ARM", ".trend-curve .bad"),
+        ("shot/DEMO%2F1", ".shot-kept"),
+        ("shot/DEMO%2F2", "shot-story .notes-form"),
+    ):
+        page.goto(page.url.partition("#")[0] + f"#/{address}")
+        shown(page.locator(drawn).filter(visible=True).first).to_be_visible()
+        assert violations(page, "tab-shots") == [], address
+    for name in ("change note 1", "remove note 1"):
+        page.get_by_role("button", name=name).click()
+        shown(page.locator("dialog.ask")).to_be_visible()
+        assert violations(page, "dialog") == [], name
+        page.keyboard.press("Escape")
 
 
 ANNOUNCED = """([where, text]) => {

@@ -3,9 +3,8 @@
 import re
 import time
 
-import pytest
 from playwright.sync_api import Page
-from tests.support.axe import THEMES, needs_axe, use_theme, violations
+from tests.support.axe import needs_axe, violations
 from tests.support.browser import shown
 from tests.support.mock_monitor import MockMonitor, reply
 
@@ -95,10 +94,8 @@ def test_what_is_new_since_somebody_looked_is_said(monitor: MockMonitor) -> None
 
 
 @needs_axe
-@pytest.mark.parametrize("theme", THEMES)
-def test_the_tab_is_for_everybody(monitor: MockMonitor, theme: str) -> None:
+def test_the_tab_is_for_everybody(monitor: MockMonitor) -> None:
     page = opened(monitor)
-    use_theme(page, theme)
     shown(page.locator(".alarm")).to_have_count(3)
     assert violations(page, "tab-alarms") == []
     page.get_by_role("button", name=re.compile("^All 4")).click()

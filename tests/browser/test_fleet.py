@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 from playwright.sync_api import Locator, Page
-from tests.support.axe import THEMES, needs_axe, use_theme, violations
+from tests.support.axe import needs_axe, violations
 from tests.support.browser import shown
 from tests.support.fleet_page import beside, facts, flag, many, mixed, one, tell
 from tests.support.mock_monitor import MockMonitor, reply
@@ -233,16 +233,14 @@ def dismissed(name: str) -> News:
 
 
 @needs_axe
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", [1500, 400])
-def test_axe_finds_nothing(monitor: MockMonitor, theme: str, width: int) -> None:
+def test_axe_finds_nothing(monitor: MockMonitor, width: int) -> None:
     monitor.routes["server_past"] = past
     monitor.routes["logs"] = output
     difference = {"server": "DAQ:3", "what": "missing", "expected": "there"}
     expected = {"expected": [{"server": "DAQ:3"}], "by": "anna", "differences": [difference]}
     monitor.routes["fleet_expected"] = lambda _: (200, {"outcome": "ok", "result": expected})
     page = opened(monitor, "#/fleet", width)
-    use_theme(page, theme)
     shown(row(page, "CONTROL:1")).to_be_visible()
     assert violations(page, "tab-fleet") == []
     page.get_by_role("button", name="All columns", exact=True).click()

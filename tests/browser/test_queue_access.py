@@ -6,7 +6,7 @@ import time
 
 import msgspec
 import pytest
-from tests.support.axe import THEMES, needs_axe, use_theme, violations
+from tests.support.axe import needs_axe, violations
 from tests.support.browser import shown
 from tests.support.mock_monitor import MockMonitor, refused, reply
 from tests.support.queue_page import KINDS, expect_programme, form, row
@@ -144,13 +144,11 @@ def busy(monitor: MockMonitor) -> None:
 
 
 @needs_axe
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", [1500, 400])
-def test_axe_finds_nothing(monitor: MockMonitor, theme: str, width: int) -> None:
+def test_axe_finds_nothing(monitor: MockMonitor, width: int) -> None:
     with_kinds(monitor)
     tell(monitor)
     page = monitor.open("#/queue", monitor.new_page(width))
-    use_theme(page, theme)
     shown(page.locator("queue-programme .empty")).to_be_visible()
     assert violations(page, "tab-queue") == []
     busy(monitor)

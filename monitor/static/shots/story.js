@@ -47,7 +47,7 @@ export class ShotStory extends Part {
       h('header', { class: 'shot-head' }, this.#name, this.#about, this.#kept, this.#links, compare),
       section('Notes', this.#notes),
       section('Essential actions that have failed', this.#failed),
-      section('Runs', h('div', { class: 'shot-wide', tabIndex: 0, role: 'region', 'aria-label': 'runs' }, h('table', { class: 'plain-table' }, h('thead', {}, h('tr', {}, ...heads)), this.#runs))));
+      section('Runs', h('div', { class: 'shot-wide', tabIndex: 0, role: 'region', 'aria-label': 'table of the runs' }, h('table', { class: 'plain-table' }, h('thead', {}, h('tr', {}, ...heads)), this.#runs))));
     this.append(this.#body, this.#none);
   }
 

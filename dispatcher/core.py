@@ -80,6 +80,7 @@ class Core:
     journal_state: JournalState = JournalState.OK
     journal_text: str = ""
     recovering: bool = True
+    may_lack_end: bool = False  # what was journalled last, before our start, may be lost
     broker: str | None = None  # the life of the broker that has accepted our claim
     clock_offset_s: float | None = None  # broker's clock minus ours
     building: dict[ShotKey, None] = field(default_factory=dict)  # tables that are being read

@@ -13,7 +13,7 @@ from shotline.common.machine import Tick
 from shotline.common.messages import Event, Message
 from shotline.common.records import ShotKey
 from shotline.common.settings.configuration import Config
-from shotline.dispatcher.journal import EncodedCommit, JournalEvent, JournalQuery
+from shotline.dispatcher.journal import EncodedCommit, JournalEvent, JournalQuery, VouchForRedis
 from shotline.dispatcher.past.jobs import AnyPastJob, PastDone
 from shotline.dispatcher.trees.jobs import TreeDone, TreeJob
 
@@ -73,7 +73,16 @@ class RunProgram(Value):
 
 
 Effect = (
-    ToPeer | Publish | WriteCommit | TreeJob | AnyPastJob | JournalQuery | RunProgram | Say | Exit
+    ToPeer
+    | Publish
+    | WriteCommit
+    | VouchForRedis
+    | TreeJob
+    | AnyPastJob
+    | JournalQuery
+    | RunProgram
+    | Say
+    | Exit
 )
 
 

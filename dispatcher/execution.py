@@ -20,7 +20,7 @@ from shotline.common.actions import (
     Cause,
 )
 from shotline.common.base import to_json
-from shotline.common.messages import AbortAttempt, Dispatch
+from shotline.common.messages import AbortAttempt, Dispatch, Held
 from shotline.common.records import (
     Redispatched,
     RunAborting,
@@ -285,6 +285,47 @@ class Execution:
             ),
         )
 
+    def adopt(self, shot: Shot, server: Server, attempt: AttemptId, held: Held | None) -> None:
+        """Take from a server's word what it was sent, which the journal has lost.
+
+        `held`: as it has it now; None: it was started there, and how it ended was told then. It
+        goes on in the open run where it is pending there. Else nobody knows what it was for: its
+        outcome is unknown until its server tells of its end.
+        """
+        run, path = shot.open_run, attempt.path
+        if shot.actions[path].state in IN_PROGRESS:  # there must have been an end to that
+            self.forget(shot, path)
+        live = shot.actions[path]
+        is_pending = live.cause is None and run is not None and path in run.paths
+        if not is_pending:
+            self._put(shot, shot.pending(path, live.run, self._core.wall))
+        sent = Transition(
+            time=self._core.wall,
+            path=path,
+            state=ActionState.DISPATCHED,
+            run=shot.actions[path].run,
+            attempt=attempt.number,
+            server=server.name,
+            url=url_of(shot.table.node(path).task, server.register.url),
+            incarnation=server.register.incarnation,
+            epoch=server.register.epoch,
+            dispatched_at=(held.started_at if held is not None else None) or self._core.wall,
+        )
+        if sent.url is not None and held is not None:
+            self._core.fleet.urls.take(sent.url, attempt)
+        if not is_pending:
+            self._put(shot, sent)
+            words = f"{server.name} was sent it, which the journal has lost; it may have run"
+            self._put(shot, self._given_up(sent, Cause.FORGOTTEN, words, unknown=True))
+            return
+        assert run is not None
+        self._core.fleet.withdraw(self._class_of(shot, path), Queued(shot.key, path))
+        run.parked.pop(path, None)
+        self.change(shot, sent)
+        if held is None:
+            words = f"{server.name} has run it; how it ended was in what the journal has lost"
+            self._give_up(shot, sent, Cause.FORGOTTEN, words, unknown=True)
+
     def requeue(self, shot: Shot, path: str, why: str) -> None:
         """Take back an attempt that is proven never to start; the action is ready again (I1)."""
         live, run = shot.actions[path], shot.open_run
@@ -320,18 +361,20 @@ class Execution:
     def _give_up(
         self, shot: Shot, live: Transition, cause: Cause, reason: str, *, unknown: bool
     ) -> None:
-        self.change(
-            shot,
-            structs.replace(
-                live,
-                time=self._core.wall,
-                state=ActionState.ABORTED,
-                cause=cause,
-                reason=reason,
-                outcome_unknown=unknown,
-                aborting=False,
-                ended_at=self._core.wall,
-            ),
+        self.change(shot, self._given_up(live, cause, reason, unknown=unknown))
+
+    def _given_up(
+        self, live: Transition, cause: Cause, reason: str, *, unknown: bool
+    ) -> Transition:
+        return structs.replace(
+            live,
+            time=self._core.wall,
+            state=ActionState.ABORTED,
+            cause=cause,
+            reason=reason,
+            outcome_unknown=unknown,
+            aborting=False,
+            ended_at=self._core.wall,
         )
 
     def started(self, shot: Shot, live: Transition, started_at: float) -> None:

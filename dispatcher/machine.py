@@ -160,6 +160,7 @@ class Dispatcher:
         core.stored.update(dict.fromkeys(loaded.stored))
         core.newest.update(loaded.newest)
         core.current = loaded.current
+        core.may_lack_end = loaded.may_lack_end
         core.seen.update((seen.server, seen) for seen in loaded.servers)
         for seen in loaded.servers:
             if seen.last_words:

@@ -9,6 +9,7 @@ from typing import Final
 
 from shotline.common.actions import IN_PROGRESS, ActionState, AttemptId
 from shotline.common.codec import decode_all
+from shotline.common.dangers import listed
 from shotline.common.errors import MalformedMessage
 from shotline.common.messages import (
     AbortAttempt,
@@ -30,6 +31,7 @@ from shotline.dispatcher.alarms.watching import of_lost, of_registered
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
+from shotline.dispatcher.journal import VouchForRedis
 from shotline.dispatcher.proofs import take_end, take_proofs
 from shotline.dispatcher.shots import Run, Shot
 from shotline.fleet.events import Lost
@@ -54,6 +56,7 @@ class Recovery:
         self._aftermath = aftermath
         self._on_recovered = on_recovered
         self._collect_until: float | None = None
+        self._lease_until = 0.0  # so long a silent server may still be there
         self._unreported_until: float | None = None
         self._mark_at: float | None = None
 
@@ -70,6 +73,7 @@ class Recovery:
         )
         if core.recovering and self._collect_until is None:
             self._collect_until = core.now + core.config.dispatcher.recovery_s
+            self._lease_until = self._unreported_until
             self._hold_old_runs()
 
     def wake_at(self) -> float | None:
@@ -81,8 +85,11 @@ class Recovery:
         """Carry out what is due."""
         core = self._core
         if self._collect_until is not None and core.now >= self._collect_until:
-            self._collect_until = None
-            self._finish()
+            if core.now < self._lease_until and self._awaited():
+                self._collect_until = self._lease_until
+            else:
+                self._collect_until = None
+                self._finish()
         if self._unreported_until is not None and core.now >= self._unreported_until:
             self._unreported_until = None
             for server in list(core.fleet.servers.values()):
@@ -117,7 +124,38 @@ class Recovery:
                     shot, shot.open_run, known | {seen.incarnation for seen in core.seen.values()}
                 )
         core.say("info", f"term {core.term}: reports collected, dispatching")
+        core.after(VouchForRedis())
         self._on_recovered()
+
+    def _awaited(self) -> list[str]:
+        """Return the servers from before that may have been sent what the journal lacks, and are
+        not heard of yet.
+        """
+        core = self._core
+        runs = [(shot, run) for shot, run in core.open_runs() if run.held is None]
+        return [
+            name
+            for name in dict.fromkeys(name for one in runs for name in self._witnesses(*one))
+            if name not in core.fleet.servers
+        ]
+
+    def _witnesses(self, shot: Shot, run: Run) -> dict[str, str]:
+        """Return the servers, and the life of each, that may have been sent actions of a run as
+        the last before the dispatcher's end, where the journal may lack that.
+        """
+        if not self._core.may_lack_end:
+            return {}
+        classes = {
+            shot.table.node(path).server_class
+            for path in run.paths
+            if shot.actions[path].cause is None
+            and shot.actions[path].state is ActionState.NOT_DISPATCHED
+        }
+        return {
+            seen.server: seen.incarnation
+            for seen in self._core.seen.values()
+            if seen.liveness != LivenessState.LOST and seen.server.partition(":")[0] in classes
+        }
 
     def _lose_unreported(self, shot: Shot) -> None:
         for live in list(shot.in_progress()):
@@ -150,6 +188,12 @@ class Recovery:
 
     def _go_on_or_hold(self, shot: Shot, run: Run, known: set[str]) -> None:
         core = self._core
+        servers = core.fleet.servers
+        gone = [
+            name
+            for name, life in self._witnesses(shot, run).items()
+            if name not in servers or servers[name].register.incarnation != life
+        ]
         self._execution.drive(shot, run)
         if run.aborting:
             self._execution.abort_run(shot, run, run.aborting)
@@ -160,6 +204,13 @@ class Recovery:
         ):
             self._execution.hold(
                 shot, run, "the dispatcher was away, and no server from before has reported"
+            )
+        elif run.held is None and gone:
+            self._execution.hold(
+                shot,
+                run,
+                "Redis was away with the dispatcher, and these servers are gone since then: "
+                f"{listed(gone)}; what they were sent last may have run, and not be in the journal",
             )
 
     # Servers come and go
@@ -173,6 +224,8 @@ class Recovery:
         server = core.fleet.registered(register, core.wall)
         if server is not old:
             self._remember_orders(server)
+        if core.recovering or core.may_lack_end:
+            self._take_unrecorded(server, register)
         before, server.attempts = server.attempts, {}
         for held in register.holding:
             self._take_held(server, held)
@@ -183,10 +236,29 @@ class Recovery:
             self._not_held_after_restart(server, register)
         for shot in core.shots.values():
             take_proofs(core, shot, register)
+        if self._collect_until == self._lease_until and core.recovering and not self._awaited():
+            self._collect_until = core.now
         core.fleet_news.append(FleetRegistered(server.name, register.incarnation))
         core.alarm_news.append(of_registered(server.name))
         core.server_changed(server)
         core.put_seen(server)
+
+    def _take_unrecorded(self, server: Server, register: Register) -> None:
+        """Take what a server was sent where the journal has lost that: it never starts anew (I1).
+
+        Nobody else makes attempts, so one that is not known was made before our start.
+        """
+        core = self._core
+        told: dict[AttemptId, Held | None] = dict.fromkeys(register.answered)
+        told.update((item.attempt, item) for item in register.holding)
+        for attempt in sorted(told):
+            shot = core.shots.get(ShotKey(attempt.tree, attempt.shot))
+            if shot is None or not shot.lacks(attempt):
+                continue
+            if shot.table.node(attempt.path).server_class == register.server_class:
+                words = f"{server.name} was sent {attempt}, which the journal has lost"
+                core.say("warning", words, attempt)
+                self._execution.adopt(shot, server, attempt, told[attempt])
 
     def _remember_orders(self, server: Server) -> None:
         """Go on with what a dispatcher before us was to tell this life of a server (D17)."""

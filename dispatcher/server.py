@@ -41,7 +41,13 @@ from shotline.dispatcher.effects import (
     ToPeer,
     WriteCommit,
 )
-from shotline.dispatcher.journal import JournalChanged, JournalQuery, Loaded, Written
+from shotline.dispatcher.journal import (
+    JournalChanged,
+    JournalQuery,
+    Loaded,
+    VouchForRedis,
+    Written,
+)
 from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.outgoing import Outgoing
@@ -335,6 +341,8 @@ class DispatcherServer:
                 case WriteCommit():
                     self._commit_began = time.monotonic()
                     self._journal.write(self._commit_began, effect.commit)
+                case VouchForRedis():
+                    self._journal.vouch(time.monotonic())
                 case Say():
                     said.append(effect)
                 case Exit():

@@ -7,7 +7,7 @@ restarted dispatcher knows is what it knew. Pure.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import structs
 
@@ -47,6 +47,9 @@ from shotline.common.records import (
 from shotline.common.views import OutputLine, RunView
 from shotline.dispatcher.sequencer import Sequencer
 from shotline.dispatcher.table import Table
+
+LACKED_MAX: Final = 100
+"""A journal that has lost its end lacks so many attempts at one action, at most."""
 
 
 @dataclass(slots=True)
@@ -310,6 +313,13 @@ class Shot:
         if giver is None:  # what became of earlier attempts may have been lost
             return 0 < attempt.number <= self.attempts.get(attempt.path, 0)
         return giver == server
+
+    def lacks(self, attempt: AttemptId) -> bool:
+        """Whether an attempt of this shot is one of those that may have been made after the last
+        that is known.
+        """
+        known = self.attempts.get(attempt.path, 0)
+        return attempt.path in self.actions and known < attempt.number <= known + LACKED_MAX
 
     def attempt_of(self, live: Transition) -> AttemptId:
         """Return which attempt an action's state is about."""

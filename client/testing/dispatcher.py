@@ -167,6 +167,8 @@ class DrivenDispatcher(ABC):
                 yield (self.journal.read_audit(effect),)
             case j.TrimAudit():
                 yield (j.AuditTrimmed(),)
+            case j.VouchForRedis():
+                self.journal.may_lack_end = False
             case j.ForgetShots() | d.Say() | d.Exit():
                 self.noted(effect)
             case p.PastJob() | p.KeptJob() | p.KeepJob():

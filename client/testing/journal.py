@@ -53,6 +53,7 @@ class MemoryJournal:
     lines: dict[ShotKey, dict[tuple[str, int], int]] = field(default_factory=dict)
     output: dict[ShotKey, dict[tuple[str, int], list[OutputLine]]] = field(default_factory=dict)
     audit: list[Audited] = field(default_factory=list)
+    may_lack_end: bool = False  # what was journalled last may be gone, for the next dispatcher
     hosted: dict[str, list[tuple[CommitId, Struct]]] = field(default_factory=dict)
     history: list[HistoryItem] = field(default_factory=list)
     on_hosted: Callable[[str, tuple[Struct, ...]], None] = lambda _stream, _records: None
@@ -80,6 +81,7 @@ class MemoryJournal:
             audited=self.audit[-1].id if self.audit else "0-0",
             hosted={stream: tuple(one for _, one in kept) for stream, kept in self.hosted.items()},
             history=tuple(self.history),
+            may_lack_end=self.may_lack_end,
         )
 
     def write(self, commit: EncodedCommit) -> bool:

@@ -37,6 +37,7 @@ __all__ = [
     "ShotRead",
     "TermPassed",
     "TrimAudit",
+    "VouchForRedis",
     "Where",
     "Written",
     "encode_commit",
@@ -98,6 +99,13 @@ class TrimAudit(Value):
 
     keep: int
     before: str  # an id
+
+
+class VouchForRedis(Value):
+    """Whatever servers knew better than the journal is written: Redis has all of it.
+
+    While the same process of Redis answers, that stays so.
+    """
 
 
 JournalQuery = ReadShot | ReadOutput | ForgetShots | ReadAudit | TrimAudit
@@ -227,3 +235,4 @@ class Loaded(Value):
     hosted: Mapping[str, tuple[Struct, ...]] = field(default_factory=dict)  # records by stream
     history: tuple[HistoryItem, ...] = ()  # the last ended plans of the queue, oldest first
     warnings: tuple[str, ...] = ()  # what is wrong with Redis's settings, in words
+    may_lack_end: bool = False  # Redis was started anew, or is another, since somebody vouched

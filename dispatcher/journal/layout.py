@@ -58,8 +58,8 @@ NO_COMMIT: Final = CommitId(0, 0)
 class Keys:
     """All keys of one Shotline: they begin with its prefix.
 
-    `kinds` are those that belong to no shot, but for the commits and the audit, with the type of
-    each in Redis.
+    `kinds` are those that belong to no shot, but for the commits, the audit and the process of
+    Redis that had everything last, with the type of each in Redis.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -71,6 +71,7 @@ class Keys:
         self.newest = prefix + "newest"
         self.current = prefix + "current"
         self.audit = prefix + "audit"
+        self.process = prefix + "process"
         self.hosted = {name: prefix + name for name in HOSTED}
         self.history = prefix + "queue:history"
         self.kinds = {

@@ -14,6 +14,7 @@ from typing import Final, Protocol, TypeAlias, cast
 import hiredis
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 from redis.retry import Retry
 
 from shotline.common.errors import JournalError
@@ -110,6 +111,16 @@ def last_id(connection: Connection, stream: str) -> CommitId:
         return NO_COMMIT
     about = items(ask(connection, "XINFO", "STREAM", stream))
     return CommitId.parse(text(about[about.index(b"last-generated-id") + 1]))
+
+
+def process_of(connection: Connection) -> bytes:
+    """Return which process of Redis answers, by its own word; nothing where it does not say."""
+    try:
+        told = text(ask(connection, "INFO", "server"))
+    except ResponseError:
+        return b""
+    lines = (line.partition(b":") for line in told.splitlines())
+    return next((value.strip() for name, _, value in lines if name == b"run_id"), b"")
 
 
 def items(reply: Reply) -> list[Reply]:

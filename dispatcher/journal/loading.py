@@ -5,7 +5,7 @@ Everything here blocks; nothing of it runs while shots do.
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from redis.exceptions import ResponseError
 
@@ -49,6 +49,11 @@ from shotline.dispatcher.journal.projection import (
 from shotline.dispatcher.journal.spill import SpillFile
 
 _PAGE = 200
+
+NO_PROCESS: Final = (
+    "Redis does not tell which process of it answers, so that it may always have been started anew "
+    "since, and have lost its end: a run with a server gone is HELD; give the user +info"
+)
 
 
 class TermClaim(NamedTuple):
@@ -134,8 +139,26 @@ def _last_commits(connection: Connection, keys: Keys) -> dict[ShotKey, CommitId]
     return found
 
 
+def may_lack_end(connection: Connection, keys: Keys, process: bytes) -> bool:
+    """Return whether Redis may have lost what it had confirmed last, and nobody has seen to it.
+
+    So it is where another process of it answers than the one that was vouched for: it was started
+    anew from its file, or a replica has taken its place.
+    """
+    if last_id(connection, keys.commits) == NO_COMMIT:
+        return False
+    vouched = ask(connection, "GET", keys.process)
+    return not process or vouched != process
+
+
 def read_everything(
-    connection: Connection, keys: Keys, term: int, commands_max: int, warnings: list[str]
+    connection: Connection,
+    keys: Keys,
+    term: int,
+    commands_max: int,
+    warnings: list[str],
+    *,
+    may_lack_end: bool,
 ) -> Loaded:
     """Read what the dispatcher holds in memory. Raise JournalError, or redis-py's errors."""
     opened = frozenset(map(layout.shot_name, texts(ask(connection, "SMEMBERS", keys.open))))
@@ -164,6 +187,7 @@ def read_everything(
         },
         history=_read_history(connection, keys.history),
         warnings=tuple(warnings),
+        may_lack_end=may_lack_end,
     )
 
 

@@ -46,7 +46,9 @@ from shotline.dispatcher.journal.link import (
     Reply,
     items,
     last_id,
+    pack,
     pack_script,
+    process_of,
     text,
 )
 from shotline.dispatcher.journal.projection import COMMIT_SCRIPT
@@ -71,10 +73,11 @@ class _At(Enum):
 
 
 class _Connected(Value):
-    """A new connection, and the last commit that Redis has."""
+    """A new connection, the last commit that Redis has, and which process of it that is."""
 
     connection: Connection
     last: CommitId
+    process: bytes = b""
 
 
 class _Named(Value):
@@ -129,6 +132,8 @@ class RedisJournal:
         self._look_at = 0.0  # when the Sentinels are asked again whether they name another master
         self._sent: CommitRequest | None = None
         self._lost = ""  # what Redis has lost, until it has what is known of it
+        self._process = b""  # of Redis, that we are connected to
+        self._vouches = False  # what Redis has from us is all that is known
         self._pending: EncodedCommit | None = None
         self._pending_at = _At.NOWHERE
         self._redis_trouble = ""
@@ -151,6 +156,10 @@ class RedisJournal:
         spill = self._disk.open()
         with self._dialer.session("failed while it was read") as connection:
             warnings = loading.warnings_about(connection, self._redis)
+            self._process = process_of(connection)
+            if not self._process:
+                warnings.append(loading.NO_PROCESS)
+            may_lack_end = loading.may_lack_end(connection, self._keys, self._process)
             spilled, notes = loading.write_spilled(connection, self._keys, spill)
             above = max(spilled, loading.highest_journal_term(connection, self._keys))
             self._claim(connection, above)
@@ -160,6 +169,7 @@ class RedisJournal:
                 self._confirmed.term,
                 self._commands_max,
                 warnings + notes,
+                may_lack_end=may_lack_end,
             )
             self._confirmed.knows(loading.keys_there(connection, self._keys, loaded.shots))
         self._take_link(connection)
@@ -245,6 +255,16 @@ class RedisJournal:
             self._confirmed.forget(query.keys)
         self._queries.append(query)
 
+    def vouch(self, now: float) -> None:
+        """Note in Redis that it has all that is known, for as long as its process lives."""
+        self._vouches = True
+        self._note_process(now)
+
+    def _note_process(self, now: float) -> None:
+        # Refused it is noted later: until then a next dispatcher is more careful than it need be.
+        if self._vouches and self._process and self._link is not None:
+            self._link.send(now, pack("SET", self._keys.process, self._process), lambda _: None)
+
     @property
     def spilled_bytes(self) -> int:
         """How much the spill file holds."""
@@ -311,6 +331,7 @@ class RedisJournal:
                 )
                 self._lost = ""
                 self._change(JournalState.OK, f"{self._dialer.name} {has}")
+                self._note_process(now)
 
     def _send_commit(self, now: float, sent: CommitRequest) -> None:
         self._sent = sent
@@ -381,7 +402,8 @@ class RedisJournal:
     def _connect(self) -> _Connected:
         connection = self._dialer.connect()
         try:
-            return _Connected(connection, last_id(connection, self._keys.commits))
+            last = last_id(connection, self._keys.commits)
+            return _Connected(connection, last, process_of(connection))
         except BaseException:
             connection.disconnect()
             raise
@@ -406,6 +428,7 @@ class RedisJournal:
                 self._link.broken = "the Sentinels name another master"
             return
         self._take_link(result.connection)
+        self._process = result.process
         self._compare(result.last)
 
     def _take_link(self, connection: Connection) -> None:

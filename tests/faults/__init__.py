@@ -5,10 +5,11 @@
 
 from tests.faults.keeping import TRIALS as KEEPING
 from tests.faults.killing import TRIALS as KILLING
+from tests.faults.losing import TRIALS as LOSING
 from tests.faults.machine import TRIALS as MACHINE
 from tests.faults.network import TRIALS as NETWORK
 from tests.faults.trial import Row, Trial
 
-TRIALS: tuple[Trial, ...] = (*KILLING, *NETWORK, *KEEPING, *MACHINE)
+TRIALS: tuple[Trial, ...] = (*KILLING, *LOSING, *NETWORK, *KEEPING, *MACHINE)
 
 __all__ = ["TRIALS", "Row", "Trial"]

@@ -283,41 +283,6 @@ def everything(folder: Path, scale: float) -> Row:
     return row
 
 
-def cut_file(folder: Path, scale: float, *, with_dispatcher: bool = False) -> Row:
-    """Kill Redis, cut the end off its append-only file, and start it again."""
-    row, times = Row(), max(1, round(8 * scale))
-    with site(folder, ("A:1", "B:1"), PHASE) as stack:
-        chosen = random.Random(4)
-        for shot in range(1, times + 1):
-            pulse = Pulse(stack, shot)
-            with stack.supervisor() as shotline:
-                shotline.do_phase("INIT", *pulse.key, wait=False)
-            eventually(lambda pulse=pulse: sum(pulse.starts().values()) > 0)
-            if with_dispatcher:
-                stack.dispatcher.kill()
-            stack.redis.kill()
-            (last,) = stack.redis.folder.glob("appendonlydir/*.incr.aof")
-            size = last.stat().st_size
-            with last.open("r+b") as file:
-                file.truncate(max(0, size - chosen.randint(1, 40)))
-            row.tried += 1
-            stack.redis.start()
-            if with_dispatcher:
-                stack.restart(stack.dispatcher)
-            stack.wait_until(lambda status: not status.recovering and status.journal == "ok")
-            run_to_end(stack, pulse)
-            judge(row, pulse, f"cut, {shot}")
-    return row
-
-
-def cut_file_alone(folder: Path, scale: float) -> Row:
-    """The same with the dispatcher dead as well: who knew what was cut off is gone."""
-    row = cut_file(folder, scale, with_dispatcher=True)
-    row.said += [f"not promised: {one}" for one in row.wrong if "twice" not in one]
-    row.wrong = [one for one in row.wrong if "twice" in one]
-    return row
-
-
 def asleep(folder: Path, scale: float) -> Row:
     """Stop each daemon, and Redis, by SIGSTOP for less and for more than it is waited for."""
     row, rounds = Row(), 1 if scale < 1 else 2
@@ -386,18 +351,6 @@ TRIALS = (
         "KILL to Redis with `appendfsync always` while many short actions run",
         "nothing is lost, nothing starts twice",
         redis,
-    ),
-    Trial(
-        "cut-file",
-        "KILL to Redis, whose append-only file is cut in its last 40 bytes",
-        "Redis begins, and what it has lost is written again by the dispatcher",
-        cut_file,
-    ),
-    Trial(
-        "cut-file-alone",
-        "the same with the dispatcher dead as well, so that nobody knows what was cut off",
-        "with one server of a class nothing starts twice; what the lost commit said is lost",
-        cut_file_alone,
     ),
     Trial(
         "asleep",

@@ -763,6 +763,35 @@ def test_a_crash_of_dispatcher_and_redis_keeps_what_was_spilled(
     assert second.spill_file.stat().st_size == 0
 
 
+def test_a_redis_that_was_started_anew_may_lack_its_end_until_somebody_vouches_for_it(
+    start: Callable[..., Dispatcher], server: RedisServer
+) -> None:
+    first = start()
+    assert not first.loaded.may_lack_end, "there was nothing that it could have lost"
+    first.journal.vouch(time.monotonic())
+    first.commit(table("A"))
+    first.journal.close()
+    second = start()
+    assert not second.loaded.may_lack_end
+    second.journal.close()
+    server.kill()
+    server.start()
+    for _ in range(2):
+        third = start()
+        assert third.loaded.may_lack_end, "nobody has asked the servers"
+        third.commit(done("A"))
+        third.journal.close()
+    fourth = start()
+    fourth.journal.vouch(time.monotonic())
+    server.kill()
+    fourth.state(JournalState.DEGRADED)
+    server.start()
+    fourth.state(JournalState.OK)
+    fourth.commit(done("A"))
+    fourth.journal.close()
+    assert not start().loaded.may_lack_end, "it has lived on, and written again what was lost"
+
+
 def test_spilled_commits_of_a_superseded_dispatcher_are_set_aside(
     start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis
 ) -> None:

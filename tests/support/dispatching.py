@@ -120,7 +120,14 @@ class Bench(DrivenDispatcher):
                 self.commits.append(effect)
                 if self.writes:
                     yield from super().carry_out(effect)
-            case d.Publish() | j.ForgetShots() | j.TrimAudit() | d.Say() | d.Exit():
+            case (
+                d.Publish()
+                | j.ForgetShots()
+                | j.TrimAudit()
+                | j.VouchForRedis()
+                | d.Say()
+                | d.Exit()
+            ):
                 yield from super().carry_out(effect)
             case _ if self.answers_jobs:
                 yield (self.answer_of(effect),)

@@ -149,6 +149,7 @@ class StormChecks(Checks):
         self.seen: set[tuple[int, int]] = set()  # commits
         self.numbers: dict[tuple[int, str], int] = {}  # last event by term and channel
         self.is_forgiven = False  # it was forgotten what had happened, and whoever knew has died
+        self.asked_again: set[str] = set()  # since then
         self.writes_anew = False
         self.may_have_stopped: Callable[[], bool] = lambda: False
 
@@ -167,6 +168,7 @@ class StormChecks(Checks):
             return
         self.seen.add((commit.term, commit.number))
         if self.is_forgiven:
+            self._note_asked(commit)
             return
         anew = self.writes_anew and any(
             isinstance(one, TableBuilt)
@@ -182,6 +184,18 @@ class StormChecks(Checks):
         self.writes_anew = self.writes_anew and not anew
         for output in commit.outputs:
             self._output(output)
+
+    def _note_asked(self, commit: EncodedCommit) -> None:
+        """Take note of what somebody lets start again, who may know better than the journal."""
+        for encoded in commit.shots.values():
+            for record in encoded.records:
+                match record:
+                    case RunOpened(paths=paths):
+                        self.asked_again.update(paths)
+                    case Redispatched(path=path):
+                        self.asked_again.add(path)
+                    case RunResumed():
+                        self.asked_again.update(attempt.path for attempt in self.starts)
 
     def _output(self, output: StoredOutput) -> None:
         attempt = AttemptId(output.tree, output.shot, output.path, output.attempt)
@@ -263,6 +277,8 @@ class StormChecks(Checks):
         """A worker process starts an attempt."""
         if self.is_forgiven:
             self.starts[attempt] += 1
+            is_once = self.starts[attempt] == 1 or attempt.path in self.asked_again
+            assert is_once, f"I1: {attempt} has started twice"
             return
         assert attempt not in self.never, f"I1: {attempt} was taken back as never started"
         assert attempt not in self.over, f"honest: {attempt} starts, and was said to be over"

@@ -18,7 +18,13 @@ from shotline.common.messages import Event, Outcome, Reply
 from shotline.common.records import RunOpened, ShotKey, TableBuilt, Transition
 from shotline.common.views import ShotEvent, SnapshotResult, decode_result
 from shotline.dispatcher import effects as d
-from shotline.dispatcher.journal import EncodedCommit, HistoryLost, JournalQuery, Loaded
+from shotline.dispatcher.journal import (
+    EncodedCommit,
+    HistoryLost,
+    JournalQuery,
+    Loaded,
+    VouchForRedis,
+)
 
 if TYPE_CHECKING:
     from tests.simulation.storm.scenario import Storm
@@ -64,7 +70,9 @@ class StormDispatcher(DispatcherDaemon):
             self.handle(*events)
 
     def _carry_out(self, effect: d.Effect) -> None:
-        if isinstance(effect, JournalQuery):
+        if isinstance(effect, VouchForRedis):
+            self.journal.vouch(self.world.now)
+        elif isinstance(effect, JournalQuery):
             self.journal.ask(effect)
             self._journal_timer.set(self.journal.wake_at())
         else:

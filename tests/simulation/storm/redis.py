@@ -68,6 +68,7 @@ class SimRedis:
         self.life = 1
         self.has_lost = False
         self.has_hole = False  # what it has lost is not there again
+        self.vouched = 0  # the life that had all that was known
 
     @property
     def last(self) -> CommitId:
@@ -261,6 +262,15 @@ class SimLink:
             self._replies.append(reply)
             self._notify()
 
+    def note_life(self) -> None:
+        """Let Redis keep which life of it this is."""
+        self._world.at(max(self._world.now, self._free_at), self._keep_life)
+
+    def _keep_life(self) -> None:
+        redis = self._redis
+        if redis.is_up and redis.life == self.life and not redis.error:
+            redis.vouched = self.life
+
     def _break(self) -> None:
         if not self.is_lost:
             self.broken = self.broken or "it closed the connection"
@@ -333,6 +343,7 @@ class SimJournal(RedisJournal):
         self._commits: dict[CommitId, EncodedCommit] = {}
         self._times: Counter[CommitId] = Counter()
         self._good_since: float | None = None
+        self._may_lack_end = False
         self._selector = cast("Any", _Selector(self))
         uniform = world.random.uniform
         self._threads = [
@@ -357,6 +368,7 @@ class SimJournal(RedisJournal):
         """
         redis = self.redis
         highest = 0
+        self._may_lack_end = bool(redis.entries) and redis.vouched != redis.life
         for _, data in self._spill.frames():
             commit = unpack_commit(data)
             highest = max(highest, commit.term)
@@ -391,6 +403,7 @@ class SimJournal(RedisJournal):
             audited=found.audited,
             hosted=found.hosted,
             history=found.history,
+            may_lack_end=self._may_lack_end,
         )
 
     def kill(self) -> None:
@@ -417,6 +430,11 @@ class SimJournal(RedisJournal):
         elif self.redis.has_hole and now > self._good_since + WHOLE_S:
             self.redis.has_hole = False
         return events
+
+    def _note_process(self, _now: float) -> None:
+        link = self.link
+        if self._vouches and link is not None:
+            link.note_life()
 
     def fileno(self) -> int:
         """Return nothing that could be watched."""

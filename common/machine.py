@@ -3,6 +3,9 @@
 A machine is `handle(now, event) -> effects` and `wake_at()`; it never reads a clock (DESIGN §6).
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from shotline.common.base import Value
@@ -17,3 +20,25 @@ class Instant(NamedTuple):
 
 class Tick(Value):
     """A deadline that `wake_at` named may be due."""
+
+
+@dataclass(slots=True)
+class KeptDeadline:
+    """What a machine's `wake_at` has said last: infinite for None.
+
+    Whoever tells the machine something has it asked again; nothing else moves its deadline.
+    """
+
+    wake_at: Callable[[], float | None]
+    at: float = inf
+
+    def ask(self) -> None:
+        """Ask the machine again."""
+        due = self.wake_at()
+        self.at = inf if due is None else due
+
+    def check(self) -> None:
+        """Assert that the machine has not moved its deadline unasked."""
+        due = self.wake_at()
+        is_kept = self.at == (inf if due is None else due)
+        assert is_kept, f"deadline: {self.at} is kept, the machine says {due}"

@@ -21,19 +21,16 @@ class BrokerLink:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._round_trip_s = float("inf")
-        self._next = core.now
+        self.due = core.now
+        """When the next claim or heartbeat is due (monotonic)."""
         self._doubted = 0  # term that the broker has seen and that is not believed
-
-    def wake_at(self) -> float:
-        """Return when the next claim or heartbeat is due."""
-        return self._next
 
     def tick(self) -> None:
         """Send what is due."""
         core = self._core
-        if core.now < self._next:
+        if core.now < self.due:
             return
-        self._next = core.now + core.config.broker.heartbeat_s
+        self.due = core.now + core.config.broker.heartbeat_s
         if self._core.broker is None:
             self._claim()
         else:
@@ -92,11 +89,11 @@ class BrokerLink:
             self._core.clock_offset_s = pong.clock_s + round_trip_s / 2 - self._core.now
         if pong.broker != self._core.broker or pong.term != self._core.term:
             self._core.broker = None  # it has restarted: claim again, at once
-            self._next = self._core.now
+            self.due = self._core.now
 
     def reached(self) -> None:
         """A connection was made: claim at once."""
-        self._next = self._core.now
+        self.due = self._core.now
 
     def gone(self) -> None:
         """The connection broke: claim again, so that all servers report what they hold."""

@@ -6,6 +6,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final, Literal
 
 from shotline.alarms.events import AlarmInput
@@ -90,7 +91,7 @@ class Core:
     dispatching: Histogram = field(default_factory=Histogram)  # seconds until a start was known
     feed: EventFeed = field(init=False)
     ledger: Ledger = field(init=False)
-    servers_due: float | None = None
+    servers_due: float = inf  # when observers are told of servers that have changed
     watched: ShotKey | None = None  # whose runs the pulse queue hears of, beside those of TASKS
     run_news: list[tuple[ShotKey, int]] = field(default_factory=list)  # which have changed
     inside: dict[bytes, list[Message]] = field(
@@ -332,12 +333,12 @@ class Core:
         self._dirty[server.name] = None
         if server.name in self.steered:
             self.steered_changed[server.name] = None
-        if self.servers_due is None:
+        if self.servers_due == inf:
             self.servers_due = self.now + SERVERS_GATHER_S
 
     def publish_servers(self) -> None:
         """Publish the servers that changed."""
-        self.servers_due = None
+        self.servers_due = inf
         views = tuple(
             self.fleet.view(self.fleet.servers[name])
             for name in self._dirty

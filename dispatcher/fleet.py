@@ -7,6 +7,7 @@ hold, in the order in which actions became ready. Pure.
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 from shotline.common.actions import AttemptId
@@ -492,20 +493,17 @@ class Fleet:
             blocking = url
         return blocking
 
-    def wake_at(self, grace_s: float, url_wait_s: float) -> float | None:
+    def due(self, grace_s: float, url_wait_s: float) -> float:
         """Return when the next class runs out of its grace time, or a wait for a url ends."""
-        due = [
-            off_at
-            for members in self.classes.values()
-            if members.queue and (off_at := members.off_at(grace_s)) is not None
-        ]
-        due += [
-            members.unlabelled_from(label, since) + grace_s
-            for members in self.classes.values()
-            for label, since in members.unlabelled_since.items()
-        ]
-        due += [since + url_wait_s for _, _, since in self._blocked.values()]
-        return min(due, default=None)
+        due = inf
+        for members in self.classes.values():
+            if members.queue and (off_at := members.off_at(grace_s)) is not None:
+                due = min(due, off_at)
+            for label, since in members.unlabelled_since.items():
+                due = min(due, members.unlabelled_from(label, since) + grace_s)
+        for _, _, since in self._blocked.values():
+            due = min(due, since + url_wait_s)
+        return due
 
     def without(self, name: str) -> str:
         """Return in words, with a colon before them, what is wrong with the servers of a class that

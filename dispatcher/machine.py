@@ -6,6 +6,8 @@ of commands (what is asked), `execution` (runs). Nothing else changes the state 
 §6). Pure.
 """
 
+from typing import Protocol
+
 from msgspec import structs
 
 from shotline.common import commands as c
@@ -106,6 +108,11 @@ from shotline.dispatcher.volumes.host import VolumesHost
 from shotline.fleet.events import CheckFailed
 
 
+class _Part(Protocol):
+    @property
+    def due(self) -> float: ...  # when it is to be looked at again (monotonic)
+
+
 class Dispatcher:
     """The machine. Made with a claimed term and what the journal has loaded."""
 
@@ -144,6 +151,20 @@ class Dispatcher:
         self.link = BrokerLink(self.core)
         self.waits = Waits(self.core, self.views)
         self._feed_at = instant.mono
+        self._parts: tuple[_Part, ...] = (
+            self.link,
+            self.recovery,
+            self.waits,
+            self.plans,
+            self.volumes,
+            self.steering,
+            self.alarms,
+            self.worker_commands,
+            self.requests,
+            self.server_commands,
+            self.sources,
+            self.retention,
+        )
 
     def load(self, loaded: Loaded) -> None:
         """Take what the journal holds, once, before the first event."""
@@ -261,31 +282,18 @@ class Dispatcher:
                     core.leave("asked to end")
         return []
 
-    def wake_at(self) -> float | None:
+    def wake_at(self) -> float:
         """Return when a Tick is due (monotonic seconds)."""
-        core, limits = self.core, self.core.config.dispatcher
-        earliest = self._feed_at
-        for due in (
-            self.link.wake_at(),
-            self.recovery.wake_at(),
-            self.waits.wake_at(),
-            self.plans.wake_at(),
-            self.volumes.wake_at(),
-            self.steering.wake_at(),
-            self.alarms.wake_at(),
-            self.worker_commands.wake_at(),
-            self.requests.wake_at(),
-            self.server_commands.wake_at(),
-            self.sources.wake_at(),
-            self.retention.wake_at(),
-            core.servers_due,
-            None
-            if core.recovering
-            else core.fleet.wake_at(limits.server_grace_s, limits.url_wait_s),
-        ):
-            if due is not None and due < earliest:
+        core = self.core
+        earliest = min(self._feed_at, core.servers_due)
+        for part in self._parts:
+            due = part.due
+            if due < earliest:
                 earliest = due
-        return earliest
+        if core.recovering:
+            return earliest
+        limits = core.config.dispatcher
+        return min(earliest, core.fleet.due(limits.server_grace_s, limits.url_wait_s))
 
     def _tick(self) -> None:
         core = self.core
@@ -295,7 +303,7 @@ class Dispatcher:
         self.requests.tick()
         self.sources.tick()
         self.retention.tick()
-        if core.servers_due is not None and core.now >= core.servers_due:
+        if core.now >= core.servers_due:
             core.publish_servers()
         if core.now >= self._feed_at:
             self._beat_feed()
@@ -584,6 +592,8 @@ class Dispatcher:
     def check_invariants(self) -> None:
         """Assert what must hold between any two events."""
         self.volumes.ledger.core.fold.check()
+        for host in (self.plans, self.volumes, self.steering, self.alarms):
+            host.deadline.check()
         for shot in self.core.shots.values():
             run = shot.open_run
             for path, live in shot.actions.items():

@@ -5,6 +5,7 @@ Silence is never proof. Pure.
 """
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from shotline.common.actions import IN_PROGRESS, ActionState, AttemptId
@@ -55,10 +56,8 @@ class Recovery:
         self._execution = execution
         self._aftermath = aftermath
         self._on_recovered = on_recovered
-        self._collect_until: float | None = None
+        self._collect_until = self._unreported_until = self._mark_at = inf
         self._lease_until = 0.0  # so long a silent server may still be there
-        self._unreported_until: float | None = None
-        self._mark_at: float | None = None
 
     # The dispatcher's own start, and the broker's
 
@@ -71,27 +70,27 @@ class Recovery:
         self._unreported_until = core.now + max(
             core.config.broker.server_lost_s, core.config.dispatcher.recovery_s
         )
-        if core.recovering and self._collect_until is None:
+        if core.recovering and self._collect_until == inf:
             self._collect_until = core.now + core.config.dispatcher.recovery_s
             self._lease_until = self._unreported_until
             self._hold_old_runs()
 
-    def wake_at(self) -> float | None:
-        """Return the next deadline."""
-        due = [self._collect_until, self._unreported_until, self._mark_at]
-        return min((at for at in due if at is not None), default=None)
+    @property
+    def due(self) -> float:
+        """The next deadline."""
+        return min(self._collect_until, self._unreported_until, self._mark_at)
 
     def tick(self) -> None:
         """Carry out what is due."""
         core = self._core
-        if self._collect_until is not None and core.now >= self._collect_until:
+        if core.now >= self._collect_until:
             if core.now < self._lease_until and self._awaited():
                 self._collect_until = self._lease_until
             else:
-                self._collect_until = None
+                self._collect_until = inf
                 self._finish()
-        if self._unreported_until is not None and core.now >= self._unreported_until:
-            self._unreported_until = None
+        if core.now >= self._unreported_until:
+            self._unreported_until = inf
             for server in list(core.fleet.servers.values()):
                 if not server.reported and not server.is_lost:
                     self.lost(server, "it has not registered with the broker again")
@@ -102,8 +101,8 @@ class Recovery:
         core = self._core
         running = [shot for shot, run in core.open_runs() if run.held is None]
         if not running or core.recovering:
-            self._mark_at = None
-        elif self._mark_at is None:
+            self._mark_at = inf
+        elif self._mark_at == inf:
             self._mark_at = core.now + core.config.dispatcher.resume_within_s / 6
         elif core.now >= self._mark_at:
             self._mark_at = core.now + core.config.dispatcher.resume_within_s / 6

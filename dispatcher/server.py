@@ -285,14 +285,12 @@ class DispatcherServer:
     def _wake_at(self) -> float | None:
         if self._load_at is not None:
             return self._load_at
-        due = (
-            self._machine.wake_at(),
-            self._journal.wake_at(),
-            self._trees.wake_at(),
-            self._past.wake_at(),
-            self._programs.wake_at(),
-        )
-        return min((at for at in due if at is not None), default=None)
+        earliest = self._machine.wake_at()
+        for part in (self._journal, self._trees, self._past, self._programs):
+            due = part.wake_at()
+            if due is not None and due < earliest:
+                earliest = due
+        return earliest
 
     def _tick(self) -> None:
         if self._load_at is not None:

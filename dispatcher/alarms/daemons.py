@@ -6,6 +6,7 @@ volumes. Whoever is away for a moment only is no alarm.
 
 from collections.abc import Callable, Mapping
 from itertools import chain
+from math import inf
 from typing import Final
 
 from shotline.alarms.events import Trouble, TroubleIsOver
@@ -27,6 +28,7 @@ class Daemons:
         self._heard = heard
         self._reporters: dict[str, float] = {}  # as they were when they were looked at last
         self._look_at = 0.0
+        self._silent_at = inf  # when the first of them is away
         self._away: set[str] = set()  # of whom it was told
         self._broker_since: float | None = None  # monotonic; without one
 
@@ -34,17 +36,13 @@ class Daemons:
         """Take note of whether Redis is there."""
         self._say("Redis", "" if is_there else text, "it is back")
 
-    def wake_at(self) -> float | None:
-        """Return when somebody has been away for too long."""
-        since = self._broker_since
-        due = [
-            max(until, self._look_at)  # nobody is looked at before
-            for who, until in self._reporters.items()
-            if who not in self._away
-        ]
-        if since is not None and "broker" not in self._away:
-            due.append(since + self._grace_s)
-        return min(due, default=None)
+    @property
+    def due(self) -> float:
+        """When somebody has been away for too long (monotonic)."""
+        due = max(self._silent_at, self._look_at)  # nobody is looked at before
+        if self._broker_since is not None and "broker" not in self._away:
+            due = min(due, self._broker_since + self._grace_s)
+        return due
 
     def look(self) -> None:
         """Look who is away."""
@@ -65,6 +63,8 @@ class Daemons:
         for who in before:
             if who not in found:
                 self._say(who, "", "nobody waits for its reports any more")
+        awaited = (until for who, until in found.items() if who not in self._away)
+        self._silent_at = min(awaited, default=inf)
 
     def _look_at_broker(self) -> None:
         core = self._core

@@ -31,6 +31,7 @@ from shotline.common.alarms.records import (
 from shotline.common.alarms.views import AlarmsEvent, AlarmsResult
 from shotline.common.base import to_json
 from shotline.common.channels import ALARMS
+from shotline.common.machine import KeptDeadline
 from shotline.common.messages import Outcome
 from shotline.common.views import JournalState, SnapshotResult
 from shotline.dispatcher.alarms.daemons import Daemons, Heard
@@ -53,6 +54,7 @@ class AlarmsHost(Family):
         super().__init__(requests)
         core = self._core
         self.machine = AlarmsMachine(core.config.alarms, core.instant)
+        self.deadline = KeptDeadline(self.machine.wake_at)
         self._keeper = StreamKeeper(
             ALARMS, core.put_hosted, lambda: self.machine.fold.kept(core.wall)
         )
@@ -67,6 +69,7 @@ class AlarmsHost(Family):
         records = cast("tuple[AlarmRecord, ...]", loaded.hosted.get(ALARMS, ()))
         self.machine.load(records)
         self._keeper.loaded(len(records))
+        self.deadline.ask()
 
     def recovered(self) -> None:
         """Go on: the dispatcher dispatches."""
@@ -84,16 +87,15 @@ class AlarmsHost(Family):
 
     # What falls due
 
-    def wake_at(self) -> float | None:
-        """Return when something is due."""
-        due = (self.machine.wake_at(), self._daemons.wake_at())
-        return min((at for at in due if at is not None), default=None)
+    @property
+    def due(self) -> float:
+        """When something is due (monotonic)."""
+        return min(self.deadline.at, self._daemons.due)
 
     def tick(self) -> None:
         """Let the machine look at what is due."""
         self._daemons.look()
-        due = self.machine.wake_at()
-        if due is not None and self._core.now >= due:
+        if self._core.now >= self.deadline.at:
             self._tell(LookAtDue())
 
     def journal_changed(self, state: JournalState, text: str) -> None:
@@ -176,6 +178,7 @@ class AlarmsHost(Family):
                     self._job = core.next_job()
                     self._told = tuple(alarm.number for alarm in alarms)
                     core.after(program_of(core.config.alarms, self._job, alarms))
+        self.deadline.ask()
 
     def _events(self, encoded: EncodedHosted) -> Iterator[Effect]:
         """Yield the events that tell observers of what a commit has changed."""

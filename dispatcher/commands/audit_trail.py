@@ -4,6 +4,7 @@ A line goes into the commit that has the command's effect, and into the dispatch
 longer has two: that it has begun, and how it ended. Pure.
 """
 
+from math import inf
 from typing import Final
 
 from shotline.common.audit_words import TEXT_MAX, in_words, said, without_credentials
@@ -41,7 +42,7 @@ class AuditTrail:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._last = (0, 0)
-        self._tell_at: float | None = None
+        self._tell_at = inf
         self._trim_at = 0.0
         self._since_trim = 0
 
@@ -132,20 +133,21 @@ class AuditTrail:
         about = ShotKey(line.tree or "", line.shot or 0) if is_of_shot else None
         core.note(f"audit: {in_words(line)}", about)
         self._since_trim += 1
-        if self._tell_at is None:
+        if self._tell_at == inf:
             self._tell_at = core.now + TELL_S
 
     # What falls due
 
-    def wake_at(self) -> float:
-        """Return when something is due."""
-        return self._trim_at if self._tell_at is None else min(self._tell_at, self._trim_at)
+    @property
+    def due(self) -> float:
+        """When something is due (monotonic)."""
+        return min(self._tell_at, self._trim_at)
 
     def tick(self) -> None:
         """Tell observers, and keep the audit within its limits."""
         core = self._core
-        if self._tell_at is not None and core.now >= self._tell_at:
-            self._tell_at = None
+        if core.now >= self._tell_at:
+            self._tell_at = inf
             event = AuditEvent(last="{}-{}".format(*self._last))
             core.after(core.feed.publish(AUDIT, core.wall, to_json(event)))
         if core.now >= self._trim_at or self._since_trim >= TRIM_LINES:

@@ -302,9 +302,10 @@ class Requests:
         if asked.command is not None and asked.command.changes:
             self.audit.begun(asked.given, asked.command, message)
 
-    def wake_at(self) -> float:
-        """Return when somebody is due to hear something."""
-        return min(self.audit.wake_at(), next(iter(self._unsaid.values()), inf))
+    @property
+    def due(self) -> float:
+        """When somebody is due to hear something (monotonic)."""
+        return min(self.audit.due, next(iter(self._unsaid.values()), inf))
 
     def tick(self) -> None:
         """Say what is due; the oldest comes first."""

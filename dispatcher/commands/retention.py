@@ -5,6 +5,7 @@ was read. Whoever is killed in between: the next dispatcher finds the shot in Re
 beside it, and goes on from there.
 """
 
+from math import inf
 from typing import Final
 
 from shotline.alarms.events import Trouble, TroubleIsOver
@@ -29,7 +30,7 @@ class Retention:
         self._core = core
         self._job: int | None = None  # that writes a shot into its file
         self._key: ShotKey | None = None  # of that shot
-        self._retry_at: float | None = None
+        self._retry_at = inf
 
     def look(self) -> None:
         """Remove the old shots, or begin to write the first of them into its file."""
@@ -39,17 +40,18 @@ class Retention:
             self._remove(old)
         elif not old:
             self._is_well()
-        elif self._job is None and self._retry_at is None:
+        elif self._job is None and self._retry_at == inf:
             self._write(old[0])
 
-    def wake_at(self) -> float | None:
-        """Return when it is tried again (monotonic)."""
+    @property
+    def due(self) -> float:
+        """When it is tried again (monotonic)."""
         return self._retry_at
 
     def tick(self) -> None:
         """Try again when that is due."""
-        if self._retry_at is not None and self._core.now >= self._retry_at:
-            self._retry_at = None
+        if self._core.now >= self._retry_at:
+            self._retry_at = inf
             self.look()
 
     def done(self, done: PastDone) -> bool:

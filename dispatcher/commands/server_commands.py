@@ -1,5 +1,6 @@
 """The commands to servers: stop, restart, quit, abort (D17), and to forget a busy url. Pure."""
 
+from math import inf
 from typing import Final
 
 from msgspec import structs
@@ -212,7 +213,7 @@ class ServerCommands:
 
     def tick(self) -> None:
         """Tell servers that were stopped, or are to restart, once their time has come (D17)."""
-        if self._core.recovering:
+        if self._core.recovering or not self._core.fleet.told:
             return  # who else is there, and what is still to be done, is not known yet
         restarting: dict[str, list[Server]] = {}
         for server in self._core.fleet.told.values():
@@ -223,14 +224,18 @@ class ServerCommands:
         for members in restarting.values():
             self._restart_next(members)
 
-    def wake_at(self) -> float | None:
-        """Return when a server that restarts is not waited for any longer (monotonic seconds)."""
-        due = [
+    @property
+    def due(self) -> float:
+        """When a server that restarts is not waited for any longer (monotonic)."""
+        told = self._core.fleet.told
+        if not told:
+            return inf
+        due = (
             server.leaving_since + RESTART_WAIT_S
-            for server in self._core.fleet.told.values()
+            for server in told.values()
             if server.restarting and server.leaving_since is not None
-        ]
-        return min(due, default=None)
+        )
+        return min(due, default=inf)
 
     def _may_leave(self, server: Server) -> bool:
         if server.leaving or server.attempts or server.liveness is not LivenessState.ALIVE:

@@ -6,6 +6,7 @@ moment: a tree that is away, or slow, delays nobody longer, and that nobody know
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from typing import NamedTuple
 
 from msgspec import structs
@@ -143,12 +144,15 @@ class Sources(Family):
             self._core.say("warning", text, shot.key)
         return seen
 
-    def wake_at(self) -> float | None:
-        """Return when a look is waited for no longer."""
-        return min(self._due.values(), default=None)
+    @property
+    def due(self) -> float:
+        """When a look is waited for no longer (monotonic)."""
+        return min(self._due.values()) if self._due else inf
 
     def tick(self) -> None:
         """Go on without the looks that are late."""
+        if not self._due:
+            return
         wait_s = self._core.config.dispatcher.source_look_s
         late = f"no answer within {wait_s:g} s (dispatcher.source_look_s)"
         for job in [job for job, due in self._due.items() if self._core.now >= due]:

@@ -1,6 +1,7 @@
 """The command about servers' workers: open, close, destroy, reload; and their answers. Pure."""
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 from msgspec import structs
@@ -31,7 +32,8 @@ class WorkerCommands(Family):
     def __init__(self, requests: Requests) -> None:
         super().__init__(requests)
         self._orders: dict[str, _Order] = {}
-        self._look_at: float | None = None
+        self.due = inf
+        """When servers are looked at that have not answered (monotonic)."""
 
     def take(self, asked: Asked, command: c.ServerWorkers) -> Answer | None:
         """Tell the servers."""
@@ -54,7 +56,7 @@ class WorkerCommands(Family):
                     ),
                 )
         self._orders[asked.id] = order
-        self._look_at = core.now + LOOK_S
+        self.due = core.now + LOOK_S
         return self._over(order)
 
     def told(self, server: Server, told: WorkersTold) -> None:
@@ -67,14 +69,10 @@ class WorkerCommands(Family):
         )
         self._tell_if_over(order)
 
-    def wake_at(self) -> float | None:
-        """Return when servers are looked at that have not answered."""
-        return self._look_at
-
     def tick(self) -> None:
         """Wait no longer for servers that are gone, or for too long."""
         core = self._core
-        if self._look_at is None or core.now < self._look_at:
+        if core.now < self.due:
             return
         for order in list(self._orders.values()):
             for name, one in order.servers.items():
@@ -88,7 +86,7 @@ class WorkerCommands(Family):
                     text = f"no answer within {WAIT_S:g} s"
                     order.servers[name] = structs.replace(one, state="failed", text=text)
             self._tell_if_over(order)
-        self._look_at = core.now + LOOK_S if self._orders else None
+        self.due = core.now + LOOK_S if self._orders else inf
 
     def _tell_if_over(self, order: _Order) -> None:
         answer = self._over(order)

@@ -12,6 +12,7 @@ import selectors
 import socket
 from collections import deque
 from enum import Enum, auto
+from math import inf
 from typing import Final
 
 import hiredis
@@ -206,19 +207,19 @@ class RedisJournal:
             return 0.0
         if self._superseded:
             return None
-        times = []
+        due = inf
         if self._link is None:
             if not self._connecting:
-                times.append(self._retry_at)
+                due = self._retry_at
         else:
             silent_since = self._link.silent_since()
             if silent_since is not None:
-                times.append(silent_since + self._redis.timeout_s)
+                due = silent_since + self._redis.timeout_s
             if self._dialer.asks_sentinels and not self._connecting:
-                times.append(self._look_at)
+                due = min(due, self._look_at)
         if self._pending is not None and self._pending_at is _At.NOWHERE and self._disk.trouble:
-            times.append(self._disk.retry_at)
-        return min(times, default=None)
+            due = min(due, self._disk.retry_at)
+        return None if due == inf else due
 
     def write(self, now: float, commit: EncodedCommit) -> None:
         """Begin to write a commit; Written follows from `poll`, perhaps much later (I9)."""

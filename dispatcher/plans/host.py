@@ -15,6 +15,7 @@ from shotline.common.base import to_json
 from shotline.common.channels import QUEUE
 from shotline.common.commands import encode_command
 from shotline.common.dangers import Danger
+from shotline.common.machine import KeptDeadline
 from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.queue import commands as q
 from shotline.common.queue.plans import FailedAction, FailsOn, PlanRun, PulsePlan
@@ -74,6 +75,7 @@ class PlansHost(Family):
         super().__init__(requests)
         core = self._core
         self.queue = PulseQueue(core.config, self, core.instant)
+        self.deadline = KeptDeadline(self.queue.wake_at)
         self._catalogs = Catalogs(requests)
         self._keeper = StreamKeeper(
             QUEUE, core.put_hosted, lambda: self.queue.core.fold.kept(core.wall)
@@ -93,6 +95,7 @@ class PlansHost(Family):
         fold = self.queue.core.fold
         self._silent_since = fold.last_at
         self._watch()
+        self.deadline.ask()
         shot = self._core.shots.get(self._core.watched) if self._core.watched else None
         if shot is not None and shot.last_record_at is not None:
             self._silent_since = max(self._silent_since or 0.0, shot.last_record_at)
@@ -107,14 +110,14 @@ class PlansHost(Family):
         """Take another configuration."""
         self._tell(Reconfigured(self._core.config, emergency_key))
 
-    def wake_at(self) -> float | None:
-        """Return when the queue looks at what is due."""
-        return self.queue.wake_at()
+    @property
+    def due(self) -> float:
+        """When the queue looks at what is due (monotonic)."""
+        return self.deadline.at
 
     def tick(self) -> None:
         """Let the queue look at what is due."""
-        due = self.queue.wake_at()
-        if due is not None and self._core.now >= due:
+        if self._core.now >= self.deadline.at:
             self._tell(TimePassed())
 
     def settle(self) -> bool:
@@ -239,6 +242,7 @@ class PlansHost(Family):
                     payload = to_json(QueueEvent(progress=progress))
                     core.after(core.feed.publish(QUEUE, core.wall, payload))
         self._watch()
+        self.deadline.ask()
 
     def _watch(self) -> None:
         running = self.queue.core.fold.running

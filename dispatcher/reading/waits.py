@@ -6,6 +6,7 @@ turns; for running ones while their server is silent. `actions` and `show` tell 
 """
 
 from collections.abc import Iterator
+from math import inf
 from typing import Final
 
 from shotline.common.actions import IN_PROGRESS, ActionState
@@ -27,28 +28,25 @@ class Waits:
     def __init__(self, core: Core, views: Views) -> None:
         self._core = core
         self._views = views
-        self._due: float | None = None
+        self.due = inf
+        """When it is time to tell again (monotonic); infinite while no run is open."""
         self._told: dict[str, dict[str, str]] = {}  # by channel and path
         self._silent: dict[str, set[str]] = {}  # by channel: paths that run on silent servers
         self._turns: dict[str, int] = {}  # by channel: how many of the rest were looked at
-
-    def wake_at(self) -> float | None:
-        """Return when it is time to tell again; None while no run is open."""
-        return self._due
 
     def tick(self) -> None:
         """Tell, when it is time."""
         core = self._core
         open_runs = list(core.open_runs())
         if not open_runs:
-            self._due = None
+            self.due = inf
             self._told.clear()
             self._silent.clear()
             self._turns.clear()
-        elif self._due is None:
-            self._due = core.now + PERIOD_S
-        elif core.now >= self._due:
-            self._due = core.now + PERIOD_S
+        elif self.due == inf:
+            self.due = core.now + PERIOD_S
+        elif core.now >= self.due:
+            self.due = core.now + PERIOD_S
             for shot, run in open_runs:
                 self._tell(shot, run)
 

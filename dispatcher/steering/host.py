@@ -15,6 +15,7 @@ from shotline.common.channels import SERVERS
 from shotline.common.fleet import commands as f
 from shotline.common.fleet.records import FLEET, FleetRecord
 from shotline.common.fleet.views import FleetAnswer, FleetView, Starting
+from shotline.common.machine import KeptDeadline
 from shotline.common.messages import CommandBeats, LivenessState, Outcome, ServerOrder
 from shotline.common.records import ServerSeen
 from shotline.common.views import FleetResult, ServersEvent, ServerView
@@ -74,6 +75,7 @@ class Steering(Family):
         self._plans = plans
         self._starting = starting
         self.machine = FleetMachine(self, core.instant, core.config.dispatcher.time_zone)
+        self.deadline = KeptDeadline(self.machine.wake_at)
         self._showing = Showing(self.machine)
         self._keeper = StreamKeeper(
             FLEET, core.put_hosted, lambda: self.machine.core.fold.kept(core.wall)
@@ -86,6 +88,7 @@ class Steering(Family):
         records = cast("tuple[FleetRecord, ...]", loaded.hosted.get(FLEET, ()))
         self.machine.load(records)
         self._keeper.loaded(len(records))
+        self.deadline.ask()
         self._core.fleet.absent.update(self._showing.absent(()))
         self._core.steered.update(self.machine.core.fold.servers)
         for name, at in self.machine.core.fold.dismissed.items():
@@ -117,10 +120,12 @@ class Steering(Family):
 
     # What falls due
 
-    def wake_at(self) -> float | None:
-        """Return when something is due."""
-        due = None if self._core.recovering else self.machine.wake_at()
-        return self._tell_at if due is None else min(due, self._tell_at)
+    @property
+    def due(self) -> float:
+        """When something is due (monotonic)."""
+        if self._core.recovering:
+            return self._tell_at
+        return min(self.deadline.at, self._tell_at)
 
     def tick(self) -> None:
         """Let the machine look at what is due, and observers know of the whole."""
@@ -128,8 +133,7 @@ class Steering(Family):
         if core.recovering:
             self._tell_at = core.now + TELL_S
             return
-        due = self.machine.wake_at()
-        if due is not None and core.now >= due:
+        if core.now >= self.deadline.at:
             self._tell(TimePassed())
         if core.now >= self._tell_at:
             self._tell_at = core.now + TELL_S
@@ -254,6 +258,7 @@ class Steering(Family):
                     self._set_heartbeat(core.fleet.servers[name], every_s)
                 case Forget(names):
                     self._forget(names)
+        self.deadline.ask()
 
     def _stands(self, server: Server) -> None:
         core = self._core

@@ -61,8 +61,8 @@ class TreeHost:
 
     def wake_at(self) -> float | None:
         """Return when the next job runs out of time."""
-        due = (worker.wake_at() for worker in self._workers.values())
-        return min((at for at in due if at is not None), default=None)
+        due = [at for one in self._workers.values() if (at := one.wake_at()) is not None]
+        return min(due) if due else None
 
     def tick(self) -> None:
         """End workers whose job has run out of time."""

@@ -7,6 +7,7 @@ from shotline.common.base import to_json
 from shotline.common.channels import VOLUMES
 from shotline.common.commands import encode_command
 from shotline.common.dangers import Danger
+from shotline.common.machine import KeptDeadline
 from shotline.common.messages import Outcome, Reply, Request
 from shotline.common.volumes import commands as r
 from shotline.common.volumes.records import LedgerRecord
@@ -52,6 +53,7 @@ class VolumesHost(Family):
     def __init__(self, requests: Requests) -> None:
         super().__init__(requests)
         self.ledger = DataLedger(self._core.config, self._core.instant)
+        self.deadline = KeptDeadline(self.ledger.wake_at)
         self._shown = LedgerView()
         self._tell_at = 0.0
         core, fold = self._core, self.ledger.core.fold
@@ -69,6 +71,7 @@ class VolumesHost(Family):
         records = cast("tuple[LedgerRecord, ...]", loaded.hosted.get(VOLUMES, ()))
         self.ledger.load(records)
         self._keeper.loaded(len(records))
+        self.deadline.ask()
 
     def recovered(self) -> None:
         """Let leases be given: the dispatcher dispatches."""
@@ -78,15 +81,14 @@ class VolumesHost(Family):
         """Take another configuration."""
         self._tell(Reconfigured(self._core.config))
 
-    def wake_at(self) -> float | None:
-        """Return when the ledger looks at what is due, or observers hear of it."""
-        due = self.ledger.wake_at()
-        return self._tell_at if due is None else min(due, self._tell_at)
+    @property
+    def due(self) -> float:
+        """When the ledger looks at what is due, or observers hear of it (monotonic)."""
+        return min(self.deadline.at, self._tell_at)
 
     def tick(self) -> None:
         """Let the ledger look at what is due."""
-        due = self.ledger.wake_at()
-        if due is not None and self._core.now >= due:
+        if self._core.now >= self.deadline.at:
             self._tell(TimePassed())
         if self._core.now >= self._tell_at:
             self._tell_at = self._core.now + TELL_S
@@ -173,6 +175,7 @@ class VolumesHost(Family):
                         command=encode_command(given),
                     )
                     self._requests.take(RULES, request)
+        self.deadline.ask()
 
 
 def _answer(answer: LedgerAnswer) -> Answer:

@@ -32,6 +32,7 @@ WORDS: Final = {
     "V3": "a record is leased once, in its order",
     "HELD": "what is HELD starts nothing",
     "audit": "it is told who has asked for a run",
+    "deadline": "what falls due is looked at",
     "honest": "what is said to be over runs no more",
     "mdsip": "an mdsip server works for one shot",
     "proof": "what is proven is true",

@@ -9,6 +9,7 @@ from shotline.dispatcher.core import Core
 from shotline.dispatcher.event_feed import EventFeed
 from shotline.dispatcher.execution import Execution
 from shotline.dispatcher.fleet import Server
+from shotline.dispatcher.plans.host import PlansHost
 from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.reports import Results
 from shotline.dispatcher.sequencer import Sequencer
@@ -160,5 +161,17 @@ DISPATCHER: Final = (
         Edit(Urls, "take", "self._url_of[attempt] = key", "del self._unanswered[key][attempt]"),
         Edit(Urls, "answered", "if key is not None:", "if False:"),
         kind="TwoShots",
+    ),
+    _one(
+        "a deadline of the pulse queue is forgotten",
+        "deadline",
+        0,
+        Edit(
+            PlansHost,
+            "_carry_out",
+            "    self._watch()\n    self.deadline.ask()",
+            "    self._watch()",
+        ),
+        kind="QueueScenario",
     ),
 )

@@ -67,7 +67,10 @@ class Execution:
         first: int | None = None,
         last: int | None = None,
     ) -> Run:
-        """Open a run over these actions and let go what is ready."""
+        """Open a run over these actions and let go what is ready.
+
+        The log has it from the audit's line: who has asked for it, and what has begun.
+        """
         number = next(reversed(shot.runs), 0) + 1
         settled_before = [path for path in paths if shot.actions[path].cause is not None]
         self._core.put(
@@ -89,9 +92,6 @@ class Execution:
                 self._core.put(shot, shot.actions[path])
         run = shot.runs[number]
         run.opened_mono = self._core.now
-        by = f", asked for by {who}" if who else ""
-        words = f"{shot.key} run {number} ({phase}) begins: {len(paths)} actions{by}"
-        self._core.note(words, shot.key)
         self.drive(shot, run)
         for path in paths:  # what cannot be read has failed already (D3)
             self._abort_if_essential(shot, run, path)

@@ -349,7 +349,7 @@ class DispatcherServer:
                     asked.append(effect)
         outgoing.flush(time.monotonic())
         for say in said:
-            log.log(_LEVELS[say.level], "%s", say.text, extra={"about": say.about})
+            log.log(_LEVELS[say.level], say.text, extra={"about": say.about})
         for one in asked:
             self._ask(one)
         if ends is not None:

@@ -26,8 +26,9 @@ from shotline.common.settings.sections.logs import LoggingSection
 
 # Names the file that standard error is, where who starts the daemon wants it rotated.
 ERROR_FILE_VARIABLE: Final = "SHOTLINE_ERROR_FILE"
-_TEXT: Final = "{asctime} {levelname:<8} {name}: {message}"
 _HANDLER: Final = "shotline"  # what `configure_logging` has set
+_LOOK_BYTES: Final = 64 * 1024
+"""After so many of ours a log file is asked again how large it is: others may write there, too."""
 _JOURNAL_LEVELS: Final = {
     logging.DEBUG: 7,
     logging.INFO: 6,
@@ -47,6 +48,7 @@ def configure_logging(program: str, settings: LoggingSection) -> None:
     stay. Raise ConfigError when the file cannot be written; logging then goes where it went before,
     at first to standard error.
     """
+    _record_little()
     named = settings.file_of(program)
     path = named or _error_file()
     lines = _lines_of(settings, program)
@@ -65,6 +67,12 @@ def configure_logging(program: str, settings: LoggingSection) -> None:
         raise ConfigError(f"cannot write the log file {path}: {error.strerror}") from error
     file.setFormatter(lines)
     _log_to(file, settings)
+
+
+def _record_little() -> None:
+    """Leave out of records what no line of ours shows (see Optimization in logging's how-to)."""
+    logging._srcfile = None  # the line of code
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def _leads_nowhere(descriptor: int) -> bool:
@@ -101,6 +109,21 @@ class _LogFile(logging.handlers.RotatingFileHandler):
             path, maxBytes=settings.max_size, backupCount=settings.rotations, encoding="utf-8"
         )
         self._instead = instead
+        self._room = 0  # characters that are written before the file is asked for its size
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, laid out once; the file is seldom asked whether it is full."""
+        try:
+            if self._room <= 0 and self.shouldRollover(record):
+                self.doRollover()
+            if self.stream is None:
+                self.stream = self._open()
+            line = self.format(record) + self.terminator
+            self._room -= len(line)
+            self.stream.write(line)
+            self.stream.flush()  # the last words before a crash are wanted most
+        except Exception:  # noqa: BLE001  # as logging has it: who logs is not disturbed
+            self.handleError(record)
 
     def _open(self) -> TextIOWrapper:
         opened = open(self.baseFilename, self.mode, encoding=self.encoding, opener=log_opener)  # noqa: SIM115  # logging closes it
@@ -108,11 +131,13 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         return opened
 
     def shouldRollover(self, _record: logging.LogRecord) -> bool:  # noqa: N802  # logging's own name
-        """Ask for the file's place alone: logging lays each line out twice and asks the disk."""
+        """Ask the file for its place alone, and note how much it still takes."""
         stream = self.stream
-        if stream is None or not stream.seekable():
+        if stream is None or not stream.seekable() or self.maxBytes <= 0:
             return False
-        return 0 < self.maxBytes <= stream.tell()
+        room = self.maxBytes - stream.tell()
+        self._room = min(room, _LOOK_BYTES)
+        return room <= 0
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own name
         if self.stream is not None and self.stream.closed:
@@ -168,7 +193,7 @@ def rotate(path: Path, settings: LoggingSection) -> None:
 def _lines_of(settings: LoggingSection, program: str) -> logging.Formatter:
     if settings.format == "json":
         return _JsonFormatter(program)
-    return _Formatter(zone=UTC if settings.times == "utc" else None)
+    return _Formatter(_Clock(UTC if settings.times == "utc" else None, " "))
 
 
 def is_configured() -> bool:
@@ -196,27 +221,40 @@ def _log_to(handler: logging.Handler, settings: LoggingSection) -> None:
         old.close()
 
 
+class _Clock:
+    """Writes times to the millisecond; what is the same within a second is made once."""
+
+    def __init__(self, zone: tzinfo | None, separator: str) -> None:
+        """Make it; `zone` None: local time."""
+        self._zone, self._separator = zone, separator
+        self._second = -1
+        self._before = self._behind = ""
+
+    def text(self, at: float) -> str:
+        second = int(at // 1)
+        if second != self._second:
+            whole = datetime.fromtimestamp(second, UTC).astimezone(self._zone)
+            text = whole.isoformat(self._separator, "milliseconds")
+            self._before, _, behind = text.partition(".")
+            self._behind, self._second = behind[3:], second
+        return f"{self._before}.{int((at - second) * 1000):03d}{self._behind}"
+
+
 class _Formatter(logging.Formatter):
     """Lines that a terminal shows and never obeys, and that nobody else can begin.
 
     What peers send stands in messages: only their own line feeds are kept, with an indent behind.
     """
 
-    def __init__(self, form: str = _TEXT, zone: tzinfo | None = None) -> None:
-        super().__init__(form, style="{")
-        self._zone = zone  # None: local time
-
-    def formatTime(  # noqa: N802  # logging's own name
-        self,
-        record: logging.LogRecord,
-        datefmt: str | None = None,  # noqa: ARG002
-    ) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).astimezone(self._zone)
-        return at.isoformat(" ", "milliseconds")
+    def __init__(self, clock: _Clock | None) -> None:
+        super().__init__()
+        self._clock = clock  # None: lines have neither time nor level
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
-        record.message = record.message.replace("\n", "\n    ")
-        return super().formatMessage(record)
+        text = f"{record.name}: {record.message}".replace("\n", "\n    ")
+        if self._clock is None:
+            return text
+        return f"{self._clock.text(record.created)} {record.levelname:<8} {text}"
 
     def format(self, record: logging.LogRecord) -> str:
         return _visible(super().format(record))
@@ -237,13 +275,15 @@ class _JsonFormatter(logging.Formatter):
     def __init__(self, program: str) -> None:
         super().__init__()
         self._program = program
+        self._pid = os.getpid()
+        self._clock = _Clock(UTC, "T")
 
     def format(self, record: logging.LogRecord) -> str:
         said: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": self._clock.text(record.created),
             "level": record.levelname.lower(),
             "program": self._program,
-            "pid": record.process,
+            "pid": self._pid,
             "logger": record.name,
             "message": record.getMessage(),
         }
@@ -263,7 +303,7 @@ class _JournalFormatter(logging.Formatter):
     def __init__(self, lines: logging.Formatter) -> None:
         super().__init__()
         is_text = isinstance(lines, _Formatter)
-        self._lines = _Formatter("{name}: {message}") if is_text else lines  # it adds the time
+        self._lines = _Formatter(None) if is_text else lines  # it adds the time
 
     def format(self, record: logging.LogRecord) -> str:
         mark = f"<{_JOURNAL_LEVELS.get(record.levelno, 5)}>"

@@ -7,6 +7,7 @@ from shotline.common.base import Value
 from shotline.common.commands import READING, AnyCommand
 from shotline.common.dangers import NamedDanger, words_of
 from shotline.common.messages import Outcome
+from shotline.common.records import ShotKey
 from shotline.common.views import AnyResult
 from shotline.dispatcher.commands.audit_trail import Given
 from shotline.dispatcher.reading.paging import Page
@@ -56,6 +57,7 @@ class Asked:
     command: AnyCommand | None = None  # None: nobody could read it
     accepted: Answer | None = None
     begun: Callable[[], AnyResult] | None = None  # what goes with it when it is said first
+    about: ShotKey | None = None  # the shot that it turned out to mean, for the log
     is_held_back: bool = False  # nothing is said before something else is known
     answer: Answer | None = None  # the final one, while it is held back
     is_told: bool = False  # to the audit, how it has ended

@@ -52,12 +52,22 @@ class AuditTrail:
 
     # What is told
 
-    def begun(self, given: Given, command: AnyCommand, message: str) -> None:
-        """Tell that a command has begun, whose effect does not wait for its answer."""
-        self._put(given, command, Outcome.ACCEPTED, message)
+    def begun(
+        self, given: Given, command: AnyCommand, message: str, about: ShotKey | None = None
+    ) -> None:
+        """Tell that a command has begun, whose effect does not wait for its answer.
+
+        `about`: the shot that it means, also where it does not name one.
+        """
+        self._put(given, command, Outcome.ACCEPTED, message, about=about)
 
     def answered(
-        self, given: Given, command: AnyCommand | None, outcome: Outcome, message: str
+        self,
+        given: Given,
+        command: AnyCommand | None,
+        outcome: Outcome,
+        message: str,
+        about: ShotKey | None = None,
     ) -> None:
         """Tell what came of a command. What nobody could read (None) changes nothing (I7)."""
         if command is None:
@@ -67,7 +77,7 @@ class AuditTrail:
         elif (command.changes and not command.ROUTINE) or (
             isinstance(command, Audit) and outcome is not Outcome.OK
         ):
-            self._put(given, command, outcome, message)
+            self._put(given, command, outcome, message, about=about)
 
     def turned_away(self, told: TurnedAway) -> None:
         """Tell of a command that the broker has refused."""
@@ -100,6 +110,7 @@ class AuditTrail:
         outcome: Outcome,
         message: str,
         untold: int = 0,
+        about: ShotKey | None = None,
     ) -> None:
         took_s = min(max(self._core.now - given.at, 0.0), DURATION_MAX)
         shot = getattr(command, "shot", None)
@@ -117,7 +128,8 @@ class AuditTrail:
                 duration_s=None if outcome is Outcome.ACCEPTED else round(took_s, 6),
                 request=given.request.id,
                 untold=untold,
-            )
+            ),
+            about,
         )
 
     def _next_id(self) -> str:
@@ -126,11 +138,11 @@ class AuditTrail:
         self._last = (now_ms, 0) if now_ms > last_ms else (last_ms, number + 1)
         return "{}-{}".format(*self._last)
 
-    def _write(self, line: Audited) -> None:
+    def _write(self, line: Audited, about: ShotKey | None = None) -> None:
         core = self._core
         core.put_system(line)
-        is_of_shot = line.tree is not None and line.shot is not None
-        about = ShotKey(line.tree or "", line.shot or 0) if is_of_shot else None
+        if about is None and line.tree is not None and line.shot is not None:
+            about = ShotKey(line.tree, line.shot)
         core.note(f"audit: {in_words(line)}", about)
         self._since_trim += 1
         if self._tell_at == inf:

@@ -278,7 +278,8 @@ class Requests:
     def _tell(self, asked: Asked, answer: Answer) -> None:
         """Tell the audit of an answer, in the commit that has what was done."""
         asked.is_told = True
-        self.audit.answered(asked.given, asked.command, answer.outcome, answer.message)
+        outcome, message = answer.outcome, answer.message
+        self.audit.answered(asked.given, asked.command, outcome, message, asked.about)
 
     def answer_id(self, command: str, verb: str, answer: Answer) -> None:
         """Give the final answer to a command by its id; who asks for it again later has it, too."""
@@ -300,7 +301,7 @@ class Requests:
     def begun(self, asked: Asked, message: str) -> None:
         """Tell the audit of a command whose effect comes before its answer."""
         if asked.command is not None and asked.command.changes:
-            self.audit.begun(asked.given, asked.command, message)
+            self.audit.begun(asked.given, asked.command, message, asked.about)
 
     @property
     def due(self) -> float:

@@ -98,6 +98,7 @@ class RunCommands(Family):
         wait: bool,
         notices: tuple[str, ...] = (),
     ) -> Answer | None:
+        asked.about = shot.key
         if not run.is_open:
             return self.run_answer(shot, run, notices)
         name = f"{shot.key} run {run.number} ({run.opened.phase})"

@@ -35,6 +35,7 @@ class Functions(Family):
             shot, number = self._open(asked, command)
         else:
             shot, number = found[0], found[1].number
+        asked.about = shot.key
         return Answer(Outcome.OK, f"{command.function} runs as {shot.key} run {number}")
 
     def _open(self, asked: Asked, command: c.RunFunction) -> tuple[Shot, int]:

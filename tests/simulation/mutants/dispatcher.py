@@ -150,7 +150,7 @@ DISPATCHER: Final = (
         Edit(
             AuditTrail,
             "begun",
-            "self._put(given, command, Outcome.ACCEPTED, message)",
+            "self._put(given, command, Outcome.ACCEPTED, message, about=about)",
             "pass",
         ),
     ),

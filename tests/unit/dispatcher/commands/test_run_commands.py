@@ -523,7 +523,9 @@ def test_who_asked_is_named_in_the_records() -> None:
     shots = view_of(bench.told(c.Shots()))
     assert isinstance(shots, ShotsResult)
     assert shots.shots[0].runs[0].who == "anna"
-    assert any("asked for by anna" in one.text for one in bench.said)
+    (begun,) = [one for one in bench.said if "run 1 (INIT) has begun" in one.text]
+    assert begun.text.startswith("audit: anna (login)")
+    assert begun.about == ShotKey("T", 1)
 
 
 def test_an_attempt_that_comes_back_after_its_abort_was_never_started() -> None:

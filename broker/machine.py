@@ -34,6 +34,7 @@ from shotline.common.codec import (
     kinds_of,
     parts_of,
     request_head,
+    split,
 )
 from shotline.common.commands import READING, VIEWING
 from shotline.common.errors import MalformedMessage
@@ -317,7 +318,7 @@ class Broker:
                 return
             who = self._server(peer)
             _check_roles(who, chain.from_iterable(kinds))
-            parts = list(chain.from_iterable(map(_partly_decoded, batches)))
+            parts = list(chain.from_iterable(map(_partly_decoded, batches, kinds)))
             if any(isinstance(message, Register) for _, message in parts[1:]):
                 raise MalformedMessage("a registration is the first message of its batch")
             if isinstance(register := parts[0][1], Register):
@@ -677,8 +678,9 @@ def _check_roles(who: Peer, kinds: Iterable[str]) -> None:
             raise MalformedMessage(f"{kind[:40]!r} is not for {shown_role(who.roles)} to send")
 
 
-def _partly_decoded(batch: bytes) -> list[tuple[Raw, Message | None]]:
+def _partly_decoded(batch: bytes, kinds: list[str]) -> list[tuple[Raw, Message | None]]:
     """Return a server's messages as they are, and read; None for those that are passed on."""
     return [
-        (part, None if kind in FROM_SERVERS else decode_one(part)) for kind, part in parts_of(batch)
+        (part, None if kind in FROM_SERVERS else decode_one(part))
+        for kind, part in zip(kinds, split(batch), strict=True)
     ]

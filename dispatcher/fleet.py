@@ -207,7 +207,13 @@ class Fleet:
 
     def of_class(self, name: str) -> list[Server]:
         """Return the servers of a class that are not lost."""
-        return [server for server in self.server_class(name).servers.values() if not server.is_lost]
+        return list(self._there(name))
+
+    def _there(self, name: str) -> Iterator[Server]:
+        """Yield the servers of a class that are not lost: most often the first one is enough."""
+        for server in self.server_class(name).servers.values():
+            if not server.is_lost:
+                yield server
 
     def matching(self, name: str) -> list[Server]:
         """Return the servers that `CLASS` or `CLASS:ID` names, lost ones left out."""
@@ -273,14 +279,14 @@ class Fleet:
             and not server.barred
             and not server.is_broken
             and not (server.stopping and not self.alone(server))
-            for server in self.of_class(name)
+            for server in self._there(name)
         )
 
     def alone(self, server: Server) -> bool:
         """Whether no other server of its class takes work."""
         return not any(
             other is not server and not other.stopping and not other.leaving and not other.barred
-            for other in self.of_class(server.register.server_class)
+            for other in self._there(server.register.server_class)
         )
 
     def beat(self, server: Server, beat: ServerBeat, now: float, delivery_s: float) -> bool:
@@ -420,7 +426,7 @@ class Fleet:
         """Return the labels in a class's queue that no server has had for the grace time."""
         there = {
             label
-            for server in self.of_class(name)
+            for server in self._there(name)
             if not server.leaving and not server.is_broken
             for label in server.register.labels
         }

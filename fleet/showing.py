@@ -1,7 +1,7 @@
 """What is shown of the fleet as a whole: totals, absent servers, what differs, alerts. Pure."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Literal
 
 from msgspec import structs
@@ -54,9 +54,8 @@ class Showing:
                 )
         return found
 
-    def differing(self) -> dict[str, tuple[Flag, ...]]:
+    def differing(self, views: Sequence[ServerView]) -> dict[str, tuple[Flag, ...]]:
         """Return for each server that has registered in what it is not as it should be."""
-        views = list(self._core.world.views())
         usual = _usual(views)
         found = {}
         for view in views:
@@ -75,9 +74,8 @@ class Showing:
             found[view.server] = flags
         return found
 
-    def view(self, wall: float) -> FleetView:
-        """Return the whole."""
-        views = [*self._core.world.views()]
+    def view(self, wall: float, views: Sequence[ServerView]) -> FleetView:
+        """Return the whole; `views`: of all servers that have registered."""
         absent = self.absent({view.server for view in views})
         there = {view.server for view in views if view.liveness in THERE}
         missing = tuple(sorted(name for name in self._core.fold.expected if name not in there))
@@ -108,7 +106,7 @@ class Showing:
         return self._since.setdefault((kind, about), self._core.wall)
 
     def _alerts(
-        self, views: list[ServerView], missing: tuple[str, ...], wall: float
+        self, views: Sequence[ServerView], missing: tuple[str, ...], wall: float
     ) -> Iterator[Alert]:
         for name in missing:
             yield self._alert(AlertKind.MISSING, name, "it is expected, and is not there")
@@ -143,7 +141,7 @@ def _has_left(view: ServerView) -> bool:
     return _SAID_GOODBYE in view.why or any(one.kind is FlagKind.LEAVING for one in view.flags)
 
 
-def _totals(views: list[ServerView], absent: int) -> FleetTotals:
+def _totals(views: Sequence[ServerView], absent: int) -> FleetTotals:
     counts = Counter(view.liveness for view in views)
     there = [view for view in views if view.liveness in THERE]
     facts = [view.facts for view in there if view.facts is not None]

@@ -225,7 +225,10 @@ class Steering(Family):
 
     def view(self) -> FleetView:
         """Return the fleet but for its servers."""
-        view = self._showing.view(self._core.wall)
+        return self._view_of(self.views())
+
+    def _view_of(self, views: tuple[ServerView, ...]) -> FleetView:
+        view = self._showing.view(self._core.wall, views)
         return structs.replace(view, starting=self._starting())
 
     def window_notices(self) -> tuple[str, ...]:
@@ -301,12 +304,13 @@ class Steering(Family):
         """Tell observers of the fleet as a whole, where it is not as they know it."""
         core = self._core
         core.fleet.absent = self._showing.absent(core.fleet.servers)
-        for name, flags in self._showing.differing().items():
+        views, anew = self.views(), False
+        for name, flags in self._showing.differing(views).items():
             server = core.fleet.servers.get(name)
             if server is not None and server.differs != flags:
-                server.differs = flags
+                server.differs, anew = flags, True
                 core.server_changed(server)
-        view = self.view()
+        view = self._view_of(self.views() if anew else views)
         if view == self._shown:
             return
         for level, text in self._showing.news(self._shown, view):

@@ -354,7 +354,7 @@ def test_a_window_drains_meanwhile_and_names_the_plans_that_it_meets() -> None:
     assert "takes servers of class A, which ohmic 2 needs" in notice
     (view,) = site.machine.planning.views()
     assert (view.is_open, view.servers) == (False, ("A:1", "A:2"))
-    (alert,) = Showing(site.machine).view(site.wall).alerts
+    (alert,) = Showing(site.machine).view(site.wall, [*site.views()]).alerts
     assert alert.about == view.window.id
     site.wait(901)
     assert not site.is_free("A:1")
@@ -406,6 +406,6 @@ def test_what_is_not_as_expected_is_named() -> None:
     ]
     showing = Showing(site.machine)
     assert showing.absent(site.states)["C:1"].why == "it is expected, and was never there"
-    assert showing.view(site.wall).expected_missing == ("C:1",)
-    assert showing.differing()["A:1"][0].reason == "slots is 4, expected 8"
+    assert showing.view(site.wall, [*site.views()]).expected_missing == ("C:1",)
+    assert showing.differing([*site.views()])["A:1"][0].reason == "slots is 4, expected 8"
     assert site.ask(f.FleetExpect(servers=expected[:1] * 2)).outcome is Outcome.REFUSED

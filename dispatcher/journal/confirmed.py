@@ -20,6 +20,7 @@ from shotline.dispatcher.journal.projection import (
     claim_arguments,
     commands,
     commit_arguments,
+    unchecked,
 )
 from shotline.dispatcher.journal.recent import Kept, RecentCommits
 
@@ -32,8 +33,7 @@ class CommitRequest(NamedTuple):
 
     id: CommitId
     arguments: Sequence[Argument]  # of the commit's script
-    bare: Sequence[Argument] = ()  # without what Redis is to have, for writing it again
-    made: tuple[tuple[str, bool], ...] = ()  # keys, and whether they are there afterwards
+    made: Sequence[tuple[str, bool]] = ()  # keys, and whether they are there afterwards
     kept: Kept | None = None  # it is written again
     spill_end: int | None = None  # it came from the file and ends there
 
@@ -69,12 +69,11 @@ class Confirmed:
         """Return what to ask Redis for a new commit."""
         kinds = checked_keys(self._keys, commit)
         words = list(commands(self._keys, commit))
-        bare = commit_arguments(self._keys, commit, words)
-        made = tuple((str(one[1]), one[0] not in _REMOVERS) for one in words if one[0] != "RPUSH")
+        made = [(str(one[1]), one[0] not in _REMOVERS) for one in words if one[0] != "RPUSH"]
         return CommitRequest(
             CommitId(commit.term, commit.number),
-            [*check_arguments(kinds, self.last, self._known), *bare],
-            [*check_arguments(kinds), *bare],
+            check_arguments(kinds, self.last, self._known)
+            + commit_arguments(self._keys, commit, words),
             made,
             spill_end=spill_end,
         )
@@ -90,7 +89,7 @@ class Confirmed:
         if asked.kept is not None:
             asked.kept.at = now
         elif asked.id.number:
-            self._recent.add(now, asked.id, asked.bare, size)
+            self._recent.add(now, asked.id, asked.arguments, size)
 
     def compare(self, last: CommitId) -> HistoryLost | None:
         """Find what Redis has lost of what it had confirmed, when its last commit is `last`."""
@@ -105,7 +104,8 @@ class Confirmed:
             arguments = claim_arguments(self._keys, self.term, self._claimed_by)
             self.again.append(CommitRequest(claim, arguments))
         kept = self._recent.since(first)
-        self.again.extend(CommitRequest(one.id, one.arguments, kept=one) for one in kept)
+        for one in kept:
+            self.again.append(CommitRequest(one.id, unchecked(one.arguments), kept=one))
         begins = kept[0].id if kept else CommitId(self.term, had.number + 1)
         is_all = begins <= first and (last.term == self.term or last >= self._before)
         return HistoryLost(

@@ -5,7 +5,7 @@ Redis refuses an id that is not above the last one, so a repeated or a stale com
 commit of a superseded dispatcher, changes nothing (DESIGN §5, Journal).
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from shotline.common.base import to_json
@@ -46,9 +46,10 @@ ARGUMENTS_MAX: Final = 4000
 # What is wrong after the first write cannot be taken back, so that it is looked before whether
 # Redis still has what it had: its last commit, and the keys that this one is about. A key for
 # people that has another type is set aside. Written again, a commit adds nothing that a journal or
-# an output has already, should only the list of commits have been lost. Arguments: what Redis has
-# confirmed to have (0-0: it is written again), number of keys, each with its type and 1 where it
-# was there before; then fence, id, commits kept, number of the fence entry's fields and values,
+# an output has already, should only the list of commits have been lost. Mostly the newest commit is
+# the confirmed one; the last id itself would take as long as all the rest. Arguments: what Redis
+# has confirmed to have (0-0: it is written again), number of keys, each with its type and 1 where
+# it was there before; then fence, id, commits kept, number of the fence entry's fields and values,
 # these, and then each command's length and words.
 COMMIT_SCRIPT: Final = b"""
 local confirmed, keys = ARGV[1], tonumber(ARGV[2])
@@ -82,10 +83,13 @@ local function is_there(verb, key, value)
 end
 local kind = redis.call('TYPE', fence).ok
 if confirmed ~= '0-0' and (kind == 'stream' or kind == 'none') then
-  local last = last_id()
-  local term, number = parts(last)
-  local least, count = parts(confirmed)
-  if term < least or (term == least and number < count) then return {'lost', last} end
+  local newest = redis.call('XREVRANGE', fence, '+', '-', 'COUNT', 1)[1]
+  if not newest or newest[1] ~= confirmed then
+    local last = last_id()
+    local term, number = parts(last)
+    local least, count = parts(confirmed)
+    if term < least or (term == least and number < count) then return {'lost', last} end
+  end
 end
 for n = 3, 3 * keys, 3 do
   if ARGV[n + 1] == 'stream' then
@@ -214,6 +218,15 @@ def check_arguments(
     for key, kind in kinds.items():
         arguments += (key, kind, int(key in known))
     return arguments
+
+
+def unchecked(arguments: Sequence[Argument]) -> list[Argument]:
+    """Return a commit's arguments for writing it again, to a Redis that is to have none of it."""
+    again = list(arguments)
+    count = int(again[1])
+    again[0] = str(NO_COMMIT)
+    again[4 : 2 + 3 * count : 3] = [0] * count
+    return again
 
 
 def commit_arguments(

@@ -560,6 +560,11 @@ class Fleet:
         slots = sum(server.register.slots for server in able)
         return f"a free slot of class {name} with the label {label} ({slots} in use)"
 
+    @property
+    def any_suspect(self) -> bool:
+        """Whether any server has been silent for too long."""
+        return any(one.liveness is LivenessState.SUSPECT for one in self.servers.values())
+
     def is_suspect(self, name: str | None) -> bool:
         """Return whether a server is there and has been silent for too long."""
         server = self.servers.get(name or "")

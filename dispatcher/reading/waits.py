@@ -52,16 +52,19 @@ class Waits:
 
     def _tell(self, shot: Shot, run: Run) -> None:
         channel = shot_channel(shot.key)
-        told = self._told.get(channel, {})
-        lives = [shot.actions[path] for path in run.paths]
-        pending = [live for live in lives if _is_pending(live)]
-        silent = {live.path for live in lives if self._is_at_silent(live)}
-        # Those whose server is heard again are told of once more.
-        told_of = silent | self._silent.get(channel, set())
-        self._silent[channel] = silent
-        at_silent = [live for live in lives if live.path in told_of and live.state in IN_PROGRESS]
+        told, actions = self._told.get(channel, {}), shot.actions
+        # A run may have very many: they are gone through once.
+        pending = [
+            live
+            for path in run.paths
+            if (live := actions[path]).cause is None and live.state is ActionState.NOT_DISPATCHED
+        ]
+        at_silent = self._at_silent(channel, shot, run)
+        waiting = {live.path for live in at_silent}
         self._told[channel] = now = {
-            live.path: told[live.path] for live in (*pending, *at_silent) if live.path in told
+            path: text
+            for path, text in told.items()
+            if path in waiting or (path in run.paths and _is_pending(actions[path]))
         }
         news = []
         for live in (*self._chosen(channel, pending), *at_silent[:ACTIONS_MAX]):
@@ -73,8 +76,15 @@ class Waits:
             payload = to_json(ShotEvent(waits=tuple(news)))
             self._core.after(self._core.feed.publish(channel, self._core.wall, payload))
 
-    def _is_at_silent(self, live: Transition) -> bool:
-        return live.state in IN_PROGRESS and self._core.fleet.is_suspect(live.server)
+    def _at_silent(self, channel: str, shot: Shot, run: Run) -> list[Transition]:
+        """Return what runs on silent servers, and once more what did at the last look."""
+        before, fleet = self._silent.get(channel, set()), self._core.fleet
+        if not before and not fleet.any_suspect:
+            return []
+        running = [live for path in run.paths if (live := shot.actions[path]).state in IN_PROGRESS]
+        silent = {live.path for live in running if fleet.is_suspect(live.server)}
+        self._silent[channel] = silent
+        return [live for live in running if live.path in silent or live.path in before]
 
     def _chosen(self, channel: str, pending: list[Transition]) -> Iterator[Transition]:
         """Yield the pending actions to look at now."""

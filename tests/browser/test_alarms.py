@@ -93,6 +93,79 @@ def test_what_is_new_since_somebody_looked_is_said(monitor: MockMonitor) -> None
     shown(page.locator(".alarm")).to_have_count(0)
 
 
+CALLS = """
+window.tones = 0;
+window.notes = [];
+window.AudioContext = class {
+    state = 'running';
+    currentTime = 0;
+};
+window.GainNode = class {
+    gain = { setValueAtTime() {}, linearRampToValueAtTime() {} };
+    connect() {}
+};
+window.OscillatorNode = class {
+    connect(gain) { return gain; }
+    start() { window.tones += 1; }
+    stop() {}
+};
+window.Notification = class {
+    static permission = 'ALLOWED';
+    static async requestPermission() { return 'ALLOWED'; }
+    constructor(title, { body }) { window.notes.push(`${title}: ${body}`); }
+};
+document.hasFocus = () => false;
+"""
+"""In the place of what sounds and shows: how often each was asked for."""
+
+
+def counted(monitor: MockMonitor, allowed: str) -> Page:
+    """Return a page on which somebody is called, and that is counted."""
+    event = AlarmsEvent(alarms=SOME, last=4)
+    monitor.take(Whole("alarms", SnapshotResult(channel="alarms", term=1, seq=1, alarms=event)))
+    page = monitor.new_page()
+    page.add_init_script(CALLS.replace("ALLOWED", allowed))
+    return monitor.open("#/alarms", page)
+
+
+def come(monitor: MockMonitor, *alarms: Alarm) -> None:
+    last = max(one.number for one in alarms)
+    monitor.take(News("alarms", time.time(), AlarmsEvent(alarms=alarms, last=last)))
+
+
+def test_somebody_is_called_once_for_what_comes_together_if_they_want_it(
+    monitor: MockMonitor,
+) -> None:
+    page = counted(monitor, "granted")
+    come(monitor, alarm(5, "TEST/1 QUIET"))
+    titled(page, "(4) ")
+    assert page.evaluate("[tones, notes.length]") == [0, 0], "both are off until they are chosen"
+    page.get_by_label("Tone").check()
+    page.get_by_label("Desktop notification").check()
+    assert page.evaluate("[tones, notes.length]") == [1, 0], "it sounds once, to be heard"
+    high = alarm(6, "TEST/1 NBI", severity=AlarmSeverity.HIGH, text="it is hot")
+    come(monitor, high, alarm(7, "TEST/1 PUMP"))
+    page.wait_for_function("() => notes.length > 0")
+    said = "Action failed: TEST/1 NBI (and 1 more): it is hot"
+    assert page.evaluate("[tones, notes]") == [5, [said]]
+    page.get_by_label("Tone").uncheck()
+    monitor.leave()
+    page.wait_for_function("() => notes.length > 1")
+    assert "Shotline does not answer" in page.evaluate("notes[1]")
+    assert page.evaluate("tones") == 5
+
+
+def test_a_browser_that_allows_no_notifications_is_told_of(monitor: MockMonitor) -> None:
+    page = counted(monitor, "denied")
+    box = page.get_by_label("Desktop notification")
+    box.click()
+    shown(page.locator("reply-list")).to_contain_text("The browser does not allow notifications")
+    page.wait_for_function("(box) => !box.checked", arg=box.element_handle())
+    come(monitor, alarm(5, "TEST/1 PUMP"))
+    titled(page, "(4) ")
+    assert page.evaluate("notes") == []
+
+
 @needs_axe
 def test_the_tab_is_for_everybody(monitor: MockMonitor) -> None:
     page = opened(monitor)

@@ -255,6 +255,33 @@ def test_a_table_is_read_anew_also_when_the_structure_has_changed(opened: Opened
     assert [node.name for node in tree.actions(20)] == before
 
 
+def test_members_of_an_action_are_its_help_and_contact(opened: Opened) -> None:
+    tree = opened("TEST")
+    tree.create_pulse(21, replace=True)
+    before = {node.name: node for node in tree.actions(21)}
+    in_mdsplus(
+        """
+        with MDSplus.Tree("TEST", 21, "EDIT") as tree:
+            tree.addNode("INIT_A:HELP", "TEXT").record = "close the valve\\nby hand "
+            tree.addNode("INIT_A:CONTACT", "TEXT").record = "gas crew, 4711"
+            tree.addNode("INIT_B:HELP", "TEXT")
+            tree.addNode("INIT_B:CONTACT", "TEXT").record = tree.tdiCompile('"phone "//"12"')
+            tree.addNode("FAIL:HELP", "NUMERIC").record = 7
+            tree.addNode("DATA:HELP", "TEXT").record = "of no action"
+            tree.write()
+        """
+    )
+    found = {node.name: node for node in tree.actions(21)}
+    texts = {name: (node.help, node.contact) for name, node in found.items()}
+    assert texts.pop("INIT_A") == ("close the valve\nby hand", "gas crew, 4711")
+    assert texts.pop("INIT_B") == ("", "phone 12")
+    assert set(texts.values()) == {("", "")}
+    plain = {name: structs.replace(node, help="", contact="") for name, node in found.items()}
+    assert {name: structs.replace(node, nid=None) for name, node in plain.items()} == {
+        name: structs.replace(node, nid=None) for name, node in before.items()
+    }, "they are the same actions"
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

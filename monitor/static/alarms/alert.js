@@ -19,6 +19,7 @@ export class Alerts {
   /** Up to this number somebody was called. @type {number|null} */ #called = null;
   #calledAt = -Infinity;
   #wasAway = false;
+  /** @type {number|undefined} */ #later;
 
   /** @param {App} app */
   constructor(app) {
@@ -75,7 +76,15 @@ export class Alerts {
     // What was there before the page was opened calls nobody: it is in the title.
     this.#called ??= board.newest;
     if (board.newest < this.#called) this.#called = board.newest; // it has begun to count anew
-    if (board.newest === this.#called || performance.now() - this.#calledAt < QUIET_MS) return;
+    if (board.newest === this.#called) return;
+    const quietMs = this.#calledAt + QUIET_MS - performance.now();
+    if (quietMs > 0) {
+      this.#later ??= window.setTimeout(() => {
+        this.#later = undefined;
+        this.#look();
+      }, quietMs);
+      return;
+    }
     const fresh = board.sorted().filter((one) => one.number > /** @type {number} */ (this.#called) && calls(one));
     this.#called = board.newest;
     if (fresh.length === 0) return;

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE_FOLDERS = sorted(path.name for path in (ROOT / "src" / "shotline").iterdir() if path.is_dir())
+CODE_FOLDERS = sorted(path.name for path in (ROOT / "src" / "shotline").iterdir() if path.is_symlink())
 SHIPPED = {".py", ".yaml", ".json", ".sh", ".service", ".target", ".rules", ".conf"} | {
     ".html",
     ".css",

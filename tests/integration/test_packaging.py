@@ -13,7 +13,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE_FOLDERS = sorted(path.name for path in (ROOT / "src" / "shotline").iterdir() if path.is_symlink())
+CODE_FOLDERS = sorted(
+    path.name for path in (ROOT / "src" / "shotline").iterdir() if path.is_symlink()
+)
 SHIPPED = {".py", ".yaml", ".json", ".sh", ".service", ".target", ".rules", ".conf"} | {
     ".html",
     ".css",

@@ -93,7 +93,7 @@ export const COLUMNS = [
   {
     id: 'state',
     title: 'State',
-    place: { wide: { least: 166, share: 1 }, narrow: { least: 160, share: 1.1 }, phone: '2 / 2' },
+    place: { wide: { least: 166, share: 0.5 }, narrow: { least: 160, share: 1.1 }, phone: '2 / 2' },
     text: (row) => stateWords(row.last),
     also: (row) => statusWords(row.last),
     key: (row) => `${row.last.state} ${statusWords(row.last)}`,
@@ -102,7 +102,7 @@ export const COLUMNS = [
   {
     id: 'status',
     title: 'Status',
-    place: { wide: { least: 86, share: 1 } }, // else it stands with the state
+    place: { wide: { least: 86, share: 0.7 } }, // else it stands with the state
     text: (row) => statusWords(row.last),
     key: (row) => statusWords(row.last),
     cell: text((row) => statusWords(row.last), { titled: true }),
@@ -145,7 +145,7 @@ export const COLUMNS = [
   {
     id: 'reason',
     title: 'Reason',
-    place: { wide: { least: 120, share: 2 }, below: '2 / 3 / 3 / -2', phone: '3 / 2 / 4 / 4' },
+    place: { wide: { least: 120, share: 3 }, below: '2 / 3 / 3 / -2', phone: '3 / 2 / 4 / 4' },
     text: details,
     key: details,
     cell: reasonCell,

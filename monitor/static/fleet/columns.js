@@ -29,7 +29,7 @@ const NONE = [];
 /** @type {GridColumn<ServerView>[]} */
 export const COLUMNS = [
   {
-    id: 'server', title: 'Server', sets: EVERY, least: 118, share: 0.6, phone: '1 / 2',
+    id: 'server', title: 'Server', sets: EVERY, least: 118, share: 0.3, phone: '1 / 2',
     text: ({ server }) => server, key: ({ server }) => server,
     cell: (cell) => {
       const link = h('a', { class: 'grid-link', tabIndex: -1 });
@@ -79,7 +79,7 @@ export const COLUMNS = [
     ...words('slots', 'Slots', 104, slotsWords, { sets: ['work', 'all'], phone: '1 / 4' }),
     key: ({ usable = 0, slots = 0 }) => (slots ? usable * 1000 + slots : null), down: true, number: ({ busy }) => busy?.length ?? 0,
   },
-  words('doing', 'What it is doing', 130, ({ busy, state }) => (busy ?? []).map(doing).join(', ') || (state === 'ON' ? 'idle' : ''), { sets: ['work', 'all'], share: 1.2 }),
+  words('doing', 'What it is doing', 130, ({ busy, state }) => (busy ?? []).map(doing).join(', ') || (state === 'ON' ? 'idle' : ''), { sets: ['work', 'all'], share: 0.7 }),
   curved('cpu', 'CPU', 1, (server) => host(server)?.cpu_percent, { sets: ['work', 'host', 'all'], phone: '2 / 2', leaves: 'tight' }),
   number('cpus', 'CPUs', 52, (server) => host(server)?.cpus, { sets: ['host', 'all'] }),
   number('load', 'Load', 56, (server) => host(server)?.load_1, { sets: ['host', 'all'], shown: (value) => value.toFixed(2) }),
@@ -93,7 +93,7 @@ export const COLUMNS = [
   number('failed', 'Failed', 58, (server) => server.facts?.failed, { sets: ['work', 'all'], leaves: 'tight' }),
   number('cpu_time', 'CPU time', 84, (server) => server.facts?.cpu_time_s, { sets: ['work', 'all'], leaves: 'narrow', shown: duration }),
   {
-    ...number('seen', 'Last seen', 82, (server) => server.last_seen_at, { sets: EVERY, shown: moment, phone: '2 / 4' }),
+    ...number('seen', 'Last seen', 82, (server) => server.last_seen_at, { sets: EVERY, leaves: 'tight', shown: moment, phone: '2 / 4' }),
     key: ({ last_seen_at: at }) => at,
     cell: (cell) => ({ last_seen_at: at }, now) => {
       setText(cell, at ? `${age(now - at)} ago` : 'never');

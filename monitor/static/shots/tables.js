@@ -15,7 +15,7 @@ export const KEYS = [
   ['Enter', 'open the row'],
 ];
 
-const CARD = 'auto auto auto / 30px minmax(0, 1fr) minmax(0, 1fr) 84px';
+const CARD = '25px 25px minmax(0, 1fr) / 30px minmax(0, 1fr) minmax(0, 1fr) 84px';
 
 /**
  * A column with a link.
@@ -85,7 +85,7 @@ const FAILURES = [
   link('action', 'Action', 140, (one) => one.name, (one) => trendAddress(one.tree, one.path), { share: 1, phone: '2 / 2 / 3 / 4' }),
   words('phase', 'Phase', 70, (one) => one.phase ?? '', { leaves: 'tight' }),
   words('outcome', 'Outcome', 112, outcome, { phone: '2 / 4' }),
-  words('server', 'Server', 90, (one) => one.server ?? '', { share: 0.3 }),
+  words('server', 'Server', 90, (one) => one.server ?? '', { share: 0.3, leaves: 'tight' }),
   words('since', 'Since then', 120, (one) => one.since ?? '', { share: 0.4 }),
   whole(words('reason', 'Reason', 200, (one) => one.reason ?? '', { share: 2.4, phone: '3 / 2 / 4 / 5' })),
 ];
@@ -95,8 +95,8 @@ useColumns('failures-table', FAILURES, [''], CARD);
 const FOUND = [
   number('at', 'When', 188, (one) => one.at, { shown: moment, phone: '1 / 3 / 2 / 5' }),
   link('shot', 'Shot', 100, nameOf, shotAddress, { share: 0.3, phone: '1 / 2 / 2 / 3' }),
-  words('where', 'In', 152, (one) => (typeof one.line === 'number' ? `output #${one.attempt} line ${one.line}` : one.where), { share: 0.4, phone: '2 / 4' }),
-  whole(words('action', 'Action', 140, (one) => shortOf(one.path ?? ''), { share: 0.9, phone: '2 / 2 / 3 / 4' })),
+  words('where', 'In', 152, (one) => (typeof one.line === 'number' ? `output #${one.attempt} line ${one.line}` : one.where), { share: 0.4, phone: '2 / 3 / 3 / 5' }),
+  whole(words('action', 'Action', 140, (one) => shortOf(one.path ?? ''), { share: 0.9, phone: '2 / 2 / 3 / 3' })),
   whole(words('text', 'Text', 220, (one) => one.text, { share: 2.4, phone: '3 / 2 / 4 / 5' })),
 ];
 useColumns('found-table', FOUND, [''], CARD);

@@ -9,7 +9,7 @@ import { Inputs, Part } from '../view/part.js';
 import { SPACE, line } from '../fleet/curve.js';
 import { shotAddress } from './words.js';
 
-const WIDTH = 960;
+const WIDTH_MIN = 320;
 const HEIGHT = 220;
 const LAST = ['20', '50', '100', '200', '500'];
 
@@ -28,7 +28,6 @@ export class TrendView extends Part {
 
   build() {
     this.#picture.setAttribute('class', 'trend-curve');
-    this.#picture.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
     this.#picture.setAttribute('role', 'img');
     const form = h('form', {
       class: 'toolbar',
@@ -89,16 +88,18 @@ export class TrendView extends Part {
 
   /** @param {TrendResult} result @param {TrendPoint[]} points */
   #drawPicture(result, points) {
+    const width = Math.max(this.#picture.clientWidth, WIDTH_MIN); // letters stay as large as they are
+    this.#picture.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
     const timed = points.map((point, place) => ({ point, place })).filter(({ point }) => typeof point.duration_s === 'number');
     const top = Math.max(...timed.map(({ point }) => Number(point.duration_s)), 1e-9) * 1.1;
-    const x = (/** @type {number} */ place) => 56 + ((WIDTH - 72) * (place + 0.5)) / Math.max(points.length, 1);
+    const x = (/** @type {number} */ place) => 56 + ((width - 72) * (place + 0.5)) / Math.max(points.length, 1);
     const y = (/** @type {number} */ seconds) => HEIGHT - 24 - ((HEIGHT - 40) * seconds) / top;
     /** @type {SVGElement[]} */
     const parts = [];
     if (typeof result.median_s === 'number') {
       const [low, high] = [Number(result.low_s), Number(result.high_s)];
-      parts.push(shape('rect', { class: 'spread', x: 56, width: WIDTH - 72, y: y(high), height: Math.max(y(low) - y(high), 1) }));
-      parts.push(shape('line', { class: 'median', x1: 56, x2: WIDTH - 16, y1: y(result.median_s), y2: y(result.median_s) }));
+      parts.push(shape('rect', { class: 'spread', x: 56, width: width - 72, y: y(high), height: Math.max(y(low) - y(high), 1) }));
+      parts.push(shape('line', { class: 'median', x1: 56, x2: width - 16, y1: y(result.median_s), y2: y(result.median_s) }));
       parts.push(text(4, y(result.median_s) + 4, duration(result.median_s)));
     }
     parts.push(shape('path', { class: 'course', d: line(timed.filter(({ point }) => !point.failed).map(({ point, place }) => [x(place), y(Number(point.duration_s))])) }));
@@ -111,7 +112,7 @@ export class TrendView extends Part {
       mark.append(title);
       parts.push(mark);
     }
-    if (points.length > 0) parts.push(text(56, HEIGHT - 4, String(points[0].shot)), text(WIDTH - 60, HEIGHT - 4, String(points[points.length - 1].shot)));
+    if (points.length > 0) parts.push(text(56, HEIGHT - 4, String(points[0].shot)), text(width - 60, HEIGHT - 4, String(points[points.length - 1].shot)));
     parts.push(text(4, 14, duration(top)));
     this.#picture.replaceChildren(...parts);
     this.#picture.setAttribute('aria-label', this.#words.textContent ?? '');

@@ -18,6 +18,8 @@ useStyle(import.meta.url);
 const ORDERED_EVERY_MS = 250;
 /** So many characters of an address are taken by the rows that are selected. */
 const SELECTION_MAX = 1500;
+/** So much larger letters are on the wall. */
+const ON_THE_WALL = 1.6;
 
 /**
  * Draws a row's cell; `around` is what is known of the row beside it.
@@ -418,20 +420,23 @@ export class Grid extends Part {
  * @param {string[]} [sets]
  * @param {string} [card] of a row on a telephone: rows and columns of its grid
  */
-export function useColumns(tag, columns, sets = [''], card = '1fr 1fr 1fr / 30px minmax(0, 1fr) minmax(0, 1fr) 84px') {
+export function useColumns(tag, columns, sets = [''], card = '25px 25px minmax(0, 1fr) / 30px minmax(0, 1fr) minmax(0, 1fr) 84px') {
   const rows = ':is(.grid-head, .grid-row)';
-  /** @param {string} set @param {string} body in which form of the page @param {Form[]} left */
-  const inForm = (set, body, left) => {
+  /** @param {string} set @param {string} body in which form of the page @param {Form[]} left @param {number} [letters] how much larger they are */
+  const inForm = (set, body, left, letters = 1) => {
     const where = body + (set ? `${tag}[data-set="${set}"]` : tag);
     const shown = columns.filter((one) => (!one.sets || one.sets.includes(set)) && !(one.leaves && left.includes(one.leaves)));
-    const tracks = shown.map(({ least, share: part }) => (part === undefined ? `${least}px` : `minmax(${least}px, ${part}fr)`));
-    const least = shown.reduce((sum, one) => sum + one.least, 34);
+    const tracks = shown.map(({ least, share: part }) => {
+      const room = Math.round(least * letters);
+      return part === undefined ? `${room}px` : `minmax(${room}px, ${part}fr)`;
+    });
+    const least = shown.reduce((sum, one) => sum + Math.round(one.least * letters), 34);
     const gone = columns.filter((one) => !shown.includes(one)).map(({ id }) => `.g-${id}`);
     return `${where} ${rows} { grid-template-columns: 34px ${tracks.join(' ')}; min-width: ${least}px; }
       ${gone.length > 0 ? `${where} ${rows} > :is(${gone.join(', ')}) { display: none; }` : ''}`;
   };
   const [first] = sets; // the others are for whoever wants more than has room, and scroll
-  const wide = [...sets.map((set) => inForm(set, '', [])), inForm(first, 'body.narrow ', ['narrow']), inForm(first, 'body.tight ', ['narrow', 'tight'])];
+  const wide = [...sets.map((set) => inForm(set, '', [])), inForm(first, 'body.narrow ', ['narrow']), inForm(first, 'body.tight ', ['narrow', 'tight']), inForm(first, 'body.wall ', ['narrow', 'tight'], ON_THE_WALL)];
   const cards = columns.filter((one) => one.phone);
   const phone = `body.phone ${tag}${sets[0] ? '[data-set]' : ''}`;
   useRules([

@@ -101,6 +101,7 @@ export class RunStrip extends Part {
     const seconds = one ? (one.duration_s ?? Math.max(0, this.app.now() - one.opened_at)) : null;
     setText(this.#time, duration(seconds === null ? null : Math.floor(seconds * 10) / 10));
     setText(this.#left, this.#remaining());
+    this.#reason.classList.toggle('asked', !one?.reason);
     setText(this.#reason, plain(one?.reason || (one?.who ? `asked for by ${one.who}` : '')));
     for (const { kind, button } of this.#verbs) {
       button.hidden = one === null || !kind.states.includes(one.state);

@@ -27,9 +27,13 @@ def records_lease(
     limit: int = 1,
     hold_s: float | None = None,
     wait: float = 0.0,
+    files_on: str = "",
 ) -> Call[v.LeasesResult]:
-    """Take the oldest ready records of a group; `wait` so many seconds for the first."""
-    asked = {"host": host, "limit": limit, "hold_s": hold_s, "wait": wait}
+    """Take the oldest ready records of a group; `wait` so many seconds for the first.
+
+    `files_on`: only those whose files are on this host.
+    """
+    asked = {"host": host, "limit": limit, "hold_s": hold_s, "wait": wait, "files_on": files_on}
     command = make(r.RecordsLease, group=group, consumer=consumer, **asked)
     return waiting(command, v.LeasesResult)
 

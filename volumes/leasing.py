@@ -28,6 +28,7 @@ from shotline.volumes.fold import Item
 
 LEFT = "its consumer has left"
 
+_Why = Literal["", "no_credit", "limit", "elsewhere"]
 
 _Act = Callable[[Item], TokenFate]
 
@@ -59,7 +60,7 @@ class Leasing:
         self._wait_no_more(command.consumer)  # for what it had asked before: it asks again
         items, why = self._take(command_id, command) if core.ready else ([], "")
         if items or not command.wait:
-            return self._answer(items, why)
+            return self._answer(items, why, command)
         core.waiting[command_id] = Waiting(command, core.now + command.wait)
         return None
 
@@ -72,9 +73,7 @@ class Leasing:
         ]
         return self._answer(had, "") if had else None
 
-    def _take(
-        self, command_id: str, command: r.RecordsLease
-    ) -> tuple[list[Item], Literal["", "no_credit", "limit"]]:
+    def _take(self, command_id: str, command: r.RecordsLease) -> tuple[list[Item], _Why]:
         core = self._core
         group = core.group_of(command.group)
         had = len(core.fold.leased.get(command.consumer, ()))
@@ -88,14 +87,24 @@ class Leasing:
                 return [], "no_credit"
         taken: list[Item] = []
         while len(taken) < limit:
-            item = core.offers.next(command.group, command.host, core.host_of)
+            item = core.offers.next(command.group, command.host, core.host_of, command.files_on)
             if item is None:
                 break
             self._hold(command_id, command, item)
             taken.append(item)
         if taken and group.credits:
             self._spend(command.group, len(taken))
+        if not taken and self._elsewhere(command):
+            return taken, "elsewhere"
         return taken, ""
+
+    def _elsewhere(self, command: r.RecordsLease) -> str:
+        """Return where the file of the record is that would be leased, were it where it must be."""
+        core = self._core
+        if not command.files_on:
+            return ""
+        item = core.offers.next(command.group, command.host, core.host_of)
+        return "" if item is None else core.host_of(item)
 
     def _hold(self, command_id: str, command: r.RecordsLease, item: Item) -> None:
         core = self._core
@@ -126,12 +135,16 @@ class Leasing:
         core.put(CreditsSet(time=core.wall, group=group, consumer=consumer, credits=count))
         core.stirred[group] = None
 
-    def _answer(self, items: list[Item], code: Literal["", "no_credit", "limit"]) -> LedgerAnswer:
+    def _answer(
+        self, items: list[Item], code: _Why, command: r.RecordsLease | None = None
+    ) -> LedgerAnswer:
         core = self._core
+        where = self._elsewhere(command) if command is not None else ""
         why = {
             "": "",
             "no_credit": "nobody has asked for a record to be sent",
             "limit": "this consumer has as many records as its group allows",
+            "elsewhere": f"ready records have their files on {where}, where they can be verified",
         }[code]
         result = LeasesResult(
             leases=tuple(map(self._view, items)), why=why if not items else "", code=code
@@ -396,7 +409,7 @@ class Leasing:
                 del core.waiting[command_id]
                 # Once more: what has come up meanwhile may have been another's.
                 items, why = self._take(command_id, one.command) if core.ready else ([], "")
-                self._reply(command_id, self._answer(items, why))
+                self._reply(command_id, self._answer(items, why, one.command))
 
     def _expired(self, item: Item) -> None:
         core = self._core

@@ -125,13 +125,20 @@ class Offers:
             else:
                 del lanes[name]
 
-    def next(self, group: str, host: str, host_of: Callable[[Item], str]) -> Item | None:
-        """Return the record that a consumer on this host would be given; None: there is none."""
+    def next(
+        self, group: str, host: str, host_of: Callable[[Item], str], files_on: str = ""
+    ) -> Item | None:
+        """Return the record that a consumer on this host would be given; None: there is none.
+
+        `files_on`: only one whose file is there.
+        """
         wanted = self._group_of(group)
         best: tuple[bool, int] | None = None
         found: Item | None = None
         for item, lane in self._heads(group):
             if wanted.ordered and self._had[lane] > 0:
+                continue
+            if files_on and host_of(item) != files_on:
                 continue
             is_far = wanted.hosts != "any" and host_of(item) != host
             if is_far and wanted.hosts == "own":

@@ -44,7 +44,7 @@ class RecordsLease(_Consuming, tag="records_lease"):
 
     `host`: where the consumer runs, for groups whose records stay on their hosts. `verify`: what
     whoever passes the answer on compares, where the file is on its machine; what has changed is
-    given back, and not passed on.
+    given back, and not passed on. `files_on`: only records whose files are on this host.
     """
 
     group: GroupName
@@ -54,6 +54,7 @@ class RecordsLease(_Consuming, tag="records_lease"):
     hold_s: HoldTime | None = None  # None: as the group's configuration says
     wait: WaitTime = 0.0
     verify: Verify = "size"
+    files_on: Host = ""
 
 
 class RecordsRenew(_Consuming, tag="records_renew"):

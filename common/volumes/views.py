@@ -63,7 +63,7 @@ class LeasesResult(Result, tag="records_leases"):
 
     leases: tuple[LeaseView, ...] = ()
     why: str = ""  # there is none, where something else than want of records is the reason
-    code: Literal["", "no_credit", "limit"] = ""
+    code: Literal["", "no_credit", "limit", "elsewhere"] = ""
 
 
 class TokenFate(StrEnum):

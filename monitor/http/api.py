@@ -18,7 +18,7 @@ from tornado.web import RequestHandler
 
 from shotline.client import queue_export
 from shotline.client.calls import Call
-from shotline.client.consumer import DELAY_S, passed_on
+from shotline.client.consumer import DELAY_S, here, passed_on
 from shotline.client.errors import SupervisorError, TimedOut
 from shotline.client.plain import plain as shown
 from shotline.common.audit_words import said, words_of
@@ -294,6 +294,7 @@ class CommandHandler(Handler):
         if self._names_another(command):
             self.refuse(403, Outcome.REFUSED, f"`user`: you are known as {self.who}; leave it out")
             return
+        command = self._as_asked(command)
         call = raw_call(command, None if self.who is None else self.who.behalf)
         changes = command.SCOPE is not Scope.READ and not command.ROUTINE
         given = shown(words_of(command)) if changes else ""
@@ -306,13 +307,26 @@ class CommandHandler(Handler):
         self.set_status(status_of(reply))
         self.finish(body_of(reply))
 
+    def _as_asked(self, command: AnyCommand) -> AnyCommand:
+        """Return the command as the dispatcher is asked it."""
+        return command
+
     async def _passed_on(self, command: AnyCommand, reply: Reply) -> Reply:  # noqa: ARG002
         """Return the reply as it is passed on."""
         return reply
 
 
 class LeaseHandler(CommandHandler):
-    """Leases of data records: of files on this machine nobody is given one that has changed."""
+    """Leases of data records: of files on this machine nobody is given one that has changed.
+
+    Where checksums are to be compared, only records of files on this machine are leased.
+    """
+
+    def _as_asked(self, command: AnyCommand) -> AnyCommand:
+        assert isinstance(command, RecordsLease)
+        if command.verify != "checksum":
+            return command
+        return structs.replace(command, files_on=here())
 
     async def _passed_on(self, command: AnyCommand, reply: Reply) -> Reply:
         assert isinstance(command, RecordsLease)

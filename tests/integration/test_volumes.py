@@ -99,4 +99,17 @@ def test_programs_in_any_language_lease_by_http(tmp_path: Path) -> None:
         assert lease["path"] == "a.dat"
         (answer,) = ask("complete", consumer="curl", tokens=[lease["token"]])["answers"]
         assert answer["fate"] == "ok"
+        # Of files on another machine nobody here can compare checksums.
+        file = {"path": "b.dat", "generation": "1", "size_b": 1, "modified_at": 0.0}
+        announced = {"files": [{**file, "rule": "files"}], "memory": "test", "number": 1}
+        ask("announce", volume=VOLUME, host="data1", folder="/raw", **announced)
+        of = {"group": GROUP, "consumer": "curl", "verify": "checksum"}
+        told = ask("lease", **of)
+        assert (told["leases"], told["code"]) == ([], "elsewhere")
+        assert told["why"] == "ready records have their files on data1, where they can be verified"
+        words = ("records", "lease", GROUP, "--consumer", "me", "--verify", "checksum")
+        code, said = shotline_command(stack, *words)
+        assert (code, "files on data1" in said) == (0, True), said
+        (lease,) = ask("lease", group=GROUP, consumer="curl")["leases"]
+        assert (lease["path"], lease["attempt"]) == ("b.dat", 1), "nobody has used an attempt up"
         assert ask("status")["volumes"][0]["counts"]["done"] == 1

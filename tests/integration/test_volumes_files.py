@@ -13,6 +13,8 @@ from tests.support.ports import free_ports
 from tests.support.stack import HUB, eventually
 from tests.support.volumes import GROUP, VOLUME, DataStack, names
 
+from shotline.common.views import ActionView
+
 
 def rule(pattern: str, **more: object) -> dict[str, object]:
     """Return a rule whose records are offered to the group."""
@@ -184,6 +186,55 @@ def test_a_file_that_has_changed_since_is_not_given_to_anybody(tmp_path: Path) -
             assert "was announced with 5" in left.reason
             told = shotline.records_file(VOLUME, "a.dat")
         assert any("was announced with 5" in event.text for event in told.story)
+
+
+def test_an_arriving_record_has_an_action_dispatched_or_a_plan_added_once(tmp_path: Path) -> None:
+    of_shot = {"experiment": "TEST", "shot": "{shot}"}
+    plan = {"plan": "look", "parameters": {"file": "{path}"}}
+
+    def of_files(pattern: str, **then: object) -> dict[str, object]:
+        return {
+            "volume": VOLUME,
+            "pattern": pattern,
+            "complete": {"stable_s": 0.3},
+            "ids": {"expression": r"(?P<shot>\d+)\..*"},
+            "then": {**of_shot, **then},
+        }
+
+    rules = {
+        "acts": of_files("*.act", create=True, action="A_LOOK"),
+        "plans": of_files("*.plan", **plan),
+    }
+    kind = {"phases": [{"phase": "STORE"}], "parameters": {"file": {"type": "text"}}}
+    stack = DataStack(
+        tmp_path,
+        {"rules": rules},
+        servers=("A:1",),
+        experiments={"TEST": experiment(tmp_path, action("A_LOOK", "A", 1, phase="STORE"))},
+        settings={"queue": {"kinds": {"look": kind}}},
+    )
+    with stack:
+        stack.write("7.act")
+        stack.write("9.plan")
+        stack.wait_volume(lambda volume: volume.counts.done == 2)
+        stack.dispatcher.kill()
+        stack.restart(stack.dispatcher)
+        stack.wait_volume(lambda volume: volume.watched and volume.counts.done == 2)
+        (look,) = stack_actions(stack, "TEST/7")
+        assert (look.last.state, look.last.attempt) == ("DONE", 1)
+        with stack.supervisor() as shotline:
+            (entry,) = shotline.queue_list().entries
+            assert (entry.user, entry.plan.shot) == ("rule plans", 9)
+            assert entry.plan.parameters == {"file": "9.plan"}
+            shotline.queue_start(wait=True)
+            assert shotline.queue_list().entries == ()
+        (look,) = stack_actions(stack, "TEST/9")
+        assert (look.last.state, look.last.status) == ("DONE", "Success")
+
+
+def stack_actions(stack: DataStack, shot: str) -> tuple[ActionView, ...]:
+    with stack.supervisor() as shotline:
+        return shotline.actions(shot).actions
 
 
 def test_a_pulse_file_has_a_phase_run_once_and_its_action_knows_of_it(tmp_path: Path) -> None:

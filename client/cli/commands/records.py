@@ -99,7 +99,8 @@ def file(volume: str, path: str) -> None:
     "--verify",
     type=click.Choice(["size", "checksum", "none"]),
     default="size",
-    help="What of files on this machine must be as announced; others are given back.",
+    help="What of files on this machine must be as announced; others are given back. checksum: "
+    "only records of files on this machine are leased.",
 )
 def lease(group: str, consumer: str, host: str | None, verify: str, **options: Any) -> None:
     """Lease records of a group of consumers: nobody else gets them until their time is over.
@@ -107,8 +108,9 @@ def lease(group: str, consumer: str, host: str | None, verify: str, **options: A
     Their tokens are given to `complete`, `return` and `renew`, with the consumer's name.
     """
     name, here = consumer or later.consumer.default_name(), later.consumer.here()
+    files_on = here if verify == "checksum" else ""
     call = later.records_verbs.records_lease(
-        group, name, host=here if host is None else host, **options
+        group, name, host=here if host is None else host, files_on=files_on, **options
     )
     told = _as_announced(ask(call), name, verify)
     if not options_of().json:

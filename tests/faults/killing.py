@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -21,6 +21,7 @@ from shotline.client.local.daemons import Daemon
 from shotline.client.local.redis_server import RedisServer
 from shotline.common.actions import ActionState
 from shotline.common.records import RunOpened
+from shotline.dispatcher.journal.layout import Keys
 
 # Two classes, an order, conditions, and one that fails.
 PHASE = (
@@ -154,31 +155,69 @@ _OPEN = (ActionState.DISPATCHED, ActionState.DOING)
 
 
 def in_the_midst(
-    row: Row, stack: Stack, times: int, kill: Callable[[], None], every_s: float = 0.5
+    row: Row,
+    stack: Stack,
+    times: int,
+    kill: Callable[[], None],
+    *,
+    every_s: float = 0.5,
+    at_rate: float = 0.0,
 ) -> None:
-    """Run many actions, and kill so often meanwhile; then count."""
-    pulse = Pulse(stack)
-    began = time.monotonic()
-    with stack.supervisor() as shotline:
-        shotline.do_phase("INIT", *pulse.key, wait=False)
-    pause = threading.Event()
-    for _ in range(times):
-        before = sum(pulse.starts().values())
-        eventually(lambda before=before: sum(pulse.starts().values()) > before or _over(pulse))
-        if _over(pulse):
-            break
-        row.tried += 1
-        kill()
-        pause.wait(every_s)
-    run_to_end(stack, pulse)
-    took_s = time.monotonic() - began
-    judge(row, pulse, "in the midst")
-    rate = sum(pulse.starts().values()) / took_s
-    row.said.append(f"{rate:.0f} actions a second, kills and restarts counted in")
+    """Run many actions, a shot after the other, until it was killed so often; then count.
+
+    `at_rate`: where the machine is free enough, it is killed while so many start in a second.
+    """
+    shot, killed, pause = 0, 0, threading.Event()
+    rates: list[float] = []
+    while killed < times:
+        shot += 1
+        pulse = Pulse(stack, shot)
+        with stack.supervisor() as shotline:
+            shotline.do_phase("INIT", *pulse.key, wait=False)
+        while killed < times:
+            before = _lines(pulse)
+            eventually(lambda before=before, pulse=pulse: _lines(pulse) > before or _over(pulse))
+            rate = _rate(pulse, at_rate)
+            if _over(pulse):
+                break
+            rates.append(rate)
+            killed += 1
+            kill()
+            pause.wait(every_s)
+        run_to_end(stack, pulse)
+        judge(row, pulse, f"in the midst of shot {shot}")
+    row.tried += killed
+    row.counted["shots"] += shot
+    row.said.append(f"killed at {min(rates):.0f} to {max(rates):.0f} actions a second")
+    if at_rate:
+        row.counted[f"killed at {at_rate:g} actions a second"] += sum(
+            rate >= at_rate for rate in rates
+        )
+
+
+RATE_S = 0.5
+
+
+def _rate(pulse: Pulse, wanted: float) -> float:
+    """Return how many start in a second just now; wait a while until it is what is wanted."""
+    pause, rate, deadline = threading.Event(), 0.0, time.monotonic() + 10.0
+    while True:
+        before, began = _lines(pulse), time.monotonic()
+        pause.wait(RATE_S)
+        rate = (_lines(pulse) - before) / (time.monotonic() - began)
+        if rate >= wanted or time.monotonic() > deadline or _over(pulse):
+            return rate
+
+
+def _lines(pulse: Pulse) -> int:
+    file = pulse.folder / "starts"
+    return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
 def _over(pulse: Pulse) -> bool:
-    return pulse.runs_ended() == [1]
+    keys = Keys(pulse.stack.config.redis.key_prefix)
+    with closing(pulse.stack.redis_client()) as redis:
+        return not redis.sismember(keys.open, str(pulse.key))
 
 
 def broker(folder: Path, scale: float) -> Row:
@@ -190,14 +229,14 @@ def broker(folder: Path, scale: float) -> Row:
             stack.broker.kill()
             stack.restart(stack.broker)
 
-        in_the_midst(row, stack, times, kill)
+        in_the_midst(row, stack, times, kill, at_rate=200.0)
     return row
 
 
 def servers(folder: Path, scale: float) -> Row:
-    """Kill one of two servers while it is busy, and once while it is idle."""
+    """Kill one of two servers ten times while it is idle, and ten times while it is busy."""
     row, times = Row(), max(1, round(10 * scale))
-    with site(folder, ("A:1*2", "A:2*2"), many(round(3000 * scale))) as stack:
+    with site(folder, ("A:1*2", "A:2*2"), many(round(1500 * scale))) as stack:
         chosen = random.Random(1)
 
         def kill() -> None:
@@ -205,8 +244,9 @@ def servers(folder: Path, scale: float) -> Row:
             server.kill()
             stack.restart(server)
 
-        kill()  # idle
-        row.tried += 1
+        for _ in range(times):  # idle
+            kill()
+        row.tried += times
         in_the_midst(row, stack, times, kill)
     return row
 
@@ -224,14 +264,14 @@ def workers(folder: Path, scale: float) -> Row:
             if children:
                 chosen.choice(children).kill()
 
-        in_the_midst(row, stack, times, kill, 0.1)
+        in_the_midst(row, stack, times, kill, every_s=0.1)
     return row
 
 
 def redis(folder: Path, scale: float) -> Row:
     """Kill Redis twenty times in the midst of commits that it confirms only from its disk."""
     row, times = Row(), max(1, round(20 * scale))
-    with site(folder, ("A:1*4",), many(round(4000 * scale))) as stack:
+    with site(folder, ("A:1*4",), many(round(1500 * scale))) as stack:
         with stack.redis.client() as client:
             client.config_set("appendfsync", "always")
 
@@ -241,7 +281,7 @@ def redis(folder: Path, scale: float) -> Row:
             with stack.redis.client() as client:
                 client.config_set("appendfsync", "always")
 
-        in_the_midst(row, stack, times, kill, 0.2)
+        in_the_midst(row, stack, times, kill, every_s=0.2)
     return row
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import click
-from tests.fuzz import codec, live
+from tests.fuzz import codec, live, mad_broker
 
 
 @click.command()
@@ -29,7 +29,8 @@ def main(count: int, through: int, seed: int) -> None:
     if through:
         with tempfile.TemporaryDirectory(prefix="pytest-fuzz-") as folder:
             live.feed_server(Path(folder, "server"), through // 10, seed, click.echo)
-            live.feed(Path(folder), through - through // 10, seed, click.echo)
+            mad_broker.feed(Path(folder, "mad"), through // 10, seed, click.echo)
+            live.feed(Path(folder), through - 2 * (through // 10), seed, click.echo)
     click.echo(f"{time.monotonic() - began:.0f} s")
 
 

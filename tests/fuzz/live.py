@@ -6,12 +6,13 @@ Between two bursts every daemon must answer, with memory that does not grow.
 import asyncio
 import contextlib
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final
 from urllib.request import urlopen
 
 import psutil
@@ -26,6 +27,9 @@ from tests.support.ports import free_ports
 from tests.support.stack import DEADLINE_S, Stack
 from tornado.websocket import websocket_connect
 
+from shotline.bridges.redis_dispatcher.old_redis import TODO
+from shotline.bridges.redis_dispatcher.translation import COMMANDS as COMMANDS_CHANNEL
+from shotline.bridges.redis_dispatcher.translation import SERVER_COMMANDS
 from shotline.client.local.redis_server import RedisServer
 from shotline.common.codec import encode
 from shotline.common.commands import decode_command
@@ -46,15 +50,41 @@ GROWTH_MIB_MAX = 120
 ENDING = ("quit", "server_", "fleet")  # commands that end daemons are no malformed ones
 Send = Callable[[Random], None]
 
+WORDS: Final = (
+    "",
+    "0",
+    "-1",
+    "99999999999999999999",
+    "NaN",
+    "1e9",
+    "x" * 5000,
+    "\x00",
+    "é",
+    "../..",
+)
+OLD_TEXTS: Final = (
+    (COMMANDS_CHANNEL, "create_pulse:TEST:1"),
+    (COMMANDS_CHANNEL, "build_tables:TEST:1"),
+    (COMMANDS_CHANNEL, "do_phase:TEST:1:INIT"),
+    (COMMANDS_CHANNEL, "do_sequence:TEST:1:INIT:1:2"),
+    (COMMANDS_CHANNEL, "print_pending"),
+    (COMMANDS_CHANNEL, "abort_pending"),
+    (COMMANDS_CHANNEL, "abort"),
+    (f"{SERVER_COMMANDS}A", "DO"),
+    (f"{SERVER_COMMANDS}A", "ABORT+A_FIRST"),
+    (f"{SERVER_COMMANDS}A", "HEARTBEAT+1"),
+)
+"""What old programs publish, where, but for what ends daemons."""
+
 
 @contextmanager
 def site(folder: Path) -> Iterator[Stack]:
     """Give a stack with every daemon that has sockets, which knows peers without keys."""
-    page, control, info, orchestrator, old = free_ports(5)
+    page, control, info, orchestrator, old, progress = free_ports(6)
     with RedisServer(folder / "old", old) as redis:
         settings = {
             "keys": {"made_by_up": False},
-            "monitor": {"port": page},
+            "monitor": {"port": page, "recodex_zeromq": f"tcp://127.0.0.1:{progress}"},
             "qserver": {
                 "control": f"tcp://127.0.0.1:{control}",
                 "info": f"tcp://127.0.0.1:{info}",
@@ -123,6 +153,9 @@ class Targets(ExitStack):
         self._qserver = self._dealer(stack.config.qserver.control)
         self._events = self._context.socket(zmq.SUB)
         self._events.connect(broker.events)
+        self._subscriptions = self._context.socket(zmq.XSUB)
+        self._subscriptions.connect(broker.events)
+        self._progress = self._dealer(str(stack.config.monitor.recodex_zeromq))
         self._old = self.enter_context(stack.old_redis.client())
         self._loop = asyncio.new_event_loop()
         self.callback(self._loop.close)
@@ -134,11 +167,14 @@ class Targets(ExitStack):
                 *(bent(message(random), random) for _ in range(random.randint(1, 4)))
             ),
             "event feed": self._subscribe,
+            "event feed, frames": self._subscribe_madly,
             "monitor, HTTP": lambda random: self._http(stack.config.monitor.port, random),
             "monitor, WebSocket": self._websocket,
             "filterorchestrator": lambda random: self._http(_orchestrator(stack), random),
             "qserver": self._ask_qserver,
-            "legacy": self._publish,
+            "legacy, commands": self._publish,
+            "legacy, queues": self._fill_queue,
+            "recodex": self._tell_progress,
         }
 
     def _dealer(self, address: str) -> "zmq.Socket[bytes]":
@@ -211,10 +247,39 @@ class Targets(ExitStack):
             while True:
                 self._qserver.recv_multipart(zmq.NOBLOCK)
 
+    def _subscribe_madly(self, random: Random) -> None:
+        frame = random.choice((b"\x01", b"\x00", b"\x02", b"")) + random.randbytes(
+            random.randint(0, 300)
+        )
+        with contextlib.suppress(zmq.Again):
+            self._subscriptions.send(frame, zmq.NOBLOCK)
+
     def _publish(self, random: Random) -> None:
-        text = random.choice(("STATUS", "DO_PHASE TEST 1 INIT", "BUILD_TABLES TEST 1", "ABORT x y"))
-        channel = random.choice(("ACTION_DISPATCHER_COMMANDS", "ACTION_SERVER_PUBSUB:A"))
-        self._old.publish(channel, bent(text.encode(), random))
+        channel, text = random.choice(OLD_TEXTS)
+        self._old.publish(channel, _spoilt(text, random))
+
+    def _fill_queue(self, random: Random) -> None:
+        """Ask for actions as the old dispatcher did: an item in a queue, and a word of it."""
+        item = _spoilt("TEST+1+A_FIRST+7+10+1", random)
+        self._old.rpush(f"{TODO}A", item)
+        self._old.publish(f"{SERVER_COMMANDS}A", "DO")
+
+    def _tell_progress(self, random: Random) -> None:
+        words = ("job-1", random.choice(("TASK", "STARTED", "FINISHED")), "task", "COMPLETED")
+        frames = [_spoilt(word, random) for word in words[: random.randint(1, 4)]]
+        self._progress.send_multipart(frames)
+
+
+def _spoilt(text: str, random: Random) -> bytes:
+    """Return a text that may be in order, may name something else, or may be no text at all."""
+    deed = random.random()
+    if deed < 0.2:
+        return text.encode()
+    if deed < 0.5:
+        words = re.split(r"([:+])", text)
+        words[random.randrange(len(words))] = random.choice(WORDS)
+        return "".join(words).encode()
+    return bent(text.encode(), random)
 
 
 def _orchestrator(stack: Stack) -> int:
@@ -234,6 +299,8 @@ def all_answer(stack: Stack, targets: Targets) -> None:
     """Fail unless every daemon runs and answers."""
     for daemon in stack.daemons.all:
         assert daemon.running, f"{daemon.name} has ended: {daemon.last_lines(40)}"
+        log = daemon.log_file.read_text(errors="replace")
+        assert "Traceback" not in log, f"{daemon.name}: {log[log.index('Traceback') :][:3000]}"
     stack.wait_until(lambda status: bool(status.servers))
     targets.client.say(Ping(sent_s=1.0))
     with urlopen(f"http://127.0.0.1:{stack.config.monitor.port}/", timeout=DEADLINE_S) as page:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.fuzz import codec, live
+from tests.fuzz import codec, live, mad_broker
 from tests.fuzz.values import made
 
 from shotline.common.codec import decode, encode
@@ -37,3 +37,7 @@ def test_every_daemon_goes_on_after_mutants_on_its_sockets(tmp_path: Path) -> No
 
 def test_an_action_server_goes_on_after_mutants_of_its_broker(tmp_path: Path) -> None:
     assert live.feed_server(tmp_path, 2000, 2, lambda _: None) == 2000
+
+
+def test_every_daemon_works_again_after_a_broker_gone_mad(tmp_path: Path) -> None:
+    assert mad_broker.feed(tmp_path, 200, 2, lambda _: None) >= 200

@@ -364,7 +364,7 @@ TRIALS = (
         "KILL to the dispatcher before and behind every commit of a phase",
         "each action starts at most once, each result counts, the run ends once",
         at_every_commit({}),
-        quick=0.15,
+        quick=0.1,
     ),
     Trial(
         "hub-commits",
@@ -377,7 +377,6 @@ TRIALS = (
         "KILL to the broker while many short actions run",
         "nothing is lost, nothing starts twice",
         broker,
-        quick=0.1,
     ),
     Trial(
         "servers",

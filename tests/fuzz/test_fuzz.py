@@ -32,7 +32,7 @@ def test_mutants_of_messages_and_commands_are_in_order_or_refused() -> None:
 
 
 def test_every_daemon_goes_on_after_mutants_on_its_sockets(tmp_path: Path) -> None:
-    assert live.feed(tmp_path, 400, 2, lambda _: None) == 400
+    assert live.feed(tmp_path, 195, 2, lambda _: None) == 195
 
 
 def test_an_action_server_goes_on_after_mutants_of_its_broker(tmp_path: Path) -> None:
@@ -40,4 +40,4 @@ def test_an_action_server_goes_on_after_mutants_of_its_broker(tmp_path: Path) ->
 
 
 def test_every_daemon_works_again_after_a_broker_gone_mad(tmp_path: Path) -> None:
-    assert mad_broker.feed(tmp_path, 200, 2, lambda _: None) >= 200
+    assert mad_broker.feed(tmp_path, 100, 2, lambda _: None) >= 100

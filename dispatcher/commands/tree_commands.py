@@ -1,12 +1,14 @@
 """The commands that need a tree: make its pulse, build its tables, look at it (D1, D14). Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
+
+from msgspec import structs
 
 from shotline.common import commands as c
 from shotline.common.dangers import Danger, NamedDanger
 from shotline.common.messages import Outcome
-from shotline.common.nodes import DispatchOptions
+from shotline.common.nodes import ActionNode, DispatchOptions
 from shotline.common.records import PulseCreated, ShotKey, TableBuilt
 from shotline.common.views import CurrentResult, Severity, TreeProblem, TreeResult
 from shotline.dispatcher.commands import meant
@@ -108,7 +110,7 @@ class TreeCommands(Family):
             shot,
             TableBuilt(
                 time=core.wall,
-                actions=done.nodes,
+                actions=self._shared(key.tree, done.nodes),
                 phases=done.phases,
                 options=self._options(key.tree, done),
                 reset=command.reset,
@@ -129,6 +131,17 @@ class TreeCommands(Family):
             self._views.built(shot, list_actions=command.list_actions),
             (*done.warnings, *(f"{p.severity}: {p.path} {p.text}" for p in problems))[:50],
         )
+
+    def _shared(self, tree: str, nodes: Sequence[ActionNode]) -> tuple[ActionNode, ...]:
+        """Return a table's actions; those that are as in the tree's newest shot share what it has.
+
+        Most are, from shot to shot, but for the pulse's folder, and they take much of its memory.
+        """
+        newest = self._core.shots.get(ShotKey(tree, self._core.newest.get(tree, 0)))
+        if newest is None:
+            return tuple(nodes)
+        known = {node.path: node for node in newest.table.actions}
+        return tuple(_as_before(known.get(one.path), one) for one in nodes)
 
     def _options(self, tree: str, done: TreeDone) -> DispatchOptions:
         """Return the options of the configuration, else those that the tree itself declares."""
@@ -278,3 +291,11 @@ class TreeCommands(Family):
             if node.label and node.server_class in here and asked not in there:
                 text = f"no server of class {node.server_class} has the label {node.label}"
                 yield TableProblem(Severity.WARNING, node.path, text)
+
+
+def _as_before(was: ActionNode | None, one: ActionNode) -> ActionNode:
+    """Return an action, made of what an earlier one has where they are the same."""
+    if was is None or was == one:
+        return was or one
+    same = structs.replace(was, folder=one.folder)
+    return same if same == one else one

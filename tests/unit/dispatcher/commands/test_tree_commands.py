@@ -1,10 +1,12 @@
 """`tree` and `current`: what a tree says, without building or keeping anything."""
 
+from msgspec import structs
 from tests.support.dispatching import Bench, view_of
 from tests.support.tables import action
 
 from shotline.common.commands import CurrentShot, ReadTree, Shots
 from shotline.common.messages import Outcome
+from shotline.common.records import ShotKey
 from shotline.common.views import CurrentResult, ShotsResult, TreeResult, decode_result
 from shotline.dispatcher.trees.jobs import CurrentShotJob, TreeDone
 
@@ -51,6 +53,21 @@ def test_a_tree_that_cannot_be_read_or_names_a_path_twice() -> None:
     bench.ask(ReadTree(tree="T", shot=1))
     bench.answer_jobs("no such shot")
     assert bench.replies[-1].message == "T/1 cannot be read: no such shot"
+
+
+def test_shots_share_the_actions_that_are_the_same_in_both() -> None:
+    with_folder = structs.replace(action("C"), folder="/one")
+    bench = Bench(action("A"), action("B"), with_folder).build(ShotKey("T", 1))
+    elsewhere, moved = (
+        action("B", server_class="ELSEWHERE"),
+        structs.replace(action("C"), folder="/2"),
+    )
+    bench.nodes = (action("A"), elsewhere, moved, action("D"))
+    bench.build(ShotKey("T", 2))
+    first, second = (bench.machine.core.shots[ShotKey("T", shot)].table for shot in (1, 2))
+    assert second.actions == bench.nodes
+    assert second.node("A") is first.node("A")
+    assert second.node("C").path is first.node("C").path
 
 
 def test_an_unknown_experiment_is_refused() -> None:

@@ -74,7 +74,10 @@ class Slurm:
         except (Unanswered, OSError) as error:
             log.warning("nothing is known of how job %s has ended: %s", row.job, error)
             return None
-        return None if ran.code else fields_of_sacct(ran.output)
+        found = None if ran.code else fields_of_sacct(ran.output)
+        if found is None:  # there may be no accounting at all
+            log.warning("nothing is known of how job %s has ended; sacct: %s", row.job, ran.words)
+        return found
 
     async def start(self, asked: Start) -> Started | NotStarted:
         """Ask for a job."""

@@ -154,6 +154,10 @@ def test_the_history_is_hidden_shown_again_and_exported(
     assert (plan["result"], plan["note"]) == ("completed", "n2")
     told = exported(page, tmp_path, form="csv", by="action", all="")
     assert [one["state"] for one in csv.DictReader(io.StringIO(told))] == ["DONE"]
+    pane.get_by_label("search the history").fill("n1")
+    shown(rows).to_have_count(1)
+    told = exported(page, tmp_path, form="csv", by="plan", all="1")
+    assert [one["note"] for one in csv.DictReader(io.StringIO(told))] == ["n1"], "what is shown"
 
 
 def exported(page: Page, folder: Path, **said: str) -> str:

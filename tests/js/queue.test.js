@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { Board, beside, placed } from '../../monitor/static/queue/board.js';
 import { allowedWords, byField, fieldsOf, read, textOf } from '../../monitor/static/queue/schema.js';
 import {
-  filterHistory, heldWords, isUrgent, noteOf, phasesOf, phasesText, planDetails, planName, progressWords, whoWords, withNames,
+  filterHistory, heldWords, isUrgent, linesAbout, noteOf, phasesOf, phasesText, planDetails, planName, progressWords, whoWords, withNames,
 } from '../../monitor/static/queue/words.js';
 
 const entry = (uid, more = {}) => ({ uid, plan: { kind: 'ohmic' }, added_at: 1, user: 'anna', ...more });
@@ -200,4 +200,10 @@ test('the history is filtered by kind, person, result and text, the latest first
   assert.deepEqual(uids({}), ['c', 'b', 'a']);
   assert.deepEqual(uids({ kind: 'ohmic', user: 'ben' }), ['c']);
   assert.deepEqual(uids({ result: 'failed', text: 'camera' }), ['b']);
+});
+
+test('of an exported history only what the filter shows is kept, cells with ends of lines whole', () => {
+  const csv = 'uid,kind,note\na,ohmic,"two\nlines, ""b,"""\nb,gas,\nc,ohmic,x\n';
+  assert.equal(linesAbout(csv, 'csv', new Set(['a', 'c'])), 'uid,kind,note\na,ohmic,"two\nlines, ""b,"""\nc,ohmic,x\n');
+  assert.equal(linesAbout('{"uid":"a"}\n{"uid":"b"}\n', 'jsonl', new Set(['b'])), '{"uid":"b"}\n');
 });

@@ -2,6 +2,7 @@
 engine fails. How often a task has started is counted in a file, by nobody of ours.
 """
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -18,10 +19,13 @@ from tests.support.faults import (
     ends_of,
 )
 from tests.support.on_demand import on_demand
-from tests.support.slurm_site import SlurmSite
+from tests.support.slurm_site import SlurmSite, until
 from tests.support.stack import eventually
 
 from shotline.common.actions import ActionState, Status
+from shotline.common.settings.sections.providers import ProvidersSection
+from shotline.providers.accounting import Row
+from shotline.providers.slurm import Slurm
 
 ONE = {"A": {"provider": "slurm", "max": 1, "idle_s": 2.0}}
 
@@ -43,6 +47,38 @@ def test_a_pilot_comes_when_it_is_needed_and_goes_when_it_is_idle(
         # Its place is free again, although the engine is asked seldom.
         again = Pulse(here.stack, 2).begin().result()
         assert ends_of(again.actions) == {"FIRST": SUCCESS, "SECOND": SUCCESS}
+
+
+def test_of_a_job_that_the_controller_has_forgotten_nothing_is_proof_without_accounting(
+    site: SlurmSite, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in site.environment.items():
+        monkeypatch.setenv(name, value)
+    forgotten = Row("999", "COMPLETED", "A:p1", "token", False, "")
+    slurm = Slurm(ProvidersSection())
+    assert asyncio.run(slurm._record(forgotten)) is None
+    assert "accounting storage is disabled" in caplog.text
+    assert forgotten.as_job(None).proof == ""
+
+
+@pytest.mark.slow
+def test_a_pilot_whose_time_is_over_ends_with_its_action(tmp_path: Path, site: SlurmSite) -> None:
+    """Slurm ends it after the least time that it knows, a minute; it tells of its end itself."""
+    minute = {"A": {**ONE["A"], "options": ["--time=1"], "idle_s": 600.0}}
+    slow = {"broker": {"server_lost_s": 300.0, "suspect_beats": 1000}}
+    actions = [action("FIRST", "A", 1, gate="a")]
+    with on_demand(tmp_path, minute, actions, site.environment, settings=slow) as here:
+        pulse = Pulse(here.stack)
+        pulse.begin()
+        pulse.wait_doing("FIRST")
+        until(lambda: site.states() == ["TIMEOUT"], "the job was not ended", 150.0)
+        eventually(lambda: "A:p1 has ended: TIMEOUT" in here.log(), here.log)
+        eventually(lambda: pulse.action("FIRST").last.state is not ActionState.DOING)
+        found = pulse.action("FIRST").last
+        assert found.state in (ActionState.ABORTED, ActionState.DONE)
+        assert found.status is not Status.SUCCESS
+        assert not found.outcome_unknown
+        assert pulse.starts() == each_once("FIRST")
 
 
 def test_twenty_actions_over_four_pilots(tmp_path: Path, site: SlurmSite) -> None:

@@ -13,7 +13,7 @@ import { download, h, setAttribute, setText } from '../view/dom.js';
 import { Inputs as Made, Part } from '../view/part.js';
 import { Windowed } from '../view/windowed.js';
 import { useStyle } from '../view/style.js';
-import { RESULTS, filterHistory, kindOf, planDetails, planName, shotAddress, usersOf, whoWords } from './words.js';
+import { RESULTS, filterHistory, kindOf, linesAbout, planDetails, planName, shotAddress, usersOf, whoWords } from './words.js';
 
 useStyle(import.meta.url);
 
@@ -48,6 +48,7 @@ export class HistoryPane extends Pane {
   #offered = new Made();
   #filtered = new Made();
   /** @type {HistoryItem[]} */ #items = [];
+  /** How many there are of which the filter shows these. */ #of = 0;
   /** @type {Windowed<HistoryRow>} */ #rows = /** @type {any} */ (null);
 
   build() {
@@ -84,6 +85,7 @@ export class HistoryPane extends Pane {
     if (this.#filtered.changed(this.board.history, view?.history, this.#before, this.#also.checked, this.#kind.value, this.#user.value, this.#result.value, this.#text.value)) {
       this.#items = filterHistory(all, { kind: this.#kind.value, user: this.#user.value, result: this.#result.value, text: this.#text.value });
     }
+    this.#of = all.length;
     const earlier = Math.max(0, (view?.history ?? 0) - seen.length);
     this.#hidden.hidden = (view?.history_total ?? 0) <= (view?.history ?? 0);
     this.#hide.hidden = (view?.history ?? 0) === 0;
@@ -174,11 +176,13 @@ export class HistoryPane extends Pane {
 
   async #askExport() {
     const hidden = !this.#hidden.hidden;
+    const shown = new Set(this.#items.map((item) => item.entry.uid));
     const said = await askFor({
       title: 'Export the history',
       fields: [
         { name: 'form', label: 'As', type: 'choice', choices: [['csv', 'CSV', 'for spreadsheets'], ['jsonl', 'JSON lines', 'an object in each line']] },
         { name: 'by', label: 'A line for each', type: 'choice', choices: [['plan', 'plan', ''], ['run', 'run', 'of its phases'], ['action', 'action', 'of the shots that are still kept']] },
+        ...(shown.size < this.#of ? [/** @type {const} */ ({ name: 'shown', label: `only the ${shown.size} that the filter shows`, type: 'tick', value: '1' })] : []),
         ...(hidden ? [/** @type {const} */ ({ name: 'all', label: 'also what is hidden', type: 'tick', value: this.#also.checked ? '1' : '' })] : []),
       ],
       yes: 'Export',
@@ -186,7 +190,7 @@ export class HistoryPane extends Pane {
     if (!said) return;
     const { form, by } = said;
     const { status, text } = await getText('queue_history.txt', { form, by, all: said.all ? 'true' : undefined });
-    if (status === 200) download(`history-${by}.${form}`, text);
+    if (status === 200) download(`history-${by}.${form}`, said.shown ? linesAbout(text, form, shown) : text);
     else tell('Export', failed(status, text));
   }
 }

@@ -210,6 +210,16 @@ export function filterHistory(items, { kind, user, result, text }) {
     && (!wanted || searched(item).includes(wanted))).reverse();
 }
 
+/**
+ * Return the lines of an exported history that are about these plans, with the heading of a CSV.
+ * @param {string} text @param {string} form csv or jsonl @param {Set<string>} uids
+ */
+export function linesAbout(text, form, uids) {
+  // A cell in quotes may hold the ends of lines.
+  const lines = text.match(form === 'csv' ? /(?:"[^"]*"|[^"\n])*\n/g : /.*\n/g) ?? [];
+  return lines.filter((line, at) => (form === 'csv' ? at === 0 || uids.has(line.slice(0, line.indexOf(','))) : uids.has(JSON.parse(line).uid))).join('');
+}
+
 /** @param {HistoryItem} item */
 export function kindOf(item) {
   return item.entry.plan.kind || item.entry.plan.experiment || item.result.tree || '';

@@ -9,8 +9,10 @@ from typing import Self
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect, sync_playwright
 from tests.support.stack import Stack
+from tests.support.static_files import StaticFiles
 
 DEADLINE_S = 30.0  # the machine may be loaded
+PLAYED = "shotline.test"  # the host of a monitor that is played; the page's files are there
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
@@ -24,10 +26,12 @@ class Browser:
     """Chromium without a window. Each page has a context of its own, like another person's."""
 
     def __enter__(self) -> Self:
+        self._files = StaticFiles().__enter__()
         self._playwright = sync_playwright().start()
+        there = f"--host-resolver-rules=MAP {PLAYED} 127.0.0.1:{self._files.port}"
         self._chromium = self._playwright.chromium.launch(
             executable_path=CHROMIUM,
-            args=["--no-sandbox", "--enable-precise-memory-info"],
+            args=["--no-sandbox", "--enable-precise-memory-info", there],
         )
         self.errors: list[str] = []
         return self
@@ -35,6 +39,7 @@ class Browser:
     def __exit__(self, *_: object) -> None:
         self._chromium.close()
         self._playwright.stop()
+        self._files.__exit__()
 
     def new_page(
         self,

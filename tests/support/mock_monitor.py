@@ -13,15 +13,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from playwright.sync_api import Page, Route, WebSocketRoute
-from tests.support.browser import Browser, live
+from tests.support.browser import PLAYED, Browser, live
 
-from shotline import monitor as package
 from shotline.client.observer import News, Update, Whole
 from shotline.common.accounts import Role
 from shotline.common.actions import ActionState, has_failed
@@ -53,14 +51,15 @@ from shotline.monitor.channels import (
 )
 from shotline.monitor.channels.forms import SubscribeForm, listed, parsed, ping_of
 from shotline.monitor.channels.histories import Limits
-from shotline.monitor.http.pages import policy
 from shotline.monitor.http.requests import BadInput, body_of, command_of, query_of, status_of
 from shotline.monitor.names import ShotName, named
 from shotline.monitor.view import SOURCES, View, ViewSettings
 from shotline.monitor.view.effects import Drop, Effect, End, Open, Post
 
-STATIC: Final = Path(package.__file__).parent / "static"
-ADDRESS: Final = "http://shotline.test"
+ADDRESS: Final = f"http://{PLAYED}"
+NO_FILES: Final = re.compile(rf"^(?!{re.escape(ADDRESS)}/(static/|[?#]|$))")
+"""All but the page's files: these come from a server, without asking the test each time."""
+
 JSON: Final = "application/json"
 
 Json = dict[str, object]
@@ -148,7 +147,7 @@ class MockMonitor:
     def new_page(self, width: int = 1500, height: int = 1000) -> Page:
         """Return an empty page in a context of its own, all of whose requests come here."""
         page = self.browser.new_page(width, height)
-        page.context.route("**/*", self._http)
+        page.context.route(NO_FILES, self._http)
         page.context.route_web_socket(re.compile("/ws$"), self._socket)
         return page
 
@@ -277,18 +276,9 @@ class MockMonitor:
         url = urlsplit(route.request.url)
         if self.away or not route.request.url.startswith(ADDRESS):
             route.abort()
-        elif url.path == "/":
-            headers = {
-                "Content-Type": "text/html",
-                "Content-Security-Policy": policy("shotline.test"),
-                "Set-Cookie": "_xsrf=token; Path=/",
-            }
-            route.fulfill(path=STATIC / "index.html", headers=headers)
         elif url.path == "/api/me":
             role = Role(self._role)
             route.fulfill(json={"role": role, "may": [one for one in Scope if role.may(one)]})
-        elif url.path.startswith("/static/"):
-            route.fulfill(path=STATIC / url.path.removeprefix("/static/"))
         elif url.path.startswith("/api/"):
             self._api(route, url.path.removeprefix("/api/"), dict(parse_qsl(url.query)))
         elif url.path == "/healthz":

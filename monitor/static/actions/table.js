@@ -35,7 +35,7 @@ const ORDERED_EVERY_MS = 100;
 const SORTED_EVERY_MS = 250;
 const HELD_MS = 3000;
 /** So many lines of a reason are shown where it has a column; in the other forms all of them. */
-const LINES_MAX = 3;
+const LINES_MAX = 5;
 const WHOLE_LINES_MAX = 12;
 
 /** What stands before and behind the columns. @type {{id: string, place: Place}} */

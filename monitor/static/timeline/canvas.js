@@ -16,8 +16,7 @@ const TO_COME = 0.45; // of the ground is over what is still to come
 /** However short an action was, it is seen; what has failed stands out. */
 const LEAST = 4;
 const LEAST_FAILED = 9;
-const CHARACTER = 0.56; // of the font's size: about the width of one
-const CAPITAL = 0.66; // and of a large one, of which names mostly are
+const CHARACTER = 0.66; // of the font's size: about the width of a capital, as most of a name is
 const COLOURS = ['blue', 'orange', 'green', 'red', 'grey', 'text', 'muted', 'line', 'lane', 'panel', 'accent', 'critical'];
 
 /**
@@ -477,7 +476,7 @@ export class TimelineCanvas {
    * @param {number} room
    */
   #cut(text, room) {
-    const fits = Math.floor(room / (this.font * CAPITAL));
+    const fits = Math.floor(room / (this.font * CHARACTER));
     if (text.length <= fits) return text;
     if (fits < 3) return '';
     if (fits < 8) return `${text.slice(0, fits - 1)}…`;

@@ -321,20 +321,36 @@ class Wire:
 
     def _open_feed(self, welcome: Welcome) -> bool:
         """Connect to the feed and subscribe for all streams, unless that was done."""
-        address = reachable(welcome.events, self.address)
+        try:
+            address = reachable(welcome.events, self.address)
+        except ValueError as error:
+            self._no_feed(welcome, error)
+            return False
         if self.subscriber is not None:
             is_same = self.subscriber.curve == self.dealer.curve
             if self.subscriber.address == address and is_same and not self._feed_ended:
                 return False
             self.subscriber.close()
+            self.subscriber = None
         self._feed_ended = False
-        self.subscriber = Subscriber(self._context, address, curve=self.dealer.curve)
+        try:
+            self.subscriber = Subscriber(self._context, address, curve=self.dealer.curve)
+        except (OSError, ValueError) as error:
+            self._no_feed(welcome, error)
+            return False
         for stream in self._streams:
             self._subscribe(stream)
         return True
 
+    def _no_feed(self, welcome: Welcome, error: Exception) -> None:
+        """Go on without a feed: who observes is told that it has stopped."""
+        self.malformed += 1
+        named = welcome.events[:80]
+        log.warning("the broker at %s names no event feed: %r: %s", self.address, named, error)
+
     def _subscribe(self, stream: Stream) -> None:
-        assert self.subscriber is not None
+        if self.subscriber is None:
+            return
         for topic in stream.topics:
             self.subscriber.subscribe(topic.encode())
 

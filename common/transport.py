@@ -521,7 +521,7 @@ class Publisher(_Connected):
 
 
 class Subscriber(_Connected):
-    """A socket that connects to a Publisher."""
+    """A socket that connects to a Publisher. Raise OSError for what is no address."""
 
     def __init__(
         self,
@@ -534,7 +534,11 @@ class Subscriber(_Connected):
         self.address = address
         self.curve = curve
         _speak(self.socket, address)
-        self.socket.connect(address)
+        try:
+            self.socket.connect(address)
+        except zmq.ZMQError as error:
+            self.close()
+            raise OSError(error.errno, f"cannot connect to {address}: {error.strerror}") from error
 
     def subscribe(self, topic: bytes) -> None:
         """Ask for all topics that begin with `topic`. It counts once the publisher has heard it."""

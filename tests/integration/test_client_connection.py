@@ -306,6 +306,15 @@ def test_a_feed_that_has_stopped_says_so_and_goes_on_with_the_whole() -> None:
         feed.broker.close()
 
 
+@pytest.mark.parametrize("events", ["", "INIT", "tcp://[", "tcp://127.0.0.1:x", "udp://\x00"])
+def test_a_broker_that_names_no_feed_still_answers(events: str) -> None:
+    with fake_broker(always()) as broker:
+        broker.events = events
+        with supervisor(broker) as shotline, shotline.events("log"):
+            for _ in range(3):
+                assert shotline.abort().message == "done"
+
+
 def test_who_is_too_slow_begins_with_the_whole_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shotline.client.wire.UPDATES_MAX", 5)
     feed = Feed()

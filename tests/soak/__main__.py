@@ -161,10 +161,11 @@ def follow(stack: Stack, seconds: float) -> bool:
     click.echo(f"{ended} shots in {seconds:.0f} s; full from {full_at:.0f} s on")
     good = True
     for (name, what), values in sorted(samples.items()):
-        first, last = growth(values)
+        first, middle, last = growth(values)
         flat = is_flat(what, values)
         good = good and flat
-        click.echo(f"{name:12} {what:12} {first:9.1f} → {last:9.1f}  {'' if flat else 'GROWS'}")
+        thirds = f"{first:9.1f} → {middle:.1f} → {last:.1f}"
+        click.echo(f"{name:12} {what:12} {thirds}  {'' if flat else 'GROWS'}")
     return good
 
 

@@ -21,14 +21,15 @@ BOUNDS = {
 }
 
 
-def growth(values: Sequence[float]) -> tuple[float, float]:
-    """Return the medians of the first and of the last third."""
+def growth(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the medians of the first, the middle and the last third."""
     third = max(1, len(values) // 3)
-    return median(values[:third]), median(values[-third:])
+    middle = values[third:-third] or values
+    return median(values[:third]), median(middle), median(values[-third:])
 
 
 def is_flat(what: str, values: Sequence[float]) -> bool:
     """Return whether the last third is not above the first by more than is allowed."""
-    first, last = growth(values)
+    first, _, last = growth(values)
     bound = BOUNDS[what]
     return last - first <= max(bound.part * first, bound.amount)

@@ -56,6 +56,7 @@ class FakeBroker:
         self._router = Router(self._context, address or "tcp://127.0.0.1:*")
         self._events = Publisher(self._context, "tcp://127.0.0.1:*")
         self.address = self._router.address
+        self.events = self._events.address  # as it tells it
         self._name = secrets.token_hex(4)
         self._seq: dict[str, Iterator[int]] = {}
         self._last: dict[str, int] = {}
@@ -136,7 +137,7 @@ class FakeBroker:
                 welcome = Welcome(
                     broker=self._name,
                     clock_s=clock_s,
-                    events=self._events.address,
+                    events=self.events,
                     term=self.term,
                 )
                 self._send(peer, welcome)

@@ -167,7 +167,7 @@ def screenshots(folder: Path, every: Path, work: Path) -> None:
         page.locator("a[data-tab=queue]").click()
         with stack.supervisor() as shotline:
             shotline.fleet_resume(servers="DAQ:3")
-            shotline.wait("DEMO", number, check=False)
+            shotline.wait("DEMO", number, 2, check=False)  # which may be over
         programme(stack)
         shown(page.locator("queue-history .history-row:not([hidden])").first).to_be_visible()
         moment(page.locator("queue-running .running-phases .now"), "PULSE")

@@ -136,7 +136,7 @@ def fill(folder: Path) -> Path:
 
 def full_disks(folder: Path, scale: float) -> Row:
     """Fill the disk under the logs, the spill file and Redis, each in a phase, and make room."""
-    row = Row()
+    row, numbers = Row(), itertools.count(100)
     if os.environ.get(OWN_MOUNTS) is None:
         return _in_mounts_of_its_own("full-disks", scale)
     for name in ("var/log", "var/spill", "var/redis"):
@@ -157,12 +157,11 @@ def full_disks(folder: Path, scale: float) -> Row:
             ballast.unlink()
         with in_a_phase(row, stack, 2, "no room for Redis") as pulse:
             ballast = fill(folder / "var/redis")
-            stack.wait_until(journal_is("degraded"))
+            eventually(lambda: _is_noticed(stack, next(numbers)))
             pulse.wait_started("A_LAST")
             ballast.unlink()
         with in_a_phase(row, stack, 3, "no room for Redis and the spill file") as pulse:
             ballasts = [fill(folder / name) for name in ("var/redis", "var/spill")]
-            numbers = itertools.count(100)
             eventually(lambda: not _made(stack, next(numbers)))  # the last page of a file has room
             stack.wait_until(journal_is("stopped"))
             made = _made(stack, next(numbers))
@@ -187,6 +186,13 @@ def _in_mounts_of_its_own(name: str, scale: float) -> Row:
     if found is None:
         return Row(wrong=[f"it could not be tried: {done.stderr[-2000:]}"])
     return Row(found.tried, Counter(found.counted), found.said, found.wrong)
+
+
+def _is_noticed(stack: Stack, shot: int) -> bool:
+    """Write something, since the last page of a file has room; return whether that has failed."""
+    _made(stack, shot)
+    with stack.supervisor() as shotline:
+        return shotline.status().journal == "degraded"
 
 
 def _made(stack: Stack, shot: int) -> bool:

@@ -201,17 +201,22 @@ def _madly(stack: Stack, mad: MadBroker, shot: int, until: int) -> None:
     mad.madness = 0.0
 
 
-def _all_work(stack: Stack, page: int, shot: int) -> None:
-    """Fail unless every daemon works again; one that has ended has done so in order."""
+def _start_again(stack: Stack) -> None:
+    """Start again what has ended, in order, and what asks for that in its log."""
     for daemon in stack.daemons.all:
         log = daemon.log_file.read_text(errors="replace")
-        assert "Traceback" not in log, log[log.index("Traceback") - 300 :][:3000]
+        assert "Traceback" not in log, log[log.index("Traceback") :][:3000]
         if daemon.running and "start that server again" in log[-1000:]:
-            daemon.kill()  # so its log asks whoever reads it: it was told of a term that cannot be
+            daemon.kill()  # it was told of a term that cannot be
         if not daemon.running:
             stack.restart(daemon)
 
+
+def _all_work(stack: Stack, page: int, shot: int) -> None:
+    """Fail unless every daemon works again; one that has ended has done so in order."""
+
     def works() -> bool:
+        _start_again(stack)
         try:
             with stack.supervisor() as shotline:
                 shotline.abort(all_runs=True)

@@ -94,8 +94,8 @@ DISPATCHER: Final = (
         Edit(
             Results,
             "output",
-            "if pieces:\n            self._core.ledger.output(",
-            "if pieces and not stored:\n            self._core.ledger.output(",
+            "if pieces:\n            self._core.touched(key)",
+            "if pieces and not stored:\n            self._core.touched(key)",
         ),
     ),
     _one(

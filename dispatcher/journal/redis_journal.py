@@ -217,7 +217,8 @@ class RedisJournal:
                 due = silent_since + self._redis.timeout_s
             if self._dialer.asks_sentinels and not self._connecting:
                 due = min(due, self._look_at)
-        if self._pending is not None and self._pending_at is _At.NOWHERE and self._disk.trouble:
+        is_nowhere = self._pending is not None and self._pending_at is _At.NOWHERE
+        if is_nowhere and self._disk.trouble and self._spills:
             due = min(due, self._disk.retry_at)
         return None if due == inf else due
 
@@ -302,8 +303,13 @@ class RedisJournal:
             self._connector.call(self._look)
         if self._sent is None:
             self._send_next(now)
-        if self._disk.backlog > _BACKLOG_BYTES:
+        if self._spills:
             self._spill_pending(now)
+
+    @property
+    def _spills(self) -> bool:
+        """Whether what is pending goes to the file; else it waits for its turn at Redis."""
+        return self._link is None or self._disk.backlog > _BACKLOG_BYTES
 
     def _send_next(self, now: float) -> None:
         disk = self._disk

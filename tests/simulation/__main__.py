@@ -9,12 +9,13 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from tests.simulation.scenario import Scenario
 from tests.simulation.seeds import digest_of, run_seed
 from tests.simulation.storm.scenario import Storm
+from tests.simulation.test_alarms import AlarmsScenario
 from tests.simulation.test_fleet import FleetScenario
 from tests.simulation.test_limits import LimitedScenario
 from tests.simulation.test_mdsip import TwoShots
@@ -23,7 +24,7 @@ from tests.simulation.test_queue import KilledEarly, LockedQueue, QueueScenario
 from tests.simulation.test_volumes import VolumesScenario
 
 FRESH: Final = 200
-KINDS: Final[Mapping[str, Callable[[int], Scenario]]] = {
+KINDS: Final[Mapping[str, type[Scenario]]] = {
     kind.__name__: kind
     for kind in (
         Storm,
@@ -36,6 +37,7 @@ KINDS: Final[Mapping[str, Callable[[int], Scenario]]] = {
         VolumesScenario,
         TwoShots,
         PilotScenario,
+        AlarmsScenario,
     )
 }
 

@@ -111,7 +111,11 @@ class ShotCheck:
         when = node.when
         if isinstance(when, ConditionWhen):
             value = self.evaluate(when.expression)
-            assert value is Truth.TRUE, f"I3: {path} started while its condition is {value}"
+            # It was true once, and somebody has asked again for what it looks at.
+            is_asked_again = any(self.again[run, one] for one in _looked_at(when.expression))
+            assert value is Truth.TRUE or is_asked_again, (
+                f"I3: {path} started while its condition is {value}"
+            )
         elif isinstance(when, SequenceWhen):
             self._check_turn(node, when.number, run)
 
@@ -168,6 +172,15 @@ class ShotCheck:
         ):
             return Truth.FALSE
         return Truth.NEVER
+
+
+def _looked_at(expression: object) -> list[str]:
+    """Return the paths that a condition speaks of."""
+    if isinstance(expression, Reference):
+        return [expression.path]
+    if isinstance(expression, Not):
+        return _looked_at(expression.operand)
+    return [path for one in expression.operands for path in _looked_at(one)]  # type: ignore[attr-defined]
 
 
 class Checks:

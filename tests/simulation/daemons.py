@@ -4,6 +4,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from msgspec import structs
 from tests.simulation.world import Link, Network, World
@@ -47,6 +48,7 @@ from shotline.dispatcher.machine import Dispatcher
 from shotline.dispatcher.trees import jobs as t
 
 URL_WAIT_S = 5.0
+PING_S = 5.0  # of a client that knows the broker's clock
 SOURCE_AWAY = 0.2  # share of the looks at a tree that nobody answers
 
 
@@ -98,12 +100,12 @@ class Daemon:
         """Now, by the clocks of its host."""
         return self.world.instant_at(self.host)
 
-    def do(self, action: Callable[[], None]) -> None:
+    def do(self, action: Callable[..., None], *about: object) -> None:
         """Do it now, or when the process goes on."""
         if self.is_paused:
-            self._waiting.append(action)
+            self._waiting.append(partial(action, *about))
         else:
-            action()
+            action(*about)
 
     def pause(self, duration_s: float) -> None:
         """Stop the process for a while."""
@@ -153,7 +155,7 @@ class BrokerDaemon(Daemon):
         self._servers.serve(None)
 
     def _handle(self, event: object) -> None:
-        self.do(lambda: self._take(event))
+        self.do(self._take, event)
 
     def _take(self, event: object) -> None:
         if self._is_dead:
@@ -247,7 +249,7 @@ class DispatcherDaemon(Daemon):
 
     def handle(self, *events: d.MachineEvent) -> None:
         """Let the machine decide."""
-        self.do(lambda: self._take(events))
+        self.do(self._take, events)
 
     def _take(self, events: tuple[d.MachineEvent, ...]) -> None:
         if self.is_dead:
@@ -398,7 +400,7 @@ class ServerDaemon(Daemon):
 
     def handle(self, event: srv.Event) -> None:
         """Let the machine decide."""
-        self.do(lambda: self._take(event))
+        self.do(self._take, event)
 
     def _take(self, event: srv.Event) -> None:
         if isinstance(event, srv.TaskEnded | srv.GroupGone):
@@ -473,6 +475,7 @@ class Client:
         self._numbers = itertools.count(1)
         self._offset_s: float | None = None
         self._asked: dict[str, _Asked] = {}
+        self._ping_at = 0.0
         self._link = network.open(self)
         self._tick()
 
@@ -513,7 +516,9 @@ class Client:
         asked.on_reply(reply)
 
     def _tick(self) -> None:
-        self._network.to_router(self._link, [encode([Ping(sent_s=self._world.now)])])
+        if self._world.now >= self._ping_at:
+            self._ping_at = self._world.now + (PING_S if self._offset_s is not None else 0.0)
+            self._network.to_router(self._link, [encode([Ping(sent_s=self._world.now)])])
         self._send()
         self._world.after(1.0, self._tick)
 

@@ -1,10 +1,17 @@
 """A seed's shot: its actions, its servers, its supervisor, its faults. Runs it and checks it."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from msgspec import structs
 from tests.simulation.checks import Checks
-from tests.simulation.daemons import BrokerDaemon, Client, DispatcherDaemon, ServerDaemon, Task
+from tests.simulation.daemons import (
+    BrokerDaemon,
+    Client,
+    DispatcherDaemon,
+    ServerDaemon,
+    Task,
+)
 from tests.simulation.world import Network, World
 
 from shotline.client.testing.journal import MemoryJournal
@@ -33,12 +40,14 @@ from shotline.common.nodes import (
     SequenceWhen,
     SleepTask,
 )
-from shotline.common.records import ShotKey
+from shotline.common.records import ShotKey, ShotRecord
 from shotline.common.views import RunReport, decode_result
 from shotline.dispatcher.machine import Dispatcher
 
 PHASES = ("INIT", "PULSE", "STORE")
+BEGIN_S = 100.0
 FAULTS_UNTIL_S = 30.0
+CALM_S = 25.0  # longer than it takes until a silent server is lost, and its actions settle
 
 
 def draw_nodes(chance: random.Random) -> tuple[ActionNode, ...]:
@@ -89,8 +98,13 @@ class Scenario:
     end_s = 400.0
     quiet_s = 30.0  # at the end
     sections: Mapping[str, Mapping[str, object]] = {}  # of the dispatcher's configuration
+    left_out: frozenset[str] = frozenset()  # parts of the seed that do not happen
 
     def __init__(self, seed: int, make: type[Dispatcher] = Dispatcher) -> None:
+        self.seed = seed
+        self._calm_at = 0.0
+        self.parts: list[str] = []  # what the seed has that may be left out
+        self.recorded: Callable[[ShotKey, ShotRecord], None] | None = None
         self.world = World(seed)
         self.chance = self.world.random
         self.nodes = self._draw()
@@ -125,8 +139,29 @@ class Scenario:
         shots = dispatcher.machine.core.shots
         self.checks.at_end({key: shot.actions for key, shot in shots.items()})
 
+    def has(self, part: str) -> bool:
+        """Take note of a part of the seed. Return whether it happens."""
+        self.parts.append(part)
+        return part not in self.left_out
+
+    def own_chance(self, what: object) -> random.Random:
+        """Return chances of a part's own: they are the same whatever else happens."""
+        return random.Random(f"{self.seed} {what}")
+
+    def _record(self, key: ShotKey, record: ShotRecord) -> None:
+        if self.recorded is not None:
+            self.recorded(key, record)
+        self.checks.record(key, record)
+
     def _draw(self) -> tuple[ActionNode, ...]:
-        return draw_nodes(self.chance)
+        return self._without(draw_nodes(self.chance))
+
+    def _without(self, nodes: tuple[ActionNode, ...]) -> tuple[ActionNode, ...]:
+        """Return the table where the actions that are left out are off."""
+        return tuple(
+            node if self.has(f"action {node.name}") else structs.replace(node, on=False)
+            for node in nodes
+        )
 
     # Daemons
 
@@ -149,7 +184,7 @@ class Scenario:
         self.dispatcher = self._new_dispatcher()
 
     def _new_store(self) -> MemoryJournal:
-        return MemoryJournal(on_record=self.checks.record)
+        return MemoryJournal(on_record=self._record)
 
     def _new_dispatcher(self) -> DispatcherDaemon:
         return DispatcherDaemon(
@@ -220,7 +255,9 @@ class Scenario:
                     self._pause_dispatcher,
                 )
             )
-            self.world.after(self.chance.uniform(0.5, FAULTS_UNTIL_S), fault)
+            at_s = self.chance.uniform(0.5, FAULTS_UNTIL_S)
+            if self.has(f"fault at {at_s:.3f} s"):
+                self.world.after(at_s, fault)
 
     def _kill_dispatcher(self) -> None:
         if self.dispatcher is not None:
@@ -292,9 +329,9 @@ class Scenario:
         )
         for _ in range(self.chance.randint(0, 3)):
             order = self.chance.choice(orders)
-            self.world.after(
-                self.chance.uniform(3.0, FAULTS_UNTIL_S), lambda o=order: self._order(o)
-            )
+            at_s = self.chance.uniform(3.0, FAULTS_UNTIL_S)
+            if self.has(f"order at {at_s:.3f} s"):
+                self.world.after(at_s, lambda o=order: self._order(o))
 
     def _order(self, command: AnyCommand) -> None:
         self.world.tell(f"operator: {command!r}"[:200])
@@ -314,7 +351,7 @@ class Scenario:
                 DoSequence(tree="T", shot=1, phase="INIT", first=first, last=last, wait=True)
             )
         steps.append(DoPhase(tree="T", shot=1, phase="STORE", wait=True, even_if_running=True))
-        self._next(steps)
+        self._next([one for number, one in enumerate(steps) if self.has(f"step {number}")])
 
     def _next(self, steps: list[AnyCommand]) -> None:
         if not steps:
@@ -356,8 +393,14 @@ class Scenario:
                 busy = True
                 if run.held is not None:
                     self.client.ask(Resume(tree=shot.key.tree, shot=shot.key.shot), lambda _r: None)
-        busy = busy or self.world.now < 100.0 + FAULTS_UNTIL_S + 95.0
-        if busy:
+        if busy or not self._is_calm():
             self.world.after(2.0, self._settle_down)
         else:
             self.is_done = True
+
+    def _is_calm(self) -> bool:
+        """Whether faults are over, and what they have broken is there again, for a while."""
+        daemons = (self.broker, self.dispatcher, *self.servers.values())
+        if not all(one is not None and not one.is_paused for one in daemons):
+            self._calm_at = self.world.now + CALM_S
+        return self.world.now >= max(self._calm_at, BEGIN_S + FAULTS_UNTIL_S + CALM_S)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 from tests.simulation.scenario import Scenario
-from tests.simulation.seeds import caught, run_seed
+from tests.simulation.seeds import run_seed
 
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import Cause, has_failed
@@ -16,7 +16,6 @@ from shotline.common.base import Struct
 from shotline.common.channels import ALARMS
 from shotline.common.commands import Abort, AnyCommand, Hold, Resume
 from shotline.common.records import RunPutOnHold, ShotKey, ShotRecord, Transition
-from shotline.dispatcher.alarms.host import AlarmsHost
 
 SEEDS = 40
 GROUP = 20
@@ -114,16 +113,3 @@ def test_every_failure_has_its_alarm_from_seed(first: int) -> None:
         failed += sum(checks.wanted.values())
     assert failed
     assert acknowledged
-
-
-def test_an_alarm_that_comes_too_late_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    settle = AlarmsHost.settle
-    turns = Counter[int]()
-
-    def late(self: AlarmsHost) -> None:
-        turns[id(self)] += 1
-        if turns[id(self)] % 3 == 0:
-            settle(self)
-
-    monkeypatch.setattr(AlarmsHost, "settle", late)
-    assert caught(AlarmsScenario, "alarms", 20)

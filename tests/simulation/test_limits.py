@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Final
 
 import pytest
-from msgspec import structs
 from tests.simulation.daemons import ServerDaemon, Task
 from tests.simulation.scenario import PHASES, Scenario
-from tests.simulation.seeds import caught, run_seed
+from tests.simulation.seeds import run_seed
 
 from shotline.common.actions import AttemptId
 from shotline.common.commands import (
@@ -24,11 +23,8 @@ from shotline.common.commands import (
     Hold,
     ServerRestart,
 )
-from shotline.common.records import Transition
-from shotline.dispatcher.scheduling import Scheduling
-from shotline.dispatcher.shots import Shot
 
-SEEDS = 120
+SEEDS = 60
 GROUP = 20
 LIMITS: Final[Mapping[str, Mapping[str, Mapping[str, object]]]] = {
     "limits": {
@@ -106,15 +102,3 @@ class LimitedScenario(Scenario):
 def test_no_more_run_than_the_limits_say_from_seed(first: int) -> None:
     for seed in range(first, first + GROUP):
         run_seed(LimitedScenario, seed)
-
-
-def test_a_place_that_is_free_as_soon_as_a_server_is_lost_is_caught(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    changed = Scheduling.changed
-
-    def forget(self: Scheduling, shot: Shot, live: Transition) -> None:
-        changed(self, shot, structs.replace(live, outcome_unknown=False))
-
-    monkeypatch.setattr(Scheduling, "changed", forget)
-    assert caught(LimitedScenario, "limit:", 60)

@@ -11,11 +11,10 @@ from itertools import count
 from typing import Final
 
 import pytest
-from msgspec import structs
 from msgspec.structs import replace
 from tests.simulation.daemons import Client, Daemon, ServerDaemon, Task, Timer
 from tests.simulation.scenario import Scenario
-from tests.simulation.seeds import caught, run_seed
+from tests.simulation.seeds import run_seed
 from tests.simulation.world import Network, World
 
 from shotline.action_server.until import Term
@@ -318,26 +317,3 @@ def test_what_is_proven_is_over_and_nothing_starts_twice_from_seed(first: int) -
     found = [run_seed(PilotScenario, seed) for seed in range(first, first + GROUP)]
     assert sum(len(one.pilots) for one in found) > GROUP // 2
     assert sum(one.proven for one in found) > 0
-
-
-def test_a_proof_of_a_job_with_several_lives_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    report = Provider.report
-
-    def believe(self: Provider, now: object) -> object:
-        told = report(self, now)  # type: ignore[arg-type]
-        classes = tuple(
-            structs.replace(
-                one,
-                pilots=tuple(
-                    structs.replace(pilot, proof=f"job {pilot.job} is over")
-                    if pilot.state is PilotState.ENDED
-                    else pilot
-                    for pilot in one.pilots
-                ),
-            )
-            for one in told.classes
-        )
-        return structs.replace(told, classes=classes)
-
-    monkeypatch.setattr(Provider, "report", believe)
-    assert caught(PilotScenario, "proof:", 100)

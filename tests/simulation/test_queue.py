@@ -6,7 +6,7 @@ import pytest
 from tests.simulation.daemons import DispatcherDaemon
 from tests.simulation.queue_checks import QueueChecks
 from tests.simulation.scenario import PHASES, Scenario
-from tests.simulation.seeds import caught, run_seed
+from tests.simulation.seeds import run_seed
 
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.base import Struct
@@ -20,9 +20,8 @@ from shotline.common.queue.records import PlanEnding, QueueRecord
 from shotline.common.records import ShotKey, ShotRecord
 from shotline.dispatcher import effects as d
 from shotline.dispatcher.trees import jobs as t
-from shotline.pulse_queue.running import Running
 
-SEEDS = 120
+SEEDS = 60
 GROUP = 20
 KEY = "mine"
 
@@ -112,9 +111,11 @@ class QueueScenario(Scenario):
 
     def _plan_orders(self) -> None:
         for _ in range(self.chance.randint(0, 8)):
-            self.world.after(self.chance.uniform(1.0, 30.0), self._some_order)
+            at_s = self.chance.uniform(1.0, 30.0)
+            if self.has(f"order at {at_s:.3f} s"):
+                self.world.after(at_s, self._some_queue_order)
 
-    def _some_order(self) -> None:
+    def _some_queue_order(self) -> None:
         order = self.queue_checks.order
         uid = self.chance.choice(order) if order else "nothing"
         position = self.chance.choice(("front", "back", 1))
@@ -170,7 +171,7 @@ class QueueScenario(Scenario):
             return
         fold = dispatcher.machine.plans.queue.core.fold
         self._check_versions(fold)
-        if self.world.now < 100.0 + 30.0 + 95.0:
+        if not self._is_calm():
             return
         if fold.lock is not None:
             self._give(q.QueueUnlock(key=KEY))
@@ -212,57 +213,13 @@ def test_the_programme_holds_from_seed(first: int) -> None:
         run_seed(QueueScenario, seed)
 
 
-@pytest.mark.parametrize("first", range(0, 40, GROUP))
+@pytest.mark.parametrize("first", range(0, GROUP, GROUP))
 def test_a_lock_outlives_the_dispatcher_from_seed(first: int) -> None:
     for seed in range(first, first + GROUP):
         run_seed(LockedQueue, seed)
 
 
-@pytest.mark.parametrize("first", range(120, 220, GROUP))
+@pytest.mark.parametrize("first", range(120, 180, GROUP))
 def test_a_programme_whose_dispatcher_dies_early_comes_to_its_end(first: int) -> None:
     for seed in range(first, first + GROUP):
         run_seed(KilledEarly, seed)
-
-
-def test_a_plan_that_is_started_again_after_a_restart_is_caught(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def recovered(self: Running) -> None:
-        running = self._core.fold.running
-        if running is not None:
-            self.start(running.entry, executed=False)
-
-    monkeypatch.setattr(Running, "recovered", recovered)
-    assert caught(KilledEarly, "Q10", 30)
-
-
-def test_a_held_plan_that_runs_by_itself_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def next_one(self: Running) -> bool:
-        fold = self._core.fold
-        if not fold.armed or not fold.order:
-            return False
-        self.start(fold.entries[fold.order[0]], executed=False)
-        return True
-
-    monkeypatch.setattr(Running, "_next", next_one)
-    monkeypatch.setattr(Running, "rest", lambda self, why, by="": None)  # noqa: ARG005
-    assert caught(QueueScenario, "Q5", 80)
-
-
-def test_a_pause_that_nobody_heeds_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Running, "_hold", lambda self: self._paused("as asked"))
-    assert caught(QueueScenario, "Q6", 80)
-
-
-def test_an_idle_moment_between_two_plans_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on = Running._go_on
-
-    def advance(self: Running, *, wait: bool = False) -> None:
-        if self._core.ready:
-            if self._core.fold.running is None and not wait:
-                self._next()
-            while self._core.fold.running is not None and go_on(self):
-                pass
-
-    monkeypatch.setattr(Running, "advance", advance)
-    assert caught(QueueScenario, "Q10", 80)

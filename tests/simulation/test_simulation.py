@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.scenario import Scenario
 from tests.simulation.seeds import run_seed
 
-SEEDS = 100
+SEEDS = 75
 GROUP = 25
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.simulation.mutants.planting import Edit, Mutant
 
+from shotline.dispatcher.alarms.host import AlarmsHost
 from shotline.dispatcher.commands.audit_trail import AuditTrail
 from shotline.dispatcher.core import Core
 from shotline.dispatcher.event_feed import EventFeed
@@ -12,6 +13,7 @@ from shotline.dispatcher.fleet import Server
 from shotline.dispatcher.plans.host import PlansHost
 from shotline.dispatcher.recovery import Recovery
 from shotline.dispatcher.reports import Results
+from shotline.dispatcher.scheduling import Scheduling
 from shotline.dispatcher.sequencer import Sequencer
 from shotline.dispatcher.turns import Turns
 from shotline.dispatcher.urls import Urls
@@ -38,7 +40,7 @@ DISPATCHER: Final = (
     _one(
         "what a lost server had is forgotten",
         "I5 I1 slots",
-        4,
+        6,
         Edit(Recovery, "lost", "for attempt in attempts:", "for attempt in ():"),
     ),
     _one(
@@ -101,7 +103,7 @@ DISPATCHER: Final = (
     _one(
         "what is ready in a HELD run is sent",
         "HELD",
-        6,
+        9,
         Edit(
             Execution,
             "_go",
@@ -134,7 +136,7 @@ DISPATCHER: Final = (
     _one(
         "a result gives two slots back",
         "slots I5 I1 I2",
-        2,
+        0,
         Edit(
             Results,
             "finished",
@@ -173,5 +175,121 @@ DISPATCHER: Final = (
             "    self._watch()",
         ),
         kind="QueueScenario",
+    ),
+    _one(
+        "a result of an older attempt is taken for the current one's",
+        "truth I4 I9 honest settled",
+        20,
+        Edit(
+            Results,
+            "_find",
+            "live.attempt != attempt.number",
+            "live.attempt < attempt.number",
+        ),
+        Edit(
+            Results,
+            "_store",
+            "live.state in IN_PROGRESS and live.server == server.name",
+            "live.state in IN_PROGRESS",
+        ),
+    ),
+    _one(
+        "a late result is accepted",
+        "settled Transition",
+        2,
+        Edit(
+            Results,
+            "_store",
+            "live.state in IN_PROGRESS and live.server == server.name",
+            "(live.state in IN_PROGRESS or live.outcome_unknown) and live.server == server.name",
+        ),
+    ),
+    _one(
+        "a server that is lost counts as proven dead",
+        "honest",
+        2,
+        Edit(
+            Recovery,
+            "lost",
+            "self._lose(server, attempt, why, proven_dead=proven_dead)",
+            "self._lose(server, attempt, why, proven_dead=True)",
+        ),
+    ),
+    _one(
+        "what nobody reports after a restart is given out again without proof",
+        "I1 honest",
+        30,
+        Edit(
+            Recovery,
+            "_lose_unreported",
+            "self._execution.lose(\n"
+            "                shot,\n"
+            "                live.path,\n"
+            '                "it did not report when the dispatcher came back",\n'
+            "                proven_dead=False,\n"
+            "            )",
+            "if live.state is ActionState.DISPATCHED:\n"
+            '                self._execution.requeue(shot, live.path, "it did not report")\n'
+            "            else:\n"
+            '                self._execution.lose(shot, live.path, "it", proven_dead=False)',
+        ),
+    ),
+    _one(
+        "an old run goes on by itself after a restart",
+        "HELD",
+        18,
+        Edit(
+            Recovery,
+            "_hold_old_runs",
+            "if not 0 <= age_s <= core.config.dispatcher.resume_within_s:",
+            "if False:",
+        ),
+    ),
+    _one(
+        "what could not be delivered is taken for another attempt",
+        "I1 I5 Transition",
+        67,
+        Edit(
+            Recovery,
+            "_dispatch_came_back",
+            "found = self._current(server, message.attempt)",
+            "found = self._current(server, next(iter(server.attempts), message.attempt))",
+        ),
+    ),
+    _one(
+        "a server serves one more than its operators let it",
+        "F2",
+        47,
+        Edit(
+            Server,
+            "free",
+            "if standing is None:",
+            "if standing is None or True:",
+        ),
+        kind="FleetScenario",
+    ),
+    _one(
+        "a place of a limit is free as soon as a server is lost",
+        "limit",
+        6,
+        Edit(
+            Scheduling,
+            "_may_still_run",
+            "return live.outcome_unknown and live.time > dismissed",
+            "return False",
+        ),
+        kind="LimitedScenario",
+    ),
+    _one(
+        "an alarm is told in a later commit than its cause",
+        "alarms",
+        0,
+        Edit(
+            AlarmsHost,
+            "settle",
+            "news, core.alarm_news = core.alarm_news, []",
+            "news, core.alarm_news = core.alarm_news[:-1], core.alarm_news[-1:]",
+        ),
+        kind="AlarmsScenario",
     ),
 )

@@ -8,6 +8,7 @@ from shotline.action_server.attempts import Attempts
 from shotline.action_server.contact import Contact
 from shotline.broker.registry import Registry
 from shotline.dispatcher.journal.ledger import Ledger
+from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.providers.machine import Provider
 from shotline.pulse_queue.machine import PulseQueue
 from shotline.pulse_queue.running import Running
@@ -28,7 +29,7 @@ SERVERS: Final = (
         "server",
         "a dispatch is taken whatever its epoch",
         "I1 honest",
-        4,
+        36,
         Edit(
             Contact,
             "takes",
@@ -40,7 +41,7 @@ SERVERS: Final = (
         "server",
         "the epoch is looked at only in a new life",
         "I1 honest",
-        4,
+        36,
         Edit(
             Contact,
             "takes",
@@ -65,7 +66,7 @@ SERVERS: Final = (
         "broker",
         "a registration does not reach the dispatcher",
         "I5 I1 slots",
-        2,
+        16,
         Edit(
             Registry,
             "_accept",
@@ -88,9 +89,46 @@ SERVERS: Final = (
             "    return [WriteCommit(encoded), *left]",
         ),
     ),
+    _of(
+        "journal",
+        "the spill file is written to Redis twice",
+        "I9",
+        7,
+        Edit(
+            RedisJournal,
+            "_send_next",
+            "self._send_commit(now, self._confirmed.ask(unpack_commit(data), end))",
+            "commit = unpack_commit(data)\n"
+            "            number = max(commit.number, self._confirmed.last.number + 1)\n"
+            "            again = commit._replace(number=number)\n"
+            "            end = end if self._confirmed.last.number % 2 else self._disk.replayed\n"
+            "            self._send_commit(now, self._confirmed.ask(again, end))",
+        ),
+    ),
 )
 
 HOSTED: Final = (
+    _of(
+        "pulse queue",
+        "a HELD entry is started",
+        "Q5",
+        47,
+        Edit(Running, "_next", "if head.state is EntryState.HELD:", "if False:"),
+        kind="QueueScenario",
+    ),
+    _of(
+        "pulse queue",
+        "a plan that ran is started again after a restart",
+        "Q10 Q1",
+        12,
+        Edit(
+            Running,
+            "recovered",
+            "self._core.give(running.command, self._command(running))",
+            "self.start(running.entry, executed=False)",
+        ),
+        kind="KilledEarly",
+    ),
     _of(
         "pulse queue",
         "nobody holds the run of a plan that pauses",
@@ -102,7 +140,7 @@ HOSTED: Final = (
             "if running.run is not None and running.pause:",
             'self._paused("as asked")\n    if False:',
         ),
-        kind="QueueScenario",
+        kind="KilledEarly",
     ),
     _of(
         "pulse queue",
@@ -199,7 +237,7 @@ HOSTED: Final = (
         "providers",
         "a job that has had several lives proves the end of all of them",
         "proof",
-        6,
+        0,
         Edit(
             Provider,
             "_report",

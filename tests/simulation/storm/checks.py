@@ -336,6 +336,7 @@ class StormChecks(Checks):
         self.term, self.writes_anew = term, False
         for known in [key for key in self.numbers if key[0] == term]:
             del self.numbers[known]  # of a life whose claim was lost
+        self.seen = {one for one in self.seen if one[0] != term}
         for shot in self.shots.values():
             run, last = shot.open_run, shot.last_record_at
             if run is None or last is None or run in shot.aborting or run in shot.on_hold:

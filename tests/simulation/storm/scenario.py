@@ -1,5 +1,6 @@
 """One seed of a storm: a large table, many servers, and everything breaks, often at once."""
 
+import random
 from collections.abc import Callable
 from typing import Final
 
@@ -44,8 +45,10 @@ ACTIONS: Final = 50
 SERVERS: Final = (("SRV_A", 2), ("SRV_B", 1), ("SRV_C", 1))
 KEY: Final = ShotKey("T", 1)
 HUB: Final = "hub"  # the host of broker and dispatcher
-HEARTBEATS_S: Final = (1.0, 2.0, 3.0)
-QUIET_S: Final = 12.0
+HEARTBEATS_S: Final = (2.0, 3.0)
+DURATIONS_S: Final = (0.001, 0.1, 0.5, 2.0, 11.0)
+DURATIONS_WEIGHTS: Final = (3, 6, 6, 5, 2)
+QUIET_S: Final = 8.0
 
 
 class Storm(Scenario):
@@ -85,7 +88,7 @@ class Storm(Scenario):
         self.storm_checks.may_have_stopped = lambda: self.spill.has_failed
         self.weather = Weather(self)
         paths = [f"\\T::TOP:A{number}" for number in range(self.actions)]
-        return tuple(self._draw_node(path, paths) for path in paths)
+        return self._without(tuple(self._draw_node(path, paths) for path in paths))
 
     def _draw_node(self, path: str, paths: list[str]) -> ActionNode:
         chance = self.chance
@@ -111,9 +114,9 @@ class Storm(Scenario):
     def _task_of(self, attempt: AttemptId) -> Task:
         found = self.tasks.get(attempt)
         if found is None:
-            chance = self.chance
+            chance = self.own_chance(attempt)
             found = self.tasks[attempt] = StormTask(
-                duration_s=chance.choice((0.001, 0.1, 0.1, 0.5, 0.5, 2.0, 2.0, 11.0)),
+                duration_s=chance.choices(DURATIONS_S, DURATIONS_WEIGHTS)[0],
                 ok=chance.random() < 0.85,
                 lines=chance.choice((0, 0, 3)),
                 dies=chance.random() < 0.03,
@@ -251,6 +254,10 @@ class Storm(Scenario):
         return False
 
     def _safe(self, commit: EncodedCommit) -> None:
+        if self.recorded is not None:
+            for key, encoded in commit.shots.items():
+                for record in encoded.records:
+                    self.recorded(key, record)
         self.storm_checks.commit(commit)
 
     # People
@@ -260,10 +267,11 @@ class Storm(Scenario):
 
     def _plan_orders(self) -> None:
         for _ in range(self.chance.choice((0, 2, 6, 15))):
-            self.world.after(self.chance.uniform(2.0, FAULTS_UNTIL_S), self._some_order)
+            at_s = self.chance.uniform(2.0, FAULTS_UNTIL_S)
+            if self.has(f"order at {at_s:.3f} s"):
+                self.world.after(at_s, lambda at_s=at_s: self._some_order(self.own_chance(at_s)))
 
-    def _some_order(self) -> None:
-        chance = self.chance
+    def _some_order(self, chance: random.Random) -> None:
         path = chance.choice(self.nodes).path
         name = chance.choice(list(self.servers))
         server = ":".join(name)
@@ -319,7 +327,7 @@ class Storm(Scenario):
         if ready and not self._is_anything_open():
             self.is_done = True
         else:
-            self.world.after(2.0, self._settle_down)
+            self.world.after(1.0, self._settle_down)
 
     def _is_anything_open(self) -> bool:
         dispatcher = self.dispatcher

@@ -3,10 +3,11 @@
 Most faults come in groups: while something recovers, something else breaks. Numbers go up to many.
 """
 
+import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from tests.simulation.daemons import Daemon
+from tests.simulation.daemons import Daemon, ServerDaemon
 from tests.simulation.storm.rubbish import RUBBISH, Rubbish
 from tests.simulation.world import Network
 
@@ -21,6 +22,8 @@ PAUSES_S: Final = (0.5, 1.5, 5.0, 15.0)
 AWAY_S: Final = (0.1, 0.5, 2.0, 2.0, 12.0)
 SILENT_S: Final = 14.0  # longer than it takes to be lost
 LONG_AWAY_S: Final = 75.0  # a run is old by then
+WORKS_LOOK_S: Final = 0.1
+WORKS_LOOKS_MAX: Final = 100  # until a server works
 HOSTS: Final = ("hub", "a", "b")
 WALLS_S: Final = (-3600.0, -3.0, 0.0, 3.0, 3600.0)
 WAYS: Final = (("in",), ("out",), ("in", "out"))
@@ -50,21 +53,32 @@ class Weather:
         self.lasts(2.0)
         for _ in range(self._chance.choice(COUNTS)):
             at_s = self._chance.uniform(0.3, FAULTS_UNTIL_S)
-            self.lasts(at_s + 1.0)
-            self._world.after(at_s, self._strike)
+            if self._scenario.has(f"fault at {at_s:.3f} s"):
+                self.lasts(at_s + 1.0)
+                self._world.after(at_s, lambda at_s=at_s: self._strike(at_s))
 
-    def _strike(self) -> None:
+    def _strike(self, at_s: float) -> None:
         """Let something break; perhaps more at the same time, or while it recovers."""
-        for _ in range(self._chance.choice((1, 1, 1, 2, 3))):
-            fault = self._chance.choice(self._faults())
-            if self._chance.random() < 0.5:
+        chance = self._scenario.own_chance(at_s)
+
+        def some_fault() -> Fault:
+            fault = chance.choice(self._faults())
+            return lambda: self._let(fault, chance)
+
+        for _ in range(chance.choice((1, 1, 1, 2, 3))):
+            fault = some_fault()
+            if chance.random() < 0.5:
                 fault()
             else:  # in the middle of something
-                self._world.in_steps(self._chance.randint(1, 60), fault)
-        if self._chance.random() < 0.3:
-            after_s = self._chance.uniform(0.05, 4.0)
+                self._world.in_steps(chance.randint(1, 60), fault)
+        if chance.random() < 0.3:
+            after_s = chance.uniform(0.05, 4.0)
             self.lasts(after_s + 1.0)
-            self._world.after(after_s, self._chance.choice(self._faults()))
+            self._world.after(after_s, some_fault())
+
+    def _let(self, fault: Fault, chance: random.Random) -> None:
+        self._chance = chance
+        fault()
 
     def _faults(self) -> Sequence[Fault]:
         return (
@@ -77,6 +91,8 @@ class Weather:
             self.silence_one,
             self.silence_one,
             self.silence_one,
+            self.silence_one_and_forget,
+            self.be_away_for_long,
             self.kill_host,
             self.cut_one,
             self.cut_one,
@@ -98,7 +114,7 @@ class Weather:
 
     # Daemons
 
-    def kill_dispatcher(self) -> None:
+    def kill_dispatcher(self, away_s: float | None = None) -> None:
         """The dispatcher, and in a hub the broker with it."""
         scenario, dispatcher = self._scenario, self._scenario.dispatcher
         if dispatcher is None:
@@ -106,8 +122,7 @@ class Weather:
         self._world.tell("dispatcher killed")
         dispatcher.kill()
         scenario.dispatcher = None
-        is_long = self._chance.random() < 0.08
-        wait_s = LONG_AWAY_S if is_long else self._chance.choice(AWAY_S)
+        wait_s = self._chance.choice(AWAY_S) if away_s is None else away_s
         self.lasts(wait_s + 5.0)
         self._world.after(wait_s, scenario._start_dispatcher)
         if scenario.is_hub:
@@ -146,9 +161,38 @@ class Weather:
 
     def silence_one(self) -> None:
         """A server that works is lost: it has ended, or is only silent."""
-        server = self._scenario._some_server()
-        if server is None:
-            return
+        self._once_one_works(self._silence)
+
+    def silence_one_and_forget(self) -> None:
+        """A server that works is silent, and whoever begins anew meanwhile hears nothing of it."""
+
+        def act(server: ServerDaemon) -> None:
+            self._pause(server, SILENT_S)
+            self._world.after(self._chance.choice((0.1, 2.0)), lambda: self.kill_dispatcher(0.5))
+
+        self._once_one_works(act)
+
+    def be_away_for_long(self) -> None:
+        """The dispatcher is away until what it runs is old."""
+        if self._chance.random() < 0.5:  # it takes long, indeed
+            self._once_one_works(lambda _server: self.kill_dispatcher(LONG_AWAY_S))
+
+    def _once_one_works(self, act: Callable[[ServerDaemon], None], looks: int = 0) -> None:
+        """Let it happen to a server that works, as soon as there is one."""
+        chance = self._chance
+        working = [one for one in self._scenario.servers.values() if one is not None and one.runs]
+        if working:
+            act(chance.choice(working))
+        elif looks < WORKS_LOOKS_MAX:
+
+            def look() -> None:
+                self._chance = chance
+                self._once_one_works(act, looks + 1)
+
+            self.lasts(2 * WORKS_LOOK_S)
+            self._world.after(WORKS_LOOK_S, look)
+
+    def _silence(self, server: ServerDaemon) -> None:
         for attempt in server.runs.values():  # somebody does not want to wait until it is back
             again = DispatchAction(tree="T", shot=1, path=attempt.path, even_if_running=True)
             self._world.after(
@@ -157,10 +201,14 @@ class Weather:
             )
         if self._chance.random() < 0.4:
             self._kill_server(server.name, SILENT_S)
-        elif not server.is_paused:
-            self._world.tell(f"server {server.name} is silent for {SILENT_S} s")
-            self.lasts(SILENT_S + 5.0)
-            server.pause(SILENT_S)
+        else:
+            self._pause(server, SILENT_S)
+
+    def _pause(self, server: ServerDaemon, for_s: float) -> None:
+        if not server.is_paused:
+            self._world.tell(f"server {server.name} is silent for {for_s} s")
+            self.lasts(for_s + 5.0)
+            server.pause(for_s)
 
     def kill_host(self) -> None:
         """A host with all daemons that are on it."""

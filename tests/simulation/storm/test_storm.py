@@ -1,26 +1,19 @@
-"""Storms: the seeds that every run has, and a few that nobody has seen before.
+"""Storms: the seeds that every run has. `make sim` has those that nobody has seen before.
 
-A seed that fails says how to run it again, and what of it is needed for that. `make sim` runs more.
+A seed that fails says how to run it again, and what of it is needed for that.
 """
 
 from typing import Final
 
 import pytest
-from tests.simulation.__main__ import seeds_of
 from tests.simulation.seeds import run_seed
 from tests.simulation.storm.scenario import Storm
 
 SEEDS: Final = 120
 GROUP: Final = 20
-FRESH: Final = 10
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 def test_a_storm_breaks_no_promise_from_seed(first: int) -> None:
     for seed in range(first, first + GROUP):
-        run_seed(Storm, seed)
-
-
-def test_a_storm_that_nobody_has_seen_breaks_no_promise() -> None:
-    for seed in seeds_of("fresh")[:FRESH]:
         run_seed(Storm, seed)

@@ -41,7 +41,8 @@ def take_proofs(core: Core, shot: Shot, register: Register) -> None:
             prove(core, shot, live, f"a later life of {live.server} has seen to it: {NOT_RUNNING}")
         elif (
             live.incarnation == register.incarnation
-            and live.epoch != register.epoch
+            and live.epoch is not None
+            and live.epoch < register.epoch
             and live.cause is Cause.SERVER_LOST
             and live.started_at is None
             and shot.attempt_of(live) not in held

@@ -228,6 +228,10 @@ class Recovery:
         before, server.attempts = server.attempts, {}
         for held in register.holding:
             self._take_held(server, held)
+        since = self._sent_since(server)
+        if any(attempt not in server.attempts for attempt in since):
+            server.attempts |= since
+            self.ask_anew(server, "its registration is older than what it was sent")
         for attempt in before:
             if attempt not in server.attempts:
                 self._not_held(server, attempt)
@@ -258,6 +262,23 @@ class Recovery:
                 words = f"{server.name} was sent {attempt}, which the journal has lost"
                 core.say("warning", words, attempt)
                 self._execution.adopt(shot, server, attempt, told[attempt])
+
+    def _sent_since(self, server: Server) -> dict[AttemptId, int]:
+        """Return what a server was sent after it had registered so, with the epoch of each.
+
+        A network may deliver a registration late, or again to a new broker: it proves nothing
+        about what was sent in its own epoch.
+        """
+        register = server.register
+        return {
+            shot.attempt_of(live): live.epoch
+            for shot in self._core.shots.values()
+            for live in shot.in_progress()
+            if live.server == server.name
+            and live.incarnation == register.incarnation
+            and live.epoch is not None
+            and live.epoch >= register.epoch
+        }
 
     def _remember_orders(self, server: Server) -> None:
         """Go on with what a dispatcher before us was to tell this life of a server (D17)."""
@@ -333,10 +354,10 @@ class Recovery:
             self._execution.forget(shot, live.path)
 
     def _not_held_after_restart(self, server: Server, register: Register) -> None:
-        held = {item.attempt for item in register.holding}
+        held = {item.attempt for item in register.holding} | server.attempts.keys()
         for shot in self._core.shots.values():
             for live in list(shot.in_progress()):
-                attempt = AttemptId(shot.key.tree, shot.key.shot, live.path, live.attempt)
+                attempt = shot.attempt_of(live)
                 if live.server != server.name or attempt in held:
                     continue
                 if live.incarnation == register.incarnation:

@@ -297,6 +297,23 @@ def test_a_dispatch_that_does_not_arrive_makes_its_server_register_anew() -> Non
     assert len([said for _, said in bench.sent if isinstance(said, RegisterAnew)]) == 1
 
 
+@pytest.mark.parametrize("is_back", [True, False])
+def test_a_registration_from_before_a_sending_proves_nothing_about_it(*, is_back: bool) -> None:
+    """The network may deliver it to a new broker once more, while its server is still silent."""
+    bench = running(started=False).register("SRV_A:2").restart()
+    bench.register("SRV_A:2", epoch=2).register("SRV_A:1", epoch=1).recover()
+    assert bench.dispatched() == []
+    assert bench.live("ONE").state is ActionState.DISPATCHED
+    assert [said for _, said in bench.sent if isinstance(said, RegisterAnew)]
+    if is_back:
+        bench.register("SRV_A:1", epoch=2)
+        assert bench.attempt("ONE").number == 2
+    else:
+        bench.pass_time(20.0)
+        live = bench.live("ONE")
+        assert (live.state, live.outcome_unknown) == (ActionState.ABORTED, True)
+
+
 def test_a_suspect_server_gets_no_new_work_and_loses_none() -> None:
     bench = running()
     bench.judge("SRV_A:1", LivenessState.SUSPECT)

@@ -49,6 +49,7 @@ class Bench:
     refuses: str = ""
     is_unsure: bool = False
     is_started: bool = False  # although nobody was told so
+    looks: int = 0  # how often the engine was asked
 
     def __post_init__(self) -> None:
         self.begin()
@@ -77,6 +78,7 @@ class Bench:
         for effect in effects:
             match effect:
                 case Look():
+                    self.looks += 1
                     answer = (
                         NotListed("slurm", "no answer")
                         if self.is_away
@@ -400,6 +402,18 @@ def test_a_second_life_finds_servers_of_a_script_by_their_names() -> None:
     bench.servers = {"A:p1": script_server(1, busy=1), "A:p2": script_server(2, busy=1)}
     bench.later(10, ready=5)
     assert bench.started == []
+
+
+def test_an_engine_that_does_not_answer_is_not_asked_at_once_again_for_a_server_that_went() -> None:
+    bench = Bench(ProvidedClass(provider="slurm", max=1, start_after_s=0.0))
+    bench.later(3, ready=1)
+    bench.register("1")
+    bench.later(3)
+    bench.is_away = True
+    bench.servers.clear()
+    bench.looks = 0
+    bench.later(30, ready=1)
+    assert 1 <= bench.looks <= 30 / ProvidersSection().engine_look_s + 1
 
 
 @given(

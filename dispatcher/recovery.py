@@ -58,6 +58,7 @@ class Recovery:
         self._on_recovered = on_recovered
         self._collect_until = self._unreported_until = self._mark_at = inf
         self._lease_until = 0.0  # so long a silent server may still be there
+        self._waits_for_witnesses = False  # all others have had their time to report
 
     # The dispatcher's own start, and the broker's
 
@@ -86,6 +87,7 @@ class Recovery:
         if core.now >= self._collect_until:
             if core.now < self._lease_until and self._awaited():
                 self._collect_until = self._lease_until
+                self._waits_for_witnesses = True
             else:
                 self._collect_until = inf
                 self._finish()
@@ -239,7 +241,7 @@ class Recovery:
             self._not_held_after_restart(server, register)
         for shot in core.shots.values():
             take_proofs(core, shot, register)
-        if self._collect_until == self._lease_until and core.recovering and not self._awaited():
+        if core.recovering and self._waits_for_witnesses and not self._awaited():
             self._collect_until = core.now
         core.fleet_news.append(FleetRegistered(server.name, register.incarnation))
         core.alarm_news.append(of_registered(server.name))

@@ -151,7 +151,7 @@ def test_each_line_of_the_logs_is_an_object_and_says_what_it_is_about(stack: Sta
     assert failed["action"].endswith("BAD")
     assert "exit" in failed["message"]
     of_the_shot = [line for line in lines["dispatcher"] if line.get("shot") == "TEST/1"]
-    assert any("begins" in line["message"] for line in of_the_shot)
+    assert any("run 1 (INIT) has begun" in line["message"] for line in of_the_shot), of_the_shot
 
 
 def test_a_server_that_was_lost_is_shown_as_down(stack: Stack) -> None:

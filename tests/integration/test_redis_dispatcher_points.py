@@ -192,7 +192,7 @@ def is_there(pid: int) -> bool:
     """Whether a process lives; one that only waits to be reaped does not."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it was opened, and before it was read
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
 

@@ -4,6 +4,7 @@ import pytest
 from tests.support.dispatching import KEY, Bench, result
 from tests.support.tables import action
 
+from shotline.client.testing.dispatcher import configured
 from shotline.common import commands as c
 from shotline.common.actions import ActionState, AttemptId, Cause
 from shotline.common.messages import Held, HeldAs, LivenessState, Outcome
@@ -69,6 +70,17 @@ def test_a_server_that_is_silent_may_have_been_sent_it() -> None:
     assert not bench.machine.core.recovering
     assert bench.states()["ONE"] == "DOING"
     assert bench.records(RunPutOnHold) == []
+
+
+def test_all_have_their_time_to_report_also_where_that_is_as_long_as_a_lease() -> None:
+    config = configured("T", "U")
+    broker = config.broker.model_copy(update={"server_lost_s": config.dispatcher.recovery_s})
+    bench = Bench(action("ONE", 1), config=config.model_copy(update={"broker": broker}))
+    bench = bench.register("SRV_A:1").register("SRV_B:1").build().restart()
+    bench.register("SRV_A:1", epoch=2)
+    assert bench.machine.core.recovering
+    bench.register("SRV_B:1", epoch=2).recover()
+    assert not bench.machine.core.recovering
 
 
 @pytest.mark.parametrize("incarnation", ["", "two"])

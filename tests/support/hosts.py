@@ -74,12 +74,21 @@ class Host:
 
     def close(self) -> None:
         """End all that runs here, and the host."""
-        for process in (*reversed(self._running), self.keeper):
+        for process in reversed(self._running):
             process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-            process.kill()
-            process.communicate()
+            _wait_for(process)
+        assert self.keeper.stdin is not None
+        self.keeper.stdin.close()
+        _wait_for(self.keeper)
+        assert self.keeper.stdout is not None
+        self.keeper.stdout.close()
+
+
+def _wait_for(process: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(20)
+    process.kill()
+    process.wait()
 
 
 def can_make_hosts() -> bool:

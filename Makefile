@@ -64,12 +64,12 @@ demo: install
 test: check
 	$(PYTEST) -n 2 $(FAST_TESTS)
 ifneq ($(REAL_TESTS),)
-	$(PYTEST) -n 3 --dist loadfile $(REAL_TESTS) $(TRIALS)
+	$(PYTEST) -n 4 --dist loadfile $(REAL_TESTS) $(TRIALS)
 endif
 	$(MAKE) test-hub
 	$(MAKE) -j2 test-queue-server test-slurm docs
 ifneq ($(BROWSER_TESTS),)
-	$(PYTEST) -n 2 --dist loadfile $(BROWSER_TESTS)
+	$(PYTEST) -n 3 --dist loadfile $(BROWSER_TESTS)
 endif
 
 SEEDS := fresh

@@ -54,7 +54,7 @@ TRIALS := $(wildcard tests/faults tests/fuzz tests/soak)
 FAULT_TESTS := $(wildcard tests/integration/test_faults_*.py)
 BROWSER_TESTS := $(wildcard tests/browser)
 
-.PHONY: demo docs sim sim-mutants faults faults-doc fuzz soak test test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
+.PHONY: demo docs sim sim-mutants faults faults-doc fuzz soak test test-browser test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
 	check-page screenshots format schema bench bench-doc install lock test-newest clean distclean
 .DEFAULT_GOAL := demo
 
@@ -67,9 +67,11 @@ ifneq ($(REAL_TESTS),)
 	$(PYTEST) -n 4 --dist loadfile $(REAL_TESTS) $(TRIALS)
 endif
 	$(MAKE) test-hub
-	$(MAKE) -j2 test-queue-server test-slurm docs
+	$(MAKE) -j3 -Otarget test-browser test-queue-server test-slurm docs
+
+test-browser: install
 ifneq ($(BROWSER_TESTS),)
-	$(PYTEST) -n 3 --dist loadfile $(BROWSER_TESTS)
+	$(PYTEST) -n 2 --dist loadfile $(BROWSER_TESTS)
 endif
 
 SEEDS := fresh

@@ -14,6 +14,7 @@
 #   make fuzz     mutants of every message through codec and sockets; N=1000000, LIVE=20000 of them
 #                 through sockets
 #   make soak MINUTES=10  whether memory, descriptors, threads and keys stay flat over many shots
+#   make test-browser  the page in a real browser
 #   make test-hub the part of it that kills daemons, with broker and dispatcher in one process
 #   make sim SEEDS=5000  so many seeds of the simulations, all daemons and their faults on a virtual
 #                 clock; SEEDS=7:9 these; without: 200 fresh ones; ONLY=NAME: of one simulation

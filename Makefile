@@ -68,7 +68,8 @@ ifneq ($(REAL_TESTS),)
 	$(PYTEST) -n 4 --dist loadfile $(REAL_TESTS) $(TRIALS)
 endif
 	$(MAKE) test-hub
-	$(MAKE) -j3 -Otarget test-browser test-queue-server test-slurm docs
+	$(MAKE) -j3 test-queue-server test-slurm docs
+	$(MAKE) test-browser
 
 test-browser: install
 ifneq ($(BROWSER_TESTS),)

@@ -65,7 +65,7 @@ demo: install
 test: check
 	$(PYTEST) -n 2 $(FAST_TESTS)
 ifneq ($(REAL_TESTS),)
-	$(PYTEST) -n 4 --dist loadfile $(REAL_TESTS) $(TRIALS)
+	$(PYTEST) -n 3 --dist loadfile $(REAL_TESTS) $(TRIALS)
 endif
 	$(MAKE) test-hub
 	$(MAKE) -j3 test-queue-server test-slurm docs

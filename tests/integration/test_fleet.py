@@ -61,6 +61,7 @@ def test_slots_and_a_drain_hold_and_outlive_dispatcher_and_server(tmp_path: Path
         pulse.wait_doing(*pulse.starts())
         stack.dispatcher.kill()
         stack.restart(stack.dispatcher)
+        stack.wait_until(lambda status: not status.recovering)
         eventually(lambda: uses(stack, 1))
         old = view_of(stack)
         stack["A:1"].kill()

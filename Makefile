@@ -15,7 +15,7 @@
 #                 through sockets
 #   make soak MINUTES=10  whether memory, descriptors, threads and keys stay flat over many shots
 #   make test-browser  the page in a real browser
-#   make test-hub the part of it that kills daemons, with broker and dispatcher in one process
+#   make test-hub the part of `make test` that kills daemons, with broker and dispatcher in one process
 #   make sim SEEDS=5000  so many seeds of the simulations, all daemons and their faults on a virtual
 #                 clock; SEEDS=7:9 these; without: 200 fresh ones; ONLY=NAME: of one simulation
 #   make sim-mutants  plant bugs in the machines, one by one: the simulations must see each of them;

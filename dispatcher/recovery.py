@@ -161,8 +161,7 @@ class Recovery:
     def _lose_unreported(self, shot: Shot) -> None:
         for live in list(shot.in_progress()):
             server = self._core.fleet.servers.get(live.server or "")
-            attempt = AttemptId(shot.key.tree, shot.key.shot, live.path, live.attempt)
-            if server is None or attempt not in server.attempts:
+            if server is None or shot.attempt_of(live) not in server.attempts:
                 self._execution.lose(
                     shot,
                     live.path,

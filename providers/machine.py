@@ -486,11 +486,13 @@ class Provider:
         is_first = engine.listed_at == -inf
         is_wanted = is_first or any(one.living() or one.fresh_look_wanted for one in mine)
         is_due = now.mono >= engine.look_at
-        is_urgent = any(one.fresh_look_wanted for one in mine)
-        if any(self._is_ending(now, one) for one in mine):
-            is_urgent |= now.mono >= engine.listed_at + self._section.look_s
-        if engine.trouble:  # asked again at once it would answer no better
-            is_urgent = False
+        is_looked_for = now.mono >= engine.listed_at + self._section.look_s and any(
+            self._is_ending(now, one) for one in mine
+        )
+        # One that has not answered would answer no better if it were asked at once.
+        is_urgent = not engine.trouble and (
+            is_looked_for or any(one.fresh_look_wanted for one in mine)
+        )
         if is_wanted and (is_due or is_urgent):
             engine.is_asked = True
             self._effects.append(Look(engine.name, frozenset(engine.judged)))

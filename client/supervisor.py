@@ -160,7 +160,7 @@ class Supervisor(_Patient, Commands, Closable):
         return self._made
 
     def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
-        """Carry out a call of `verbs`, at most for `timeout_s`."""
+        """Carry out a call of one of the `verbs`, at most for `timeout_s`."""
         return self._connection.ask(call, self._limit_s(call, timeout_s))
 
     def connect(self) -> None:
@@ -201,7 +201,7 @@ class AsyncSupervisor(_Patient, AsyncCommands, AsyncClosable):
     _made: "AsyncConnection | None" = None
 
     async def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
-        """Carry out a call of `verbs`, at most for `timeout_s`."""
+        """Carry out a call of one of the `verbs`, at most for `timeout_s`."""
         return await self._connection.ask(call, self._limit_s(call, timeout_s))
 
     async def connect(self) -> None:

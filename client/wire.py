@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import zmq
 
 import shotline
-from shotline.client import verbs
 from shotline.client.calls import AnswerPages, Call, T
 from shotline.client.errors import NoBroker, NoDispatcher, NotLetIn, SupervisorError, TimedOut
 from shotline.client.observer import News, Observer, Unknown, Update, payload_of
@@ -38,6 +37,7 @@ from shotline.client.session import (
     Welcomed,
 )
 from shotline.client.session import Event as SessionEvent
+from shotline.client.verbs import shot_verbs
 from shotline.common.channels import FEED
 from shotline.common.codec import decode, decode_all, encode, sendable
 from shotline.common.commands import AnyCommand, encode_command
@@ -392,7 +392,7 @@ class Wire:
         for stream in self._streams:
             for channel, observer in list(stream.observers.items()):
                 if observer.wants_snapshot(now):
-                    call = verbs.snapshot(channel)
+                    call = shot_verbs.snapshot(channel)
                     self._snapshots[self.begin(call)] = (stream, channel, call)
 
     def late(self, id_: str, call: Call[T], timeout_s: float) -> SupervisorError:

@@ -1,5 +1,4 @@
-"""Writes the methods of `client/methods.py` anew: one for each function of the client's modules of
-verbs.
+"""Writes the methods of `client/methods.py` anew: one for each function of the client's verbs.
 
 They stand there in full, so that a type checker and a reader see them; a test holds the committed
 file to the functions.
@@ -11,16 +10,16 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from shotline.client import (
+from shotline.client.verbs import (
     alarm_verbs,
     fleet_verbs,
     past_verbs,
     queue_verbs,
     records_verbs,
-    verbs,
+    shot_verbs,
 )
 
-_METHODS: Final = re.compile(r"(?:    \w+ = _(blocking|awaiting)\((?:\w+_)?verbs\.\w+\)\n)+")
+_METHODS: Final = re.compile(r"(?:    \w+ = _(blocking|awaiting)\(\w+_verbs\.\w+\)\n)+")
 
 
 def written(module: str) -> str:
@@ -37,7 +36,7 @@ def _verbs() -> list[tuple[str, str]]:
     return [
         # `quit` would hide Python's own in that module.
         (name.removesuffix("_dispatcher"), f"{module.__name__.rpartition('.')[2]}.{name}")
-        for module in (verbs, past_verbs, alarm_verbs, fleet_verbs, queue_verbs, records_verbs)
+        for module in (shot_verbs, past_verbs, alarm_verbs, fleet_verbs, queue_verbs, records_verbs)
         for name, function in vars(module).items()
         if inspect.isfunction(function)
         and function.__module__ == module.__name__

@@ -2,7 +2,7 @@
 
     from shotline.client.cli import later
 
-    send(later.verbs.status(), later.render.show_status)
+    send(later.shot_verbs.status(), later.render.show_status)
 
 The modules of the commands are all imported to list them, to help and to complete a word; messages,
 sockets, tables and the configuration are needed for none of these (a test holds them out).
@@ -13,16 +13,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from shotline.client import alarm_verbs as alarm_verbs
     from shotline.client import consumer as consumer
     from shotline.client import errors as errors
-    from shotline.client import fleet_verbs as fleet_verbs
-    from shotline.client import past_verbs as past_verbs
-    from shotline.client import queue_export as queue_export
-    from shotline.client import queue_verbs as queue_verbs
-    from shotline.client import records_verbs as records_verbs
-    from shotline.client import shot_files as shot_files
-    from shotline.client import verbs as verbs
     from shotline.client.cli import fleet_file as fleet_file
     from shotline.client.cli.views import alarms_view as alarms_view
     from shotline.client.cli.views import audit_view as audit_view
@@ -40,12 +32,20 @@ if TYPE_CHECKING:
     from shotline.client.doctor import providers as providers
     from shotline.client.doctor import site as site
     from shotline.client.doctor import store as store
+    from shotline.client.exports import queue_export as queue_export
+    from shotline.client.exports import shot_files as shot_files
     from shotline.client.local import daemons as daemons
     from shotline.client.local import demo as demo
     from shotline.client.local import link as link
     from shotline.client.local import rehearsing as rehearsing
     from shotline.client.local import requests as requests
     from shotline.client.local import up as up
+    from shotline.client.verbs import alarm_verbs as alarm_verbs
+    from shotline.client.verbs import fleet_verbs as fleet_verbs
+    from shotline.client.verbs import past_verbs as past_verbs
+    from shotline.client.verbs import queue_verbs as queue_verbs
+    from shotline.client.verbs import records_verbs as records_verbs
+    from shotline.client.verbs import shot_verbs as shot_verbs
     from shotline.common import accounts as accounts
     from shotline.common import base as base
     from shotline.common import messages as messages
@@ -60,11 +60,11 @@ if TYPE_CHECKING:
 
 _FOLDERS: Final = {
     "errors": "client",
-    "past_verbs": "client",
+    "past_verbs": "client.verbs",
     "past_view": "client.cli.views",
-    "queue_export": "client",
+    "queue_export": "client.exports",
     "alarms_view": "client.cli.views",
-    "shot_files": "client",
+    "shot_files": "client.exports",
     "audit_view": "client.cli.views",
     "fleet_file": "client.cli",
     "fleet_view": "client.cli.views",
@@ -96,11 +96,11 @@ _FOLDERS: Final = {
     "scopes": "common",
     "secret_file": "common.files",
     "consumer": "client",
-    "alarm_verbs": "client",
-    "fleet_verbs": "client",
-    "queue_verbs": "client",
-    "records_verbs": "client",
-    "verbs": "client",
+    "alarm_verbs": "client.verbs",
+    "fleet_verbs": "client.verbs",
+    "queue_verbs": "client.verbs",
+    "records_verbs": "client.verbs",
+    "shot_verbs": "client.verbs",
     "messages": "common",
     "views": "common",
 }

@@ -9,9 +9,9 @@ from rich.text import Text
 from shotline.client.cli.views.queue_view import plan_words, progress_words
 from shotline.client.observer import News
 from shotline.client.plain import plain
-from shotline.client.queue_verbs import Plan
 from shotline.client.supervisor import Supervisor
 from shotline.client.text import duration
+from shotline.client.verbs.queue_verbs import Plan
 from shotline.common.channels import QUEUE
 from shotline.common.queue.plans import ExitStatus
 from shotline.common.queue.views import QueueEvent, QueueState

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from types import coroutine
 from typing import Final
 
-from shotline.client import verbs
 from shotline.client.calls import fetched
 from shotline.client.errors import SupervisorError
 from shotline.client.observer import News, Observer, Update, payload_of
 from shotline.client.testing.system import FakeSystem
+from shotline.client.verbs import shot_verbs
 from shotline.common.channels import FEED
 from shotline.common.closable import AsyncClosable, Closable
 from shotline.common.messages import Event
@@ -71,7 +71,7 @@ class FakeStream(Closable):
         for channel, observer in self._observers.items():
             if not observer.wants_snapshot(self.system.now):
                 continue
-            call = verbs.snapshot(channel)
+            call = shot_verbs.snapshot(channel)
             try:
                 whole = fetched(call, self.system.look(call.command), self.system.look)
             except SupervisorError as error:

@@ -16,10 +16,10 @@ from pydantic import BaseModel, ValidationError
 from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
-from shotline.client import queue_export
 from shotline.client.calls import Call
 from shotline.client.consumer import DELAY_S, here, passed_on
 from shotline.client.errors import SupervisorError, TimedOut
+from shotline.client.exports import queue_export
 from shotline.client.plain import plain as shown
 from shotline.common.audit_words import said, words_of
 from shotline.common.base import Struct, Value, to_json

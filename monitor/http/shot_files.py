@@ -4,7 +4,7 @@ import base64
 import hashlib
 from typing import Final
 
-from shotline.client.shot_report import STYLE, csv_of, html_of
+from shotline.client.exports.shot_report import STYLE, csv_of, html_of
 from shotline.common.past.commands import Export
 from shotline.common.past.shotfile import SUFFIX, ShotFileWriter
 from shotline.monitor.http.api import Handler

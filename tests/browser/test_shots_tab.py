@@ -11,7 +11,7 @@ from tests.support.mock_monitor import MockMonitor
 from tests.support.monitor import with_monitor
 from tests.support.stack import Stack
 
-from shotline.client.shot_files import export_shot
+from shotline.client.exports.shot_files import export_shot
 from shotline.common.past.commands import ImportPiece, ImportShot
 
 EXPERIMENT = """\

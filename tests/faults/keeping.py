@@ -20,8 +20,8 @@ from tests.support.faults import Pulse, action, journal_is
 from tests.support.redis_site import Watched
 from tests.support.stack import Stack, eventually
 
-from shotline.client import verbs
 from shotline.client.errors import SupervisorError
+from shotline.client.verbs import shot_verbs
 
 AWAY_S = 30.0
 OWN_MOUNTS = "SHOTLINE_TRIAL_MOUNTS"
@@ -199,7 +199,7 @@ def _made(stack: Stack, shot: int) -> bool:
     """Return whether a pulse is made, and said to be, within a few seconds."""
     try:
         with stack.supervisor() as shotline:
-            shotline.ask(verbs.create_pulse("TEST", shot), 3.0)
+            shotline.ask(shot_verbs.create_pulse("TEST", shot), 3.0)
     except SupervisorError:
         return False
     return True

@@ -29,9 +29,9 @@ from tests.support.faults import (
 )
 from tests.support.stack import Stack, eventually
 
-from shotline.client import verbs
 from shotline.client.errors import NoBroker, NoDispatcher, Refused, TimedOut
 from shotline.client.local.daemons import Daemon
+from shotline.client.verbs import shot_verbs
 from shotline.common.actions import Status
 
 
@@ -49,7 +49,7 @@ def is_without_dispatcher(stack: Stack) -> bool:
     """Return whether the broker says that no dispatcher answers it."""
     with stack.supervisor() as shotline:
         try:
-            shotline.ask(verbs.status(), 2.0)
+            shotline.ask(shot_verbs.status(), 2.0)
         except NoDispatcher:
             return True
         except TimedOut:  # it was asked before the broker had noticed

@@ -10,10 +10,10 @@ import psutil
 import pytest
 from tests.support.stack import Stack
 
-from shotline.client import past_verbs
 from shotline.client.errors import Refused, SupervisorError, WrongArguments
-from shotline.client.shot_files import export_shot, import_shot
+from shotline.client.exports.shot_files import export_shot, import_shot
 from shotline.client.supervisor import Supervisor
+from shotline.client.verbs import past_verbs
 from shotline.common.views import StoryResult
 
 EXPERIMENT = """\

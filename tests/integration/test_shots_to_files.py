@@ -6,7 +6,7 @@ import pytest
 from tests.support.stack import Stack, eventually
 
 from shotline.client.errors import Refused
-from shotline.client.shot_files import export_shot
+from shotline.client.exports.shot_files import export_shot
 from shotline.client.supervisor import Supervisor
 from shotline.common.past.shotfile import FileEntry, read_lines
 from shotline.common.records import NoteWritten

@@ -1,6 +1,6 @@
 """What the library's page makes of the commands: methods that return what was done.
 
-The functions in `shotline.client.verbs` and beside it return a `Call` that a supervisor carries
+The functions in `shotline.client.verbs` return a `Call` that a supervisor carries
 out; as its methods they return what the call is answered with.
 """
 

@@ -36,7 +36,7 @@ def create_pulse(given: tuple[str, ...], replace: bool) -> None:  # noqa: FBT001
     """Make the pulse of a shot from its model; it becomes the current pulse."""
     if len(given) != 2:
         wrong("give TREE/SHOT")
-    send(later.verbs.create_pulse(given[0], shot_number(given[1]), replace=replace))
+    send(later.shot_verbs.create_pulse(given[0], shot_number(given[1]), replace=replace))
 
 
 @command("build-tables", example="shotline build-tables TEST/42")
@@ -44,7 +44,9 @@ def create_pulse(given: tuple[str, ...], replace: bool) -> None:  # noqa: FBT001
 @click.option("--reset", is_flag=True, help="Forget the states of its actions.")
 def build_tables(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
     """Read and classify all actions of a shot."""
-    send(later.verbs.build_tables(*optional_shot(given), reset=reset), later.render.show_actions)
+    send(
+        later.shot_verbs.build_tables(*optional_shot(given), reset=reset), later.render.show_actions
+    )
 
 
 @command(
@@ -57,7 +59,7 @@ def build_tables(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
 def do_phase(given: tuple[str, ...], **flags: bool) -> None:
     """Run the actions of a phase."""
     (phase,), tree, shot = and_shot(given, "PHASE")
-    send(later.verbs.do_phase(phase, tree, shot, **flags), later.render.show_report)
+    send(later.shot_verbs.do_phase(phase, tree, shot, **flags), later.render.show_report)
 
 
 @command("do-sequence", example="shotline do-sequence STORE 10 20 TEST/42 --wait")
@@ -69,7 +71,7 @@ def do_sequence(given: tuple[str, ...], **flags: bool) -> None:
     """Run the actions of a phase from sequence number FIRST to LAST, and what depends on them."""
     (phase, first, last), tree, shot = and_shot(given, "PHASE", "FIRST", "LAST")
     numbers = whole_number(first, "FIRST"), whole_number(last, "LAST")
-    call = later.verbs.do_sequence(phase, *numbers, tree, shot, **flags)
+    call = later.shot_verbs.do_sequence(phase, *numbers, tree, shot, **flags)
     send(call, later.render.show_report)
 
 
@@ -82,7 +84,7 @@ def do_sequence(given: tuple[str, ...], **flags: bool) -> None:
 def dispatch(given: tuple[str, ...], **flags: bool) -> None:
     """Run one action again."""
     (path,), tree, shot = and_shot(given, "PATH")
-    send(later.verbs.dispatch(path, tree, shot, **flags), later.render.show_report)
+    send(later.shot_verbs.dispatch(path, tree, shot, **flags), later.render.show_report)
 
 
 @command(
@@ -100,28 +102,28 @@ def abort(given: tuple[str, ...], all_runs: bool) -> None:  # noqa: FBT001
         path, (tree, shot) = None, optional_shot(given)
     else:
         (path,), tree, shot = and_shot(given, "PATH")
-    send(later.verbs.abort(path, tree, shot, all_runs=all_runs))
+    send(later.shot_verbs.abort(path, tree, shot, all_runs=all_runs))
 
 
 @command("abort-pending", example="shotline abort-pending TEST/42")
 @words("[TREE/SHOT]")
 def abort_pending(given: tuple[str, ...]) -> None:
     """Remove what was not sent yet; what runs goes on."""
-    send(later.verbs.abort_pending(*optional_shot(given)))
+    send(later.shot_verbs.abort_pending(*optional_shot(given)))
 
 
 @command("hold", example="shotline hold TEST/42")
 @words("[TREE/SHOT]")
 def hold(given: tuple[str, ...]) -> None:
     """Start nothing more of the open run until `resume`."""
-    send(later.verbs.hold(*optional_shot(given)))
+    send(later.shot_verbs.hold(*optional_shot(given)))
 
 
 @command("resume", example="shotline resume TEST/42")
 @words("[TREE/SHOT]")
 def resume(given: tuple[str, ...]) -> None:
     """Let a HELD run go on."""
-    send(later.verbs.resume(*optional_shot(given)))
+    send(later.shot_verbs.resume(*optional_shot(given)))
 
 
 @command("wait", example="shotline wait TEST/42")
@@ -129,7 +131,10 @@ def resume(given: tuple[str, ...]) -> None:
 @click.option("--run", "run_number", type=click.IntRange(min=1), help="A run by its number.")
 def wait(given: tuple[str, ...], run_number: int | None) -> None:
     """Wait for the end of the open run; exit code 5 when an action failed."""
-    send(later.verbs.wait(*optional_shot(given), run_number=run_number), later.render.show_report)
+    send(
+        later.shot_verbs.wait(*optional_shot(given), run_number=run_number),
+        later.render.show_report,
+    )
 
 
 COMMANDS: tuple[click.Command, ...] = (

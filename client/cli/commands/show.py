@@ -26,7 +26,7 @@ def phases(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Comp
 @command("status", example="shotline status --json")
 def status() -> None:
     """Show the state of everything, in short."""
-    send(later.verbs.status(), later.render.show_status)
+    send(later.shot_verbs.status(), later.render.show_status)
 
 
 @command("actions", example="shotline actions TEST/42 --phase INIT")
@@ -34,13 +34,13 @@ def status() -> None:
 @click.option("--phase", help="Only the actions of one phase.", shell_complete=phases)
 def actions(given: tuple[str, ...], phase: str | None) -> None:
     """Show all actions of a shot, as they stand."""
-    send(later.verbs.actions(*optional_shot(given), phase=phase), later.render.show_actions)
+    send(later.shot_verbs.actions(*optional_shot(given), phase=phase), later.render.show_actions)
 
 
 @command("print-pending", example="shotline print-pending")
 def print_pending() -> None:
     """Show what is ready, sent or running, and what everything else waits for."""
-    send(later.verbs.pending(), later.render.show_actions)
+    send(later.shot_verbs.pending(), later.render.show_actions)
 
 
 @command("show", example="shotline show \\\\TEST::TOP.GAS:PUFF TEST/42")
@@ -48,7 +48,7 @@ def print_pending() -> None:
 def show(given: tuple[str, ...]) -> None:
     """Show one action's story: every transition with time and cause."""
     (path,), tree, shot = and_shot(given, "PATH")
-    send(later.verbs.show(path, tree, shot), later.render.show_story)
+    send(later.shot_verbs.show(path, tree, shot), later.render.show_story)
 
 
 @command("logs", example="shotline logs \\\\TEST::TOP.GAS:PUFF TEST/42")
@@ -60,7 +60,7 @@ def logs(given: tuple[str, ...], attempt: int | None, since: int, limit: int) ->
     """Show the stored output of an action."""
     (path,), tree, shot = and_shot(given, "PATH")
     send(
-        later.verbs.logs(path, tree, shot, attempt=attempt, since=since, limit=limit),
+        later.shot_verbs.logs(path, tree, shot, attempt=attempt, since=since, limit=limit),
         later.render.show_logs,
     )
 
@@ -70,7 +70,7 @@ def logs(given: tuple[str, ...], attempt: int | None, since: int, limit: int) ->
 def show_log(given: tuple[str, ...]) -> None:
     """Show the stored output of an action (`logs` in the spelling of other dispatchers)."""
     (path,), tree, shot = and_shot(given, "PATH")
-    send(later.verbs.logs(path, tree, shot), later.render.show_logs)
+    send(later.shot_verbs.logs(path, tree, shot), later.render.show_logs)
 
 
 @command("check", example="shotline check TEST/42\nshotline check --reset")
@@ -78,7 +78,7 @@ def show_log(given: tuple[str, ...]) -> None:
 @click.option("--reset", is_flag=True, help="The failures so far were seen; forget them.")
 def check(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
     """Tell whether an essential action has failed; exit code 5 when one has."""
-    send(later.verbs.check(*optional_shot(given), reset=reset), later.render.show_check)
+    send(later.shot_verbs.check(*optional_shot(given), reset=reset), later.render.show_check)
 
 
 @command("snapshot", example="shotline snapshot servers --json", hidden=True)
@@ -86,7 +86,7 @@ def check(given: tuple[str, ...], reset: bool) -> None:  # noqa: FBT001
 def snapshot(given: tuple[str, ...]) -> None:
     """Show the state of a channel of the event feed."""
     channel = "/".join(given)
-    send(later.verbs.snapshot(channel), later.render.show_snapshot)
+    send(later.shot_verbs.snapshot(channel), later.render.show_snapshot)
 
 
 COMMANDS: tuple[click.Command, ...] = (

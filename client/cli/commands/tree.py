@@ -35,7 +35,7 @@ def tree(given: tuple[str, ...], check: bool) -> None:  # noqa: FBT001
 
     The tree is read, nothing is built or changed. Shot -1 is the model, 0 the current shot.
     """
-    told = ask(later.verbs.tree(*optional_shot(given)))
+    told = ask(later.shot_verbs.tree(*optional_shot(given)))
     found = told.result
     if not isinstance(found, later.views.TreeResult):
         finish(told)
@@ -63,7 +63,7 @@ def current(given: tuple[str, ...], increment: bool) -> None:  # noqa: FBT001
     if len(given) > 2 or (increment and len(given) == 2):
         wrong("give TREE, TREE SHOT, or TREE --increment")
     shot = optional_shot(given)[1] if len(given) == 2 else None
-    send(later.verbs.current(given[0], shot, increment=increment))
+    send(later.shot_verbs.current(given[0], shot, increment=increment))
 
 
 @command("check-experiment", example="shotline check-experiment etc/experiments/demo.yaml")

@@ -11,8 +11,8 @@ from rich.text import Text
 from shotline.client.calls import Call
 from shotline.client.cli.base import as_json, ask, console, finish, options_of, say
 from shotline.client.cli.views.render import put, show_notes, symbol, table
+from shotline.client.exports.shot_files import Exported
 from shotline.client.plain import plain
-from shotline.client.shot_files import Exported
 from shotline.client.text import (
     STYLES,
     counts_words,

@@ -472,6 +472,6 @@ def test_a_task_takes_arguments_in_order_and_by_name(monkeypatch: pytest.MonkeyP
         given.append((function, named, positional))
         raise click.Abort
 
-    monkeypatch.setattr("shotline.client.queue_verbs.queue_run_task", run_task)
+    monkeypatch.setattr("shotline.client.verbs.queue_verbs.queue_run_task", run_task)
     run(["queue", "task", "run", "calibrate", "-3", "coil", "[1]", "ka=400", "name=x"])
     assert given == [("calibrate", {"ka": 400, "name": "x"}, [-3, "coil", [1]])]

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from shotline.client import past_verbs
 from shotline.client.errors import Refused
+from shotline.client.exports.shot_files import shot_pieces
+from shotline.client.exports.shot_report import csv_of, html_of
 from shotline.client.fake import FakeAction, FakeShotline
-from shotline.client.shot_files import shot_pieces
-from shotline.client.shot_report import csv_of, html_of
+from shotline.client.verbs import past_verbs
 from shotline.common.past.shotfile import FileEntry, FileHead, OutputPart, read_lines
 from shotline.common.past.views import SearchResult
 from shotline.dispatcher.past import folding

@@ -8,9 +8,9 @@ from msgspec import structs
 from tests.support.dispatching import KEY, Bench, view_of
 from tests.support.tables import action
 
-from shotline.client import verbs
 from shotline.client.calls import AnswerPages, page_after
 from shotline.client.testing.dispatcher import configured
+from shotline.client.verbs import shot_verbs
 from shotline.common import commands as c
 from shotline.common.nodes import DispatchOptions
 from shotline.common.paged import Paged
@@ -135,7 +135,7 @@ def test_a_record_larger_than_a_page_comes_alone() -> None:
 
 def test_the_client_library_fetches_on() -> None:
     made = bench()
-    call = verbs.actions()
+    call = shot_verbs.actions()
     pages = AnswerPages(call)
     following: c.AnyCommand | None = call.command
     while following is not None:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from shotline.client import past_verbs, verbs
 from shotline.client.errors import WrongArguments
+from shotline.client.exports.shot_report import csv_of, html_of
 from shotline.client.methods import Commands
-from shotline.client.shot_report import csv_of, html_of
+from shotline.client.verbs import past_verbs, shot_verbs
 from shotline.common.errors import LocalError
 from shotline.common.files.own import log_opener
 from shotline.common.files.replacing import replaced
@@ -89,7 +89,7 @@ def _pieces(supervisor: Commands, tree: str, shot: int, kind: str, told: _Told) 
     if kind == "shot":
         yield from shot_pieces(_texts(supervisor, tree, shot, told))
         return
-    result = supervisor.ask(verbs.actions(tree, shot))
+    result = supervisor.ask(shot_verbs.actions(tree, shot))
     told.is_open = any(run.state != "ended" for one in result.shots for run in one.runs)
     lines = csv_of(result) if kind == "csv" else html_of(result)
     for line in lines:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from shotline.client.csv_lines import cell, csv_line, time_text
+from shotline.client.exports.csv_lines import cell, csv_line, time_text
 from shotline.common.queue.plans import HistoryItem, PlanRun
 from shotline.common.views import RunReport
 

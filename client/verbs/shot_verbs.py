@@ -1,4 +1,4 @@
-"""One function per command: its arguments, checked, made into a `Call`.
+"""One function per command about shots and servers: its arguments, checked, made into a `Call`.
 
 The supervisors' methods are made of these, so their names, arguments and docstrings are the
 library's. Tree and shot left out mean the current pulse.

@@ -1,4 +1,4 @@
-"""One function per command about volumes and data records, as `verbs` has them for the others.
+"""One function per command about volumes and data records.
 
 What consumers need is easier had from `consumer`. A refusal is errors.Refused; its `result`
 (RecordsRefused) has the code.

@@ -1,4 +1,4 @@
-"""One function per command about shots that have been, as `verbs` has them for the others.
+"""One function per command about shots that have been.
 
 What looks back answers with a page: `next` of its result, given as `before`, goes on where it
 ended. Times are seconds since 1970.
@@ -81,13 +81,13 @@ def trend(tree: str, path: str, *, last: int = 50) -> Call[pv.TrendResult]:
 def export(tree: str, shot: int, *, place: str = "") -> Call[pv.ExportResult]:
     """Return a piece of a shot's file; `next` of one is the `place` of the one that follows.
 
-    `shotline.client.shot_files.export_shot` writes the whole file.
+    `shotline.client.exports.shot_files.export_shot` writes the whole file.
     """
     return result(make(p.Export, tree=tree, shot=shot, place=place), pv.ExportResult)
 
 
 def import_piece(upload: str, offset: int, data: bytes) -> Call[pv.ImportPieceResult]:
-    """Send a piece of a shot's file; `shotline.client.shot_files.import_shot` sends all of it."""
+    """Send a piece of a shot's file; `exports.shot_files.import_shot` sends all of it."""
     return result(
         make(p.ImportPiece, upload=upload, offset=offset, data=data), pv.ImportPieceResult
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
-from shotline.client.csv_lines import cell, csv_line, time_text
+from shotline.client.exports.csv_lines import cell, csv_line, time_text
 from shotline.client.text import counts_words, duration, state_words
 from shotline.common.records import Counts, NoteWritten
 from shotline.common.views import ActionsResult, ActionView, RunView, ShotView

@@ -1,4 +1,4 @@
-"""One function per command about the fleet, as `verbs` has them for the others.
+"""One function per command about the fleet.
 
 Which servers are meant is said by patterns (`*`, `?`): `servers` of CLASS:ID, where a CLASS alone
 means all of it; `classes`, `hosts`, `labels`. Each answer has a line for every server that is

@@ -1,4 +1,4 @@
-"""One function per command about alarms, as `verbs` has them for the others.
+"""One function per command about alarms.
 
 Alarms are named by their numbers. One that is raised again after somebody has acknowledged it has a
 new number, so that nobody acknowledges what they have not seen.

@@ -1,4 +1,4 @@
-"""One function per command of the pulse queue, as `verbs` has them for the others.
+"""One function per command of the pulse queue.
 
 All that change something take who asks (`user`), of which group, the lock's key, and the version of
 the list that they rest on. A refusal is errors.Refused; its `result` (QueueRefused) has the code.

@@ -45,6 +45,7 @@ class Confirmed:
         self._keys = keys
         self.term = 0
         self.last = NO_COMMIT  # that Redis has told us to have
+        self._highest = NO_COMMIT  # that it has ever told us to have
         self.again: deque[CommitRequest] = deque()  # what Redis has lost, to be written again
         self._claimed_by = claimed_by
         self._recent = recent
@@ -54,7 +55,7 @@ class Confirmed:
     def claimed(self, term: int, before: CommitId) -> None:
         """Take note of a term that was claimed, and of the last commit before it."""
         self.term, self._before = term, before
-        self.last = CommitId(term, 0)
+        self.last = self._highest = CommitId(term, 0)
 
     def knows(self, keys: Iterable[str]) -> None:
         """Take note of keys that are there."""
@@ -81,6 +82,7 @@ class Confirmed:
     def taken(self, now: float, asked: CommitRequest, size: int) -> None:
         """Take note that Redis has a commit; `size` is its bytes."""
         self.last = max(self.last, asked.id)
+        self._highest = max(self._highest, asked.id)
         for key, is_there in asked.made:
             if is_there:
                 self._known.add(key)
@@ -92,9 +94,13 @@ class Confirmed:
             self._recent.add(now, asked.id, asked.arguments, size)
 
     def compare(self, last: CommitId) -> HistoryLost | None:
-        """Find what Redis has lost of what it had confirmed, when its last commit is `last`."""
+        """Find what Redis lacks of what it had confirmed, when its last commit is `last`.
+
+        Return what it has lost; None where it lacks nothing, or only still lacks what it had lost
+        before, and has not taken again yet.
+        """
         self.again.clear()
-        if last >= self.last:
+        if last >= self._highest:
             return None
         had, self.last = self.last, last
         self._known.clear()
@@ -106,8 +112,10 @@ class Confirmed:
         kept = self._recent.since(first)
         for one in kept:
             self.again.append(CommitRequest(one.id, unchecked(one.arguments), kept=one))
-        begins = kept[0].id if kept else CommitId(self.term, had.number + 1)
+        begins = kept[0].id if kept else CommitId(self.term, self._highest.number + 1)
         is_all = begins <= first and (last.term == self.term or last >= self._before)
+        if last >= had:
+            return None
         return HistoryLost(
             f"what was written behind {_named(last)} was gone, up to {had}; "
             + ("all of it is written again" if is_all else "what is known is written anew"),

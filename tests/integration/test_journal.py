@@ -548,6 +548,23 @@ def test_an_emptied_redis_gets_everything_when_everything_is_kept(
     assert stored(people) == list(records)
 
 
+def test_what_redis_has_lost_is_written_again_also_where_it_refuses_that_at_first(
+    start: Callable[..., Dispatcher], people: redis.Redis
+) -> None:
+    dispatcher = start()
+    records = (table("A"), done("A"))
+    for one in records:
+        dispatcher.commit(one)
+    people.flushall()
+    people.config_set("maxmemory", "1")
+    people.client_kill_filter(_type="normal", skipme=True)
+    dispatcher.wait(HistoryLost)
+    dispatcher.wait(JournalChanged, lambda changed: "refused a commit" in changed.text)
+    people.config_set("maxmemory", "0")
+    dispatcher.until_ok()
+    assert stored(people) == list(records)
+
+
 @pytest.mark.parametrize("how", ["flush", "older copy", "commits"])
 def test_a_redis_that_was_emptied_under_a_connection_is_found_out_by_the_next_commit(
     start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis, how: str

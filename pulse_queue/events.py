@@ -69,9 +69,12 @@ class FunctionEnded(Value):
 
 
 class Recovered(Value):
-    """The dispatcher dispatches from now on. `silent_s`: since the last sign of life before."""
+    """The dispatcher dispatches from now on. `silent_s`: since the last sign of life before;
+    `may_lack_end`: what was journalled last may be lost.
+    """
 
     silent_s: float = 0.0
+    may_lack_end: bool = False
 
 
 class Reconfigured(Value):

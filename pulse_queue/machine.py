@@ -83,14 +83,20 @@ class PulseQueue:
         self._progress_at = 0.0
         self._mark_at = 0.0
 
-    def load(self, records: Sequence[QueueRecord], history: Sequence[HistoryItem]) -> None:
-        """Take what the journal holds, once, before the first event."""
-        fold = self.core.fold
+    def load(self, records: Sequence[QueueRecord], history: Sequence[HistoryItem]) -> int:
+        """Take what the journal holds, once, before the first event. Return how many records were
+        left out: Redis has lost what they are about.
+        """
+        fold, left_out = self.core.fold, 0
         for record in records:
-            fold.apply(record)
+            if fold.knows(record):
+                fold.apply(record)
+            else:
+                left_out += 1
         fold.history.clear()
         fold.history.extend(history[-fold.history_max :])
         self.core.forget_old()
+        return left_out
 
     # Events
 
@@ -165,6 +171,11 @@ class PulseQueue:
             last_sign = f"the last sign of the queue is {event.silent_s:.0f} s old"
             goes_on = f"goes on by itself within {limit_s:g} s"
             self._running.was_away(f"the dispatcher was away; {last_sign} ({goes_on})")
+        elif event.may_lack_end:
+            self._running.was_away(
+                "Redis was started anew while the dispatcher was away, and may have lost what the "
+                "queue did last"
+            )
         self._running.recovered()
         self._environments.recovered()
         self._tasks.recovered()

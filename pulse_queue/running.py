@@ -10,6 +10,7 @@ from msgspec import structs
 from shotline.common import commands as c
 from shotline.common.messages import Outcome
 from shotline.common.queue import kinds
+from shotline.common.queue.fold import step_id
 from shotline.common.queue.plans import (
     NEXT,
     Entry,
@@ -126,20 +127,20 @@ class Running:
 
     def end(self, how: PlanEnding, user: str, reason: str) -> None:
         """End the running plan."""
-        was_paused = self._running.paused
+        was_held = bool(self._running.paused or self._running.pause)
         self._core.put(EndAsked(time=self._core.wall, by=user, how=how, reason=reason))
         if not self._running.closing or how is not PlanEnding.STOP:
-            self._end_run(was_paused=bool(was_paused))
+            self._end_run(was_held=was_held)
 
-    def _end_run(self, *, was_paused: bool) -> None:
-        """End the open run of a plan that is to end."""
+    def _end_run(self, *, was_held: bool) -> None:
+        """End the open run of a plan that is to end. `was_held`: it is HELD, or is to be."""
         running = self._running
         if running.run is None:
             return
         tree, shot = running.tree, running.shot
         if running.ending is PlanEnding.STOP:
             self._give(c.AbortPending(tree=tree, shot=shot))
-            if was_paused:
+            if was_held:
                 self._give(c.Resume(tree=tree, shot=shot))
         else:
             self._give(c.Abort(tree=tree, shot=shot))
@@ -201,7 +202,7 @@ class Running:
         if running.run is None:
             self._core.put(RunBegun(time=self._core.wall, run=opened.run))
         if self._running.ending is not None and not self._running.closing:
-            self._end_run(was_paused=False)
+            self._end_run(was_held=False)
         elif opened.held:
             self._paused(opened.held)
         else:
@@ -224,7 +225,7 @@ class Running:
             failure = news.failures.get((running.plan.fails_on or FailsOn.ANY).value, "")
             self._step_ended(failure=failure, run=news.run)
         elif news.held:
-            if running.ending is None:
+            if running.ending in (None, PlanEnding.STOP):
                 self._paused(news.held, news.aborted)
         elif running.paused:
             self._core.put(PlanResumed(time=self._core.wall))
@@ -400,7 +401,7 @@ class Running:
     def _begin(self, step: PlanStep, *, shot: int = 0, phase: int = 0) -> None:
         """Journal a step, and give its command."""
         running = self._running
-        command_id = f"queue-{running.entry.uid}-{running.begun + 1}"
+        command_id = step_id(running)
         self._core.put(
             StepBegun(time=self._core.wall, step=step, command=command_id, shot=shot, phase=phase)
         )

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import structs
 
-from shotline.common.queue.plans import Entry, EntryState, HistoryItem
+from shotline.common.queue.plans import Entry, EntryState, HistoryItem, PlanRun
 from shotline.common.queue.records import (
     EndAsked,
     EntriesAdded,
@@ -89,6 +89,27 @@ class QueueFold:
         if touched:
             rise = {name: getattr(self.versions, name) + 1 for name in (*touched, "status")}
             self.versions = structs.replace(self.versions, **rise)
+
+    def knows(self, record: QueueRecord) -> bool:
+        """Return whether it knows what a record is about: in a journal of which Redis has lost
+        the beginning, or what was between, it may not.
+        """
+        running = self.running
+        match record:
+            case EntryChanged(entry=entry, was=was):
+                return (was or entry.uid) in self.entries
+            case EntriesMoved(uids=uids):
+                return set(uids) <= set(self.order)
+            case EntriesApproved(uids=uids):
+                return set(uids) <= set(self.proposals)
+            case StepBegun(command=command):
+                return running is not None and command == step_id(running)
+            case RunBegun(run=run) | StepEnded(run=run):
+                return running is not None and (run is None or _is_of(running, run))
+            case PauseAsked() | PlanPaused() | PlanResumed() | EndAsked():
+                return running is not None
+            case _:
+                return True
 
     def _take(self, record: QueueRecord) -> tuple[str, ...]:
         """Take a record; return the lists that it changes."""
@@ -204,6 +225,8 @@ class QueueFold:
     def _of_running(self, record: QueueRecord) -> tuple[str, ...]:
         if isinstance(record, PlanStarted):
             return self._started(record)
+        if isinstance(record, PlanEnded):
+            return self._ended(record)  # its beginning may be lost; it comes back all the same
         running = self.running
         assert running is not None, record
         match record:
@@ -237,8 +260,6 @@ class QueueFold:
                     paused="",
                     aborted=(),
                 )
-            case PlanEnded():
-                return self._ended(record)
             case _:
                 raise AssertionError(record)
         return ("running",)
@@ -315,6 +336,15 @@ class QueueFold:
             waits=tuple(self.waits.values()),
             versions=self.versions,
         )
+
+
+def step_id(running: PlanProgress) -> str:
+    """Return the id of the command of a plan's next step."""
+    return f"queue-{running.entry.uid}-{running.begun + 1}"
+
+
+def _is_of(running: PlanProgress, run: PlanRun) -> bool:
+    return (run.tree, run.shot) == (running.tree, running.shot)
 
 
 def _step_ended(running: PlanProgress, record: StepEnded) -> PlanProgress:

@@ -90,7 +90,12 @@ class PlansHost(Family):
     def load(self, loaded: Loaded) -> None:
         """Take what the journal holds of the queue."""
         records = cast("tuple[QueueRecord, ...]", loaded.hosted.get(QUEUE, ()))
-        self.queue.load(records, loaded.history)
+        if left_out := self.queue.load(records, loaded.history):
+            self._core.say(
+                "warning",
+                f"{left_out} records of the pulse queue are left out: Redis has lost what they are "
+                "about; look through `shotline queue`",
+            )
         self._keeper.loaded(len(records))
         fold = self.queue.core.fold
         self._silent_since = fold.last_at
@@ -104,7 +109,7 @@ class PlansHost(Family):
         """Let the queue go on: the dispatcher dispatches."""
         since = self._silent_since
         silent_s = 0.0 if since is None else self._core.wall - since
-        self._tell(Recovered(silent_s))
+        self._tell(Recovered(silent_s, self._core.may_lack_end))
 
     def configured(self, emergency_key: str) -> None:
         """Take another configuration."""

@@ -8,6 +8,7 @@ from tests.unit.pulse_queue.test_running import PHASES, Programme, queue_records
 
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import IN_PROGRESS
+from shotline.common.commands import DoPhase
 from shotline.common.messages import Held, HeldAs
 from shotline.common.queue import commands as q
 from shotline.common.queue.plans import ExitStatus, PulsePlan
@@ -15,6 +16,8 @@ from shotline.common.queue.records import QueueSwitched
 from shotline.common.queue.views import QueueState
 from shotline.common.records import ShotKey
 from shotline.dispatcher.journal import EncodedCommit
+from shotline.pulse_queue.events import Give, Recovered
+from shotline.pulse_queue.machine import PulseQueue
 
 
 def go_on(programme: Programme) -> None:
@@ -31,9 +34,9 @@ def go_on(programme: Programme) -> None:
     raise AssertionError(f"it does not come to rest: {programme.queue}")
 
 
-def after(commits: list[EncodedCommit], wall: float) -> Programme:
+def after(commits: list[EncodedCommit], wall: float, *, may_lack_end: bool = False) -> Programme:
     """Return the next life, at this time, of a dispatcher that was killed behind these commits."""
-    store = MemoryJournal()
+    store = MemoryJournal(may_lack_end=may_lack_end)
     store.claim()
     for commit in commits:
         assert store.write(commit)
@@ -57,6 +60,16 @@ def history(programme: Programme) -> list[tuple[ExitStatus, list[str]]]:
     return [
         (item.result.exit_status, [run.phase for run in item.result.runs]) for item in fold.history
     ]
+
+
+def runs(programme: Programme) -> Counter[ShotKey]:
+    """Return how many runs of each shot were opened."""
+    return Counter(
+        key
+        for key, records in programme.store.shots.items()
+        for one in records
+        if one.type == "run_opened"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +99,7 @@ def test_nothing_is_lost_and_nothing_runs_twice_wherever_it_was_killed(whole: Pr
         programme = after(commits[:number], whole.wall)
         go_on(programme)
         assert history(programme) == history(whole), f"killed behind commit {number}"
-        runs: Counter[ShotKey] = Counter(
-            key
-            for key, records in programme.store.shots.items()
-            for one in records
-            if one.type == "run_opened"
-        )
-        assert set(runs.values()) == {3}, f"killed behind commit {number}: {runs}"
+        assert set(runs(programme).values()) == {3}, f"killed behind commit {number}"
 
 
 def test_nothing_begins_by_itself_after_a_long_time(whole: Programme) -> None:
@@ -110,3 +117,43 @@ def test_nothing_begins_by_itself_after_a_long_time(whole: Programme) -> None:
             programme.good(q.QueueStart())
             go_on(programme)
         assert history(programme) == history(whole), f"killed behind commit {number}"
+
+
+def test_no_phase_begins_by_itself_where_redis_may_have_lost_what_came_last(
+    whole: Programme,
+) -> None:
+    commits = [one.commit for one in whole.commits]
+    for number in range(first_armed(commits), len(commits) + 1):
+        programme = after(commits[:number], whole.wall, may_lack_end=True)
+        before = runs(programme)
+        programme.pass_time(5)
+        assert runs(programme) == before, f"the end is lost behind commit {number}"
+        assert programme.queue.state in (QueueState.IDLE, QueueState.PAUSED)
+        if programme.queue.state is QueueState.PAUSED:
+            programme.good(q.QueueResume())
+        go_on(programme)
+        if programme.queue.entries:
+            programme.good(q.QueueStart())
+            go_on(programme)
+        assert history(programme) == history(whole), f"the end is lost behind commit {number}"
+
+
+def test_a_journal_of_which_redis_has_lost_the_beginning_or_the_middle_is_read(
+    whole: Programme,
+) -> None:
+    records = [one for commit in whole.commits for one in queue_records(commit.commit)]
+    host = whole.machine.plans
+    for first in range(len(records) + 1):
+        for then in range(first, len(records) + 1):
+            queue = PulseQueue(whole.config, host, whole.machine.core.instant)
+            left_out = queue.load([*records[:first], *records[then:]], ())
+            assert first < then or not left_out
+            fold = queue.core.fold
+            assert set(fold.order) <= set(fold.entries)
+            assert queue.telling.view().entries == len(fold.order)
+            is_new = fold.running is not None and fold.running.run is None
+            given = queue.handle(whole.machine.core.instant, Recovered(may_lack_end=True))
+            commands = [one.command for one in given if isinstance(one, Give)]
+            assert not is_new or not any(isinstance(one, DoPhase) for one in commands), (
+                f"without {first} to {then}"
+            )

@@ -448,6 +448,39 @@ def test_a_paused_plan_is_ended_too(how: PlanEnding) -> None:
     assert programme.dispatched() == (["ONE"] if how is PlanEnding.HALT else ["ONE", "SAVE"])
 
 
+@pytest.mark.parametrize("immediate", [True, False])
+def test_a_plan_that_still_pauses_is_stopped(*, immediate: bool) -> None:
+    programme = Programme()
+    programme.add()
+    programme.good(q.QueueStart())
+    programme.start("ONE", key=programme.key)
+    programme.good(q.QueuePause(immediate=immediate))
+    assert programme.queue.state is QueueState.PAUSING
+    programme.good(q.QueueEnd(how=PlanEnding.STOP))
+    if immediate:
+        programme.gone("ONE")
+    else:
+        programme.finish("ONE", key=programme.key)
+    programme.go("SAVE")
+    assert programme.dispatched() == ["ONE", "SAVE"]
+    assert programme.results() == [ExitStatus.STOPPED]
+
+
+def test_a_plan_that_is_stopped_pauses_too_and_goes_on_to_its_closing_phases() -> None:
+    programme = Programme()
+    programme.add()
+    programme.good(q.QueueStart())
+    programme.start("ONE", key=programme.key)
+    programme.good(q.QueueEnd(how=PlanEnding.STOP))
+    programme.good(q.QueuePause(immediate=True))
+    programme.gone("ONE")
+    assert programme.queue.state is QueueState.PAUSED
+    programme.good(q.QueueResume(aborted="leave"))
+    programme.go("SAVE")
+    assert programme.dispatched() == ["ONE", "SAVE"]
+    assert programme.results() == [ExitStatus.STOPPED]
+
+
 def test_a_stop_of_the_queue_is_taken_back() -> None:
     programme = Programme()
     programme.add()

@@ -72,6 +72,7 @@ def test_an_old_shot_leaves_redis_when_its_file_is_on_the_disk(tmp_path: Path) -
         assert first.stat().st_mode & 0o777 == 0o640
         was = first.stat().st_mtime_ns
         stack.dispatcher.start()
+        stack.wait_until(lambda status: not status.recovering)
         for shot in (1, 2):
             eventually(lambda shot=shot: not in_redis(stack, shot))  # type: ignore[misc]
         assert first.stat().st_mtime_ns == was, "a file that has it all is not written again"

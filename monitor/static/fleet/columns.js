@@ -4,7 +4,7 @@
  */
 
 /** @import {ServerView} from '../model/types.js' */
-/** @import {GridColumn} from '../view/grid.js' */
+/** @import {Form, GridColumn} from '../view/grid.js' */
 import { age, bytes, duration, milliseconds, moment, percent } from '../model/format.js';
 import { SERVER_ORDER, SERVER_SYMBOLS, plain } from '../model/words.js';
 import { share } from '../model/system.js';
@@ -91,7 +91,7 @@ export const COLUMNS = [
   number('temperature', 'Temp.', 60, (server) => host(server)?.temperature_c, { sets: ['host', 'all'], shown: (value) => `${Math.round(value)} °C` }),
   number('done', 'Done', 58, (server) => server.facts?.done, { sets: ['work', 'all'], leaves: 'tight' }),
   number('failed', 'Failed', 58, (server) => server.facts?.failed, { sets: ['work', 'all'], leaves: 'tight' }),
-  number('cpu_time', 'CPU time', 84, (server) => server.facts?.cpu_time_s, { sets: ['work', 'all'], leaves: 'narrow', shown: duration }),
+  number('cpu_time', 'CPU time', 84, (server) => server.facts?.cpu_time_s, { sets: ['work', 'all'], leaves: 'middle', shown: duration }),
   {
     ...number('seen', 'Last seen', 82, (server) => server.last_seen_at, { sets: EVERY, leaves: 'tight', shown: moment, phone: '2 / 4' }),
     key: ({ last_seen_at: at }) => at,
@@ -145,7 +145,7 @@ function doing(text) {
  * @param {string} title
  * @param {number} place in a sample
  * @param {(server: ServerView) => number|null|undefined} of
- * @param {{sets: ColumnSet[], phone: string, leaves?: 'narrow'|'tight', titled?: (server: ServerView) => string}} more
+ * @param {{sets: ColumnSet[], phone: string, leaves?: Form, titled?: (server: ServerView) => string}} more
  * @returns {GridColumn<ServerView>}
  */
 function curved(id, title, place, of, more) {

@@ -4,7 +4,7 @@
  */
 
 /** The widest of each, in pixels. */
-const WIDEST = { narrow: 1380, tight: 1180, phone: 720 };
+const WIDEST = { middle: 1900, narrow: 1380, tight: 1180, phone: 720 };
 
 /** Follow the window's width from now on. */
 export function useForms() {

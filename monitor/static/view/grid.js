@@ -27,7 +27,7 @@ const ON_THE_WALL = 1.6;
  * @typedef {(row: R, now: number, around: any[]) => void} Draw
  */
 
-/** A form of the page in which there is no room for a column any more. @typedef {'narrow'|'tight'} Form */
+/** A form of the page in which there is no room for a column any more. @typedef {'middle'|'tight'} Form */
 
 /**
  * A column owns all that is known of it: its room, its cell, what is found and compared in it.
@@ -436,7 +436,7 @@ export function useColumns(tag, columns, sets = [''], card = '25px 25px minmax(0
       ${gone.length > 0 ? `${where} ${rows} > :is(${gone.join(', ')}) { display: none; }` : ''}`;
   };
   const [first] = sets; // the others are for whoever wants more than has room, and scroll
-  const wide = [...sets.map((set) => inForm(set, '', [])), inForm(first, 'body.narrow ', ['narrow']), inForm(first, 'body.tight ', ['narrow', 'tight']), inForm(first, 'body.wall ', ['narrow', 'tight'], ON_THE_WALL)];
+  const wide = [...sets.map((set) => inForm(set, '', [])), inForm(first, 'body.middle ', ['middle']), inForm(first, 'body.tight ', ['middle', 'tight']), inForm(first, 'body.wall ', ['middle', 'tight'], ON_THE_WALL)];
   const cards = columns.filter((one) => one.phone);
   const phone = `body.phone ${tag}${sets[0] ? '[data-set]' : ''}`;
   useRules([

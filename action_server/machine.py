@@ -42,10 +42,10 @@ from shotline.action_server.events import (
     WorkerExited,
     WorkerReady,
 )
-from shotline.action_server.facts import Facts
 from shotline.action_server.live import Live
 from shotline.action_server.mdsip import UrlNews
 from shotline.action_server.slots import Slots, SlotState
+from shotline.action_server.telling.facts import Facts
 from shotline.action_server.until import Term, Until
 from shotline.common.fleet.facts import ServerFacts
 from shotline.common.machine import Instant, Tick

@@ -41,15 +41,15 @@ from shotline.action_server.events import (
     Unpark,
     WithdrawAttempt,
 )
-from shotline.action_server.health import HealthCheck
-from shotline.action_server.host_facts import HostMeter, mdsplus_version
-from shotline.action_server.keepers import Keepers
-from shotline.action_server.log_tail import LogTail
 from shotline.action_server.machine import ActionServer
-from shotline.action_server.state_file import StateFile
 from shotline.action_server.task.channel import Job, Setup
+from shotline.action_server.telling.health import HealthCheck
+from shotline.action_server.telling.host_facts import HostMeter, mdsplus_version
+from shotline.action_server.telling.log_tail import LogTail
 from shotline.action_server.until import Term
-from shotline.action_server.workers import Workers
+from shotline.action_server.workers.keepers import Keepers
+from shotline.action_server.workers.pool import Workers
+from shotline.action_server.workers.state_file import StateFile
 from shotline.common.codec import batches, decode_all, encode
 from shotline.common.errors import MalformedMessage
 from shotline.common.fleet.facts import ServerFacts

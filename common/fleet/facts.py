@@ -1,7 +1,7 @@
 """What a server tells of itself and of its host, beside its heartbeats. Pure.
 
-Measured by each server (`action_server/host_facts.py`), shown as it came. Percentages are of all
-CPUs of the host together.
+Measured by each server (`action_server/telling/host_facts.py`), shown as it came. Percentages are
+of all CPUs of the host together.
 """
 
 from typing import Annotated

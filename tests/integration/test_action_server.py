@@ -21,7 +21,7 @@ from tests.support.action_server import (
     wait_until_gone,
 )
 
-from shotline.action_server.state_file import KnownProcess, ServerFile
+from shotline.action_server.workers.state_file import KnownProcess, ServerFile
 from shotline.common.actions import AttemptId, Status
 from shotline.common.base import to_json
 from shotline.common.messages import (

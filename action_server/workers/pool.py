@@ -24,10 +24,10 @@ from shotline.action_server.events import (
     WorkerReady,
 )
 from shotline.action_server.output import parse_report
-from shotline.action_server.state_file import StateFile
 from shotline.action_server.task.channel import Ended, Job, Ready, Setup
 from shotline.action_server.task.limits import TaskLimiter
-from shotline.action_server.worker_process import READ_BYTES, WorkerProcess
+from shotline.action_server.workers.state_file import StateFile
+from shotline.action_server.workers.worker_process import READ_BYTES, WorkerProcess
 from shotline.common.codec import sendable
 from shotline.common.errors import MalformedMessage
 from shotline.common.process.service import Service

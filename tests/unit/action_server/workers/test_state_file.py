@@ -10,7 +10,7 @@ import psutil
 import pytest
 from msgspec import structs
 
-from shotline.action_server.state_file import Cleared, KnownProcess, ServerFile, StateFile
+from shotline.action_server.workers.state_file import Cleared, KnownProcess, ServerFile, StateFile
 from shotline.common.base import to_json
 
 

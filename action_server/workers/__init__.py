@@ -1,0 +1,1 @@
+"""The processes that a server works with: workers, keepers, what an earlier life left of them."""

@@ -89,6 +89,7 @@ from shotline.dispatcher.journal import (
     JournalChanged,
     Loaded,
     OutputRead,
+    PlaceAsked,
     ShotRead,
     TermPassed,
     Written,
@@ -262,6 +263,9 @@ class Dispatcher:
                     core.say("warning", f"the audit is not trimmed now: {event.error}")
             case TermPassed():
                 why = f"term {event.term} has taken over the journal"
+                core.at_once(Exit(0, why, taken_over=True))
+            case PlaceAsked():
+                why = f"another dispatcher, {event.by}, has taken over"
                 core.at_once(Exit(0, why, taken_over=True))
             case MalformedFrom():
                 self._malformed(event)

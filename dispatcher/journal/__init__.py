@@ -31,6 +31,7 @@ __all__ = [
     "Loaded",
     "LoadedShot",
     "OutputRead",
+    "PlaceAsked",
     "ReadAudit",
     "ReadOutput",
     "ReadShot",
@@ -131,6 +132,12 @@ class TermPassed(Value):
     term: int
 
 
+class PlaceAsked(Value):
+    """Another dispatcher begins, and asks for the place; Redis has everything from this one."""
+
+    by: str
+
+
 class HistoryLost(Value):
     """Redis has lost what it had confirmed (it was emptied, or is an older copy), or lost a key.
 
@@ -190,6 +197,7 @@ JournalEvent = (
     Written
     | JournalChanged
     | TermPassed
+    | PlaceAsked
     | HistoryLost
     | ShotRead
     | OutputRead

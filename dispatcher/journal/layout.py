@@ -58,8 +58,9 @@ NO_COMMIT: Final = CommitId(0, 0)
 class Keys:
     """All keys of one Shotline: they begin with its prefix.
 
-    `kinds` are those that belong to no shot, but for the commits, the audit and the process of
-    Redis that had everything last, with the type of each in Redis.
+    `kinds` are those that belong to no shot, but for the commits, the audit, the process of Redis
+    that had everything last, and the dispatchers that hold the last term and ask for the next, with
+    the type of each in Redis.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -72,6 +73,8 @@ class Keys:
         self.current = prefix + "current"
         self.audit = prefix + "audit"
         self.process = prefix + "process"
+        self.holder = prefix + "dispatcher"
+        self.asks = prefix + "dispatcher:next"
         self.hosted = {name: prefix + name for name in HOSTED}
         self.history = prefix + "queue:history"
         self.kinds = {

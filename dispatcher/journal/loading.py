@@ -1,4 +1,4 @@
-"""The dispatcher's start: the spill file is written to Redis, a term claimed, open shots read.
+"""The dispatcher's start: its place asked for, its spill file written, a term claimed, shots read.
 
 Everything here blocks; nothing of it runs while shots do.
 """
@@ -47,6 +47,7 @@ from shotline.dispatcher.journal.projection import (
     commit_arguments,
 )
 from shotline.dispatcher.journal.spill import SpillFile
+from shotline.dispatcher.journal.standing import Holder, Place, Succession
 
 _PAGE = 200
 
@@ -61,6 +62,46 @@ class TermClaim(NamedTuple):
 
     term: int
     after: CommitId
+
+
+def ask_for_place(
+    connection: Connection,
+    keys: Keys,
+    succession: Succession,
+    now: float,
+    process: bytes,
+    claimed: int,
+) -> None:
+    """Let the dispatcher before this one leave, unless it has ended. `claimed`: our own term.
+
+    Raise JournalError as long as it may be at work, or redis-py's errors.
+    """
+    found = _found(connection, keys, process)
+    check_term(found.last.term + 1)
+    if not succession.must_ask(found) or found.last == CommitId(claimed, 0):
+        return
+    name = succession.name
+    ask(connection, "SET", keys.asks, name, "NX", "EX", succession.asks_for_s)
+    found = _found(connection, keys, process)
+    if succession.must_ask(found) and not succession.may_claim(now, found):
+        raise JournalError(succession.why(found))
+
+
+def _found(connection: Connection, keys: Keys, process: bytes) -> Place:
+    holder, asks = ask(connection, "GET", keys.holder), ask(connection, "GET", keys.asks)
+    return Place(
+        last_id(connection, keys.commits),
+        Holder.parse(text(holder)) if holder is not None else None,
+        text(asks).decode(errors="replace") if asks is not None else "",
+        process,
+    )
+
+
+def take_place(connection: Connection, keys: Keys, holder: Holder, name: str) -> None:
+    """Say who holds the term that was claimed; `name` asks for it no more."""
+    ask(connection, "SET", keys.holder, str(holder))
+    if ask(connection, "GET", keys.asks) == name.encode():
+        ask(connection, "DEL", keys.asks)
 
 
 def claim(connection: Connection, keys: Keys, above: int, claimed_by: str) -> TermClaim:

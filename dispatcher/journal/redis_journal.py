@@ -1,15 +1,18 @@
 """The journal in Redis and, while that is away, in the spill file: the shell (DESIGN I4, I9).
 
-One commit is pending at a time. It goes to Redis; when Redis is away, to the spill file; when
-neither takes it, it waits and both are tried again. When Redis is back it first gets what it has
-lost, then what the spill file holds, then the pending commit. The disk and the connecting are in
-threads of their own; everything else is in the dispatcher's loop and never blocks.
+One commit is pending at a time. It goes to Redis; when Redis is away, to the spill file, unless our
+term is in doubt (`standing`); when neither takes it, it waits and both are tried again. When Redis
+is back it first gets what it has lost, then what the spill file holds, then the pending commit. The
+disk and the connecting are in threads of their own; everything else is in the dispatcher's loop and
+never blocks.
 """
 
 import contextlib
 import os
+import secrets
 import selectors
 import socket
+import time
 from collections import deque
 from enum import Enum, auto
 from math import inf
@@ -29,6 +32,7 @@ from shotline.dispatcher.journal import (
     JournalEvent,
     JournalQuery,
     Loaded,
+    PlaceAsked,
     TermPassed,
     Where,
     Written,
@@ -45,6 +49,7 @@ from shotline.dispatcher.journal.link import (
     Connection,
     Link,
     Reply,
+    entries,
     items,
     last_id,
     pack,
@@ -54,6 +59,7 @@ from shotline.dispatcher.journal.link import (
 )
 from shotline.dispatcher.journal.projection import COMMIT_SCRIPT
 from shotline.dispatcher.journal.recent import RecentCommits
+from shotline.dispatcher.journal.standing import Holder, Standing, Succession
 from shotline.dispatcher.journal.worker import Failed, Worker
 
 KEEP_S: Final = 10.0
@@ -115,6 +121,7 @@ class RedisJournal:
         self._dialer = Dialer(redis)
         self._commands_max = commands_max
         self._claimed_by = f"{socket.gethostname()} pid {os.getpid()}"
+        self._name = f"{self._claimed_by} {secrets.token_hex(4)}"  # of this life of it alone
         self._keys = Keys(redis.key_prefix)
         recent = RecentCommits(keep_s, keep_bytes_max)
         self._confirmed = Confirmed(self._keys, self._claimed_by, recent)
@@ -123,6 +130,12 @@ class RedisJournal:
         for end in (self._wake, self._woken):
             end.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
+        self._standing = Standing(redis)
+        self._succession: Succession | None = None  # from when the spill file is ours
+        self._holds: Holder | None = None
+        self._asked_by = ""  # who has asked for our place
+        self._ask_at = 0.0  # when Redis is asked again whether our term stands
+        self._asking = False
         self._disk = Disk(journal.spill_file, journal.spill_bytes_max, redis.retry_s, self._notify)
         self._connector: Worker[_Connected | _Named] = Worker(
             "journal-connect", self._notify, (*REDIS_ERRORS, JournalError, ConfigError)
@@ -150,16 +163,28 @@ class RedisJournal:
     def load(self) -> Loaded:
         """Lock the spill file, connect, write what the file holds, claim a term, read.
 
-        The term is above all that Redis and the spill file know. Raise JournalError, in words for
-        the operator, when one of these steps fails: then all of it may be tried again, whatever was
-        wrong. The lock is kept meanwhile; a password file is read at each try. It blocks.
+        A dispatcher before this one that is not proven to have ended is first asked to leave: until
+        then each try fails. The term is above all that Redis and the spill file know. Raise
+        JournalError, in words for the operator, when one of these steps fails: then all of it may
+        be tried again, whatever was wrong. The lock is kept meanwhile; a password file is read at
+        each try. It blocks.
         """
         spill = self._disk.open()
+        if self._succession is None:
+            self._succession = Succession(self._redis, self._name, spill.name())
         with self._dialer.session("failed while it was read") as connection:
             warnings = loading.warnings_about(connection, self._redis)
             self._process = process_of(connection)
             if not self._process:
                 warnings.append(loading.NO_PROCESS)
+            loading.ask_for_place(
+                connection,
+                self._keys,
+                self._succession,
+                self._elapsed(),
+                self._process,
+                self._confirmed.term,
+            )
             may_lack_end = loading.may_lack_end(connection, self._keys, self._process)
             spilled, notes = loading.write_spilled(connection, self._keys, spill)
             above = max(spilled, loading.highest_journal_term(connection, self._keys))
@@ -194,6 +219,10 @@ class RedisJournal:
         term = self._confirmed.term
         if term <= above or last_id(connection, self._keys.commits) != CommitId(term, 0):
             self._confirmed.claimed(*loading.claim(connection, self._keys, above, self._claimed_by))
+        assert self._succession is not None
+        spill = self._succession.spill
+        self._holds = Holder(self._confirmed.term, spill, self._claimed_by)
+        loading.take_place(connection, self._keys, self._holds, self._name)
 
     # What the dispatcher calls
 
@@ -215,6 +244,8 @@ class RedisJournal:
             silent_since = self._link.silent_since()
             if silent_since is not None:
                 due = silent_since + self._redis.timeout_s
+            if not self._asking:
+                due = min(due, self._ask_at)
             if self._dialer.asks_sentinels and not self._connecting:
                 due = min(due, self._look_at)
         is_nowhere = self._pending is not None and self._pending_at is _At.NOWHERE
@@ -226,14 +257,14 @@ class RedisJournal:
         """Begin to write a commit; Written follows from `poll`, perhaps much later (I9)."""
         if self._pending is not None:
             raise JournalError("one commit is in flight at a time")
-        self._now = now
+        self._wakes(now)
         self._pending, self._pending_at = commit, _At.NOWHERE
         self._advance(now)
         self._watch_link()
 
     def poll(self, now: float) -> list[JournalEvent]:
         """Do all that can be done without blocking and return what has happened."""
-        self._now = now
+        self._wakes(now)
         for key, mask in self._selector.select(0):
             if key.fileobj is self._woken:
                 self._drain_wake()
@@ -274,6 +305,8 @@ class RedisJournal:
 
     def close(self) -> None:
         """Close the connection and the file. What was not Written may or may not be there."""
+        if self._link is not None and self._pending is None and self._sent is None:
+            self._leave(self._link)
         if self._link is not None:
             self._drop_link()
         if self._connector.close():
@@ -295,12 +328,16 @@ class RedisJournal:
             if not self._connecting and now >= self._retry_at:
                 self._connecting = True
                 self._connector.call(self._connect)
-            self._spill_pending(now)
+            if self._spills:
+                self._spill_pending(now)
             return
         if self._dialer.asks_sentinels and not self._connecting and now >= self._look_at:
             self._look_at = now + self._redis.retry_s
             self._connecting = True
             self._connector.call(self._look)
+        if not self._asking and now >= self._ask_at:
+            self._asking = True
+            self._ask_whether_term_stands(now, self._elapsed())
         if self._sent is None:
             self._send_next(now)
         if self._spills:
@@ -309,7 +346,13 @@ class RedisJournal:
     @property
     def _spills(self) -> bool:
         """Whether what is pending goes to the file; else it waits for its turn at Redis."""
-        return self._link is None or self._disk.backlog > _BACKLOG_BYTES
+        is_turn = self._link is None or self._disk.backlog > _BACKLOG_BYTES
+        return is_turn and not self._may_be_replaced
+
+    @property
+    def _may_be_replaced(self) -> bool:
+        """Whether what only the spill file has may never count."""
+        return self._superseded or bool(self._standing.doubt or self._asked_by)
 
     def _send_next(self, now: float) -> None:
         disk = self._disk
@@ -326,7 +369,9 @@ class RedisJournal:
         elif disk.replayed and not disk.is_busy:
             disk.clear()
         elif not disk.file.size and not disk.is_busy:
-            if self._pending is not None:
+            if self._asked_by:
+                self._give_way()
+            elif self._pending is not None:
                 self._pending_at = _At.REDIS
                 self._send_commit(now, self._confirmed.ask(self._pending))
             elif self._state is not JournalState.OK:
@@ -404,6 +449,57 @@ class RedisJournal:
             self._superseded = True
             self._events.append(TermPassed(term))
 
+    # Whether our term stands
+
+    @staticmethod
+    def _elapsed() -> float:
+        """Return seconds of a clock that also counts while the machine sleeps."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def _wakes(self, now: float) -> None:
+        self._now = now
+        if self._standing.wakes(self._elapsed()):
+            self._ask_at = now
+            self._tell()
+
+    def _ask_whether_term_stands(self, now: float, asked_at: float) -> None:
+        """Ask Redis whether a higher term was claimed, and whether somebody asks for our place."""
+        assert self._link is not None
+        passed = CommitId(self._confirmed.term + 1, 0)
+        higher: list[Reply] = []
+        request = pack("XREVRANGE", self._keys.commits, "+", str(passed), "COUNT", 1)
+        self._link.send(now, request, higher.append)
+        self._link.send(
+            now, pack("GET", self._keys.asks), lambda asks: self._hear(asked_at, higher[0], asks)
+        )
+
+    def _hear(self, asked_at: float, higher: Reply, asks: Reply) -> None:
+        self._asking, self._ask_at = False, self._now + self._redis.retry_s
+        try:
+            passed = entries(higher)
+            by = "" if asks is None else text(asks).decode(errors="replace")
+        except (JournalError, hiredis.HiredisError):
+            return  # it said nothing about it
+        if passed:
+            self._supersede(CommitId.parse(passed[0][0]).term)
+            return
+        self._asked_by = "" if by == self._name else by
+        self._standing.stands(asked_at)
+
+    def _give_way(self) -> None:
+        """Leave to whoever has asked: Redis has everything that was confirmed."""
+        assert self._link is not None
+        self._leave(self._link)
+        if not self._superseded:
+            self._superseded = True
+            self._events.append(PlaceAsked(self._asked_by))
+
+    def _leave(self, link: Link) -> None:
+        """Tell whoever begins next that nobody works with our term any more."""
+        if self._holds is not None and not self._superseded and not self._disk.backlog:
+            holder = str(self._holds.having_left)
+            link.send(self._now, pack("SET", self._keys.holder, holder), lambda _: None)
+
     # The connection
 
     def _connect(self) -> _Connected:
@@ -435,11 +531,13 @@ class RedisJournal:
                 self._link.broken = "the Sentinels name another master"
             return
         self._take_link(result.connection)
+        self._ask_at = now
         self._process = result.process
         self._compare(result.last)
 
     def _take_link(self, connection: Connection) -> None:
         self._link = Link(connection)
+        self._standing.connected(self._elapsed())
         self._selector.register(self._link, selectors.EVENT_READ)
 
     def _watch_link(self) -> None:
@@ -483,7 +581,8 @@ class RedisJournal:
         self._selector.unregister(link)
         self._link = None
         link.lose()
-        self._sent = None
+        self._sent, self._asking = None, False
+        self._standing.cut_off(self._elapsed())
         if self._pending_at is _At.REDIS:
             self._pending_at = _At.NOWHERE
 
@@ -501,7 +600,11 @@ class RedisJournal:
         if self._link is not None or not self._redis_trouble:
             return
         away = f"{self._dialer.name} is away: {self._redis_trouble}"
-        if self._disk.trouble:
+        if self._may_be_replaced:
+            why = self._standing.doubt or f"another dispatcher, {self._asked_by}, takes over"
+            words = "nothing new starts until Redis says that none has"
+            self._change(JournalState.STOPPED, f"{away}; and {why}: {words}")
+        elif self._disk.trouble:
             self._change(
                 JournalState.STOPPED,
                 f"{away}; and {self._disk.trouble}: nothing new starts until one of them is back",
@@ -528,9 +631,11 @@ class RedisJournal:
 
     def _take_disk_results(self, now: float) -> None:
         done = self._disk.take(now)
-        if done is DiskResult.APPENDED:
+        if done is DiskResult.APPENDED and not self._may_be_replaced:
             self._written(Where.SPILL)
             self._tell()
+        elif done is DiskResult.APPENDED:  # it is there, and does not count: once more, to Redis
+            self._pending_at = _At.NOWHERE
         elif done is DiskResult.NOT_APPENDED:
             self._pending_at = _At.NOWHERE
             self._tell()

@@ -15,6 +15,7 @@ from shotline.dispatcher.journal.dialing import Dialer
 from shotline.dispatcher.journal.layout import CommitId, Keys
 from shotline.dispatcher.journal.link import Connection, ask, entries, last_id, texts
 from shotline.dispatcher.journal.spill import SpillFile
+from shotline.dispatcher.journal.standing import Holder
 
 _PAGE: Final = 200
 _ID_MAX: Final = 2**64 - 1
@@ -50,6 +51,9 @@ def _lower_terms(connection: Connection, keys: Keys, spill: SpillFile) -> list[s
     for stream in wrong:
         count = _renumber(connection, stream, lower)
         said.append(f"{stream}: {count} entries have other ids now")
+    if lower:  # no dispatcher runs
+        left = Holder(last_id(connection, keys.commits).term, "", "repair").having_left
+        ask(connection, "SET", keys.holder, str(left))
     said += [f"what was term {term} is term {lower[term]} now" for term in too_high]
     return said
 

@@ -4,8 +4,10 @@ Nothing here knows what a commit holds. Every call may block on the disk: the jo
 slow ones in a thread of its own (I9).
 """
 
+import contextlib
 import fcntl
 import os
+import secrets
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -14,7 +16,7 @@ from typing import Final
 
 from shotline.common.errors import JournalError
 from shotline.common.files.own import GROUP_FOLDER, make_folder, private_opener
-from shotline.common.files.replacing import sync_folder
+from shotline.common.files.replacing import replaced, sync_folder
 
 _HEAD: Final = struct.Struct(">II")  # length and CRC-32 of what follows
 _PIECE_BYTES: Final = 1 << 20
@@ -62,6 +64,23 @@ class SpillFile:
         self.size = 0
         for end, _ in self.frames():
             self.size = end
+
+    def name(self) -> str:
+        """Return a name that no other spill file has, kept beside it; "" where it cannot be kept.
+
+        A copy of that file is another one's: it stands in another place of its disk.
+        """
+        file = self.path.with_name(f"{self.path.name}.name")
+        with contextlib.suppress(OSError):
+            with contextlib.suppress(FileNotFoundError), file.open("rb") as kept:
+                inode, _, name = kept.read().decode(errors="replace").partition(" ")
+                if name and inode == str(os.fstat(kept.fileno()).st_ino):
+                    return name
+            name = secrets.token_hex(8)
+            with replaced(file, private_opener) as made:
+                made.write(f"{os.fstat(made.fileno()).st_ino} {name}".encode())
+            return name
+        return ""
 
     def frames(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
         """Yield the whole frames from byte `start` on: where each ends, and its data."""

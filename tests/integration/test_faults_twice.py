@@ -18,6 +18,7 @@ from tests.support.faults import (
     action,
     each_once,
     ends_of,
+    journal_is,
     liveness_of,
     running,
     second_dispatcher,
@@ -25,7 +26,9 @@ from tests.support.faults import (
 )
 from tests.support.stack import DEADLINE_S, Stack, eventually
 
+from shotline.client.errors import RunHeld, TimedOut
 from shotline.client.local.daemons import Daemon
+from shotline.client.verbs import shot_verbs
 from shotline.common.codec import decode_all, encode
 from shotline.common.commands import AnyCommand, CreatePulse, DoPhase, SystemStatus, encode_command
 from shotline.common.keys.folder import own_key
@@ -175,6 +178,53 @@ def test_second_dispatcher_takes_over_from_one_that_stands_still(tmp_path: Path)
             assert ends_of(report.result().actions) == {"A_FIRST": SUCCESS, "A_NEXT": SUCCESS}
             assert pulse.starts() == each_once("A_FIRST", "A_NEXT")
             assert pulse.runs_ended() == [1]
+
+
+@pytest.mark.apart  # the hub is both, and stays the broker of who takes over
+def test_one_that_was_replaced_confirms_nothing_when_nobody_is_left_to_tell_it(
+    tmp_path: Path,
+) -> None:
+    """It stood still meanwhile. Its successor, the broker, the server and Redis are then dead."""
+    actions = (action("A_FIRST", "A", 1, gate="a"), action("A_NEXT", "A", 2, gate="b"))
+    with stack_of(tmp_path, ("A:1",), *actions) as stack:
+        with stack.redis.client() as client:
+            client.config_set("appendfsync", "always")
+        pulse = Pulse(stack)
+        report = pulse.begin()
+        pulse.wait_doing("A_FIRST")
+        first, server = stack.dispatcher, stack["A:1"]
+        first.signal(signal.SIGSTOP)
+        with running(second_dispatcher(stack)) as second:
+            second.wait_ready(time.monotonic() + DEADLINE_S)
+            stack.wait_until(lambda status: not status.recovering)
+            pulse.open("a")
+            pulse.wait_doing("A_NEXT")  # the first knows nothing of that
+            second.kill()
+            for daemon in (stack.broker, server):
+                daemon.kill()
+            stack.redis.kill()
+            first.signal(signal.SIGCONT)
+            stack.restart(stack.broker)
+            status = stack.wait_until(journal_is("stopped"))
+            assert status.term == 1
+            assert "stood still for" in status.journal_text
+            assert "another may have taken over" in status.journal_text
+            with stack.supervisor() as shotline, pytest.raises(TimedOut):
+                shotline.ask(shot_verbs.create_pulse(*pulse.key[:1], 2), 2.0)
+            assert not report.is_over
+            assert stack.config.journal.spill_file.stat().st_size == 0
+            stack.redis.start()
+            assert first.wait(DEADLINE_S), "it was replaced"
+            assert first.exit_status == 0
+            stack.restart(second)
+            stack.restart(server)
+            with pytest.raises(RunHeld):  # what it has sent is lost with its server
+                report.result()
+            eventually(lambda: pulse.runs_ended() == [1])
+            assert pulse.ends_by_name() == {"A_FIRST": SUCCESS, "A_NEXT": LOST}
+            assert pulse.starts() == each_once("A_FIRST", "A_NEXT")
+            with stack.supervisor() as shotline:
+                assert [shot.shot for shot in shotline.ask(shot_verbs.shots(), 10.0).shots] == [1]
 
 
 def test_second_server_of_a_live_name_is_refused_in_words(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 import redis
 from msgspec import structs
+from tests.support.stack import eventually
 
 from shotline.client.local.redis_server import RedisServer
 from shotline.common.actions import ActionState, Cause, Status
@@ -57,6 +58,7 @@ from shotline.dispatcher.journal import (
     JournalEvent,
     Loaded,
     OutputRead,
+    PlaceAsked,
     ReadAudit,
     ReadOutput,
     ReadShot,
@@ -69,17 +71,30 @@ from shotline.dispatcher.journal import (
 )
 from shotline.dispatcher.journal.link import connect
 from shotline.dispatcher.journal.redis_journal import RedisJournal
+from shotline.dispatcher.journal.standing import still_s
 
 DEADLINE_S = 30.0
+SOON_S = 0.5  # as redis.timeout_s
 COMMANDS_MAX = 100
 SHOT = ShotKey("TEST", 42)
 E = TypeVar("E", bound=JournalEvent)
 
 
+def stands_still() -> None:
+    """Do nothing, as one that was stopped does."""
+
+
 class Dispatcher:
     """Stands in for the dispatcher's loop: polls the journal and remembers what it told."""
 
-    def __init__(self, server: RedisServer, folder: Path, **options: float | str) -> None:
+    def __init__(
+        self,
+        server: RedisServer,
+        folder: Path,
+        meanwhile: Callable[[], None] | None = None,
+        **options: float | str,
+    ) -> None:
+        """Begin; `meanwhile` is done while it waits for the place of another one."""
         timeout_s = float(options.pop("timeout_s", 10.0))
         commands_max = int(options.pop("commands_max", COMMANDS_MAX))
         key_prefix = str(options.pop("key_prefix", "shotline:"))
@@ -98,7 +113,9 @@ class Dispatcher:
             **options,  # type: ignore[arg-type]
         )
         try:
-            self.loaded: Loaded = self.journal.load()
+            self.loaded: Loaded = (
+                self.journal.load() if meanwhile is None else self._load_once_it_may(meanwhile)
+            )
         except BaseException:
             self.journal.close()
             raise
@@ -108,6 +125,21 @@ class Dispatcher:
         self.told: list[JournalEvent] = []  # all of them
         self.texts: list[str] = []
         self.last_state = JournalState.OK
+
+    def _load_once_it_may(self, meanwhile: Callable[[], None]) -> Loaded:
+        found: list[Loaded] = []
+
+        def may_load() -> bool:
+            meanwhile()
+            try:
+                found.append(self.journal.load())
+            except JournalError as error:
+                if "may still be at work" not in str(error):
+                    raise
+            return bool(found)
+
+        eventually(may_load)
+        return found[0]
 
     def begin(
         self,
@@ -193,8 +225,12 @@ def start(server: RedisServer, tmp_path: Path) -> Iterator[Callable[..., Dispatc
     """Start dispatchers; they end with the test."""
     started: list[Dispatcher] = []
 
-    def start_one(folder: str = "data", **options: float | str) -> Dispatcher:
-        dispatcher = Dispatcher(server, tmp_path / folder, **options)
+    def start_one(
+        folder: str = "data",
+        meanwhile: Callable[[], None] | None = None,
+        **options: float | str,
+    ) -> Dispatcher:
+        dispatcher = Dispatcher(server, tmp_path / folder, meanwhile, **options)
         started.append(dispatcher)
         return dispatcher
 
@@ -389,12 +425,75 @@ def test_a_superseded_dispatcher_changes_nothing_and_learns_of_it(
 ) -> None:
     old = start("old")
     old.commit(table("A"))
-    new = start("new")
+    new = start("new", stands_still, timeout_s=SOON_S)
     before = everything(people)
     old.begin(done("A"))
     assert old.wait(TermPassed).term == new.term
     assert everything(people) == before
     assert not [event for event in old.events if isinstance(event, Written)]
+
+
+def test_a_dispatcher_leaves_when_another_asks_for_its_place(
+    start: Callable[..., Dispatcher], server: RedisServer, people: redis.Redis
+) -> None:
+    """What its spill file holds is in Redis before: the other one knows of it."""
+    old = start("old")
+    old.commit(table("A"))
+    server.kill()
+    old.state(JournalState.DEGRADED)
+    assert old.commit(done("A")) is Where.SPILL
+    server.start()
+    new = start("new", old.poll)  # it would give the old one 24 s
+    assert new.loaded.shots[SHOT].records[-1] == done("A")
+    asked_by = old.wait_told(PlaceAsked).by
+    assert asked_by.startswith(new.journal._claimed_by)
+    assert people.get("shotline:dispatcher:next") is None
+    assert new.commit(done("A", 2)) is Where.REDIS
+    before = everything(people)
+    old.journal.poll(time.monotonic())
+    old.begin(done("A", 3))
+    assert old.journal.poll(time.monotonic()) == []
+    assert everything(people) == before
+
+
+def test_a_dispatcher_that_has_ended_is_not_waited_for(
+    start: Callable[..., Dispatcher], server: RedisServer
+) -> None:
+    """It says so in Redis; killed, its spill file is free, whose name is the proof."""
+    first = start("first")
+    first.commit(table("A"))
+    first.journal.close()
+    second = start("second")
+    second.commit(done("A"))
+    server.kill()
+    second.state(JournalState.DEGRADED)
+    second.journal.close()  # Redis does not hear of it
+    server.start()
+    assert start("second").loaded.shots[SHOT].records[-1] == done("A")
+
+
+def test_one_that_stood_still_confirms_nothing_on_its_spill_file_alone(
+    start: Callable[..., Dispatcher], server: RedisServer
+) -> None:
+    old = start(timeout_s=SOON_S)
+    old.commit(table("A"))
+    until = time.monotonic() + still_s(RedisSection(timeout_s=SOON_S, retry_s=0.05))
+    eventually(lambda: time.monotonic() > until)
+    server.kill()
+    old.begin(done("A"))
+    told = old.state(JournalState.STOPPED).text
+    assert "stood still for" in told
+    assert "nothing new starts until Redis says that none has" in told
+    tried = old.journal.wake_at()
+    assert tried is not None
+    eventually(lambda: time.monotonic() > tried)
+    old.poll()
+    assert not [event for event in old.events if isinstance(event, Written)]
+    server.start()
+    assert old.written().where is Where.REDIS
+    old.until_ok()
+    server.kill()
+    assert old.commit(done("A", 2)) is Where.SPILL, "it was not replaced: it goes on as ever"
 
 
 def test_a_term_can_be_claimed_above_what_the_servers_know(
@@ -819,7 +918,8 @@ def test_spilled_commits_of_a_superseded_dispatcher_are_set_aside(
     first.commit(done("A"))
     first.journal.close()
     server.start()
-    other = start("other")
+    other = start("other", stands_still, timeout_s=SOON_S)
+    other.journal.close()
     before = stored(people)
     third = start("first")
     assert third.term == other.term + 1

@@ -41,7 +41,11 @@ class StormDispatcher(DispatcherDaemon):
         scenario = self.scenario
         self._journal_timer = Timer(self.world, lambda: self.do(self._poll))
         self.journal = SimJournal(
-            self.world, scenario.redis, scenario.spill, lambda: self.do(self._poll)
+            self.world,
+            scenario.redis,
+            scenario.spill,
+            lambda: self.do(self._poll),
+            scenario.place,
         )
         term, loaded = self.journal.begin(self.above)
         scenario.loaded(term, loaded, self.instant.wall)

@@ -39,8 +39,10 @@ from shotline.dispatcher.journal.commit import unpack_commit
 from shotline.dispatcher.journal.confirmed import CommitRequest
 from shotline.dispatcher.journal.layout import NO_COMMIT, CommitId
 from shotline.dispatcher.journal.redis_journal import RedisJournal, _Connected
+from shotline.dispatcher.journal.standing import Holder, Place
 from shotline.dispatcher.journal.worker import Failed
 
+SECTION = RedisSection(timeout_s=2.0, retry_s=0.5)
 CONNECT_S = 0.01
 CONNECT_TIMEOUT_S = 2.0
 STOPPED_S = 25.0  # behind a failed append, also of a dispatcher that was paused
@@ -69,6 +71,8 @@ class SimRedis:
         self.has_lost = False
         self.has_hole = False  # what it has lost is not there again
         self.vouched = 0  # the life that had all that was known
+        self.holder: Holder | None = None
+        self.asks = ""  # who asks for its place
 
     @property
     def last(self) -> CommitId:
@@ -88,6 +92,10 @@ class SimRedis:
             self._world.note(*(one.body for one in commit.shots.values()))
             self._on_commit(commit)
         return [b"written", b""]
+
+    def found(self) -> Place:
+        """Return what a new dispatcher finds."""
+        return Place(self.last, self.holder, self.asks, b"%d" % self.life)
 
     def view(self) -> MemoryJournal:
         """Return what all that it holds comes to."""
@@ -145,7 +153,7 @@ class SimSpill:
 
     @property
     def has_failed(self) -> bool:
-        """Whether somebody may still think that nothing can be written to it."""
+        """Whether somebody may still think that nothing can, or may, be written to it."""
         return self._world.now < self._failed_at + STOPPED_S
 
     @property
@@ -157,10 +165,14 @@ class SimSpill:
         """Yield what it holds from a byte on: where each frame ends, and its data."""
         return (one for one in list(self._frames) if one[0] > start)
 
+    def fail(self) -> None:
+        """Note that somebody thinks so."""
+        self._failed_at = self._world.now
+
     def append(self, data: bytes) -> None:
         """Add a frame, or raise OSError."""
         if self.full:
-            self._failed_at = self._world.now
+            self.fail()
             raise OSError(28, "No space left on device")
         self._frames.append((self.size + 8 + len(data), data))
         self._on_append(unpack_commit(data))
@@ -236,23 +248,27 @@ class SimLink:
         on_reply: Callable[[Any], None],
     ) -> None:
         """Send a commit."""
+        self.ask(lambda: self._redis.write(id_, commit, confirmed), on_reply)
+
+    def ask(self, request: Callable[[], object], on_reply: Callable[[Any], None]) -> None:
+        """Send any request."""
         self._waiting.append((self._world.now, on_reply))
-        self._later(lambda: self._arrive(id_, commit, confirmed))
+        self._later(lambda: self._arrive(request))
 
     def _later(self, action: Callable[[], None]) -> None:
         at = self._world.now + self._world.random.uniform(0.0001, 0.005)
         self._free_at = at = max(at, self._free_at)
         self._world.at(at, action)
 
-    def _arrive(self, id_: CommitId, commit: EncodedCommit | None, confirmed: CommitId) -> None:
+    def _arrive(self, request: Callable[[], object]) -> None:
         redis = self._redis
         if redis.stalled_until > self._world.now:
-            self._world.at(redis.stalled_until, lambda: self._arrive(id_, commit, confirmed))
+            self._world.at(redis.stalled_until, lambda: self._arrive(request))
             return
         if not redis.is_up or redis.life != self.life:
             self._break()
             return
-        reply = redis.write(id_, commit, confirmed)
+        reply = request()
         self._later(lambda: self._answer(reply))
 
     def _answer(self, reply: object) -> None:
@@ -333,8 +349,10 @@ class SimJournal(RedisJournal):
         redis: SimRedis,
         spill: SimSpill,
         notify: Callable[[], None],
+        place: str = "spill",
     ) -> None:
-        super().__init__(RedisSection(), JournalSection(), 10_000)
+        super().__init__(SECTION, JournalSection(), 10_000)
+        self._place = self._name = place
         self._selector.close()
         self._wake.close()
         self._woken.close()
@@ -380,6 +398,8 @@ class SimJournal(RedisJournal):
         term = max(before.term, highest, above) + 1
         redis.write(CommitId(term, 0), None, NO_COMMIT)
         self._confirmed.claimed(term, before)
+        redis.holder = self._holds = Holder(term, self._place, "")
+        redis.asks = "" if redis.asks == self._place else redis.asks
         self._take_link(cast("Any", SimConnection(redis.life)))
         return term, self.loaded_now(term)
 
@@ -421,6 +441,8 @@ class SimJournal(RedisJournal):
     def poll(self, now: float) -> list[JournalEvent]:
         """Do what can be done; take note of when it says that Redis has everything again."""
         events = super().poll(now)
+        if self._state is JournalState.STOPPED:
+            self._spill.fail()
         link = self.link
         is_good = self._state is JournalState.OK and link is not None and not link.broken
         if not is_good or link is None or link.life != self.redis.life:
@@ -455,6 +477,24 @@ class SimJournal(RedisJournal):
     def _take_link(self, connection: Any) -> None:
         link = SimLink(self._world, self.redis, connection.life, self._told)
         self._link = cast("Any", link)
+
+    def _elapsed(self) -> float:  # type: ignore[override]  # of the world
+        return self._world.now
+
+    def _ask_whether_term_stands(self, _now: float, asked_at: float) -> None:
+        link, redis = self.link, self.redis
+        assert link is not None
+
+        def look() -> object:
+            passed = redis.last if redis.last.term > self._confirmed.term else None
+            return [] if passed is None else [[str(passed).encode(), []]], redis.asks.encode()
+
+        link.ask(look, lambda reply: self._hear(asked_at, *reply))
+
+    def _leave(self, _link: object) -> None:
+        link, holds, redis = self.link, self._holds, self.redis
+        if link is not None and holds is not None:
+            link.ask(lambda: setattr(redis, "holder", holds.having_left), lambda _: None)
 
     def _send_commit(self, now: float, sent: CommitRequest) -> None:
         self._sent = sent

@@ -8,7 +8,7 @@ from tests.simulation.daemons import BrokerDaemon, DispatcherDaemon, ServerDaemo
 from tests.simulation.scenario import PHASES, Scenario, _draw_condition
 from tests.simulation.storm.checks import StormChecks
 from tests.simulation.storm.daemons import SimObserver, StormDispatcher, StormServer, StormTask
-from tests.simulation.storm.redis import SimRedis, SimSpill
+from tests.simulation.storm.redis import SECTION, SimRedis, SimSpill
 from tests.simulation.storm.weather import FAULTS_UNTIL_S, Weather
 from tests.simulation.world import Network
 
@@ -39,6 +39,7 @@ from shotline.common.records import ShotKey
 from shotline.common.settings.sections.action_server import ActionServerSection
 from shotline.common.settings.sections.broker import BrokerSection
 from shotline.dispatcher.journal import EncodedCommit, Loaded
+from shotline.dispatcher.journal.standing import Succession
 from shotline.dispatcher.machine import Dispatcher
 
 ACTIONS: Final = 50
@@ -62,7 +63,10 @@ class Storm(Scenario):
     def __init__(self, seed: int, make: type[Dispatcher] = Dispatcher) -> None:
         self.observer: SimObserver | None = None
         self.is_hub = False
-        self.standby: StormDispatcher | None = None
+        self.place = "here"  # of the spill file of whoever dispatches
+        self.standby: Succession | None = (
+            None  # another dispatcher, from when it asks for its place
+        )
         super().__init__(seed, make)
         self.observer = SimObserver(self, KEY)
 
@@ -165,6 +169,29 @@ class Storm(Scenario):
         self.world.tell("dispatcher starts")
         self.dispatcher = self._begin_dispatcher(above)
 
+    def stand_by(self) -> None:
+        """Let another dispatcher begin, elsewhere, as soon as it may."""
+        self.standby = Succession(SECTION, f"elsewhere{self.world.next_life('standby')}", "")
+        self.world.tell("another dispatcher asks for the place")
+        self._stand_by(self.standby)
+
+    def _stand_by(self, waits: Succession) -> None:
+        redis = self.redis
+        self.weather.lasts(15.0)
+        if redis.is_up and not redis.error and redis.stalled_until <= self.world.now:
+            must_ask = waits.must_ask(redis.found())
+            if must_ask:
+                redis.asks = redis.asks or waits.name
+            may_claim = waits.may_claim(self.world.now, redis.found()) or not must_ask
+            if may_claim and not self.spill.size:  # what is there nobody elsewhere knows
+                first, self.standby, self.place = self.dispatcher, None, waits.name
+                self.world.tell("another dispatcher begins")
+                self.dispatcher = self._begin_dispatcher(0)
+                if first is not None:
+                    self.world.after(10.0, first.kill)
+                return
+        self.world.after(SECTION.retry_s, lambda: self._stand_by(waits))
+
     def _begin_dispatcher(self, above: int) -> StormDispatcher:
         made = StormDispatcher.__new__(StormDispatcher)
         made.scenario, made.above, made.options = self, above, self.options
@@ -187,6 +214,8 @@ class Storm(Scenario):
             return
         above = ended.exit.claim_above if ended.exit is not None else None
         self.dispatcher = None
+        if self.standby is not None and ended.exit is not None and ended.exit.taken_over:
+            return  # it begins as soon as it may
         self.world.after(0.2, lambda: self._start_dispatcher(above or 0))
 
     def _new_server(self, name: tuple[str, str], ended: tuple[str, ...]) -> ServerDaemon:

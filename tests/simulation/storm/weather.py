@@ -250,15 +250,8 @@ class Weather:
     def stand_by(self) -> None:
         """A second dispatcher begins while the first may still be alive."""
         scenario, first = self._scenario, self._scenario.dispatcher
-        redis = scenario.redis
-        if first is None or scenario.is_hub or scenario.spill.size or not redis.is_up:
-            return
-        if redis.error or redis.stalled_until > self._world.now:
-            return
-        self._world.tell("another dispatcher begins")
-        scenario.dispatcher = scenario._begin_dispatcher(0)
-        self.lasts(15.0)
-        self._world.after(10.0, first.kill)
+        if first is not None and not scenario.is_hub and scenario.standby is None:
+            scenario.stand_by()
 
     # The network
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import msgpack
@@ -188,3 +189,24 @@ def test_a_file_of_a_former_version_has_the_queues_records() -> None:
 def test_other_bytes_are_refused_in_words(data: bytes) -> None:
     with pytest.raises(JournalError, match="the spill file holds"):
         assert isinstance(unpack_commit(data), EncodedCommit)
+
+
+def test_a_name_is_the_files_own_and_a_copy_has_another(tmp_path: Path) -> None:
+    spill = SpillFile(tmp_path / "one" / "spill", 1000)
+    name = spill.name()
+    assert name
+    assert spill.name() == name
+    spill.close()
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    again, copy = (SpillFile(tmp_path / folder / "spill", 1000) for folder in ("one", "two"))
+    assert again.name() == name
+    assert copy.name() not in ("", name)
+    for one in (again, copy):
+        one.close()
+
+
+def test_where_no_name_can_be_kept_there_is_none(tmp_path: Path) -> None:
+    spill = SpillFile(tmp_path / "spill", 1000)
+    (tmp_path / "spill.name").mkdir()
+    assert spill.name() == ""
+    spill.close()

@@ -30,7 +30,7 @@ def test_a_commit_that_waits_for_the_spill_files_turn_does_not_make_the_loop_spi
     journal.write_at(world.now, encode_commit(Commit(term, 2, {})))
     poll_until(101.5)
     # Redis is there again, takes the connection, and answers nothing to what the file holds.
-    for tenth in range(1, 40):
+    for tenth in range(1, 20):
         poll_until(101.5 + tenth / 10)
         if journal.link is not None:
             redis.stall(FAR_S)

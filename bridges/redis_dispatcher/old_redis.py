@@ -1,7 +1,8 @@
 """The Redis server of the old programs: what they publish, what is written for them.
 
-One connection listens, one writes. What messages and keys mean is not known here; any error of
-redis-py or of the socket goes up, and whoever gets it connects anew.
+One connection listens; a few others are shared by all who read and write, and who wait for one of
+them however many they are. What messages and keys mean is not known here; any error of redis-py or
+of the socket goes up, and whoever gets it connects anew.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final, Self, cast
 
 import redis.asyncio
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.client import Pipeline, PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 
 TODO: Final = "ACTION_SERVER_TODO:"
 CHECK_S: Final = 5.0  # a silent subscription is asked this often whether it is still there
+CONNECTIONS_MAX: Final = 8
 _TODO_MAX: Final = 10_000
 _MARKER_MAX: Final = 20
 
@@ -45,7 +48,14 @@ class OldRedis:
             retry=Retry(NoBackoff(), 0),
             encoding_errors="backslashreplace",
         )
-        return cls(client, access.timeout_s)
+        how = client.connection_pool
+        shared = BlockingConnectionPool(
+            CONNECTIONS_MAX,
+            timeout=None,  # whoever has one is answered, or fails, in time
+            connection_class=how.connection_class,
+            **how.connection_kwargs,
+        )
+        return cls(redis.asyncio.Redis.from_pool(shared), access.timeout_s)
 
     async def connect(self) -> None:
         """Return once every message that is published from now on will be heard."""
@@ -132,7 +142,7 @@ class OldRedis:
         await pipeline.execute()
 
     async def close(self) -> None:
-        """Close both connections."""
+        """Close all connections."""
         try:
             if self._pubsub is not None:
                 await self._pubsub.aclose()  # type: ignore[no-untyped-call]

@@ -346,6 +346,20 @@ def test_bad_messages_change_nothing(world: World, old: OldPrograms, shot: int) 
     assert len(counted) >= len(bad) + 5
 
 
+def test_hundreds_of_orders_at_once_are_carried_out(
+    world: World, old: OldPrograms, shot: int
+) -> None:
+    old.prepare(shot)
+    with old.redis.pipeline(transaction=False) as burst:
+        burst.rpush("ACTION_SERVER_TODO:A", f"TEST+{shot}+{P}KEEP+0+0+0")
+        for _ in range(500):
+            burst.publish("ACTION_SERVER_PUBSUB:A", "DO")
+        assert burst.execute()[1:] == [1] * 500
+    assert old.wait_for("DONE") == f"DONE+TEST+{shot}+A+1+{P}KEEP+7+Success"
+    assert old.run(f"do_phase:TEST:{shot}:NOSUCH").startswith("END_PHASE")  # it has seen to all
+    assert "is away" not in world.bridge_log
+
+
 def test_servers_are_shown_and_commanded(world: World, old: OldPrograms) -> None:
     assert old.poll_until("ACTION_SERVER_ACTIVE:A", lambda now: now.get("1") == "ON")
     assert old.poll("ACTION_SERVER_IP:A")["1"]

@@ -1,0 +1,92 @@
+"""A program that starts warm differs from one that starts cold by what it has loaded alone."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.stack import eventually
+from tests.support.warm_starts import VARIABLE
+
+from shotline.common.process import interpreter
+
+GUARD = interpreter.python("shotline.client.local.guard", "1")  # waits for its input's end
+ODD = {**os.environ, "A B": "ä=\udcff"}
+NEVER_LOADED_BY_IT = "zmq"
+
+
+def told(pid: int) -> dict[str, object]:
+    """Return what the system tells of a process."""
+    at = Path(f"/proc/{pid}")
+    status = dict(line.split(":\t", 1) for line in (at / "status").read_text().splitlines())
+    kept = ("Name", "Umask", "PPid", "Uid", "Threads", "SigBlk", "SigIgn", "SigCgt", "NoNewPrivs")
+    files = {one.name: str(one.readlink()) for one in (at / "fd").iterdir()}
+    return {
+        "session": os.getsid(pid) == pid,
+        "command": (at / "cmdline").read_bytes(),
+        "environment": sorted((at / "environ").read_bytes().split(b"\0")),
+        "links": [(at / name).readlink() for name in ("cwd", "exe")],
+        "limits": (at / "limits").read_text(),
+        "files": {name: link.partition(":")[0] for name, link in files.items()},
+    } | {name: status[name] for name in kept}
+
+
+def is_warm(pid: int) -> bool:
+    return NEVER_LOADED_BY_IT in Path(f"/proc/{pid}/maps").read_text()
+
+
+@pytest.mark.parametrize("words", [GUARD, interpreter.tied(*GUARD)], ids=["free", "tied"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"start_new_session": True, "umask": 0o027, "cwd": "/usr"}, {"env": ODD}],
+)
+def test_the_system_tells_the_same_of_it(
+    options: dict[str, Any], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    with (tmp_path / "said").open("wb") as said:
+        os.dup2(said.fileno(), 200)
+        for how in ("warm", "cold"):
+            monkeypatch.setenv(VARIABLE, how)
+            given = {"env": {**os.environ, VARIABLE: ""}} | options
+            with subprocess.Popen(
+                words, stdin=subprocess.PIPE, stderr=said, pass_fds=(200,), **given
+            ) as process:
+                ignores = Path(f"/proc/{process.pid}/status")
+                eventually(lambda: "SigIgn:\t0000000001005003" in ignores.read_text())  # noqa: B023
+                assert is_warm(process.pid) == (how == "warm")
+                found.append(told(process.pid))
+            assert process.returncode == 0
+        os.close(200)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT])
+def test_it_ends_by_a_signal_as_others_do(number: signal.Signals) -> None:
+    process = subprocess.Popen(GUARD, stdin=subprocess.PIPE)
+    assert is_warm(process.pid)
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == -number
+
+
+@pytest.mark.parametrize("line", ["--version", "nonsense", "status --timeout x"])
+def test_output_and_exit_status_are_the_same(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [sys.executable, "-m", "shotline.client.cli", *line.split()]
+    warm = subprocess.run(words, capture_output=True, text=True)
+    monkeypatch.setenv(VARIABLE, "cold")
+    cold = subprocess.run(words, capture_output=True, text=True)
+    assert (warm.returncode, warm.stdout, warm.stderr) == (
+        cold.returncode,
+        cold.stdout,
+        cold.stderr,
+    )
+
+
+def test_what_is_asked_for_beyond_that_starts_cold() -> None:
+    for options in ({"preexec_fn": os.getpid}, {"env": {**os.environ, "PYTHONDEVMODE": "1"}}):
+        with subprocess.Popen(GUARD, stdin=subprocess.PIPE, **options) as process:  # type: ignore[call-overload]
+            assert not is_warm(process.pid)

@@ -42,7 +42,7 @@ from shotline.action_server.events import (
     WithdrawAttempt,
 )
 from shotline.action_server.machine import ActionServer
-from shotline.action_server.task.channel import Job, Setup
+from shotline.action_server.task.channel import Job, Limits, Setup
 from shotline.action_server.telling.health import HealthCheck
 from shotline.action_server.telling.host_facts import HostMeter, mdsplus_version
 from shotline.action_server.telling.log_tail import LogTail
@@ -127,7 +127,8 @@ class ActionServerShell:
         self._meter = HostMeter(section.disks, section.facts_s)
         self._health = HealthCheck(service, section.health, section.state_folder)
         self._measured = Measured(None)  # as the machine knows it
-        setup = Setup(folders, of_class.limits or section.limits, preload, of_class.nice)
+        limits = Limits(**(of_class.limits or section.limits).model_dump())
+        setup = Setup(folders, limits, preload, of_class.nice)
         self._workers = Workers(
             service,
             self._state,

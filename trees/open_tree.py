@@ -4,7 +4,6 @@ import importlib.util
 from pathlib import Path
 
 from shotline.common.nodes import FileSource, MdsipSource, Source
-from shotline.trees.experiment import FileTree
 from shotline.trees.tdi_tree import TdiTree
 from shotline.trees.tree import Tree, TreeError
 
@@ -12,6 +11,8 @@ from shotline.trees.tree import Tree, TreeError
 def open_tree(tree: str, source: Source) -> Tree:
     """Return the tree of a source. Raise TreeError when what it needs is not installed."""
     if isinstance(source, FileSource):
+        from shotline.trees.experiment import FileTree
+
         pulses = Path(source.pulses) if source.pulses is not None else None
         return FileTree(tree, Path(source.file), pulses)
     if isinstance(source, MdsipSource):

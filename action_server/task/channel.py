@@ -11,29 +11,40 @@ import msgspec
 
 from shotline.common.codec import describe
 from shotline.common.errors import MalformedMessage
-from shotline.common.settings.limits import TaskLimits
 
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
 _LENGTH_BYTES: Final = 4  # little-endian, before each frame
+
+
+class Limits(NamedTuple):
+    """What a task may use: `TaskLimits` of the configuration, without what has checked them.
+
+    To load that takes longer than all the rest of a worker's start.
+    """
+
+    memory_bytes: int | None = None
+    cpu_s: int | None = None
+    open_files: int | None = None
+    processes: int | None = None
 
 
 class Setup(NamedTuple):
     """Server → worker, as the last argument of its command: what it begins with."""
 
     task_path: tuple[str, ...] = ()  # folders of the tasks' modules, behind all others
-    limits: TaskLimits = TaskLimits()
+    limits: Limits = Limits()
     preload: tuple[str, ...] = ()  # modules that are loaded before the first task
     nice: int = 0
 
     def as_argument(self) -> str:
         """Return it as one word."""
-        return json.dumps((self.task_path, self.limits.model_dump(), self.preload, self.nice))
+        return json.dumps((self.task_path, self.limits, self.preload, self.nice))
 
     @classmethod
     def from_argument(cls, word: str) -> "Setup":
         """Return what `as_argument` has made a word of."""
         path, limits, preload, nice = json.loads(word)
-        return cls(tuple(path), TaskLimits(**limits), tuple(preload), nice)
+        return cls(tuple(path), Limits(*limits), tuple(preload), nice)
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):

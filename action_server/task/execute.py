@@ -21,7 +21,7 @@ from typing import Final
 
 from shotline.action_server import kernel
 from shotline.action_server.task import leavings, tasks
-from shotline.action_server.task.channel import Ended, Job, Ready, Unpacker, pack
+from shotline.action_server.task.channel import Ended, Job, Limits, Ready, Unpacker, pack
 from shotline.action_server.task.exit_functions import ExitFunctions
 from shotline.action_server.task.leavings import Threads
 from shotline.action_server.task.limits import TaskLimiter
@@ -29,7 +29,6 @@ from shotline.action_server.task.process_state import ProcessState
 from shotline.action_server.task.surroundings import Surroundings
 from shotline.common.codec import sendable
 from shotline.common.nodes import TaskOutcome
-from shotline.common.settings.limits import TaskLimits
 from shotline.trees.tree import ConnectionLost, UrlBusy
 
 _TEXT_MAX: Final = 4096
@@ -38,7 +37,7 @@ _SHORT_TASKS_MAX: Final = 50
 _READ_BYTES: Final = 4096  # at once; a larger buffer would cost more than most jobs need
 
 
-def main(descriptors: Sequence[int], limits: TaskLimits) -> int:
+def main(descriptors: Sequence[int], limits: Limits) -> int:
     """Serve jobs until the server closes their pipe; `__main__` calls it.
 
     The descriptors are those of the lifeline, the jobs, the answers, and the reports of progress.
@@ -66,7 +65,7 @@ def main(descriptors: Sequence[int], limits: TaskLimits) -> int:
 class _WorkerProcess:
     """What this process was when it began, and what it puts back after each task."""
 
-    def __init__(self, progress: int, limits: TaskLimits) -> None:
+    def __init__(self, progress: int, limits: Limits) -> None:
         self.surroundings = Surroundings(progress)
         self.exit_functions = ExitFunctions()
         self.state = ProcessState()

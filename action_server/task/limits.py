@@ -17,7 +17,7 @@ from math import ceil
 from pathlib import Path
 from typing import Final
 
-from shotline.common.settings.limits import TaskLimits
+from shotline.action_server.task.channel import Limits
 
 _PAGE_BYTES: Final = resource.getpagesize()
 _WORN: Final = 4  # a worker that has less than this part left of the memory that it began with
@@ -29,7 +29,7 @@ _CRASHES: Final = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
 class TaskLimiter:
     """A server class's limits, in one worker: a context in which a task runs."""
 
-    def __init__(self, limits: TaskLimits) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._cpu_s = limits.cpu_s
         wanted = (
@@ -127,7 +127,7 @@ class TaskLimiter:
         return "" if most is None else f"; {_WORDS[key].format(most)} ({key})"
 
 
-_NONE: Final = TaskLimits()
+_NONE: Final = Limits()
 _CHAIN_MAX: Final = 20
 _UNMAPPED: Final = "failed to map segment"  # the loader, of a library
 _NO_THREAD: Final = "can't start new thread"

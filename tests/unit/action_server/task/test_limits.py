@@ -7,10 +7,10 @@ import subprocess
 
 import pytest
 
+from shotline.action_server.task.channel import Limits
 from shotline.action_server.task.limits import TaskLimiter
-from shotline.common.settings.limits import TaskLimits
 
-ALL = TaskLimits(memory_bytes=2**30, cpu_s=60, open_files=100, processes=50)
+ALL = Limits(memory_bytes=2**30, cpu_s=60, open_files=100, processes=50)
 
 
 class Mute(Exception):
@@ -45,7 +45,7 @@ def after(error: BaseException, cause: BaseException) -> BaseException:
 def test_an_exception_names_the_limit_behind_it(error: BaseException, key: str | None) -> None:
     said = TaskLimiter(ALL).after_error(error)
     assert said == "" if key is None else f"({key}" in said
-    assert TaskLimiter(TaskLimits()).after_error(error) == ""
+    assert TaskLimiter(Limits()).after_error(error) == ""
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_an_exception_names_the_limit_behind_it(error: BaseException, key: str |
 def test_an_exit_code_names_the_limit_behind_it(code: int, key: str | None) -> None:
     said = TaskLimiter(ALL).after_exit(code)
     assert said == "" if key is None else said.endswith(f"({key})")
-    assert TaskLimiter(TaskLimits()).after_exit(code) == ""
+    assert TaskLimiter(Limits()).after_exit(code) == ""

@@ -1,27 +1,9 @@
 """What a start of the command or of the library loads: nothing that only carrying out needs."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
-
 import pytest
+from tests.support.loaded import loaded
 
 HEAVY = {"asyncio", "pydantic", "redis", "rich", "tornado", "yaml", "zmq"}
-
-
-def loaded(code: str, environment: Mapping[str, str] | None = None) -> set[str]:
-    """Return the top-level packages that a new interpreter has loaded after this code."""
-    ended = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
-    done = subprocess.run(
-        [sys.executable, "-c", ended + code],
-        env={**os.environ, **(environment or {})},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-    )
-    return {name.partition(".")[0] for name in done.stderr.split()}
 
 
 def command(*words: str) -> str:

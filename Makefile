@@ -2,7 +2,8 @@
 #
 #   make demo     set up, then run a whole shot of the demo experiment; KEEP=1: stay, with a shot
 #                 every minute; QUEUE=1: a short programme of the pulse queue instead
-#   make test     everything that checks the project
+#   make test     everything that checks the project; SHOTLINE_TEST_STARTS=cold: what the tests
+#                 start is not forked from a process that has loaded it (docs/decisions/0053)
 #   make test-queue-server  the tests of bluesky-queueserver itself against the bridge for its
 #                 clients; ALL=1: all that it could pass; ONLY="WORDS": those that pytest's -k
 #                 finds; SHARES=N: in so many processes
@@ -226,7 +227,7 @@ lock: install
 
 test-newest:
 	rm -f .venv-newest/.installed
-	$(MAKE) test VENV=.venv-newest LOCK=
+	SHOTLINE_TEST_STARTS=cold $(MAKE) test VENV=.venv-newest LOCK=
 
 clean:
 	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

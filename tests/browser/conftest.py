@@ -1,10 +1,16 @@
-"""One Chromium for all tests of the page; a test fails when a script on its pages has failed."""
+"""One Chromium for all tests of the page; a test fails when a script on its pages has failed.
+
+Daemons start warm.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 from tests.support.browser import Browser
 from tests.support.mock_monitor import MockMonitor
+from tests.support.warm_starts import warm_server, warm_starts
+
+__all__ = ["warm_server", "warm_starts"]
 
 
 @pytest.fixture(scope="session")

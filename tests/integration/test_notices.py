@@ -15,6 +15,7 @@ from tests.support.stack import DEADLINE_S, Stack
 from shotline.common.process import interpreter
 
 WATCHDOG_USEC = 200_000
+pytestmark = pytest.mark.usefixtures("cold_starts")  # as systemd starts them
 
 
 class Unit:

@@ -225,7 +225,7 @@ class Running:
             failure = news.failures.get((running.plan.fails_on or FailsOn.ANY).value, "")
             self._step_ended(failure=failure, run=news.run)
         elif news.held:
-            if running.ending in (None, PlanEnding.STOP):
+            if running.ending in (None, PlanEnding.STOP) or running.pause:
                 self._paused(news.held, news.aborted)
         elif running.paused:
             self._core.put(PlanResumed(time=self._core.wall))

@@ -4,7 +4,7 @@ What is written there for a commit is `projection`'s business.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Self
@@ -14,6 +14,12 @@ from shotline.common.errors import JournalError
 from shotline.common.records import (
     NoteWritten,
     PulseCreated,
+    Redispatched,
+    RunAborting,
+    RunEnded,
+    RunOpened,
+    RunPutOnHold,
+    RunResumed,
     ShotKey,
     ShotRecord,
     TableBuilt,
@@ -30,6 +36,7 @@ _NUMBERS: Final[dict[bytes, Literal[0, 1, 2]]] = {b"note": 0, b"out": 1, b"err":
 _STREAMS: Final[dict[int, bytes]] = {number: word for word, number in _NUMBERS.items()}
 _TICKS: Final = 10_000_000  # tenths of microseconds tell all wall-clock floats apart
 _ALONE: Final = (PulseCreated, NoteWritten)  # what is understood without a table
+_OF_RUN: Final = (RunEnded, RunPutOnHold, RunResumed, RunAborting, Redispatched)
 _LAST_SECOND: Final = 253402300799  # of the year 9999
 _PIECE: Final = re.compile(
     rb"(\d+) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{7})Z (note|out|err) (.*)", re.DOTALL
@@ -273,13 +280,24 @@ def parse_hosted(stream: str, key: str, entries: Iterable[Entry]) -> list[Struct
     return records
 
 
-def readable_history(records: Sequence[ShotRecord]) -> tuple[ShotRecord, ...]:
-    """Leave out what cannot be understood: all before the first table but pulses and notes.
+def _of_known_runs(records: Sequence[ShotRecord]) -> Iterator[ShotRecord]:
+    opened: set[int] = set()
+    for record in records:
+        if isinstance(record, RunOpened):
+            opened.add(record.run)
+        if not isinstance(record, _OF_RUN) or record.run in opened:
+            yield record
 
-    Only a shot whose beginning Redis has lost has such records; a snapshot follows them.
+
+def readable_history(records: Sequence[ShotRecord]) -> tuple[ShotRecord, ...]:
+    """Leave out what cannot be understood: all before the first table but pulses and notes, and
+    what is about a run whose beginning is not there.
+
+    Only a shot of which Redis has lost the beginning, or what was between, has such records; mostly
+    a snapshot follows them.
     """
     for index, record in enumerate(records):
         if isinstance(record, TableBuilt):
             kept = [before for before in records[:index] if isinstance(before, _ALONE)]
-            return (*kept, *records[index:])
+            return (*kept, *_of_known_runs(records[index:]))
     return tuple(record for record in records if isinstance(record, _ALONE))

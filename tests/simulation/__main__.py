@@ -12,22 +12,26 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from tests.simulation.hosted.queue import KilledEarly, LockedQueue, QueueScenario
+from tests.simulation.hosted.storms import QueueStorm, UrlStorm, VolumesStorm
+from tests.simulation.hosted.urls import TwoShots
+from tests.simulation.hosted.volumes import VolumesScenario
 from tests.simulation.scenario import Scenario
 from tests.simulation.seeds import digest_of, run_seed
 from tests.simulation.storm.scenario import Storm
 from tests.simulation.test_alarms import AlarmsScenario
 from tests.simulation.test_fleet import FleetScenario
 from tests.simulation.test_limits import LimitedScenario
-from tests.simulation.test_mdsip import TwoShots
 from tests.simulation.test_pilots import PilotScenario
-from tests.simulation.test_queue import KilledEarly, LockedQueue, QueueScenario
-from tests.simulation.test_volumes import VolumesScenario
 
 FRESH: Final = 200
 KINDS: Final[Mapping[str, type[Scenario]]] = {
     kind.__name__: kind
     for kind in (
         Storm,
+        QueueStorm,
+        VolumesStorm,
+        UrlStorm,
         Scenario,
         FleetScenario,
         LimitedScenario,

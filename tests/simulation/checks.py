@@ -186,6 +186,8 @@ def _looked_at(expression: object) -> list[str]:
 class Checks:
     """All shots, all starts."""
 
+    is_forgiven = False  # whoever knew what had happened has died
+
     def __init__(self) -> None:
         self.shots: dict[ShotKey, ShotCheck] = {}
         self.starts: Counter[AttemptId] = Counter()

@@ -12,6 +12,8 @@ from tests.simulation.daemons import (
     ServerDaemon,
     Task,
 )
+from tests.simulation.programme import Programme
+from tests.simulation.supervisor import Supervisor
 from tests.simulation.world import Network, World
 
 from shotline.client.testing.journal import MemoryJournal
@@ -29,7 +31,6 @@ from shotline.common.commands import (
     ServerQuit,
     ServerRestart,
 )
-from shotline.common.messages import Reply
 from shotline.common.nodes import (
     ActionNode,
     And,
@@ -41,7 +42,7 @@ from shotline.common.nodes import (
     SleepTask,
 )
 from shotline.common.records import ShotKey, ShotRecord
-from shotline.common.views import RunReport, decode_result
+from shotline.dispatcher import effects as d
 from shotline.dispatcher.machine import Dispatcher
 
 PHASES = ("INIT", "PULSE", "STORE")
@@ -98,6 +99,9 @@ class Scenario:
     end_s = 400.0
     quiet_s = 30.0  # at the end
     sections: Mapping[str, Mapping[str, object]] = {}  # of the dispatcher's configuration
+    programme_kind: type[Programme] = Programme
+    dispatcher_kind: type[DispatcherDaemon] = DispatcherDaemon
+    server_kind: type[ServerDaemon] = ServerDaemon
     left_out: frozenset[str] = frozenset()  # parts of the seed that do not happen
 
     def __init__(self, seed: int, make: type[Dispatcher] = Dispatcher) -> None:
@@ -109,6 +113,7 @@ class Scenario:
         self.chance = self.world.random
         self.nodes = self._draw()
         self.checks = Checks()
+        self.programme = self.programme_kind(self)
         self.store = self._new_store()
         delay_s_max = self.chance.choice((0.001, 0.02, 0.3))
         self.clients, self.servers_net = self._new_networks(delay_s_max)
@@ -125,8 +130,8 @@ class Scenario:
         self.is_done = False
         self.faults = True
         self._plan_faults()
-        self._plan_orders()
-        self._supervise()
+        self.programme.plan_orders()
+        self.programme.supervise()
 
     def run(self) -> None:
         """Let it happen; then check what must hold at the end."""
@@ -138,6 +143,8 @@ class Scenario:
         self.world.run(self.world.now + self.quiet_s, lambda: False)
         shots = dispatcher.machine.core.shots
         self.checks.at_end({key: shot.actions for key, shot in shots.items()})
+        if not self.checks.is_forgiven:
+            self.programme.at_end()
 
     def has(self, part: str) -> bool:
         """Take note of a part of the seed. Return whether it happens."""
@@ -152,6 +159,11 @@ class Scenario:
         if self.recorded is not None:
             self.recorded(key, record)
         self.checks.record(key, record)
+        self.programme.record(key, record)
+
+    def _effect(self, effect: d.Effect) -> None:
+        self.checks.effect(effect)
+        self.programme.effect(effect)
 
     def _draw(self) -> tuple[ActionNode, ...]:
         return self._without(draw_nodes(self.chance))
@@ -184,19 +196,23 @@ class Scenario:
         self.dispatcher = self._new_dispatcher()
 
     def _new_store(self) -> MemoryJournal:
-        return MemoryJournal(on_record=self._record)
+        return MemoryJournal(on_record=self._record, on_hosted=self.programme.hosted)
 
     def _new_dispatcher(self) -> DispatcherDaemon:
-        return DispatcherDaemon(
+        made = self.dispatcher_kind.__new__(self.dispatcher_kind)
+        self.programme.prepare(made)
+        made.__init__(  # type: ignore[misc]
             self.world,
             self.clients,
             self.store,
             {"T": self.nodes},
             self._make,
-            self.checks.effect,
+            self._effect,
             lambda: self.world.after(0.2, self._start_dispatcher),
             **self.sections,
+            **self.programme.sections,
         )
+        return made
 
     def _start_broker(self) -> None:
         self.world.tell("broker starts")
@@ -209,7 +225,9 @@ class Scenario:
         lives.append(server.incarnation)
 
     def _new_server(self, name: tuple[str, str], ended: tuple[str, ...]) -> ServerDaemon:
-        return ServerDaemon(
+        made = self.server_kind.__new__(self.server_kind)
+        self.programme.prepare_server(made)
+        made.__init__(  # type: ignore[misc]
             self.world,
             self.servers_net,
             name,
@@ -219,6 +237,7 @@ class Scenario:
             lambda gone, _restart: self._restart_server(gone.name),
             ended,
         )
+        return made
 
     def _restart_server(self, name: tuple[str, str]) -> None:
         self.servers[name] = None
@@ -237,6 +256,9 @@ class Scenario:
     def _on_start(self, attempt: AttemptId, server: str) -> None:
         self.world.tell(f"{server} starts {attempt}")
         self.checks.start(attempt)
+
+    def _on_end(self, attempt: AttemptId, good: bool) -> None:  # noqa: FBT001
+        """A task has come to its end by itself."""
 
     # Faults
 
@@ -351,38 +373,8 @@ class Scenario:
                 DoSequence(tree="T", shot=1, phase="INIT", first=first, last=last, wait=True)
             )
         steps.append(DoPhase(tree="T", shot=1, phase="STORE", wait=True, even_if_running=True))
-        self._next([one for number, one in enumerate(steps) if self.has(f"step {number}")])
-
-    def _next(self, steps: list[AnyCommand]) -> None:
-        if not steps:
-            self.world.tell("the supervisor has finished")
-            self._settle_down()
-            return
-        command, rest = steps[0], steps[1:]
-        self.world.tell(f"supervisor: {command.verb} {getattr(command, 'phase', '')}")
-        self.client.ask(command, lambda reply: self._answered(command, rest, reply))
-
-    def _answered(self, command: AnyCommand, rest: list[AnyCommand], reply: Reply) -> None:
-        self.world.tell(f"supervisor is told {reply.outcome}: {reply.message}")
-        if reply.result:
-            result = decode_result(reply.result)
-            if isinstance(result, RunReport):
-                key = ShotKey(result.run.tree, result.run.shot)
-                self.checks.reply(reply, key, result.run.run)
-                if result.run.state == "held":
-                    self._resume_then(rest)
-                    return
-        if "is HELD" in reply.message:
-            self._resume_then([command, *rest])
-            return
-        again = "try again" in reply.message or "is open" in reply.message
-        steps = [command, *rest] if again else rest
-        self.world.after(0.5, lambda: self._next(steps))
-
-    def _resume_then(self, rest: list[AnyCommand]) -> None:
-        """Let a held run go on; the next phase is refused until it is over."""
-        resume = Resume(tree="T", shot=1)
-        self.client.ask(resume, lambda _reply: self.world.after(0.5, lambda: self._next(rest)))
+        kept = [one for number, one in enumerate(steps) if self.has(f"step {number}")]
+        Supervisor(self, 1, kept, self._settle_down)
 
     def _settle_down(self) -> None:
         """Wait until nothing is open any more, resuming what is held."""

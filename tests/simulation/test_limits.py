@@ -11,6 +11,7 @@ import pytest
 from tests.simulation.daemons import ServerDaemon, Task
 from tests.simulation.scenario import PHASES, Scenario
 from tests.simulation.seeds import run_seed
+from tests.simulation.supervisor import Supervisor
 
 from shotline.common.actions import AttemptId
 from shotline.common.commands import (
@@ -95,7 +96,8 @@ class LimitedScenario(Scenario):
     def _supervise(self) -> None:
         phases = [DoPhase(tree="T", shot=1, phase=phase, wait=True) for phase in PHASES]
         again = DoPhase(tree="T", shot=1, phase="STORE", wait=True)
-        self._next([CreatePulse(tree="T", shot=1), BuildTables(tree="T", shot=1), *phases, again])
+        steps = [CreatePulse(tree="T", shot=1), BuildTables(tree="T", shot=1), *phases, again]
+        Supervisor(self, 1, steps, self._settle_down)
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))

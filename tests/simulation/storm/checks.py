@@ -152,6 +152,7 @@ class StormChecks(Checks):
         self.asked_again: set[str] = set()  # since then
         self.writes_anew = False
         self.may_have_stopped: Callable[[], bool] = lambda: False
+        self.runs_elsewhere: Callable[[AttemptId], bool] = lambda _attempt: False
 
     def shot(self, key: ShotKey) -> StormShot:
         """Return what is known of a shot."""
@@ -162,14 +163,17 @@ class StormChecks(Checks):
 
     # The journal
 
-    def commit(self, commit: EncodedCommit) -> None:
-        """Take a commit that is safe now, in Redis or in the spill file, for the first time."""
+    def commit(self, commit: EncodedCommit) -> bool:
+        """Take a commit that is safe now, in Redis or in the spill file, for the first time.
+
+        Return whether it is news: of what nobody has forgotten.
+        """
         if (commit.term, commit.number) in self.seen or commit.term < self.term:
-            return
+            return False
         self.seen.add((commit.term, commit.number))
         if self.is_forgiven:
             self._note_asked(commit)
-            return
+            return False
         anew = self.writes_anew and any(
             isinstance(one, TableBuilt)
             for encoded in commit.shots.values()
@@ -182,8 +186,12 @@ class StormChecks(Checks):
                 self.record(key, record)  # type: ignore[arg-type]  # a shot's only
             shot.is_written_anew = False
         self.writes_anew = self.writes_anew and not anew
+        for life, there in self.busy.items():  # as the whole commit leaves it
+            most = self.slots.get(life)
+            assert most is None or len(there) <= most, f"slots: {life} has {most}, and {there}"
         for output in commit.outputs:
             self._output(output)
+        return True
 
     def _note_asked(self, commit: EncodedCommit) -> None:
         """Take note of what somebody lets start again, who may know better than the journal."""
@@ -241,8 +249,6 @@ class StormChecks(Checks):
         run = new.run or 0
         assert attempt not in self.sent or self.is_forgiven, f"I1: {attempt} is sent again"
         self.sent[attempt] = new.server or ""
-        most = self.slots.get(life)
-        assert most is None or len(there) <= most, f"slots: {new.server} has {most}, and {there}"
         shot.check_sent(attempt.path, run)
         assert run not in shot.on_hold, f"HELD: {attempt} is sent in run {run}"
         assert run not in shot.must_hold, (
@@ -265,6 +271,8 @@ class StormChecks(Checks):
             return  # it is about a try that was never sent, and has no number of its own
         runs = [life.incarnation for life in self.lives if attempt in life.runs.values()]
         assert not runs, f"honest: {attempt} runs on {runs}, and is said to be over"
+        is_elsewhere = self.runs_elsewhere(attempt)
+        assert not is_elsewhere, f"honest: {attempt} runs elsewhere, and is said to be over"
         self.over.add(attempt)
         if new.cause is Cause.RESULT:
             good = self.ends.get(attempt)

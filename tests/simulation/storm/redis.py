@@ -449,6 +449,7 @@ class SimJournal(RedisJournal):
             self._good_since = None
         elif self._good_since is None:
             self._good_since = now
+            self._world.after(WHOLE_S + 0.01, self._told)  # perhaps nothing else happens then
         elif self.redis.has_hole and now > self._good_since + WHOLE_S:
             self.redis.has_hole = False
         return events

@@ -59,6 +59,9 @@ class Storm(Scenario):
     quiet_s = QUIET_S
     actions = ACTIONS
     checks: StormChecks
+    dispatcher_kind = StormDispatcher
+    server_kind: type[StormServer] = StormServer
+    shots: tuple[int, ...] = (KEY.shot,)  # that people give orders about
 
     def __init__(self, seed: int, make: type[Dispatcher] = Dispatcher) -> None:
         self.observer: SimObserver | None = None
@@ -193,7 +196,8 @@ class Storm(Scenario):
         self.world.after(SECTION.retry_s, lambda: self._stand_by(waits))
 
     def _begin_dispatcher(self, above: int) -> StormDispatcher:
-        made = StormDispatcher.__new__(StormDispatcher)
+        made = self.dispatcher_kind.__new__(self.dispatcher_kind)
+        self.programme.prepare(made)
         made.scenario, made.above, made.options = self, above, self.options
         made.__init__(  # type: ignore[misc]
             self.world,
@@ -201,11 +205,12 @@ class Storm(Scenario):
             self.store,
             {"T": self.nodes},
             self._make,
-            self.checks.effect,
+            self._effect,
             lambda: self._dispatcher_ended(made),
             host=HUB,
             broker={"heartbeat_s": self.heartbeat_s},
             action_server={"on_return": self.server_section.on_return},
+            **self.programme.sections,
         )
         return made
 
@@ -219,8 +224,9 @@ class Storm(Scenario):
         self.world.after(0.2, lambda: self._start_dispatcher(above or 0))
 
     def _new_server(self, name: tuple[str, str], ended: tuple[str, ...]) -> ServerDaemon:
-        made = StormServer.__new__(StormServer)
-        made.on_end = lambda attempt, good: self.checks.end(attempt, good=good)
+        made = self.server_kind.__new__(self.server_kind)
+        self.programme.prepare_server(made)
+        made.on_end = self._on_end
         made.results_max = self.server_section.results_max
         made.__init__(  # type: ignore[misc]
             self.world,
@@ -238,6 +244,9 @@ class Storm(Scenario):
         self.checks.lives.append(made)
         self.checks.slots[made.incarnation] = made.slots
         return made
+
+    def _on_end(self, attempt: AttemptId, good: bool) -> None:  # noqa: FBT001
+        self.checks.end(attempt, good=good)
 
     def _some_server(self) -> ServerDaemon | None:
         """Return one that works, where there is one."""
@@ -280,14 +289,22 @@ class Storm(Scenario):
             found = loaded.shots.get(key)
             if found is None or not shot.is_told_by(found.records):
                 return True
-        return False
+        return not self.programme.is_told_by(loaded.hosted)
 
     def _safe(self, commit: EncodedCommit) -> None:
         if self.recorded is not None:
             for key, encoded in commit.shots.items():
                 for record in encoded.records:
                     self.recorded(key, record)
-        self.storm_checks.commit(commit)
+        if self.storm_checks.commit(commit):
+            self._tell_programme(commit)
+
+    def _tell_programme(self, commit: EncodedCommit) -> None:
+        for stream, hosted in commit.hosted.items():
+            self.programme.hosted(stream, hosted.records)
+        for key, encoded in commit.shots.items():
+            for record in encoded.records:
+                self.programme.record(key, record)
 
     # People
 
@@ -304,16 +321,17 @@ class Storm(Scenario):
         path = chance.choice(self.nodes).path
         name = chance.choice(list(self.servers))
         server = ":".join(name)
+        shot = chance.choice(self.shots) if len(self.shots) > 1 else self.shots[0]
         orders: tuple[Callable[[], AnyCommand], ...] = (
             Abort,
-            lambda: Abort(tree="T", shot=1, path=path),
-            lambda: AbortPending(tree="T", shot=1),
-            lambda: DispatchAction(tree="T", shot=1, path=path),
-            lambda: DispatchAction(tree="T", shot=1, path=path),
-            lambda: DispatchAction(tree="T", shot=1, path=path, even_if_running=True),
+            lambda: Abort(tree="T", shot=shot, path=path),
+            lambda: AbortPending(tree="T", shot=shot),
+            lambda: DispatchAction(tree="T", shot=shot, path=path),
+            lambda: DispatchAction(tree="T", shot=shot, path=path),
+            lambda: DispatchAction(tree="T", shot=shot, path=path, even_if_running=True),
             Hold,
             Hold,
-            lambda: Resume(tree="T", shot=1),
+            lambda: Resume(tree="T", shot=shot),
             lambda: ServerRestart(server=server),
             lambda: ServerQuit(server=server),
             lambda: ServerStop(server=server),
@@ -330,7 +348,19 @@ class Storm(Scenario):
         )
         self._order(chance.choice(orders)())
 
+    def send_again(self, attempt: AttemptId) -> None:
+        """Somebody does not want to wait until a silent server is back."""
+        if self.programme.redispatches:
+            self._order(
+                DispatchAction(
+                    tree=attempt.tree, shot=attempt.shot, path=attempt.path, even_if_running=True
+                )
+            )
+
     # The end
+
+    def _is_calm(self) -> bool:
+        return self.weather.is_over
 
     def run(self) -> None:
         """Let it happen; then check what must hold at the end."""

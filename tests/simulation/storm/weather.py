@@ -11,8 +11,6 @@ from tests.simulation.daemons import Daemon, ServerDaemon
 from tests.simulation.storm.rubbish import RUBBISH, Rubbish
 from tests.simulation.world import Network
 
-from shotline.common.commands import DispatchAction
-
 if TYPE_CHECKING:
     from tests.simulation.storm.scenario import Storm
 
@@ -193,11 +191,10 @@ class Weather:
             self._world.after(WORKS_LOOK_S, look)
 
     def _silence(self, server: ServerDaemon) -> None:
-        for attempt in server.runs.values():  # somebody does not want to wait until it is back
-            again = DispatchAction(tree="T", shot=1, path=attempt.path, even_if_running=True)
+        for attempt in server.runs.values():
             self._world.after(
                 self._chance.uniform(SILENT_S - 3.0, SILENT_S + 0.1),
-                lambda order=again: self._scenario._order(order),
+                lambda attempt=attempt: self._scenario.send_again(attempt),
             )
         if self._chance.random() < 0.4:
             self._kill_server(server.name, SILENT_S)

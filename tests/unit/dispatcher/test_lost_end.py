@@ -9,6 +9,7 @@ from shotline.common import commands as c
 from shotline.common.actions import ActionState, AttemptId, Cause
 from shotline.common.messages import Held, HeldAs, LivenessState, Outcome
 from shotline.common.records import LateResult, RunOpened, RunPutOnHold, ShotRecord, Transition
+from shotline.dispatcher.journal.layout import readable_history
 
 INIT = c.DoPhase(phase="INIT")
 ONE = AttemptId("T", 1, "ONE", 1)
@@ -166,3 +167,25 @@ def test_what_cannot_have_been_sent_changes_nothing(server: str, attempt: Attemp
     bench.register("SRV_A:1", epoch=2).register("SRV_A:2", epoch=2)
     bench.register(server, epoch=3, answered=[attempt]).recover()
     assert [one.attempt for one in bench.dispatches("ONE")] == [ONE]
+
+
+def test_a_journal_of_which_redis_has_lost_a_part_is_read() -> None:
+    bench = Bench(action("ONE", 1), action("TWO", 2)).register("SRV_A:1").build()
+    bench.told(INIT)
+    bench.told(c.Hold())
+    bench.told(c.Resume())
+    for path in ("ONE", "TWO"):
+        bench.finish(path)
+    bench.told(c.DispatchAction(path="ONE"))
+    bench.finish("ONE")
+    bench.told(INIT)
+    bench.told(c.Abort())
+    records = list(bench.store.shots[KEY])
+    for first in range(len(records) + 1):
+        for then in range(first, len(records) + 1):
+            left = readable_history([*records[:first], *records[then:]])
+            bench.store.shots[KEY] = list(left)
+            bench.store.may_lack_end = True
+            after = bench.restart().register("SRV_A:1", epoch=2)
+            after.recover()
+            after.machine.check_invariants()

@@ -481,6 +481,26 @@ def test_a_plan_that_is_stopped_pauses_too_and_goes_on_to_its_closing_phases() -
     assert programme.results() == [ExitStatus.STOPPED]
 
 
+@pytest.mark.parametrize("how", [PlanEnding.STOP, PlanEnding.ABORT])
+def test_a_closing_phase_pauses_too(how: PlanEnding) -> None:
+    programme = Programme()
+    programme.add()
+    programme.good(q.QueueStart())
+    key = programme.key
+    programme.start("ONE", key=key)
+    programme.good(q.QueueEnd(how=how))
+    if how is PlanEnding.ABORT:
+        programme.gone("ONE")
+    else:
+        programme.finish("ONE", key=key)
+    programme.start("SAVE", key=key)
+    programme.good(q.QueuePause(immediate=True))
+    programme.gone("SAVE")
+    assert programme.queue.state is QueueState.PAUSED
+    programme.good(q.QueueResume(aborted="leave"))
+    assert len(programme.results()) == 1
+
+
 def test_a_stop_of_the_queue_is_taken_back() -> None:
     programme = Programme()
     programme.add()

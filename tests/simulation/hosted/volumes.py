@@ -1,15 +1,13 @@
-"""Histories of data records while daemons, watchers and consumers die; planted bugs are caught."""
+"""Data records: a watcher who finds files, consumers who lease them, and what becomes of both."""
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
 
-import pytest
-from tests.simulation.daemons import Client, DispatcherDaemon
-from tests.simulation.ledger_checks import MAX_ATTEMPTS, PER_CONSUMER, LedgerChecks
+from tests.simulation.daemons import Client
+from tests.simulation.hosted.ledger_checks import MAX_ATTEMPTS, PER_CONSUMER, LedgerChecks
+from tests.simulation.programme import Programme
 from tests.simulation.scenario import FAULTS_UNTIL_S, Scenario
-from tests.simulation.seeds import run_seed
 
-from shotline.client.testing.journal import MemoryJournal
 from shotline.common.base import Struct
 from shotline.common.channels import VOLUMES
 from shotline.common.commands import AnyCommand
@@ -18,10 +16,8 @@ from shotline.common.views import decode_result
 from shotline.common.volumes import commands as r
 from shotline.common.volumes.files import FileSeen, Part
 from shotline.common.volumes.records import LedgerRecord
-from shotline.common.volumes.views import LeasesResult, LeaseView
+from shotline.common.volumes.views import LeasesResult, LeaseView, RecordsCode, RecordsRefused
 
-SEEDS = 45
-GROUP = 15
 LATE_S = 40.0  # at the end nothing is killed or given back any more
 DONE_AT = 100.0 + FAULTS_UNTIL_S + LATE_S
 VOLUMES_SECTION: Mapping[str, object] = {
@@ -43,8 +39,8 @@ VOLUMES_SECTION: Mapping[str, object] = {
 class Watcher:
     """A watcher whose disk has a file more now and then, and whose memory outlives it."""
 
-    def __init__(self, scenario: "VolumesScenario") -> None:
-        self.scenario = scenario
+    def __init__(self, programme: "VolumesProgramme") -> None:
+        self.programme = programme
         self.memory: list[FileSeen] = []  # in the order of their numbers
         self.sent = 0
         self.life = 0
@@ -52,7 +48,7 @@ class Watcher:
 
     def _begin(self) -> None:
         self.life += 1
-        life, scenario = self.life, self.scenario
+        life, scenario = self.life, self.programme.scenario
         client = Client(scenario.world, scenario.clients, f"watcher{life}-")
 
         def look() -> None:
@@ -76,11 +72,14 @@ class Watcher:
             if life != self.life:
                 return
             scenario.world.tell(f"watcher is told {reply.outcome}: {reply.message}")
-            if scenario.world.now < scenario.done_at - LATE_S and scenario.chance.random() < 0.1:
+            if scenario.world.now < DONE_AT - LATE_S and scenario.chance.random() < 0.1:
                 self.kill()  # just before it would have heard
                 return
+            refused = decode_result(reply.result) if reply.result else None
             if reply.outcome is Outcome.OK:
                 self.sent += count
+            elif isinstance(refused, RecordsRefused) and refused.code is RecordsCode.GAP:
+                self.sent = refused.number  # what it had heard was lost
             scenario.world.after(0.1, look)
 
         # What was under way may have been leased and done by then.
@@ -98,12 +97,12 @@ class Watcher:
 class SimConsumer:
     """A consumer that leases, works, and completes, gives back, or is killed."""
 
-    def __init__(self, scenario: "VolumesScenario") -> None:
-        self.scenario = scenario
+    def __init__(self, programme: "VolumesProgramme") -> None:
+        self.programme = programme
         self._begin()
 
     def _begin(self) -> None:
-        scenario = self.scenario
+        scenario = self.programme.scenario
         self.name = name = f"consumer{scenario.world.next_life('consumer')}"
         client = Client(scenario.world, scenario.clients, f"{name}-")
 
@@ -130,7 +129,7 @@ class SimConsumer:
             if name != self.name:
                 return
             tokens = tuple(one.token for one in leases)
-            is_late = scenario.world.now >= scenario.done_at - LATE_S
+            is_late = scenario.world.now >= DONE_AT - LATE_S
             chance = scenario.chance.random()
             command: AnyCommand = r.RecordsComplete(consumer=name, tokens=tokens)
             if chance < 0.15 and not is_late:
@@ -145,43 +144,32 @@ class SimConsumer:
         self._begin()
 
 
-class VolumesScenario(Scenario):
-    """One seed's data: its files, its watcher, its consumers, their faults."""
+class VolumesProgramme(Programme):
+    """One seed's data: its files, its watcher, its consumers."""
 
-    end_s = 600.0
-    done_at = DONE_AT
+    sections: ClassVar[Mapping[str, Mapping[str, object]]] = {"volumes": VOLUMES_SECTION}
 
-    def __init__(self, seed: int) -> None:
-        self.ledger_checks = LedgerChecks()
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self.checks = LedgerChecks()
         self.files: dict[str, FileSeen] = {}
         self.found: set[tuple[str, str]] = set()
-        super().__init__(seed)
 
-    def _new_store(self) -> MemoryJournal:
-        def hosted(stream: str, records: tuple[Struct, ...]) -> None:
-            if stream == VOLUMES:
-                self.ledger_checks.records(cast("tuple[LedgerRecord, ...]", records))
+    def hosted(self, stream: str, records: Sequence[Struct]) -> None:
+        """What one commit has of the ledger was journalled."""
+        if stream == VOLUMES:
+            self.checks.records(cast("Sequence[LedgerRecord]", records))
 
-        return MemoryJournal(on_hosted=hosted)
+    def is_told_by(self, streams: Mapping[str, Sequence[Struct]]) -> bool:
+        """Return whether the journal tells of the ledger what it was told."""
+        return self.checks.is_told_by(cast("Sequence[LedgerRecord]", streams.get(VOLUMES, ())))
 
-    def _new_dispatcher(self) -> DispatcherDaemon:
-        return DispatcherDaemon(
-            self.world,
-            self.clients,
-            self.store,
-            {"T": self.nodes},
-            self._make,
-            lambda _effect: None,
-            lambda: self.world.after(0.2, self._start_dispatcher),
-            volumes=VOLUMES_SECTION,
-        )
+    def at_end(self) -> None:
+        """All is over: everything was announced, and has ended."""
+        self.checks.at_end(self.found)
 
-    def run(self) -> None:
-        """Let it happen; then check what must hold at the end."""
-        self.world.run(self.world.now + self.end_s, lambda: self.is_done)
-        self.ledger_checks.at_end(self.found)
-
-    def _supervise(self) -> None:
+    def supervise(self) -> None:
+        """Begin to write files, and to lease them."""
         self.watcher = Watcher(self)
         self.consumers = [SimConsumer(self) for _ in range(self.chance.randint(1, 3))]
         for number in range(self.chance.randint(3, 25)):
@@ -204,7 +192,8 @@ class VolumesScenario(Scenario):
         self.found.add((path, file.generation))
         self.watcher.find(file)
 
-    def _plan_orders(self) -> None:
+    def plan_orders(self) -> None:
+        """Let things happen to files, watcher and consumers."""
         for _ in range(self.chance.randint(0, 8)):
             act = self.chance.choice(
                 (
@@ -219,7 +208,7 @@ class VolumesScenario(Scenario):
                 )
             )
             at_s = self.chance.uniform(1.0, FAULTS_UNTIL_S)
-            if self.has(f"order at {at_s:.3f} s"):
+            if self.scenario.has(f"order at {at_s:.3f} s"):
                 self.world.after(at_s, act)
 
     def _kill_watcher(self) -> None:
@@ -234,7 +223,7 @@ class VolumesScenario(Scenario):
         told = self.watcher.memory[: self.watcher.sent]
         if told:
             path = self.chance.choice(told).path
-            self._order(r.RecordsGone(volume="RAW", paths=(path,)))
+            self.scenario._order(r.RecordsGone(volume="RAW", paths=(path,)))
 
     def _rewrite(self) -> None:
         if self.files:
@@ -243,33 +232,30 @@ class VolumesScenario(Scenario):
             self._write(int(path[1:-3]), generation)
 
     def _keep(self) -> None:
-        dispatcher = self.dispatcher
+        dispatcher = self.scenario.dispatcher
         if dispatcher is not None and not dispatcher.is_paused:
             dispatcher.machine.volumes.write_anew()
 
     def _redrive(self) -> None:
-        self._order(r.RecordsRedrive(group="filter"))
-
-    def _is_calm(self) -> bool:
-        """Whether faults are over, and what they have broken is there again."""
-        return super()._is_calm() and self.world.now >= self.done_at
+        self.scenario._order(r.RecordsRedrive(group="filter"))
 
     def _look(self) -> None:
         """Once faults are over, wait until everything has ended."""
         self.world.after(2.0, self._look)
-        dispatcher = self.dispatcher
+        dispatcher = self.scenario.dispatcher
         if dispatcher is None or dispatcher.is_paused or dispatcher.machine.core.recovering:
             return
-        if not self._is_calm():
+        if not self.scenario._is_calm() or self.world.now < DONE_AT:
             return
-        states = set(self.ledger_checks.state.values())
+        states = {one.state for one in dispatcher.machine.volumes.ledger.core.fold.items.values()}
         if "dead" in states:
             self._redrive()
-        is_sent = self.watcher.sent == len(self.watcher.memory)
-        self.is_done = is_sent and states <= {"done", "removed"}
+        self.scenario.is_done = self.watcher.sent == len(self.watcher.memory) and not states
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
-def test_the_ledger_holds_from_seed(first: int) -> None:
-    for seed in range(first, first + GROUP):
-        run_seed(VolumesScenario, seed)
+class VolumesScenario(Scenario):
+    """One seed's data, with few faults."""
+
+    end_s = 600.0
+    quiet_s = 0.0
+    programme_kind = VolumesProgramme

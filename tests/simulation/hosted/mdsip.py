@@ -6,9 +6,10 @@ The keepers here are as `trees.mdsip_keeper`'s, with the same `UrlBinding`, but 
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tests.simulation.daemons import URL_WAIT_S, ServerDaemon, Task
-from tests.simulation.world import Network, World
+from tests.simulation.world import World
 
 from shotline.action_server import events as srv
 from shotline.action_server.task.channel import Ended
@@ -19,17 +20,28 @@ Shot = tuple[str, int]
 
 
 class MdsipServer:
-    """One mdsip server: its open trees are common to all that runs in it."""
+    """One mdsip server: its open trees are common to all that runs in it. `on_end` is told of each
+    task that has come to its end there, and whether it went well.
+    """
 
-    def __init__(self, world: World, url: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        url: str,
+        on_end: Callable[[AttemptId, bool], None] = lambda _attempt, _good: None,
+    ) -> None:
         self.url = url
-        self._world = world
+        self._world, self._on_end = world, on_end
         self._running: dict[AttemptId, None] = {}
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing runs in it."""
         return not self._running
+
+    def runs(self, attempt: AttemptId) -> bool:
+        """Return whether this runs in it."""
+        return attempt in self._running
 
     def run(self, attempt: AttemptId, task: Task, answered: Callable[[], None]) -> None:
         """Run a task to its end; check that all that runs is of one shot."""
@@ -39,6 +51,7 @@ class MdsipServer:
 
         def end() -> None:
             del self._running[attempt]
+            self._on_end(attempt, task.ok)
             answered()
 
         self._world.after(task.duration_s, end)
@@ -151,41 +164,39 @@ class Keeper:
 
 
 class MdsipServerDaemon(ServerDaemon):
-    """One life of an action server whose tasks run on an mdsip server."""
+    """One life of an action server whose tasks with a url run on an mdsip server."""
 
-    def __init__(
-        self,
-        mdsip: MdsipServer,
-        world: World,
-        network: Network,
-        name: tuple[str, str],
-        slots: int,
-        task_of: Callable[[AttemptId], Task],
-        on_start: Callable[[AttemptId, str], None],
-        on_exit: Callable[[ServerDaemon, bool], None],
-        ended: tuple[str, ...] = (),
-    ) -> None:
-        self._keeper = Keeper(world, mdsip, lambda attempt: on_start(attempt, ":".join(name)))
-        # What it says comes over a pipe: later, and not at all to a life that is over.
-        self._keeper.tell = lambda event: world.after(0.001, lambda: self.handle(event))
-        super().__init__(world, network, name, slots, task_of, on_start, on_exit, ended)
+    mdsip: MdsipServer  # set before it is made
+
+    def __init__(self, *about: Any, **more: Any) -> None:
+        self._keeper: Keeper | None = None
+        super().__init__(*about, **more)
+
+    def _kept(self) -> Keeper:
+        if self._keeper is None:
+            name = ":".join(self.name)
+            self._keeper = Keeper(self.world, self.mdsip, lambda one: self._on_start(one, name))
+            # What it says comes over a pipe: later, and not at all to a life that is over.
+            self._keeper.tell = lambda event: self.world.after(0.001, lambda: self.handle(event))
+        return self._keeper
 
     def kill(self) -> None:
         """End at once, with workers and keeper; the mdsip server goes on."""
-        self._keeper.close()
+        if self._keeper is not None:
+            self._keeper.close()
         super().kill()
 
     def _one(self, effect: srv.Effect) -> None:
         match effect:
             case srv.StartTask(slot, dispatch, url) if url is not None:
                 attempt = dispatch.attempt
-                self._keeper.ask(slot, attempt, self._task_of(attempt))
+                self._kept().ask(slot, attempt, self._task_of(attempt))
             case srv.SignalGroup(slot, _):
                 super()._one(effect)
-                self._keeper.worker_gone(slot)
+                self._kept().worker_gone(slot)
             case srv.WithdrawAttempt(_, attempt):
-                self._keeper.withdraw(attempt)
+                self._kept().withdraw(attempt)
             case srv.FreeUrl():
-                self._keeper.clear()
+                self._kept().clear()
             case _:
                 super()._one(effect)

@@ -24,9 +24,12 @@ PER_CONSUMER = 3
 
 
 class LedgerChecks:
-    """The ledger as its records tell it, folded in the plainest way."""
+    """The ledger as its records tell it, folded in the plainest way. `is_read`: they are those of
+    the journal, which may begin with parts of the whole state.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_read: bool = False) -> None:
+        self._is_read = is_read
         self.state: dict[int, str] = {}
         self.of: dict[int, tuple[str, str, str]] = {}  # path, generation, part
         self.keys: dict[int, str] = {}
@@ -51,10 +54,10 @@ class LedgerChecks:
             case FilesAnnounced():
                 self._announced(record)
             case RecordsLeased():
-                for number in record.numbers:
+                for number in self._known(record.numbers):
                     self._leased(number, record.consumer)
             case RecordsDone():
-                for number in record.numbers:
+                for number in self._known(record.numbers):
                     state = self.state[number]
                     assert state not in ("done", "removed"), f"V3: {number} was {state}, and done"
                     holder = self.holder.pop(number, record.consumer)
@@ -75,11 +78,42 @@ class LedgerChecks:
                     if path in paths:
                         after = {"leased": "orphaned", "ready": "removed", "dead": "removed"}
                         self.state[number] = after.get(self.state[number], self.state[number])
+            case LedgerPart() if self._is_read:
+                self._read(record)
             case LedgerPart(records=held):
                 for one in held:
                     assert self.state[one.number] == one.state, f"V2: {one} kept otherwise"
             case _:
                 pass
+
+    def _known(self, numbers: Sequence[int]) -> list[int]:
+        """Return these records; of the journal those that come later, in a part, are left out."""
+        return [number for number in numbers if number in self.state or not self._is_read]
+
+    def _read(self, part: LedgerPart) -> None:
+        states = {one.number: str(one.state) for one in part.records}
+        for held in part.files:
+            parts = [one.name for _group in held.groups for one in held.file.parts]
+            for number, name in enumerate(parts, held.first):
+                if number in states:
+                    self.of[number] = (held.file.path, held.file.generation, name)
+                    self.keys[number] = held.file.key or f"alone {number}"
+        self.state |= states
+
+    @property
+    def held(self) -> dict[int, str]:
+        """How those stand that have not ended."""
+        return {n: str(s) for n, s in self.state.items() if s not in ("done", "removed")}
+
+    def is_told_by(self, records: Sequence[LedgerRecord]) -> bool:
+        """Return whether the journal's records come to the same."""
+        told = LedgerChecks(is_read=True)
+        try:
+            for record in records:
+                told._take(record)
+        except (AssertionError, KeyError):  # their beginning is not among them
+            return False
+        return told.held == self.held
 
     def _announced(self, record: FilesAnnounced) -> None:
         for held in record.files:
@@ -112,7 +146,7 @@ class LedgerChecks:
         assert self.tries[number] <= MAX_ATTEMPTS, f"V3: {number} was leased too often"
 
     def _from(self, numbers: Sequence[int], before: tuple[str, ...], after: str) -> None:
-        for number in numbers:
+        for number in self._known(numbers):
             assert self.state[number] in before, f"V3: {number}: {self.state[number]} to {after}"
             self.state[number] = after
             self.holder.pop(number, None)
@@ -123,5 +157,4 @@ class LedgerChecks:
         assert not missing, f"V2: never announced: {missing}"
         counts = Counter(self.state.values())
         assert sum(counts.values()) == self.announced, f"V1: {counts}"
-        left = {n: s for n, s in self.state.items() if s not in ("done", "removed")}
-        assert not left, f"V3: has not ended: {left}"
+        assert not self.held, f"V3: has not ended: {self.held}"

@@ -29,9 +29,12 @@ from shotline.common.records import ShotKey, ShotRecord, Transition
 
 
 class QueueChecks:
-    """The queue as its records tell it, folded in the plainest way."""
+    """The queue as its records tell it, folded in the plainest way. `is_read`: they are those of
+    the journal, which may begin with the whole state.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_read: bool = False) -> None:
+        self._is_read = is_read
         self.order: list[str] = []
         self.entries: dict[str, Entry] = {}
         self.armed = False
@@ -106,6 +109,12 @@ class QueueChecks:
                 self.is_paused, self.is_ending = False, True
             case PlanEnded():
                 self._ended(record)
+            case QueueKept() if self._is_read:
+                self.order = [one.uid for one in record.entries]
+                self.entries = {one.uid: one for one in record.entries}
+                self.armed, running = record.armed, record.running
+                self.running = None if running is None else running.entry.uid
+                self.is_paused = running is not None and bool(running.paused)
             case QueueKept():
                 assert [one.uid for one in record.entries] == self.order, "Q1: kept otherwise"
                 assert record.versions.status >= self.version, "Q9: a version has fallen"
@@ -145,6 +154,16 @@ class QueueChecks:
             return
         assert self.shot == key, f"Q4: {key} {record.path} was sent, and runs for no plan"
         assert not (self.is_paused and self.was_paused), f"Q6: {record.path} was sent while paused"
+
+    def is_told_by(self, records: Sequence[QueueRecord]) -> bool:
+        """Return whether the journal's records come to the same."""
+        told = QueueChecks(is_read=True)
+        try:
+            for record in records:
+                told._take(record)
+        except (AssertionError, KeyError, IndexError):  # their beginning is not among them
+            return False
+        return (told.order, told.running, told.armed) == (self.order, self.running, self.armed)
 
     def at_end(self) -> None:
         """Nothing is lost: each entry has ended, was removed, or is still there."""

@@ -277,8 +277,8 @@ class Wire:
                 if reply.outcome is not Outcome.ACCEPTED:
                     self._answered(id_, reply)
             case GaveUp(request):
-                id_, _ = self._pages.pop(request)
-                self._settle(id_, self._gave_up(effect))
+                if asked := self._pages.pop(request, None):
+                    self._settle(asked[0], self._gave_up(effect))
             case Welcomed(welcome):
                 if self._streams:
                     self._open_feed(welcome)
@@ -287,7 +287,9 @@ class Wire:
 
     def _answered(self, request: str, reply: Reply) -> None:
         """Take a reply, and ask for the page that follows."""
-        id_, pages = self._pages.pop(request)
+        if (asked := self._pages.pop(request, None)) is None:
+            return  # what came with it, and before it, has let it be forgotten
+        id_, pages = asked
         try:
             following = pages.take(reply)
         except SupervisorError as error:

@@ -19,7 +19,7 @@ from shotline.client.errors import (
     Unsuccessful,
     WrongArguments,
 )
-from shotline.client.observer import FeedStopped, News, Whole
+from shotline.client.observer import FeedStopped, News, Unknown, Whole
 from shotline.client.patience import Patience
 from shotline.client.supervisor import AsyncSupervisor, Supervisor
 from shotline.common.base import to_json
@@ -339,6 +339,40 @@ def test_events_of_something_unknown_are_refused() -> None:
         pytest.raises(Refused, match="no shot TEST/7"),
     ):
         stream.get(DEADLINE_S)
+
+
+def test_a_broker_that_refuses_at_once_all_that_was_asked_stops_nobody() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        faults: list[dict[str, object]] = []
+        loop.set_exception_handler(lambda _, context: faults.append(context))
+        twice = asyncio.Event()
+        asked: list[str] = []  # for the whole of one channel, unanswered
+
+        def handler(request: Request, command: AnyCommand) -> list[Reply]:
+            if not isinstance(command, Snapshot):
+                return [reply(request)]
+            asked.append(request.id)
+            if len(set(asked)) > 1:
+                loop.call_soon_threadsafe(twice.set)
+            return []
+
+        with fake_broker(handler) as broker:
+            async with (
+                AsyncSupervisor(broker.address) as shotline,
+                await shotline.events(follows=("shot/",)) as stream,
+            ):
+                stream.follow("shot/TEST/1")
+                await asyncio.wait_for(twice.wait(), DEADLINE_S)
+                await asyncio.to_thread(broker.send_problems, asked[0], "say less", 2)
+                update = await stream.get(DEADLINE_S)
+                while isinstance(update, FeedStopped):
+                    update = await stream.get(DEADLINE_S)
+                assert update == Unknown("shot/TEST/1", "say less")
+                assert (await shotline.create_pulse("TEST", 1)).message == "done"
+        assert not faults
+
+    asyncio.run(scenario())
 
 
 def test_asynchronous_events() -> None:

@@ -20,6 +20,7 @@ from shotline.common.messages import (
     Outcome,
     Ping,
     Pong,
+    Problem,
     Reply,
     Request,
     Welcome,
@@ -79,6 +80,15 @@ class FakeBroker:
     def send_reply(self, answer: Reply) -> None:
         """Send a reply to whoever asked."""
         self.do(lambda: self._send(self._clients[answer.id], answer))
+
+    def send_problems(self, id_: str, text: str, count: int) -> None:
+        """Send whoever asked this the same problem so many times, with nothing in between."""
+
+        def send() -> None:
+            for _ in range(count):
+                self._send(self._clients[id_], Problem(text=text))
+
+        self.do(send)
 
     def set_term(self, term: int | None) -> None:
         """Change the dispatcher that is there."""

@@ -18,6 +18,7 @@ from tests.simulation.hosted.urls import TwoShots
 from tests.simulation.hosted.volumes import VolumesScenario
 from tests.simulation.scenario import Scenario
 from tests.simulation.seeds import digest_of, run_seed
+from tests.simulation.storm.replaced import Replaced
 from tests.simulation.storm.scenario import Storm
 from tests.simulation.test_alarms import AlarmsScenario
 from tests.simulation.test_fleet import FleetScenario
@@ -29,6 +30,7 @@ KINDS: Final[Mapping[str, type[Scenario]]] = {
     kind.__name__: kind
     for kind in (
         Storm,
+        Replaced,
         QueueStorm,
         VolumesStorm,
         UrlStorm,

@@ -179,7 +179,7 @@ DISPATCHER: Final = (
     _one(
         "a result of an older attempt is taken for the current one's",
         "truth I4 I9 honest settled",
-        20,
+        64,
         Edit(
             Results,
             "_find",
@@ -196,7 +196,7 @@ DISPATCHER: Final = (
     _one(
         "a late result is accepted",
         "settled Transition",
-        2,
+        5,
         Edit(
             Results,
             "_store",
@@ -207,7 +207,7 @@ DISPATCHER: Final = (
     _one(
         "a server that is lost counts as proven dead",
         "honest",
-        2,
+        5,
         Edit(
             Recovery,
             "lost",
@@ -218,7 +218,7 @@ DISPATCHER: Final = (
     _one(
         "what nobody reports after a restart is given out again without proof",
         "I1 honest",
-        30,
+        32,
         Edit(
             Recovery,
             "_lose_unreported",

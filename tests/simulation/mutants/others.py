@@ -9,6 +9,7 @@ from shotline.action_server.contact import Contact
 from shotline.broker.registry import Registry
 from shotline.dispatcher.journal.ledger import Ledger
 from shotline.dispatcher.journal.redis_journal import RedisJournal
+from shotline.dispatcher.journal.standing import Standing, Succession
 from shotline.providers.machine import Provider
 from shotline.pulse_queue.machine import PulseQueue
 from shotline.pulse_queue.running import Running
@@ -104,6 +105,27 @@ SERVERS: Final = (
             "            end = end if self._confirmed.last.number % 2 else self._disk.replayed\n"
             "            self._send_commit(now, self._confirmed.ask(again, end))",
         ),
+    ),
+    _of(
+        "journal",
+        "a dispatcher that stood still goes on with its spill file",
+        "I4 I1 honest",
+        4,
+        Edit(Standing, "_doubts", "self.doubt = self.doubt or", "told ="),
+        kind="Replaced",
+    ),
+    _of(
+        "journal",
+        "a new dispatcher takes the place of another without asking",
+        "I4 I1 I5 honest",
+        0,
+        Edit(
+            Succession,
+            "may_claim",
+            "return found.asks == self.name and now - self._since >= self.patience_s",
+            "return True",
+        ),
+        kind="Replaced",
     ),
 )
 

@@ -89,13 +89,17 @@ class Storm(Scenario):
             test=chance.choice(("success", "success", "completion")),
             completion_events=chance.choice(("all", "success")),
         )
-        self.is_hub = chance.random() < 0.3
+        self.is_hub = self._draw_is_hub()
         self.redis = SimRedis(world, self._safe)
         self.spill = SimSpill(world, self._safe)
         self.storm_checks.may_have_stopped = lambda: self.spill.has_failed
         self.weather = Weather(self)
         paths = [f"\\T::TOP:A{number}" for number in range(self.actions)]
         return self._without(tuple(self._draw_node(path, paths) for path in paths))
+
+    def _draw_is_hub(self) -> bool:
+        """Return whether broker and dispatcher are one process."""
+        return self.chance.random() < 0.3
 
     def _draw_node(self, path: str, paths: list[str]) -> ActionNode:
         chance = self.chance

@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 from tests.simulation.seeds import run_seed
+from tests.simulation.storm.replaced import Replaced
 from tests.simulation.storm.scenario import Storm
 
 SEEDS: Final = 120
@@ -17,3 +18,8 @@ GROUP: Final = 20
 def test_a_storm_breaks_no_promise_from_seed(first: int) -> None:
     for seed in range(first, first + GROUP):
         run_seed(Storm, seed)
+
+
+def test_whoever_was_replaced_breaks_no_promise() -> None:
+    for seed in range(GROUP):
+        run_seed(Replaced, seed)

@@ -4,6 +4,7 @@
 #                 every minute; QUEUE=1: a short programme of the pulse queue instead
 #   make test     everything that checks the project; SHOTLINE_TEST_STARTS=cold: what the tests
 #                 start is not forked from a process that has loaded it (docs/decisions/0053)
+#   make test-fast  the part of `make test` that starts no daemons, with `make check`
 #   make test-queue-server  the tests of bluesky-queueserver itself against the bridge for its
 #                 clients; ALL=1: all that it could pass; ONLY="WORDS": those that pytest's -k
 #                 finds; SHARES=N: in so many processes
@@ -56,25 +57,32 @@ TRIALS := $(wildcard tests/faults tests/fuzz tests/soak)
 FAULT_TESTS := $(wildcard tests/integration/test_faults_*.py)
 BROWSER_TESTS := $(wildcard tests/browser)
 
-.PHONY: demo docs sim sim-mutants faults faults-doc fuzz soak test test-browser test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
+.PHONY: demo docs sim sim-mutants faults faults-doc fuzz soak test test-fast test-browser test-hub test-queue-server test-slurm check check-format check-lint check-types check-architecture check-style \
 	check-page screenshots format schema bench bench-doc install lock test-newest clean distclean
 .DEFAULT_GOAL := demo
 
 demo: install
 	$(BIN)/shotline demo $(if $(KEEP),--keep) $(if $(QUEUE),--queue)
 
-test: check
-	$(PYTEST) -n 2 $(FAST_TESTS)
+# A file's tests stay together, and files begin in the order of tests/conftest.py.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+
+test: install $(if $(shell command -v npm),$(VENV)/page/node_modules)
+	$(MAKE) -j4 test-fast test-queue-server test-slurm docs
 ifneq ($(REAL_TESTS),)
-	$(PYTEST) -n 3 --dist loadfile $(REAL_TESTS) $(TRIALS)
+	$(PYTEST) -n 4 $(BY_FILE) $(REAL_TESTS) $(TRIALS)
 endif
 	$(MAKE) test-hub
-	$(MAKE) -j3 test-queue-server test-slurm docs
 	$(MAKE) test-browser
+
+# What only computes, in the time of those that mostly wait, which have the processors first.
+test-fast: install
+	nice $(MAKE) check
+	nice $(PYTEST) -n 2 $(FAST_TESTS)
 
 test-browser: install
 ifneq ($(BROWSER_TESTS),)
-	$(PYTEST) -n 2 --dist loadfile $(BROWSER_TESTS)
+	$(PYTEST) -n 2 $(BY_FILE) $(BROWSER_TESTS)
 endif
 
 SEEDS := fresh
@@ -87,7 +95,7 @@ sim-mutants: install
 # What happens after faults, with broker and dispatcher in one process instead of two.
 test-hub: install
 ifneq ($(FAULT_TESTS),)
-	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 3 --dist loadfile -m "not apart" $(FAULT_TESTS)
+	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 4 $(BY_FILE) -m "not apart" $(FAULT_TESTS)
 endif
 
 SCALE := 1

@@ -185,6 +185,10 @@ class Attempts:
             self._return(attempt, why)
         self._queue.clear()
 
+    def let_go(self) -> None:
+        """Forget what waits for a slot. The next registration, without it, gives it back."""
+        self._queue.clear()
+
     def _why_full(self) -> str:
         if not self._slots.is_any_usable:
             return self._slots.why_unusable

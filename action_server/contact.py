@@ -32,6 +32,8 @@ class Contact:
         # Without an answer: to a heartbeat, register anew; to a registration, again.
         self._pong_wait_s = max(3 * broker.heartbeat_s, 2.0)
         self._register_wait_s = max(broker.heartbeat_s, 1.0)
+        # Having done nothing for so long it may have been counted as lost since its last beat.
+        self._lost_s = max(broker.server_lost_s - 2 * broker.heartbeat_s, broker.heartbeat_s)
         self._broker = ""
         self._register_at = inf
         self._awaits_answer = False
@@ -45,6 +47,10 @@ class Contact:
         self.is_registered = False
         self._awaits_answer = False
         self._register_at = now.mono
+
+    def may_be_lost(self, silent_s: float) -> bool:
+        """Whether a server that was silent for so long may have been given up."""
+        return silent_s >= self._lost_s
 
     def register_anew(self, now: Instant) -> None:
         """Register again because we were told to; a registration on its way is enough."""

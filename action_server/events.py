@@ -59,6 +59,15 @@ class SendFailed(Value):
     """A message could not be sent: no connection, or too much waits. It is lost."""
 
 
+class StoodStill(NamedTuple):
+    """The server itself has done nothing for so long: it, or its machine, was suspended.
+
+    It stands before all that came meanwhile.
+    """
+
+    for_s: float
+
+
 class WorkerReady(NamedTuple):
     """A slot's new worker process takes tasks."""
 
@@ -135,6 +144,7 @@ Event = (
     | Tick
     | Connected
     | SendFailed
+    | StoodStill
     | WorkerReady
     | TaskOutput
     | TaskProgress

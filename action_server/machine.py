@@ -34,6 +34,7 @@ from shotline.action_server.events import (
     Measured,
     Outlet,
     SendFailed,
+    StoodStill,
     Stop,
     TaskEnded,
     TaskOutput,
@@ -191,6 +192,14 @@ class ActionServer:
 
     def _on_send_failed(self, now: Instant, _event: SendFailed) -> None:
         self._contact.register_later(now)
+
+    def _on_stood_still(self, now: Instant, event: StoodStill) -> None:
+        """Start nothing that was sent before: whoever waited for it may have given it up (I1)."""
+        if self._contact.may_be_lost(event.for_s):
+            words = "what it was sent before and has not started does not start any more"
+            self._out.log("warning", f"stood still for {event.for_s:.0f} s: {words}")
+            self._attempts.let_go()
+            self._contact.register_soon(now)
 
     def _on_registered(self, now: Instant, event: Registered) -> None:
         contact = self._contact
@@ -418,6 +427,7 @@ class ActionServer:
 
         on(Connected, self._on_connected)
         on(SendFailed, self._on_send_failed)
+        on(StoodStill, self._on_stood_still)
         on(Registered, self._on_registered)
         on(RegistrationRefused, self._on_refused)
         on(RegisterAnew, self._on_register_anew)

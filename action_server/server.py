@@ -37,6 +37,7 @@ from shotline.action_server.events import (
     SignalGroup,
     StartTask,
     StartWorker,
+    StoodStill,
     Stop,
     Unpark,
     WithdrawAttempt,
@@ -57,6 +58,7 @@ from shotline.common.machine import Tick
 from shotline.common.messages import Dispatch, Message, Problem, Register, ServerOrder
 from shotline.common.metrics import Metric
 from shotline.common.pilots import incarnation_of
+from shotline.common.process.clocks import elapsed_s
 from shotline.common.process.service import Service
 from shotline.common.settings.config import ActionServerSection, BrokerSection
 from shotline.common.settings.sections.classes import ClassSection
@@ -66,6 +68,7 @@ log = logging.getLogger(__name__)
 
 EXIT_RESTART: Final = -1  # of `run`: start again as a new incarnation
 _LINGER_MS: Final = 1000
+_ASLEEP_S: Final = 0.5  # is told to the machine
 _TICK: Final = Tick()
 _SIGNALS: Final = {GroupSignal.TERM: signal.SIGTERM, GroupSignal.KILL: signal.SIGKILL}
 
@@ -145,6 +148,7 @@ class ActionServerShell:
             curve,
         )
         self._refusal = ""  # of the broker's, as it was said
+        self._awake_at = elapsed_s()
 
     def run(self) -> int:
         """Serve. Return the exit code, EXIT_RESTART for another life."""
@@ -230,6 +234,10 @@ class ActionServerShell:
 
     def _decide(self) -> None:
         """Let the machine decide about all that this wake-up brought, and send what it says."""
+        awake_at, self._awake_at = self._awake_at, elapsed_s()
+        asleep_s = self._awake_at - awake_at
+        if asleep_s >= _ASLEEP_S:
+            self._events.insert(0, StoodStill(asleep_s))
         while self._events:
             events, self._events = self._events, []
             self._carry_out(self._machine.handle(self._service.instant(), *events))

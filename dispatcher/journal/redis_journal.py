@@ -12,7 +12,6 @@ import os
 import secrets
 import selectors
 import socket
-import time
 from collections import deque
 from enum import Enum, auto
 from math import inf
@@ -22,6 +21,7 @@ import hiredis
 
 from shotline.common.base import Value
 from shotline.common.errors import ConfigError, JournalError
+from shotline.common.process.clocks import elapsed_s
 from shotline.common.redis.connection import REDIS_ERRORS
 from shotline.common.settings.sections.redis import JournalSection, RedisSection
 from shotline.common.views import JournalState
@@ -453,8 +453,7 @@ class RedisJournal:
 
     @staticmethod
     def _elapsed() -> float:
-        """Return seconds of a clock that also counts while the machine sleeps."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return elapsed_s()
 
     def _wakes(self, now: float) -> None:
         self._now = now

@@ -97,6 +97,24 @@ def test_server_that_stood_still_reports_late(tmp_path: Path) -> None:
         assert pulse.runs_ended() == [1, 2]
 
 
+def test_what_a_server_was_sent_while_it_stood_still_does_not_start_afterwards(
+    tmp_path: Path,
+) -> None:
+    """It was given up: nobody expects it to start when its machine goes on, perhaps days later."""
+    settings = {"broker": {"heartbeat_s": 1.0, "server_lost_s": 4.0}}
+    with stack_of(tmp_path, ("A:1",), action("A_FIRST", "A", 1), settings=settings) as stack:
+        pulse = Pulse(stack)
+        with stopped(stack["A:1"]):
+            assert ends_of(pulse.begin().result().actions) == {"A_FIRST": LOST}
+        stack.wait_until(lambda status: liveness_of(status, "A:1") == "alive")
+        eventually(lambda: not pulse.action("A_FIRST").last.outcome_unknown)
+        assert "it was never started" in pulse.action("A_FIRST").last.reason
+        with stack.supervisor() as shotline:
+            again = shotline.dispatch("A_FIRST", *pulse.key)
+        assert ends_of(again.actions) == {"A_FIRST": SUCCESS}
+        assert pulse.starts() == each_once("A_FIRST")
+
+
 def test_server_that_stood_still_runs_what_was_not_lost(tmp_path: Path) -> None:
     """Shorter than server_lost_s: suspect, no new work, then everything goes on."""
     actions = (action("A_FIRST", "A", 1, gate="a"), action("A_NEXT", "A", 2))

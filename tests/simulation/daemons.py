@@ -92,7 +92,7 @@ class Daemon:
         self.world = world
         self.host = host
         self.is_paused = False
-        self._paused_until = float("-inf")
+        self._paused_at = self._paused_until = float("-inf")
         self._waiting: list[Callable[[], None]] = []
 
     @property
@@ -111,7 +111,11 @@ class Daemon:
         """Stop the process for a while."""
         self.is_paused = True
         self._paused_until = self.world.now + duration_s
+        self._paused_at = self.world.now
         self.world.after(duration_s, self._go_on)
+
+    def woken(self) -> None:
+        """It goes on; what came meanwhile follows."""
 
     def was_paused_since(self, time: float) -> bool:
         """Return whether it has stood still since then."""
@@ -119,6 +123,7 @@ class Daemon:
 
     def _go_on(self) -> None:
         self.is_paused = False
+        self.woken()
         waiting, self._waiting = self._waiting, []
         for action in waiting:
             self.do(action)
@@ -392,6 +397,10 @@ class ServerDaemon(Daemon):
 
     def disconnected(self) -> None:
         """The machine notices by itself."""
+
+    def woken(self) -> None:
+        """Tell the machine."""
+        self.handle(srv.StoodStill(self.world.now - self._paused_at))
 
     def receive(self, _peer: bytes, frames: list[bytes]) -> None:
         """Decode and hand on."""

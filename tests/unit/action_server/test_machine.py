@@ -11,6 +11,7 @@ from shotline.action_server.events import (
     Connected,
     GroupGone,
     GroupSignal,
+    StoodStill,
     Stop,
     TaskEnded,
     TaskProgress,
@@ -254,6 +255,32 @@ def test_a_registration_without_an_answer_is_repeated_in_a_new_epoch() -> None:
     world.answer()  # only the last one counts
     assert world.machine.is_registered
     assert world.epoch == 4
+
+
+def test_what_was_sent_before_it_stood_still_does_not_start_afterwards() -> None:
+    world = started(slots=1)
+    running, queued = world.dispatch(), world.dispatch()
+    before = len(world.sent)
+    world.handle(StoodStill(60.0))
+    world.dispatch()  # it was on its way, for the registration before
+    world.end_task(world.slot_of(running))
+    assert world.starts == {running: 1}
+    [register] = [one for one in world.sent[before:] if isinstance(one, Register)]
+    assert [held.attempt for held in register.holding] == [running]
+    assert queued in world.proven_unstarted
+    world.answer()
+    assert world.results(running)
+    again = world.dispatch()
+    assert world.starts == {running: 1, again: 1}
+
+
+def test_one_that_cannot_be_lost_yet_goes_on_as_before() -> None:
+    world = started(slots=1)
+    running, queued = world.dispatch(), world.dispatch()
+    world.handle(StoodStill(5.0))
+    world.end_task(world.slot_of(running))
+    assert world.starts == {running: 1, queued: 1}
+    assert world.machine.is_registered
 
 
 def test_without_answers_to_heartbeats_the_server_registers_anew() -> None:

@@ -193,6 +193,11 @@ class Daemon:
             elif self._heard_at is not None:
                 self._heard_at = time.monotonic()
 
+    def excuse(self) -> None:
+        """Expect the next sign of life from now on, should one be expected."""
+        if self._heard_at is not None:
+            self._heard_at = time.monotonic()
+
     def _serves(self) -> None:
         self.ready = True
         if self._hang_up_when_ready:

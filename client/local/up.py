@@ -25,6 +25,7 @@ from shotline.common.process.logs import rotate
 from shotline.common.process.service import Service
 
 _ROTATE_S: Final = 30.0  # Redis does not rotate its log, and says little
+_LATE_S: Final = 1.0  # by which a deadline is missed where `up` stood still; so may they have
 _TYPED_BYTES_MAX: Final = 4096
 _PASSED_ON: Final = "SIGHUP was passed on: the daemons open their logs anew"
 Tell = Callable[[str], None]
@@ -239,8 +240,12 @@ class _Watch:
     def _kill_hanging(self) -> None:
         for daemon in self._daemons.all:
             daemon.hear()  # we may have been busy, or stopped, while it told
-            at = daemon.hangs_at
-            if at is not None and at <= time.monotonic():
+            at, now = daemon.hangs_at, time.monotonic()
+            if at is None or at > now:
+                continue
+            if now - at > _LATE_S:
+                daemon.excuse()
+            else:
                 self._tell(
                     f"HUNG  {daemon.name} (process {daemon.pid}): no sign of life for "
                     f"{daemon.watchdog_s:g} s; it is killed"

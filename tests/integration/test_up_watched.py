@@ -4,8 +4,10 @@ while `up` itself is killed does not stay behind. `shotline debug` lets a site r
 
 import os
 import signal
+import time
 from pathlib import Path
 
+import psutil
 from tests.support.faults import shotline_command
 from tests.support.processes import processes_of
 from tests.support.stack import DEADLINE_S, Stack, eventually
@@ -58,6 +60,29 @@ def test_what_dies_or_hangs_is_started_again(tmp_path: Path) -> None:
         assert up.returncode == 0, out
         assert "LOST  A:1" not in out
         assert processes_of(tmp_path) == []
+
+
+def test_nothing_is_killed_when_up_and_all_that_it_runs_stood_still_together(
+    tmp_path: Path,
+) -> None:
+    """As a container that is paused does: none of them could tell that it lives."""
+    stack = up_stack(tmp_path, "A:1", settings=WATCHED)
+    config = stack.config_file
+    with shotline(tmp_path, "--config", str(config), "up") as up:
+        read_until(up, "all are up")
+        before = pids(config)
+        processes = [psutil.Process(pid) for pid in (up.pid, *before.values())]
+        for process in processes:
+            process.suspend()
+        end = time.monotonic() + 4.0
+        eventually(lambda: time.monotonic() > end)
+        for process in processes:  # up is the first to go on
+            process.resume()
+        all_alive(stack)
+        up.send_signal(signal.SIGTERM)
+        out, _ = up.communicate(timeout=DEADLINE_S)
+        assert "HUNG" not in out
+        assert "LOST" not in out
 
 
 def test_what_hangs_does_not_outlive_an_up_that_is_killed(tmp_path: Path) -> None:

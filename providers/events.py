@@ -10,9 +10,10 @@ EngineName = Literal["script", "slurm"]
 
 
 class Heard(Value):
-    """The dispatcher has taken our report, and says what is needed."""
+    """The dispatcher has taken our report of that time, and says what is needed."""
 
     demand: DemandResult
+    asked_at: float
 
 
 class Unheard(Value):
@@ -35,7 +36,7 @@ class Job(Value):
 
 
 class Listed(Value):
-    """All that an engine has of ours, as it was when it was asked (monotonic)."""
+    """All that an engine has of ours, as it was when it was asked."""
 
     engine: EngineName
     jobs: tuple[Job, ...]

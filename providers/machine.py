@@ -200,7 +200,7 @@ class Provider:
             case Heard():
                 if self._unheard:
                     self._say("info", "the dispatcher answers")
-                self._heard_at, self._unheard = now.mono, ""
+                self._heard_at, self._unheard = event.asked_at, ""
                 self._recovering = event.demand.recovering
                 for demand in event.demand.classes:
                     found = self._classes.get(demand.server_class)

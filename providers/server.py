@@ -17,6 +17,7 @@ from shotline.common.errors import ConfigError
 from shotline.common.keys.folder import own_key
 from shotline.common.machine import Instant
 from shotline.common.metrics import Metric, gauge
+from shotline.common.process.clocks import elapsed_s
 from shotline.common.process.service import EXIT_FAULT
 from shotline.common.process.systemd import Systemd
 from shotline.common.settings.config import Config, packaged
@@ -94,8 +95,9 @@ class ProviderDaemon:
 
     async def _tell(self, dispatcher: AsyncSupervisor) -> None:
         """Tell the dispatcher what there is, and hear what is needed."""
+        now = _now()
         asking = asyncio.ensure_future(
-            dispatcher.ask(calls.result(self._machine.report(_now()), DemandResult))
+            dispatcher.ask(calls.result(self._machine.report(now), DemandResult))
         )
         stopping = asyncio.ensure_future(self._stopped.wait())
         await asyncio.wait((asking, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -104,7 +106,7 @@ class ProviderDaemon:
             asking.cancel()
             return
         try:
-            self._handle(Heard(asking.result()))
+            self._handle(Heard(asking.result(), now.mono))
         except SupervisorError as error:
             self._handle(Unheard(str(error)))
 
@@ -145,4 +147,5 @@ class ProviderDaemon:
 
 
 def _now() -> Instant:
-    return Instant(time.monotonic(), time.time())
+    """Return now; what was heard before the machine slept is old."""
+    return Instant(elapsed_s(), time.time())

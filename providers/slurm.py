@@ -6,9 +6,9 @@ of at a time (`--dependency=singleton`): what is asked for twice does not run tw
 
 import getpass
 import logging
-import time
 from typing import Final
 
+from shotline.common.process.clocks import elapsed_s
 from shotline.common.settings.config import packaged
 from shotline.common.settings.sections.providers import ProvidersSection
 from shotline.providers.accounting import (
@@ -46,7 +46,7 @@ class Slurm:
 
     async def look(self, judged: frozenset[str]) -> Listed | NotListed:
         """Return all jobs of ours that Slurm knows, with proofs of those that are over."""
-        asked_at = time.monotonic()
+        asked_at = elapsed_s()
         arguments = ["squeue", "--noheader", "--states=all", f"--user={getpass.getuser()}"]
         try:
             ran = await run([*arguments, f"--format={LISTING}"], self._section.command_s)

@@ -180,11 +180,15 @@ class ProviderDaemon(Daemon):
     def _report(self) -> None:
         self._handle()
         report = self.machine.report(self.world.instant)
-        self._client.ask(report, lambda reply: self.do(lambda: self._told(reply)), 3.0)
+        now = self.world.now
+        self._client.ask(report, lambda reply: self.do(lambda: self._told(reply, now)), 3.0)
 
-    def _told(self, reply: Reply) -> None:
+    def _told(self, reply: Reply, asked_at: float) -> None:
         result = decode_result(reply.result) if reply.outcome is Outcome.OK else None
-        self._handle(Heard(result) if isinstance(result, DemandResult) else Unheard(reply.message))
+        if isinstance(result, DemandResult):
+            self._handle(Heard(result, asked_at))
+        else:
+            self._handle(Unheard(reply.message))
 
     def _handle(self, *events: Event) -> None:
         if not self.is_dead:

@@ -63,7 +63,13 @@ class Bench:
     def instant(self) -> Instant:
         return Instant(self.now, self.now + 1e9)
 
-    def need(self, ready: int = 0, free: int = 0, waiting_s: float | None = 10.0) -> None:
+    def need(
+        self,
+        ready: int = 0,
+        free: int = 0,
+        waiting_s: float | None = 10.0,
+        asked_s_ago: float = 0.0,
+    ) -> None:
         """Let the dispatcher say what is needed, and carry out what follows."""
         demand = ClassDemand(
             server_class="A",
@@ -72,7 +78,8 @@ class Bench:
             free=free,
             servers=tuple(self.servers.values()),
         )
-        self.carry_out(self.provider.handle(self.instant, Heard(DemandResult(classes=(demand,)))))
+        heard = Heard(DemandResult(classes=(demand,)), self.now - asked_s_ago)
+        self.carry_out(self.provider.handle(self.instant, heard))
 
     def carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -185,6 +192,15 @@ def test_nothing_is_started_before_engine_and_dispatcher_have_answered(bench: Be
     bench.is_away = False
     bench.later(10, ready=3)
     assert len(bench.started) == 2
+
+
+def test_nothing_is_started_for_what_was_needed_before_the_provider_stood_still(
+    bench: Bench,
+) -> None:
+    bench.need(ready=1, asked_s_ago=600.0)
+    assert not bench.started
+    bench.need(ready=1)
+    assert len(bench.started) == 1
 
 
 def test_nothing_is_started_while_the_dispatcher_is_not_heard(bench: Bench) -> None:

@@ -356,6 +356,14 @@ class Core:
             if shot.open_run is not None:
                 yield shot, shot.open_run
 
+    def last_life(self, name: str) -> str | None:
+        """Return the incarnation under which a server has registered last, as far as is known."""
+        server = self.fleet.servers.get(name)
+        if server is not None:
+            return server.register.incarnation
+        seen = self.seen.get(name)
+        return seen.incarnation if seen is not None else None
+
     def run_of_command(self, command: str) -> tuple[Shot, Run] | None:
         """Return the run that a command has opened, of the shots in memory."""
         for shot in self.shots.values():

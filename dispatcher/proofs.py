@@ -52,7 +52,13 @@ def take_proofs(core: Core, shot: Shot, register: Register) -> None:
 
 
 def take_end(core: Core, shot: Shot, pilot: str) -> None:
-    """Take the proof that a pilot has ended, with all that it had started (P3)."""
+    """Take the proof that a pilot has ended, with all that it had started (P3).
+
+    An engine that has started it once more tells of its last life: the one before may run on.
+    """
     for live in shot.unknown():
-        if live.url is None and is_of(live.incarnation, pilot):
+        if live.url is not None or not is_of(live.incarnation, pilot):
+            continue
+        last = core.last_life(live.server or "")
+        if last == live.incarnation or not is_of(last, pilot):
             prove(core, shot, live, f"{core.gone[pilot]}: {NOT_RUNNING}")

@@ -201,6 +201,19 @@ def test_a_proof_is_of_its_own_pilot_only() -> None:
     assert bench.live("ONE").outcome_unknown
 
 
+@pytest.mark.parametrize("is_aside", [False, True])
+def test_a_proof_is_of_the_last_life_of_a_pilot_that_was_started_twice(*, is_aside: bool) -> None:
+    """Its engine has forgotten the first one, which may run on; so has a new provider."""
+    bench = running().register("SRV_A:p1", incarnation="t1.2")
+    assert bench.live("ONE").outcome_unknown
+    if is_aside:
+        bench.put_aside()
+    bench.judge("SRV_A:p1", LivenessState.LOST)
+    bench.told(report(ENDED))
+    bench.told(c.Actions(tree="T", shot=1))
+    assert bench.live("ONE").outcome_unknown
+
+
 def test_an_end_without_proof_proves_nothing() -> None:
     bench = running()
     bench.told(report(Pilot(server="SRV_A:p1", token="t1", state=PilotState.ENDED)))

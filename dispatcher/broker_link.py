@@ -30,7 +30,7 @@ class BrokerLink:
         core = self._core
         if core.now < self.due:
             return
-        self.due = core.now + core.config.broker.heartbeat_s
+        self.due = core.recurs_at(core.config.broker.heartbeat_s)
         if self._core.broker is None:
             self._claim()
         else:

@@ -55,6 +55,7 @@ PAGE_BYTES_MAX: Final = 512 * 1024  # makes some milliseconds of work
 _OF_RUNS: Final = (RunOpened, RunEnded, RunPutOnHold, RunResumed)
 
 SERVERS_GATHER_S: Final = 0.1
+BEATS_GATHER_S: Final = 1.0
 """Changes of servers are gathered this long before observers are told."""
 
 
@@ -124,6 +125,11 @@ class Core:
     def wall(self) -> float:
         """Wall clock of the event that is being handled; only for display."""
         return self.instant.wall
+
+    def recurs_at(self, period_s: float) -> float:
+        """Return when to do again what is done every so often: one wake-up is for all of that."""
+        at = (self.now // period_s + 1.0) * period_s
+        return at if at > self.now else at + period_s  # by a rounding it was not behind now
 
     @property
     def name(self) -> str:
@@ -328,13 +334,17 @@ class Core:
                 events += self.tell_hosted[stream](encoded)
         return events
 
-    def server_changed(self, server: Server) -> None:
-        """Let observers know of a server's change, gathered for a moment."""
+    def server_changed(self, server: Server, *, is_news: bool = True) -> None:
+        """Let observers know of a server's change, gathered for a moment.
+
+        `is_news`: more than that it was heard of again, which gathers for longer.
+        """
         self._dirty[server.name] = None
         if server.name in self.steered:
             self.steered_changed[server.name] = None
-        if self.servers_due == inf:
-            self.servers_due = self.now + SERVERS_GATHER_S
+        due = self.now + SERVERS_GATHER_S if is_news else self.recurs_at(BEATS_GATHER_S)
+        if due < self.servers_due:
+            self.servers_due = due
 
     def publish_servers(self) -> None:
         """Publish the servers that changed."""

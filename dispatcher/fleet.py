@@ -69,6 +69,20 @@ class Server:
         self.identity = f"{self.name}/{self.register.incarnation}".encode()
 
     @property
+    def told(self) -> tuple[object, ...]:
+        """What its heartbeats tell, but for what each of them tells anew."""
+        return (
+            self.liveness,
+            self.full,
+            self.stuck,
+            self.broken,
+            self.trouble,
+            self.wants_to_leave,
+            self.unanswered,
+            self.failing,
+        )
+
+    @property
     def free(self) -> int:
         """Slots that take an action now."""
         able = self.register.slots - self.stuck - self.broken

@@ -314,7 +314,7 @@ class Dispatcher:
 
     def _beat_feed(self) -> None:
         core = self.core
-        self._feed_at = core.now + core.config.broker.heartbeat_s
+        self._feed_at = core.recurs_at(core.config.broker.heartbeat_s)
         for beat in core.feed.beat(core.wall, core.journal_state):
             core.after(beat)
 
@@ -410,9 +410,9 @@ class Dispatcher:
 
     def _server_beat(self, server: Server, beat: ServerBeat) -> None:
         core = self.core
+        was_failing, was_told = server.failing, server.told
         if server.liveness is LivenessState.SUSPECT:
             core.fleet.judged(server, LivenessState.ALIVE, "", core.now)
-        was_failing = server.failing
         if not core.fleet.beat(server, beat, core.now, core.config.dispatcher.delivery_s):
             server.released.clear()
             self.recovery.ask_anew(server, "dispatches have not arrived in time")
@@ -420,7 +420,7 @@ class Dispatcher:
             self.server_commands.wants_to_leave(server)
         if server.failing and not was_failing:
             self._check_failed(server)
-        core.server_changed(server)
+        core.server_changed(server, is_news=server.told != was_told)
 
     def _check_failed(self, server: Server) -> None:
         core, health = self.core, server.facts and server.facts.health

@@ -104,10 +104,11 @@ class Recovery:
         running = [shot for shot, run in core.open_runs() if run.held is None]
         if not running or core.recovering:
             self._mark_at = inf
-        elif self._mark_at == inf:
-            self._mark_at = core.now + core.config.dispatcher.resume_within_s / 6
-        elif core.now >= self._mark_at:
-            self._mark_at = core.now + core.config.dispatcher.resume_within_s / 6
+            return
+        is_due = self._mark_at <= core.now
+        if is_due or self._mark_at == inf:
+            self._mark_at = core.recurs_at(max(core.config.dispatcher.resume_within_s / 6, 1.0))
+        if is_due:
             for shot in running:
                 core.put(shot, Mark(time=core.wall))
 

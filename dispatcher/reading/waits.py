@@ -44,9 +44,9 @@ class Waits:
             self._silent.clear()
             self._turns.clear()
         elif self.due == inf:
-            self.due = core.now + PERIOD_S
+            self.due = core.recurs_at(PERIOD_S)
         elif core.now >= self.due:
-            self.due = core.now + PERIOD_S
+            self.due = core.recurs_at(PERIOD_S)
             for shot, run in open_runs:
                 self._tell(shot, run)
 

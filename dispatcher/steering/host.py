@@ -131,12 +131,12 @@ class Steering(Family):
         """Let the machine look at what is due, and observers know of the whole."""
         core = self._core
         if core.recovering:
-            self._tell_at = core.now + TELL_S
+            self._tell_at = core.recurs_at(TELL_S)
             return
         if core.now >= self.deadline.at:
             self._tell(TimePassed())
         if core.now >= self._tell_at:
-            self._tell_at = core.now + TELL_S
+            self._tell_at = core.recurs_at(TELL_S)
             self._show()
 
     def settle(self) -> bool:

@@ -91,7 +91,7 @@ class VolumesHost(Family):
         if self._core.now >= self.deadline.at:
             self._tell(TimePassed())
         if self._core.now >= self._tell_at:
-            self._tell_at = self._core.now + TELL_S
+            self._tell_at = self._core.recurs_at(TELL_S)
             self._show()
         self._keeper.shorten(max(RECORDS_MAX, 2 * len(self.ledger.core.fold.items)))
 

@@ -104,6 +104,13 @@ def test_a_mark_of_life_keeps_a_long_quiet_run_young() -> None:
     assert bench.records(RunPutOnHold) == []
 
 
+def test_marks_have_their_time_where_no_run_goes_on_by_itself() -> None:
+    bench = running()
+    bench.configure(dispatcher={"resume_within_s": 0})
+    bench.pass_time(10.0)
+    assert 1 <= len(bench.records(Mark)) <= 10
+
+
 def test_a_held_run_makes_no_marks_and_stays_held() -> None:
     bench = running()
     bench.told(c.Hold())

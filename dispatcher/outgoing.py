@@ -45,7 +45,7 @@ class Outgoing:
         self._bytes_max = bytes_max
         self._complain = complain
         self._gathered: dict[bytes, list[Message]] = {}  # by target
-        self._resting: set[bytes] = set()  # targets of nothing but answers to results
+        self._resting: dict[bytes, None] = {}  # targets of nothing but answers to results
         self._count = 0
         self._event_bytes = 0
         self._is_awaited = False
@@ -61,10 +61,10 @@ class Outgoing:
         target = effect.target
         kinds = set(map(type, effect.messages))
         if kinds != _MAY_REST:
-            self._resting.discard(target)
+            self._resting.pop(target, None)
             self._is_awaited = self._is_awaited or not kinds <= _MAY_WAIT
         elif target not in self._gathered:
-            self._resting.add(target)
+            self._resting[target] = None
         self._take(target, effect.messages)
 
     def publish(self, effect: Publish) -> None:

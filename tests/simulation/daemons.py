@@ -24,11 +24,12 @@ from shotline.broker.machine import (
 from shotline.client.testing.dispatcher import configured, with_keys
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import AttemptId
-from shotline.common.codec import PUBLISH, addressed, decode, decode_all, encode
+from shotline.common.codec import addressed, decode, decode_all, encode
 from shotline.common.commands import AnyCommand, encode_command
 from shotline.common.machine import Instant, Tick
 from shotline.common.messages import (
     Hello,
+    Message,
     Outcome,
     Ping,
     Pong,
@@ -39,12 +40,14 @@ from shotline.common.messages import (
 )
 from shotline.common.nodes import ActionNode, DispatchOptions, SourceMark
 from shotline.common.pilots import incarnation_of
+from shotline.common.settings.configuration import Config
 from shotline.common.settings.sections.action_server import ActionServerSection
 from shotline.common.settings.sections.broker import BrokerSection
 from shotline.dispatcher import effects as d
 from shotline.dispatcher import journal as j
 from shotline.dispatcher.journal import EncodedCommit
 from shotline.dispatcher.machine import Dispatcher
+from shotline.dispatcher.outgoing import GATHER_S, Outgoing
 from shotline.dispatcher.trees import jobs as t
 
 URL_WAIT_S = 5.0
@@ -62,10 +65,13 @@ class Timer:
 
     def set(self, time: float | None) -> None:
         """Wake at this time."""
+        if time is None:
+            self._wanted = None
+            return
         # Machines round up to whole milliseconds in their shells; so does this.
-        self._wanted = None if time is None else max(time + 0.001, self._world.now)
-        if self._wanted is not None and (self._armed is None or self._wanted < self._armed):
-            self._arm(self._wanted)
+        self._wanted = wanted = max(time + 0.001, self._world.now)
+        if self._armed is None or wanted < self._armed:
+            self._arm(wanted)
 
     def _arm(self, at: float) -> None:
         self._armed = at
@@ -130,7 +136,7 @@ class Daemon:
 
 
 class BrokerDaemon(Daemon):
-    """One life of the broker."""
+    """One life of the broker. `watch` sees what it publishes."""
 
     def __init__(
         self,
@@ -139,7 +145,7 @@ class BrokerDaemon(Daemon):
         servers: Network,
         host: str = "",
         section: BrokerSection | None = None,
-        watch: Callable[[outbox.Effect], None] = lambda _effect: None,
+        watch: Callable[[outbox.Publish], None] = lambda _event: None,
     ) -> None:
         super().__init__(world, host)
         name = f"broker{world.next_life('broker')}"
@@ -169,8 +175,9 @@ class BrokerDaemon(Daemon):
         while pending:
             effect = pending.popleft()
             back: object = None
-            self._watch(effect)
-            if isinstance(effect, outbox.ToClient):
+            if isinstance(effect, outbox.Publish):
+                self._watch(effect)
+            elif isinstance(effect, outbox.ToClient):
                 if not self._clients.to_dealer(effect.peer, effect.frames):
                     back = UnsentToClient(effect.peer, effect.frames, False)
             elif isinstance(effect, outbox.ToServer) and not self._servers.to_dealer(
@@ -184,12 +191,25 @@ class BrokerDaemon(Daemon):
         self._timer.set(self.machine.wake_at())
 
 
+_CONFIGS: dict[str, Config] = {}  # nobody changes them, and to make one takes long
+
+
+def _config(trees: Iterable[str], sections: Mapping[str, Mapping[str, object]]) -> Config:
+    """Return the dispatcher's configuration with these experiments and keys."""
+    name = repr((*trees, sections))
+    if name not in _CONFIGS:
+        times = {"recovery_s": 1.0, "url_wait_s": URL_WAIT_S}
+        _CONFIGS[name] = with_keys(configured(*trees), dispatcher=times, **sections)
+    return _CONFIGS[name]
+
+
 class DispatcherDaemon(Daemon):
     """One life of the dispatcher. `watch` sees every effect before it is carried out, `sections`
     are keys of its configuration, `options` what the tree declares.
     """
 
     options: DispatchOptions | None = None
+    busy_s = 0.0  # after each wake-up
 
     def __init__(
         self,
@@ -209,21 +229,21 @@ class DispatcherDaemon(Daemon):
         self._watch, self._on_exit = watch, on_exit
         self.is_dead = False
         self.exit: d.Exit | None = None
+        self._events: list[d.MachineEvent] = []  # not handled yet
+        self._busy_until = 0.0
+        self._is_woken = False
         term, loaded = self._load()
-        self.machine = make(
-            self.instant,
-            term,
-            with_keys(
-                configured(*nodes),
-                dispatcher={"recovery_s": 1.0, "url_wait_s": URL_WAIT_S},
-                **sections,
-            ),
-            "dispatcher",
-            term,
-        )
+        self.machine = make(self.instant, term, _config(nodes, sections), "dispatcher", term)
         self.machine.load(loaded)
         self._timer = Timer(world, lambda: self.handle(Tick()))
         self._link = network.open(self, host)
+        self._outgoing = Outgoing(
+            lambda frames: network.to_router(self._link, list(frames)),
+            self._not_sent,
+            self.machine.core.config.broker.message_bytes_max,
+            world.tell,
+        )
+        self._idle_timer = Timer(world, lambda: self.do(self._flush_idle))
         self.handle(Tick())
 
     def _load(self) -> tuple[int, j.Loaded]:
@@ -253,31 +273,71 @@ class DispatcherDaemon(Daemon):
         self.handle(*(d.FromBroker(source, tuple(decode(batch))) for source, batch in letters))
 
     def handle(self, *events: d.MachineEvent) -> None:
-        """Let the machine decide."""
-        self.do(self._take, events)
+        """Let the machine decide, at once about all that has come while it was busy."""
+        self._events += events
+        if not self._is_woken:
+            self._is_woken = True
+            if self._busy_until > self.world.now:
+                self.world.at(self._busy_until, lambda: self.do(self._take))
+            else:
+                self.do(self._take)
 
-    def _take(self, events: tuple[d.MachineEvent, ...]) -> None:
+    def _take(self) -> None:
+        self._is_woken = False
         if self.is_dead:
             return
+        events, self._events = self._events, []
+        self._busy_until = self.world.now + self.busy_s
         effects = self.machine.handle(self.instant, *events)
         if self.world.is_time_to_check:
             self.machine.check_invariants()
         for effect in effects:
             self._watch(effect)
             self._carry_out(effect)
+        if self.exit is not None:
+            self._outgoing.flush_all()
+            self.kill()
+            self._on_exit()
+            return
+        self._timer.set(self.machine.wake_at())
+        if effects:
+            self._outgoing.flush(self.world.now)
+            self._wait_until_idle()
+
+    def _wait_until_idle(self) -> None:
+        """Let what nobody waits for leave in a moment: so long other input may come."""
+        due = self._outgoing.due()
+        if due == 0.0:
+            due = self.world.now + self.world.random.uniform(0.0, GATHER_S)
+        self._idle_timer.set(due)
+
+    def _flush_idle(self) -> None:
         if not self.is_dead:
-            self._timer.set(self.machine.wake_at())
+            self._outgoing.flush_idle(self.world.now)
+            self._wait_until_idle()
 
     def _carry_out(self, effect: d.Effect) -> None:
         world = self.world
         match effect:
             case d.ToPeer():
-                self._send(effect)
+                self._outgoing.to_peer(effect)
             case d.Publish():
-                topic = PUBLISH + effect.event.channel.encode()
-                self._network.to_router(self._link, [topic, encode([effect.event])])
+                if self.machine.core.broker is not None:
+                    self._outgoing.publish(effect)
             case d.WriteCommit(commit):
                 self._write(commit)
+            case d.Exit():
+                world.tell(f"dispatcher ends: {effect.why}")
+                self.exit = effect
+            case d.Say():
+                world.tell(f"dispatcher: {effect.text}")
+            case _:
+                self._ask(effect)
+
+    def _ask(self, effect: d.Effect) -> None:
+        """Let somebody else do it, who answers later."""
+        world = self.world
+        match effect:
             case t.ReadTableJob():
                 nodes = self._nodes[effect.key.tree]
                 marks = self._marks()
@@ -295,13 +355,6 @@ class DispatcherDaemon(Daemon):
                 self._later(t.TreeDone(job=effect.job))
             case j.ReadShot():
                 self._later(self._store.read_shot(effect))
-            case d.Exit():
-                world.tell(f"dispatcher ends: {effect.why}")
-                self.exit = effect
-                self.kill()
-                self._on_exit()
-            case d.Say():
-                world.tell(f"dispatcher: {effect.text}")
 
     def _write(self, commit: EncodedCommit) -> None:
         def write() -> None:
@@ -318,11 +371,9 @@ class DispatcherDaemon(Daemon):
     def _later(self, event: d.MachineEvent) -> None:
         self.world.after(self.world.random.uniform(0.001, 0.05), lambda: self.handle(event))
 
-    def _send(self, effect: d.ToPeer) -> None:
-        batch = encode(effect.messages)
-        if not self._network.to_router(self._link, [effect.target, batch]) and effect.target:
-            notice = Undeliverable(target=effect.target, why="no connection", batches=(batch,))
-            self.world.after(0.0, lambda: self.handle(d.FromBroker(b"", (notice,))))
+    def _not_sent(self, target: bytes, batch: bytes) -> None:
+        notice = Undeliverable(target=target, why="no connection", batches=(batch,))
+        self.world.after(0.0, lambda: self.handle(d.FromBroker(b"", (notice,))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +411,7 @@ class ServerDaemon(Daemon):
         self._network = network
         self._task_of, self._on_start, self._on_exit = task_of, on_start, on_exit
         self.is_dead = False
+        self._outbox: list[Message] = []
         self._workers: dict[int, int] = {}  # slot → generation, so that a killed task ends nothing
         self.runs: dict[int, AttemptId] = {}  # by slot: from its start until nothing of it runs
         self.incarnation = incarnation = incarnation_of(pilot, f"life{world.next_life('server')}")
@@ -404,33 +456,40 @@ class ServerDaemon(Daemon):
 
     def receive(self, _peer: bytes, frames: list[bytes]) -> None:
         """Decode and hand on."""
-        for message in decode_all(frames):
-            self.handle(message)
+        self.handle(*decode_all(frames))  # type: ignore[arg-type]
 
-    def handle(self, event: srv.Event) -> None:
+    def handle(self, *events: srv.Event) -> None:
         """Let the machine decide."""
-        self.do(self._take, event)
+        self.do(self._take, events)
 
-    def _take(self, event: srv.Event) -> None:
-        if isinstance(event, srv.TaskEnded | srv.GroupGone):
-            self.runs.pop(event.slot, None)
+    def _take(self, events: tuple[srv.Event, ...]) -> None:
+        for event in events:
+            if isinstance(event, srv.TaskEnded | srv.GroupGone):
+                self.runs.pop(event.slot, None)
         if not self.is_dead:
-            self._carry_out(self.machine.handle(self.instant, event))
+            self._carry_out(self.machine.handle(self.instant, *events))
 
     def _carry_out(self, effects: Iterable[srv.Effect]) -> None:
+        ends: srv.Exit | None = None
         for effect in effects:
-            if self.is_dead:
-                return
-            self._one(effect)
-        if not self.is_dead:
+            if isinstance(effect, srv.Exit):
+                ends = effect
+            else:
+                self._one(effect)
+        if self._outbox:
+            outbox, self._outbox = self._outbox, []
+            if not self._network.to_router(self._link, [encode(outbox)]):
+                self.world.after(0.0, lambda: self.handle(srv.SendFailed()))
+        if ends is not None:
+            self.kill()
+            self._on_exit(self, ends.restart)
+        else:
             self._timer.set(self.machine.wake_at())
 
     def _one(self, effect: srv.Effect) -> None:
-        world = self.world
         match effect:
             case srv.Send():
-                if not self._network.to_router(self._link, [encode([effect.message])]):
-                    world.after(0.0, lambda: self.handle(srv.SendFailed()))
+                self._outbox.append(effect.message)
             case srv.StartWorker():
                 slot = effect.slot
                 self._workers[slot] = self._workers.get(slot, 0) + 1
@@ -442,9 +501,6 @@ class ServerDaemon(Daemon):
                 self._workers[slot] += 1  # the task ends nothing any more
                 self._later(slot, 0.01, srv.WorkerExited(slot, "was killed"))
                 self._later(slot, 0.02, srv.GroupGone(slot))
-            case srv.Exit():
-                self.kill()
-                self._on_exit(self, effect.restart)
 
     def _start(self, slot: int, attempt: AttemptId) -> None:
         self.runs[slot] = attempt

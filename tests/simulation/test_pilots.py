@@ -42,7 +42,7 @@ from shotline.providers.events import (
 from shotline.providers.machine import Provider
 
 SEEDS = 60
-GROUP = 15
+GROUP = 30
 MOST: Final = 2
 
 

@@ -26,11 +26,11 @@ class World:
         self.random = random.Random(seed)
         self.now = 100.0
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
-        self._number = itertools.count()
+        self._number = 0  # of what is in the queue, in the order of calls
         self.story: list[str] = []
         self.carried: Callable[[str, str, Sequence[bytes]], None] | None = None  # by whom, way
         self.steps = 0
-        self._happened = blake2b(digest_size=16)
+        self._happened: list[bytes] = []
         self._lives: Counter[str] = Counter()
         self._walls: dict[str, float] = {}  # how far the wall clocks of hosts are off
         self._at_steps: dict[int, list[Callable[[], None]]] = {}
@@ -63,18 +63,19 @@ class World:
 
     def note(self, *data: bytes) -> None:
         """Take note of what has happened: the same seed has the same `digest` at the end."""
-        self._happened.update(b"".join(data))
+        self._happened += data
 
     @property
     def digest(self) -> str:
         """What stands for all that has happened so far."""
-        return f"{self.steps}-{self._happened.hexdigest()}"
+        happened = blake2b(b"".join(self._happened), digest_size=16)
+        happened.update("\n".join(self.story).encode())
+        return f"{self.steps}-{happened.hexdigest()}"
 
     def at(self, time: float, action: Callable[[], None]) -> None:
         """Do something at a time, in the order of calls where times are equal."""
-        if time < self.now:
-            time = self.now
-        heapq.heappush(self._queue, (time, next(self._number), action))
+        self._number += 1
+        heapq.heappush(self._queue, (time if time > self.now else self.now, self._number, action))
 
     def after(self, delay_s: float, action: Callable[[], None]) -> None:
         """Do something after a while."""
@@ -86,9 +87,7 @@ class World:
 
     def tell(self, text: str) -> None:
         """Add a line to the story that a failure prints."""
-        line = f"{self.now:9.3f} {text}"
-        self.story.append(line)
-        self.note(line.encode())
+        self.story.append(f"{self.now:9.3f} {text}")
 
     def run(self, until: float, done: Callable[[], bool]) -> None:
         """Let time pass until a time, or until it is done."""
@@ -216,14 +215,17 @@ class Network:
             noticed_s = self._world.random.uniform(0.0, NOTICED_S_MAX)
             self._unnoticed[link.name] = self._world.now + noticed_s
 
-    def _connect_later(self, link: Link) -> None:
-        self._world.after(self._world.random.uniform(0.01, 0.3), lambda: self._connect(link))
+    def _connect_later(self, link: Link, not_before: float = 0.0) -> None:
+        world = self._world
+        at = max(world.now, not_before) + world.random.uniform(0.01, 0.3)
+        world.at(at, lambda: self._connect(link))
 
     def _connect(self, link: Link) -> None:
         if link.is_closed or link.is_up:
             return
-        if self._router is None or max(link.blocked.values(), default=0.0) > self._world.now:
-            self._connect_later(link)
+        until = max(link.blocked.values(), default=0.0)
+        if self._router is None or until > self._world.now:
+            self._connect_later(link, until)
             return
         link.is_up = True
         link.name = b"\0%04d" % next(self._names)

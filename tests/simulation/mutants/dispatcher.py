@@ -46,7 +46,7 @@ DISPATCHER: Final = (
     _one(
         "what has succeeded is ready once more in the same run",
         "I1",
-        0,
+        1,
         Edit(
             Sequencer,
             "changed",
@@ -103,7 +103,7 @@ DISPATCHER: Final = (
     _one(
         "what is ready in a HELD run is sent",
         "HELD",
-        9,
+        8,
         Edit(
             Execution,
             "_go",
@@ -136,7 +136,7 @@ DISPATCHER: Final = (
     _one(
         "a result gives two slots back",
         "slots I5 I1 I2",
-        0,
+        3,
         Edit(
             Results,
             "finished",
@@ -179,7 +179,7 @@ DISPATCHER: Final = (
     _one(
         "a result of an older attempt is taken for the current one's",
         "truth I4 I9 honest settled",
-        64,
+        20,
         Edit(
             Results,
             "_find",
@@ -196,7 +196,7 @@ DISPATCHER: Final = (
     _one(
         "a late result is accepted",
         "settled Transition",
-        5,
+        14,
         Edit(
             Results,
             "_store",
@@ -207,7 +207,7 @@ DISPATCHER: Final = (
     _one(
         "a server that is lost counts as proven dead",
         "honest",
-        5,
+        14,
         Edit(
             Recovery,
             "lost",
@@ -218,7 +218,7 @@ DISPATCHER: Final = (
     _one(
         "what nobody reports after a restart is given out again without proof",
         "I1 honest",
-        32,
+        44,
         Edit(
             Recovery,
             "_lose_unreported",
@@ -248,7 +248,7 @@ DISPATCHER: Final = (
     _one(
         "what could not be delivered is taken for another attempt",
         "I1 I5 Transition",
-        67,
+        44,
         Edit(
             Recovery,
             "_dispatch_came_back",
@@ -271,7 +271,7 @@ DISPATCHER: Final = (
     _one(
         "a place of a limit is free as soon as a server is lost",
         "limit",
-        6,
+        10,
         Edit(
             Scheduling,
             "_may_still_run",

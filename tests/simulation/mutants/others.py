@@ -30,7 +30,7 @@ SERVERS: Final = (
         "server",
         "a dispatch is taken whatever its epoch",
         "I1 honest",
-        36,
+        14,
         Edit(
             Contact,
             "takes",
@@ -42,7 +42,7 @@ SERVERS: Final = (
         "server",
         "the epoch is looked at only in a new life",
         "I1 honest",
-        36,
+        14,
         Edit(
             Contact,
             "takes",
@@ -67,7 +67,7 @@ SERVERS: Final = (
         "broker",
         "a registration does not reach the dispatcher",
         "I5 I1 slots",
-        16,
+        14,
         Edit(
             Registry,
             "_accept",
@@ -134,7 +134,7 @@ HOSTED: Final = (
         "pulse queue",
         "a HELD entry is started",
         "Q5",
-        47,
+        76,
         Edit(Running, "_next", "if head.state is EntryState.HELD:", "if False:"),
         kind="QueueScenario",
     ),
@@ -155,7 +155,7 @@ HOSTED: Final = (
         "pulse queue",
         "nobody holds the run of a plan that pauses",
         "Q6",
-        17,
+        27,
         Edit(
             Running,
             "_hold",
@@ -194,7 +194,7 @@ HOSTED: Final = (
         "volumes",
         "an announcement is taken twice",
         "V2",
-        0,
+        5,
         Edit(
             Announcing,
             "announce",
@@ -259,7 +259,7 @@ HOSTED: Final = (
         "providers",
         "a job that has had several lives proves the end of all of them",
         "proof",
-        0,
+        9,
         Edit(
             Provider,
             "_report",

@@ -8,13 +8,13 @@ from tests.simulation.daemons import Client, DispatcherDaemon, ServerDaemon, Tas
 from tests.simulation.storm.redis import SimJournal
 
 from shotline.action_server import events as srv
-from shotline.broker.outbox import Effect, Publish
+from shotline.broker.outbox import Publish
 from shotline.client.observer import News, Observer, Whole
 from shotline.common.actions import AttemptId
 from shotline.common.channels import FEED, shot_channel
 from shotline.common.codec import decode
 from shotline.common.commands import Snapshot
-from shotline.common.messages import Event, Outcome, Reply
+from shotline.common.messages import Dispatch, Event, Outcome, Reply
 from shotline.common.records import RunOpened, ShotKey, TableBuilt, Transition
 from shotline.common.views import ShotEvent, SnapshotResult, decode_result
 from shotline.dispatcher import effects as d
@@ -73,14 +73,14 @@ class StormDispatcher(DispatcherDaemon):
         if events:
             self.handle(*events)
 
-    def _carry_out(self, effect: d.Effect) -> None:
+    def _ask(self, effect: d.Effect) -> None:
         if isinstance(effect, VouchForRedis):
             self.journal.vouch(self.world.now)
         elif isinstance(effect, JournalQuery):
             self.journal.ask(effect)
             self._journal_timer.set(self.journal.wake_at())
         else:
-            super()._carry_out(effect)
+            super()._ask(effect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +110,15 @@ class StormServer(ServerDaemon):
         self._on_start(attempt, ":".join(self.name))
         self._later(slot, task.duration_s, srv.WorkerExited(slot, "died"))
 
-    def _take(self, event: srv.Event) -> None:
-        if isinstance(event, srv.TaskEnded):
-            attempt = self.runs.get(event.slot)
-            if attempt is not None:
-                self.on_end(attempt, event.how.ok)
-        super()._take(event)
+    def _take(self, events: tuple[srv.Event, ...]) -> None:
+        for event in events:
+            if isinstance(event, srv.TaskEnded):
+                attempt = self.runs.get(event.slot)
+                if attempt is not None:
+                    self.on_end(attempt, event.how.ok)
+        super()._take(events)
+        if not any(isinstance(event, Dispatch) for event in events):
+            return
         machine = self.machine
         held = machine.unanswered + machine.busy + machine._attempts.queued
         assert held <= self.results_max, (
@@ -145,6 +148,7 @@ class SimObserver:
     def __init__(self, scenario: "Storm", key: ShotKey) -> None:
         self.scenario, self.key = scenario, key
         self.channel = shot_channel(key)
+        self._topics = (self.channel.encode(), FEED.encode())
         self.machine = Observer(self.channel, scenario.world.now)
         self.shown: dict[str, Transition] = {}
         self.is_cut = False
@@ -152,11 +156,9 @@ class SimObserver:
         self._free_at = 0.0
         self._tick()
 
-    def published(self, effect: Effect) -> None:
+    def published(self, effect: Publish) -> None:
         """An event leaves the broker; it arrives, or not."""
-        if not isinstance(effect, Publish) or self.is_cut:
-            return
-        if effect.topic not in (self.channel.encode(), FEED.encode()):
+        if self.is_cut or effect.topic not in self._topics:
             return
         world = self.scenario.world
         self._free_at = at = max(self._free_at, world.now + world.random.uniform(0.0, 0.05))

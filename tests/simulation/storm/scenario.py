@@ -12,6 +12,7 @@ from tests.simulation.storm.redis import SECTION, SimRedis, SimSpill
 from tests.simulation.storm.weather import FAULTS_UNTIL_S, Weather
 from tests.simulation.world import Network
 
+from shotline.broker.outbox import Publish
 from shotline.client.testing.journal import MemoryJournal
 from shotline.common.actions import AttemptId
 from shotline.common.commands import (
@@ -47,6 +48,7 @@ SERVERS: Final = (("SRV_A", 2), ("SRV_B", 1), ("SRV_C", 1))
 KEY: Final = ShotKey("T", 1)
 HUB: Final = "hub"  # the host of broker and dispatcher
 HEARTBEATS_S: Final = (2.0, 3.0)
+BUSY_S: Final = (0.0, 0.0, 0.005, 0.05)
 DURATIONS_S: Final = (0.001, 0.1, 0.5, 2.0, 11.0)
 DURATIONS_WEIGHTS: Final = (3, 6, 6, 5, 2)
 QUIET_S: Final = 8.0
@@ -90,6 +92,7 @@ class Storm(Scenario):
             completion_events=chance.choice(("all", "success")),
         )
         self.is_hub = self._draw_is_hub()
+        self.busy_s = chance.choice(BUSY_S)
         self.redis = SimRedis(world, self._safe)
         self.spill = SimSpill(world, self._safe)
         self.storm_checks.may_have_stopped = lambda: self.spill.has_failed
@@ -155,9 +158,9 @@ class Storm(Scenario):
         self.world.tell("broker starts")
         self.broker = self._new_broker()
 
-    def _watch_broker(self, effect: object) -> None:
+    def _watch_broker(self, event: Publish) -> None:
         if self.observer is not None:
-            self.observer.published(effect)  # type: ignore[arg-type]
+            self.observer.published(event)
 
     def _new_networks(self, delay_s_max: float) -> tuple[Network, Network]:
         resent = self.chance.choice((0.0, 0.3))
@@ -203,6 +206,7 @@ class Storm(Scenario):
         made = self.dispatcher_kind.__new__(self.dispatcher_kind)
         self.programme.prepare(made)
         made.scenario, made.above, made.options = self, above, self.options
+        made.busy_s = self.busy_s
         made.__init__(  # type: ignore[misc]
             self.world,
             self.clients,

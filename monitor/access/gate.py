@@ -24,8 +24,10 @@ from shotline.common.files.own import make_folder
 from shotline.common.files.secret_file import read_secret, write_secret
 from shotline.common.machine import Instant
 from shotline.common.messages import Via
+from shotline.common.process.clocks import elapsed_s
 from shotline.common.scopes import Scope
 from shotline.common.settings.sections.monitor import MonitorSection
+from shotline.monitor.access.awake import Awake
 from shotline.monitor.access.identity import Identity, Refusal, behalf_of
 from shotline.monitor.access.lease import Lease
 from shotline.monitor.access.notes import Notes
@@ -55,6 +57,7 @@ class Gate:
             Lasting(access.session_s, access.session_idle_s, access.sessions_max)
         )
         self._insecure = insecure
+        self._awake = Awake(elapsed_s())
         secret = access.proxy_secret_file
         self.proxies = Proxies(access, read_secret(secret) if secret else None)
         self._throttle = Throttle()
@@ -196,6 +199,11 @@ class Gate:
 
     # Control
 
+    def refuses_old(self, who: Identity) -> Refusal | None:
+        """Return why nothing is changed now, where it may have been asked long ago."""
+        why = self._awake.refuses(elapsed_s())
+        return None if why is None else Refusal(409, why, 1, who)
+
     def refuses_control(self, who: Identity) -> Refusal | None:
         """Return why somebody may change nothing now, where one person at a time may."""
         why = self.lease.refuses(time.time(), who) if self.lease is not None else None
@@ -275,6 +283,7 @@ class Gate:
 
     def tick(self) -> None:
         """End what has lasted long enough, and keep what there is."""
+        self._awake.look(elapsed_s())
         self.sessions.tick(time.time())
         self._look_at_users()
         self._save()

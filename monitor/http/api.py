@@ -156,6 +156,8 @@ class Handler(RequestHandler):
         scope = self.route.needs.get(method)
         changes = method not in ("GET", "HEAD") and scope not in LOOKING
         who = self.services.gate.admit(self.request, scope, changes=changes)
+        if changes and isinstance(who, Identity) and scope is not None:
+            who = self.services.gate.refuses_old(who) or who
         if changes and isinstance(who, Identity) and scope is not None and not self.route.is_free:
             who = self.services.gate.refuses_control(who) or who
         if isinstance(who, Refusal):

@@ -4,10 +4,12 @@ import asyncio
 import base64
 import contextlib
 import os
+import signal
 import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from tests.support import access
 from tests.support.lone_monitor import UPGRADE, Answered, LoneMonitor, lone_monitor
 from tests.support.monitor import Ws
 from tests.support.nginx import OURS, nginx
-from tests.support.stack import DEADLINE_S
+from tests.support.stack import DEADLINE_S, eventually
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
@@ -26,6 +28,7 @@ from shotline.common.scopes import Scope
 from shotline.common.settings.config import load_config
 from shotline.common.settings.sections.monitor import AccessSection, MonitorSection
 from shotline.monitor.access import Identity
+from shotline.monitor.access.awake import STILL_S
 from shotline.monitor.access.gate import Gate
 from shotline.monitor.http.route import Route
 from shotline.monitor.http.routes import ROUTES
@@ -248,6 +251,24 @@ def test_without_a_login_the_page_works_on_this_machine_alone(tmp_path: Path) ->
         foreign = {"Origin": "http://evil.example", **PAGE}
         assert monitor.ask("POST", "/api/log", {"text": "x"}, foreign).status == 403
         assert monitor.ask("POST", "/api/log", {"text": "x"}, {"Cookie": "a=b"}).status == 403
+
+
+def test_what_was_asked_before_it_stood_still_is_not_done_afterwards(tmp_path: Path) -> None:
+    with lone_monitor(tmp_path, {}) as monitor, ThreadPoolExecutor() as browser:
+
+        def abort() -> Answered:
+            return monitor.ask("POST", "/api/abort", {"tree": "TEST", "shot": 1})
+
+        assert abort().status == 503, "there is no dispatcher here"
+        monitor.daemon.signal(signal.SIGSTOP)
+        waits = browser.submit(abort)
+        until = time.monotonic() + STILL_S + 1.0
+        eventually(lambda: time.monotonic() > until)
+        monitor.daemon.signal(signal.SIGCONT)
+        answered = waits.result(DEADLINE_S)
+        assert answered.status == 409
+        assert b"stood still" in answered.body
+        eventually(lambda: abort().status == 503)
 
 
 # Where it may be reached

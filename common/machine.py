@@ -18,6 +18,12 @@ class Instant(NamedTuple):
     wall: float
 
 
+def recurs_at(now: float, period_s: float) -> float:
+    """Return when to do again what is done every so often: one wake-up is for all of that."""
+    at = (now // period_s + 1.0) * period_s
+    return at if at > now else at + period_s  # by a rounding it was not behind now
+
+
 class Tick(Value):
     """A deadline that `wake_at` named may be due."""
 

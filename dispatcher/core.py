@@ -13,7 +13,7 @@ from shotline.alarms.events import AlarmInput
 from shotline.common.actions import ActionState, AttemptId, Cause, Status, has_failed
 from shotline.common.base import Struct, to_json
 from shotline.common.channels import LOG, SERVERS
-from shotline.common.machine import Instant
+from shotline.common.machine import Instant, recurs_at
 from shotline.common.messages import Message
 from shotline.common.metrics import Histogram
 from shotline.common.queue.records import TASKS
@@ -127,9 +127,8 @@ class Core:
         return self.instant.wall
 
     def recurs_at(self, period_s: float) -> float:
-        """Return when to do again what is done every so often: one wake-up is for all of that."""
-        at = (self.now // period_s + 1.0) * period_s
-        return at if at > self.now else at + period_s  # by a rounding it was not behind now
+        """Return when to do again what is done every so often."""
+        return recurs_at(self.now, period_s)
 
     @property
     def name(self) -> str:

@@ -21,6 +21,7 @@ import hiredis
 
 from shotline.common.base import Value
 from shotline.common.errors import ConfigError, JournalError
+from shotline.common.machine import recurs_at
 from shotline.common.process.clocks import elapsed_s
 from shotline.common.redis.connection import REDIS_ERRORS
 from shotline.common.settings.sections.redis import JournalSection, RedisSection
@@ -473,7 +474,7 @@ class RedisJournal:
         )
 
     def _hear(self, asked_at: float, higher: Reply, asks: Reply) -> None:
-        self._asking, self._ask_at = False, self._now + self._redis.retry_s
+        self._asking, self._ask_at = False, recurs_at(self._now, self._redis.retry_s)
         try:
             passed = entries(higher)
             by = "" if asks is None else text(asks).decode(errors="replace")

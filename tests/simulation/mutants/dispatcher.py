@@ -196,7 +196,7 @@ DISPATCHER: Final = (
     _one(
         "a late result is accepted",
         "settled Transition",
-        14,
+        25,
         Edit(
             Results,
             "_store",
@@ -207,7 +207,7 @@ DISPATCHER: Final = (
     _one(
         "a server that is lost counts as proven dead",
         "honest",
-        14,
+        9,
         Edit(
             Recovery,
             "lost",
@@ -248,7 +248,7 @@ DISPATCHER: Final = (
     _one(
         "what could not be delivered is taken for another attempt",
         "I1 I5 Transition",
-        44,
+        68,
         Edit(
             Recovery,
             "_dispatch_came_back",

@@ -30,7 +30,7 @@ SERVERS: Final = (
         "server",
         "a dispatch is taken whatever its epoch",
         "I1 honest",
-        14,
+        5,
         Edit(
             Contact,
             "takes",
@@ -42,7 +42,7 @@ SERVERS: Final = (
         "server",
         "the epoch is looked at only in a new life",
         "I1 honest",
-        14,
+        5,
         Edit(
             Contact,
             "takes",
@@ -67,7 +67,7 @@ SERVERS: Final = (
         "broker",
         "a registration does not reach the dispatcher",
         "I5 I1 slots",
-        14,
+        5,
         Edit(
             Registry,
             "_accept",

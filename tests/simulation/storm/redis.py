@@ -44,6 +44,7 @@ from shotline.dispatcher.journal.worker import Failed
 
 SECTION = RedisSection(timeout_s=2.0, retry_s=0.5)
 CONNECT_S = 0.01
+LOOK_S = 0.001  # without chance: how often Redis is asked changes nothing else
 CONNECT_TIMEOUT_S = 2.0
 STOPPED_S = 25.0  # behind a failed append, also of a dispatcher that was paused
 WHOLE_S = 3.0  # since when the journal has said that Redis has everything
@@ -250,26 +251,33 @@ class SimLink:
         """Send a commit."""
         self.ask(lambda: self._redis.write(id_, commit, confirmed), on_reply)
 
-    def ask(self, request: Callable[[], object], on_reply: Callable[[Any], None]) -> None:
-        """Send any request."""
+    def ask(
+        self,
+        request: Callable[[], object],
+        on_reply: Callable[[Any], None],
+        delay_s: float | None = None,
+    ) -> None:
+        """Send any request. `delay_s`: each way; by default some time."""
         self._waiting.append((self._world.now, on_reply))
-        self._later(lambda: self._arrive(request))
+        self._later(lambda: self._arrive(request, delay_s), delay_s)
 
-    def _later(self, action: Callable[[], None]) -> None:
-        at = self._world.now + self._world.random.uniform(0.0001, 0.005)
+    def _later(self, action: Callable[[], None], delay_s: float | None) -> None:
+        if delay_s is None:
+            delay_s = self._world.random.uniform(0.0001, 0.005)
+        at = self._world.now + delay_s
         self._free_at = at = max(at, self._free_at)
         self._world.at(at, action)
 
-    def _arrive(self, request: Callable[[], object]) -> None:
+    def _arrive(self, request: Callable[[], object], delay_s: float | None) -> None:
         redis = self._redis
         if redis.stalled_until > self._world.now:
-            self._world.at(redis.stalled_until, lambda: self._arrive(request))
+            self._world.at(redis.stalled_until, lambda: self._arrive(request, delay_s))
             return
         if not redis.is_up or redis.life != self.life:
             self._break()
             return
         reply = request()
-        self._later(lambda: self._answer(reply))
+        self._later(lambda: self._answer(reply), delay_s)
 
     def _answer(self, reply: object) -> None:
         if self._redis.life != self.life:
@@ -490,7 +498,7 @@ class SimJournal(RedisJournal):
             passed = redis.last if redis.last.term > self._confirmed.term else None
             return [] if passed is None else [[str(passed).encode(), []]], redis.asks.encode()
 
-        link.ask(look, lambda reply: self._hear(asked_at, *reply))
+        link.ask(look, lambda reply: self._hear(asked_at, *reply), LOOK_S)
 
     def _leave(self, _link: object) -> None:
         link, holds, redis = self.link, self._holds, self.redis

@@ -467,6 +467,7 @@ def test_a_superseded_dispatcher_ends() -> None:
     for event in (
         d.FromBroker(b"", (SupersededNotice(term=9),)),
         j.TermPassed(9),
+        j.PlaceAsked("host-b pid 12"),
         d.FromBroker(b"", (ClaimRefused(highest=9, live=True),)),
     ):
         bench = running()

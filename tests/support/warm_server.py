@@ -147,6 +147,9 @@ if __name__ == "__main__":
         importlib.import_module(f"shotline.{name}.__main__")
         del sys.modules[f"shotline.{name}.__main__"]
     gc.freeze()
-    if asked := serve(socket.socket(fileno=int(sys.argv[1]))):
+    _show_as(sys.orig_argv, os.environ)  # a kernel that cannot do it: we end, and all starts cold
+    asking = socket.socket(fileno=int(sys.argv[1]))
+    asking.send(b"loaded")
+    if asked := serve(asking):
         become(*asked)
         runpy.run_module(asked[0]["module"], run_name="__main__", alter_sys=True)

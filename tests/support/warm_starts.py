@@ -61,10 +61,11 @@ class WarmServer:
             number = theirs.fileno()
             words = [sys.executable, "-P", program.__file__, str(number)]
             self._process = _Popen(words, stdin=subprocess.DEVNULL, pass_fds=[number], cwd="/")
+        self._is_there = self._socket.recv(program.REQUEST_BYTES) == b"loaded"
 
     def serves(self, environment: Mapping[str, str]) -> bool:
         """Return whether a program would begin as that process has."""
-        return _circumstances(environment) == self._circumstances
+        return self._is_there and _circumstances(environment) == self._circumstances
 
     def start(self, request: Request, descriptors: Sequence[int]) -> int:
         """Return the pid of a new child of ours."""

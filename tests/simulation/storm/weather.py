@@ -191,6 +191,7 @@ class Weather:
             self._world.after(WORKS_LOOK_S, look)
 
     def _silence(self, server: ServerDaemon) -> None:
+        self.lasts(SILENT_S + 5.0)  # also where it is silent already
         for attempt in server.runs.values():
             self._world.after(
                 self._chance.uniform(SILENT_S - 3.0, SILENT_S + 0.1),

@@ -14,6 +14,7 @@ from tests.support.warm_starts import VARIABLE
 from shotline.common.process import interpreter
 
 GUARD = interpreter.python("shotline.client.local.guard", "1")  # waits for its input's end
+PROGRAMS = ("hub", "broker", "dispatcher", "action_server", "monitor", "providers", "client.cli")
 ODD = {**os.environ, "A B": "ä=\udcff"}
 NEVER_LOADED_BY_IT = "zmq"
 
@@ -73,9 +74,16 @@ def test_it_ends_by_a_signal_as_others_do(number: signal.Signals) -> None:
     assert process.returncode == -number
 
 
-@pytest.mark.parametrize("line", ["--version", "nonsense", "status --timeout x"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f"{name} --version" for name in PROGRAMS),
+        "client.cli nonsense",
+        "client.cli status --timeout x",
+    ],
+)
 def test_output_and_exit_status_are_the_same(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = [sys.executable, "-m", "shotline.client.cli", *line.split()]
+    words = [sys.executable, "-m", *f"shotline.{line}".split()]
     warm = subprocess.run(words, capture_output=True, text=True)
     monkeypatch.setenv(VARIABLE, "cold")
     cold = subprocess.run(words, capture_output=True, text=True)

@@ -145,7 +145,8 @@ def _show_as(words: Sequence[str], environment: Mapping[str, str]) -> None:
 if __name__ == "__main__":
     for name in LOADED:
         importlib.import_module(f"shotline.{name}.__main__")
-        del sys.modules[f"shotline.{name}.__main__"]
+    for name in [one for one in sys.modules if one.endswith(".__main__")]:
+        del sys.modules[name]  # it is run, and not imported before
     gc.freeze()
     _show_as(sys.orig_argv, os.environ)  # a kernel that cannot do it: we end, and all starts cold
     asking = socket.socket(fileno=int(sys.argv[1]))

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from tests.simulation.hosted.queue import KilledEarly, LockedQueue, QueueScenario
-from tests.simulation.hosted.storms import QueueStorm, UrlStorm, VolumesStorm
+from tests.simulation.hosted.storms import LostEnd, QueueStorm, UrlStorm, VolumesStorm
 from tests.simulation.hosted.urls import TwoShots
 from tests.simulation.hosted.volumes import VolumesScenario
 from tests.simulation.scenario import Scenario
 from tests.simulation.seeds import digest_of, run_seed
-from tests.simulation.storm.replaced import Replaced
+from tests.simulation.storm.replaced import Refused, Replaced, Unheard
 from tests.simulation.storm.scenario import Storm
 from tests.simulation.test_alarms import AlarmsScenario
 from tests.simulation.test_fleet import FleetScenario
@@ -31,7 +31,10 @@ KINDS: Final[Mapping[str, type[Scenario]]] = {
     for kind in (
         Storm,
         Replaced,
+        Unheard,
+        Refused,
         QueueStorm,
+        LostEnd,
         VolumesStorm,
         UrlStorm,
         Scenario,

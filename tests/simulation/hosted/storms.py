@@ -19,6 +19,7 @@ from shotline.common.nodes import ActionNode
 PULSE_ACTIONS: Final = 12  # of each pulse of the queue
 SHARED_ACTIONS: Final = 16  # of each of the shots that share an mdsip server
 WITH_URL: Final = 0.7  # of them
+LOST_AWAY_S: Final = 0.2
 CALM_AT: Final = 140.0  # the queue runs so long, whatever breaks
 
 
@@ -36,6 +37,20 @@ class QueueStorm(Storm):
 
     def _is_calm(self) -> bool:
         return super()._is_calm() and self.world.now > CALM_AT
+
+
+class LostEnd(QueueStorm):
+    """While the first plan runs Redis loses what it was told last, and the dispatcher dies."""
+
+    def _plan_faults(self) -> None:
+        super()._plan_faults()
+        at_s = self.chance.uniform(3.2, 5.0)
+        self.weather.lasts(at_s + 5.0)
+        self.world.after(at_s, self._lose_end)
+
+    def _lose_end(self) -> None:
+        self.redis.end(LOST_AWAY_S, self.chance.uniform(0.1, 1.0))
+        self.weather.kill_dispatcher(2 * LOST_AWAY_S)
 
 
 class VolumesStorm(Storm):

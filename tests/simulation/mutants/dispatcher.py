@@ -59,6 +59,26 @@ DISPATCHER: Final = (
         ),
     ),
     _one(
+        "a condition fires again when a further reference of it has settled",
+        "I1",
+        3,
+        Edit(
+            Sequencer,
+            "changed",
+            "self._tell_dependents(path)\n    return self._step()",
+            "self._tell_dependents(path)\n"
+            "    step, live = self._step(), self._actions\n"
+            "    again = tuple(\n"
+            "        one\n"
+            "        for one in self._table.dependents(path)\n"
+            "        if one in self._network and self._network.value(one) is Truth.TRUE\n"
+            "        and live[one].cause is Cause.RESULT and live[one].attempt < 2\n"
+            "    )\n"
+            "    reopened, ready = (*step.reopened, *again), (*step.ready, *again)\n"
+            "    return step._replace(reopened=reopened, ready=ready)",
+        ),
+    ),
+    _one(
         "a number begins before the one before it has settled",
         "I3",
         1,
@@ -213,6 +233,22 @@ DISPATCHER: Final = (
             "lost",
             "self._lose(server, attempt, why, proven_dead=proven_dead)",
             "self._lose(server, attempt, why, proven_dead=True)",
+        ),
+    ),
+    _one(
+        "what was sent to a server that falls silent counts as undeliverable",
+        "I1 honest",
+        2,
+        Edit(
+            Recovery,
+            "judged",
+            "core.fleet.judged(server, liveness.state, liveness.why, core.now)",
+            "core.fleet.judged(server, liveness.state, liveness.why, core.now)\n"
+            "    for attempt in list(server.attempts):\n"
+            "        found = self._current(server, attempt)\n"
+            "        if found is not None and found[1].state is ActionState.DISPATCHED:\n"
+            "            del server.attempts[attempt]\n"
+            "            self._execution.requeue(found[0], attempt.path, liveness.why)",
         ),
     ),
     _one(

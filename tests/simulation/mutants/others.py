@@ -7,6 +7,7 @@ from tests.simulation.mutants.planting import Edit, Mutant
 from shotline.action_server.attempts import Attempts
 from shotline.action_server.contact import Contact
 from shotline.broker.registry import Registry
+from shotline.dispatcher.journal.confirmed import Confirmed
 from shotline.dispatcher.journal.ledger import Ledger
 from shotline.dispatcher.journal.redis_journal import RedisJournal
 from shotline.dispatcher.journal.standing import Standing, Succession
@@ -108,6 +109,23 @@ SERVERS: Final = (
     ),
     _of(
         "journal",
+        "terms are not compared: a dispatcher that was replaced takes its commits for written",
+        "I4",
+        4,
+        Edit(RedisJournal, "_answered", "if last.term > sent.id.term:", "if False:"),
+        Edit(RedisJournal, "_hear", "if passed:", "if False:"),
+        kind="Unheard",
+    ),
+    _of(
+        "journal",
+        "what Redis has lost is forgotten where it refuses to take it again",
+        "I9",
+        0,
+        Edit(Confirmed, "compare", "if last >= self._highest:", "if last >= self.last:"),
+        kind="Refused",
+    ),
+    _of(
+        "journal",
         "a dispatcher that stood still goes on with its spill file",
         "I4 I1 honest",
         4,
@@ -189,6 +207,14 @@ HOSTED: Final = (
             "fold.history.clear()\n    fold.lock = None",
         ),
         kind="LockedQueue",
+    ),
+    _of(
+        "pulse queue",
+        "the queue goes on by itself where Redis may have lost its end",
+        "I1",
+        413,
+        Edit(PulseQueue, "_recovered", "elif event.may_lack_end:", "elif False:"),
+        kind="LostEnd",
     ),
     _of(
         "volumes",

@@ -24,8 +24,9 @@ from tests.simulation.checks import ENDED, Checks, ShotCheck
 from tests.simulation.daemons import ServerDaemon
 
 from shotline.common.actions import IN_PROGRESS, ActionState, AttemptId, Cause, Status
-from shotline.common.channels import FEED
+from shotline.common.channels import FEED, QUEUE
 from shotline.common.messages import Event, OutputStored, Reply
+from shotline.common.queue.records import PlanResumed, QueueSwitched
 from shotline.common.records import (
     Redispatched,
     RunAborting,
@@ -146,10 +147,12 @@ class StormChecks(Checks):
         self.busy: dict[str, set[AttemptId]] = {}  # by life of a server: what is in progress there
         self.slots: dict[str, int] = {}
         self.stored: Counter[AttemptId] = Counter()  # lines
-        self.seen: set[tuple[int, int]] = set()  # commits
+        self.safe: set[tuple[int, int]] = set()  # commits that are, or were, in Redis or the file
+        self.seen: set[tuple[int, int]] = set()  # of them, those that were taken
         self.numbers: dict[tuple[int, str], int] = {}  # last event by term and channel
         self.is_forgiven = False  # it was forgotten what had happened, and whoever knew has died
         self.asked_again: set[str] = set()  # since then
+        self.is_queue_asked = False  # since then, to go on
         self.writes_anew = False
         self.may_have_stopped: Callable[[], bool] = lambda: False
         self.runs_elsewhere: Callable[[AttemptId], bool] = lambda _attempt: False
@@ -168,6 +171,7 @@ class StormChecks(Checks):
 
         Return whether it is news: of what nobody has forgotten.
         """
+        self.safe.add((commit.term, commit.number))
         if (commit.term, commit.number) in self.seen or commit.term < self.term:
             return False
         self.seen.add((commit.term, commit.number))
@@ -193,11 +197,21 @@ class StormChecks(Checks):
             self._output(output)
         return True
 
+    def written(self, term: int, number: int) -> None:
+        """The journal says that a commit is written."""
+        assert (term, number) in self.safe, f"I4: commit {term}-{number} is nowhere"
+
     def _note_asked(self, commit: EncodedCommit) -> None:
         """Take note of what somebody lets start again, who may know better than the journal."""
+        hosted = commit.hosted.get(QUEUE)
+        for one in hosted.records if hosted is not None else ():
+            is_armed = isinstance(one, QueueSwitched) and one.armed
+            self.is_queue_asked = self.is_queue_asked or is_armed or isinstance(one, PlanResumed)
         for encoded in commit.shots.values():
             for record in encoded.records:
                 match record:
+                    case RunOpened(who="queue") if not self.is_queue_asked:
+                        pass  # nobody has
                     case RunOpened(paths=paths):
                         self.asked_again.update(paths)
                     case Redispatched(path=path):
@@ -345,6 +359,7 @@ class StormChecks(Checks):
         for known in [key for key in self.numbers if key[0] == term]:
             del self.numbers[known]  # of a life whose claim was lost
         self.seen = {one for one in self.seen if one[0] != term}
+        self.safe = {one for one in self.safe if one[0] != term}
         for shot in self.shots.values():
             run, last = shot.open_run, shot.last_record_at
             if run is None or last is None or run in shot.aborting or run in shot.on_hold:
@@ -355,7 +370,7 @@ class StormChecks(Checks):
 
     def forgive(self) -> None:
         """Nobody knows any more what Redis has lost: attempts may get numbers again."""
-        self.is_forgiven = True
+        self.is_forgiven, self.is_queue_asked = True, False
         self.shots.clear()
         self.busy.clear()
         self.stored.clear()

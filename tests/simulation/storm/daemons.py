@@ -24,6 +24,7 @@ from shotline.dispatcher.journal import (
     JournalQuery,
     Loaded,
     VouchForRedis,
+    Written,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class StormDispatcher(DispatcherDaemon):
                 self.world.tell(f"journal: {event.text}")
                 if event.shots is None or event.shots:
                     self.scenario.checks.writes_anew = True
+            elif isinstance(event, Written):
+                self.scenario.checks.written(self.machine.core.term, event.number)
         if events:
             self.handle(*events)
 

@@ -1,4 +1,4 @@
-"""A dispatcher stands still, another takes its place; then nobody is left to tell the first."""
+"""Faults of dispatcher and Redis that chance brings together too rarely."""
 
 from typing import Final
 
@@ -9,6 +9,8 @@ from tests.simulation.storm.scenario import Storm
 from shotline.dispatcher.journal.standing import patience_s
 
 AWAY_S: Final = 10.0
+LOST_S: Final = 8.0
+REFUSED_S: Final = 1.0
 
 
 class Replaced(Storm):
@@ -43,3 +45,26 @@ class Replaced(Storm):
         if self.own_chance("servers").random() < 0.7:  # they would tell the broker of its term
             for name in list(self.servers):
                 weather._kill_server(name, 1.5)
+
+
+class Unheard(Storm):
+    """One seed. The first dispatcher stands still, is replaced, and does not hear of that."""
+
+    def _draw_is_hub(self) -> bool:
+        return False
+
+    def _plan_faults(self) -> None:
+        at_s = self.own_chance("unheard").uniform(2.2, 6.0)
+        self.world.after(at_s, self.weather.replace_unheard)
+
+
+class Refused(Storm):
+    """One seed. Redis comes back without what it was told last, and refuses commits at first."""
+
+    def _plan_faults(self) -> None:
+        self.weather.lasts(LOST_S + 3 * AWAY_S)
+        self.world.after(self.own_chance("refused").uniform(3.0, LOST_S), self._lose)
+
+    def _lose(self) -> None:
+        self.redis.end(REFUSED_S, LOST_S)
+        self.redis.refuse("READONLY it is a replica", 3 * REFUSED_S)

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 from tests.simulation.seeds import run_seed
-from tests.simulation.storm.replaced import Replaced
+from tests.simulation.storm.replaced import Refused, Replaced, Unheard
 from tests.simulation.storm.scenario import Storm
 
 SEEDS: Final = 120
@@ -20,6 +20,7 @@ def test_a_storm_breaks_no_promise_from_seed(first: int) -> None:
         run_seed(Storm, seed)
 
 
-def test_whoever_was_replaced_breaks_no_promise() -> None:
+@pytest.mark.parametrize("kind", [Replaced, Unheard, Refused])
+def test_what_chance_brings_together_too_rarely_breaks_no_promise(kind: type[Storm]) -> None:
     for seed in range(GROUP):
-        run_seed(Replaced, seed)
+        run_seed(kind, seed)

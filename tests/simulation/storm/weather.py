@@ -19,6 +19,7 @@ COUNTS: Final = (0, 1, 3, 6, 12, 25)
 PAUSES_S: Final = (0.5, 1.5, 5.0, 15.0)
 AWAY_S: Final = (0.1, 0.5, 2.0, 2.0, 12.0)
 SILENT_S: Final = 14.0  # longer than it takes to be lost
+DEAF_S: Final = 3.0  # longer than that
 LONG_AWAY_S: Final = 75.0  # a run is old by then
 WORKS_LOOK_S: Final = 0.1
 WORKS_LOOKS_MAX: Final = 100  # until a server works
@@ -250,6 +251,16 @@ class Weather:
         scenario, first = self._scenario, self._scenario.dispatcher
         if first is not None and not scenario.is_hub and scenario.standby is None:
             scenario.stand_by()
+
+    def replace_unheard(self) -> None:
+        """The dispatcher stands still until another has its place, and does not hear of that."""
+        scenario, first = self._scenario, self._scenario.dispatcher
+        if first is None or scenario.standby is not None or first.is_paused:
+            return
+        self._world.tell(f"dispatcher stands still for {SILENT_S} s, and hears nothing for longer")
+        first.pause(SILENT_S)
+        scenario.clients.block(first._link, ("out",), SILENT_S + DEAF_S, breaks=True)
+        scenario.stand_by()
 
     # The network
 

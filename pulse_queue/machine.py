@@ -174,7 +174,8 @@ class PulseQueue:
         elif event.may_lack_end:
             self._running.was_away(
                 "Redis was started anew while the dispatcher was away, and may have lost what the "
-                "queue did last"
+                "queue did last",
+                run_goes_on=True,
             )
         self._running.recovered()
         self._environments.recovered()

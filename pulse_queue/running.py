@@ -239,13 +239,21 @@ class Running:
     ) -> None:
         self._core.put(StepEnded(time=self._core.wall, failure=failure, notice=notice, run=run))
 
-    def was_away(self, why: str) -> None:
-        """Let nothing begin by itself: the dispatcher was away for too long."""
+    def was_away(self, why: str, *, run_goes_on: bool = False) -> None:
+        """Let nothing begin by itself: the dispatcher was away for too long.
+
+        With `run_goes_on` a run that is open does, and the plan pauses behind it.
+        """
         fold = self._core.fold
         if fold.armed or fold.modes.autostart:
             self.rest(why)
-        if fold.running is not None and fold.running.ending is None:
-            self._paused(fold.running.paused or why)
+        running = fold.running
+        if running is None or running.ending is not None:
+            return
+        if not run_goes_on or running.run is None or running.paused:
+            self._paused(running.paused or why)
+        elif not running.pause:
+            self._core.put(PauseAsked(time=self._core.wall, immediate=False))
 
     def recovered(self) -> None:
         """Give again what was under way when the dispatcher ended; the answer is the same."""

@@ -15,6 +15,7 @@ from shotline.common.queue.records import (
     EntriesMoved,
     EntriesRemoved,
     EntryChanged,
+    LockChanged,
     PlanEnded,
     PlanPaused,
     PlanResumed,
@@ -41,7 +42,7 @@ class QueueChecks:
         self.running: str | None = None
         self.shot: ShotKey | None = None
         self.is_paused = self.was_paused = False
-        self.is_ending = False
+        self.is_ending = self.is_locked = False
         self.added: set[str] = set()
         self.gone: set[str] = set()
         self.started: Counter[str] = Counter()
@@ -109,12 +110,15 @@ class QueueChecks:
                 self.is_paused, self.is_ending = False, True
             case PlanEnded():
                 self._ended(record)
+            case LockChanged(lock=lock):
+                self.is_locked = lock is not None
             case QueueKept() if self._is_read:
                 self.order = [one.uid for one in record.entries]
                 self.entries = {one.uid: one for one in record.entries}
                 self.armed, running = record.armed, record.running
                 self.running = None if running is None else running.entry.uid
                 self.is_paused = running is not None and bool(running.paused)
+                self.is_locked = record.lock is not None
             case QueueKept():
                 assert [one.uid for one in record.entries] == self.order, "Q1: kept otherwise"
                 assert record.versions.status >= self.version, "Q9: a version has fallen"
@@ -163,7 +167,12 @@ class QueueChecks:
                 told._take(record)
         except (AssertionError, KeyError, IndexError):  # their beginning is not among them
             return False
-        return (told.order, told.running, told.armed) == (self.order, self.running, self.armed)
+        return told.state == self.state
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What nobody may forget of it."""
+        return tuple(self.order), self.running, self.armed, self.is_paused, self.is_locked
 
     def at_end(self) -> None:
         """Nothing is lost: each entry has ended, was removed, or is still there."""

@@ -131,6 +131,8 @@ class Running:
         self._core.put(EndAsked(time=self._core.wall, by=user, how=how, reason=reason))
         if not self._running.closing or how is not PlanEnding.STOP:
             self._end_run(was_held=was_held)
+        elif was_held and self._running.run is not None:
+            self._give(c.Resume(tree=self._running.tree, shot=self._running.shot))
 
     def _end_run(self, *, was_held: bool) -> None:
         """End the open run of a plan that is to end. `was_held`: it is HELD, or is to be."""

@@ -482,7 +482,10 @@ def test_a_plan_that_is_stopped_pauses_too_and_goes_on_to_its_closing_phases() -
 
 
 @pytest.mark.parametrize("how", [PlanEnding.STOP, PlanEnding.ABORT])
-def test_a_closing_phase_pauses_too(how: PlanEnding) -> None:
+@pytest.mark.parametrize(
+    "goes_on", [q.QueueResume(aborted="leave"), q.QueueEnd(how=PlanEnding.STOP)]
+)
+def test_a_closing_phase_pauses_too(how: PlanEnding, goes_on: q.AnyQueueCommand) -> None:
     programme = Programme()
     programme.add()
     programme.good(q.QueueStart())
@@ -497,7 +500,7 @@ def test_a_closing_phase_pauses_too(how: PlanEnding) -> None:
     programme.good(q.QueuePause(immediate=True))
     programme.gone("SAVE")
     assert programme.queue.state is QueueState.PAUSED
-    programme.good(q.QueueResume(aborted="leave"))
+    programme.good(goes_on)
     assert len(programme.results()) == 1
 
 

@@ -24,6 +24,7 @@ export class App extends EventTarget {
   /** @type {Map<Channel<any>, Fold>} */ #folds = new Map();
   /** Whether the address names an action that was chosen in the shot before. */ #chosenBefore = true;
   /** @type {number|undefined} */ #writing;
+  #writtenAt = -Infinity;
   /** What each tab was looked at by when it was left. @type {Map<string, ReturnType<typeof ownOf>>} */ #left = new Map();
 
   /** @param {(typeof Tab)[]} tabs */
@@ -133,19 +134,21 @@ export class App extends EventTarget {
     const hash = writeRoute(route);
     if (hash === writeRoute(this.route)) return;
     if (route.tab !== this.route.tab || route.about !== this.route.about) {
-      this.#write();
+      if (this.#writing !== undefined) this.#write();
       window.location.hash = hash;
     } else {
       this.#take(route);
-      this.#writing ??= window.setTimeout(() => this.#write(), WRITTEN_EVERY_MS);
+      const due = this.#writtenAt + WRITTEN_EVERY_MS - performance.now();
+      if (due <= 0) this.#write();
+      else this.#writing ??= window.setTimeout(() => this.#write(), due);
     }
   }
 
   /** Let the address say what is looked at. */
   #write() {
-    if (this.#writing === undefined) return;
     window.clearTimeout(this.#writing);
     this.#writing = undefined;
+    this.#writtenAt = performance.now();
     window.history.replaceState(null, '', writeRoute(this.route));
   }
 

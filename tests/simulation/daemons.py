@@ -53,6 +53,7 @@ from shotline.dispatcher.trees import jobs as t
 URL_WAIT_S = 5.0
 PING_S = 5.0  # of a client that knows the broker's clock
 SOURCE_AWAY = 0.2  # share of the looks at a tree that nobody answers
+HEARD_S = 2.0  # after a link was blocked, until what was said on it is taken in
 
 
 class Timer:
@@ -442,6 +443,11 @@ class ServerDaemon(Daemon):
     def cut(self) -> None:
         """Break its link."""
         self._network.cut(self._link)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether what it says arrives, and has for a while."""
+        return not self.is_dead and self._link.is_open_since(self.world.now - HEARD_S)
 
     def connected(self) -> None:
         """Tell the machine."""

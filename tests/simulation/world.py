@@ -137,6 +137,10 @@ class Link:
     blocked: dict[str, float] = field(default_factory=dict)  # by way: until when nothing gets on
     last: dict[str, list[list[bytes]]] = field(default_factory=dict)  # by way: what went last
 
+    def is_open_since(self, time: float) -> bool:
+        """Return whether it is up, and something could get on since then."""
+        return self.is_up and max(self.blocked.values(), default=0.0) <= time
+
     @property
     def who(self) -> str:
         """What a story calls the DEALER."""

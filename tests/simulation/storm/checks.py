@@ -16,7 +16,7 @@ machines came to their decisions. A violation is an AssertionError that begins w
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -152,6 +152,8 @@ class StormChecks(Checks):
         self.numbers: dict[tuple[int, str], int] = {}  # last event by term and channel
         self.is_forgiven = False  # it was forgotten what had happened, and whoever knew has died
         self.asked_again: set[str] = set()  # since then
+        self.forgotten: set[str] = set()  # lives of servers of which nobody knew any more, then
+        self.began_on: dict[AttemptId, ServerDaemon] = {}
         self.is_queue_asked = False  # since then, to go on
         self.writes_anew = False
         self.may_have_stopped: Callable[[], bool] = lambda: False
@@ -300,11 +302,18 @@ class StormChecks(Checks):
         if self.is_forgiven:
             self.starts[attempt] += 1
             is_once = self.starts[attempt] == 1 or attempt.path in self.asked_again
-            assert is_once, f"I1: {attempt} has started twice"
+            assert is_once or self._could_not_tell(attempt), f"I1: {attempt} has started twice"
             return
         assert attempt not in self.never, f"I1: {attempt} was taken back as never started"
         assert attempt not in self.over, f"honest: {attempt} starts, and was said to be over"
         super().start(attempt)
+
+    def _could_not_tell(self, attempt: AttemptId) -> bool:
+        """Whether it began where nobody could know of: with the sending the server was forgotten,
+        which is dead, or cannot be heard.
+        """
+        server = self.began_on[attempt]
+        return server.incarnation in self.forgotten and not server.is_heard
 
     def end(self, attempt: AttemptId, *, good: bool) -> None:
         """A task has come to its end by itself."""
@@ -368,9 +377,13 @@ class StormChecks(Checks):
             if age_s > RESUME_WITHIN_S + DOUBT_S:
                 shot.must_hold[run] = age_s
 
-    def forgive(self) -> None:
-        """Nobody knows any more what Redis has lost: attempts may get numbers again."""
+    def forgive(self, known: Collection[str]) -> None:
+        """Nobody knows any more what Redis has lost: attempts may get numbers again.
+
+        `known`: the lives of servers that it still tells of.
+        """
         self.is_forgiven, self.is_queue_asked = True, False
+        self.forgotten |= {life.incarnation for life in self.lives} - set(known)
         self.shots.clear()
         self.busy.clear()
         self.stored.clear()

@@ -259,6 +259,12 @@ class Storm(Scenario):
         self.checks.slots[made.incarnation] = made.slots
         return made
 
+    def _on_start(self, attempt: AttemptId, server: str) -> None:
+        super()._on_start(attempt, server)
+        name, _, id_ = server.partition(":")
+        if (began_on := self.servers[name, id_]) is not None:
+            self.checks.began_on[attempt] = began_on
+
     def _on_end(self, attempt: AttemptId, good: bool) -> None:  # noqa: FBT001
         self.checks.end(attempt, good=good)
 
@@ -293,7 +299,7 @@ class Storm(Scenario):
             )
             self.redis.has_hole = False
             self.world.tell("what redis has lost nobody knows any more")
-            checks.forgive()
+            checks.forgive([one.incarnation for one in loaded.servers])
         checks.begins(term, wall, has_lost=self.redis.has_lost)
 
     def _is_behind(self, loaded: Loaded) -> bool:

@@ -130,7 +130,8 @@ class ActionServerShell:
         self._meter = HostMeter(section.disks, section.facts_s)
         self._health = HealthCheck(service, section.health, section.state_folder)
         self._measured = Measured(None)  # as the machine knows it
-        limits = Limits(**(of_class.limits or section.limits).model_dump())
+        most = of_class.limits or section.limits
+        limits = Limits(most.memory_bytes, most.cpu_s, most.open_files, most.processes)
         setup = Setup(folders, limits, preload, of_class.nice)
         self._workers = Workers(
             service,

@@ -11,6 +11,8 @@ import codecs
 from collections import deque
 from typing import Final, Literal
 
+from msgspec import structs
+
 from shotline.common.actions import AttemptId
 from shotline.common.messages import TAIL_BYTES_MAX, Output, Tail
 from shotline.common.settings.sections.action_server import ActionServerSection
@@ -174,9 +176,15 @@ class OutputLog:
         self._gathered, self._gathered_bytes = [], 0
         return messages
 
+    @property
+    def held_from(self) -> int:
+        """The first line that is not known to be stored."""
+        return self._unstored[0][0].first if self._unstored else self._sent_lines
+
     def unstored(self) -> list[Output]:
         """Return again what was taken and is not known to be stored."""
-        return [message for message, _, _ in self._unstored]
+        held_from = self.held_from
+        return [structs.replace(one, held_from=held_from) for one, _, _ in self._unstored]
 
     def stored(self, through: int) -> None:
         """Forget the batches that end before line `through`."""
@@ -184,7 +192,12 @@ class OutputLog:
             self.held_bytes -= self._unstored.popleft()[2]
 
     def _message(self, batch: list[Piece], size: int) -> Output:
-        message = Output(attempt=self._attempt, first=self._sent_lines, pieces=tuple(batch))
+        message = Output(
+            attempt=self._attempt,
+            first=self._sent_lines,
+            pieces=tuple(batch),
+            held_from=self.held_from,
+        )
         self._sent_lines += sum(piece[2].count(b"\n") + 1 for piece in batch)
         memory = size + PIECE_OVERHEAD_BYTES * len(batch)
         self._unstored.append((message, self._sent_lines, memory))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
+from msgspec import structs
+
 from shotline.action_server.output import OutputLog
 from shotline.common.actions import AttemptId, Status
 from shotline.common.machine import Instant
@@ -133,10 +135,12 @@ class Reports:
         return self._look_at if self._in_flight else inf
 
     def _send(self, now: Instant, report: _Report, messages: list[Message]) -> None:
+        finished = report.finished
         if report.log is not None:
             fresh = report.log.take()
             messages += report.log.unstored() if report.is_repeat else fresh
-        messages.append(report.finished)
+            finished = structs.replace(finished, held_from=report.log.held_from)
+        messages.append(finished)
         report.wait_s = min(report.wait_s * 2, _RESEND_LONGEST_S) or _RESEND_S
         report.resend_at = now.mono + report.wait_s
         self._look_at = min(self._look_at, report.resend_at)

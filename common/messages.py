@@ -421,13 +421,15 @@ class Tail(Message, tag="tail"):
 class Output(Message, tag="output"):
     """Server → dispatcher: output. `first` is the number, from 0 in the attempt, of its first line.
 
-    Each piece: wall time, stream (1 standard output, 2 standard error, 0 a note of ours), and the
+    `held_from`: the first line that the server still has, and will send if it was not stored. Each
+    piece: wall time, stream (1 standard output, 2 standard error, 0 a note of ours), and the
     bytes of one or more whole lines that came together, joined by line feeds, without the last one.
     """
 
     attempt: AttemptId
     first: Count
     pieces: tuple[tuple[Wall, StreamNumber, bytes], ...]
+    held_from: Count = 0
 
 
 class EndedBy(StrEnum):
@@ -448,7 +450,8 @@ class EndedBy(StrEnum):
 class Finished(Message, tag="finished"):
     """Server → dispatcher: the attempt has ended; sent again until Answered.
 
-    All its output was sent before. `lines` is how many lines there were.
+    All its output was sent before. `lines` is how many lines there were; from `held_from` on the
+    server still has them.
     """
 
     attempt: AttemptId
@@ -461,6 +464,7 @@ class Finished(Message, tag="finished"):
     duration_s: Duration | None = None
     outcome_unknown: bool = False
     lines: Count = 0
+    held_from: Count = 0
     late: bool = False  # an mdsip server's answer to what was ended here: the proof of its end
 
 

@@ -112,6 +112,8 @@ class Results:
         stored = 0
         if shot is not None:
             stored = shot.lines.get((attempt.path, attempt.number), 0)
+            if stored < output.first and output.held_from < output.first:
+                return  # what stands before it was lost on the way: all of it is sent again
             shot.lines[(attempt.path, attempt.number)] = max(stored, through)
         if through > stored:
             first, pieces = _from_line(output.first, output.pieces, stored)
@@ -194,8 +196,10 @@ class Results:
     def finished(self, server: Server, result: Finished) -> None:
         """Take a result: settle the action, or keep it as late or unknown; answer it."""
         attempt = result.attempt
-        server.attempts.pop(attempt, None)
         shot, live = self._find(attempt)
+        if shot is not None and self._lacks_output(server, shot, result):
+            return  # it was lost on the way: both are sent again
+        server.attempts.pop(attempt, None)
         if not result.outcome_unknown and (shot is None or shot.was_given(attempt, server.name)):
             self._core.fleet.urls.answered(attempt)
             if shot is None:
@@ -207,6 +211,13 @@ class Results:
             server.identity,
             Answered(attempt=attempt, verdict=self._store(server, shot, live, result)),
         )
+
+    def _lacks_output(self, server: Server, shot: Shot, result: Finished) -> bool:
+        """Whether the server still has lines of what it ran that are not stored."""
+        attempt = result.attempt
+        stored = shot.lines.get((attempt.path, attempt.number), 0)
+        is_held = stored < result.lines and result.held_from < result.lines
+        return is_held and shot.was_given(attempt, server.name)
 
     def _store(
         self, server: Server, shot: Shot | None, live: Transition | None, result: Finished

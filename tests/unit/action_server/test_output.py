@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from shotline.action_server.output import NOTE, STDERR, STDOUT, OutputLog
 from shotline.common.actions import AttemptId
@@ -115,10 +116,12 @@ def test_a_repeat_is_the_same_batch_until_it_is_stored() -> None:
     assert len(first) > 2
     assert log.unstored() == first
     log.stored(first[2].first - 1)  # not all of the second batch: it is kept whole
-    assert log.unstored() == first[1:]
+    held = [structs.replace(one, held_from=first[1].first) for one in first[1:]]
+    assert log.unstored() == held
+    assert log.held_from == first[1].first
     log.stored(10_000)
     assert log.unstored() == []
-    assert log.held_bytes == 0
+    assert (log.held_bytes, log.held_from) == (0, 10_000)
     log.stored(5)
     assert log.take() == []
 

@@ -218,6 +218,40 @@ def test_output_is_stored_once_however_it_is_repeated() -> None:
     assert [out.first for out in again.commits[-1].commit.outputs] == [3]
 
 
+def test_nothing_is_stored_behind_lines_that_were_lost_on_the_way_and_are_still_held() -> None:
+    bench = small()
+    bench.told(INIT)
+    attempt = bench.attempt("ONE")
+    bench.output("ONE", "a")
+
+    def line(number: int, held_from: int) -> Output:
+        return Output(
+            attempt=attempt, first=number, pieces=((bench.wall, 1, b"x"),), held_from=held_from
+        )
+
+    done = structs.replace(result(attempt), lines=3, held_from=1)
+    bench.from_server("SRV_A:1", line(2, held_from=1)).from_server("SRV_A:1", done)
+    assert verdicts(bench) == [], "it is sent again, with its output"
+    bench.from_server("SRV_A:1", line(1, held_from=1)).from_server("SRV_A:1", line(2, held_from=1))
+    bench.from_server("SRV_A:1", done)
+    assert verdicts(bench) == [Verdict.STORED]
+    stored = [out for effect in bench.commits for out in effect.commit.outputs]
+    assert [out.first for out in stored] == [0, 1, 2]
+    through = [said.through for _, said in bench.sent if isinstance(said, OutputStored)]
+    assert through == [1, 2, 3]
+
+
+def test_what_nobody_has_any_more_holds_up_nothing() -> None:
+    bench = small()
+    bench.told(INIT)
+    attempt = bench.attempt("ONE")
+    behind = Output(attempt=attempt, first=5, pieces=((bench.wall, 1, b"x"),), held_from=5)
+    bench.from_server("SRV_A:1", behind)
+    done = structs.replace(result(attempt), lines=7, held_from=7)
+    assert verdicts(bench.from_server("SRV_A:1", done)) == [Verdict.STORED]
+    assert [out.first for one in bench.commits for out in one.commit.outputs] == [5]
+
+
 def test_what_a_server_says_of_an_attempt_that_it_was_not_given_changes_nothing() -> None:
     bench = small().register("SRV_A:2")
     bench.told(INIT)

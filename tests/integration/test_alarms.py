@@ -28,6 +28,12 @@ def alarms(stack: Stack) -> dict[str, Alarm]:
         return {one.about: one for one in shotline.alarms(everything=True).alarms}
 
 
+def told(stack: Stack, about: str) -> ToldHow | None:
+    """Return how the site was told of something; None while there is no alarm of it."""
+    found = alarms(stack).get(about)
+    return found.told if found is not None else None
+
+
 def run_phase(stack: Stack) -> None:
     with stack.supervisor() as shotline:
         shotline.create_pulse("TEST", 1)
@@ -54,7 +60,7 @@ def test_alarms_outlive_the_dispatcher_and_the_site_is_told_once(tmp_path: Path)
     good = action("GOOD", "A", 1)
     with stack_of(tmp_path, ("A:1*2", "B:1"), *failing, good, settings=settings) as stack:
         run_phase(stack)
-        eventually(lambda: alarms(stack)["TEST/1 BAD_0"].told is ToldHow.DONE)
+        eventually(lambda: told(stack, "TEST/1 BAD_0") is ToldHow.DONE)
         found = alarms(stack)
         assert set(found) == {"TEST/1 BAD_0", "TEST/1 BAD_1", "TEST/1 INIT"}
         group = found["TEST/1 INIT"]
@@ -64,8 +70,8 @@ def test_alarms_outlive_the_dispatcher_and_the_site_is_told_once(tmp_path: Path)
         assert lines[:4] == ["argument crew", "argument medium", "argument 3", lines[3]]
         assert lines[3].endswith("(and 2 more)")
         assert "of 3" in lines
-        told = [json.loads(line) for line in lines if line.startswith("{")]
-        assert {one["number"] for one in told} == {one.number for one in found.values()}
+        each = [json.loads(line) for line in lines if line.startswith("{")]
+        assert {one["number"] for one in each} == {one.number for one in found.values()}
 
         stack.dispatcher.kill()
         stack.restart(stack.dispatcher)

@@ -219,10 +219,10 @@ def test_abort_of_one_action_of_a_server_and_of_all(tmp_path: Path) -> None:
         assert code == 0, said
         eventually(lambda: pulse.ends_by_name()["A_1"] == ABORTED)
         pulse.wait_doing("A_0", "A_2", "A_3")  # the slot is free again, others run on
+        eventually(lambda: pulse.starts() == each_once(*FOUR_NAMES))
         with stack.supervisor() as shotline:
             shotline.server_abort("A:1")
         assert ends_of(report.result().actions) == dict.fromkeys(FOUR_NAMES, ABORTED)
-        assert pulse.starts() == each_once(*FOUR_NAMES)
         assert pulse.ends() == Counter()
         assert stack["A:1"].running
         assert shotline_command(stack, "server-abort", "A")[0] == 0  # nothing runs: says so

@@ -21,9 +21,11 @@ def print_lines(count: int, line_bytes: int) -> None:
 
 
 def wait() -> None:
-    """Say that it waits until somebody ends it, and wait."""
-    print("waits", flush=True)
-    time.sleep(_LONG_S)
+    """Wait until somebody ends it, and say so, again for whoever has just begun to listen."""
+    until = time.monotonic() + _LONG_S
+    while time.monotonic() < until:
+        print("waits", flush=True)
+        time.sleep(1.0)
 
 
 def ignore_term() -> None:

@@ -71,7 +71,7 @@ BY_FILE := --dist loadfile --no-loadscope-reorder
 test: install $(if $(shell command -v npm),$(VENV)/page/node_modules)
 	$(MAKE) -j4 test-fast test-queue-server test-slurm docs
 ifneq ($(REAL_TESTS),)
-	$(PYTEST) -n 4 $(BY_FILE) $(REAL_TESTS) $(TRIALS)
+	$(PYTEST) -n 3 $(BY_FILE) $(REAL_TESTS) $(TRIALS)
 endif
 	$(MAKE) test-hub
 	$(MAKE) test-browser
@@ -96,7 +96,7 @@ sim-mutants: install
 # What happens after faults, with broker and dispatcher in one process instead of two.
 test-hub: install
 ifneq ($(FAULT_TESTS),)
-	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 4 $(BY_FILE) -m "not apart" $(FAULT_TESTS)
+	SHOTLINE_TEST_FORM=hub $(PYTEST) -n 3 $(BY_FILE) -m "not apart" $(FAULT_TESTS)
 endif
 
 SCALE := 1

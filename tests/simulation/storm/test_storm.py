@@ -11,7 +11,7 @@ from tests.simulation.seeds import run_seed
 from tests.simulation.storm.replaced import Refused, Replaced, Unheard
 from tests.simulation.storm.scenario import Storm
 
-SEEDS: Final = 480
+SEEDS: Final = 1000
 FRESH: Final = 60
 GROUP: Final = 20
 

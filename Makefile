@@ -20,7 +20,7 @@
 #   make test-hub the part of `make test` that kills daemons, with broker and dispatcher in one process
 #   make sim SEEDS=5000  so many seeds of the simulations, all daemons and their faults on a virtual
 #                 clock; SEEDS=7:9 these; without: 200 fresh ones; ONLY=NAME: of one simulation. A core
-#                 does some 400 storms a minute; `make test` has 480 and 60 fresh ones
+#                 does some 400 storms a minute; `make test` has 1,000 and 60 fresh ones
 #   make sim-mutants  plant bugs in the machines, one by one: the simulations must see each of them;
 #                 writes the table in docs/reliability.md
 #   make check    only what runs in seconds: format, lint, types, architecture, style

@@ -111,8 +111,8 @@ class Results:
             return
         stored = 0
         if shot is not None:
-            stored = shot.lines.get((attempt.path, attempt.number), 0)
-            if stored < output.first and output.held_from < output.first:
+            stored = shot.lines_stored(attempt)
+            if max(stored, output.held_from) < output.first:
                 return  # what stands before it was lost on the way: all of it is sent again
             shot.lines[(attempt.path, attempt.number)] = max(stored, through)
         if through > stored:
@@ -139,7 +139,7 @@ class Results:
             return
         shot, live = current
         line = OutputLine(
-            number=shot.lines.get((attempt.path, attempt.number), 0),
+            number=shot.lines_stored(attempt),
             at=tail.at,
             stream=tail.stream,
             text=_readable(tail.text),
@@ -215,8 +215,8 @@ class Results:
     def _lacks_output(self, server: Server, shot: Shot, result: Finished) -> bool:
         """Whether the server still has lines of what it ran that are not stored."""
         attempt = result.attempt
-        stored = shot.lines.get((attempt.path, attempt.number), 0)
-        is_held = stored < result.lines and result.held_from < result.lines
+        stored = shot.lines_stored(attempt)
+        is_held = max(stored, result.held_from) < result.lines
         return is_held and shot.was_given(attempt, server.name)
 
     def _store(

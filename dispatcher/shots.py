@@ -307,6 +307,10 @@ class Shot:
             return True
         return live.cause is Cause.UNREADABLE and self.table.options.unreadable == "fail"
 
+    def lines_stored(self, attempt: AttemptId) -> int:
+        """Return how many lines of an attempt's output are stored."""
+        return self.lines.get((attempt.path, attempt.number), 0)
+
     def was_given(self, attempt: AttemptId, server: str) -> bool:
         """Return whether an attempt was made, and given to this server as far as is known."""
         giver = self.given.get((attempt.path, attempt.number))
